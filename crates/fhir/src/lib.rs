@@ -1,0 +1,10 @@
+//! FHIR STU3 (3.0.x) core: a lossless element tree, JSON and XML codecs steered by generated tables,
+//! primitive types with their grammar, and a profile checker.
+//!
+//! This crate knows no I/O and nothing of the NHS: profiles are data that a caller hands in.
+
+pub mod issue;
+pub mod tree;
+
+pub use issue::{Issue, IssueCode, Pos, Severity, Stage};
+pub use tree::{Element, Value};
