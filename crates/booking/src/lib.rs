@@ -1,1 +1,19 @@
-//! Placeholder replaced in this session.
+//! The NHS UEC Booking Standard without I/O: identifiers, refusals, what the wire may carry, how an
+//! Appointment is read, and the rules of booking and cancelling.
+//!
+//! Everything here is pure: the clock, the stored state and the request come in as arguments, a value or a
+//! [`refusal::Refusal`] comes out. No HTTP, no SQL. Requirement ids in the comments (`PROV-…`, `RES-…`,
+//! `NAT-…`, `D-…`) are those of the requirement catalogue.
+
+pub mod appointment;
+pub mod careconnect;
+pub mod ids;
+pub mod instant;
+mod overrides;
+pub mod patient_summary;
+mod placing;
+pub mod refusal;
+pub mod rules;
+pub mod slot;
+pub mod systems;
+pub mod wire;

@@ -3,8 +3,15 @@
 //!
 //! This crate knows no I/O and nothing of the NHS: profiles are data that a caller hands in.
 
+mod codec;
 pub mod issue;
+pub mod json;
+pub mod path;
+pub mod primitive;
+pub mod schema;
 pub mod tree;
+pub mod xml;
 
+pub use codec::{Limits, Parsed};
 pub use issue::{Issue, IssueCode, Pos, Severity, Stage};
 pub use tree::{Element, Value};

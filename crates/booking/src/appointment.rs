@@ -1,0 +1,288 @@
+//! Reading the body of a booking (PROV-BOOK-04..10) and of a cancellation.
+
+use crate::careconnect;
+use crate::ids::{NhsNumber, is_uuid};
+use crate::instant;
+use crate::overrides::{
+    Contained, Purpose, RULE_NHS_NUMBER, Report, appointment, contained_path, rank,
+};
+use crate::placing::{BEFORE_LANGUAGE, place, state_profile};
+use crate::refusal::{Finding, Refusal, Situation};
+use crate::systems;
+use fhir::{Element, Issue, Parsed, Severity, Stage, Value};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use uuid::Uuid;
+
+/// A body that could be read as an Appointment, with what is still to be said about it.
+#[derive(Clone, Debug)]
+pub struct Readable {
+    /// The Appointment.
+    pub root: Element,
+    /// Issues of conformance that the codec found.
+    pub issues: Vec<Issue>,
+}
+
+impl Readable {
+    /// Refuses what cannot be read as an Appointment (ERR-04): structure, or another resource.
+    pub fn of(parsed: Parsed) -> Result<Readable, Refusal> {
+        let Parsed { root, issues, .. } = parsed;
+        let unreadable = |i: &Issue| i.is_error() && i.stage <= Stage::Structure;
+        if issues.iter().any(unreadable) {
+            let structural: Vec<Issue> = issues.into_iter().filter(unreadable).collect();
+            return Err(Refusal::from_issues(Situation::BodyUnreadable, &structural));
+        }
+        match root.resource_type() {
+            Some("Appointment") => Ok(Readable { root, issues }),
+            _ => Err(Refusal::new(
+                Situation::BodyUnreadable,
+                "The body is another resource; `resourceType` must be `Appointment`.",
+            )
+            .expression("resourceType")),
+        }
+    }
+}
+
+/// The step of conformance for the body of a PUT (422): what the codec found. Everything else that could be
+/// wrong with it differs from the stored Appointment, which conforms.
+pub fn check_update(readable: Readable) -> Result<Element, Refusal> {
+    let errors: Vec<Issue> = readable
+        .issues
+        .into_iter()
+        .filter(Issue::is_error)
+        .collect();
+    if errors.is_empty() {
+        Ok(readable.root)
+    } else {
+        Err(not_conformant(&errors))
+    }
+}
+
+/// The slot that a booking claims (PROV-BOOK-02).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotClaim {
+    /// System and value; a UUID in lower case.
+    pub identifier: Option<(String, String)>,
+    /// Id of the contained Slot.
+    pub id: String,
+    /// Id of its Schedule.
+    pub schedule: String,
+    /// Start.
+    pub start: Timestamp,
+    /// End.
+    pub end: Timestamp,
+}
+
+impl SlotClaim {
+    /// The UUID to look for: the identifier, else the id; `None` when neither is a UUID and so no slot of ours.
+    pub fn uuid(&self) -> Option<Uuid> {
+        let identifier = self.identifier.as_ref().map(|(_, value)| value.as_str());
+        // Only the usual form: braces and URNs would be other texts than the one given out.
+        identifier
+            .into_iter()
+            .chain([self.id.as_str()])
+            .find(|t| is_uuid(t))
+            .and_then(|t| Uuid::try_parse(t).ok())
+    }
+}
+
+/// A booking that conforms.
+#[derive(Clone, Debug)]
+pub struct BookingRequest {
+    /// The submission, completed: `language`, profiles, `participant.status` and the Slot's `busy` are there.
+    pub document: Element,
+    /// The slot claimed.
+    pub slot: SlotClaim,
+    /// Start of the appointment.
+    pub start: Timestamp,
+    /// End of the appointment, within the slot.
+    pub end: Timestamp,
+    /// The patient's NHS number. One that only `participant.actor` carries does not count (PROV-BOOK-05).
+    pub nhs_number: Option<NhsNumber>,
+    /// Identifier of the referral document, in lower case.
+    pub document_id: String,
+    /// What was tolerated: faults of the consumer's system, to be logged (PROV-ERR-03).
+    pub faults: Vec<Issue>,
+    birth_date: Option<Date>,
+    slot_index: usize,
+    patient_index: usize,
+}
+
+impl BookingRequest {
+    /// Reads a booking in the order of `provider-api.md` section 2: what makes it unreadable, no contained Slot
+    /// id among it, is 400 (ERR-04); the contact ranks are 400 (ERR-05); then profile and overrides are 422, one
+    /// finding per fault (ERR-17, ERR-18).
+    pub fn read(parsed: Parsed) -> Result<BookingRequest, Refusal> {
+        let Readable {
+            mut root,
+            mut issues,
+        } = Readable::of(parsed)?;
+        let contained = Contained::of(&root);
+        slot_has_id(&contained)?;
+        rank::check(&contained)?;
+        let mut report = Report::default();
+        appointment(&root, &contained, Purpose::Book, &mut report);
+        // In this order the overrides' own words win over those of the profiles for the same place.
+        let mut all = report.issues;
+        all.append(&mut issues);
+        complete(&mut root);
+        all.extend(careconnect::conformance().check_profiles(&root));
+        let faults = settle(all)?;
+        claim(root, faults).ok_or_else(|| {
+            // Everything taken here was checked above.
+            Refusal::new(
+                Situation::NotConformant,
+                "The booking lacks what identifies slot and document.",
+            )
+        })
+    }
+
+    /// FHIRPath of the contained Slot.
+    pub(crate) fn slot_path(&self) -> String {
+        contained_path(self.slot_index)
+    }
+
+    /// FHIRPath of the contained Patient.
+    pub(crate) fn patient_path(&self) -> String {
+        contained_path(self.patient_index)
+    }
+
+    /// First day that the date of birth can mean.
+    pub(crate) fn birth_date(&self) -> Option<Date> {
+        self.birth_date
+    }
+}
+
+fn slot_has_id(contained: &Contained) -> Result<(), Refusal> {
+    let (path, sentence) = match contained.slot {
+        None => (
+            "Appointment.contained".to_owned(),
+            "There is no contained Slot; it says which slot is booked.",
+        ),
+        Some((i, slot)) if slot.str_of("id").is_none_or(|id| id.trim().is_empty()) => (
+            format!("{}.id", contained_path(i)),
+            "The contained Slot has no `id`; send that of the slot search.",
+        ),
+        Some(_) => return Ok(()),
+    };
+    Err(Refusal::new(Situation::BodyUnreadable, sentence).expression(path))
+}
+
+/// Fills in what a Provider adds on receipt (RES-GEN-01, RES-APPT-03, RES-SLOT-04, D-48).
+pub(crate) fn complete(root: &mut Element) {
+    if matches!(root.str_of("language"), None | Some("en")) {
+        place(root, Element::text("language", "en-GB"), BEFORE_LANGUAGE);
+    }
+    for child in root.children_mut() {
+        match child.name() {
+            "contained" => {
+                state_profile(child);
+                if child.resource_type() == Some("Slot")
+                    && let Some(status) = child.get_mut("status")
+                    && status.as_str() == Some("free")
+                {
+                    status.set_value(Some(Value::String("busy".into())));
+                }
+            }
+            "participant" if child.get("status").is_none() => {
+                child.push(Element::text("status", "accepted"))
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Splits issues into a refusal and tolerated faults. One place is named by one error: the first.
+fn settle(issues: Vec<Issue>) -> Result<Vec<Issue>, Refusal> {
+    let mut errors: Vec<Issue> = Vec::new();
+    let mut faults: Vec<Issue> = Vec::new();
+    for issue in careconnect::without_tolerated(issues) {
+        if issue.is_error() {
+            let known = !issue.expression.is_empty()
+                && errors
+                    .iter()
+                    .any(|e| e.expression == issue.expression && e.rule != issue.rule);
+            if !known {
+                errors.push(issue);
+            }
+        } else if issue.severity == Severity::Warning {
+            faults.push(issue);
+        }
+    }
+    if errors.is_empty() {
+        Ok(faults)
+    } else {
+        Err(not_conformant(&errors))
+    }
+}
+
+/// 422 with one finding per fault; an NHS number's own row is ERR-18. The first fault gives the refusal its row.
+fn not_conformant(errors: &[Issue]) -> Refusal {
+    let of = |issue: &Issue| match issue.rule.as_str() {
+        RULE_NHS_NUMBER => Situation::NhsNumberInvalid,
+        _ => Situation::NotConformant,
+    };
+    let situation = errors.first().map_or(Situation::NotConformant, of);
+    Refusal::of(
+        situation,
+        errors
+            .iter()
+            .map(|i| Finding::from(i).situation(of(i)))
+            .collect(),
+    )
+}
+
+fn claim(root: Element, faults: Vec<Issue>) -> Option<BookingRequest> {
+    let contained = Contained::of(&root);
+    let (slot_index, slot) = contained.slot?;
+    let (patient_index, patient) = contained.patient?;
+    let (_, document) = contained.document?;
+    let at = |e: &Element, name: &str| e.str_of(name).and_then(instant::parse);
+    let identifier = slot
+        .get("identifier")
+        .and_then(|i| Some((i.str_of("system")?, i.str_of("value")?)));
+    let claimed = SlotClaim {
+        identifier: identifier.map(|(system, value)| (system.to_owned(), uuid_lowered(value))),
+        id: slot.str_of("id")?.to_owned(),
+        schedule: slot
+            .at("schedule.reference")?
+            .as_str()?
+            .strip_prefix("Schedule/")?
+            .to_owned(),
+        start: at(slot, "start")?,
+        end: at(slot, "end")?,
+    };
+    let number = crate::overrides::identifier_of(patient, systems::NHS_NUMBER);
+    let nhs_number = number
+        .and_then(|i| i.str_of("value"))
+        .and_then(|v| NhsNumber::parse(v).ok());
+    let document_id = document
+        .at("identifier.value")?
+        .as_str()?
+        .trim()
+        .to_lowercase();
+    let birth_date = patient
+        .str_of("birthDate")
+        .and_then(crate::overrides::first_day);
+    let (start, end) = (at(&root, "start")?, at(&root, "end")?);
+    Some(BookingRequest {
+        slot: claimed,
+        start,
+        end,
+        nhs_number,
+        document_id,
+        faults,
+        birth_date,
+        slot_index,
+        patient_index,
+        document: root,
+    })
+}
+
+fn uuid_lowered(value: &str) -> String {
+    if is_uuid(value) {
+        value.to_ascii_lowercase()
+    } else {
+        value.to_owned()
+    }
+}

@@ -1,0 +1,93 @@
+//! The contact-rank rule (RES-RANK-01, RES-RANK-02), which is a 400 of its own (D-05).
+
+use super::{Contained, contained_path};
+use crate::refusal::{Finding, Refusal, Situation};
+use fhir::Element;
+
+/// All contact points of the Patient and of its contacts together: at least one, each with a positive rank,
+/// exactly one of rank 1. No Patient is another fault, found later.
+pub(crate) fn check(contained: &Contained) -> Result<(), Refusal> {
+    let Some((index, patient)) = contained.patient else {
+        return Ok(());
+    };
+    let mut faults = Vec::new();
+    let (mut points, mut firsts) = (0usize, 0usize);
+    for (path, point) in contact_points(patient) {
+        points += 1;
+        match rank(point) {
+            Some(1) => firsts += 1,
+            Some(_) => {}
+            None => faults.push(
+                Finding::error("Every contact point has a `rank`, a positive integer; 1 is the one to try first.")
+                    .expression(format!("{}.{}.rank", contained_path(index), path.text())),
+            ),
+        }
+    }
+    if firsts != 1 {
+        let found = match (points, firsts) {
+            (0, _) => "there is none".to_owned(),
+            (_, 0) => "none has".to_owned(),
+            (_, n) => format!("{n} have"),
+        };
+        let sentence = format!(
+            "Exactly one contact point of the patient and the contacts together has rank 1, the one to try \
+             first; {found}."
+        );
+        faults.push(
+            Finding::error(sentence).expression(format!("{}.telecom.rank", contained_path(index))),
+        );
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::of(Situation::ContactRank, faults))
+    }
+}
+
+/// Where a contact point stands in its Patient.
+#[derive(Clone, Copy)]
+pub(super) struct PointPath {
+    contact: Option<usize>,
+    telecom: usize,
+}
+
+impl PointPath {
+    pub fn text(self) -> String {
+        match self.contact {
+            None => format!("telecom[{}]", self.telecom),
+            Some(contact) => format!("contact[{contact}].telecom[{}]", self.telecom),
+        }
+    }
+}
+
+/// Every contact point of a Patient with its place.
+pub(super) fn contact_points(patient: &Element) -> impl Iterator<Item = (PointPath, &Element)> {
+    let own = patient.all("telecom").enumerate().map(|(telecom, e)| {
+        (
+            PointPath {
+                contact: None,
+                telecom,
+            },
+            e,
+        )
+    });
+    let others = patient.all("contact").enumerate().flat_map(|(contact, c)| {
+        c.all("telecom").enumerate().map(move |(telecom, e)| {
+            (
+                PointPath {
+                    contact: Some(contact),
+                    telecom,
+                },
+                e,
+            )
+        })
+    });
+    own.chain(others)
+}
+
+fn rank(point: &Element) -> Option<u32> {
+    let text = point.str_of("rank")?;
+    // FHIR's positiveInt has no sign and no leading zero.
+    let canonical = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    canonical.then(|| text.parse().ok()).flatten()
+}

@@ -1,0 +1,120 @@
+//! Putting an element where FHIR's order wants it (XML readers check the order, D-06).
+
+use fhir::Element;
+
+/// Elements that come before everything else in a resource.
+pub(crate) const BEFORE_META: &[&str] = &["id"];
+/// Elements before `language`.
+pub(crate) const BEFORE_LANGUAGE: &[&str] = &["id", "meta", "implicitRules"];
+/// Elements before a Patient's `identifier`.
+pub(crate) const BEFORE_PATIENT_IDENTIFIER: &[&str] = &[
+    "id",
+    "meta",
+    "implicitRules",
+    "language",
+    "text",
+    "contained",
+    "extension",
+    "modifierExtension",
+];
+/// Elements before an Appointment's `created`.
+pub(crate) const BEFORE_CREATED: &[&str] = &[
+    "id",
+    "meta",
+    "implicitRules",
+    "language",
+    "text",
+    "contained",
+    "extension",
+    "modifierExtension",
+    "identifier",
+    "status",
+    "cancelationReason",
+    "serviceCategory",
+    "serviceType",
+    "specialty",
+    "appointmentType",
+    "reason",
+    "indication",
+    "priority",
+    "description",
+    "supportingInformation",
+    "start",
+    "end",
+    "minutesDuration",
+    "slot",
+];
+
+/// Replaces the child of the same name, or inserts it behind the last child that must come before it.
+pub(crate) fn place(parent: &mut Element, child: Element, before: &[&str]) {
+    if let Some(old) = parent.get_mut(child.name()) {
+        *old = child;
+        return;
+    }
+    let children = parent.children_mut();
+    let at = children
+        .iter()
+        .rposition(|c| before.contains(&c.name()))
+        .map_or(0, |i| i + 1);
+    children.insert(at, child);
+}
+
+/// The child of a name, made in its place if there is none.
+pub(crate) fn ensure<'a>(parent: &'a mut Element, name: &str, before: &[&str]) -> &'a mut Element {
+    let children = parent.children_mut();
+    let at = match children.iter().position(|c| c.name() == name) {
+        Some(at) => at,
+        None => {
+            let at = children
+                .iter()
+                .rposition(|c| before.contains(&c.name()))
+                .map_or(0, |i| i + 1);
+            children.insert(at, Element::new(name));
+            at
+        }
+    };
+    &mut children[at]
+}
+
+/// States a resource's CareConnect profile in `meta.profile`; false when it stood there already or the type has
+/// none.
+pub(crate) fn state_profile(resource: &mut Element) -> bool {
+    let Some(profile) = resource.resource_type().and_then(crate::systems::profile) else {
+        return false;
+    };
+    if resource
+        .get("meta")
+        .is_some_and(|m| m.all("profile").any(|p| p.as_str() == Some(profile)))
+    {
+        return false;
+    }
+    let meta = ensure(resource, "meta", BEFORE_META);
+    let at = meta
+        .children()
+        .iter()
+        .rposition(|c| {
+            matches!(
+                c.name(),
+                "id" | "extension" | "versionId" | "lastUpdated" | "profile"
+            )
+        })
+        .map_or(0, |i| i + 1);
+    meta.children_mut()
+        .insert(at, Element::text("profile", profile).in_list());
+    true
+}
+
+/// Sets `meta.versionId` and `meta.lastUpdated`.
+pub(crate) fn stamp(resource: &mut Element, version: u32, now: jiff::Timestamp) {
+    let meta = ensure(resource, "meta", BEFORE_META);
+    place(
+        meta,
+        Element::text("versionId", version.to_string()),
+        &["id", "extension"],
+    );
+    place(
+        meta,
+        Element::text("lastUpdated", fhir::primitive::format_instant(now)),
+        &["id", "extension", "versionId"],
+    );
+}

@@ -1,0 +1,152 @@
+//! Booking: does the claim agree with the slot, and what is stored (PROV-BOOK-02, 03, 08, 09).
+
+use crate::appointment::BookingRequest;
+use crate::ids::{ResourceId, is_uuid};
+use crate::instant;
+use crate::placing::{
+    BEFORE_CREATED, BEFORE_META, BEFORE_PATIENT_IDENTIFIER, place, stamp, state_profile,
+};
+use crate::refusal::{Finding, Refusal, Situation};
+use crate::slot::SlotStatus;
+use crate::systems;
+use fhir::Element;
+use jiff::Timestamp;
+
+/// A slot as it is in the transaction that books it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotSnapshot {
+    /// Its id, which is its identifier too: a UUID in lower case.
+    pub id: String,
+    /// Id of its schedule.
+    pub schedule: String,
+    /// Start.
+    pub start: Timestamp,
+    /// End.
+    pub end: Timestamp,
+    /// State.
+    pub status: SlotStatus,
+    /// Whether a live booking holds it.
+    pub live_booking: bool,
+}
+
+/// Checks a booking against the slot that it names: unknown (ERR-16), other schedule or times (422), past
+/// (ERR-20), taken (ERR-15). `None` means that no such slot exists.
+pub fn check_claim(
+    claim: &BookingRequest,
+    slot: Option<&SlotSnapshot>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let path = claim.slot_path();
+    let Some(slot) = slot else {
+        return Err(Refusal::new(
+            Situation::ReferenceUnknown,
+            "This slot does not exist here; search for slots again.",
+        )
+        .expression(format!("{path}.identifier")));
+    };
+    let mut faults = mismatches(claim, slot, &path);
+    if claim
+        .birth_date()
+        .is_some_and(|born| born > now.to_zoned(instant::london()).date())
+    {
+        faults.push(
+            Finding::error("The date of birth lies in the future.")
+                .expression(format!("{}.birthDate", claim.patient_path()))
+                .situation(Situation::NotConformant),
+        );
+    }
+    if let Some(first) = faults.first() {
+        return Err(Refusal::of(
+            first.situation.unwrap_or(Situation::NotConformant),
+            faults,
+        ));
+    }
+    if slot.start <= now {
+        return Err(Refusal::new(
+            Situation::StateForbids,
+            "The slot is in the past; a slot can be booked until it starts.",
+        )
+        .expression(format!("{path}.start")));
+    }
+    if slot.status != SlotStatus::Free || slot.live_booking {
+        return Err(Refusal::new(
+            Situation::SlotTaken,
+            format!("slot {} is {}", slot.id, slot.status),
+        ));
+    }
+    Ok(())
+}
+
+fn mismatches(claim: &BookingRequest, slot: &SlotSnapshot, path: &str) -> Vec<Finding> {
+    let mut faults = Vec::new();
+    let mut differs = |element: &str, situation| {
+        let sentence = format!(
+            "`{element}` does not agree with the slot; send the Slot as the search returned it."
+        );
+        faults.push(
+            Finding::error(sentence)
+                .expression(format!("{path}.{element}"))
+                .situation(situation),
+        );
+    };
+    // A local name for the contained Slot is tolerated; the id of another slot is not.
+    if is_uuid(&claim.slot.id) && !claim.slot.id.eq_ignore_ascii_case(&slot.id) {
+        differs("id", Situation::ReferenceUnknown);
+    }
+    if claim.slot.schedule != slot.schedule {
+        differs("schedule.reference", Situation::ReferenceUnknown);
+    }
+    if claim.slot.start != slot.start {
+        differs("start", Situation::NotConformant);
+    }
+    if claim.slot.end != slot.end {
+        differs("end", Situation::NotConformant);
+    }
+    faults
+}
+
+/// The stored Appointment, version 1 (PROV-BOOK-08): `id`, `meta`, server `created` (D-16), and, for a patient
+/// without NHS number, a local `Patient.identifier` (D-17). `local_identifier` is a value of our own system, or
+/// `system|value`.
+pub fn booked_document(
+    request: &BookingRequest,
+    id: &ResourceId,
+    now: Timestamp,
+    local_identifier: &str,
+) -> Element {
+    let mut document = request.document.clone();
+    document.remove("id");
+    document.push_front(Element::text("id", id.as_str()));
+    if let Some(meta) = document.get_mut("meta") {
+        // What a consumer claims about versions means nothing.
+        meta.remove("versionId");
+        meta.remove("lastUpdated");
+    } else {
+        place(&mut document, Element::new("meta"), BEFORE_META);
+    }
+    stamp(&mut document, 1, now);
+    state_profile(&mut document);
+    place(
+        &mut document,
+        Element::text("created", instant::seconds(now)),
+        BEFORE_CREATED,
+    );
+    if request.nhs_number.is_none() {
+        let patient = document
+            .children_mut()
+            .iter_mut()
+            .find(|c| c.name() == "contained" && c.resource_type() == Some("Patient"));
+        if let Some(patient) = patient {
+            let (system, value) = local_identifier
+                .split_once('|')
+                .unwrap_or((systems::LOCAL_PATIENT, local_identifier));
+            let identifier = Element::new("identifier")
+                .in_list()
+                .with(Element::text("use", "usual"))
+                .with(Element::text("system", system))
+                .with(Element::text("value", value));
+            place(patient, identifier, BEFORE_PATIENT_IDENTIFIER);
+        }
+    }
+    document
+}

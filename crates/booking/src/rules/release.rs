@@ -1,0 +1,201 @@
+//! Who may book which slot, and when: the Provider's release rules (PROV-SLOT-21, ERR-07).
+
+use crate::ids::{Asid, OdsCode};
+use jiff::{SignedDuration, Timestamp};
+
+/// A consumer as the Provider knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerFacts {
+    /// Its system.
+    pub asid: Asid,
+    /// Its organisation, from the token.
+    pub ods: OdsCode,
+    /// Type of organisation as the Provider declared it (`111`, `cas`, …).
+    pub kind: Option<String>,
+    /// May search slots.
+    pub may_search: bool,
+    /// May book.
+    pub may_book: bool,
+    /// May cancel.
+    pub may_cancel: bool,
+    /// May read appointments.
+    pub may_read: bool,
+}
+
+/// A release of slots to an audience, under conditions. Where several rules stand over a slot, one that admits
+/// the consumer is enough: each of them releases, none takes away. Without any rule a slot is for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseRule {
+    /// To whom.
+    pub audience: Audience,
+    /// How many.
+    pub cap: Option<Cap>,
+    /// Released this many minutes before the start, not earlier.
+    pub embargo_minutes: Option<u32>,
+    /// Not bookable later than this many minutes before the start.
+    pub cutoff_minutes: Option<u32>,
+}
+
+/// To whom a rule releases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Every consumer.
+    Any,
+    /// Those of any of these types, organisations or systems.
+    Only {
+        /// Types of organisation; case does not matter.
+        kinds: Vec<String>,
+        /// Organisations.
+        ods: Vec<OdsCode>,
+        /// Systems.
+        asids: Vec<Asid>,
+    },
+}
+
+impl Audience {
+    /// Whether a consumer belongs to it.
+    pub fn includes(&self, who: &ConsumerFacts) -> bool {
+        match self {
+            Audience::Any => true,
+            Audience::Only { kinds, ods, asids } => {
+                let kind = who.kind.as_deref();
+                asids.contains(&who.asid)
+                    || ods.contains(&who.ods)
+                    || kinds
+                        .iter()
+                        .any(|k| kind.is_some_and(|kind| kind.eq_ignore_ascii_case(k)))
+            }
+        }
+    }
+}
+
+/// Whose bookings count together for a cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CapPer {
+    /// Each consumer organisation for itself.
+    Consumer,
+    /// All consumers of the same type together.
+    Kind,
+}
+
+/// The most live bookings for slots of one London day.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cap {
+    /// Whose bookings count.
+    pub per: CapPer,
+    /// How many there may be.
+    pub limit: u32,
+}
+
+/// Why a consumer may not book a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// The consumer may not book here at all.
+    ConsumerMayNotBook,
+    /// The slot is for others.
+    NotInAudience,
+    /// The day's cap is reached.
+    CapReached {
+        /// The cap.
+        limit: u32,
+    },
+    /// The slot is released later.
+    Embargoed {
+        /// When.
+        until: Timestamp,
+    },
+    /// It is too close to the start, or after it.
+    TooLate,
+    /// Staff hold it back.
+    HeldBack,
+}
+
+impl Withheld {
+    /// The reason in plain words, for the consumer's user and the log.
+    pub fn sentence(&self) -> String {
+        match self {
+            Withheld::ConsumerMayNotBook => {
+                "Your organisation may search but not book at this provider.".to_owned()
+            }
+            Withheld::NotInAudience => {
+                "These slots are released to other organisations.".to_owned()
+            }
+            Withheld::CapReached { limit } => {
+                format!("Your organisation's share of this day ({limit}) is booked.")
+            }
+            Withheld::Embargoed { until } => {
+                let seconds = Timestamp::from_second(until.as_second()).unwrap_or(*until);
+                format!("These slots are released later, from {seconds} on.")
+            }
+            Withheld::TooLate => "It is too late to book these slots.".to_owned(),
+            Withheld::HeldBack => "These slots are held back by the provider's staff.".to_owned(),
+        }
+    }
+}
+
+/// Whether a consumer may book a slot now. `rules` are those that stand over the slot; `booked` counts the live
+/// bookings that fall under a cap on the London day of the slot, and is asked only where it decides.
+///
+/// Of several reasons the one of the first rule made for this consumer is given: it is the one that time or a
+/// cancellation may lift.
+pub fn may_book(
+    rules: &[&ReleaseRule],
+    who: &ConsumerFacts,
+    slot_start: Timestamp,
+    now: Timestamp,
+    held: bool,
+    mut booked: impl FnMut(&Cap) -> u32,
+) -> Result<(), Withheld> {
+    if !who.may_book {
+        return Err(Withheld::ConsumerMayNotBook);
+    }
+    if held {
+        return Err(Withheld::HeldBack);
+    }
+    if slot_start <= now {
+        return Err(Withheld::TooLate);
+    }
+    let mut reason = None;
+    for rule in rules.iter().filter(|rule| rule.audience.includes(who)) {
+        match admits(rule, slot_start, now, &mut booked) {
+            Ok(()) => return Ok(()),
+            Err(withheld) => {
+                reason.get_or_insert(withheld);
+            }
+        }
+    }
+    match reason {
+        Some(withheld) => Err(withheld),
+        None if rules.is_empty() => Ok(()),
+        None => Err(Withheld::NotInAudience),
+    }
+}
+
+fn admits(
+    rule: &ReleaseRule,
+    slot_start: Timestamp,
+    now: Timestamp,
+    booked: &mut impl FnMut(&Cap) -> u32,
+) -> Result<(), Withheld> {
+    if let Some(minutes) = rule.embargo_minutes {
+        let until = before(slot_start, minutes);
+        if now < until {
+            return Err(Withheld::Embargoed { until });
+        }
+    }
+    if rule
+        .cutoff_minutes
+        .is_some_and(|minutes| now > before(slot_start, minutes))
+    {
+        return Err(Withheld::TooLate);
+    }
+    match &rule.cap {
+        Some(cap) if booked(cap) >= cap.limit => Err(Withheld::CapReached { limit: cap.limit }),
+        _ => Ok(()),
+    }
+}
+
+fn before(at: Timestamp, minutes: u32) -> Timestamp {
+    at.checked_sub(SignedDuration::from_mins(i64::from(minutes)))
+        .unwrap_or(Timestamp::MIN)
+}

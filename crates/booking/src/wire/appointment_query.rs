@@ -1,0 +1,174 @@
+//! The query of a patient's appointments (`provider-api.md` section 10).
+
+use super::query;
+use super::slot_query::append_bounds;
+use super::time::{Bound, Bounds, within};
+use crate::ids::{IdError, NhsNumber, ResourceId, VersionId};
+use crate::refusal::{Refusal, Situation};
+use crate::systems;
+use fhir::Element;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Parameters that take the NHS number (PROV-SRCH-01), compared without regard to case.
+const PATIENT_SPELLINGS: [&str; 7] = [
+    "Appointment.participant.actor:Patient.identifier",
+    "Appointment.participant.actor",
+    "participant.actor:Patient.identifier",
+    "patient.identifier",
+    "patient:Patient.identifier",
+    "patient",
+    "identifier",
+];
+
+/// A search for appointments as understood. `Debug` does not show the NHS number, but `self_query` holds it:
+/// it goes into the answer, never into a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AppointmentQuery {
+    /// The patient.
+    pub nhs_number: Option<NhsNumber>,
+    /// `_id`
+    pub id: Option<ResourceId>,
+    /// `version`
+    pub version: Option<VersionId>,
+    /// Lower bound of `Appointment.start`, if one was given (PROV-SRCH-04).
+    pub lower: Option<Bound>,
+    /// Upper bound of `Appointment.start`, if one was given.
+    pub upper: Option<Bound>,
+    /// The criteria as understood, percent-encoded and in a fixed order.
+    pub self_query: String,
+}
+
+impl std::fmt::Debug for AppointmentQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AppointmentQuery")
+            .field("nhs_number", &self.nhs_number)
+            .field("id", &self.id)
+            .field("version", &self.version)
+            .field("lower", &self.lower)
+            .field("upper", &self.upper)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AppointmentQuery {
+    /// Reads the raw query. A search must name a patient or an appointment: `version` alone would list every
+    /// patient's, so it is refused like an empty query (ERR-01). Unknown parameters are ignored; past `start`
+    /// bounds are allowed (PROV-SRCH-04).
+    pub fn parse(raw_query: &str, zone: &TimeZone) -> Result<AppointmentQuery, Refusal> {
+        let mut nhs_number = None;
+        let mut id = None;
+        let mut version = None;
+        let mut bounds = Bounds::default();
+        for (name, value) in query::parameters(raw_query)? {
+            match name.as_str() {
+                "_id" => put(
+                    &mut id,
+                    &name,
+                    value.strip_prefix("Appointment/").unwrap_or(&value),
+                    ResourceId::parse,
+                )?,
+                "version" => put(&mut version, &name, &value, VersionId::parse)?,
+                "start" => bounds.add(&name, &value, zone)?,
+                _ if PATIENT_SPELLINGS
+                    .iter()
+                    .any(|known| known.eq_ignore_ascii_case(&name)) =>
+                {
+                    put(
+                        &mut nhs_number,
+                        &name,
+                        number(&name, &value)?,
+                        NhsNumber::parse,
+                    )?;
+                }
+                _ => {}
+            }
+        }
+        if nhs_number.is_none() && id.is_none() {
+            return Err(Refusal::new(
+                Situation::InvalidParameter,
+                format!(
+                    "The search names no patient; give `patient.identifier={}|` and the NHS \
+                     number, or `_id`.",
+                    systems::NHS_NUMBER
+                ),
+            )
+            .location("http.patient.identifier"));
+        }
+        let mut self_query = String::with_capacity(160);
+        if let Some(number) = &nhs_number {
+            let token = format!("{}|{}", systems::NHS_NUMBER, number.as_str());
+            query::append(&mut self_query, "patient.identifier", &token);
+        }
+        if let Some(id) = &id {
+            query::append(&mut self_query, "_id", id.as_str());
+        }
+        if let Some(version) = &version {
+            query::append(&mut self_query, "version", version.as_str());
+        }
+        append_bounds(&mut self_query, bounds.lower, bounds.upper);
+        Ok(AppointmentQuery {
+            nhs_number,
+            id,
+            version,
+            lower: bounds.lower,
+            upper: bounds.upper,
+            self_query,
+        })
+    }
+}
+
+impl AppointmentQuery {
+    /// Whether a stored Appointment lies in the window asked for. Without bounds and without `_id`, those that
+    /// are over are left out (PROV-SRCH-02).
+    pub fn covers(&self, stored: &Element, now: Timestamp) -> bool {
+        let at = |name: &str| stored.str_of(name).and_then(crate::instant::parse);
+        if self.lower.is_none() && self.upper.is_none() {
+            return self.id.is_some() || at("end").is_none_or(|end| end > now);
+        }
+        at("start").is_some_and(|start| within(start, self.lower, self.upper))
+    }
+}
+
+/// The value of a token whose system, if there is one, is that of NHS numbers.
+fn number<'a>(name: &str, value: &'a str) -> Result<&'a str, Refusal> {
+    match value.split_once('|') {
+        None => Ok(value),
+        Some(("" | systems::NHS_NUMBER, number)) => Ok(number),
+        Some(_) => Err(refused(
+            name,
+            format!(
+                "The identifier system of `{name}` is not known here; it is {}.",
+                systems::NHS_NUMBER
+            ),
+        )),
+    }
+}
+
+fn put<T: PartialEq>(
+    place: &mut Option<T>,
+    name: &str,
+    value: &str,
+    parse: fn(&str) -> Result<T, IdError>,
+) -> Result<(), Refusal> {
+    let parsed = parse(value).map_err(|error| {
+        refused(
+            name,
+            format!("The value of `{name}` is not legal: the {error}."),
+        )
+    })?;
+    match place {
+        Some(other) if *other != parsed => Err(refused(
+            name,
+            format!("`{name}` contradicts an earlier value; send one value."),
+        )),
+        _ => {
+            *place = Some(parsed);
+            Ok(())
+        }
+    }
+}
+
+fn refused(parameter: &str, diagnostics: String) -> Refusal {
+    Refusal::new(Situation::InvalidParameter, diagnostics).location(format!("http.{parameter}"))
+}

@@ -1,0 +1,13 @@
+//! What the wire may carry: interactions, headers, tokens, formats and queries. No HTTP library: the edge hands
+//! in bytes and takes values or refusals.
+
+pub mod appointment_query;
+pub mod format;
+pub mod headers;
+pub mod interaction;
+pub mod minting;
+pub mod query;
+pub mod slot_query;
+mod strict_json;
+pub mod time;
+pub mod token;

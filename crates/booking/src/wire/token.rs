@@ -1,0 +1,541 @@
+//! The token that a Consumer makes per request (`national-services.md` section 4). Every fault is 403 (D-01).
+
+use super::headers::Headers;
+pub use super::minting::{Minting, mint};
+use super::strict_json;
+use crate::ids::OdsCode;
+use crate::refusal::{Finding, Refusal, Situation};
+use crate::systems::{ODS_ORGANIZATION, SDS_ROLE_PROFILE, SDS_USER};
+use base64::Engine as _;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+/// Longest token read: a real one has 1 to 2 KiB, and HTTP servers limit the header to about this.
+pub const MAX_TOKEN: usize = 16 * 1024;
+/// Deepest nesting read in a token: a real one has 4 levels.
+pub const MAX_DEPTH: usize = 12;
+/// Lifetime that consumers give a token, in seconds (NAT-JWT-06).
+pub const LIFETIME_SECONDS: i64 = 300;
+
+/// base64url without padding, as RFC 7515 wants it. Padding is tolerated on reading, since libraries for plain
+/// base64url write it; stray bits behind the last byte and the `+` `/` alphabet are not.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What a request demands of its token.
+pub struct Expectation<'a> {
+    /// Whether a service root is ours; it is asked without a trailing `/` (NAT-JWT-04).
+    pub audience: &'a dyn Fn(&str) -> bool,
+    /// The scope that the interaction needs (NAT-JWT-08).
+    pub scope: &'a str,
+    /// The time.
+    pub now: Timestamp,
+    /// How far the two clocks may be apart; 60 by default (NAT-JWT-06).
+    pub tolerance_seconds: i64,
+}
+
+/// `requesting_device` (NAT-JWT-09).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// System of its identifier.
+    pub system: String,
+    /// Value of its identifier.
+    pub value: String,
+    /// Model.
+    pub model: String,
+    /// Version.
+    pub version: String,
+}
+
+/// `requesting_organization` (NAT-JWT-10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organization {
+    /// Name.
+    pub name: String,
+    /// ODS code.
+    pub ods: OdsCode,
+}
+
+/// `requesting_practitioner` (NAT-JWT-11). The identifiers are provenance only: there is no user-level
+/// authorisation, so their form is not checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Practitioner {
+    /// Its id, equal to `sub`.
+    pub id: String,
+    /// Family name.
+    pub family: String,
+    /// Given names, by spaces.
+    pub given: String,
+    /// Prefix, if sent.
+    pub prefix: Option<String>,
+    /// SDS user id, if sent (12 digits or `UNK`).
+    pub sds_user: Option<String>,
+    /// SDS role profile id, if sent (12 digits or `UNK`).
+    pub sds_role: Option<String>,
+    /// The consumer's own identifier: system and value.
+    pub local: Option<(String, String)>,
+}
+
+impl Practitioner {
+    /// Prefix, given names and family name.
+    pub fn display(&self) -> String {
+        let parts = [
+            self.prefix.as_deref().unwrap_or_default(),
+            &self.given,
+            &self.family,
+        ];
+        parts
+            .into_iter()
+            .filter(|p| !p.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+/// A token that was checked. There is no other way to get one than [`read_unsigned`] and [`check_claims`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Claims {
+    /// `iss`
+    pub issuer: String,
+    /// `sub`
+    pub subject: String,
+    /// `aud`, without a trailing `/`.
+    pub audience: String,
+    /// `iat`
+    pub issued_at: i64,
+    /// `exp`
+    pub expires_at: i64,
+    /// `reason_for_request`
+    pub reason: String,
+    /// `requested_scope`
+    pub scopes: Vec<String>,
+    /// `requesting_device`
+    pub device: Device,
+    /// `requesting_organization`
+    pub organization: Organization,
+    /// `requesting_practitioner`
+    pub practitioner: Option<Practitioner>,
+    /// The whole payload as compact JSON, for the audit trail (NAT-JWT-12).
+    pub provenance: String,
+}
+
+/// Takes the token out of `Authorization: Bearer …`: one header, the scheme in any case (PROV-HDR-01).
+pub fn bearer(h: &impl Headers) -> Result<&str, Refusal> {
+    let values = h.values("Authorization");
+    let value = match values.as_slice() {
+        [] => {
+            return Err(refused(
+                "The header Authorization is missing; it carries `Bearer` and the token.",
+            ));
+        }
+        [one] => std::str::from_utf8(one).ok(),
+        _ => {
+            return Err(refused(
+                "The header Authorization stands more than once; send it once.",
+            ));
+        }
+    };
+    let token = value
+        .and_then(|v| v.split_once(' '))
+        .and_then(|(scheme, token)| {
+            let token = token.trim_start_matches(' ');
+            (scheme.eq_ignore_ascii_case("Bearer") && !token.is_empty()).then_some(token)
+        });
+    match token {
+        Some(token) if token.len() > MAX_TOKEN => Err(refused(&format!(
+            "The token has {} bytes; at most {MAX_TOKEN} are read.",
+            token.len()
+        ))),
+        Some(token) if token.bytes().all(|b| b.is_ascii_graphic()) => Ok(token),
+        _ => Err(refused(
+            "The header Authorization is not `Bearer`, one space and a token.",
+        )),
+    }
+}
+
+/// Reads and checks an unsecured token: three parts, `alg` exactly `none`, empty signature (NAT-JWT-01), then
+/// the claims.
+pub fn read_unsigned(token: &str, e: &Expectation) -> Result<Claims, Refusal> {
+    if token.len() > MAX_TOKEN {
+        return Err(refused(&format!(
+            "The token has {} bytes; at most {MAX_TOKEN} are read.",
+            token.len()
+        )));
+    }
+    let mut parts = token.split('.');
+    let (Some(header), Some(payload), Some(signature), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(refused(
+            "The token has not three parts separated by `.` (the third one empty).",
+        ));
+    };
+    if !signature.is_empty() {
+        return Err(refused(
+            "The token carries a signature; an unsecured token ends with `.`.",
+        ));
+    }
+    check_header(&object(header, "header")?)?;
+    check_claims(&object(payload, "payload")?, e)
+}
+
+fn check_header(header: &Map<String, Value>) -> Result<(), Refusal> {
+    if header.get("alg").and_then(Value::as_str) != Some("none") {
+        return Err(refused("The token header's `alg` is not `none`."));
+    }
+    // `typ` may be left out (RFC 7519 section 5.1); any case of JWT will do.
+    let typ_fits = header
+        .get("typ")
+        .is_none_or(|t| t.as_str().is_some_and(|t| t.eq_ignore_ascii_case("JWT")));
+    if !typ_fits {
+        return Err(refused("The token header's `typ` is not `JWT`."));
+    }
+    if header.contains_key("crit") {
+        return Err(refused(
+            "The token header has `crit`: no extension is understood here.",
+        ));
+    }
+    Ok(())
+}
+
+fn object(part: &str, name: &str) -> Result<Map<String, Value>, Refusal> {
+    let bytes = BASE64
+        .decode(part)
+        .map_err(|e| refused(&format!("The token {name} is not base64url.")).log(e.to_string()))?;
+    strict_json::object(&bytes, MAX_DEPTH)
+        .map_err(|fault| refused(&format!("The token {name} {fault}.")))
+}
+
+fn refused(diagnostics: &str) -> Refusal {
+    Refusal::new(Situation::TokenRefused, diagnostics).location("http.Authorization")
+}
+
+/// Checks the claims of a payload that was read (and, for signed tokens, verified) already. All faults are
+/// collected, each naming its claim.
+pub fn check_claims(payload: &Map<String, Value>, e: &Expectation) -> Result<Claims, Refusal> {
+    let mut c = Check { faults: Vec::new() };
+    let issuer = c.string(payload, "", "iss");
+    let subject = c.string(payload, "", "sub");
+    let audience = c.audience(payload, e);
+    let times = c.times(payload, e);
+    let reason = c.string(payload, "", "reason_for_request");
+    if reason.as_deref().is_some_and(|r| r != "directcare") {
+        c.fault("reason_for_request", "is not `directcare`");
+    }
+    let scopes = c.scopes(payload, e.scope);
+    let device = c.device(payload);
+    let organization = c.organization(payload);
+    let practitioner = c.practitioner(payload, subject.as_deref());
+    match (
+        issuer,
+        subject,
+        audience,
+        times,
+        reason,
+        scopes,
+        device,
+        organization,
+    ) {
+        (
+            Some(issuer),
+            Some(subject),
+            Some(audience),
+            Some((issued_at, expires_at)),
+            Some(reason),
+            Some(scopes),
+            Some(device),
+            Some(organization),
+        ) if c.faults.is_empty() => Ok(Claims {
+            issuer,
+            subject,
+            audience,
+            issued_at,
+            expires_at,
+            reason,
+            scopes,
+            device,
+            organization,
+            practitioner,
+            provenance: serde_json::to_string(payload).unwrap_or_default(),
+        }),
+        _ => Err(Refusal::of(Situation::TokenRefused, c.faults)),
+    }
+}
+
+/// Collects the faults of one payload. Every `None` that a method gives for a required claim comes with a fault.
+struct Check {
+    faults: Vec<Finding>,
+}
+
+impl Check {
+    fn fault(&mut self, claim: &str, fault: impl std::fmt::Display) {
+        let finding = Finding::error(format!("The claim `{claim}` {fault}."));
+        self.faults.push(finding.location("http.Authorization"));
+    }
+
+    /// A non-empty string member; `path` is the claim that holds it, for the message.
+    fn string(&mut self, object: &Map<String, Value>, path: &str, name: &str) -> Option<String> {
+        let fault = match object.get(name) {
+            Some(Value::String(text)) if !text.trim().is_empty() => return Some(text.clone()),
+            Some(Value::String(_)) => "is empty",
+            Some(_) => "is not a string",
+            None => "is missing",
+        };
+        let dot = if path.is_empty() { "" } else { "." };
+        self.fault(&format!("{path}{dot}{name}"), fault);
+        None
+    }
+
+    fn audience(&mut self, payload: &Map<String, Value>, e: &Expectation) -> Option<String> {
+        let given = self.string(payload, "", "aud")?;
+        let root = given.strip_suffix('/').unwrap_or(&given);
+        if (e.audience)(root) {
+            return Some(root.to_owned());
+        }
+        self.fault(
+            "aud",
+            "is not the service root of this Provider as the directory (SDS) has it",
+        );
+        None
+    }
+
+    /// `iat` and `exp` (NAT-JWT-05, NAT-JWT-06).
+    fn times(&mut self, payload: &Map<String, Value>, e: &Expectation) -> Option<(i64, i64)> {
+        let iat = self.seconds(payload, "iat");
+        let exp = self.seconds(payload, "exp");
+        let now = e.now.as_second();
+        let tolerance = e.tolerance_seconds;
+        let before = self.faults.len();
+        if let Some(iat) = iat
+            && iat > now + tolerance
+        {
+            self.fault("iat", format!("lies {} seconds in the future", iat - now));
+        }
+        if let Some(exp) = exp
+            && exp + tolerance < now
+        {
+            self.fault(
+                "exp",
+                format!("is over: the token expired {} seconds ago", now - exp),
+            );
+        }
+        let (iat, exp) = (iat?, exp?);
+        if exp <= iat {
+            self.fault("exp", "is not after `iat`");
+        } else if exp - iat > LIFETIME_SECONDS + tolerance {
+            self.fault(
+                "exp",
+                format!(
+                    "is {} seconds after `iat`; it must be {LIFETIME_SECONDS}",
+                    exp - iat
+                ),
+            );
+        }
+        (self.faults.len() == before).then_some((iat, exp))
+    }
+
+    fn seconds(&mut self, payload: &Map<String, Value>, name: &str) -> Option<i64> {
+        let fault = match payload.get(name) {
+            None => "is missing",
+            Some(value) => match value.as_i64() {
+                Some(seconds @ 1_000_000_000..=9_999_999_999) => return Some(seconds),
+                Some(_) => "is not a Unix time in seconds (10 digits)",
+                None => "is not an integer number (Unix time in seconds)",
+            },
+        };
+        self.fault(name, fault);
+        None
+    }
+
+    fn scopes(&mut self, payload: &Map<String, Value>, wanted: &str) -> Option<Vec<String>> {
+        let given = self.string(payload, "", "requested_scope")?;
+        let scopes: Vec<String> = given.split_ascii_whitespace().map(str::to_owned).collect();
+        if scopes.iter().any(|s| s == wanted) {
+            return Some(scopes);
+        }
+        self.fault(
+            "requested_scope",
+            format!("does not hold `{wanted}`, which this request needs"),
+        );
+        None
+    }
+
+    fn device(&mut self, payload: &Map<String, Value>) -> Option<Device> {
+        const PATH: &str = "requesting_device";
+        let device = self.resource(payload, PATH, "Device")?;
+        let pairs = identifiers(device);
+        if pairs.is_empty() {
+            self.fault(
+                "requesting_device.identifier",
+                "has no entry with `system` and `value`",
+            );
+        }
+        let model = self.string(device, PATH, "model");
+        let version = self.string(device, PATH, "version");
+        let (system, value) = pairs.first()?;
+        Some(Device {
+            system: (*system).to_owned(),
+            value: (*value).to_owned(),
+            model: model?,
+            version: version?,
+        })
+    }
+
+    fn organization(&mut self, payload: &Map<String, Value>) -> Option<Organization> {
+        const PATH: &str = "requesting_organization";
+        let organization = self.resource(payload, PATH, "Organization")?;
+        let name = self.string(organization, PATH, "name");
+        let code = identifiers(organization)
+            .into_iter()
+            .find(|(system, _)| *system == ODS_ORGANIZATION);
+        let ods = match code {
+            None => {
+                let fault = format!("has no entry of the system {ODS_ORGANIZATION} with a value");
+                self.fault("requesting_organization.identifier", fault);
+                None
+            }
+            // Codes are upper case; directories and forms often lower them.
+            Some((_, code)) => match OdsCode::parse(&code.trim().to_ascii_uppercase()) {
+                Ok(ods) => Some(ods),
+                Err(error) => {
+                    self.fault(
+                        "requesting_organization.identifier",
+                        format!("is no code: the {error}"),
+                    );
+                    None
+                }
+            },
+        };
+        Some(Organization {
+            name: name?,
+            ods: ods?,
+        })
+    }
+
+    /// Absent (or null) is no fault (NAT-JWT-11).
+    fn practitioner(
+        &mut self,
+        payload: &Map<String, Value>,
+        subject: Option<&str>,
+    ) -> Option<Practitioner> {
+        const PATH: &str = "requesting_practitioner";
+        if payload.get(PATH).is_none_or(Value::is_null) {
+            return None;
+        }
+        let practitioner = self.resource(payload, PATH, "Practitioner")?;
+        let id = self.string(practitioner, PATH, "id");
+        if let (Some(id), Some(subject)) = (&id, subject)
+            && id != subject
+        {
+            self.fault("sub", "is not equal to `requesting_practitioner.id`");
+        }
+        let name = practitioner
+            .get("name")
+            .and_then(first)
+            .and_then(Value::as_object);
+        let part = |key: &str| {
+            name.and_then(|n| n.get(key))
+                .map(words)
+                .filter(|w| !w.is_empty())
+        };
+        let (family, given, prefix) = (part("family"), part("given"), part("prefix"));
+        if family.is_none() {
+            self.fault("requesting_practitioner.name.family", "is missing");
+        }
+        if given.is_none() {
+            self.fault("requesting_practitioner.name.given", "is missing");
+        }
+        let pairs = identifiers(practitioner);
+        if pairs.is_empty() {
+            self.fault(
+                "requesting_practitioner.identifier",
+                "has no entry with `system` and `value`",
+            );
+        }
+        let of = |system: &str| {
+            pairs
+                .iter()
+                .find(|(s, _)| *s == system)
+                .map(|(_, v)| (*v).to_owned())
+        };
+        let local = pairs
+            .iter()
+            .find(|(s, _)| *s != SDS_USER && *s != SDS_ROLE_PROFILE);
+        Some(Practitioner {
+            id: id?,
+            family: family?,
+            given: given?,
+            prefix,
+            sds_user: of(SDS_USER),
+            sds_role: of(SDS_ROLE_PROFILE),
+            local: local.map(|(s, v)| ((*s).to_owned(), (*v).to_owned())),
+        })
+    }
+
+    /// A claim that is a FHIR resource of a type; `resourceType` may be left out but not contradict.
+    fn resource<'a>(
+        &mut self,
+        payload: &'a Map<String, Value>,
+        claim: &str,
+        resource_type: &str,
+    ) -> Option<&'a Map<String, Value>> {
+        let fault = match payload.get(claim) {
+            Some(Value::Object(resource)) => match resource.get("resourceType") {
+                None => return Some(resource),
+                Some(Value::String(given)) if given == resource_type => return Some(resource),
+                Some(_) => format!("is not a {resource_type}"),
+            },
+            Some(_) => "is not a JSON object".to_owned(),
+            None => "is missing".to_owned(),
+        };
+        self.fault(claim, fault);
+        None
+    }
+}
+
+/// The identifiers of a resource that have a system and a value.
+fn identifiers(resource: &Map<String, Value>) -> Vec<(&str, &str)> {
+    let Some(Value::Array(list)) = resource.get("identifier") else {
+        return Vec::new();
+    };
+    list.iter()
+        .filter_map(|entry| Some((filled(entry, "system")?, filled(entry, "value")?)))
+        .collect()
+}
+
+fn filled<'a>(entry: &'a Value, member: &str) -> Option<&'a str> {
+    entry
+        .get(member)?
+        .as_str()
+        .filter(|text| !text.trim().is_empty())
+}
+
+/// The first of an array, or the value itself: older consumers send single names.
+fn first(value: &Value) -> Option<&Value> {
+    match value {
+        Value::Array(list) => list.first(),
+        other => Some(other),
+    }
+}
+
+/// A string, or the strings of an array joined by spaces.
+fn words(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Array(list) => list
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(" ")
+            .trim()
+            .to_owned(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,220 @@
+//! Cancelling: what counts as unchanged, and what does not.
+
+#[path = "support/messages.rs"]
+mod messages;
+
+use booking::appointment::{BookingRequest, check_update};
+use booking::ids::ResourceId;
+use booking::refusal::{Refusal, Situation};
+use booking::rules::book::booked_document;
+use booking::rules::cancel::{cancelled_document, check_cancel, read};
+use fhir::Element;
+use messages::{SLOT, booking, now, parse, published_form};
+use serde_json::{Value, json};
+
+fn id() -> ResourceId {
+    ResourceId::parse("a-1").unwrap()
+}
+
+fn stored(message: &Value) -> Element {
+    booked_document(
+        &BookingRequest::read(parse(message)).unwrap(),
+        &id(),
+        now(),
+        "local|7",
+    )
+}
+
+fn cancel(stored: &Element, body: &Value) -> Result<(), Refusal> {
+    let submitted = check_update(read(parse(body), &id())?)?;
+    check_cancel(stored, &submitted, now())
+}
+
+/// The posted body as the cancellation of it.
+fn cancelling(message: &Value) -> Value {
+    let mut body = message.clone();
+    body["status"] = json!("cancelled");
+    body
+}
+
+/// Proves: PROV-CAN-02, D-49
+#[test]
+fn what_was_posted_with_status_cancelled_is_unchanged() {
+    for message in [booking(), published_form()] {
+        let stored = stored(&message);
+        let mut body = cancelling(&message);
+        assert_eq!(cancel(&stored, &body), Ok(()));
+        body["id"] = json!("a-1");
+        body["created"] = json!("2031-03-04T08:20:11+00:00");
+        assert_eq!(cancel(&stored, &body), Ok(()));
+    }
+}
+
+/// Proves: PROV-CAN-02, D-17
+#[test]
+fn what_the_provider_added_may_be_left_out_or_sent_back() {
+    let mut message = booking();
+    message["contained"][1]
+        .as_object_mut()
+        .unwrap()
+        .remove("identifier");
+    let stored = stored(&message);
+    let mut body = cancelling(&message);
+    assert_eq!(cancel(&stored, &body), Ok(()));
+    body["contained"][1]["identifier"] = json!([{"use": "usual", "system": "local", "value": "7"}]);
+    assert_eq!(cancel(&stored, &body), Ok(()));
+    body["contained"][1]["identifier"][0]["value"] = json!("8");
+    let refusal = cancel(&stored, &body).unwrap_err();
+    assert_eq!(
+        refusal.findings[0].expression.as_deref(),
+        Some("Appointment.contained[1].identifier[0]")
+    );
+}
+
+/// Changes of form that are none of content.
+#[rustfmt::skip]
+const SAME: &[(&str, fn(&mut Value))] = &[
+    ("order of contained", |b| b["contained"].as_array_mut().unwrap().reverse()),
+    ("metadata", |b| b["meta"] = json!({"versionId": "9", "lastUpdated": "2031-01-01T00:00:00Z"})),
+    ("text", |b| b["text"] = json!({"status": "generated"})),
+    ("language", |b| { b.as_object_mut().unwrap().remove("language"); }),
+    ("created", |b| b["created"] = json!("2031-03-01T00:00:00Z")),
+    ("no created", |b| { b.as_object_mut().unwrap().remove("created"); }),
+    ("offset", |b| b["start"] = json!("2031-03-04T10:30:00+01:00")),
+    ("fraction", |b| b["contained"][2]["end"] = json!("2031-03-04T09:40:00Z")),
+    ("other zone of indexed", |b| b["contained"][0]["indexed"] = json!("2018-12-19T22:43:41Z")),
+    ("slot status", |b| b["contained"][2]["status"] = json!("free")),
+    ("case of UUID", |b| b["contained"][2]["identifier"][0]["value"] = json!(SLOT.to_uppercase())),
+    ("renamed local id", |b| { b["contained"][1]["id"] = json!("p"); b["participant"][0]["actor"]["reference"] = json!("#p"); }),
+    ("legacy slot reference", |b| b["slot"] = json!([{"reference": format!("Slot/{SLOT}")}])),
+    ("no participant status", |b| { b["participant"][0].as_object_mut().unwrap().remove("status"); }),
+    ("no contained profile", |b| { b["contained"][1].as_object_mut().unwrap().remove("meta"); }),
+];
+
+/// Proves: PROV-CAN-02, RES-GEN-05
+#[test]
+fn changes_of_form_are_no_differences() {
+    let stored = stored(&booking());
+    for (what, change) in SAME {
+        let mut body = cancelling(&booking());
+        change(&mut body);
+        assert_eq!(cancel(&stored, &body), Ok(()), "{what}");
+    }
+}
+
+/// Changes of content, and the paths that must be named.
+#[rustfmt::skip]
+const CHANGED: &[(&[&str], fn(&mut Value))] = &[
+    (&["Appointment.contained[1].name[0].family"], |b| b["contained"][1]["name"][0]["family"] = json!("Other")),
+    (&["Appointment.description"], |b| b["description"] = json!("other")),
+    (&["Appointment.description"], |b| { b.as_object_mut().unwrap().remove("description"); }),
+    (&["Appointment.comment"], |b| b["comment"] = json!("new")),
+    (&["Appointment.start"], |b| b["start"] = json!("2031-03-04T09:31:00Z")),
+    (&["Appointment.contained[1].name[0].given[1]"], |b| b["contained"][1]["name"][0]["given"] = json!(["Ada", "B"])),
+    (&["Appointment.contained[1].telecom[0].rank"], |b| b["contained"][1]["telecom"][0]["rank"] = json!(2)),
+    (&["Appointment.contained[1].identifier[0].extension[0]"], |b| { b["contained"][1]["identifier"][0].as_object_mut().unwrap().remove("extension"); }),
+    (&["Appointment.contained[1]"], |b| { b["contained"].as_array_mut().unwrap().remove(1); }),
+    (&["Appointment.contained[3]"], |b| b["contained"].as_array_mut().unwrap().push(json!({"resourceType": "Location"}))),
+    (&["Appointment.participant[0].status"], |b| b["participant"][0]["status"] = json!("declined")),
+    (&["Appointment.participant[0].actor.reference"], |b| b["participant"][0]["actor"]["reference"] = json!("#doc")),
+    (&["Appointment.contained[2].status"], |b| b["contained"][2]["status"] = json!("entered-in-error")),
+    (&["Appointment.extension[0]"], |b| b["extension"] = json!([{"url": "http://example.org", "valueString": "x"}])),
+    (&["Appointment.description", "Appointment.contained[1].gender"], |b| { b["description"] = json!("x"); b["contained"][1]["gender"] = json!("male"); }),
+];
+
+/// Proves: PROV-CAN-02, ERR-19, PROV-ERR-04
+#[test]
+fn every_changed_path_is_named_and_no_value() {
+    let stored = stored(&booking());
+    for (paths, change) in CHANGED {
+        let mut body = cancelling(&booking());
+        change(&mut body);
+        let refusal = cancel(&stored, &body).expect_err(paths[0]);
+        assert_eq!(
+            (refusal.situation, refusal.status()),
+            (Situation::CancelDiffers, 422),
+            "{refusal}"
+        );
+        let named: Vec<&str> = refusal
+            .findings
+            .iter()
+            .filter_map(|f| f.expression.as_deref())
+            .collect();
+        assert_eq!(named, *paths);
+        assert!(
+            !refusal.to_string().contains("Testwell") && !refusal.to_string().contains("Other")
+        );
+    }
+}
+
+/// Proves: PROV-CAN-01, PROV-CAN-07, D-18, ERR-20
+#[test]
+fn the_state_must_allow_it() {
+    let document = stored(&booking());
+    for status in ["booked", "entered-in-error", "noshow"] {
+        let mut body = booking();
+        body["status"] = json!(status);
+        assert_eq!(
+            cancel(&document, &body).unwrap_err().situation,
+            Situation::StateForbids,
+            "{status}"
+        );
+    }
+    let cancelled = cancelled_document(&document, 2, now());
+    let refusal = cancel(&cancelled, &cancelling(&booking())).unwrap_err();
+    assert!(
+        refusal.to_string().contains("already cancelled"),
+        "{refusal}"
+    );
+    let after = "2031-03-04T09:30:00Z".parse().unwrap();
+    let submitted = parse(&cancelling(&booking())).root;
+    let refusal = check_cancel(&document, &submitted, after).unwrap_err();
+    assert_eq!(refusal.situation, Situation::StateForbids);
+    assert!(refusal.to_string().contains("past"), "{refusal}");
+}
+
+/// Proves: PROV-CAN-03, ERR-04
+#[test]
+fn the_body_id_is_that_of_the_url_or_absent() {
+    let mut body = cancelling(&booking());
+    assert!(read(parse(&body), &id()).is_ok());
+    body["id"] = json!("a-2");
+    assert_eq!(read(parse(&body), &id()).unwrap_err().status(), 400);
+    let other = json!({"resourceType": "Patient", "id": "a-1"});
+    assert_eq!(read(parse(&other), &id()).unwrap_err().status(), 400);
+}
+
+/// Proves: PROV-CAN-05, PROV-CAN-06
+#[test]
+fn the_next_version_differs_in_status_and_metadata_only() {
+    let before = stored(&booking());
+    let mut after = cancelled_document(&before, 2, "2031-03-04T08:30:00Z".parse().unwrap());
+    assert_eq!(after.str_of("status"), Some("cancelled"));
+    assert_eq!(after.at("meta.versionId").unwrap().as_str(), Some("2"));
+    assert_eq!(
+        after.at("meta.lastUpdated").unwrap().as_str(),
+        Some("2031-03-04T08:30:00.000+00:00")
+    );
+    for name in ["meta", "status"] {
+        after.set(before.get(name).unwrap().clone());
+    }
+    assert_eq!(after, before);
+}
+
+/// Proves: PROV-CAN-02, PROV-CAN-03
+#[test]
+fn the_published_cancellation_of_the_published_booking_is_unchanged() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/messages");
+    let file = |name: &str| std::fs::read(format!("{folder}/{name}"));
+    let (Ok(booked), Ok(cancelled)) = (file("booking-request.json"), file("cancel-request.json"))
+    else {
+        println!("skipped: the published messages are not beside this checkout");
+        return;
+    };
+    let parse = |bytes: &[u8]| fhir::json::parse(bytes, &fhir::Limits::default()).unwrap();
+    let request = BookingRequest::read(parse(&booked)).unwrap();
+    let before: jiff::Timestamp = "2019-01-17T14:00:00Z".parse().unwrap();
+    let document = booked_document(&request, &id(), before, "x");
+    let submitted = check_update(read(parse(&cancelled), &id()).unwrap()).unwrap();
+    assert_eq!(check_cancel(&document, &submitted, before), Ok(()));
+}

@@ -1,0 +1,8 @@
+//! JSON codec: text to element tree and back, steered by the schema.
+
+mod lexer;
+mod read;
+mod write;
+
+pub use read::parse;
+pub use write::{write, write_into, write_pretty};

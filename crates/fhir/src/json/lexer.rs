@@ -1,0 +1,283 @@
+//! JSON tokens with their places: strings, numbers, punctuation. Strict (RFC 8259), bounded, never panics.
+
+use crate::issue::{Issue, IssueCode, Pos, Severity, Stage};
+use smol_str::SmolStr;
+
+/// Longest number; FHIR decimals have far fewer digits.
+const MAX_NUMBER: usize = 64;
+
+pub(super) struct Lexer<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u32,
+    line_start: usize,
+    /// Continuation bytes seen on this line, so that columns count characters.
+    continuation: usize,
+}
+
+/// A place to go back to.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    at: usize,
+    line: u32,
+    line_start: usize,
+    continuation: usize,
+}
+
+impl<'a> Lexer<'a> {
+    pub(super) fn new(text: &'a str) -> Lexer<'a> {
+        let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
+        Lexer { bytes: text.as_bytes(), at, line: 1, line_start: at, continuation: 0 }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark { at: self.at, line: self.line, line_start: self.line_start, continuation: self.continuation }
+    }
+
+    pub(super) fn reset(&mut self, mark: Mark) {
+        self.at = mark.at;
+        self.line = mark.line;
+        self.line_start = mark.line_start;
+        self.continuation = mark.continuation;
+    }
+
+    pub(super) fn pos(&self) -> Pos {
+        let column = self.at.saturating_sub(self.line_start + self.continuation) + 1;
+        Pos { line: self.line, column: u32::try_from(column).unwrap_or(u32::MAX) }
+    }
+
+    pub(super) fn fail(&self, message: impl Into<String>) -> Issue {
+        Issue::error(Stage::Syntax, IssueCode::Invalid, message).severity(Severity::Fatal).pos(self.pos())
+    }
+
+    fn unexpected(&self, wanted: &str) -> Issue {
+        match self.bytes.get(self.at) {
+            None => self.fail(format!("The text ends here, but {wanted} is expected.")),
+            Some(b) if b.is_ascii_graphic() => {
+                self.fail(format!("`{}` stands here, but {wanted} is expected.", char::from(*b)))
+            }
+            Some(_) => self.fail(format!("An unexpected character stands here; {wanted} is expected.")),
+        }
+    }
+
+    /// The next byte that is no white space, without taking it.
+    pub(super) fn peek(&mut self) -> Option<u8> {
+        while let Some(b) = self.bytes.get(self.at) {
+            match b {
+                b' ' | b'\t' | b'\r' => self.at += 1,
+                b'\n' => {
+                    self.at += 1;
+                    self.line += 1;
+                    self.line_start = self.at;
+                    self.continuation = 0;
+                }
+                other => return Some(*other),
+            }
+        }
+        None
+    }
+
+    /// Takes a punctuation mark.
+    pub(super) fn take(&mut self, wanted: u8) -> Result<(), Issue> {
+        match self.peek() {
+            Some(b) if b == wanted => {
+                self.at += 1;
+                Ok(())
+            }
+            _ => Err(self.unexpected(&format!("`{}`", char::from(wanted)))),
+        }
+    }
+
+    /// After a member: true when another one follows, false at the closing mark, which is taken.
+    pub(super) fn more(&mut self, close: u8) -> Result<bool, Issue> {
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                match self.peek() {
+                    Some(b) if b == close => Err(self.unexpected("another member after the comma")),
+                    _ => Ok(true),
+                }
+            }
+            Some(b) if b == close => {
+                self.at += 1;
+                Ok(false)
+            }
+            _ => Err(self.unexpected(&format!("`,` or `{}`", char::from(close)))),
+        }
+    }
+
+    /// True when the very next mark closes an empty object or array, which is taken.
+    pub(super) fn closes(&mut self, close: u8) -> bool {
+        if self.peek() == Some(close) {
+            self.at += 1;
+            return true;
+        }
+        false
+    }
+
+    pub(super) fn at_end(&mut self) -> Result<(), Issue> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.fail("More text follows the end of the resource; one resource is expected.")),
+        }
+    }
+
+    pub(super) fn string(&mut self) -> Result<SmolStr, Issue> {
+        if self.peek() != Some(b'"') {
+            return Err(self.unexpected("a string in double quotes"));
+        }
+        let open = self.mark();
+        self.at += 1;
+        let start = self.at;
+        loop {
+            match self.bytes.get(self.at) {
+                None => {
+                    self.reset(open);
+                    return Err(self.fail("The string that starts here has no closing quote."));
+                }
+                Some(b'"') => {
+                    let text = std::str::from_utf8(&self.bytes[start..self.at]).unwrap_or("");
+                    self.at += 1;
+                    return Ok(SmolStr::new(text));
+                }
+                Some(b'\\') => return self.escaped(start, open),
+                Some(b) => self.plain(*b)?,
+            }
+        }
+    }
+
+    /// Steps over one byte inside a string.
+    fn plain(&mut self, b: u8) -> Result<(), Issue> {
+        if b < 0x20 {
+            return Err(self.fail(match b {
+                b'\n' | b'\r' => "A line break stands inside a string: the closing quote is missing, or write \\n.",
+                _ => "A control character stands inside a string: write it as \\u and four digits.",
+            }));
+        }
+        self.continuation += usize::from(b & 0xC0 == 0x80);
+        self.at += 1;
+        Ok(())
+    }
+
+    /// The rest of a string that has escapes.
+    fn escaped(&mut self, start: usize, open: Mark) -> Result<SmolStr, Issue> {
+        let mut out = self.bytes[start..self.at].to_vec();
+        loop {
+            match self.bytes.get(self.at) {
+                None => {
+                    self.reset(open);
+                    return Err(self.fail("The string that starts here has no closing quote."));
+                }
+                Some(b'"') => {
+                    self.at += 1;
+                    return String::from_utf8(out)
+                        .map(SmolStr::from)
+                        .map_err(|_| self.fail("The string is not UTF-8."));
+                }
+                Some(b'\\') => {
+                    let c = self.escape()?;
+                    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+                Some(b) => {
+                    let b = *b;
+                    self.plain(b)?;
+                    out.push(b);
+                }
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, Issue> {
+        let c = match self.bytes.get(self.at + 1) {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode(),
+            _ => {
+                return Err(self.fail("This escape is not JSON; there are \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u."));
+            }
+        };
+        self.at += 2;
+        Ok(c)
+    }
+
+    fn unicode(&mut self) -> Result<char, Issue> {
+        let first = self.hex4()?;
+        let code = match first {
+            0xD800..=0xDBFF => {
+                if self.bytes.get(self.at..self.at + 2) != Some(b"\\u") {
+                    return Err(self.fail("Half of a surrogate pair stands alone before this place."));
+                }
+                let second = self.hex4()?;
+                if !(0xDC00..=0xDFFF).contains(&second) {
+                    return Err(self.fail("Half of a surrogate pair stands alone before this place."));
+                }
+                0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)
+            }
+            other => other,
+        };
+        char::from_u32(code).ok_or_else(|| self.fail("Half of a surrogate pair stands alone before this place."))
+    }
+
+    /// `\uXXXX` at the current place.
+    fn hex4(&mut self) -> Result<u32, Issue> {
+        let digits = self.bytes.get(self.at + 2..self.at + 6).unwrap_or(&[]);
+        let legal = digits.len() == 4 && digits.iter().all(u8::is_ascii_hexdigit);
+        let code = std::str::from_utf8(digits).ok().and_then(|d| u32::from_str_radix(d, 16).ok());
+        match (legal, code) {
+            (true, Some(code)) => {
+                self.at += 6;
+                Ok(code)
+            }
+            _ => Err(self.fail("\\u needs four hexadecimal digits.")),
+        }
+    }
+
+    /// A number as written (RFC 8259: no leading zeros, no plus sign, digits on both sides of the point).
+    pub(super) fn number(&mut self) -> Result<SmolStr, Issue> {
+        let start = self.at;
+        let mut at = self.at + usize::from(self.bytes.get(self.at) == Some(&b'-'));
+        let digits = |from: usize| self.bytes[from.min(self.bytes.len())..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let whole = digits(at);
+        let leading_zero = whole > 1 && self.bytes.get(at) == Some(&b'0');
+        at += whole;
+        let mut legal = whole > 0 && !leading_zero;
+        if self.bytes.get(at) == Some(&b'.') {
+            let fraction = digits(at + 1);
+            legal &= fraction > 0;
+            at += 1 + fraction;
+        }
+        if matches!(self.bytes.get(at), Some(b'e' | b'E')) {
+            let sign = usize::from(matches!(self.bytes.get(at + 1), Some(b'+' | b'-')));
+            let exponent = digits(at + 1 + sign);
+            legal &= exponent > 0;
+            at += 1 + sign + exponent;
+        }
+        if !legal {
+            return Err(self.fail("This is not a JSON number: no leading zeros, digits on both sides of the point."));
+        }
+        if at - start > MAX_NUMBER {
+            return Err(self.fail(format!("This number has more than {MAX_NUMBER} digits.")));
+        }
+        self.at = at;
+        Ok(SmolStr::new(std::str::from_utf8(&self.bytes[start..at]).unwrap_or("")))
+    }
+
+    /// `true`, `false` or `null`.
+    pub(super) fn word(&mut self, word: &str) -> Result<(), Issue> {
+        if self.bytes[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            return Ok(());
+        }
+        Err(self.unexpected("a value"))
+    }
+
+    pub(super) fn bad_value(&self) -> Issue {
+        self.unexpected("a value")
+    }
+}

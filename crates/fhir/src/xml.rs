@@ -1,0 +1,12 @@
+//! XML codec: text to element tree and back, steered by the schema.
+
+mod read;
+mod write;
+
+pub use read::parse;
+pub use write::write;
+
+/// Namespace of FHIR elements.
+pub const FHIR_NAMESPACE: &str = "http://hl7.org/fhir";
+/// Namespace of narrative markup.
+pub const XHTML_NAMESPACE: &str = "http://www.w3.org/1999/xhtml";

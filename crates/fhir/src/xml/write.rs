@@ -1,0 +1,133 @@
+//! Element tree to XML text: elements in the order of STU3, unknown ones after them.
+
+use super::FHIR_NAMESPACE;
+use crate::schema::{Kind, Schema, TypeDef};
+use crate::tree::{Element, Value};
+
+/// Writes a resource as XML with its declaration.
+pub fn write(root: &Element) -> Vec<u8> {
+    let mut out = Vec::with_capacity(8_192);
+    out.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+    let mut writer = Writer { out: &mut out, schema: Schema::stu3() };
+    writer.resource(root, true);
+    out
+}
+
+struct Writer<'a> {
+    out: &'a mut Vec<u8>,
+    schema: &'static Schema,
+}
+
+impl Writer<'_> {
+    fn resource(&mut self, element: &Element, root: bool) {
+        let name = element.resource_type().unwrap_or("Resource");
+        self.out.push(b'<');
+        self.raw(name);
+        if root {
+            self.attribute("xmlns", FHIR_NAMESPACE);
+        }
+        let of = self.schema.resource(name);
+        self.body(element, name, of);
+    }
+
+    /// An element other than a resource.
+    fn element(&mut self, element: &Element, of: Option<&TypeDef>) {
+        let name = element.name();
+        if element.resource_type().is_some() {
+            self.out.push(b'<');
+            self.raw(name);
+            self.out.push(b'>');
+            self.resource(element, false);
+            self.close(name);
+            return;
+        }
+        if let Some(Value::Xhtml(markup)) = element.value() {
+            // Narrative is kept as it was read, and was read as well-formed markup.
+            self.raw(markup);
+            return;
+        }
+        self.out.push(b'<');
+        self.raw(name);
+        for attribute in element.children().iter().filter(|c| is_attribute(c, of)) {
+            self.attribute(attribute.name(), attribute.as_str().unwrap_or(""));
+        }
+        if let Some(value) = element.value() {
+            self.attribute("value", value.as_str());
+        }
+        self.body(element, name, of);
+    }
+
+    /// The children, in order, and the end tag.
+    fn body(&mut self, element: &Element, name: &str, of: Option<&TypeDef>) {
+        let is_resource = element.resource_type().is_some();
+        let own = |c: &&Element| is_resource || !is_attribute(c, of);
+        let mut children: Vec<(&Element, u32, Option<&TypeDef>)> = element
+            .children()
+            .iter()
+            .filter(own)
+            .map(|child| {
+                // A primitive's extensions are found in the type Extension, which has them like any element.
+                let owner = of.filter(|t| t.kind != Kind::Primitive).or_else(|| self.schema.type_def("Extension"));
+                let def = owner.and_then(|t| t.element(child.name()));
+                let order = def.map_or(u32::MAX, |d| d.order);
+                (child, order, def.and_then(|d| self.schema.type_of(d)))
+            })
+            .collect();
+        if children.is_empty() {
+            self.out.extend_from_slice(b"/>");
+            return;
+        }
+        self.out.push(b'>');
+        children.sort_by_key(|(_, order, _)| *order);
+        for (child, _, child_type) in children {
+            self.element(child, child_type);
+        }
+        self.close(name);
+    }
+
+    fn close(&mut self, name: &str) {
+        self.out.extend_from_slice(b"</");
+        self.raw(name);
+        self.out.push(b'>');
+    }
+
+    fn attribute(&mut self, name: &str, value: &str) {
+        self.out.push(b' ');
+        self.raw(name);
+        self.out.extend_from_slice(b"=\"");
+        for c in value.chars() {
+            match c {
+                '&' => self.raw("&amp;"),
+                '<' => self.raw("&lt;"),
+                '>' => self.raw("&gt;"),
+                '"' => self.raw("&quot;"),
+                // Attribute values are normalised on reading: these survive only as references.
+                '\n' => self.raw("&#10;"),
+                '\r' => self.raw("&#13;"),
+                '\t' => self.raw("&#9;"),
+                // XML 1.0 has no way to write these at all.
+                c if is_unwritable(c) => self.raw("\u{fffd}"),
+                c => self.raw(c.encode_utf8(&mut [0; 4])),
+            }
+        }
+        self.out.push(b'"');
+    }
+
+    fn raw(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// `id` of anything but a resource, and `url` of an extension, are attributes in XML.
+fn is_attribute(child: &Element, of: Option<&TypeDef>) -> bool {
+    let plain = child.children().is_empty() && child.value().is_some();
+    match child.name() {
+        "id" => plain,
+        "url" => plain && of.is_some_and(|t| t.name == "Extension"),
+        _ => false,
+    }
+}
+
+fn is_unwritable(c: char) -> bool {
+    matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
+}

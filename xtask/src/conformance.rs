@@ -1,0 +1,101 @@
+//! Which test proves which requirement: `docs/conformance.md`, made from `docs/standard`, the
+//! `/// Proves:` lines above tests, and `docs/conformance-exceptions.toml`.
+
+pub mod catalogue;
+mod exceptions;
+mod page;
+mod proofs;
+
+use crate::finding::Finding;
+use crate::workspace::Workspace;
+use catalogue::Catalogue;
+use exceptions::Exceptions;
+use proofs::Proofs;
+
+/// The generated page.
+pub const PAGE: &str = "docs/conformance.md";
+
+/// Writes the page, or with `check` only compares it.
+pub fn run(workspace: &Workspace, check: bool) -> Result<(), String> {
+    let state = State::read(workspace)?;
+    let page = page::render(&state.catalogue, &state.proofs, &state.exceptions);
+    if check {
+        return match workspace.text(PAGE) == Some(page.as_str()) {
+            true => Ok(()),
+            false => Err(out_of_date().to_string()),
+        };
+    }
+    workspace.write(PAGE, &page)?;
+    let open = state.open_requirements();
+    println!(
+        "{PAGE}: written; {} requirements neither proved nor listed as exceptions",
+        open.len()
+    );
+    for (id, level, file, line) in open {
+        println!("  {id} ({level}, {file}:{line})");
+    }
+    Ok(())
+}
+
+/// Everything that is wrong with proofs, exceptions and the page.
+pub fn findings(workspace: &Workspace) -> Result<Vec<Finding>, String> {
+    let state = State::read(workspace)?;
+    let mut found = state.proofs.findings(&state.catalogue);
+    found.extend(state.exceptions.findings(&state.catalogue, &state.proofs));
+    for (id, level, file, line) in state.open_requirements() {
+        found.push(Finding::at(
+            file,
+            line,
+            format!(
+                "{id} ({level}) is proved by no test: put `/// Proves: {id}` above the test that proves it, or \
+                 list it with its reason in {}",
+                exceptions::FILE
+            ),
+        ));
+    }
+    let page = page::render(&state.catalogue, &state.proofs, &state.exceptions);
+    if workspace.text(PAGE) != Some(page.as_str()) {
+        found.push(out_of_date());
+    }
+    Ok(found)
+}
+
+fn out_of_date() -> Finding {
+    Finding::of(
+        PAGE,
+        "is not what the tests say: run `cargo xtask conformance`",
+    )
+}
+
+struct State {
+    catalogue: Catalogue,
+    proofs: Proofs,
+    exceptions: Exceptions,
+}
+
+impl State {
+    fn read(workspace: &Workspace) -> Result<State, String> {
+        Ok(State {
+            catalogue: Catalogue::read(workspace)?,
+            proofs: Proofs::read(workspace),
+            exceptions: Exceptions::read(workspace)?,
+        })
+    }
+
+    /// Provider requirements at level MUST without proof and without exception: id, level, file, line.
+    fn open_requirements(&self) -> Vec<(&str, &str, &str, usize)> {
+        let mut open = Vec::new();
+        for row in self
+            .catalogue
+            .provider_rows()
+            .filter(|row| row.level.starts_with("MUST"))
+        {
+            for id in &row.ids {
+                if self.proofs.of(id).is_empty() && self.exceptions.reason(id).is_none() {
+                    open.push((id.as_str(), row.level.as_str(), row.file.as_str(), row.line));
+                }
+            }
+        }
+        open
+    }
+}

@@ -1,0 +1,221 @@
+//! Rules on Rust files: module docs, length, names, `unwrap`, SQL.
+
+use std::collections::BTreeSet;
+
+use crate::finding::Finding;
+use crate::rust_source::{RustSource, is_test_path};
+use crate::workspace::Workspace;
+
+/// Longer files are two jobs in one room.
+const MAX_LINES: usize = 600;
+/// Tests are tables of cases and may be longer.
+const MAX_TEST_LINES: usize = 1200;
+/// More proven invariants than these are a habit, not exceptions.
+const MAX_INVARIANTS: usize = 12;
+/// What makes an `unwrap` or `expect` a proven invariant; a reason follows it on the same line.
+const INVARIANT: &str = "// invariant: ";
+/// The only place that knows a database.
+const STORE: &str = "crates/provider/src/store";
+/// How SQL opens in a string; with the quote, so that prose is not taken for it.
+const SQL: &[&str] = &[
+    "\"SELECT ",
+    "\"INSERT INTO ",
+    "\"UPDATE ",
+    "\"DELETE FROM ",
+    "\"CREATE TABLE ",
+    "\"PRAGMA ",
+];
+/// Crates of databases.
+const SQL_CRATES: &[&str] = &["rusqlite", "tokio_postgres", "deadpool_postgres", "sqlx"];
+/// Module names that say nothing about what is inside.
+const EMPTY_NAMES: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc"];
+
+/// Checks every Rust file.
+pub fn findings(workspace: &Workspace) -> Result<Vec<Finding>, String> {
+    let mut found = Vec::new();
+    let test_files = files_for_tests_only(workspace);
+    let mut invariants = Vec::new();
+    for (path, text) in workspace.with_ending(".rs") {
+        let is_test = is_test_path(path) || test_files.contains(path);
+        opens_with_doc(path, text, &mut found);
+        length(path, text, is_test, &mut found);
+        name(path, &mut found);
+        let source = RustSource::read(text, is_test);
+        unwraps(path, &source, &mut found, &mut invariants);
+        sql(path, &source, &mut found);
+    }
+    if invariants.len() > MAX_INVARIANTS {
+        found.push(Finding::of(
+            "crates",
+            format!(
+                "{} proven invariants ({}), at most {MAX_INVARIANTS} are allowed: return an error instead",
+                invariants.len(),
+                invariants.join(", ")
+            ),
+        ));
+    }
+    Ok(found)
+}
+
+/// Files that are reached only by `#[cfg(test)] mod name;`.
+fn files_for_tests_only(workspace: &Workspace) -> BTreeSet<String> {
+    let mut files = BTreeSet::new();
+    for (path, text) in workspace.with_ending(".rs") {
+        if !text.contains("cfg(") {
+            continue;
+        }
+        let folder = match path.rsplit_once('/') {
+            Some((folder, "lib.rs" | "main.rs" | "mod.rs")) => folder.to_owned(),
+            _ => path.trim_end_matches(".rs").to_owned(),
+        };
+        for module in RustSource::read(text, false).test_modules() {
+            files.insert(format!("{folder}/{module}.rs"));
+            files.insert(format!("{folder}/{module}/mod.rs"));
+        }
+    }
+    files
+}
+
+fn opens_with_doc(path: &str, text: &str, found: &mut Vec<Finding>) {
+    if !text.starts_with("//!") {
+        found.push(Finding::at(
+            path,
+            1,
+            "open the file with a `//!` doc that says what it is for",
+        ));
+    }
+}
+
+fn length(path: &str, text: &str, is_test: bool, found: &mut Vec<Finding>) {
+    let lines = text.lines().count();
+    let most = if is_test { MAX_TEST_LINES } else { MAX_LINES };
+    if lines > most {
+        found.push(Finding::at(
+            path,
+            most + 1,
+            format!("{lines} lines, at most {most}: split the file by noun"),
+        ));
+    }
+}
+
+fn name(path: &str, found: &mut Vec<Finding>) {
+    let empty = path
+        .split('/')
+        .map(|part| part.trim_end_matches(".rs"))
+        .find(|part| EMPTY_NAMES.contains(part));
+    if let Some(part) = empty {
+        found.push(Finding::of(
+            path,
+            format!("`{part}` says nothing: name the module after what it holds"),
+        ));
+    }
+}
+
+fn unwraps(
+    path: &str,
+    source: &RustSource,
+    found: &mut Vec<Finding>,
+    invariants: &mut Vec<String>,
+) {
+    let text: Vec<&str> = source.text.lines().collect();
+    for (line, code) in source.product_lines() {
+        // A type's own method of that name (a parser's `self.expect(token)`) is no panic.
+        let code = code.replace("self.expect(", "");
+        let call = [".unwrap(", ".expect(", ".unwrap_err(", ".expect_err("]
+            .into_iter()
+            .find(|c| code.contains(c));
+        let Some(call) = call else { continue };
+        let reason = text
+            .get(line - 1)
+            .and_then(|l| l.split_once(INVARIANT))
+            .map(|(_, reason)| reason.trim());
+        match reason {
+            Some(reason) if !reason.is_empty() => invariants.push(format!("{path}:{line}")),
+            _ => found.push(Finding::at(
+                path,
+                line,
+                format!("`{call}…)` outside tests: return an error, or prove it on the same line with `{INVARIANT}…`"),
+            )),
+        }
+    }
+}
+
+fn sql(path: &str, source: &RustSource, found: &mut Vec<Finding>) {
+    if path.starts_with(STORE)
+        || path.starts_with("xtask/")
+        || path.starts_with("crates/provider/tests/")
+    {
+        return;
+    }
+    let text: Vec<&str> = source.text.lines().collect();
+    for (line, code) in source.product_lines() {
+        let names = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let of_a_database = names.into_iter().find(|word| SQL_CRATES.contains(word));
+        if let Some(word) = of_a_database {
+            found.push(Finding::at(
+                path,
+                line,
+                format!("`{word}` outside {STORE}: put the query into the store"),
+            ));
+        }
+        let literal = text
+            .get(line - 1)
+            .and_then(|l| SQL.iter().find(|start| l.contains(*start)));
+        if literal.is_some() {
+            found.push(Finding::at(
+                path,
+                line,
+                format!("SQL outside {STORE}: put the query into the store"),
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(path: &str, text: &str) -> Vec<String> {
+        let found = findings(&Workspace::of_files(&[(path, text)])).unwrap();
+        found.iter().map(Finding::to_string).collect()
+    }
+
+    #[test]
+    fn a_plain_file_passes() {
+        assert!(
+            messages(
+                "crates/a/src/slot.rs",
+                "//! Slots.\nfn a() -> &'static str { \".unwrap()\" }\n"
+            )
+            .is_empty()
+        );
+    }
+
+    #[test]
+    fn unwrap_needs_a_test_or_a_proof() {
+        let text = "//! A.\nfn a() { b().unwrap(); }\nfn c() { d().expect(\"x\"); // invariant: d is constant\n}\n\
+                    #[cfg(test)]\nmod tests { fn e() { f().unwrap(); } }\n";
+        let found = messages("crates/a/src/a.rs", text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("crates/a/src/a.rs:2:"));
+        assert!(messages("crates/a/tests/a.rs", "//! A.\nfn a() { b().unwrap(); }\n").is_empty());
+    }
+
+    #[test]
+    fn docs_length_and_names_are_checked() {
+        let long = format!("//! A.\n{}", "\n".repeat(MAX_LINES));
+        assert_eq!(messages("crates/a/src/a.rs", &long).len(), 1);
+        assert_eq!(messages("crates/a/tests/a.rs", &long).len(), 0);
+        assert_eq!(messages("crates/a/src/util.rs", "fn a() {}\n").len(), 2);
+    }
+
+    #[test]
+    fn sql_stays_in_the_store() {
+        let text = "//! A.\nuse rusqlite::Connection;\nconst Q: &str = \"SELECT 1\";\n";
+        assert_eq!(
+            messages("crates/provider/src/diary/apply.rs", text).len(),
+            2
+        );
+        assert!(messages("crates/provider/src/store/sqlite/read.rs", text).is_empty());
+    }
+}
