@@ -28,10 +28,19 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), String> {
         return Err("name --base DIR, --careconnect DIR or both".to_owned());
     }
     if let Some(folder) = &arguments.base {
-        write(&workspace.root.join("crates/fhir/data/stu3.tbl"), &base::table(folder)?)?;
+        write(
+            &workspace.root.join("crates/fhir/data/stu3.tbl"),
+            &base::table(folder)?,
+        )?;
     }
     if let Some(folder) = &arguments.careconnect {
-        write(&workspace.root.join("crates/booking/data/careconnect.tbl"), &profiles::table(folder)?)?;
+        let base = workspace.root.join("crates/fhir/data/stu3.tbl");
+        let base = std::fs::read_to_string(&base)
+            .map_err(|e| format!("cannot read {}: {e}", base.display()))?;
+        write(
+            &workspace.root.join("crates/booking/data/careconnect.tbl"),
+            &profiles::table(folder, &base)?,
+        )?;
     }
     Ok(())
 }
@@ -54,7 +63,10 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 /// A list member; empty when it is not there.
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    value
+        .get(name)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 /// The last step of a canonical URL.
@@ -65,6 +77,8 @@ fn tail(url: &str) -> &str {
 /// Value set URL of a binding, wherever the definition holds it.
 fn bound_set(element: &Value) -> Option<(&str, &str)> {
     let binding = element.get("binding")?;
-    let set = binding.pointer("/valueSetReference/reference").or_else(|| binding.get("valueSetUri"))?;
+    let set = binding
+        .pointer("/valueSetReference/reference")
+        .or_else(|| binding.get("valueSetUri"))?;
     Some((text(binding, "strength"), set.as_str()?))
 }

@@ -168,49 +168,55 @@ fn slot_has_id(contained: &Contained) -> Result<(), Refusal> {
     Err(Refusal::new(Situation::BodyUnreadable, sentence).expression(path))
 }
 
-/// Fills in what a Provider adds on receipt (RES-GEN-01, RES-APPT-03, RES-SLOT-04, D-48).
+/// Fills in what a Provider adds on receipt (RES-GEN-01, RES-APPT-03, RES-SLOT-04, D-48), and turns the old
+/// reference `Slot/<id>` into the local one that it means (RES-APPT-09).
 pub(crate) fn complete(root: &mut Element) {
     if matches!(root.str_of("language"), None | Some("en")) {
         place(root, Element::text("language", "en-GB"), BEFORE_LANGUAGE);
     }
+    let slot_id = Contained::of(root)
+        .slot
+        .and_then(|(_, slot)| slot.str_of("id"))
+        .map(str::to_owned);
     for child in root.children_mut() {
         match child.name() {
             "contained" => {
                 state_profile(child);
-                if child.resource_type() == Some("Slot")
-                    && let Some(status) = child.get_mut("status")
-                    && status.as_str() == Some("free")
-                {
-                    status.set_value(Some(Value::String("busy".into())));
+                if child.resource_type() == Some("Slot") {
+                    replace(child, "status", "free", "busy");
+                }
+            }
+            "slot" => {
+                if let Some(id) = &slot_id {
+                    replace(child, "reference", &format!("Slot/{id}"), &format!("#{id}"));
                 }
             }
             "participant" if child.get("status").is_none() => {
-                child.push(Element::text("status", "accepted"))
+                child.push(Element::text("status", "accepted"));
             }
             _ => {}
         }
     }
 }
 
-/// Splits issues into a refusal and tolerated faults. One place is named by one error: the first.
-fn settle(issues: Vec<Issue>) -> Result<Vec<Issue>, Refusal> {
-    let mut errors: Vec<Issue> = Vec::new();
-    let mut faults: Vec<Issue> = Vec::new();
-    for issue in careconnect::without_tolerated(issues) {
-        if issue.is_error() {
-            let known = !issue.expression.is_empty()
-                && errors
-                    .iter()
-                    .any(|e| e.expression == issue.expression && e.rule != issue.rule);
-            if !known {
-                errors.push(issue);
-            }
-        } else if issue.severity == Severity::Warning {
-            faults.push(issue);
-        }
+fn replace(parent: &mut Element, name: &str, old: &str, new: &str) {
+    if let Some(child) = parent.get_mut(name)
+        && child.as_str() == Some(old)
+    {
+        child.set_value(Some(Value::String(new.into())));
     }
+}
+
+/// Splits issues into a refusal and tolerated faults.
+fn settle(issues: Vec<Issue>) -> Result<Vec<Issue>, Refusal> {
+    let (errors, rest): (Vec<Issue>, Vec<Issue>) = careconnect::settled(issues)
+        .into_iter()
+        .partition(Issue::is_error);
     if errors.is_empty() {
-        Ok(faults)
+        Ok(rest
+            .into_iter()
+            .filter(|i| i.severity == Severity::Warning)
+            .collect())
     } else {
         Err(not_conformant(&errors))
     }

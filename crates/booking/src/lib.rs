@@ -14,6 +14,7 @@ pub mod patient_summary;
 mod placing;
 pub mod refusal;
 pub mod rules;
+pub mod situation;
 pub mod slot;
 pub mod systems;
 pub mod wire;

@@ -1,4 +1,5 @@
 //! Reading a booking, claiming its slot, and what is stored.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // tests: a panic is a failure
 
 #[path = "support/messages.rs"]
 mod messages;
@@ -225,9 +226,12 @@ fn every_fault_is_reported() {
     );
 }
 
+/// Rule, path that the refusal must name, change.
+type Broken = (&'static str, &'static str, fn(&mut Value));
+
 /// One change per override, and the path that the refusal must name.
 #[rustfmt::skip]
-const BROKEN: &[(&str, &str, fn(&mut Value))] = &[
+const BROKEN: &[Broken] = &[
     ("RES-APPT-02", "Appointment.meta.profile", |b| b["meta"] = json!({"profile": ["http://example.org/other"]})),
     ("RES-APPT-03", "Appointment.language", |b| b["language"] = json!("cy")),
     ("RES-APPT-04", "Appointment.contained", |b| b["contained"].as_array_mut().unwrap().push(messages::slot())),
@@ -299,7 +303,13 @@ fn each_broken_override_is_named_by_its_path() {
 fn what_a_provider_tolerates() {
     accepted(|b| b["language"] = json!("en"));
     accepted(|b| b["end"] = json!("2031-03-04T09:31:00+00:00"));
-    accepted(|b| b["slot"] = json!([{"reference": format!("Slot/{SLOT}")}]));
+    let request = accepted(|b| b["slot"] = json!([{"reference": format!("Slot/{SLOT}")}]));
+    let reference = request.document.at("slot.reference").unwrap();
+    assert_eq!(
+        reference.as_str().unwrap(),
+        format!("#{SLOT}"),
+        "stored as the local one"
+    );
     for code in 1..=8 {
         accepted(|b| {
             let coding = &mut b["contained"][1]["identifier"][0]["extension"][0]["valueCodeableConcept"]
@@ -494,4 +504,59 @@ fn the_published_booking_is_accepted() {
             .iter()
             .any(|f| f.expression == "Appointment.participant[0].status")
     );
+}
+
+/// Proves: RES-PAT-06, PROV-SLOT-04
+#[test]
+fn a_child_born_after_midnight_in_summer_is_not_of_tomorrow() {
+    let mut message = booking();
+    for (at, text) in [
+        ("start", "2031-07-01T09:30:00Z"),
+        ("end", "2031-07-01T09:40:00Z"),
+    ] {
+        message[at] = json!(text);
+        message["contained"][2][at] = json!(text);
+    }
+    message["contained"][1]["birthDate"] = json!("2031-07-01");
+    let request = read(&message).unwrap();
+    let slot = SlotSnapshot {
+        start: request.slot.start,
+        end: request.slot.end,
+        ..snapshot()
+    };
+    // 23:20 UTC is 00:20 in London.
+    assert_eq!(
+        check_claim(
+            &request,
+            Some(&slot),
+            "2031-06-30T23:20:00Z".parse().unwrap()
+        ),
+        Ok(())
+    );
+    assert!(
+        check_claim(
+            &request,
+            Some(&slot),
+            "2031-06-30T22:20:00Z".parse().unwrap()
+        )
+        .is_err()
+    );
+}
+
+/// Proves: PROV-GEN-14, RES-APPT-11, RES-APPT-16
+#[test]
+fn unknown_elements_and_extensions_are_ignored_and_kept() {
+    let request = accepted(|b| {
+        b["extension"] = json!([
+            {"url": "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-DeliveryChannel-1",
+             "valueCode": "Telephone"},
+            {"url": "https://supplier.example.nhs.uk/extension", "valueString": "kept"}
+        ]);
+        b["incomingReferral"] = json!([{"reference": "ReferralRequest/1"}]);
+        b["contained"][1]["colour"] = json!("green");
+    });
+    assert_eq!(request.document.count("extension"), 2);
+    assert_eq!(request.document.count("incomingReferral"), 1);
+    let patient = request.document.all("contained").nth(1).unwrap();
+    assert_eq!(patient.str_of("colour"), Some("green"));
 }

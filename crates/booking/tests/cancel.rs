@@ -1,4 +1,5 @@
 //! Cancelling: what counts as unchanged, and what does not.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // tests: a panic is a failure
 
 #[path = "support/messages.rs"]
 mod messages;
@@ -71,9 +72,12 @@ fn what_the_provider_added_may_be_left_out_or_sent_back() {
     );
 }
 
+/// Name, change.
+type Same = (&'static str, fn(&mut Value));
+
 /// Changes of form that are none of content.
 #[rustfmt::skip]
-const SAME: &[(&str, fn(&mut Value))] = &[
+const SAME: &[Same] = &[
     ("order of contained", |b| b["contained"].as_array_mut().unwrap().reverse()),
     ("metadata", |b| b["meta"] = json!({"versionId": "9", "lastUpdated": "2031-01-01T00:00:00Z"})),
     ("text", |b| b["text"] = json!({"status": "generated"})),
@@ -102,9 +106,12 @@ fn changes_of_form_are_no_differences() {
     }
 }
 
+/// Paths that the refusal must name, change.
+type Changed = (&'static [&'static str], fn(&mut Value));
+
 /// Changes of content, and the paths that must be named.
 #[rustfmt::skip]
-const CHANGED: &[(&[&str], fn(&mut Value))] = &[
+const CHANGED: &[Changed] = &[
     (&["Appointment.contained[1].name[0].family"], |b| b["contained"][1]["name"][0]["family"] = json!("Other")),
     (&["Appointment.description"], |b| b["description"] = json!("other")),
     (&["Appointment.description"], |b| { b.as_object_mut().unwrap().remove("description"); }),

@@ -20,14 +20,24 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { max_bytes: 1 << 20, max_depth: 64, max_elements: 100_000, max_issues: 200 }
+        Limits {
+            max_bytes: 1 << 20,
+            max_depth: 64,
+            max_elements: 100_000,
+            max_issues: 200,
+        }
     }
 }
 
 impl Limits {
     /// For text that this program wrote itself: only depth stays bounded, against a damaged store.
     pub fn unbounded() -> Limits {
-        Limits { max_bytes: usize::MAX, max_depth: 64, max_elements: usize::MAX, max_issues: 200 }
+        Limits {
+            max_bytes: usize::MAX,
+            max_depth: 64,
+            max_elements: usize::MAX,
+            max_issues: 200,
+        }
     }
 }
 
@@ -87,5 +97,9 @@ impl Path {
 /// A name from the message, fit to be shown in a message: short, printable.
 pub(crate) fn shown(name: &str) -> String {
     let clean: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    if clean.len() < name.len() { format!("{clean}…") } else { clean }
+    if clean.len() < name.len() {
+        format!("{clean}…")
+    } else {
+        clean
+    }
 }

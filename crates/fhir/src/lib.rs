@@ -3,15 +3,19 @@
 //!
 //! This crate knows no I/O and nothing of the NHS: profiles are data that a caller hands in.
 
+pub mod check;
 mod codec;
 pub mod issue;
 pub mod json;
+pub mod package;
 pub mod path;
 pub mod primitive;
 pub mod schema;
 pub mod tree;
 pub mod xml;
 
+pub use check::{Checker, Options};
 pub use codec::{Limits, Parsed};
 pub use issue::{Issue, IssueCode, Pos, Severity, Stage};
+pub use package::Package;
 pub use tree::{Element, Value};

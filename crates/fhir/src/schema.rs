@@ -157,7 +157,9 @@ impl ValueSet {
 
     /// The codes, for a message that says what would be right.
     pub fn codes(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.systems.iter().flat_map(|(_, codes)| codes.iter().copied())
+        self.systems
+            .iter()
+            .flat_map(|(_, codes)| codes.iter().copied())
     }
 }
 
@@ -220,13 +222,27 @@ impl Schema {
                 "I" => {
                     if let Some(owner) = types.last_mut() {
                         let warning = fields.next() == Some("warning");
-                        let rule = Invariant { key: first, warning, expression: fields.next().unwrap_or("") };
-                        owner.elements.last_mut().map_or(&mut owner.invariants, |e| &mut e.invariants).push(rule);
+                        let rule = Invariant {
+                            key: first,
+                            warning,
+                            expression: fields.next().unwrap_or(""),
+                        };
+                        owner
+                            .elements
+                            .last_mut()
+                            .map_or(&mut owner.invariants, |e| &mut e.invariants)
+                            .push(rule);
                     }
                 }
                 "V" => {
                     set = first;
-                    value_sets.insert(first, ValueSet { systems: Vec::new(), listed: true });
+                    value_sets.insert(
+                        first,
+                        ValueSet {
+                            systems: Vec::new(),
+                            listed: true,
+                        },
+                    );
                 }
                 "C" => {
                     let codes = fields.next().unwrap_or("").split(' ').collect();
@@ -249,7 +265,11 @@ impl Schema {
                 element.type_index = by_name.get(element.type_name).copied();
             }
         }
-        Schema { types, by_name, value_sets }
+        Schema {
+            types,
+            by_name,
+            value_sets,
+        }
     }
 }
 
@@ -266,7 +286,13 @@ fn type_line(name: &'static str, kind: &str) -> TypeDef {
         "xhtml" => JsonKind::Xhtml,
         _ => JsonKind::String,
     };
-    TypeDef { name, kind, elements: Vec::new(), invariants: Vec::new(), json }
+    TypeDef {
+        name,
+        kind,
+        elements: Vec::new(),
+        invariants: Vec::new(),
+        json,
+    }
 }
 
 fn element_line(
@@ -293,7 +319,10 @@ fn element_line(
         max,
         type_name,
         choice,
-        binding: strength.map(|strength| Binding { strength, value_set }),
+        binding: strength.map(|strength| Binding {
+            strength,
+            value_set,
+        }),
         targets,
         invariants: Vec::new(),
         type_index: None,
@@ -310,7 +339,11 @@ mod tests {
         for owner in schema.types() {
             for element in &owner.elements {
                 let known = element.type_name == "Resource" || schema.type_of(element).is_some();
-                assert!(known, "{}.{}: {}", owner.name, element.name, element.type_name);
+                assert!(
+                    known,
+                    "{}.{}: {}",
+                    owner.name, element.name, element.type_name
+                );
             }
         }
     }
@@ -323,7 +356,18 @@ mod tests {
         assert_eq!((status.min, status.max), (1, Some(1)));
         let set = schema.value_set(status.binding.unwrap().value_set).unwrap();
         assert!(set.contains(None, "booked") && !set.contains(None, "bookd"));
-        assert_eq!(appointment.element("participant").unwrap().type_name, "Appointment.participant");
-        assert_eq!(schema.type_def("Extension").unwrap().element("valueCode").unwrap().choice, Some("value"));
+        assert_eq!(
+            appointment.element("participant").unwrap().type_name,
+            "Appointment.participant"
+        );
+        assert_eq!(
+            schema
+                .type_def("Extension")
+                .unwrap()
+                .element("valueCode")
+                .unwrap()
+                .choice,
+            Some("value")
+        );
     }
 }

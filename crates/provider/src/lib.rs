@@ -1,1 +1,8 @@
-//! Placeholder replaced in this session.
+//! The Provider of the UEC Booking Standard: HTTP edge, diary, store and audit.
+
+pub mod audit;
+pub mod config;
+pub mod diary;
+pub mod http;
+pub mod store;
+mod toml_error;

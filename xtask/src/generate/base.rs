@@ -44,8 +44,10 @@ pub fn table(folder: &Path) -> Result<String, String> {
         if !done.insert(name.clone()) {
             continue;
         }
-        let definition =
-            definitions.types.get(&name).ok_or_else(|| format!("no definition of type {name}"))?;
+        let definition = definitions
+            .types
+            .get(&name)
+            .ok_or_else(|| format!("no definition of type {name}"))?;
         write_type(&mut out, &name, definition, &mut wanted, &mut sets)?;
     }
     for url in &sets {
@@ -73,7 +75,11 @@ fn read(folder: &Path) -> Result<Definitions, String> {
             _ => sets.insert(text(resource, "url").to_owned(), resource.clone()),
         };
     }
-    Ok(Definitions { types, systems, sets })
+    Ok(Definitions {
+        types,
+        systems,
+        sets,
+    })
 }
 
 fn write_type(
@@ -102,7 +108,9 @@ fn write_type(
     for (owner, children) in owners.iter().filter(|(owner, _)| !owner.is_empty()) {
         let own_kind = if owner == name { kind } else { "b" };
         let _ = writeln!(out, "T\t{owner}\t{own_kind}");
-        if owner == name && let Some(root) = elements.first() {
+        if owner == name
+            && let Some(root) = elements.first()
+        {
             write_invariants(out, root);
         }
         for child in children {
@@ -145,12 +153,20 @@ fn write_element(
     }
     let group = last.strip_suffix("[x]");
     for code in &codes {
-        let resolved = if owners.contains_key(path) { path } else { code };
+        let resolved = if owners.contains_key(path) {
+            path
+        } else {
+            code
+        };
         let name = match group {
             Some(group) => format!("{group}{}", capital(code)),
             None => last.to_owned(),
         };
-        let targets = if *code == "Reference" { targets.join(",") } else { String::new() };
+        let targets = if *code == "Reference" {
+            targets.join(",")
+        } else {
+            String::new()
+        };
         let _ = writeln!(
             out,
             "E\t{name}\t{min}\t{max}\t{resolved}\t{}\t{strength}\t{set}\t{targets}",
@@ -168,20 +184,30 @@ fn write_invariants(out: &mut String, element: &Value) {
     for constraint in list(element, "constraint") {
         let (key, expression) = (text(constraint, "key"), text(constraint, "expression"));
         if !LEFT_OUT.contains(&key) && !expression.is_empty() {
-            let _ = writeln!(out, "I\t{key}\t{}\t{}", text(constraint, "severity"), expression.replace(['\n', '\t'], " "));
+            let _ = writeln!(
+                out,
+                "I\t{key}\t{}\t{}",
+                text(constraint, "severity"),
+                expression.replace(['\n', '\t'], " ")
+            );
         }
     }
 }
 
 fn capital(word: &str) -> String {
     let mut letters = word.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 /// `V url`, then one `C system code code …` per system; a set that cannot be listed has a line `U`.
 fn write_set(out: &mut String, url: &str, definitions: &Definitions) {
     let _ = writeln!(out, "V\t{url}");
-    let includes = definitions.sets.get(url).map_or(&[][..], |set| list(&set["compose"], "include"));
+    let includes = definitions
+        .sets
+        .get(url)
+        .map_or(&[][..], |set| list(&set["compose"], "include"));
     let mut listed = !includes.is_empty();
     let mut lines = String::new();
     for include in includes {
@@ -190,7 +216,10 @@ fn write_set(out: &mut String, url: &str, definitions: &Definitions) {
         let mut codes = Vec::new();
         if !given.is_empty() {
             codes.extend(given.iter().map(|c| text(c, "code").to_owned()));
-        } else if let (Some(whole), true) = (definitions.systems.get(system), list(include, "filter").is_empty()) {
+        } else if let (Some(whole), true) = (
+            definitions.systems.get(system),
+            list(include, "filter").is_empty(),
+        ) {
             collect(list(whole, "concept"), &mut codes);
         } else {
             listed = false;

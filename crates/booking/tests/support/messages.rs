@@ -87,3 +87,11 @@ pub fn published_form() -> Value {
     b["participant"] = json!([{"actor": {"reference": "#pat"}}]);
     b
 }
+
+/// The same message, sent as XML.
+pub fn parse_xml(message: &Value) -> Parsed {
+    let xml = fhir::xml::write(&parse(message).root);
+    let parsed = fhir::xml::parse(&xml, &Limits::default()).unwrap();
+    assert!(!parsed.has_errors(), "{:?}", parsed.issues);
+    parsed
+}

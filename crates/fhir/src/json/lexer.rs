@@ -27,11 +27,22 @@ pub(super) struct Mark {
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Lexer<'a> {
         let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
-        Lexer { bytes: text.as_bytes(), at, line: 1, line_start: at, continuation: 0 }
+        Lexer {
+            bytes: text.as_bytes(),
+            at,
+            line: 1,
+            line_start: at,
+            continuation: 0,
+        }
     }
 
     pub(super) fn mark(&self) -> Mark {
-        Mark { at: self.at, line: self.line, line_start: self.line_start, continuation: self.continuation }
+        Mark {
+            at: self.at,
+            line: self.line,
+            line_start: self.line_start,
+            continuation: self.continuation,
+        }
     }
 
     pub(super) fn reset(&mut self, mark: Mark) {
@@ -43,20 +54,28 @@ impl<'a> Lexer<'a> {
 
     pub(super) fn pos(&self) -> Pos {
         let column = self.at.saturating_sub(self.line_start + self.continuation) + 1;
-        Pos { line: self.line, column: u32::try_from(column).unwrap_or(u32::MAX) }
+        Pos {
+            line: self.line,
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+        }
     }
 
     pub(super) fn fail(&self, message: impl Into<String>) -> Issue {
-        Issue::error(Stage::Syntax, IssueCode::Invalid, message).severity(Severity::Fatal).pos(self.pos())
+        Issue::error(Stage::Syntax, IssueCode::Invalid, message)
+            .severity(Severity::Fatal)
+            .pos(self.pos())
     }
 
     fn unexpected(&self, wanted: &str) -> Issue {
         match self.bytes.get(self.at) {
             None => self.fail(format!("The text ends here, but {wanted} is expected.")),
-            Some(b) if b.is_ascii_graphic() => {
-                self.fail(format!("`{}` stands here, but {wanted} is expected.", char::from(*b)))
-            }
-            Some(_) => self.fail(format!("An unexpected character stands here; {wanted} is expected.")),
+            Some(b) if b.is_ascii_graphic() => self.fail(format!(
+                "`{}` stands here, but {wanted} is expected.",
+                char::from(*b)
+            )),
+            Some(_) => self.fail(format!(
+                "An unexpected character stands here; {wanted} is expected."
+            )),
         }
     }
 
@@ -118,7 +137,10 @@ impl<'a> Lexer<'a> {
     pub(super) fn at_end(&mut self) -> Result<(), Issue> {
         match self.peek() {
             None => Ok(()),
-            Some(_) => Err(self.fail("More text follows the end of the resource; one resource is expected.")),
+            Some(_) => {
+                Err(self
+                    .fail("More text follows the end of the resource; one resource is expected."))
+            }
         }
     }
 
@@ -199,7 +221,9 @@ impl<'a> Lexer<'a> {
             Some(b't') => '\t',
             Some(b'u') => return self.unicode(),
             _ => {
-                return Err(self.fail("This escape is not JSON; there are \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u."));
+                return Err(self.fail(
+                    "This escape is not JSON; there are \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u.",
+                ));
             }
         };
         self.at += 2;
@@ -211,24 +235,31 @@ impl<'a> Lexer<'a> {
         let code = match first {
             0xD800..=0xDBFF => {
                 if self.bytes.get(self.at..self.at + 2) != Some(b"\\u") {
-                    return Err(self.fail("Half of a surrogate pair stands alone before this place."));
+                    return Err(
+                        self.fail("Half of a surrogate pair stands alone before this place.")
+                    );
                 }
                 let second = self.hex4()?;
                 if !(0xDC00..=0xDFFF).contains(&second) {
-                    return Err(self.fail("Half of a surrogate pair stands alone before this place."));
+                    return Err(
+                        self.fail("Half of a surrogate pair stands alone before this place.")
+                    );
                 }
                 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)
             }
             other => other,
         };
-        char::from_u32(code).ok_or_else(|| self.fail("Half of a surrogate pair stands alone before this place."))
+        char::from_u32(code)
+            .ok_or_else(|| self.fail("Half of a surrogate pair stands alone before this place."))
     }
 
     /// `\uXXXX` at the current place.
     fn hex4(&mut self) -> Result<u32, Issue> {
         let digits = self.bytes.get(self.at + 2..self.at + 6).unwrap_or(&[]);
         let legal = digits.len() == 4 && digits.iter().all(u8::is_ascii_hexdigit);
-        let code = std::str::from_utf8(digits).ok().and_then(|d| u32::from_str_radix(d, 16).ok());
+        let code = std::str::from_utf8(digits)
+            .ok()
+            .and_then(|d| u32::from_str_radix(d, 16).ok());
         match (legal, code) {
             (true, Some(code)) => {
                 self.at += 6;
@@ -242,7 +273,12 @@ impl<'a> Lexer<'a> {
     pub(super) fn number(&mut self) -> Result<SmolStr, Issue> {
         let start = self.at;
         let mut at = self.at + usize::from(self.bytes.get(self.at) == Some(&b'-'));
-        let digits = |from: usize| self.bytes[from.min(self.bytes.len())..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let digits = |from: usize| {
+            self.bytes[from.min(self.bytes.len())..]
+                .iter()
+                .take_while(|b| b.is_ascii_digit())
+                .count()
+        };
         let whole = digits(at);
         let leading_zero = whole > 1 && self.bytes.get(at) == Some(&b'0');
         at += whole;
@@ -259,13 +295,17 @@ impl<'a> Lexer<'a> {
             at += 1 + sign + exponent;
         }
         if !legal {
-            return Err(self.fail("This is not a JSON number: no leading zeros, digits on both sides of the point."));
+            return Err(self.fail(
+                "This is not a JSON number: no leading zeros, digits on both sides of the point.",
+            ));
         }
         if at - start > MAX_NUMBER {
             return Err(self.fail(format!("This number has more than {MAX_NUMBER} digits.")));
         }
         self.at = at;
-        Ok(SmolStr::new(std::str::from_utf8(&self.bytes[start..at]).unwrap_or("")))
+        Ok(SmolStr::new(
+            std::str::from_utf8(&self.bytes[start..at]).unwrap_or(""),
+        ))
     }
 
     /// `true`, `false` or `null`.

@@ -15,7 +15,11 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Issue> {
         return Err(Issue::error(
             Stage::Syntax,
             IssueCode::TooLong,
-            format!("The text has {} bytes; at most {} are read.", bytes.len(), limits.max_bytes),
+            format!(
+                "The text has {} bytes; at most {} are read.",
+                bytes.len(),
+                limits.max_bytes
+            ),
         )
         .severity(Severity::Fatal));
     }
@@ -33,19 +37,33 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Issue> {
         reader.lexer.pos()
     };
     if reader.lexer.peek() != Some(b'{') {
-        return Err(reader.lexer.fail("A FHIR resource in JSON is an object: `{` is expected."));
+        return Err(reader
+            .lexer
+            .fail("A FHIR resource in JSON is an object: `{` is expected."));
     }
     let root = reader.resource(Element::default().at_pos(pos))?;
     reader.lexer.at_end()?;
-    Ok(Parsed { root, issues: reader.issues })
+    Ok(Parsed {
+        root,
+        issues: reader.issues,
+    })
 }
 
 fn not_utf8(bytes: &[u8], valid: usize) -> Issue {
     let good = String::from_utf8_lossy(&bytes[..valid]).into_owned();
     let line = good.matches('\n').count() + 1;
     let column = good.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
-    let pos = Pos { line: line as u32, column: column as u32 };
-    Issue::error(Stage::Syntax, IssueCode::Invalid, "The text is not UTF-8 here.").severity(Severity::Fatal).pos(pos)
+    let pos = Pos {
+        line: line as u32,
+        column: column as u32,
+    };
+    Issue::error(
+        Stage::Syntax,
+        IssueCode::Invalid,
+        "The text is not UTF-8 here.",
+    )
+    .severity(Severity::Fatal)
+    .pos(pos)
 }
 
 struct Reader<'a> {
@@ -74,14 +92,21 @@ impl Reader<'_> {
 
     fn structure(&mut self, name: &str, pos: Pos, message: String) {
         let at = self.path.text(name);
-        self.report(Issue::error(Stage::Structure, IssueCode::Structure, message).at(at).pos(pos));
+        self.report(
+            Issue::error(Stage::Structure, IssueCode::Structure, message)
+                .at(at)
+                .pos(pos),
+        );
     }
 
     fn count(&mut self) -> Result<(), Issue> {
         self.elements += 1;
         if self.elements > self.limits.max_elements {
             let most = self.limits.max_elements;
-            return Err(too_long(self.lexer.fail(format!("The text has more than {most} elements."))));
+            return Err(too_long(
+                self.lexer
+                    .fail(format!("The text has more than {most} elements.")),
+            ));
         }
         Ok(())
     }
@@ -89,7 +114,10 @@ impl Reader<'_> {
     fn deeper(&mut self) -> Result<(), Issue> {
         if self.path.depth() > self.limits.max_depth {
             let most = self.limits.max_depth;
-            return Err(too_long(self.lexer.fail(format!("The text is nested deeper than {most} levels."))));
+            return Err(too_long(
+                self.lexer
+                    .fail(format!("The text is nested deeper than {most} levels.")),
+            ));
         }
         Ok(())
     }
@@ -105,7 +133,8 @@ impl Reader<'_> {
         let mut element = element;
         let of = match &name {
             None => {
-                let message = "`resourceType` is missing: it names the type of the resource.".to_owned();
+                let message =
+                    "`resourceType` is missing: it names the type of the resource.".to_owned();
                 self.structure("", pos, message);
                 None
             }
@@ -122,7 +151,13 @@ impl Reader<'_> {
                 of
             }
         };
-        let element = self.object(element, Owner { of, companion: false })?;
+        let element = self.object(
+            element,
+            Owner {
+                of,
+                companion: false,
+            },
+        )?;
         if root {
             self.path.pop();
         }
@@ -162,7 +197,10 @@ impl Reader<'_> {
     fn skip(&mut self, depth: usize) -> Result<(), Issue> {
         if depth > self.limits.max_depth {
             let most = self.limits.max_depth;
-            return Err(too_long(self.lexer.fail(format!("The text is nested deeper than {most} levels."))));
+            return Err(too_long(
+                self.lexer
+                    .fail(format!("The text is nested deeper than {most} levels.")),
+            ));
         }
         match self.lexer.peek() {
             Some(b'"') => self.lexer.string().map(drop),
@@ -206,7 +244,11 @@ impl Reader<'_> {
         let pos = self.lexer.pos();
         self.lexer.take(b'{')?;
         if self.lexer.closes(b'}') {
-            self.structure("", pos, "An object must not be empty: leave the element out.".to_owned());
+            self.structure(
+                "",
+                pos,
+                "An object must not be empty: leave the element out.".to_owned(),
+            );
             return Ok(element);
         }
         let mut seen: Vec<SmolStr> = Vec::with_capacity(16);
@@ -216,7 +258,14 @@ impl Reader<'_> {
             let key = self.lexer.string()?;
             self.lexer.take(b':')?;
             if seen.contains(&key) {
-                self.structure(&key, pos, format!("The member `{}` stands here a second time; it was read the first time.", shown(&key)));
+                self.structure(
+                    &key,
+                    pos,
+                    format!(
+                        "The member `{}` stands here a second time; it was read the first time.",
+                        shown(&key)
+                    ),
+                );
                 self.skip(0)?;
             } else {
                 self.member(&mut element, &key, pos, owner)?;
@@ -230,7 +279,13 @@ impl Reader<'_> {
         Ok(element)
     }
 
-    fn member(&mut self, element: &mut Element, key: &SmolStr, pos: Pos, owner: Owner) -> Result<(), Issue> {
+    fn member(
+        &mut self,
+        element: &mut Element,
+        key: &SmolStr,
+        pos: Pos,
+        owner: Owner,
+    ) -> Result<(), Issue> {
         if key == "resourceType" && element.resource_type().is_some() {
             return self.lexer.string().map(drop);
         }
@@ -241,7 +296,9 @@ impl Reader<'_> {
         }
         if let Some(name) = key.strip_prefix('_') {
             let def = owner.of.and_then(|t| t.element(name));
-            let primitive = def.and_then(|d| self.schema.type_of(d)).is_none_or(|t| t.kind == Kind::Primitive);
+            let primitive = def
+                .and_then(|d| self.schema.type_of(d))
+                .is_none_or(|t| t.kind == Kind::Primitive);
             if primitive && matches!(self.lexer.peek(), Some(b'{' | b'[')) && !name.is_empty() {
                 return self.companion(element, name, def);
             }
@@ -252,7 +309,10 @@ impl Reader<'_> {
             None => {
                 if owner.of.is_some() {
                     let at = self.path.text(key);
-                    let note = format!("`{}` is not defined in STU3 for this element; it is kept and ignored.", shown(key));
+                    let note = format!(
+                        "`{}` is not defined in STU3 for this element; it is kept and ignored.",
+                        shown(key)
+                    );
                     self.report(
                         Issue::error(Stage::Structure, IssueCode::Extension, note)
                             .severity(Severity::Information)
@@ -266,13 +326,29 @@ impl Reader<'_> {
     }
 
     /// A member that the schema knows.
-    fn known(&mut self, parent: &mut Element, def: &'static ElementDef, pos: Pos) -> Result<(), Issue> {
+    fn known(
+        &mut self,
+        parent: &mut Element,
+        def: &'static ElementDef,
+        pos: Pos,
+    ) -> Result<(), Issue> {
         let is_array = self.lexer.peek() == Some(b'[');
         if is_array && !def.is_list() {
-            self.structure(def.name, pos, format!("`{}` is a single value, not an array: write it without [ ].", def.name));
+            self.structure(
+                def.name,
+                pos,
+                format!(
+                    "`{}` is a single value, not an array: write it without [ ].",
+                    def.name
+                ),
+            );
         }
         if !is_array && def.is_list() {
-            self.structure(def.name, pos, format!("`{}` is a list: write it as an array, [ … ].", def.name));
+            self.structure(
+                def.name,
+                pos,
+                format!("`{}` is a list: write it as an array, [ … ].", def.name),
+            );
         }
         if !is_array {
             let index = def.is_list().then_some(0);
@@ -283,7 +359,11 @@ impl Reader<'_> {
         }
         self.lexer.take(b'[')?;
         if self.lexer.closes(b']') {
-            self.structure(def.name, pos, "An array must not be empty: leave the element out.".to_owned());
+            self.structure(
+                def.name,
+                pos,
+                "An array must not be empty: leave the element out.".to_owned(),
+            );
             return Ok(());
         }
         for index in 0.. {
@@ -298,7 +378,11 @@ impl Reader<'_> {
     }
 
     /// One value of a known element; `None` when it has the wrong JSON type (reported).
-    fn one(&mut self, def: &'static ElementDef, index: Option<usize>) -> Result<Option<Element>, Issue> {
+    fn one(
+        &mut self,
+        def: &'static ElementDef,
+        index: Option<usize>,
+    ) -> Result<Option<Element>, Issue> {
         self.count()?;
         let next = self.lexer.peek();
         let element = Element::new(def.name).at_pos(self.lexer.pos());
@@ -307,9 +391,15 @@ impl Reader<'_> {
         let read = match of.map(|t| (t, t.json_kind())) {
             Some((_, Some(kind))) => self.primitive(element, kind, index.is_some(), next),
             None if next == Some(b'{') => self.resource(element).map(Some),
-            Some((of, None)) if next == Some(b'{') => {
-                self.object(element, Owner { of: Some(of), companion: false }).map(Some)
-            }
+            Some((of, None)) if next == Some(b'{') => self
+                .object(
+                    element,
+                    Owner {
+                        of: Some(of),
+                        companion: false,
+                    },
+                )
+                .map(Some),
             _ => self.wrong_type("an object, { … }", next).map(|()| None),
         };
         self.path.pop();
@@ -357,7 +447,11 @@ impl Reader<'_> {
         let pos = self.lexer.pos();
         let text = self.lexer.string()?;
         if text.is_empty() {
-            self.structure("", pos, "A string must not be empty: leave the element out.".to_owned());
+            self.structure(
+                "",
+                pos,
+                "A string must not be empty: leave the element out.".to_owned(),
+            );
         }
         Ok(text)
     }
@@ -374,20 +468,40 @@ impl Reader<'_> {
             _ => return Err(self.lexer.bad_value()),
         };
         let pos = self.lexer.pos();
-        self.structure("", pos, format!("Here stands {found}; {wanted}, is expected."));
+        self.structure(
+            "",
+            pos,
+            format!("Here stands {found}; {wanted}, is expected."),
+        );
         self.skip(0)
     }
 
     /// `_name`: id and extensions of the primitive `name`.
-    fn companion(&mut self, parent: &mut Element, name: &str, def: Option<&'static ElementDef>) -> Result<(), Issue> {
+    fn companion(
+        &mut self,
+        parent: &mut Element,
+        name: &str,
+        def: Option<&'static ElementDef>,
+    ) -> Result<(), Issue> {
         let extension = self.schema.type_def("Extension");
-        let owner = Owner { of: extension, companion: true };
+        let owner = Owner {
+            of: extension,
+            companion: true,
+        };
         let listed = def.map(|d| d.is_list());
         let pos = self.lexer.pos();
         let is_array = self.lexer.peek() == Some(b'[');
         if listed.is_some_and(|l| l != is_array) {
-            let form = if is_array { "an object, as the element is single" } else { "an array, as the element is a list" };
-            self.structure(&format!("_{name}"), pos, format!("`_{}` must be {form}.", shown(name)));
+            let form = if is_array {
+                "an object, as the element is single"
+            } else {
+                "an array, as the element is a list"
+            };
+            self.structure(
+                &format!("_{name}"),
+                pos,
+                format!("`_{}` must be {form}.", shown(name)),
+            );
         }
         if !is_array {
             self.count()?;
@@ -399,7 +513,11 @@ impl Reader<'_> {
         }
         self.lexer.take(b'[')?;
         if self.lexer.closes(b']') {
-            self.structure(&format!("_{name}"), pos, "An array must not be empty: leave it out.".to_owned());
+            self.structure(
+                &format!("_{name}"),
+                pos,
+                "An array must not be empty: leave it out.".to_owned(),
+            );
             return Ok(());
         }
         for index in 0.. {
@@ -433,7 +551,11 @@ impl Reader<'_> {
         }
         self.lexer.take(b'[')?;
         if self.lexer.closes(b']') {
-            self.structure(key, pos, "An array must not be empty: leave the element out.".to_owned());
+            self.structure(
+                key,
+                pos,
+                "An array must not be empty: leave the element out.".to_owned(),
+            );
             return Ok(());
         }
         for index in 0.. {
@@ -453,13 +575,38 @@ impl Reader<'_> {
         let element = Element::new(name).at_pos(self.lexer.pos());
         self.path.push(name, index);
         let read = match next {
-            Some(b'"') => self.lexer.string().map(|s| Some(element.with_value(Value::String(s)))),
-            Some(b't') => self.lexer.word("true").map(|()| Some(element.with_value(Value::Boolean(true)))),
-            Some(b'f') => self.lexer.word("false").map(|()| Some(element.with_value(Value::Boolean(false)))),
-            Some(b'-' | b'0'..=b'9') => self.lexer.number().map(|n| Some(element.with_value(Value::Number(n)))),
-            Some(b'{') => self.object(element, Owner { of: None, companion: false }).map(Some),
+            Some(b'"') => self
+                .lexer
+                .string()
+                .map(|s| Some(element.with_value(Value::String(s)))),
+            Some(b't') => self
+                .lexer
+                .word("true")
+                .map(|()| Some(element.with_value(Value::Boolean(true)))),
+            Some(b'f') => self
+                .lexer
+                .word("false")
+                .map(|()| Some(element.with_value(Value::Boolean(false)))),
+            Some(b'-' | b'0'..=b'9') => self
+                .lexer
+                .number()
+                .map(|n| Some(element.with_value(Value::Number(n)))),
+            Some(b'{') => self
+                .object(
+                    element,
+                    Owner {
+                        of: None,
+                        companion: false,
+                    },
+                )
+                .map(Some),
             Some(b'n') if index.is_some() => self.lexer.word("null").map(|()| Some(element)),
-            _ => self.wrong_type("a value that FHIR has (no null, no array inside an array)", next).map(|()| None),
+            _ => self
+                .wrong_type(
+                    "a value that FHIR has (no null, no array inside an array)",
+                    next,
+                )
+                .map(|()| None),
         };
         self.path.pop();
         read
@@ -468,9 +615,13 @@ impl Reader<'_> {
     /// Primitives that were left without a value and without an extension: a `null` that keeps no place.
     fn check_gaps(&mut self, element: &Element) {
         for child in element.children() {
-            let empty = child.value().is_none() && child.children().is_empty() && child.resource_type().is_none();
+            let empty = child.value().is_none()
+                && child.children().is_empty()
+                && child.resource_type().is_none();
             if empty && child.is_listed() {
-                let message = "null without an extension beside it says nothing: leave the member out.".to_owned();
+                let message =
+                    "null without an extension beside it says nothing: leave the member out."
+                        .to_owned();
                 self.structure(child.name(), child.pos(), message);
             }
         }
@@ -480,14 +631,20 @@ impl Reader<'_> {
 /// Puts a value or a companion at its place among the elements of its name: a primitive's value and its companion
 /// are one element, whichever came first.
 fn merge(parent: &mut Element, name: &str, index: usize, child: Element) {
-    let slot = parent.children_mut().iter_mut().filter(|e| e.name() == name).nth(index);
+    let slot = parent
+        .children_mut()
+        .iter_mut()
+        .filter(|e| e.name() == name)
+        .nth(index);
     match slot {
         None => parent.push(child),
         Some(there) => {
             if child.value().is_some() {
                 there.set_value(child.value().cloned());
             }
-            there.children_mut().extend(child.children().iter().cloned());
+            there
+                .children_mut()
+                .extend(child.children().iter().cloned());
         }
     }
 }

@@ -12,14 +12,22 @@ pub fn write(root: &Element) -> Vec<u8> {
 
 /// Writes a resource as compact JSON at the end of `out`.
 pub fn write_into(root: &Element, out: &mut Vec<u8>) {
-    let mut writer = Writer { out, schema: Schema::stu3(), indent: None };
+    let mut writer = Writer {
+        out,
+        schema: Schema::stu3(),
+        indent: None,
+    };
     writer.object(root, None);
 }
 
 /// Writes a resource as JSON with line breaks and two spaces of indent, for people.
 pub fn write_pretty(root: &Element) -> Vec<u8> {
     let mut out = Vec::with_capacity(8_192);
-    let mut writer = Writer { out: &mut out, schema: Schema::stu3(), indent: Some(0) };
+    let mut writer = Writer {
+        out: &mut out,
+        schema: Schema::stu3(),
+        indent: Some(0),
+    };
     writer.object(root, None);
     out
 }
@@ -45,17 +53,29 @@ impl Writer<'_> {
         }
         let children = element.children();
         for (i, child) in children.iter().enumerate() {
-            if children[..i].iter().any(|before| before.name() == child.name()) {
+            if children[..i]
+                .iter()
+                .any(|before| before.name() == child.name())
+            {
                 continue;
             }
-            let single = !children[i + 1..].iter().any(|after| after.name() == child.name());
+            let single = !children[i + 1..]
+                .iter()
+                .any(|after| after.name() == child.name());
             self.member(&children[i..], child, single, of, &mut first);
         }
         self.close(b'}', first);
     }
 
     /// All elements of one name: the values, and a `_name` companion for what primitives carry besides.
-    fn member(&mut self, rest: &[Element], head: &Element, single: bool, of: Option<&TypeDef>, first: &mut bool) {
+    fn member(
+        &mut self,
+        rest: &[Element],
+        head: &Element,
+        single: bool,
+        of: Option<&TypeDef>,
+        first: &mut bool,
+    ) {
         let name = head.name();
         let def = of.and_then(|t| t.element(name));
         let child_type = def.and_then(|d| self.schema.type_of(d));
@@ -111,7 +131,10 @@ impl Writer<'_> {
         match value {
             None => self.out.extend_from_slice(b"null"),
             Some(Value::Number(digits)) => self.out.extend_from_slice(digits.as_bytes()),
-            Some(Value::Boolean(b)) => self.out.extend_from_slice(if *b { b"true" } else { b"false" }),
+            Some(Value::Boolean(b)) => {
+                self.out
+                    .extend_from_slice(if *b { b"true" } else { b"false" })
+            }
             Some(Value::String(s) | Value::Xhtml(s)) => self.string(s),
         }
     }

@@ -17,7 +17,11 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Issue> {
     if bytes.len() > limits.max_bytes {
         return Err(fatal(
             IssueCode::TooLong,
-            format!("The text has {} bytes; at most {} are read.", bytes.len(), limits.max_bytes),
+            format!(
+                "The text has {} bytes; at most {} are read.",
+                bytes.len(),
+                limits.max_bytes
+            ),
         ));
     }
     let text = std::str::from_utf8(bytes).map_err(|e| {
@@ -40,7 +44,10 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Issue> {
         issues: Vec::new(),
     };
     let root = reader.document()?;
-    Ok(Parsed { root, issues: reader.issues })
+    Ok(Parsed {
+        root,
+        issues: reader.issues,
+    })
 }
 
 fn fatal(code: IssueCode, message: String) -> Issue {
@@ -56,7 +63,11 @@ struct Places<'a> {
 
 impl<'a> Places<'a> {
     fn new(bytes: &'a [u8]) -> Places<'a> {
-        Places { bytes, offset: 0, pos: Pos { line: 1, column: 1 } }
+        Places {
+            bytes,
+            offset: 0,
+            pos: Pos { line: 1, column: 1 },
+        }
     }
 
     fn at(&mut self, offset: usize) -> Pos {
@@ -112,7 +123,9 @@ enum Next {
 
 impl<'a> Reader<'a> {
     fn offset(&self) -> usize {
-        usize::try_from(self.xml.buffer_position()).unwrap_or(usize::MAX).min(self.text.len())
+        usize::try_from(self.xml.buffer_position())
+            .unwrap_or(usize::MAX)
+            .min(self.text.len())
     }
 
     fn fail(&mut self, offset: usize, message: impl Into<String>) -> Issue {
@@ -123,7 +136,11 @@ impl<'a> Reader<'a> {
     fn structure(&mut self, name: &str, pos: Pos, message: String) {
         if self.issues.len() < self.limits.max_issues {
             let at = self.path.text(name);
-            self.issues.push(Issue::error(Stage::Structure, IssueCode::Structure, message).at(at).pos(pos));
+            self.issues.push(
+                Issue::error(Stage::Structure, IssueCode::Structure, message)
+                    .at(at)
+                    .pos(pos),
+            );
         }
     }
 
@@ -143,7 +160,10 @@ impl<'a> Reader<'a> {
             Next::Document => Ok(root),
             _ => {
                 let offset = self.offset();
-                Err(self.fail(offset, "More text follows the end of the resource; one resource is expected."))
+                Err(self.fail(
+                    offset,
+                    "More text follows the end of the resource; one resource is expected.",
+                ))
             }
         }
     }
@@ -156,7 +176,9 @@ impl<'a> Reader<'a> {
             let (namespace, event) = match event {
                 Ok((ResolveResult::Bound(ns), event)) => (of_uri(ns.as_ref()), event),
                 Ok((_, event)) => (Namespace::Other, event),
-                Err(reason) => return Err(self.fail(offset, format!("The XML is not well formed: {reason}."))),
+                Err(reason) => {
+                    return Err(self.fail(offset, format!("The XML is not well formed: {reason}.")));
+                }
             };
             match event {
                 Event::Start(tag) => {
@@ -171,13 +193,21 @@ impl<'a> Reader<'a> {
                     let encoding = declaration.encoding().and_then(Result::ok);
                     let utf8 = encoding.is_none_or(|e| e.eq_ignore_ascii_case("utf-8"));
                     if !utf8 {
-                        return Err(self.fail(offset, "The declaration names another encoding; FHIR is UTF-8."));
+                        return Err(self.fail(
+                            offset,
+                            "The declaration names another encoding; FHIR is UTF-8.",
+                        ));
                     }
                 }
                 Event::DocType(_) => {
-                    return Err(self.fail(offset, "A document type (DOCTYPE) is not allowed in FHIR messages."));
+                    return Err(self.fail(
+                        offset,
+                        "A document type (DOCTYPE) is not allowed in FHIR messages.",
+                    ));
                 }
-                Event::PI(_) => return Err(self.fail(offset, "Processing instructions are not allowed.")),
+                Event::PI(_) => {
+                    return Err(self.fail(offset, "Processing instructions are not allowed."));
+                }
                 Event::GeneralRef(_) | Event::Text(_) | Event::CData(_) | Event::Empty(_) => {
                     let pos = self.places.at(offset);
                     let message = "Text stands between elements; FHIR writes values in the attribute `value`.".to_owned();
@@ -187,11 +217,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn start(&mut self, tag: &BytesStart<'_>, namespace: Namespace, offset: usize) -> Result<Start, Issue> {
+    fn start(
+        &mut self,
+        tag: &BytesStart<'_>,
+        namespace: Namespace,
+        offset: usize,
+    ) -> Result<Start, Issue> {
         self.elements += 1;
         if self.elements > self.limits.max_elements || self.path.depth() > self.limits.max_depth {
             let (most, deep) = (self.limits.max_elements, self.limits.max_depth);
-            let mut issue = self.fail(offset, format!("More than {most} elements, or deeper than {deep} levels."));
+            let mut issue = self.fail(
+                offset,
+                format!("More than {most} elements, or deeper than {deep} levels."),
+            );
             issue.code = IssueCode::TooLong;
             return Err(issue);
         }
@@ -200,7 +238,12 @@ impl<'a> Reader<'a> {
         for attribute in tag.attributes() {
             let attribute = match attribute {
                 Ok(attribute) => attribute,
-                Err(e) => return Err(self.fail(offset, format!("An attribute of <{}> is malformed: {e}.", shown(&name)))),
+                Err(e) => {
+                    return Err(self.fail(
+                        offset,
+                        format!("An attribute of <{}> is malformed: {e}.", shown(&name)),
+                    ));
+                }
             };
             let key = attribute.key.as_ref().to_owned();
             if key == "xmlns" || key.starts_with("xmlns:") {
@@ -209,19 +252,35 @@ impl<'a> Reader<'a> {
             match unescape(&attribute.value) {
                 Ok(value) => attributes.push((SmolStr::new(key), value)),
                 Err(reason) => {
-                    return Err(self.fail(offset, format!("In the attribute `{}` of <{}>: {reason}", shown(&key), shown(&name))));
+                    return Err(self.fail(
+                        offset,
+                        format!(
+                            "In the attribute `{}` of <{}>: {reason}",
+                            shown(&key),
+                            shown(&name)
+                        ),
+                    ));
                 }
             }
         }
         let pos = self.places.at(offset);
-        Ok(Start { name, attributes, namespace, offset, pos })
+        Ok(Start {
+            name,
+            attributes,
+            namespace,
+            offset,
+            pos,
+        })
     }
 
     /// A resource after its start tag, up to its end tag.
     fn resource(&mut self, element: Element, start: Start) -> Result<Element, Issue> {
         let of = self.schema.resource(&start.name);
         if of.is_none() {
-            let message = format!("`{}` is not a resource type in use here.", shown(&start.name));
+            let message = format!(
+                "`{}` is not a resource type in use here.",
+                shown(&start.name)
+            );
             self.structure("", start.pos, message);
         }
         for (name, _) in &start.attributes {
@@ -232,7 +291,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Child elements up to the end tag of their parent.
-    fn children(&mut self, mut parent: Element, of: Option<&'static TypeDef>) -> Result<Element, Issue> {
+    fn children(
+        &mut self,
+        mut parent: Element,
+        of: Option<&'static TypeDef>,
+    ) -> Result<Element, Issue> {
         let mut last: Option<&'static ElementDef> = None;
         let mut counts: Vec<(SmolStr, usize)> = Vec::with_capacity(8);
         loop {
@@ -264,7 +327,8 @@ impl<'a> Reader<'a> {
                 None => {}
             }
             let listed = def.is_some_and(ElementDef::is_list);
-            self.path.push(&start.name, (listed || index > 0).then_some(index));
+            self.path
+                .push(&start.name, (listed || index > 0).then_some(index));
             let child = self.element(start, def)?;
             self.path.pop();
             parent.push(if listed { child.in_list() } else { child });
@@ -284,7 +348,10 @@ impl<'a> Reader<'a> {
     fn note_unknown(&mut self, start: &Start) {
         if self.issues.len() < self.limits.max_issues {
             let at = self.path.text(&start.name);
-            let note = format!("`{}` is not defined in STU3 for this element; it is kept and ignored.", shown(&start.name));
+            let note = format!(
+                "`{}` is not defined in STU3 for this element; it is kept and ignored.",
+                shown(&start.name)
+            );
             self.issues.push(
                 Issue::error(Stage::Structure, IssueCode::Extension, note)
                     .severity(Severity::Information)
@@ -295,14 +362,23 @@ impl<'a> Reader<'a> {
     }
 
     /// One element after its start tag, up to its end tag.
-    fn element(&mut self, start: Start, def: Option<&'static ElementDef>) -> Result<Element, Issue> {
+    fn element(
+        &mut self,
+        start: Start,
+        def: Option<&'static ElementDef>,
+    ) -> Result<Element, Issue> {
         let element = Element::new(&start.name).at_pos(start.pos);
         let of = def.and_then(|d| self.schema.type_of(d));
-        if of.and_then(TypeDef::json_kind) == Some(JsonKind::Xhtml) || start.namespace == Namespace::Xhtml {
+        if of.and_then(TypeDef::json_kind) == Some(JsonKind::Xhtml)
+            || start.namespace == Namespace::Xhtml
+        {
             return self.markup(element, &start);
         }
         if start.namespace != Namespace::Fhir && def.is_some() {
-            let message = format!("`{}` must be in the namespace {FHIR_NAMESPACE}.", start.name);
+            let message = format!(
+                "`{}` must be in the namespace {FHIR_NAMESPACE}.",
+                start.name
+            );
             self.structure("", start.pos, message);
         }
         if def.is_some() && of.is_none() {
@@ -317,7 +393,11 @@ impl<'a> Reader<'a> {
         let pos = element.pos();
         let element = self.children(element, inside)?;
         if of.is_some() && element.value().is_none() && element.children().is_empty() {
-            self.structure("", pos, "An element must not be empty: leave it out.".to_owned());
+            self.structure(
+                "",
+                pos,
+                "An element must not be empty: leave it out.".to_owned(),
+            );
         }
         Ok(element)
     }
@@ -327,10 +407,16 @@ impl<'a> Reader<'a> {
         let mut held = None;
         loop {
             match self.next()? {
-                Next::Start(start) if held.is_none() => held = Some(self.resource(element.clone(), start)?),
+                Next::Start(start) if held.is_none() => {
+                    held = Some(self.resource(element.clone(), start)?)
+                }
                 Next::Start(start) => {
                     let pos = start.pos;
-                    self.structure("", pos, format!("`{}` holds exactly one resource.", holder.name));
+                    self.structure(
+                        "",
+                        pos,
+                        format!("`{}` holds exactly one resource.", holder.name),
+                    );
                     self.resource(element.clone(), start)?;
                 }
                 Next::End => break,
@@ -343,14 +429,26 @@ impl<'a> Reader<'a> {
         match held {
             Some(held) => Ok(held),
             None => {
-                self.structure("", holder.pos, format!("`{}` holds exactly one resource; here is none.", holder.name));
+                self.structure(
+                    "",
+                    holder.pos,
+                    format!(
+                        "`{}` holds exactly one resource; here is none.",
+                        holder.name
+                    ),
+                );
                 Ok(element)
             }
         }
     }
 
     /// `id`, `url` and `value`.
-    fn attributes(&mut self, mut element: Element, start: Start, of: Option<&'static TypeDef>) -> Element {
+    fn attributes(
+        &mut self,
+        mut element: Element,
+        start: Start,
+        of: Option<&'static TypeDef>,
+    ) -> Element {
         for (name, value) in start.attributes {
             match name.as_str() {
                 "id" => element.push(Element::text("id", &value).at_pos(start.pos)),
@@ -359,7 +457,11 @@ impl<'a> Reader<'a> {
                 }
                 "value" if of.is_none_or(|t| t.kind == Kind::Primitive) => {
                     if value.is_empty() {
-                        self.structure("", start.pos, "`value` must not be empty: leave the element out.".to_owned());
+                        self.structure(
+                            "",
+                            start.pos,
+                            "`value` must not be empty: leave the element out.".to_owned(),
+                        );
                     }
                     element.set_value(Some(self.typed(value, of, start.pos)));
                 }
@@ -400,7 +502,9 @@ impl<'a> Reader<'a> {
             let offset = self.offset();
             let event = self.xml.read_event().map_err(|e| e.to_string());
             match event {
-                Err(reason) => return Err(self.fail(offset, format!("The XML is not well formed: {reason}."))),
+                Err(reason) => {
+                    return Err(self.fail(offset, format!("The XML is not well formed: {reason}.")));
+                }
                 Ok(Event::Start(_)) => {
                     depth += 1;
                     if depth > self.limits.max_depth {
@@ -408,14 +512,19 @@ impl<'a> Reader<'a> {
                     }
                 }
                 Ok(Event::End(_)) => depth -= 1,
-                Ok(Event::Eof) => return Err(self.fail(offset, "The text ends inside the narrative.")),
+                Ok(Event::Eof) => {
+                    return Err(self.fail(offset, "The text ends inside the narrative."));
+                }
                 Ok(Event::DocType(_) | Event::PI(_)) => {
                     return Err(self.fail(offset, "Processing instructions are not allowed."));
                 }
                 Ok(Event::GeneralRef(name)) => {
                     let name = name.to_string();
                     if unescape(&format!("&{name};")).is_err() {
-                        return Err(self.fail(offset, format!("The entity &{}; is not one of XML's five.", shown(&name))));
+                        return Err(self.fail(
+                            offset,
+                            format!("The entity &{}; is not one of XML's five.", shown(&name)),
+                        ));
                     }
                 }
                 Ok(_) => {}
@@ -437,20 +546,33 @@ fn of_uri(uri: &str) -> Namespace {
 
 /// Resolves character references and XML's five entities; white space in an attribute becomes a space.
 fn unescape(raw: &str) -> Result<SmolStr, String> {
-    if !raw.bytes().any(|b| matches!(b, b'&' | b'<' | b'\n' | b'\r' | b'\t')) {
+    if !raw
+        .bytes()
+        .any(|b| matches!(b, b'&' | b'<' | b'\n' | b'\r' | b'\t'))
+    {
         return Ok(SmolStr::new(raw));
     }
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(c) = rest.chars().next() {
         if c != '&' {
-            out.push(if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });
+            out.push(if matches!(c, '\n' | '\r' | '\t') {
+                ' '
+            } else {
+                c
+            });
             rest = &rest[c.len_utf8()..];
             continue;
         }
-        let end = rest.find(';').filter(|e| *e <= 12).ok_or("`&` must be written &amp;.")?;
+        let end = rest
+            .find(';')
+            .filter(|e| *e <= 12)
+            .ok_or("`&` must be written &amp;.")?;
         let name = &rest[1..end];
-        out.push(entity(name).ok_or_else(|| format!("the entity &{}; is not one of XML's five.", shown(name)))?);
+        out.push(
+            entity(name)
+                .ok_or_else(|| format!("the entity &{}; is not one of XML's five.", shown(name)))?,
+        );
         rest = &rest[end + 1..];
     }
     Ok(SmolStr::new(out))
@@ -478,7 +600,10 @@ fn entity(name: &str) -> Option<char> {
 fn is_number(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
-        Some(at) => (&unsigned[..at], Some(unsigned[at + 1..].trim_start_matches(['+', '-']))),
+        Some(at) => (
+            &unsigned[..at],
+            Some(unsigned[at + 1..].trim_start_matches(['+', '-'])),
+        ),
         None => (unsigned, None),
     };
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
@@ -487,5 +612,9 @@ fn is_number(text: &str) -> bool {
         None => (mantissa, None),
     };
     let no_leading_zero = whole.len() == 1 || !whole.starts_with('0');
-    text.len() <= 64 && digits(whole) && no_leading_zero && fraction.is_none_or(digits) && exponent.is_none_or(digits)
+    text.len() <= 64
+        && digits(whole)
+        && no_leading_zero
+        && fraction.is_none_or(digits)
+        && exponent.is_none_or(digits)
 }

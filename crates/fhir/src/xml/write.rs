@@ -8,7 +8,10 @@ use crate::tree::{Element, Value};
 pub fn write(root: &Element) -> Vec<u8> {
     let mut out = Vec::with_capacity(8_192);
     out.extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
-    let mut writer = Writer { out: &mut out, schema: Schema::stu3() };
+    let mut writer = Writer {
+        out: &mut out,
+        schema: Schema::stu3(),
+    };
     writer.resource(root, true);
     out
 }
@@ -67,7 +70,9 @@ impl Writer<'_> {
             .filter(own)
             .map(|child| {
                 // A primitive's extensions are found in the type Extension, which has them like any element.
-                let owner = of.filter(|t| t.kind != Kind::Primitive).or_else(|| self.schema.type_def("Extension"));
+                let owner = of
+                    .filter(|t| t.kind != Kind::Primitive)
+                    .or_else(|| self.schema.type_def("Extension"));
                 let def = owner.and_then(|t| t.element(child.name()));
                 let order = def.map_or(u32::MAX, |d| d.order);
                 (child, order, def.and_then(|d| self.schema.type_of(d)))

@@ -1,0 +1,373 @@
+//! Base rules on one element: which children, how many, of what type; values; invariants.
+
+use super::MAX_DEPTH;
+use super::compiled::{Def, Holds, Rule, Special, Type};
+use super::walk::{Step, Walk};
+use crate::issue::{IssueCode, Severity};
+use crate::primitive;
+use crate::schema::Kind;
+use crate::tree::Element;
+use std::ops::Range;
+
+impl<'a> Walk<'a> {
+    /// Checks an element of a type. `nodes` are the profile rules that apply to it.
+    pub(super) fn element(&mut self, element: &'a Element, of: &'a Type, nodes: Range<usize>) {
+        if self.is_full() {
+            return;
+        }
+        if self.steps.len() > MAX_DEPTH {
+            let message = format!(
+                "the message is nested deeper than {MAX_DEPTH} levels; it was left unchecked from here"
+            );
+            self.add(element, Severity::Error, IssueCode::TooLong, message, "");
+            return;
+        }
+        match of.kind {
+            Kind::Primitive => self.primitive(element, of),
+            _ => self.has_content(element, of),
+        }
+        // A primitive's children are id and extension only; most have none.
+        if !element.children().is_empty() || of.kind != Kind::Primitive {
+            self.children(element, of, nodes.clone());
+        }
+        match of.special {
+            Special::None => {}
+            Special::Extension => self.extension_content(element),
+            Special::Reference => self.reference(element),
+            Special::Bundle => self.full_urls(element),
+        }
+        if !of.rules.is_empty() {
+            self.invariants(element, &of.rules, "");
+        }
+        for i in nodes {
+            let node = self.nodes[i];
+            self.value_rules(element, of, node);
+        }
+    }
+
+    /// Grammar of a primitive, and ele-1.
+    fn primitive(&mut self, element: &'a Element, of: &'a Type) {
+        match element.value() {
+            Some(value) => {
+                if let Some(wrong) = primitive::check(of.name, value) {
+                    self.add(element, Severity::Error, IssueCode::Value, wrong, "");
+                }
+            }
+            None if element.children().iter().all(|c| c.name() == "id") => {
+                let message = format!(
+                    "the {} has neither value nor extension; give a value or leave it out",
+                    of.name
+                );
+                self.add(
+                    element,
+                    Severity::Error,
+                    IssueCode::Invariant,
+                    message,
+                    "ele-1",
+                );
+            }
+            None => {}
+        }
+    }
+
+    /// A complex element has children and no value (ele-1).
+    fn has_content(&mut self, element: &'a Element, of: &'a Type) {
+        if element.value().is_some() {
+            let message = format!("{} holds elements, not a value", of.name);
+            self.add(element, Severity::Error, IssueCode::Structure, message, "");
+        } else if of.kind != Kind::Resource && element.children().iter().all(|c| c.name() == "id") {
+            let message = format!("the {} is empty; fill it or leave it out", of.name);
+            self.add(
+                element,
+                Severity::Error,
+                IssueCode::Invariant,
+                message,
+                "ele-1",
+            );
+        }
+    }
+
+    fn children(&mut self, element: &'a Element, of: &'a Type, nodes: Range<usize>) {
+        let base = self.counts.len();
+        self.counts.resize(base + of.defs.len(), 0);
+        let mut cursor = 0;
+        let mut unknown: usize = 0;
+        for child in element.children() {
+            let Some(place) = find(&of.defs, child.name(), cursor) else {
+                if of.kind == Kind::Primitive && matches!(child.name(), "id" | "extension") {
+                    self.child_of_primitive(child, unknown, nodes.clone());
+                    unknown += usize::from(child.name() == "extension");
+                } else {
+                    self.unknown(child);
+                }
+                continue;
+            };
+            cursor = place;
+            let def = &of.defs[place];
+            let index = self.counts[base + place];
+            self.counts[base + place] += 1;
+            let index = (def.max != Some(1)).then_some(index as usize);
+            self.child(
+                child,
+                def,
+                Step {
+                    name: def.name,
+                    index,
+                },
+                nodes.clone(),
+            );
+        }
+        for (place, def) in of.defs.iter().enumerate() {
+            if def.leader == place {
+                self.cardinality(element, &of.defs, place, base);
+            }
+        }
+        for i in nodes {
+            let node = self.nodes[i];
+            self.profile_cardinality(element, of, node, base);
+        }
+        self.counts.truncate(base);
+    }
+
+    /// One child at its place.
+    fn child(&mut self, child: &'a Element, def: &'a Def, step: Step<'a>, nodes: Range<usize>) {
+        self.steps.push(step);
+        let own = self.nodes_for(child, def, nodes);
+        match def.holds {
+            Holds::Type(place) => {
+                let of = &self.compiled.types[place];
+                if child.resource_type().is_some() {
+                    let message = format!("a resource stands where a {} is right", of.name);
+                    self.add(child, Severity::Error, IssueCode::Structure, message, "");
+                }
+                if of.special == Special::Extension {
+                    self.extension(child, def.name == "modifierExtension");
+                }
+                self.element(child, of, own.start..self.nodes.len());
+                if let Some(bound) = &def.binding {
+                    self.binding(child, of, bound, "");
+                }
+                if !def.targets.is_empty() {
+                    self.targets(child, &def.targets, "");
+                }
+                if def.name == "id" && of.name == "string" {
+                    self.element_id(child);
+                }
+            }
+            Holds::Resource if def.name == "contained" => self.contained(child),
+            Holds::Resource => self.resource(child, false),
+        }
+        if !def.rules.is_empty() {
+            self.invariants(child, &def.rules, "");
+        }
+        self.nodes.truncate(own.start);
+        self.steps.pop();
+    }
+
+    /// `id` and `extension` of a primitive, where the type itself lists no elements.
+    fn child_of_primitive(&mut self, child: &'a Element, index: usize, nodes: Range<usize>) {
+        if child.name() == "id" {
+            self.steps.push(Step {
+                name: "id",
+                index: None,
+            });
+            self.element_id(child);
+            self.steps.pop();
+            return;
+        }
+        let Some(def) = self.compiled.extension_def() else {
+            return;
+        };
+        self.child(
+            child,
+            def,
+            Step {
+                name: "extension",
+                index: Some(index),
+            },
+            nodes,
+        );
+    }
+
+    /// Element ids are unique within a resource.
+    fn element_id(&mut self, id: &'a Element) {
+        let Some(text) = id.as_str() else { return };
+        if self.ids.contains(&text) {
+            self.add(
+                id,
+                Severity::Error,
+                IssueCode::Value,
+                "another element of the resource has this id; ids are unique within a resource",
+                "",
+            );
+        } else {
+            self.ids.push(text);
+        }
+    }
+
+    fn unknown(&mut self, child: &'a Element) {
+        if !self.options.unknown_elements {
+            return;
+        }
+        self.steps.push(Step {
+            name: child.name(),
+            index: None,
+        });
+        let message = "STU3 does not define this element here; it was kept and ignored";
+        self.add(
+            child,
+            Severity::Information,
+            IssueCode::Extension,
+            message,
+            "",
+        );
+        self.steps.pop();
+    }
+
+    /// Base cardinality of one element, or of all types of a choice together.
+    fn cardinality(&mut self, element: &'a Element, defs: &'a [Def], place: usize, base: usize) {
+        let def = &defs[place];
+        let of_choice = || {
+            defs[place..]
+                .iter()
+                .enumerate()
+                .take_while(|(_, d)| d.leader == place)
+        };
+        let count: u32 = match def.choice {
+            None => self.counts[base + place],
+            Some(_) => of_choice()
+                .map(|(i, _)| self.counts[base + place + i])
+                .sum(),
+        };
+        if count < def.min {
+            let name = def
+                .choice
+                .map_or_else(|| def.name.to_owned(), |choice| format!("{choice}[x]"));
+            let message = match def.min {
+                1 => format!("{name} is missing; it is required"),
+                n => format!("{name} is there {count} times; at least {n} are required"),
+            };
+            self.add_below(
+                element,
+                &[def.choice.unwrap_or(def.name)],
+                Severity::Error,
+                IssueCode::Required,
+                message,
+                "",
+            );
+        }
+        let Some(max) = def.max.filter(|max| count > *max) else {
+            return;
+        };
+        let (name, message) = match def.choice {
+            None => (
+                def.name,
+                format!(
+                    "{} is there {count} times; at most {max} is allowed",
+                    def.name
+                ),
+            ),
+            Some(choice) => {
+                let given: Vec<&str> = of_choice()
+                    .filter(|(i, _)| self.counts[base + place + i] > 0)
+                    .map(|(_, d)| d.name)
+                    .collect();
+                (
+                    choice,
+                    format!(
+                        "only one type of {choice}[x] is allowed, but there are {}",
+                        given.join(", ")
+                    ),
+                )
+            }
+        };
+        self.add_below(
+            element,
+            &[name],
+            Severity::Error,
+            IssueCode::Structure,
+            message,
+            "",
+        );
+    }
+
+    /// Invariants; one that cannot be evaluated is said, never taken as passed.
+    pub(super) fn invariants(&mut self, element: &'a Element, rules: &'a [Rule], profile: &str) {
+        for rule in rules {
+            let outcome = match &rule.expression {
+                Some(expression) => expression
+                    .holds(element, self.scope)
+                    .map_err(|e| e.to_string()),
+                None => Err("its expression cannot be read".to_owned()),
+            };
+            let from = if profile.is_empty() {
+                String::new()
+            } else {
+                format!(" of {profile}")
+            };
+            match outcome {
+                Ok(Some(false)) => {
+                    let severity = if rule.warning {
+                        Severity::Warning
+                    } else {
+                        Severity::Error
+                    };
+                    let message =
+                        format!("rule {}{from} is broken: {}", rule.key, meaning(rule.key));
+                    self.add(
+                        element,
+                        severity,
+                        IssueCode::Invariant,
+                        message.trim_end_matches(": "),
+                        rule.key,
+                    );
+                }
+                Ok(_) => {}
+                Err(why) => {
+                    let message = format!("rule {}{from} could not be checked: {why}", rule.key);
+                    self.add(
+                        element,
+                        Severity::Warning,
+                        IssueCode::NotSupported,
+                        message,
+                        rule.key,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The place of an element, looked for from the last one found: messages mostly keep the order.
+fn find(defs: &[Def], name: &str, cursor: usize) -> Option<usize> {
+    let (before, after) = defs.split_at(cursor.min(defs.len()));
+    let at = |part: &[Def]| part.iter().position(|d| d.name == name);
+    at(after).map(|i| i + before.len()).or_else(|| at(before))
+}
+
+/// What would be right, for the invariants that senders of booking messages meet; others name their key only.
+fn meaning(key: &str) -> &'static str {
+    match key {
+        "app-1" => "a participant needs a type or an actor",
+        "app-2" => "give both start and end, or neither",
+        "app-3" => "start and end may be left out only when status is proposed or cancelled",
+        "att-1" => "an attachment with data needs its contentType",
+        "bdl-1" => "total is for searchset and history only",
+        "bdl-2" => "entry.search is for searchset only",
+        "bdl-3" => "entry.request is for batch, transaction and history only",
+        "bdl-4" => "entry.response is for batch-response and transaction-response only",
+        "bdl-5" => "an entry needs a resource, a request or a response",
+        "bdl-7" => "each fullUrl stands once, unless versions differ",
+        "bdl-8" => "fullUrl cannot name a version",
+        "bdl-9" => "a document needs an identifier with system and value",
+        "cpt-2" => "a contact point with a value needs its system",
+        "org-1" => "an organization needs an identifier or a name",
+        "org-2" => "the address of an organization cannot have use home",
+        "org-3" => "the telecom of an organization cannot have use home",
+        "pat-1" => "a contact needs a name, telecom, address or organization",
+        "per-1" => "start is not after end",
+        "qty-3" => "a quantity with a code needs its system",
+        "rng-2" => "low is not above high",
+        _ => "",
+    }
+}

@@ -1,0 +1,220 @@
+//! One check of one message: where it is, which profile rules apply there, and what was found.
+//!
+//! The stacks grow and shrink with the walk and are shared by all levels, so that a level costs no allocation.
+
+use super::compiled::{Compiled, Node, Type};
+use super::{MAX_ISSUES, Options};
+use crate::issue::{Issue, IssueCode, Severity, Stage};
+use crate::path::Scope;
+use crate::tree::Element;
+use std::fmt::Write;
+use std::ops::Range;
+
+/// One step of the path to the element at hand.
+#[derive(Clone, Copy)]
+pub(super) struct Step<'a> {
+    pub name: &'a str,
+    pub index: Option<usize>,
+}
+
+pub(super) struct Walk<'a> {
+    pub compiled: &'a Compiled,
+    pub options: &'a Options,
+    root: &'a Element,
+    pub issues: Vec<Issue>,
+    pub steps: Vec<Step<'a>>,
+    /// Step at which the resource at hand starts.
+    pub resource_at: usize,
+    pub scope: Scope<'a>,
+    /// Profile rules that apply at each level.
+    pub nodes: Vec<&'a Node>,
+    /// How many of each element were seen at each level.
+    pub counts: Vec<u32>,
+    /// Local references seen in the container at hand.
+    pub local: Vec<&'a str>,
+    /// Element ids seen in the resource at hand.
+    pub ids: Vec<&'a str>,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(compiled: &'a Compiled, options: &'a Options, root: &'a Element) -> Walk<'a> {
+        Walk {
+            compiled,
+            options,
+            root,
+            issues: Vec::new(),
+            steps: Vec::with_capacity(16),
+            resource_at: 0,
+            scope: Scope {
+                resource: root,
+                container: root,
+            },
+            nodes: Vec::with_capacity(16),
+            counts: Vec::with_capacity(256),
+            local: Vec::new(),
+            ids: Vec::new(),
+        }
+    }
+
+    pub fn run(mut self) -> Vec<Issue> {
+        let name = self.root.resource_type().unwrap_or_default();
+        self.steps.push(Step { name, index: None });
+        self.resource(self.root, false);
+        self.issues
+    }
+
+    /// A resource that stands for itself, or a contained one. Its step is already on the path.
+    pub fn resource(&mut self, element: &'a Element, contained: bool) {
+        let Some(name) = element.resource_type().filter(|n| !n.is_empty()) else {
+            self.add(
+                element,
+                Severity::Error,
+                IssueCode::Structure,
+                "a resource needs a resourceType",
+                "",
+            );
+            return;
+        };
+        let Some(of) = self.compiled.resource(name) else {
+            let message = format!(
+                "{name} is not one of the resource types that this program checks; it was left unchecked"
+            );
+            self.add(
+                element,
+                Severity::Information,
+                IssueCode::NotSupported,
+                message,
+                "",
+            );
+            return;
+        };
+        let (scope, at, ids) = (self.scope, self.resource_at, std::mem::take(&mut self.ids));
+        self.scope.resource = element;
+        self.resource_at = self.steps.len() - 1;
+        let nodes = self.profiles(element, of);
+        if contained {
+            self.element(element, of, nodes.clone());
+        } else {
+            self.scope.container = element;
+            let local = std::mem::take(&mut self.local);
+            self.element(element, of, nodes.clone());
+            self.contained_are_used(element);
+            self.local = local;
+        }
+        self.nodes.truncate(nodes.start);
+        (self.scope, self.resource_at, self.ids) = (scope, at, ids);
+    }
+
+    /// Puts the rules of the profiles that apply to a resource on the stack.
+    fn profiles(&mut self, element: &'a Element, of: &'a Type) -> Range<usize> {
+        let start = self.nodes.len();
+        let by_type = self
+            .options
+            .by_type
+            .get(of.name)
+            .and_then(|url| self.compiled.profile(url));
+        self.nodes.extend(by_type.map(|p| &p.root));
+        let Some(meta) = element.get("meta") else {
+            return start..self.nodes.len();
+        };
+        for claimed in meta.children().iter().filter(|c| c.name() == "profile") {
+            let Some(url) = claimed.as_str() else {
+                continue;
+            };
+            match self.compiled.profile(url) {
+                Some(profile) if profile.type_name == of.name => {
+                    let node = &profile.root;
+                    if !self.nodes[start..].iter().any(|n| std::ptr::eq(*n, node)) {
+                        self.nodes.push(node);
+                    }
+                }
+                Some(profile) => {
+                    let message = format!(
+                        "the profile is for {}, this is {}; state a profile for {}",
+                        profile.type_name, of.name, of.name
+                    );
+                    self.add_below(
+                        claimed,
+                        &["meta", "profile"],
+                        Severity::Error,
+                        IssueCode::Value,
+                        message,
+                        profile.url,
+                    );
+                }
+                None if is_base_profile(url) => {}
+                None => {
+                    let message = "this profile is not known here; it was left unchecked";
+                    self.add_below(
+                        claimed,
+                        &["meta", "profile"],
+                        Severity::Information,
+                        IssueCode::NotSupported,
+                        message,
+                        "",
+                    );
+                }
+            }
+        }
+        start..self.nodes.len()
+    }
+
+    /// An issue at the element at hand.
+    pub fn add(
+        &mut self,
+        element: &Element,
+        severity: Severity,
+        code: IssueCode,
+        message: impl Into<String>,
+        rule: &str,
+    ) {
+        self.add_below(element, &[], severity, code, message, rule);
+    }
+
+    /// An issue at a place under the element at hand; `element` gives the place in the text.
+    pub fn add_below(
+        &mut self,
+        element: &Element,
+        below: &[&str],
+        severity: Severity,
+        code: IssueCode,
+        message: impl Into<String>,
+        rule: &str,
+    ) {
+        if self.is_full() {
+            return;
+        }
+        let mut expression = String::with_capacity(64);
+        for (i, step) in self.steps.iter().enumerate() {
+            if i > 0 {
+                expression.push('.');
+            }
+            expression.push_str(step.name);
+            if let Some(index) = step.index {
+                // Writing to a String cannot fail.
+                let _ = write!(expression, "[{index}]");
+            }
+        }
+        for name in below {
+            expression.push('.');
+            expression.push_str(name);
+        }
+        let issue = Issue::error(Stage::Conformance, code, message)
+            .severity(severity)
+            .at(expression)
+            .pos(element.pos())
+            .rule(rule);
+        self.issues.push(issue);
+    }
+
+    /// True when no more findings are taken.
+    pub fn is_full(&self) -> bool {
+        self.issues.len() >= MAX_ISSUES
+    }
+}
+
+/// The base definitions themselves, which are always checked.
+fn is_base_profile(url: &str) -> bool {
+    url.strip_prefix("http://hl7.org/fhir/StructureDefinition/")
+        .is_some_and(|name| crate::schema::Schema::stu3().resource(name).is_some())
+}

@@ -1,0 +1,284 @@
+//! What is recorded of every access and change (AUD-01..06, DAT-03..05, DAT-07, DAT-08).
+//!
+//! An [`AuditEntry`] becomes one JSON text in the tenant's chain of audit rows. It may name a patient (the token's
+//! provenance and the query do), so it has no full `Debug` and belongs in the database only, never in a log.
+
+use crate::store::TenantKey;
+use booking::ids::RequestId;
+use booking::refusal::{Refusal, Situation};
+use booking::wire::headers::SspHeaders;
+use booking::wire::interaction::Interaction;
+use booking::wire::token::Claims;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use std::fmt;
+use uuid::Uuid;
+
+/// Longest text of one field, in characters; a token is bounded before it gets here, everything else is shorter.
+const MAX_TEXT: usize = 20_000;
+/// Most faults of the consumer's system noted for one request: enough to see what is wrong with the system.
+const MAX_FAULTS: usize = 20;
+
+/// Whose fault a refused request is (AUD-06).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The system that called.
+    Consumer,
+    /// This system.
+    Provider,
+    /// Neither: a lost race, a missing permission.
+    Nobody,
+}
+
+impl Fault {
+    /// The word that is stored.
+    pub fn code(self) -> &'static str {
+        match self {
+            Fault::Consumer => "consumer",
+            Fault::Provider => "provider",
+            Fault::Nobody => "nobody",
+        }
+    }
+
+    /// Whose fault a refusal is.
+    pub fn of(refusal: &Refusal) -> Fault {
+        match refusal.situation {
+            Situation::Unexpected | Situation::Unavailable | Situation::NotImplemented => {
+                Fault::Provider
+            }
+            Situation::SlotTaken | Situation::VersionConflict | Situation::NotPermitted => {
+                Fault::Nobody
+            }
+            _ => Fault::Consumer,
+        }
+    }
+}
+
+/// One access or change, filled in as it becomes known.
+#[derive(Clone)]
+pub struct AuditEntry {
+    /// When the request was taken up.
+    pub at: Timestamp,
+    /// The response's `X-Request-ID`, which is also the id of its OperationOutcome (DAT-08).
+    pub response_id: Uuid,
+    /// The tenant, once the route is known.
+    pub tenant: Option<TenantKey>,
+    /// Interaction of the API.
+    pub interaction: Option<Interaction>,
+    /// What was done where it was not an interaction of the API: `declare`, `slots.hold`, `backup`.
+    pub action: Option<String>,
+    /// Who did it, where there is no token: an operating-system user, a console user.
+    pub actor: Option<String>,
+    /// Request method.
+    pub method: String,
+    /// Request path.
+    pub path: String,
+    /// `Forwarded`, as received.
+    pub forwarded: Option<String>,
+    /// HTTP status of the answer; 0 where there was no request.
+    pub status: u16,
+    /// Row of the error table (`ERR-15`), or the status where the table has no row.
+    pub error: Option<String>,
+    /// What the answer said was wrong.
+    pub diagnostics: Option<String>,
+    /// Whose fault it was.
+    pub fault: Option<Fault>,
+    /// What was tolerated in the request though it is not as the Standard wants it (PROV-ERR-03).
+    pub consumer_faults: Vec<String>,
+    /// The caller's `X-Request-ID` (AUD-04).
+    pub request_id: Option<RequestId>,
+    /// `Ssp-TraceID` (AUD-05).
+    pub trace_id: Option<String>,
+    /// `Ssp-From`.
+    pub asid_from: Option<String>,
+    /// `Ssp-To`.
+    pub asid_to: Option<String>,
+    /// ODS code of the token's organisation.
+    pub ods: Option<String>,
+    /// The token's payload, whole (AUD-02, AUD-03).
+    pub provenance: Option<String>,
+    /// Service searched for or booked.
+    pub service: Option<String>,
+    /// Criteria as understood.
+    pub query: Option<String>,
+    /// Slots returned by a search.
+    pub slots_returned: Option<u32>,
+    /// Why a search returned nothing.
+    pub reason: Option<String>,
+    /// Appointment read, made or changed.
+    pub appointment: Option<String>,
+    /// Its version.
+    pub version: Option<u32>,
+    /// Appointments returned by a search.
+    pub appointments_returned: Option<u32>,
+    /// Referral document of a booking.
+    pub document: Option<String>,
+    /// Slot booked or freed.
+    pub slot: Option<String>,
+    /// State of the slot before (DAT-04).
+    pub slot_before: Option<&'static str>,
+    /// State of the slot after.
+    pub slot_after: Option<&'static str>,
+    /// Anything else, as a sentence: counts of a bulk change, the file of a backup.
+    pub detail: Option<String>,
+}
+
+impl AuditEntry {
+    /// An entry of a request; everything else is filled in as it becomes known.
+    pub fn new(at: Timestamp, response_id: Uuid) -> AuditEntry {
+        AuditEntry {
+            at,
+            response_id,
+            tenant: None,
+            interaction: None,
+            action: None,
+            actor: None,
+            method: String::new(),
+            path: String::new(),
+            forwarded: None,
+            status: 0,
+            error: None,
+            diagnostics: None,
+            fault: None,
+            consumer_faults: Vec::new(),
+            request_id: None,
+            trace_id: None,
+            asid_from: None,
+            asid_to: None,
+            ods: None,
+            provenance: None,
+            service: None,
+            query: None,
+            slots_returned: None,
+            reason: None,
+            appointment: None,
+            version: None,
+            appointments_returned: None,
+            document: None,
+            slot: None,
+            slot_before: None,
+            slot_after: None,
+            detail: None,
+        }
+    }
+
+    /// An entry of something done here, by staff or an operator: what, and who.
+    pub fn local(at: Timestamp, action: &str, actor: &str) -> AuditEntry {
+        AuditEntry {
+            action: Some(action.to_owned()),
+            actor: Some(actor.to_owned()),
+            ..AuditEntry::new(at, Uuid::now_v7())
+        }
+    }
+
+    /// Notes the SSP headers.
+    pub fn ssp(&mut self, ssp: &SspHeaders) {
+        self.trace_id = Some(ssp.trace_id.as_str().to_owned());
+        self.asid_from = Some(ssp.from.as_str().to_owned());
+        self.asid_to = Some(ssp.to.as_str().to_owned());
+    }
+
+    /// Notes who calls, from the token.
+    pub fn claims(&mut self, claims: &Claims) {
+        self.ods = Some(claims.organization.ods.as_str().to_owned());
+        self.provenance = Some(claims.provenance.clone());
+    }
+
+    /// Notes that the request was refused, why, and whose fault it was.
+    pub fn refused(&mut self, refusal: &Refusal, fault: Fault) {
+        let row = refusal.situation.row();
+        self.status = row.status;
+        self.error = Some(match row.id {
+            "" => row.status.to_string(),
+            id => id.to_owned(),
+        });
+        self.diagnostics = Some(refusal.to_string());
+        self.fault = Some(fault);
+    }
+
+    /// The text that goes into the chain: compact JSON, fields without a value left out. `provenance` is the
+    /// token's payload as JSON within it, so that reports can look into it.
+    pub fn body(&self) -> String {
+        let mut out = Map::new();
+        out.insert("at".to_owned(), Value::from(format!("{:.3}", self.at)));
+        out.insert("id".to_owned(), Value::from(self.response_id.to_string()));
+        let mut text = |key: &str, value: Option<&str>| {
+            if let Some(value) = value.filter(|v| !v.is_empty()) {
+                out.insert(key.to_owned(), Value::from(clipped(value)));
+            }
+        };
+        text("interaction", self.interaction.map(Interaction::name));
+        text("action", self.action.as_deref());
+        text("actor", self.actor.as_deref());
+        text("method", Some(&self.method));
+        text("path", Some(&self.path));
+        text("forwarded", self.forwarded.as_deref());
+        text("error", self.error.as_deref());
+        text("diagnostics", self.diagnostics.as_deref());
+        text("fault", self.fault.map(Fault::code));
+        text(
+            "request_id",
+            self.request_id.as_ref().map(RequestId::as_str),
+        );
+        text("trace_id", self.trace_id.as_deref());
+        text("asid_from", self.asid_from.as_deref());
+        text("asid_to", self.asid_to.as_deref());
+        text("ods", self.ods.as_deref());
+        text("service", self.service.as_deref());
+        text("query", self.query.as_deref());
+        text("reason", self.reason.as_deref());
+        text("appointment", self.appointment.as_deref());
+        text("document", self.document.as_deref());
+        text("slot", self.slot.as_deref());
+        text("slot_before", self.slot_before);
+        text("slot_after", self.slot_after);
+        text("detail", self.detail.as_deref());
+        let numbers = [
+            (
+                "status",
+                (self.status > 0).then_some(u32::from(self.status)),
+            ),
+            ("slots_returned", self.slots_returned),
+            ("version", self.version),
+            ("appointments_returned", self.appointments_returned),
+        ];
+        for (key, number) in numbers {
+            if let Some(number) = number {
+                out.insert(key.to_owned(), Value::from(number));
+            }
+        }
+        if !self.consumer_faults.is_empty() {
+            let faults = self
+                .consumer_faults
+                .iter()
+                .take(MAX_FAULTS)
+                .map(|f| Value::from(clipped(f)));
+            out.insert("consumer_faults".to_owned(), faults.collect());
+        }
+        if let Some(provenance) = &self.provenance {
+            let value = serde_json::from_str(provenance)
+                .unwrap_or_else(|_| Value::from(clipped(provenance)));
+            out.insert("provenance".to_owned(), value);
+        }
+        Value::Object(out).to_string()
+    }
+}
+
+/// Only what is safe in a log.
+impl fmt::Debug for AuditEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditEntry")
+            .field("at", &self.at)
+            .field("interaction", &self.interaction)
+            .field("action", &self.action)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+fn clipped(text: &str) -> &str {
+    match text.char_indices().nth(MAX_TEXT) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}

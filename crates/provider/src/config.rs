@@ -1,0 +1,228 @@
+//! Settings of the Provider server: one small struct per concern, a default for everything.
+//!
+//! A file is TOML; flags and environment variables (read by the command line) win over it. An unknown or bad
+//! key stops the start-up and names itself and the nearest valid key.
+
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// All settings of `uec provider serve` that a file may hold.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// `HOST:PORT` to listen on.
+    pub listen: Option<String>,
+    /// `sqlite:PATH`.
+    pub database: Option<String>,
+    /// Scheme, host and port that consumers know this server by, without path: the service root of a tenant is
+    /// `{base_url}/STU3/1/{ODS}` (PROV-GEN-01, D-20).
+    pub base_url: Option<String>,
+    /// Certificates.
+    pub tls: Option<Tls>,
+    /// Whose tokens are believed.
+    pub trust: Trust,
+    /// Bounds on what one caller may use.
+    pub limits: Limits,
+    /// Slot search.
+    pub search: Search,
+    /// Log output.
+    pub log: Log,
+}
+
+/// Certificates for HTTPS (PROV-GEN-04). Files are PEM.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// Certificate chain of this server.
+    pub certificate: PathBuf,
+    /// Private key of the certificate.
+    pub key: PathBuf,
+    /// Certificates of the authorities that sign client certificates. When set, every client must show one.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// From whom an unsigned token is accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unsigned {
+    /// From nobody: tokens must be signed.
+    Never,
+    /// From a peer whose client certificate carries one of `trust.ssp_names`.
+    #[default]
+    Ssp,
+    /// From anybody who can reach the port. For development only.
+    Any,
+}
+
+/// Whose tokens are believed (NAT-JWT-01, NAT-SSP-04).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Trust {
+    /// From whom an unsigned token is accepted.
+    pub unsigned: Unsigned,
+    /// DNS names, one of which the Spine Secure Proxy's client certificate carries.
+    pub ssp_names: Vec<String>,
+    /// File with a JSON Web Key Set; when set, tokens signed by one of its keys are accepted from anybody.
+    pub signed_keys: Option<PathBuf>,
+    /// Clock difference that is tolerated in a token, seconds (NAT-JWT-06).
+    pub tolerance_seconds: i64,
+}
+
+impl Default for Trust {
+    fn default() -> Trust {
+        Trust {
+            unsigned: Unsigned::default(),
+            ssp_names: Vec::new(),
+            signed_keys: None,
+            tolerance_seconds: 60,
+        }
+    }
+}
+
+/// Bounds on what one caller may use.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Largest body, before and after decompression, bytes. A booking is about 5 KB.
+    pub body_bytes: usize,
+    /// Open connections; further ones wait in the listen queue.
+    pub connections: usize,
+    /// Requests worked on at once; further ones are answered 503 with `Retry-After`.
+    pub requests: usize,
+    /// Seconds until the header of a request must be there.
+    pub header_seconds: u64,
+    /// Seconds until the body of a request must be there.
+    pub body_seconds: u64,
+    /// Seconds that requests under way have when the server is told to stop.
+    pub drain_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            body_bytes: 1 << 20,
+            connections: 16_384,
+            requests: 4_096,
+            header_seconds: 15,
+            body_seconds: 30,
+            drain_seconds: 30,
+        }
+    }
+}
+
+/// Slot search.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Search {
+    /// Window from now when a search names no bound, hours (PROV-SLOT-05).
+    pub default_hours: u32,
+    /// Longest window that one search covers, days.
+    pub max_days: u32,
+    /// Most slots in one answer (PROV-SLOT-20).
+    pub max_slots: usize,
+    /// Memory for rendered slots, bytes.
+    pub cache_bytes: u64,
+}
+
+impl Default for Search {
+    fn default() -> Search {
+        Search {
+            default_hours: 72,
+            max_days: 62,
+            max_slots: 2_000,
+            cache_bytes: 48 << 20,
+        }
+    }
+}
+
+/// Log output.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+/// How a log line is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// Reads settings from TOML text. The error names file, line, key, and the nearest valid key.
+    pub fn parse(text: &str, file: &str) -> Result<Settings, String> {
+        let settings: Settings = crate::toml_error::read(text, file)?;
+        settings.check().map_err(|e| format!("{file}: {e}"))?;
+        Ok(settings)
+    }
+
+    /// Checks what types cannot: bounds and combinations.
+    pub fn check(&self) -> Result<(), String> {
+        let l = &self.limits;
+        if l.body_bytes < 16 << 10 || l.body_bytes > 64 << 20 {
+            return Err("limits.body_bytes must be between 16384 and 67108864".into());
+        }
+        if l.connections == 0 || l.requests == 0 {
+            return Err("limits.connections and limits.requests must be at least 1".into());
+        }
+        if l.header_seconds == 0 || l.body_seconds == 0 {
+            return Err("limits.header_seconds and limits.body_seconds must be at least 1".into());
+        }
+        if self.search.default_hours == 0 || self.search.max_days == 0 || self.search.max_days > 366
+        {
+            return Err(
+                "search.default_hours must be at least 1 and search.max_days 1 to 366".into(),
+            );
+        }
+        if self.search.max_slots == 0 || self.search.max_slots > 10_000 {
+            return Err("search.max_slots must be between 1 and 10000".into());
+        }
+        if !(0..=600).contains(&self.trust.tolerance_seconds) {
+            return Err("trust.tolerance_seconds must be between 0 and 600".into());
+        }
+        if let Some(url) = &self.base_url {
+            check_base_url(url)?;
+        }
+        Ok(())
+    }
+}
+
+/// A base URL is `http(s)://host[:port]`, without path, query or trailing slash.
+pub fn check_base_url(url: &str) -> Result<(), String> {
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    let legal = |c: char| c.is_ascii_alphanumeric() || ".-:[]_".contains(c);
+    match rest {
+        Some(host) if !host.is_empty() && host.chars().all(legal) => Ok(()),
+        _ => Err(format!(
+            "base_url `{url}` must be https://HOST or https://HOST:PORT, without path or trailing slash"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_key_names_the_nearest() {
+        let error = Settings::parse("[limits]\nbody_byte = 3\n", "uec.toml").unwrap_err();
+        assert!(error.contains("uec.toml"), "{error}");
+        assert!(error.contains("line 2"), "{error}");
+        assert!(error.contains("body_bytes"), "{error}");
+    }
+
+    #[test]
+    fn base_url_has_no_path() {
+        assert!(check_base_url("https://provider.example:8443").is_ok());
+        assert!(check_base_url("https://provider.example/STU3").is_err());
+        assert!(check_base_url("provider.example").is_err());
+    }
+}

@@ -1,0 +1,306 @@
+//! Making a declaration true: declared things first, then the slots that are too many, then those that are missing.
+//!
+//! Each step may be repeated: after a crash, applying the same file again, or the next topping up, finishes the work.
+
+use super::catalogue::Catalogue;
+use super::declaration::{Declaration, ImportedSlot};
+use super::plan::{Affected, Plan};
+use super::reconcile::{self, Difference, Target};
+use crate::audit::AuditEntry;
+use crate::store::{
+    self, NewSlot, SLOTS_PER_JOB, ScheduleKey, SlotFilter, Store, StoreError, TenantKey, TenantRow,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// How a declaration is applied.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Go on although live bookings lose what they depend on; they and their slots stay as they are.
+    pub keep_bookings: bool,
+    /// Who applies it, for the audit trail.
+    pub actor: String,
+}
+
+/// How far the work with slots has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Slots taken out so far.
+    pub removed: u64,
+    /// Slots made so far.
+    pub added: u64,
+}
+
+/// Who hears how far it got, after each batch.
+pub type Report<'a> = &'a mut (dyn FnMut(Progress) + Send + Sync);
+
+/// What applying a declaration did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Applied {
+    /// The difference as it was.
+    pub plan: Plan,
+    /// Catalogue version now.
+    pub catalogue_version: i64,
+    /// Slots made.
+    pub slots_added: u64,
+    /// Slots taken out.
+    pub slots_removed: u64,
+    /// Live bookings that lost what they depend on: their staff must see to them.
+    pub kept: Vec<Affected>,
+}
+
+/// Why a declaration was not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// Live bookings depend on what would change; nothing was changed.
+    #[error("{} live bookings depend on what would change, so nothing was changed; cancel or move them first, or keep \
+             them with --keep-bookings\n{}", .0.newly_affected().count(), .0)]
+    Bookings(Box<Plan>),
+    /// The store failed.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// Applies a declaration.
+pub async fn apply(
+    store: &Store,
+    declaration: &Declaration,
+    now: Timestamp,
+    options: &Options,
+    report: Report<'_>,
+) -> Result<Applied, ApplyError> {
+    let plan = {
+        let (store, declaration) = (store.clone(), declaration.clone());
+        blocking(move || Plan::make(&store, &declaration, now)).await?
+    };
+    if plan.newly_affected().next().is_some() && !options.keep_bookings {
+        return Err(ApplyError::Bookings(Box::new(plan)));
+    }
+    if plan.is_empty() {
+        let catalogue_version = plan.work.expected;
+        let kept = plan.bookings.clone();
+        return Ok(Applied {
+            plan,
+            catalogue_version,
+            slots_added: 0,
+            slots_removed: 0,
+            kept,
+        });
+    }
+    let entry = AuditEntry::local(now, "declare", &options.actor);
+    let tenant = store
+        .tenants()?
+        .into_iter()
+        .find(|t| t.ods == declaration.provider.ods);
+    let mut hand = Hand {
+        store,
+        now,
+        entry: &entry,
+        report,
+        done: Progress {
+            removed: 0,
+            added: 0,
+        },
+    };
+    // While they are declared: once they are not, nothing would find their slots again.
+    if let Some(tenant) = &tenant {
+        for (key, _) in &plan.work.doomed {
+            hand.remove_all(tenant.key, *key).await?;
+        }
+    }
+    let declared = store
+        .declare(
+            store::Declaration {
+                ods: declaration.provider.ods.clone(),
+                asid: declaration.provider.asid.clone(),
+                name: declaration.provider.name.clone(),
+                expected: Some(plan.work.expected),
+                changes: plan.work.changes.clone(),
+                at: now,
+            },
+            entry.clone(),
+        )
+        .await?;
+    let (_, catalogue) = catalogue_of(store, declared.tenant)?;
+    hand.fill(&catalogue, Some(&declaration.slots)).await?;
+    let done = hand.done;
+    // Bookings made while this was under way are among them.
+    let kept = {
+        let (store, declaration) = (store.clone(), declaration.clone());
+        let again = blocking(move || Plan::make(&store, &declaration, now)).await?;
+        merged(&plan.bookings, again.bookings)
+    };
+    Ok(Applied {
+        plan,
+        catalogue_version: declared.version,
+        slots_added: done.added,
+        slots_removed: done.removed,
+        kept,
+    })
+}
+
+/// Bookings listed before, and those seen only afterwards.
+fn merged(before: &[Affected], after: Vec<Affected>) -> Vec<Affected> {
+    let mut all = before.to_vec();
+    all.extend(
+        after
+            .into_iter()
+            .filter(|b| !before.iter().any(|a| a.appointment == b.appointment)),
+    );
+    all
+}
+
+/// Makes the slots that the days up to the horizon lack, for every provider; returns how many. Doing it again makes
+/// none; past days, slots that are there and imported slots are left alone. What fails for one provider does not keep
+/// the others from being filled; the first failure is returned afterwards.
+pub async fn top_up(store: &Store, now: Timestamp, report: Report<'_>) -> Result<u64, StoreError> {
+    let (mut added, mut failed) = (0, None);
+    for tenant in store.tenants()? {
+        let entry = AuditEntry::local(now, "slots.top-up", "provider");
+        let mut hand = Hand {
+            store,
+            now,
+            entry: &entry,
+            report,
+            done: Progress { removed: 0, added },
+        };
+        let filled = match catalogue_of(store, tenant.key) {
+            Ok((_, catalogue)) => hand.add(&catalogue, None).await,
+            Err(error) => Err(error),
+        };
+        added = hand.done.added;
+        if let Err(error) = filled {
+            failed.get_or_insert(error);
+        }
+    }
+    failed.map_or(Ok(added), Err)
+}
+
+/// The tenant's catalogue as stored.
+pub(super) fn catalogue_of(store: &Store, key: TenantKey) -> Result<(i64, Catalogue), StoreError> {
+    let tenant: TenantRow = store
+        .tenants()?
+        .into_iter()
+        .find(|t| t.key == key)
+        .ok_or_else(|| StoreError::unexpected("the provider was just declared and is not there"))?;
+    let (version, rows) = store.declared(key)?;
+    Ok((version, Catalogue::build(&tenant, &rows)?))
+}
+
+/// Reads that take long do not hold up the server's other work.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| StoreError::unexpected(format!("the work with the diary stopped: {e}")))?
+}
+
+/// The hand that changes slots and tells how far it got.
+struct Hand<'a, 'r> {
+    store: &'a Store,
+    now: Timestamp,
+    entry: &'a AuditEntry,
+    report: Report<'r>,
+    done: Progress,
+}
+
+impl Hand<'_, '_> {
+    async fn remove_all(
+        &mut self,
+        tenant: TenantKey,
+        schedule: ScheduleKey,
+    ) -> Result<(), StoreError> {
+        let filter = SlotFilter {
+            schedules: vec![schedule],
+            from: Some(self.now),
+            ..SlotFilter::default()
+        };
+        self.done.removed += self
+            .store
+            .remove_slots(tenant, filter, self.now, self.entry)
+            .await?;
+        (self.report)(self.done);
+        Ok(())
+    }
+
+    /// Takes out what is too much in any schedule, then adds what is missing: a slot may move between schedules.
+    async fn fill(
+        &mut self,
+        catalogue: &Catalogue,
+        imported: Option<&[ImportedSlot]>,
+    ) -> Result<(), StoreError> {
+        for (schedule, difference) in self.differences(catalogue, imported).await? {
+            for batch in difference.surplus.chunks(SLOTS_PER_JOB) {
+                let filter = SlotFilter {
+                    schedules: vec![schedule],
+                    slots: batch.to_vec(),
+                    ..SlotFilter::default()
+                };
+                let tenant = catalogue.tenant.key;
+                self.done.removed += self
+                    .store
+                    .remove_slots(tenant, filter, self.now, self.entry)
+                    .await?;
+                (self.report)(self.done);
+            }
+        }
+        self.add(catalogue, imported).await
+    }
+
+    async fn add(
+        &mut self,
+        catalogue: &Catalogue,
+        imported: Option<&[ImportedSlot]>,
+    ) -> Result<(), StoreError> {
+        for (schedule, difference) in self.differences(catalogue, imported).await? {
+            for batch in difference.missing.chunks(SLOTS_PER_JOB) {
+                let slots = batch
+                    .iter()
+                    .map(|m| NewSlot {
+                        uuid: m.uuid.unwrap_or_else(Uuid::now_v7),
+                        schedule,
+                        start: m.wanted.start,
+                        end: m.wanted.end,
+                        held: m.wanted.held,
+                        channel: m.wanted.channel,
+                        template: Some(m.wanted.template.clone()),
+                        release: m.release.clone(),
+                    })
+                    .collect();
+                let made = self
+                    .store
+                    .insert_slots(catalogue.tenant.key, slots, self.now, self.entry)
+                    .await?;
+                self.done.added += made.made;
+                (self.report)(self.done);
+            }
+        }
+        Ok(())
+    }
+
+    async fn differences(
+        &self,
+        catalogue: &Catalogue,
+        imported: Option<&[ImportedSlot]>,
+    ) -> Result<Vec<(ScheduleKey, Difference)>, StoreError> {
+        let (store, catalogue, now) = (self.store.clone(), catalogue.clone(), self.now);
+        let imported = imported.map(<[ImportedSlot]>::to_vec);
+        blocking(move || {
+            let target = Target {
+                imported: imported.as_deref(),
+                ..Target::of_catalogue(&catalogue, now)
+            };
+            let mut all = Vec::new();
+            for s in &catalogue.schedules {
+                let stored =
+                    reconcile::stored_from_today(&store, catalogue.tenant.key, s.key, now)?;
+                let difference = reconcile::compare(&target, &s.id, s.overlaps, &stored);
+                all.push((s.key, difference));
+            }
+            Ok(all)
+        })
+        .await
+    }
+}

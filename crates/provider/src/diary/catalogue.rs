@@ -1,0 +1,461 @@
+//! The declared things of one tenant as typed maps: what searches, bookings and the FHIR resources are made from.
+
+use super::declaration::{CapPer as DeclaredCapPer, Declaration, Provider, Right};
+pub use super::declaration::{
+    Consumer, Location, Organization, Practitioner, Release, Role, Service, Session, Template,
+};
+use crate::store::{
+    BookingCount, CountBy, Counts, DeclaredRow, PlacedSlot, SCHEDULE_KIND, ScheduleKey, StoreError,
+    TenantRow, london_day,
+};
+use booking::ids::{Asid, OdsCode, ServiceId};
+use booking::rules::release::{self, Audience, Cap, CapPer, ConsumerFacts, ReleaseRule, Withheld};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+
+/// `declared.kind` of each kind of thing, in the order in which they are stored and exported.
+pub mod kind {
+    /// The provider's own settings; one row, whose id is [`PROVIDER`].
+    pub const PROVIDER: &str = "provider";
+    /// Organisations.
+    pub const ORGANIZATION: &str = "organization";
+    /// Locations.
+    pub const LOCATION: &str = "location";
+    /// Practitioners.
+    pub const PRACTITIONER: &str = "practitioner";
+    /// Roles.
+    pub const ROLE: &str = "role";
+    /// Release rules.
+    pub const RELEASE: &str = "release";
+    /// Services.
+    pub const SERVICE: &str = "service";
+    /// Schedules.
+    pub const SCHEDULE: &str = crate::store::SCHEDULE_KIND;
+    /// Templates.
+    pub const TEMPLATE: &str = "template";
+    /// One-off sessions.
+    pub const SESSION: &str = "session";
+    /// Consumers.
+    pub const CONSUMER: &str = "consumer";
+    /// All, in order.
+    pub const ALL: [&str; 11] = [
+        PROVIDER,
+        ORGANIZATION,
+        LOCATION,
+        PRACTITIONER,
+        ROLE,
+        RELEASE,
+        SERVICE,
+        SCHEDULE,
+        TEMPLATE,
+        SESSION,
+        CONSUMER,
+    ];
+}
+
+/// A schedule with its key in the store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    /// Key in the store.
+    pub key: ScheduleKey,
+    /// FHIR id.
+    pub id: String,
+    /// Services in declared order.
+    pub services: Vec<ServiceId>,
+    /// Practitioner's id.
+    pub practitioner: Option<String>,
+    /// PractitionerRole's id; the practitioner's role where the declaration does not name it (D-35).
+    pub role: Option<String>,
+    /// Location's id, where the place is an actor.
+    pub location: Option<String>,
+    /// System of the identifier.
+    pub identifier_system: String,
+    /// Identifier.
+    pub identifier: String,
+    /// Clinics may overlap.
+    pub overlaps: bool,
+}
+
+/// What a release rule stands on, which is also what its cap counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope<'a> {
+    Service(&'a ServiceId),
+    Template(&'a str),
+    Slot(&'a str),
+}
+
+/// All declared things of a tenant.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    /// The tenant.
+    pub tenant: TenantRow,
+    /// Its settings.
+    pub provider: Provider,
+    /// Organisations.
+    pub organizations: Vec<Organization>,
+    /// Locations.
+    pub locations: Vec<Location>,
+    /// Practitioners.
+    pub practitioners: Vec<Practitioner>,
+    /// Roles.
+    pub roles: Vec<Role>,
+    /// Services.
+    pub services: Vec<Service>,
+    /// Schedules.
+    pub schedules: Vec<Schedule>,
+    /// Templates.
+    pub templates: Vec<Template>,
+    /// One-off sessions.
+    pub sessions: Vec<Session>,
+    /// Release rules as declared.
+    pub releases: Vec<Release>,
+    /// Consumers.
+    pub consumers: Vec<Consumer>,
+    rules: HashMap<String, ReleaseRule>,
+    clinic_rules: HashMap<String, Vec<String>>,
+}
+
+impl Catalogue {
+    /// From what is stored. A stored document that cannot be read is a fault of the database or of a newer program.
+    pub fn build(tenant: &TenantRow, rows: &[DeclaredRow]) -> Result<Catalogue, StoreError> {
+        let provider = of_kind::<Provider>(rows, kind::PROVIDER)?
+            .pop()
+            .unwrap_or_else(|| Provider {
+                ods: tenant.ods.clone(),
+                asid: tenant.asid.clone(),
+                name: tenant.name.clone(),
+                horizon_days: super::declaration::DEFAULT_HORIZON_DAYS,
+                schedule_system: super::declaration::SCHEDULE_SYSTEM.to_owned(),
+                others_may: Right::ALL.to_vec(),
+            });
+        let practitioners = of_kind::<Practitioner>(rows, kind::PRACTITIONER)?;
+        let roles = of_kind::<Role>(rows, kind::ROLE)?;
+        let schedules = schedules(rows, &provider, &practitioners, &roles)?;
+        let releases = of_kind::<Release>(rows, kind::RELEASE)?;
+        let templates = of_kind::<Template>(rows, kind::TEMPLATE)?;
+        let sessions = of_kind::<Session>(rows, kind::SESSION)?;
+        let clinic_rules = templates
+            .iter()
+            .map(|t| (&t.id, &t.release))
+            .chain(sessions.iter().map(|s| (&s.id, &s.release)))
+            .filter(|(_, release)| !release.is_empty())
+            .map(|(id, release)| (id.clone(), release.clone()))
+            .collect();
+        Ok(Catalogue {
+            tenant: tenant.clone(),
+            organizations: of_kind(rows, kind::ORGANIZATION)?,
+            locations: of_kind(rows, kind::LOCATION)?,
+            services: of_kind(rows, kind::SERVICE)?,
+            consumers: of_kind(rows, kind::CONSUMER)?,
+            rules: releases.iter().map(|r| (r.id.clone(), rule(r))).collect(),
+            provider,
+            practitioners,
+            roles,
+            schedules,
+            templates,
+            sessions,
+            releases,
+            clinic_rules,
+        })
+    }
+
+    /// Services in declared order.
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// A service.
+    pub fn service(&self, id: &ServiceId) -> Option<&Service> {
+        self.services.iter().find(|s| s.id == *id)
+    }
+
+    /// The schedules that a service books into, in declared order (PROV-SLOT-18, PROV-SLOT-22).
+    pub fn schedules_of<'a>(
+        &'a self,
+        id: &'a ServiceId,
+    ) -> impl Iterator<Item = &'a Schedule> + 'a {
+        self.schedules
+            .iter()
+            .filter(move |s| s.services.contains(id))
+    }
+
+    /// A schedule by its id.
+    pub fn schedule(&self, id: &str) -> Option<&Schedule> {
+        self.schedules.iter().find(|s| s.id == id)
+    }
+
+    /// A schedule by its key.
+    pub fn schedule_of_key(&self, key: ScheduleKey) -> Option<&Schedule> {
+        self.schedules.iter().find(|s| s.key == key)
+    }
+
+    /// `HealthcareService.location`.
+    pub fn location_of(&self, service: &Service) -> Option<&Location> {
+        let id = service.location.as_ref()?;
+        self.locations.iter().find(|l| l.id == *id)
+    }
+
+    /// `HealthcareService.providedBy`.
+    pub fn organization_of(&self, service: &Service) -> Option<&Organization> {
+        let id = service.provided_by.as_ref()?;
+        self.organizations.iter().find(|o| o.id == *id)
+    }
+
+    /// The practitioner whose diary it is.
+    pub fn practitioner_of(&self, schedule: &Schedule) -> Option<&Practitioner> {
+        let id = schedule.practitioner.as_ref()?;
+        self.practitioners.iter().find(|p| p.id == *id)
+    }
+
+    /// The role of that practitioner.
+    pub fn role_of(&self, schedule: &Schedule) -> Option<&Role> {
+        let id = schedule.role.as_ref()?;
+        self.roles.iter().find(|r| r.id == *id)
+    }
+
+    /// What a consumer may do: what every declaration that matches its system or its organisation allows; without a
+    /// match, what the provider allows to others. A declaration of its very system names its kind first.
+    pub fn consumer_facts(&self, asid: &Asid, ods: &OdsCode) -> ConsumerFacts {
+        let of_system = |c: &&Consumer| c.asid.as_ref() == Some(asid);
+        let of_organization = |c: &&Consumer| c.asid.as_ref() != Some(asid) && c.ods == *ods;
+        let matching: Vec<&Consumer> = self
+            .consumers
+            .iter()
+            .filter(of_system)
+            .chain(self.consumers.iter().filter(of_organization))
+            .collect();
+        let may = |right: Right| match matching.is_empty() {
+            true => self.provider.others_may.contains(&right),
+            false => matching.iter().all(|c| c.may.contains(&right)),
+        };
+        ConsumerFacts {
+            asid: asid.clone(),
+            ods: ods.clone(),
+            kind: matching.iter().find_map(|c| c.kind.clone()),
+            may_search: may(Right::Search),
+            may_book: may(Right::Book),
+            may_cancel: may(Right::Cancel),
+            may_read: may(Right::Read),
+        }
+    }
+
+    /// The rules that stand over a slot: its own; where it has none, those of its template or session; where they
+    /// have none, those of the service.
+    pub fn rules_for(
+        &self,
+        service: &ServiceId,
+        template: Option<&str>,
+        release: Option<&str>,
+    ) -> Vec<&ReleaseRule> {
+        self.scoped_rules(service, template, release).1
+    }
+
+    fn scoped_rules<'c, 'k>(
+        &'c self,
+        service: &'k ServiceId,
+        template: Option<&'k str>,
+        release: Option<&'k str>,
+    ) -> (Scope<'k>, Vec<&'c ReleaseRule>) {
+        let named = |ids: &[String]| -> Vec<&'c ReleaseRule> {
+            ids.iter().filter_map(|id| self.rules.get(id)).collect()
+        };
+        if let Some((id, rule)) = release.and_then(|id| self.rules.get(id).map(|rule| (id, rule))) {
+            return (Scope::Slot(id), vec![rule]);
+        }
+        if let Some((id, ids)) =
+            template.and_then(|id| self.clinic_rules.get(id).map(|ids| (id, ids)))
+        {
+            return (Scope::Template(id), named(ids));
+        }
+        let own = self.service(service).map_or(&[][..], |s| &s.release);
+        (Scope::Service(service), named(own))
+    }
+
+    /// Whether a consumer may book a slot through a service now. `count` is asked only where a cap decides; what it
+    /// counts depends on where the rule stands, so that a template's cap counts that template's slots.
+    #[allow(clippy::too_many_arguments)] // The question has this many parts; a struct would only rename them.
+    pub fn may_book(
+        &self,
+        service: &ServiceId,
+        template: Option<&str>,
+        release: Option<&str>,
+        held: bool,
+        start: Timestamp,
+        who: &ConsumerFacts,
+        now: Timestamp,
+        mut count: impl FnMut(&BookingCount<'_>) -> u32,
+    ) -> Result<(), Withheld> {
+        let (scope, rules) = self.scoped_rules(service, template, release);
+        release::may_book(&rules, who, start, now, held, |cap| {
+            count(&counted(scope, cap, who, london_day(start)))
+        })
+    }
+
+    /// The service that a booking of this slot is attributed to: the first, in the schedule's order, that permits the
+    /// consumer; or why none does.
+    pub fn service_for_booking(
+        &self,
+        slot: &PlacedSlot,
+        who: &ConsumerFacts,
+        now: Timestamp,
+        counts: &dyn Counts,
+    ) -> Result<ServiceId, Withheld> {
+        let services = self
+            .schedule_of_key(slot.schedule)
+            .map_or(&[][..], |s| &s.services);
+        let mut reason = None;
+        for service in services {
+            let row = &slot.slot;
+            let verdict = self.may_book(
+                service,
+                row.template.as_deref(),
+                row.release.as_deref(),
+                row.held,
+                row.start,
+                who,
+                now,
+                |of| counts.bookings_on(of),
+            );
+            match verdict {
+                Ok(()) => return Ok(service.clone()),
+                Err(withheld) => {
+                    reason.get_or_insert(withheld);
+                }
+            }
+        }
+        // A schedule that is not declared any more releases nothing.
+        Err(reason.unwrap_or(Withheld::HeldBack))
+    }
+
+    /// What was declared, without imported slots: these are in the diary.
+    pub fn declaration(&self) -> Declaration {
+        Declaration {
+            provider: self.provider.clone(),
+            organizations: self.organizations.clone(),
+            locations: self.locations.clone(),
+            practitioners: self.practitioners.clone(),
+            roles: self.roles.clone(),
+            releases: self.releases.clone(),
+            services: self.services.clone(),
+            schedules: self
+                .schedules
+                .iter()
+                .map(|s| self.declared_schedule(s))
+                .collect(),
+            templates: self.templates.clone(),
+            sessions: self.sessions.clone(),
+            slots: Vec::new(),
+            consumers: self.consumers.clone(),
+        }
+    }
+
+    fn declared_schedule(&self, s: &Schedule) -> super::declaration::Schedule {
+        super::declaration::Schedule {
+            id: s.id.clone(),
+            services: s.services.clone(),
+            practitioner: s.practitioner.clone(),
+            role: s.role.clone(),
+            location: s.location.clone(),
+            identifier: Some(s.identifier.clone()).filter(|i| *i != s.id),
+            overlaps: s.overlaps,
+        }
+    }
+}
+
+fn schedules(
+    rows: &[DeclaredRow],
+    provider: &Provider,
+    practitioners: &[Practitioner],
+    roles: &[Role],
+) -> Result<Vec<Schedule>, StoreError> {
+    let mut found = Vec::new();
+    for row in rows.iter().filter(|r| r.kind == SCHEDULE_KIND) {
+        let s: super::declaration::Schedule = read(row)?;
+        let key = row.schedule.ok_or_else(|| {
+            StoreError::unexpected(format!("the schedule `{}` has no key", row.id))
+        })?;
+        let profile = s
+            .practitioner
+            .as_ref()
+            .and_then(|id| practitioners.iter().find(|p| p.id == *id))
+            .map(|p| &p.role_profile)
+            .filter(|profile| roles.iter().any(|r| r.id == **profile));
+        found.push(Schedule {
+            key,
+            identifier_system: provider.schedule_system.clone(),
+            identifier: s.identifier.unwrap_or_else(|| s.id.clone()),
+            role: s.role.or_else(|| profile.cloned()),
+            id: s.id,
+            services: s.services,
+            practitioner: s.practitioner,
+            location: s.location,
+            overlaps: s.overlaps,
+        });
+    }
+    Ok(found)
+}
+
+fn of_kind<T: DeserializeOwned>(rows: &[DeclaredRow], kind: &str) -> Result<Vec<T>, StoreError> {
+    rows.iter().filter(|r| r.kind == kind).map(read).collect()
+}
+
+fn read<T: DeserializeOwned>(row: &DeclaredRow) -> Result<T, StoreError> {
+    serde_json::from_str(&row.body).map_err(|e| {
+        StoreError::unexpected(format!(
+            "the stored {} `{}` cannot be read: {e}",
+            row.kind, row.id
+        ))
+    })
+}
+
+/// A declared thing as the document that is stored.
+pub(super) fn document<T: Serialize>(thing: &T) -> Result<String, StoreError> {
+    serde_json::to_string(thing)
+        .map_err(|e| StoreError::unexpected(format!("a declared thing cannot be written: {e}")))
+}
+
+fn rule(release: &Release) -> ReleaseRule {
+    let any = release.kinds.is_empty() && release.ods.is_empty() && release.asids.is_empty();
+    ReleaseRule {
+        audience: match any {
+            true => Audience::Any,
+            false => Audience::Only {
+                kinds: release.kinds.clone(),
+                ods: release.ods.clone(),
+                asids: release.asids.clone(),
+            },
+        },
+        cap: release.cap.map(|limit| Cap {
+            limit,
+            per: match release.cap_per {
+                Some(DeclaredCapPer::Kind) => CapPer::Kind,
+                Some(DeclaredCapPer::Consumer) | None => CapPer::Consumer,
+            },
+        }),
+        embargo_minutes: release.embargo.map(|m| m.0),
+        cutoff_minutes: release.cutoff.map(|m| m.0),
+    }
+}
+
+/// A consumer without a kind shares its count with nobody.
+fn counted<'a>(scope: Scope<'a>, cap: &Cap, who: &'a ConsumerFacts, day: i32) -> BookingCount<'a> {
+    let by = match (cap.per, who.kind.as_deref()) {
+        (CapPer::Kind, Some(kind)) => CountBy::Kind(kind),
+        _ => CountBy::Ods(&who.ods),
+    };
+    let mut of = BookingCount {
+        day,
+        by,
+        service: None,
+        template: None,
+        release: None,
+    };
+    match scope {
+        Scope::Service(id) => of.service = Some(id),
+        Scope::Template(id) => of.template = Some(id),
+        Scope::Slot(id) => of.release = Some(id),
+    }
+    of
+}

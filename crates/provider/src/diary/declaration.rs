@@ -1,0 +1,506 @@
+//! What a provider declares: its organisations, places, people, services, schedules, clinics, release rules and
+//! consumers, as typed values. One file declares one provider.
+
+pub mod check;
+pub mod read;
+
+pub use super::written::{ClockTime, Minutes};
+use super::written::{list, one, option, text, text_list, text_option};
+use crate::store::Channel;
+use booking::ids::{Asid, OdsCode, ServiceId};
+use jiff::Timestamp;
+use jiff::civil::{Date, Weekday};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Days ahead that are filled with slots when a file does not say: four weeks.
+pub const DEFAULT_HORIZON_DAYS: u16 = 28;
+/// Most days ahead: a year and a day, so that a diary stays small enough to read whole.
+pub const MAX_HORIZON_DAYS: u16 = 366;
+/// `Schedule.identifier.system` when a file does not name the supplier's own (RES-SCH-01).
+pub const SCHEDULE_SYSTEM: &str = "urn:x-uec:schedule";
+
+/// A whole file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Declaration {
+    /// Who declares.
+    pub provider: Provider,
+    /// Organisations.
+    #[serde(rename = "organization", skip_serializing_if = "Vec::is_empty")]
+    pub organizations: Vec<Organization>,
+    /// Places.
+    #[serde(rename = "location", skip_serializing_if = "Vec::is_empty")]
+    pub locations: Vec<Location>,
+    /// People.
+    #[serde(rename = "practitioner", skip_serializing_if = "Vec::is_empty")]
+    pub practitioners: Vec<Practitioner>,
+    /// Their roles.
+    #[serde(rename = "role", skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<Role>,
+    /// Release rules.
+    #[serde(rename = "release", skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<Release>,
+    /// Services.
+    #[serde(rename = "service", skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<Service>,
+    /// Diaries.
+    #[serde(rename = "schedule", skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<Schedule>,
+    /// Weekly clinics.
+    #[serde(rename = "template", skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<Template>,
+    /// One-off clinics.
+    #[serde(rename = "session", skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<Session>,
+    /// Imported slots.
+    #[serde(rename = "slot", skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<ImportedSlot>,
+    /// Consumers.
+    #[serde(rename = "consumer", skip_serializing_if = "Vec::is_empty")]
+    pub consumers: Vec<Consumer>,
+}
+
+/// `[provider]`: the tenant itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// ODS code, the routing segment of the service root.
+    #[serde(with = "one")]
+    pub ods: OdsCode,
+    /// Its system, `Ssp-To`.
+    #[serde(with = "one")]
+    pub asid: Asid,
+    /// Name.
+    #[serde(with = "text")]
+    pub name: String,
+    /// Today and this many days are filled with slots.
+    #[serde(default = "default_horizon")]
+    pub horizon_days: u16,
+    /// `Schedule.identifier.system`.
+    #[serde(default = "default_schedule_system", with = "text")]
+    pub schedule_system: String,
+    /// What consumers that are not declared may do.
+    #[serde(default = "all_rights")]
+    pub others_may: Vec<Right>,
+}
+
+fn default_horizon() -> u16 {
+    DEFAULT_HORIZON_DAYS
+}
+
+fn default_schedule_system() -> String {
+    SCHEDULE_SYSTEM.to_owned()
+}
+
+fn all_rights() -> Vec<Right> {
+    Right::ALL.to_vec()
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// `[[organization]]` (RES-ORG-01).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organization {
+    /// FHIR id.
+    #[serde(with = "one")]
+    pub id: String,
+    /// ODS code.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub ods: Option<OdsCode>,
+    /// Name.
+    #[serde(with = "text")]
+    pub name: String,
+    /// Telephone.
+    #[serde(default, with = "text_option", skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// Address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+}
+
+/// An address, in an organisation or a location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// Lines before the town.
+    #[serde(default, with = "text_list", skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<String>,
+    /// Town.
+    #[serde(default, with = "text_option", skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// County.
+    #[serde(default, with = "text_option", skip_serializing_if = "Option::is_none")]
+    pub district: Option<String>,
+    /// Postcode.
+    #[serde(with = "text")]
+    pub postcode: String,
+}
+
+/// `[[location]]`: where patients are seen, not the head office (RES-LOC-01).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Location {
+    /// FHIR id.
+    #[serde(with = "one")]
+    pub id: String,
+    /// ODS site code.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub site: Option<OdsCode>,
+    /// Name.
+    #[serde(with = "text")]
+    pub name: String,
+    /// Telephone.
+    #[serde(default, with = "text_option", skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// The organisation that runs the place.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// Address.
+    pub address: Address,
+}
+
+/// `[[practitioner]]` (RES-PRA-01, RES-PRA-02).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Practitioner {
+    /// FHIR id.
+    #[serde(with = "one")]
+    pub id: String,
+    /// SDS role profile id: also the id of the practitioner's role (D-35).
+    #[serde(with = "one")]
+    pub role_profile: String,
+    /// SDS user id.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Family name.
+    #[serde(with = "text")]
+    pub family: String,
+    /// Given names.
+    #[serde(default, with = "text_list", skip_serializing_if = "Vec::is_empty")]
+    pub given: Vec<String>,
+    /// Title.
+    #[serde(default, with = "text_option", skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// Gender.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gender: Option<Gender>,
+}
+
+/// Administrative gender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gender {
+    /// `male`
+    Male,
+    /// `female`
+    Female,
+    /// `other`
+    Other,
+    /// `unknown`
+    Unknown,
+}
+
+impl Gender {
+    /// The FHIR code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Gender::Male => "male",
+            Gender::Female => "female",
+            Gender::Other => "other",
+            Gender::Unknown => "unknown",
+        }
+    }
+}
+
+/// `[[role]]`: a practitioner's role (RES-ROL-01, RES-ROL-02).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// FHIR id: the practitioner's `role_profile` (D-35).
+    #[serde(with = "one")]
+    pub id: String,
+    /// The practitioner.
+    #[serde(with = "one")]
+    pub practitioner: String,
+    /// The organisation that they work for.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// SDS job role code, such as R0260.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Its display, such as General Medical Practitioner.
+    #[serde(default, with = "text_option", skip_serializing_if = "Option::is_none")]
+    pub display: Option<String>,
+}
+
+/// `[[service]]`: a HealthcareService (RES-HCS-01 to RES-HCS-05).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// DoS service id.
+    #[serde(with = "one")]
+    pub id: ServiceId,
+    /// Name.
+    #[serde(with = "text")]
+    pub name: String,
+    /// The organisation that provides it.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub provided_by: Option<String>,
+    /// Where the patient is seen.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// Release rules for everything booked through it.
+    #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
+    pub release: Vec<String>,
+}
+
+/// `[[schedule]]`: a diary (RES-SCH-01, RES-SCH-02).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// FHIR id.
+    #[serde(with = "one")]
+    pub id: String,
+    /// Services that book into it; a booking belongs to the first that permits the consumer.
+    #[serde(with = "list")]
+    pub services: Vec<ServiceId>,
+    /// Whose diary.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub practitioner: Option<String>,
+    /// Their role; when absent, the practitioner's.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The place as actor of the diary.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// Identifier; when absent, the id.
+    #[serde(default, with = "text_option", skip_serializing_if = "Option::is_none")]
+    pub identifier: Option<String>,
+    /// Clinics of this diary may overlap.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub overlaps: bool,
+}
+
+/// `[[template]]`: a clinic held every week.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// Its id, which its slots carry; no session has the same.
+    #[serde(with = "one")]
+    pub id: String,
+    /// The diary.
+    #[serde(with = "one")]
+    pub schedule: String,
+    /// Days of the week on which it starts.
+    #[serde(with = "list")]
+    pub weekdays: Vec<Weekday>,
+    /// Begins, as the clock in London shows.
+    #[serde(with = "one")]
+    pub from: ClockTime,
+    /// Ends; earlier than `from` means on the next day.
+    #[serde(with = "one")]
+    pub to: ClockTime,
+    /// Length of a slot.
+    pub slot_minutes: u16,
+    /// How patients are seen; nothing is assumed when absent (PROV-SLOT-23).
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+    /// First day.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<Date>,
+    /// Last day.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<Date>,
+    /// Its slots begin held back.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub held: bool,
+    /// Release rules for its slots.
+    #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
+    pub release: Vec<String>,
+    /// Days on which it is different.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<Exception>,
+}
+
+/// A day, or some days, on which a template is closed or keeps other hours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    /// The day, or the first.
+    #[serde(with = "one")]
+    pub date: Date,
+    /// The last day.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
+    /// No clinic.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub closed: bool,
+    /// Begins instead.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub from: Option<ClockTime>,
+    /// Ends instead.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub to: Option<ClockTime>,
+    /// Why, for the staff.
+    #[serde(default, with = "text_option", skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Exception {
+    /// True when it is about this day.
+    pub fn covers(&self, day: Date) -> bool {
+        self.date <= day && day <= self.until.unwrap_or(self.date)
+    }
+}
+
+/// `[[session]]`: a clinic held once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    /// Its id, which its slots carry; no template has the same.
+    #[serde(with = "one")]
+    pub id: String,
+    /// The diary.
+    #[serde(with = "one")]
+    pub schedule: String,
+    /// The day on which it starts.
+    #[serde(with = "one")]
+    pub date: Date,
+    /// Begins.
+    #[serde(with = "one")]
+    pub from: ClockTime,
+    /// Ends; earlier than `from` means on the next day.
+    #[serde(with = "one")]
+    pub to: ClockTime,
+    /// Length of a slot.
+    pub slot_minutes: u16,
+    /// How patients are seen.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+    /// Its slots begin held back.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub held: bool,
+    /// Release rules for its slots.
+    #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
+    pub release: Vec<String>,
+}
+
+/// `[[slot]]`: a slot of another diary system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportedSlot {
+    /// Its UUID, id and identifier at once (RES-SLOT-02).
+    #[serde(with = "one")]
+    pub identifier: Uuid,
+    /// The diary.
+    #[serde(with = "one")]
+    pub schedule: String,
+    /// Start, with offset.
+    #[serde(with = "one")]
+    pub start: Timestamp,
+    /// End, with offset.
+    #[serde(with = "one")]
+    pub end: Timestamp,
+    /// How the patient is seen.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+    /// Begins held back.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub held: bool,
+    /// A release rule of its own.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+}
+
+/// `[[release]]`: who may book, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// Its name.
+    #[serde(with = "one")]
+    pub id: String,
+    /// Only consumers of these kinds.
+    #[serde(default, with = "text_list", skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<String>,
+    /// Only these organisations.
+    #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
+    pub ods: Vec<OdsCode>,
+    /// Only these systems.
+    #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
+    pub asids: Vec<Asid>,
+    /// Most bookings a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<u32>,
+    /// Whose bookings are counted together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap_per: Option<CapPer>,
+    /// Bookable from this long before the start.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub embargo: Option<Minutes>,
+    /// Not bookable later than this before the start.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub cutoff: Option<Minutes>,
+}
+
+/// Whose bookings a cap counts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CapPer {
+    /// Each consumer organisation for itself.
+    Consumer,
+    /// All consumers of a kind together.
+    Kind,
+}
+
+/// `[[consumer]]`: a system that calls, and what it may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consumer {
+    /// ODS code of its organisation.
+    #[serde(with = "one")]
+    pub ods: OdsCode,
+    /// Its system.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub asid: Option<Asid>,
+    /// Name.
+    #[serde(with = "text")]
+    pub name: String,
+    /// Kind of consumer, as used in release rules.
+    #[serde(default, with = "text_option", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// What it may do; everything when absent.
+    #[serde(default = "all_rights")]
+    pub may: Vec<Right>,
+}
+
+impl Consumer {
+    /// What it is stored under: its ODS code, and its ASID if it has one.
+    pub fn id(&self) -> String {
+        match &self.asid {
+            Some(asid) => format!("{}-{asid}", self.ods),
+            None => self.ods.to_string(),
+        }
+    }
+}
+
+/// Something a consumer may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Right {
+    /// Search slots.
+    Search,
+    /// Book.
+    Book,
+    /// Read appointments.
+    Read,
+    /// Cancel.
+    Cancel,
+}
+
+impl Right {
+    /// All rights.
+    pub const ALL: [Right; 4] = [Right::Search, Right::Book, Right::Read, Right::Cancel];
+}

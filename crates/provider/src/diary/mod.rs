@@ -1,0 +1,16 @@
+//! The diary: what a provider declares, the slots made from it, and the difference that a new declaration makes.
+//!
+//! A declaration file is read ([`declaration`]), compared with what is stored ([`plan`]) and made true ([`apply`]);
+//! [`generate`] makes slots from clinics, [`catalogue`] and [`render`] serve searches and bookings.
+
+pub mod apply;
+pub mod catalogue;
+pub mod declaration;
+pub mod export;
+pub mod generate;
+pub mod plan;
+pub mod reconcile;
+pub mod render;
+pub mod seed;
+pub mod slots;
+mod written;

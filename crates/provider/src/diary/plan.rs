@@ -1,0 +1,565 @@
+//! What a declaration would change: things made, changed and removed, slots made and taken out, and the bookings that
+//! would lose what they depend on. Nothing is written here.
+
+use super::catalogue::{Catalogue, document, kind};
+use super::declaration::{Declaration, Schedule};
+use super::generate::london;
+use super::reconcile::{self, Difference, Target};
+use crate::store::{
+    BookingRow, DeclaredChange, DeclaredRow, SCHEDULE_KIND, ScheduleKey, SlotFilter, Store,
+    StoreError, TenantRow,
+};
+use booking::ids::ServiceId;
+use booking::slot::SlotStatus;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use uuid::Uuid;
+
+/// Most bookings that are looked at and listed; a provider with more ahead should change its diary in parts.
+const MAX_BOOKINGS: usize = 100_000;
+/// Bookings shown to people; the rest is counted, and all are in the JSON form.
+const SHOWN_BOOKINGS: usize = 50;
+
+/// What happens to a declared thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It is new.
+    Create,
+    /// It is different.
+    Change,
+    /// Only its place in the file is different.
+    Move,
+    /// It is not declared any more.
+    Remove,
+}
+
+/// A key of a declared thing that is different.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KeyChange {
+    /// The key.
+    pub key: String,
+    /// Value before; null if there was none.
+    pub from: Value,
+    /// Value after; null if there is none.
+    pub to: Value,
+}
+
+/// What happens to one declared thing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ItemChange {
+    /// What happens.
+    pub action: Action,
+    /// What it is, as in the file: `service`, `schedule`, ….
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// For a change: what is different.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeyChange>,
+}
+
+/// What happens to the slots of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SlotChange {
+    /// The schedule.
+    pub schedule: String,
+    /// Slots made.
+    pub add: u64,
+    /// Slots taken out.
+    pub remove: u64,
+}
+
+/// A live booking that would lose what it depends on. No patient is named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Affected {
+    /// Appointment id.
+    pub appointment: String,
+    /// Service that it was booked through.
+    pub service: String,
+    /// Schedule that its slot is in.
+    pub schedule: String,
+    /// Start.
+    pub start: String,
+    /// End.
+    pub end: String,
+    /// What it would lose.
+    pub why: String,
+    /// It lost that with an earlier change, and was kept then.
+    #[serde(skip_serializing_if = "is_false")]
+    pub already: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// The difference between a declaration and what is stored.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// The provider.
+    pub ods: String,
+    /// Its name.
+    pub name: String,
+    /// Declared things.
+    pub items: Vec<ItemChange>,
+    /// Slots, by schedule; only schedules with a difference.
+    pub slots: Vec<SlotChange>,
+    /// Bookings that stand in the way.
+    pub bookings: Vec<Affected>,
+    #[serde(skip)]
+    pub(super) work: Work,
+}
+
+/// What the difference means to the store.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Work {
+    /// Catalogue version that the difference was taken from.
+    pub(super) expected: i64,
+    /// Changes of the declared things.
+    pub(super) changes: Vec<DeclaredChange>,
+    /// Free slots ahead in schedules that go.
+    pub(super) doomed: Vec<(ScheduleKey, u64)>,
+}
+
+impl Plan {
+    /// True when the declaration changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.work.changes.is_empty() && self.slots.is_empty()
+    }
+
+    /// The bookings that this very change would leave without what they depend on.
+    pub fn newly_affected(&self) -> impl Iterator<Item = &Affected> {
+        self.bookings.iter().filter(|b| !b.already)
+    }
+
+    /// Slots made in all.
+    pub fn slots_added(&self) -> u64 {
+        self.slots.iter().map(|s| s.add).sum()
+    }
+
+    /// Slots taken out in all.
+    pub fn slots_removed(&self) -> u64 {
+        self.slots.iter().map(|s| s.remove).sum()
+    }
+
+    /// Compares a declaration with what is stored.
+    pub fn make(
+        store: &Store,
+        declaration: &Declaration,
+        now: Timestamp,
+    ) -> Result<Plan, StoreError> {
+        let provider = &declaration.provider;
+        let tenant = store.tenants()?.into_iter().find(|t| t.ods == provider.ods);
+        let (version, rows) = match &tenant {
+            Some(tenant) => store.declared(tenant.key)?,
+            None => (0, Vec::new()),
+        };
+        let documents = documents(declaration)?;
+        let (items, changes) = compare_items(&rows, &documents)?;
+        let mut plan = Plan {
+            ods: provider.ods.to_string(),
+            name: provider.name.clone(),
+            items,
+            slots: Vec::new(),
+            bookings: Vec::new(),
+            work: Work {
+                expected: version,
+                changes,
+                doomed: Vec::new(),
+            },
+        };
+        plan.compare_slots(store, tenant.as_ref(), &rows, declaration, now)?;
+        if let Some(tenant) = &tenant {
+            plan.compare_removed(store, tenant, &rows, declaration, now)?;
+        }
+        if let Some(tenant) = tenant.as_ref().filter(|_| !plan.bookings.is_empty()) {
+            plan.mark_already_affected(store, tenant, &rows, now)?;
+        }
+        plan.bookings
+            .sort_by(|a, b| (&a.start, &a.appointment).cmp(&(&b.start, &b.appointment)));
+        Ok(plan)
+    }
+
+    /// Slots of the schedules that are declared.
+    fn compare_slots(
+        &mut self,
+        store: &Store,
+        tenant: Option<&TenantRow>,
+        rows: &[DeclaredRow],
+        declaration: &Declaration,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let target = Target::of_declaration(declaration, now);
+        for schedule in &declaration.schedules {
+            let row = rows
+                .iter()
+                .find(|r| r.kind == SCHEDULE_KIND && r.id == schedule.id);
+            let place = tenant.zip(row.and_then(|r| r.schedule));
+            let stored = match place {
+                Some((tenant, key)) => reconcile::stored_from_today(store, tenant.key, key, now)?,
+                None => Vec::new(),
+            };
+            let difference = reconcile::compare(&target, &schedule.id, schedule.overlaps, &stored);
+            self.note_slots(&schedule.id, &difference);
+            if let Some((tenant, key)) = place {
+                let bookings = store.live_bookings(tenant.key, &[key], now, MAX_BOOKINGS)?;
+                self.note_bookings(declaration, schedule, &difference, &bookings);
+            }
+        }
+        Ok(())
+    }
+
+    fn note_slots(&mut self, schedule: &str, difference: &Difference) {
+        let (add, remove) = (
+            difference.missing.len() as u64,
+            difference.surplus.len() as u64,
+        );
+        if add + remove > 0 {
+            self.slots.push(SlotChange {
+                schedule: schedule.to_owned(),
+                add,
+                remove,
+            });
+        }
+    }
+
+    fn note_bookings(
+        &mut self,
+        declaration: &Declaration,
+        schedule: &Schedule,
+        difference: &Difference,
+        bookings: &[BookingRow],
+    ) {
+        let stranded: HashSet<Uuid> = difference.stranded.iter().map(|s| s.uuid).collect();
+        for booking in bookings {
+            let why = if !declares(declaration, &booking.service) {
+                format!("the service {} is not declared any more", booking.service)
+            } else if !schedule.services.contains(&booking.service) {
+                format!(
+                    "the service {} does not book into this schedule any more",
+                    booking.service
+                )
+            } else if stranded.contains(&booking.slot.slot.uuid) {
+                "no clinic has a slot at this time any more".to_owned()
+            } else {
+                continue;
+            };
+            self.bookings.push(affected(booking, &schedule.id, why));
+        }
+    }
+
+    /// Marks the bookings that are affected by what is stored as well: an earlier change kept them.
+    fn mark_already_affected(
+        &mut self,
+        store: &Store,
+        tenant: &TenantRow,
+        rows: &[DeclaredRow],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let stored = Catalogue::build(tenant, rows)?;
+        let declaration = stored.declaration();
+        let target = Target::of_catalogue(&stored, now);
+        let mut before = Plan {
+            ods: self.ods.clone(),
+            name: self.name.clone(),
+            items: Vec::new(),
+            slots: Vec::new(),
+            bookings: Vec::new(),
+            work: Work::default(),
+        };
+        for schedule in &declaration.schedules {
+            let Some(key) = stored.schedule(&schedule.id).map(|s| s.key) else {
+                continue;
+            };
+            let slots = reconcile::stored_from_today(store, tenant.key, key, now)?;
+            let difference = reconcile::compare(&target, &schedule.id, schedule.overlaps, &slots);
+            let bookings = store.live_bookings(tenant.key, &[key], now, MAX_BOOKINGS)?;
+            before.note_bookings(&declaration, schedule, &difference, &bookings);
+        }
+        let known: HashSet<&str> = before
+            .bookings
+            .iter()
+            .map(|b| b.appointment.as_str())
+            .collect();
+        for booking in &mut self.bookings {
+            booking.already = known.contains(booking.appointment.as_str());
+        }
+        Ok(())
+    }
+
+    /// Slots and bookings of schedules that are not declared any more.
+    fn compare_removed(
+        &mut self,
+        store: &Store,
+        tenant: &TenantRow,
+        rows: &[DeclaredRow],
+        declaration: &Declaration,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for row in rows.iter().filter(|r| r.kind == SCHEDULE_KIND) {
+            let Some(key) = row.schedule else { continue };
+            if declaration.schedules.iter().any(|s| s.id == row.id) {
+                continue;
+            }
+            let filter = SlotFilter {
+                schedules: vec![key],
+                from: Some(now),
+                status: Some(SlotStatus::Free),
+                ..SlotFilter::default()
+            };
+            let counts = store.count_slots(tenant.key, &filter)?;
+            let remove = counts.free + counts.held;
+            if remove > 0 {
+                self.work.doomed.push((key, remove));
+                self.slots.push(SlotChange {
+                    schedule: row.id.clone(),
+                    add: 0,
+                    remove,
+                });
+            }
+            for booking in store.live_bookings(tenant.key, &[key], now, MAX_BOOKINGS)? {
+                let why = match declares(declaration, &booking.service) {
+                    false => format!(
+                        "its schedule and its service {} are not declared any more",
+                        booking.service
+                    ),
+                    true => "its schedule is not declared any more".to_owned(),
+                };
+                self.bookings.push(affected(&booking, &row.id, why));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn declares(declaration: &Declaration, service: &ServiceId) -> bool {
+    declaration.services.iter().any(|s| s.id == *service)
+}
+
+fn affected(booking: &BookingRow, schedule: &str, why: String) -> Affected {
+    Affected {
+        appointment: booking.id.to_string(),
+        service: booking.service.to_string(),
+        schedule: schedule.to_owned(),
+        start: local(booking.slot.slot.start),
+        end: local(booking.slot.slot.end),
+        why,
+        already: false,
+    }
+}
+
+/// A moment as London reads it, with its offset, which tells the two hours of autumn apart.
+pub(super) fn local(at: Timestamp) -> String {
+    at.to_zoned(london().clone())
+        .strftime("%Y-%m-%dT%H:%M%:z")
+        .to_string()
+}
+
+/// A declared thing to be stored: kind, id, position, document.
+type Document = (&'static str, String, i64, String);
+
+/// All things of a declaration as they are stored.
+pub(super) fn documents(d: &Declaration) -> Result<Vec<Document>, StoreError> {
+    let mut all = vec![(
+        kind::PROVIDER,
+        kind::PROVIDER.to_owned(),
+        0,
+        document(&d.provider)?,
+    )];
+    let mut add = |kind, id: &str, position: usize, body: Result<String, StoreError>| {
+        let position = i64::try_from(position).unwrap_or(i64::MAX);
+        all.push((kind, id.to_owned(), position, body?));
+        Ok::<(), StoreError>(())
+    };
+    for (i, x) in d.organizations.iter().enumerate() {
+        add(kind::ORGANIZATION, &x.id, i, document(x))?;
+    }
+    for (i, x) in d.locations.iter().enumerate() {
+        add(kind::LOCATION, &x.id, i, document(x))?;
+    }
+    for (i, x) in d.practitioners.iter().enumerate() {
+        add(kind::PRACTITIONER, &x.id, i, document(x))?;
+    }
+    for (i, x) in d.roles.iter().enumerate() {
+        add(kind::ROLE, &x.id, i, document(x))?;
+    }
+    for (i, x) in d.releases.iter().enumerate() {
+        add(kind::RELEASE, &x.id, i, document(x))?;
+    }
+    for (i, x) in d.services.iter().enumerate() {
+        add(kind::SERVICE, x.id.as_str(), i, document(x))?;
+    }
+    for (i, x) in d.schedules.iter().enumerate() {
+        add(kind::SCHEDULE, &x.id, i, document(x))?;
+    }
+    for (i, x) in d.templates.iter().enumerate() {
+        add(kind::TEMPLATE, &x.id, i, document(x))?;
+    }
+    for (i, x) in d.sessions.iter().enumerate() {
+        add(kind::SESSION, &x.id, i, document(x))?;
+    }
+    for (i, x) in d.consumers.iter().enumerate() {
+        add(kind::CONSUMER, &x.id(), i, document(x))?;
+    }
+    Ok(all)
+}
+
+fn compare_items(
+    rows: &[DeclaredRow],
+    documents: &[Document],
+) -> Result<(Vec<ItemChange>, Vec<DeclaredChange>), StoreError> {
+    let stored: HashMap<(&str, &str), &DeclaredRow> = rows
+        .iter()
+        .map(|r| ((r.kind.as_str(), r.id.as_str()), r))
+        .collect();
+    let (mut items, mut changes) = (Vec::new(), Vec::new());
+    for (kind, id, position, body) in documents {
+        let (action, keys) = match stored.get(&(*kind, id.as_str())) {
+            None => (Action::Create, Vec::new()),
+            Some(row) => match key_changes(&row.body, body)? {
+                keys if !keys.is_empty() => (Action::Change, keys),
+                _ if row.position != *position => (Action::Move, Vec::new()),
+                _ => continue,
+            },
+        };
+        items.push(ItemChange {
+            action,
+            kind: (*kind).to_owned(),
+            id: id.clone(),
+            keys,
+        });
+        let (kind, id) = ((*kind).to_owned(), id.clone());
+        changes.push(DeclaredChange::Put {
+            kind,
+            id,
+            position: *position,
+            body: body.clone(),
+        });
+    }
+    let wanted: HashSet<(&str, &str)> = documents
+        .iter()
+        .map(|(k, id, ..)| (*k, id.as_str()))
+        .collect();
+    for row in rows {
+        let ours = kind::ALL.contains(&row.kind.as_str());
+        if ours && !wanted.contains(&(row.kind.as_str(), row.id.as_str())) {
+            let (kind, id) = (row.kind.clone(), row.id.clone());
+            items.push(ItemChange {
+                action: Action::Remove,
+                kind: kind.clone(),
+                id: id.clone(),
+                keys: Vec::new(),
+            });
+            changes.push(DeclaredChange::Remove { kind, id });
+        }
+    }
+    Ok((items, changes))
+}
+
+fn key_changes(before: &str, after: &str) -> Result<Vec<KeyChange>, StoreError> {
+    let read = |text: &str| -> Result<BTreeMap<String, Value>, StoreError> {
+        serde_json::from_str(text).map_err(|e| {
+            StoreError::unexpected(format!("a stored declaration cannot be read: {e}"))
+        })
+    };
+    let (mut before, after) = (read(before)?, read(after)?);
+    let mut changes = Vec::new();
+    for (key, to) in after {
+        let from = before.remove(&key).unwrap_or(Value::Null);
+        if from != to {
+            changes.push(KeyChange { key, from, to });
+        }
+    }
+    changes.extend(before.into_iter().map(|(key, from)| KeyChange {
+        key,
+        from,
+        to: Value::Null,
+    }));
+    Ok(changes)
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} ({})", self.name, self.ods)?;
+        if self.is_empty() && self.bookings.is_empty() {
+            return writeln!(f, "  nothing to change");
+        }
+        for item in &self.items {
+            let sign = match item.action {
+                Action::Create => '+',
+                Action::Change => '~',
+                Action::Move => '=',
+                Action::Remove => '-',
+            };
+            let note = if item.action == Action::Move {
+                "  (moved in the file)"
+            } else {
+                ""
+            };
+            writeln!(f, "  {sign} {:<13} {}{note}", item.kind, item.id)?;
+            for change in &item.keys {
+                let shown = |v: &Value| {
+                    if v.is_null() {
+                        "nothing".to_owned()
+                    } else {
+                        v.to_string()
+                    }
+                };
+                writeln!(
+                    f,
+                    "      {}: {} -> {}",
+                    change.key,
+                    shown(&change.from),
+                    shown(&change.to)
+                )?;
+            }
+        }
+        for change in &self.slots {
+            writeln!(
+                f,
+                "  slots of {}: {} to add, {} to remove",
+                change.schedule, change.add, change.remove
+            )?;
+        }
+        write_bookings(f, &self.bookings)
+    }
+}
+
+fn write_bookings(f: &mut fmt::Formatter<'_>, bookings: &[Affected]) -> fmt::Result {
+    if bookings.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        f,
+        "  {} live bookings lose what they depend on:",
+        bookings.len()
+    )?;
+    for b in bookings.iter().take(SHOWN_BOOKINGS) {
+        writeln!(
+            f,
+            "    {}  service {}  schedule {}  appointment {}: {}{}",
+            b.start,
+            b.service,
+            b.schedule,
+            b.appointment,
+            b.why,
+            if b.already {
+                " (since an earlier change)"
+            } else {
+                ""
+            },
+        )?;
+    }
+    if bookings.len() > SHOWN_BOOKINGS {
+        writeln!(
+            f,
+            "    … and {} more (all are in the JSON form)",
+            bookings.len() - SHOWN_BOOKINGS
+        )?;
+    }
+    Ok(())
+}

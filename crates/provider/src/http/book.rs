@@ -1,0 +1,142 @@
+//! Book: `POST [root]/Appointment` (PROV-BOOK-01..13).
+
+use super::answer::Answer;
+use super::edge::{Caller, Demand, Edge, Exchange, store_refusal};
+use super::read;
+use super::tenants::TenantView;
+use crate::store::{Accepted, Booking, PlacedSlot, WriteError};
+use booking::appointment::BookingRequest;
+use booking::ids::ResourceId;
+use booking::refusal::{Refusal, Situation};
+use booking::rules::{book, release};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use uuid::Uuid;
+
+/// How often a booking starts again because the diary's declarations changed under it.
+const TRIES: usize = 3;
+
+/// Answers a booking: 201 with the stored appointment, or the reason why nothing was booked.
+pub async fn run(
+    edge: &Edge,
+    x: &mut Exchange,
+    demand: Demand,
+    caller: Caller,
+) -> Result<Answer, Refusal> {
+    let parsed = demand.tree(edge.settings.limits.body_bytes)?;
+    let request = BookingRequest::read(parsed)?;
+    x.entry.consumer_faults = request
+        .faults
+        .iter()
+        .map(|f| format!("{}: {}", f.expression, f.message))
+        .collect();
+    x.entry.document = Some(request.document_id.clone());
+    if !caller.facts.may_book {
+        return Err(not_permitted(
+            &release::Withheld::ConsumerMayNotBook,
+            &caller,
+        ));
+    }
+    let id = ResourceId::parse(&Uuid::now_v7().to_string()).map_err(|e| {
+        Refusal::new(Situation::Unexpected, "No id could be made.").log(e.to_string())
+    })?;
+    x.entry.appointment = Some(id.as_str().to_owned());
+    x.recorded = true;
+    let (request, caller) = (Arc::new(request), Arc::new(caller));
+    let mut tenant = demand.tenant.clone();
+    for _ in 0..TRIES {
+        let stale = Arc::new(AtomicBool::new(false));
+        let booking = transaction(x, &demand, &tenant, &caller, &request, &id, &stale);
+        match edge.store.book(tenant.key, booking).await {
+            Ok(stored) => return Ok(read::of_stored(&demand, 201, stored)),
+            Err(WriteError::Refused(_)) if stale.load(Ordering::Relaxed) => {
+                tenant = match edge.tenants.find(&edge.store, &demand.matched.ods).await? {
+                    Some(current) => current,
+                    None => break,
+                };
+            }
+            Err(WriteError::Refused(refusal)) => return Err(refusal),
+            Err(WriteError::Store(error)) => {
+                x.recorded = false;
+                return Err(store_refusal(error));
+            }
+        }
+    }
+    Err(changing())
+}
+
+fn changing() -> Refusal {
+    Refusal::new(
+        Situation::Unavailable,
+        "The diary is being changed at this moment; try again in a second.",
+    )
+}
+
+/// What the store does in one transaction: it hands the slot as it is to the rules and writes what they decide. Rules
+/// that were read before the last change of the diary decide nothing: `stale` is set then.
+fn transaction(
+    x: &Exchange,
+    demand: &Demand,
+    tenant: &Arc<TenantView>,
+    caller: &Arc<Caller>,
+    request: &Arc<BookingRequest>,
+    id: &ResourceId,
+    stale: &Arc<AtomicBool>,
+) -> Booking {
+    let now = x.now;
+    let (request_in, caller_in, tenant, stale) = (
+        request.clone(),
+        caller.clone(),
+        tenant.clone(),
+        stale.clone(),
+    );
+    let id_in = id.clone();
+    Booking {
+        slot: request.slot.uuid(),
+        id: id.clone(),
+        nhs_number: request.nhs_number.clone(),
+        document_id: request.document_id.clone(),
+        asid: caller.ssp.from.clone(),
+        ods: caller.claims.organization.ods.clone(),
+        kind: caller.facts.kind.clone(),
+        request_id: demand.request_id.clone(),
+        at: now,
+        received: Some(demand.body.clone()),
+        entry: x.entry.clone(),
+        decide: Box::new(move |placed, counts| {
+            if counts.catalogue_version() != tenant.version {
+                stale.store(true, Ordering::Relaxed);
+                return Err(changing());
+            }
+            let snapshot = placed.map(PlacedSlot::snapshot);
+            book::check_claim(&request_in, snapshot.as_ref(), now)?;
+            let Some(placed) = placed else {
+                return Err(Refusal::new(
+                    Situation::ReferenceUnknown,
+                    "The slot does not exist.",
+                ));
+            };
+            let service = tenant
+                .catalogue
+                .service_for_booking(placed, &caller_in.facts, now, counts)
+                .map_err(|withheld| not_permitted(&withheld, &caller_in))?;
+            let document = book::booked_document(&request_in, &id_in, now, id_in.as_str());
+            Ok(Accepted {
+                document: fhir::json::write(&document),
+                service,
+            })
+        }),
+    }
+}
+
+/// 403 for a slot that this consumer may not book (ERR-07).
+fn not_permitted(withheld: &release::Withheld, caller: &Caller) -> Refusal {
+    Refusal::new(
+        Situation::NotPermitted,
+        format!(
+            "{} may not book this slot: {}",
+            caller.facts.ods,
+            withheld.sentence()
+        ),
+    )
+}

@@ -1,0 +1,106 @@
+//! Cancel: `PUT [root]/Appointment/{id}` (PROV-CAN-01..11).
+
+use super::answer::Answer;
+use super::edge::{Caller, Demand, Edge, Exchange, store_refusal, stored_tree};
+use super::read;
+use crate::store::{Cancellation, StoredAppointment, WriteError};
+use booking::appointment::check_update;
+use booking::refusal::{Refusal, Situation};
+use booking::rules::cancel;
+use booking::wire::headers::IfMatch;
+
+/// Answers a cancellation: 200 with the new version, or the reason why nothing changed.
+pub async fn run(
+    edge: &Edge,
+    x: &mut Exchange,
+    demand: Demand,
+    caller: Caller,
+) -> Result<Answer, Refusal> {
+    let id = read::path_id(&demand)?.clone();
+    x.entry.appointment = Some(id.as_str().to_owned());
+    let parsed = demand.tree(edge.settings.limits.body_bytes)?;
+    let readable = cancel::read(parsed, &id)?;
+    let current = edge
+        .store
+        .appointment(demand.tenant.key, &id, None)
+        .map_err(store_refusal)?
+        .ok_or_else(|| read::unknown(&id))?;
+    let expected = expected_version(&demand.if_match, &current)?;
+    let submitted = check_update(readable)?;
+    if !caller.facts.may_cancel {
+        return Err(Refusal::new(
+            Situation::NotPermitted,
+            format!(
+                "{} may not cancel appointments here, by a local rule of the provider.",
+                caller.facts.ods
+            ),
+        ));
+    }
+    let now = x.now;
+    x.recorded = true;
+    let change = Cancellation {
+        id: id.clone(),
+        expected,
+        asid: caller.ssp.from.clone(),
+        ods: caller.claims.organization.ods.clone(),
+        request_id: demand.request_id.clone(),
+        at: now,
+        received: Some(demand.body.clone()),
+        entry: x.entry.clone(),
+        decide: Box::new(move |stored: &StoredAppointment| {
+            let tree = stored_tree(&stored.json)?;
+            cancel::check_cancel(&tree, &submitted, now)?;
+            Ok(fhir::json::write(&cancel::cancelled_document(
+                &tree,
+                stored.version + 1,
+                now,
+            )))
+        }),
+    };
+    match edge.store.cancel(demand.tenant.key, change).await {
+        Ok(stored) => Ok(read::of_stored(&demand, 200, stored)),
+        Err(WriteError::Refused(refusal)) => Err(refusal),
+        Err(WriteError::Store(error)) => {
+            x.recorded = false;
+            Err(store_refusal(error))
+        }
+    }
+}
+
+/// Step 7: `If-Match` is there (412) and names the current version (409); both come before any look at
+/// differences (PROV-CAN-03, PROV-CAN-04). The transaction compares the version again.
+fn expected_version(if_match: &IfMatch, current: &StoredAppointment) -> Result<u32, Refusal> {
+    let given = match if_match {
+        IfMatch::Missing => {
+            return Err(Refusal::new(
+                Situation::VersionMissing,
+                "The header If-Match is missing: read the appointment and send its ETag.",
+            )
+            .location("http.If-Match"));
+        }
+        IfMatch::Version(given) | IfMatch::Malformed(given) => given,
+    };
+    let is_current = matches!(if_match, IfMatch::Version(v) if *v == current.version.to_string());
+    match is_current {
+        true => Ok(current.version),
+        false => Err(conflict(given, current)),
+    }
+}
+
+/// 409 that names both versions (ERR-12).
+pub fn conflict(given: &str, current: &StoredAppointment) -> Refusal {
+    let given: String = given
+        .chars()
+        .filter(|c| c.is_ascii_graphic())
+        .take(64)
+        .collect();
+    Refusal::new(
+        Situation::VersionConflict,
+        format!(
+            "If-Match names version `{given}`, but the current version is `{}`: read the appointment again, check that \
+             it is still the same booking, and send its ETag as W/\"{}\".",
+            current.version, current.version
+        ),
+    )
+    .location("http.If-Match")
+}

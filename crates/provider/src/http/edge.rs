@@ -1,0 +1,613 @@
+//! The order of checks that every request goes through (provider-api, section 2), and what is recorded of it.
+//!
+//! Each step returns a value that the next one needs: a route, the SSP headers, the claims, a [`Caller`]. The
+//! first failure answers.
+
+use super::answer::{self, Answer, Body};
+use super::rendered::Rendered;
+use super::routes::{self, Matched, Unmatched};
+use super::tenants::{TenantView, Tenants};
+use super::trust::{Peer, Trust};
+use super::{body, book, cancel, capability, history, read, search_appointments, search_slots};
+use crate::audit::{AuditEntry, Fault};
+use crate::config::Settings;
+use crate::store::Store;
+use booking::ids::{RequestId, ResourceId, VersionId};
+use booking::refusal::{Refusal, Situation};
+use booking::rules::release::ConsumerFacts;
+use booking::wire::format::{self, Coding, Format};
+use booking::wire::headers::{self, Headers, SspHeaders};
+use booking::wire::interaction::Interaction;
+use booking::wire::token::{self, Claims, Expectation};
+use bytes::Bytes;
+use fhir::Element;
+use futures_util::FutureExt;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+/// Everything that answers requests: one per server.
+pub struct Edge {
+    /// The diary, the bookings and the audit trail.
+    pub store: Store,
+    /// Settings of the server.
+    pub settings: Arc<Settings>,
+    /// Tenants with their declared things, as last read.
+    pub tenants: Tenants,
+    /// Slots as rendered for searches.
+    pub rendered: Rendered,
+    /// Europe/London.
+    pub zone: TimeZone,
+    trust: Trust,
+    base: Base,
+    under_way: Semaphore,
+}
+
+/// How consumers know this server.
+#[derive(Clone, Debug)]
+pub struct Base {
+    url: String,
+    configured: bool,
+}
+
+impl Base {
+    /// The configured base URL, or `https://` and the address listened on: the root is always https, also when a
+    /// proxy in front ends TLS (D-20).
+    pub fn new(configured: Option<&str>, listen: &str) -> Base {
+        match configured {
+            Some(url) => Base {
+                url: url.to_owned(),
+                configured: true,
+            },
+            None => Base {
+                url: format!("https://{listen}"),
+                configured: false,
+            },
+        }
+    }
+
+    /// Service root of a tenant (PROV-GEN-01).
+    pub fn root(&self, ods: &str) -> String {
+        format!("{}{}{ods}", self.url, routes::ROOT_PREFIX)
+    }
+
+    /// True when a token's audience is this root (NAT-JWT-04): a trailing slash is tolerated; where nobody
+    /// configured a base URL, `http` and the names of the loop-back interface too.
+    fn is_audience(&self, audience: &str, root: &str) -> bool {
+        let audience = audience.strip_suffix('/').unwrap_or(audience);
+        if audience == root {
+            return true;
+        }
+        if self.configured {
+            return false;
+        }
+        let plain = |url: &str| -> String {
+            let rest = url
+                .strip_prefix("https://")
+                .or_else(|| url.strip_prefix("http://"))
+                .unwrap_or(url);
+            match rest
+                .strip_prefix("localhost")
+                .or_else(|| rest.strip_prefix("[::1]"))
+            {
+                Some(after) => format!("127.0.0.1{after}"),
+                None => rest.replacen("0.0.0.0", "127.0.0.1", 1),
+            }
+        };
+        plain(audience) == plain(root)
+    }
+}
+
+/// Who calls: nothing behind the edge runs without one.
+pub struct Caller {
+    /// The SSP headers.
+    pub ssp: SspHeaders,
+    /// The token's claims.
+    pub claims: Claims,
+    /// The caller's rights, as declared by the tenant.
+    pub facts: ConsumerFacts,
+}
+
+/// One request while it is worked on.
+pub struct Exchange {
+    /// The other end.
+    pub peer: Peer,
+    /// When the request was taken up; the clock of every rule.
+    pub now: Timestamp,
+    /// `X-Request-ID` of the response.
+    pub response_id: Uuid,
+    /// The request's own `X-Request-ID`, byte for byte.
+    pub correlation: Option<HeaderValue>,
+    /// Format of the response.
+    pub format: Format,
+    /// The response is compressed.
+    pub gzip: bool,
+    /// What is recorded of this request; the interaction fills in what it learns.
+    pub entry: AuditEntry,
+    /// The entry is already stored, in the transaction of the interaction.
+    pub recorded: bool,
+    /// The entry must be stored before the answer leaves: patient data was read.
+    pub durable: bool,
+}
+
+impl Exchange {
+    /// The response's id as text.
+    pub fn response_id_text(&self) -> String {
+        self.response_id.to_string()
+    }
+}
+
+/// A refusal with what the edge adds to it.
+pub struct Failure {
+    refusal: Refusal,
+    allow: Option<String>,
+    root: Option<String>,
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        Failure {
+            refusal,
+            allow: None,
+            root: None,
+        }
+    }
+}
+
+impl From<Unmatched> for Failure {
+    fn from(unmatched: Unmatched) -> Failure {
+        Failure {
+            refusal: unmatched.refusal,
+            allow: unmatched.allow,
+            root: None,
+        }
+    }
+}
+
+/// Header access for the rules, which know no HTTP library.
+struct HeaderView<'a>(&'a HeaderMap);
+
+impl Headers for HeaderView<'_> {
+    fn values<'a>(&'a self, name: &str) -> Vec<&'a [u8]> {
+        self.0
+            .get_all(name)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect()
+    }
+}
+
+impl Edge {
+    /// Puts the parts together and reads the tenants.
+    pub fn new(
+        store: Store,
+        settings: Arc<Settings>,
+        trust: Trust,
+        base: Base,
+    ) -> Result<Edge, String> {
+        let zone = TimeZone::get("Europe/London").map_err(|e| format!("time zone data: {e}"))?;
+        let tenants = Tenants::open(&store, base.clone()).map_err(|e| e.to_string())?;
+        Ok(Edge {
+            tenants,
+            rendered: Rendered::new(settings.search.cache_bytes),
+            under_way: Semaphore::new(settings.limits.requests),
+            zone,
+            store,
+            settings,
+            trust,
+            base,
+        })
+    }
+
+    /// `Ok` when the database answers; else what is wrong.
+    pub async fn ready(&self) -> Result<(), String> {
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || store.ready().map_err(|e| e.to_string()))
+            .await
+            .map_err(|e| e.to_string())?
+    }
+
+    /// Answers one request. Never fails, never panics: what goes wrong inside is answered 500 and logged.
+    pub async fn serve(&self, peer: Peer, request: Request<Incoming>) -> Response<Body> {
+        let started = Instant::now();
+        let (parts, body) = request.into_parts();
+        let mut x = self.exchange(peer, &parts);
+        let outcome = match self.under_way.try_acquire() {
+            Err(_) => Err(Refusal::new(
+                Situation::Unavailable,
+                "The server has as many requests under way as it takes; try again in a second.",
+            )
+            .into()),
+            Ok(_permit) => AssertUnwindSafe(self.run(&mut x, &parts, body))
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| {
+                    Err(Refusal::new(Situation::Unexpected, "An unexpected fault.").into())
+                }),
+        };
+        let response = self.finish(&mut x, outcome).await;
+        log(&x, response.status().as_u16(), started.elapsed());
+        response
+    }
+
+    fn exchange(&self, peer: Peer, parts: &http::request::Parts) -> Exchange {
+        let now = Timestamp::now();
+        let response_id = Uuid::new_v4();
+        let first = |name: &str| parts.headers.get(name);
+        // Until the formats are checked in their turn, errors go out in the format asked for if it can be told.
+        let format = requested_format(parts).unwrap_or(Format::Json);
+        let gzip = accepts_gzip(&parts.headers);
+        let mut entry = AuditEntry::new(now, response_id);
+        entry.method = short(parts.method.as_str(), 16);
+        entry.path = short(parts.uri.path(), 256);
+        entry.forwarded = first("forwarded")
+            .and_then(|v| v.to_str().ok())
+            .map(|v| short(v, 256));
+        Exchange {
+            peer,
+            now,
+            response_id,
+            correlation: first("x-request-id").cloned(),
+            format,
+            gzip,
+            entry,
+            recorded: false,
+            durable: false,
+        }
+    }
+
+    /// Steps 1 to 5; the interaction does the rest.
+    async fn run(
+        &self,
+        x: &mut Exchange,
+        parts: &http::request::Parts,
+        body: Incoming,
+    ) -> Result<Answer, Failure> {
+        let matched = routes::find(parts.method.as_str(), parts.uri.path())?;
+        let tenant = self
+            .tenants
+            .find(&self.store, &matched.ods)
+            .await?
+            .ok_or_else(|| {
+                Refusal::new(
+                    Situation::RouteUnknown,
+                    format!(
+                        "No provider with the routing segment `{}` is served here.",
+                        matched.ods.as_str()
+                    ),
+                )
+            })?;
+        x.entry.tenant = Some(tenant.key);
+        x.entry.interaction = Some(matched.interaction);
+        let refused = |refusal: Refusal| Failure {
+            refusal,
+            allow: None,
+            root: Some(tenant.root.clone()),
+        };
+        let caller = self.caller(x, parts, &matched, &tenant)?;
+        let request = self
+            .request(x, parts, body, matched, &caller, tenant.clone())
+            .await?;
+        self.dispatch(x, request, caller).await.map_err(refused)
+    }
+
+    /// Steps 2 and 3: SSP headers, then the token.
+    fn caller(
+        &self,
+        x: &mut Exchange,
+        parts: &http::request::Parts,
+        matched: &Matched,
+        tenant: &TenantView,
+    ) -> Result<Caller, Refusal> {
+        let view = HeaderView(&parts.headers);
+        let ssp = headers::read_ssp(&view, matched.interaction)?;
+        x.entry.ssp(&ssp);
+        let expect = Expectation {
+            audience: &|audience| self.base.is_audience(audience, &tenant.root),
+            scope: matched.interaction.scope(),
+            now: x.now,
+            tolerance_seconds: self.trust.tolerance_seconds,
+        };
+        let claims = self.trust.verify(token::bearer(&view)?, &x.peer, &expect)?;
+        x.entry.claims(&claims);
+        let facts = tenant
+            .catalogue
+            .consumer_facts(&ssp.from, &claims.organization.ods);
+        Ok(Caller { ssp, claims, facts })
+    }
+
+    /// Steps 4 and 5: formats, then `X-Request-ID` of a write, then the body is read.
+    async fn request(
+        &self,
+        x: &mut Exchange,
+        parts: &http::request::Parts,
+        body: Incoming,
+        matched: Matched,
+        caller: &Caller,
+        tenant: Arc<TenantView>,
+    ) -> Result<Demand, Failure> {
+        x.format = requested_format(parts)?;
+        let write = matches!(matched.interaction, Interaction::Book | Interaction::Cancel);
+        let view = HeaderView(&parts.headers);
+        let (body_format, coding) = match write {
+            false => (Format::Json, Coding::Identity),
+            true => (
+                format::body_format(
+                    parts
+                        .headers
+                        .get(header::CONTENT_TYPE)
+                        .map(HeaderValue::as_bytes),
+                )?,
+                format::content_coding(&view.values("content-encoding"))?,
+            ),
+        };
+        let request_id = headers::read_request_id(&view);
+        let request_id = if write {
+            request_id?
+        } else {
+            request_id.ok().flatten()
+        };
+        x.entry.request_id = request_id.clone();
+        let mut demand = Demand {
+            matched,
+            tenant,
+            query: parts.uri.query().unwrap_or("").to_owned(),
+            if_match: headers::read_if_match(&view),
+            request_id,
+            body: Bytes::new(),
+            body_format,
+        };
+        if write {
+            let id = demand.request_id.as_ref().ok_or_else(|| {
+                Refusal::new(
+                    Situation::RequestIdMissing,
+                    "The header X-Request-ID is missing: send a new UUID with every create and update, and the same \
+                     one with a retry.",
+                )
+                .location("http.X-Request-ID")
+            })?;
+            self.refuse_repeat(&demand, id, caller).await?;
+            let within = Duration::from_secs(self.settings.limits.body_seconds);
+            demand.body = body::read(body, coding, self.settings.limits.body_bytes, within).await?;
+        }
+        Ok(demand)
+    }
+
+    /// Step 5, second half: an id that an earlier create or update succeeded with is refused before anything
+    /// else is looked at (D-03). The transaction looks again.
+    async fn refuse_repeat(
+        &self,
+        demand: &Demand,
+        id: &RequestId,
+        caller: &Caller,
+    ) -> Result<(), Failure> {
+        match self
+            .store
+            .request_id(demand.tenant.key, id)
+            .map_err(store_refusal)?
+        {
+            None => Ok(()),
+            Some(used) => Err(Failure {
+                refusal: crate::store::repeat_refusal(
+                    &used,
+                    &caller.ssp.from,
+                    &caller.claims.organization.ods,
+                ),
+                allow: None,
+                root: Some(demand.tenant.root.clone()),
+            }),
+        }
+    }
+
+    async fn dispatch(
+        &self,
+        x: &mut Exchange,
+        demand: Demand,
+        caller: Caller,
+    ) -> Result<Answer, Refusal> {
+        match demand.matched.interaction {
+            Interaction::Capability => Ok(capability::run(&demand.tenant.name)),
+            Interaction::SearchSlots => search_slots::run(self, x, &demand, &caller).await,
+            Interaction::Book => book::run(self, x, demand, caller).await,
+            Interaction::Read => read::run(self, x, &demand, &caller).await,
+            Interaction::VersionRead => read::run(self, x, &demand, &caller).await,
+            Interaction::History => history::run(self, x, &demand, &caller).await,
+            Interaction::Cancel => cancel::run(self, x, demand, caller).await,
+            Interaction::SearchAppointments => {
+                search_appointments::run(self, x, &demand, &caller).await
+            }
+        }
+    }
+
+    /// Records the request and makes the response.
+    async fn finish(&self, x: &mut Exchange, outcome: Result<Answer, Failure>) -> Response<Body> {
+        let failure = match outcome {
+            Ok(done) => {
+                x.entry.status = done.status;
+                match self.record(x).await {
+                    Err(refusal) => refusal.into(),
+                    Ok(()) => match answer::answer(x, done) {
+                        Ok(response) => return response,
+                        Err(refusal) => refusal.into(),
+                    },
+                }
+            }
+            Err(failure) => {
+                x.entry
+                    .refused(&failure.refusal, Fault::of(&failure.refusal));
+                match self.record(x).await {
+                    Err(refusal) => refusal.into(),
+                    Ok(()) => failure,
+                }
+            }
+        };
+        x.entry.status = failure.refusal.status();
+        let existing = match (&failure.root, &failure.refusal.existing) {
+            (Some(root), Some(id)) => Some(format!("{root}/Appointment/{id}")),
+            _ => None,
+        };
+        log_refusal(x, &failure.refusal);
+        answer::refuse(
+            x,
+            &failure.refusal,
+            failure.allow.as_deref(),
+            existing.as_deref(),
+        )
+    }
+
+    /// Stores the audit entry: before the answer leaves where patient data was read, within a second otherwise
+    /// (AUD-01). Requests that belong to no tenant are only logged.
+    async fn record(&self, x: &mut Exchange) -> Result<(), Refusal> {
+        let Some(tenant) = x.entry.tenant else {
+            return Ok(());
+        };
+        if x.recorded {
+            return Ok(());
+        }
+        x.recorded = true;
+        let entry = x.entry.clone();
+        match x.durable {
+            true => self.store.audit(tenant, entry).await.map_err(store_refusal),
+            false => self
+                .store
+                .audit_soon(tenant, entry)
+                .await
+                .map_err(store_refusal),
+        }
+    }
+}
+
+/// A request whose caller, formats and repeat check are settled.
+pub struct Demand {
+    /// Interaction and ids of the path.
+    pub matched: Matched,
+    /// The tenant as last read.
+    pub tenant: Arc<TenantView>,
+    /// Raw query.
+    pub query: String,
+    /// `If-Match`.
+    pub if_match: headers::IfMatch,
+    /// `X-Request-ID`; always there for a create or update.
+    pub request_id: Option<RequestId>,
+    /// Body, decompressed.
+    pub body: Bytes,
+    /// Format of the body.
+    pub body_format: Format,
+}
+
+impl Demand {
+    /// The body as a tree with what is wrong with its structure (step 6). Not readable: 400 (ERR-04).
+    pub fn tree(&self, limit: usize) -> Result<fhir::Parsed, Refusal> {
+        let limits = fhir::Limits {
+            max_bytes: limit,
+            ..fhir::Limits::default()
+        };
+        let parsed = match self.body_format {
+            Format::Json => fhir::json::parse(&self.body, &limits),
+            Format::Xml => fhir::xml::parse(&self.body, &limits),
+        };
+        parsed.map_err(|issue| Refusal::from_issues(Situation::BodyUnreadable, &[issue]))
+    }
+
+    /// Version-specific URL of an appointment.
+    pub fn version_url(&self, id: &ResourceId, version: &VersionId) -> String {
+        format!("{}/Appointment/{id}/_history/{version}", self.tenant.root)
+    }
+}
+
+/// A stored resource as a tree. One that cannot be read is our fault: 500 (PROV-GEN-16).
+pub fn stored_tree(json: &[u8]) -> Result<Element, Refusal> {
+    let unreadable = |what: String| {
+        Refusal::new(
+            Situation::Unexpected,
+            "A stored resource cannot be represented.",
+        )
+        .log(what)
+    };
+    let parsed = fhir::json::parse(json, &fhir::Limits::unbounded())
+        .map_err(|issue| unreadable(issue.to_string()))?;
+    Ok(parsed.root)
+}
+
+/// What a failing store means to the caller; the reason goes to the log only.
+pub fn store_refusal(error: crate::store::StoreError) -> Refusal {
+    Refusal::from(&error)
+}
+
+fn requested_format(parts: &http::request::Parts) -> Result<Format, Refusal> {
+    let accept: Vec<&[u8]> = parts
+        .headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    let content_type = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .map(HeaderValue::as_bytes);
+    format::response_format(parts.uri.query().unwrap_or(""), &accept, content_type)
+}
+
+/// True when `Accept-Encoding` has gzip with a weight above zero (PROV-GEN-13).
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .any(|value| {
+            value.split(',').any(|part| {
+                let mut pieces = part.split(';').map(str::trim);
+                let coding = pieces.next().unwrap_or("");
+                let refused = pieces.any(|p| {
+                    p.strip_prefix("q=")
+                        .and_then(|q| q.parse::<f32>().ok())
+                        .is_some_and(|q| q <= 0.0)
+                });
+                (coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip"))
+                    && !refused
+            })
+        })
+}
+
+fn short(text: &str, most: usize) -> String {
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(most)
+        .collect()
+}
+
+/// One line a request, without patient data: the path is logged by interaction, not as it was sent.
+fn log(x: &Exchange, status: u16, took: Duration) {
+    let interaction = x.entry.interaction.map_or("none", Interaction::name);
+    let asid = x.entry.asid_from.as_deref().unwrap_or("-");
+    let trace = x.entry.trace_id.as_deref().unwrap_or("-");
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    tracing::debug!(status, interaction, asid, trace, id = %x.response_id, micros, "request");
+}
+
+/// One line an error, naming the system and organisation that sent the request (PROV-ERR-03). Expressions name
+/// elements, never their values.
+fn log_refusal(x: &Exchange, refusal: &Refusal) {
+    let asid = x.entry.asid_from.as_deref().unwrap_or("-");
+    let organisation = x.entry.ods.as_deref().unwrap_or("-");
+    let trace = x.entry.trace_id.as_deref().unwrap_or("-");
+    let interaction = x.entry.interaction.map_or("none", Interaction::name);
+    let fault = Fault::of(refusal).code();
+    let first = refusal.findings.first();
+    let at = first
+        .and_then(|f| f.expression.as_deref().or(f.location.as_deref()))
+        .unwrap_or("-");
+    let error = refusal.situation.row().id;
+    if refusal.status() >= 500 {
+        tracing::error!(error, interaction, asid, organisation, trace, fault, at, id = %x.response_id, why = refusal.log, "refused");
+    } else {
+        tracing::info!(error, interaction, asid, organisation, trace, fault, at, id = %x.response_id, "refused");
+    }
+}

@@ -1,0 +1,73 @@
+//! Instance history: `GET [root]/Appointment/{id}/_history` (PROV-INT-06), newest version first.
+
+use super::answer::{Answer, Content};
+use super::edge::{Caller, Demand, Edge, Exchange, store_refusal, stored_tree};
+use super::read;
+use booking::refusal::Refusal;
+use fhir::Element;
+use uuid::Uuid;
+
+/// Answers with a Bundle of type `history`.
+pub async fn run(
+    edge: &Edge,
+    x: &mut Exchange,
+    demand: &Demand,
+    caller: &Caller,
+) -> Result<Answer, Refusal> {
+    read::only_format(&demand.query)?;
+    read::may_read(caller)?;
+    let id = read::path_id(demand)?;
+    x.entry.appointment = Some(id.as_str().to_owned());
+    let mut versions = edge
+        .store
+        .history(demand.tenant.key, id)
+        .map_err(store_refusal)?;
+    if versions.is_empty() {
+        return Err(read::unknown(id));
+    }
+    x.durable = true;
+    versions.sort_by_key(|v| std::cmp::Reverse(v.version));
+    let url = format!("{}/Appointment/{id}", demand.tenant.root);
+    let mut bundle = Element::resource("Bundle")
+        .with(Element::text("id", Uuid::new_v4().to_string()))
+        .with(Element::new("meta").with(Element::text(
+            "lastUpdated",
+            fhir::primitive::format_instant(x.now),
+        )))
+        .with(Element::text("type", "history"))
+        .with(Element::number("total", versions.len().to_string()))
+        .with(
+            Element::new("link")
+                .with(Element::text("relation", "self"))
+                .with(Element::text("url", format!("{url}/_history"))),
+        );
+    for stored in versions {
+        let (method, wanted) = match stored.version {
+            1 => ("POST", "Appointment".to_owned()),
+            _ => ("PUT", format!("Appointment/{id}")),
+        };
+        bundle.push(
+            Element::new("entry")
+                .with(Element::text("fullUrl", &url))
+                .with(stored_tree(&stored.json)?.named("resource"))
+                .with(
+                    Element::new("request")
+                        .with(Element::text("method", method))
+                        .with(Element::text("url", wanted)),
+                )
+                .with(
+                    Element::new("response")
+                        .with(Element::text(
+                            "status",
+                            if stored.version == 1 { "201" } else { "200" },
+                        ))
+                        .with(Element::text("etag", format!("W/\"{}\"", stored.version)))
+                        .with(Element::text(
+                            "lastModified",
+                            fhir::primitive::format_instant(stored.last_updated),
+                        )),
+                ),
+        );
+    }
+    Ok(Answer::ok(Content::Tree(bundle)))
+}

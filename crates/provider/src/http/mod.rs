@@ -1,0 +1,22 @@
+//! The Provider on HTTP: one file per interaction, named after the Standard's word for it.
+//!
+//! A request goes through [`edge`] (the order of checks of the Standard), which calls the interaction's file; the
+//! answer leaves through [`answer`] (headers, format, compression). Routes are one table, [`routes`], from which
+//! the CapabilityStatement is derived too.
+
+pub mod answer;
+pub mod body;
+pub mod book;
+pub mod cancel;
+pub mod capability;
+pub mod edge;
+pub mod history;
+pub mod read;
+pub mod rendered;
+pub mod routes;
+pub mod search_appointments;
+pub mod search_slots;
+pub mod server;
+pub mod tenants;
+pub mod tls;
+pub mod trust;

@@ -1,0 +1,135 @@
+//! Read and version read: `GET [root]/Appointment/{id}[/_history/{vid}]` (PROV-READ-01..04).
+
+use super::answer::{Answer, Content};
+use super::edge::{Caller, Demand, Edge, Exchange, store_refusal};
+use crate::store::StoredAppointment;
+use booking::ids::{ResourceId, VersionId};
+use booking::refusal::{Finding, Refusal, Situation};
+use booking::wire::query;
+
+/// Answers a read or version read; a cancelled appointment is readable like any other.
+pub async fn run(
+    edge: &Edge,
+    x: &mut Exchange,
+    demand: &Demand,
+    caller: &Caller,
+) -> Result<Answer, Refusal> {
+    only_format(&demand.query)?;
+    may_read(caller)?;
+    let id = path_id(demand)?;
+    x.entry.appointment = Some(id.as_str().to_owned());
+    let stored = find(edge, demand, id)?;
+    x.durable = true;
+    x.entry.version = Some(stored.version);
+    Ok(of_stored(demand, 200, stored))
+}
+
+/// The version that the path names, or the current one; unknown: 404 (ERR-09).
+fn find(edge: &Edge, demand: &Demand, id: &ResourceId) -> Result<StoredAppointment, Refusal> {
+    let wanted = &demand.matched.version;
+    let number = match wanted {
+        None => None,
+        // Versions are written here as plain numbers; anything else names none of them.
+        Some(vid) => Some(version_number(vid).ok_or_else(|| unknown_version(id, vid))?),
+    };
+    match (
+        edge.store
+            .appointment(demand.tenant.key, id, number)
+            .map_err(store_refusal)?,
+        wanted,
+    ) {
+        (Some(stored), _) => Ok(stored),
+        (None, None) => Err(unknown(id)),
+        (None, Some(vid)) => Err(unknown_version(id, vid)),
+    }
+}
+
+/// A version id as number, in the only spelling that is used (`1`, not `01`).
+pub fn version_number(vid: &VersionId) -> Option<u32> {
+    vid.as_str()
+        .parse::<u32>()
+        .ok()
+        .filter(|n| n.to_string() == vid.as_str())
+}
+
+/// The answer that carries a stored version, with its headers.
+pub fn of_stored(demand: &Demand, status: u16, stored: StoredAppointment) -> Answer {
+    let version = version_id(stored.version);
+    let url = demand.version_url(&stored.id, &version);
+    Answer {
+        status,
+        content: Content::Json(stored.json),
+        version: Some((version, stored.last_updated)),
+        location: (status == 201
+            || matches!(
+                demand.matched.interaction,
+                booking::wire::interaction::Interaction::Cancel
+            ))
+        .then(|| url.clone()),
+        content_location: Some(url),
+    }
+}
+
+/// A version number as id.
+pub fn version_id(number: u32) -> VersionId {
+    VersionId::from_number(number)
+}
+
+/// The path's id; the route table has put it there.
+pub fn path_id(demand: &Demand) -> Result<&ResourceId, Refusal> {
+    demand
+        .matched
+        .id
+        .as_ref()
+        .ok_or_else(|| Refusal::new(Situation::Unexpected, "The route has no id."))
+}
+
+/// 404 for an appointment that was never made here.
+pub fn unknown(id: &ResourceId) -> Refusal {
+    Refusal::new(
+        Situation::AppointmentUnknown,
+        format!("No Appointment `{id}` exists here."),
+    )
+}
+
+fn unknown_version(id: &ResourceId, vid: &VersionId) -> Refusal {
+    Refusal::new(
+        Situation::AppointmentUnknown,
+        format!("Appointment `{id}` has no version `{vid}`."),
+    )
+}
+
+/// Refuses a caller whose right to read was taken away (ERR-07).
+pub fn may_read(caller: &Caller) -> Result<(), Refusal> {
+    match caller.facts.may_read {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            Situation::NotPermitted,
+            format!(
+                "{} may not read appointments here, by a local rule of the provider.",
+                caller.facts.ods
+            ),
+        )),
+    }
+}
+
+/// A read takes `_format` only; anything else is refused by name (PROV-READ-03).
+pub fn only_format(raw_query: &str) -> Result<(), Refusal> {
+    let unsupported = query::parameters(raw_query)?
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| name != "_format");
+    let findings: Vec<Finding> = unsupported
+        .map(|name| {
+            let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+            Finding::error(format!(
+                "A read takes no parameter `{shown}`; only _format is possible."
+            ))
+            .location(format!("http.{shown}"))
+        })
+        .collect();
+    match findings.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::of(Situation::InvalidParameter, findings)),
+    }
+}

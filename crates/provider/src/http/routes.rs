@@ -1,0 +1,228 @@
+//! The route table: which method and path is which interaction, and what the CapabilityStatement says of it.
+
+use booking::ids::{OdsCode, ResourceId, VersionId};
+use booking::refusal::{Refusal, Situation};
+use booking::wire::interaction::Interaction;
+
+/// One row of the table.
+pub struct Route {
+    /// The interaction that answers.
+    pub interaction: Interaction,
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path below the service root; `{id}` and `{vid}` stand for one segment each.
+    pub path: &'static str,
+    /// Resource type and interaction code in the CapabilityStatement; `None` for what it does not list.
+    pub stated: Option<(&'static str, &'static str)>,
+}
+
+/// Every route below a service root (PROV-INT-01..08). The order of the rows is the order in the
+/// CapabilityStatement.
+pub const ROUTES: &[Route] = &[
+    row(Interaction::Capability, "GET", "/metadata", None),
+    row(
+        Interaction::Read,
+        "GET",
+        "/Appointment/{id}",
+        Some(("Appointment", "read")),
+    ),
+    row(
+        Interaction::VersionRead,
+        "GET",
+        "/Appointment/{id}/_history/{vid}",
+        Some(("Appointment", "vread")),
+    ),
+    row(
+        Interaction::History,
+        "GET",
+        "/Appointment/{id}/_history",
+        Some(("Appointment", "history-instance")),
+    ),
+    row(
+        Interaction::Book,
+        "POST",
+        "/Appointment",
+        Some(("Appointment", "create")),
+    ),
+    row(
+        Interaction::Cancel,
+        "PUT",
+        "/Appointment/{id}",
+        Some(("Appointment", "update")),
+    ),
+    row(
+        Interaction::SearchAppointments,
+        "GET",
+        "/Appointment",
+        Some(("Appointment", "search-type")),
+    ),
+    row(
+        Interaction::SearchSlots,
+        "GET",
+        "/Slot",
+        Some(("Slot", "search-type")),
+    ),
+];
+
+const fn row(
+    interaction: Interaction,
+    method: &'static str,
+    path: &'static str,
+    stated: Option<(&'static str, &'static str)>,
+) -> Route {
+    Route {
+        interaction,
+        method,
+        path,
+        stated,
+    }
+}
+
+/// A request line that the table knows.
+#[derive(Debug)]
+pub struct Matched {
+    /// The tenant's routing segment.
+    pub ods: OdsCode,
+    /// The interaction that answers.
+    pub interaction: Interaction,
+    /// `{id}` of the path.
+    pub id: Option<ResourceId>,
+    /// `{vid}` of the path.
+    pub version: Option<VersionId>,
+}
+
+/// A request line that the table does not know, and the methods that its path has.
+#[derive(Debug)]
+pub struct Unmatched {
+    /// 404 or 405.
+    pub refusal: Refusal,
+    /// For the `Allow` header of a 405.
+    pub allow: Option<String>,
+}
+
+/// Path prefix of every service root: FHIR version name and CareConnect major version (PROV-GEN-01).
+pub const ROOT_PREFIX: &str = "/STU3/1/";
+
+/// Finds the interaction of a method and path. Paths and ids are case sensitive (PROV-GEN-01).
+pub fn find(method: &str, path: &str) -> Result<Matched, Unmatched> {
+    let unknown = || Unmatched {
+        refusal: Refusal::new(
+            Situation::RouteUnknown,
+            format!(
+                "There is nothing at this path. The service root is {ROOT_PREFIX}{{ODS}}, followed by {}.",
+                "/metadata, /Slot, /Appointment, /Appointment/{id} or /Appointment/{id}/_history[/{vid}]"
+            ),
+        ),
+        allow: None,
+    };
+    let rest = path.strip_prefix(ROOT_PREFIX).ok_or_else(unknown)?;
+    let (segment, below) = rest.split_at(rest.find('/').ok_or_else(unknown)?);
+    let ods = OdsCode::parse(segment).map_err(|_| unknown())?;
+    let candidates: Vec<&Route> = ROUTES.iter().filter(|r| fits(r.path, below)).collect();
+    if candidates.is_empty() {
+        return Err(unknown());
+    }
+    let Some(route) = candidates.iter().find(|r| r.method == method) else {
+        return Err(wrong_method(method, below, &candidates));
+    };
+    let mut matched = Matched {
+        ods,
+        interaction: route.interaction,
+        id: None,
+        version: None,
+    };
+    for (part, given) in route.path.split('/').zip(below.split('/')) {
+        // An id that breaks the grammar of ids cannot exist: not found, like any other id that does not.
+        match part {
+            "{id}" => matched.id = Some(ResourceId::parse(given).map_err(|_| no_such(given))?),
+            "{vid}" => matched.version = Some(VersionId::parse(given).map_err(|_| no_such(given))?),
+            _ => {}
+        }
+    }
+    Ok(matched)
+}
+
+fn no_such(given: &str) -> Unmatched {
+    let shown: String = given
+        .chars()
+        .filter(|c| c.is_ascii_graphic())
+        .take(64)
+        .collect();
+    Unmatched {
+        refusal: Refusal::new(
+            Situation::AppointmentUnknown,
+            format!("No Appointment or version `{shown}` exists: this is not a legal id."),
+        ),
+        allow: None,
+    }
+}
+
+fn wrong_method(method: &str, path: &str, candidates: &[&Route]) -> Unmatched {
+    let mut allowed: Vec<&str> = candidates.iter().map(|r| r.method).collect();
+    allowed.dedup();
+    let allow = allowed.join(", ");
+    let method: String = method
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(32)
+        .collect();
+    Unmatched {
+        refusal: Refusal::new(
+            Situation::MethodNotAllowed,
+            format!("{method} is not possible on {path}; it takes {allow}."),
+        ),
+        allow: Some(allow),
+    }
+}
+
+fn fits(pattern: &str, path: &str) -> bool {
+    let mut given = path.split('/');
+    for part in pattern.split('/') {
+        match given.next() {
+            Some(g) if part.starts_with('{') && !g.is_empty() => {}
+            Some(g) if g == part => {}
+            _ => return false,
+        }
+    }
+    given.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Proves: PROV-INT-01, PROV-INT-02, PROV-INT-03, PROV-INT-04, PROV-INT-05, PROV-INT-06, PROV-INT-07
+    #[test]
+    fn every_route_is_found_by_its_own_path() {
+        for route in ROUTES {
+            let path = route.path.replace("{id}", "a-1").replace("{vid}", "1");
+            let found = find(route.method, &format!("/STU3/1/FX101{path}")).unwrap();
+            assert_eq!(found.interaction, route.interaction);
+        }
+    }
+
+    /// Proves: PROV-GEN-01, PROV-INT-09
+    #[test]
+    fn unknown_paths_and_wrong_methods() {
+        for path in [
+            "/",
+            "/STU3/1/FX101",
+            "/STU3/1/FX101/slot",
+            "/stu3/1/FX101/Slot",
+            "/STU3/1/FX101/Slot/",
+        ] {
+            let e = find("GET", path).unwrap_err();
+            assert_eq!(e.refusal.status(), 404, "{path}");
+        }
+        for method in ["DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "POST"] {
+            let e = find(method, "/STU3/1/FX101/Slot").unwrap_err();
+            assert_eq!(
+                (e.refusal.status(), e.allow.as_deref()),
+                (405, Some("GET")),
+                "{method}"
+            );
+        }
+        let e = find("PUT", "/STU3/1/FX101/Appointment").unwrap_err();
+        assert_eq!(e.allow.as_deref(), Some("POST, GET"));
+    }
+}

@@ -1,0 +1,343 @@
+//! Slot search: `GET [root]/Slot?…` (PROV-SLOT-01..24).
+
+use super::answer::{Answer, Content};
+use super::edge::{Caller, Demand, Edge, Exchange, store_refusal};
+use super::rendered::RenderedDay;
+use super::tenants::{Entry, ScheduleView, ServiceView, TenantView};
+use crate::store::{BookingCount, StoreError, utc_day};
+use booking::refusal::{Refusal, Situation, information_outcome};
+use booking::rules::release::Withheld;
+use booking::wire::slot_query::{SlotQuery, Window};
+use bytes::Bytes;
+use jiff::Timestamp;
+use std::fmt::Write;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// How often a search starts again because the catalogue changed under it.
+const TRIES: usize = 3;
+
+/// Answers a slot search.
+pub async fn run(
+    edge: &Edge,
+    x: &mut Exchange,
+    demand: &Demand,
+    caller: &Caller,
+) -> Result<Answer, Refusal> {
+    let search = &edge.settings.search;
+    let window = Window {
+        default_hours: search.default_hours,
+        max_days: search.max_days,
+    };
+    let query = SlotQuery::parse(&demand.query, x.now, &edge.zone, &window)?;
+    x.entry.service = Some(query.service.as_str().to_owned());
+    x.entry.query = Some(query.self_query.clone());
+    if !caller.facts.may_search {
+        return Err(Refusal::new(
+            Situation::NotPermitted,
+            format!(
+                "{} may not search slots here, by a local rule of the provider.",
+                caller.claims.organization.ods
+            ),
+        ));
+    }
+    let mut tenant = demand.tenant.clone();
+    for _ in 0..TRIES {
+        let service = tenant
+            .service(&query.service)
+            .cloned()
+            .ok_or_else(|| unknown_service(&query))?;
+        if let Some(days) = days(edge, &tenant, &service, &query, x.now)? {
+            let found = select(edge, &tenant, &query, caller, x.now, &days)?;
+            x.entry.slots_returned = Some(found.chosen.len() as u32);
+            x.entry.reason = found.reason();
+            return Ok(Answer::ok(Content::Json(bundle(
+                x, &tenant, &service, &query, &found,
+            ))));
+        }
+        tenant = edge
+            .tenants
+            .find(&edge.store, &demand.matched.ods)
+            .await?
+            .ok_or_else(|| unknown_service(&query))?;
+    }
+    Err(Refusal::new(
+        Situation::Unavailable,
+        "The diary is being changed at this moment; try again in a second.",
+    ))
+}
+
+fn unknown_service(query: &SlotQuery) -> Refusal {
+    Refusal::new(
+        Situation::ServiceUnknown,
+        format!(
+            "The service `{}` is not one of this provider's, or has no schedule here: check the DoS service id and \
+             the service root that SDS gives for it.",
+            query.service.as_str()
+        ),
+    )
+    .location("http.schedule.actor:healthcareservice")
+}
+
+/// A schedule's slots of one UTC day.
+struct Day<'a> {
+    schedule: &'a ScheduleView,
+    rendered: Arc<RenderedDay>,
+}
+
+/// The days that the window touches; `None` when the catalogue changed since the tenant was read.
+fn days<'a>(
+    edge: &Edge,
+    tenant: &TenantView,
+    service: &'a ServiceView,
+    query: &SlotQuery,
+    now: Timestamp,
+) -> Result<Option<Vec<Day<'a>>>, Refusal> {
+    let lower = query.lower.as_ref().map_or(now, |b| b.at);
+    let Some(upper) = query.upper.as_ref().map(|b| b.at) else {
+        return Ok(Some(Vec::new()));
+    };
+    if upper < lower {
+        return Ok(Some(Vec::new()));
+    }
+    let keys: Vec<_> = service.schedules.iter().map(|s| s.key).collect();
+    let versions = edge
+        .store
+        .slot_days(tenant.key, &keys, utc_day(lower), utc_day(upper))
+        .map_err(store_refusal)?;
+    if versions.catalogue_version != tenant.version {
+        return Ok(None);
+    }
+    let mut days = Vec::with_capacity(versions.days.len());
+    for (key, day, version) in versions.days {
+        let Some(schedule) = service.schedules.iter().find(|s| s.key == key) else {
+            continue;
+        };
+        let rendered = match edge.rendered.get(key, day, version) {
+            Some(rendered) => rendered,
+            None => edge
+                .rendered
+                .load(
+                    &edge.store,
+                    tenant.key,
+                    &tenant.root,
+                    (key, &schedule.id),
+                    day,
+                )
+                .map_err(store_refusal)?,
+        };
+        days.push(Day { schedule, rendered });
+    }
+    Ok(Some(days))
+}
+
+/// The slots that go out, as (start, day, place in the day).
+struct Found<'a> {
+    days: &'a [Day<'a>],
+    chosen: Vec<(Timestamp, usize, usize)>,
+    withheld: Option<Withheld>,
+}
+
+impl Found<'_> {
+    /// Why nothing was found, for the audit trail and, where slots were withheld, for the caller (D-12).
+    fn reason(&self) -> Option<String> {
+        match (&self.withheld, self.chosen.is_empty()) {
+            (_, false) => None,
+            (Some(withheld), true) => Some(withheld.sentence()),
+            (None, true) => Some("No slot matches the criteria.".to_owned()),
+        }
+    }
+}
+
+fn select<'a>(
+    edge: &Edge,
+    tenant: &TenantView,
+    query: &SlotQuery,
+    caller: &Caller,
+    now: Timestamp,
+    days: &'a [Day<'a>],
+) -> Result<Found<'a>, Refusal> {
+    let mut found = Found {
+        days,
+        chosen: Vec::with_capacity(256),
+        withheld: None,
+    };
+    let mut counts = CapCounts {
+        edge,
+        tenant,
+        known: Vec::new(),
+        failed: None,
+    };
+    for (d, day) in days.iter().enumerate() {
+        for (s, slot) in day.rendered.slots.iter().enumerate() {
+            let row = &slot.row;
+            if !query.covers(row.start) || !query.statuses.has(row.status) {
+                continue;
+            }
+            if row.status.is_free() {
+                // A free slot that has begun cannot be booked, so it is not one to return (PROV-SLOT-21).
+                if row.start <= now {
+                    continue;
+                }
+                let verdict = tenant.catalogue.may_book(
+                    &query.service,
+                    row.template.as_deref(),
+                    row.release.as_deref(),
+                    row.held,
+                    row.start,
+                    &caller.facts,
+                    now,
+                    |of| counts.count(of),
+                );
+                if let Err(withheld) = verdict {
+                    found.withheld.get_or_insert(withheld);
+                    continue;
+                }
+            }
+            found.chosen.push((row.start, d, s));
+        }
+    }
+    if let Some(error) = counts.failed {
+        return Err(store_refusal(error));
+    }
+    found.chosen.sort_unstable();
+    found.chosen.truncate(edge.settings.search.max_slots);
+    Ok(found)
+}
+
+/// What caps count, read once per search and cap.
+struct CapCounts<'a> {
+    edge: &'a Edge,
+    tenant: &'a TenantView,
+    known: Vec<(String, u32)>,
+    failed: Option<StoreError>,
+}
+
+impl CapCounts<'_> {
+    /// Live bookings that the cap counts; on a failing store the search fails as a whole.
+    fn count(&mut self, of: &BookingCount<'_>) -> u32 {
+        let key = format!("{of:?}");
+        if let Some((_, known)) = self.known.iter().find(|(k, _)| *k == key) {
+            return *known;
+        }
+        let count = self
+            .edge
+            .store
+            .bookings_on(self.tenant.key, of)
+            .unwrap_or_else(|error| {
+                self.failed = Some(error);
+                0
+            });
+        self.known.push((key, count));
+        count
+    }
+}
+
+/// The searchset Bundle (PROV-SLOT-12..17), assembled from rendered entries.
+fn bundle(
+    x: &Exchange,
+    tenant: &TenantView,
+    service: &ServiceView,
+    query: &SlotQuery,
+    found: &Found<'_>,
+) -> Bytes {
+    let mut out = String::with_capacity(2_048 + found.chosen.len() * 720);
+    let now = fhir::primitive::format_instant(x.now);
+    // Writing into a String cannot fail.
+    let _ = write!(
+        out,
+        "{{\"resourceType\":\"Bundle\",\"id\":\"{}\",\"meta\":{{\"lastUpdated\":\"{now}\"}},\"type\":\"searchset\",\
+         \"total\":{},\"link\":[{{\"relation\":\"self\",\"url\":\"",
+        Uuid::new_v4(),
+        found.chosen.len(),
+    );
+    // The criteria are percent-encoded, so they need no JSON escapes.
+    let _ = write!(out, "{}/Slot?{}\"}}]", tenant.root, query.self_query);
+    let mut entries = Entries {
+        out: &mut out,
+        sent: Vec::new(),
+        first: true,
+    };
+    for (_, d, s) in &found.chosen {
+        let day = &found.days[*d];
+        entries.add_json(day.rendered.json(&day.rendered.slots[*s]));
+    }
+    if found.chosen.is_empty() {
+        if let Some(withheld) = &found.withheld {
+            let outcome = information_outcome(&x.response_id_text(), &withheld.sentence());
+            entries.add_json(&format!(
+                "{{\"resource\":{},\"search\":{{\"mode\":\"outcome\"}}}}",
+                String::from_utf8_lossy(&fhir::json::write(&outcome))
+            ));
+        }
+    } else {
+        add_includes(&mut entries, service, query, found);
+    }
+    let any = !entries.first;
+    out.push_str(if any { "]}" } else { "}" });
+    Bytes::from(out)
+}
+
+/// What the returned slots lead to, in the order schedules, service, people, place, organisation; each once.
+fn add_includes(
+    entries: &mut Entries<'_>,
+    service: &ServiceView,
+    query: &SlotQuery,
+    found: &Found<'_>,
+) {
+    let includes = &query.includes;
+    let used = |schedule: &&ScheduleView| {
+        found
+            .chosen
+            .iter()
+            .any(|(_, d, _)| std::ptr::eq(found.days[*d].schedule, *schedule))
+    };
+    let schedules: Vec<&ScheduleView> = service.schedules.iter().filter(used).collect();
+    if includes.schedule {
+        schedules.iter().for_each(|s| entries.add(&s.schedule));
+    }
+    if includes.healthcare_service {
+        entries.add(&service.service);
+    }
+    if includes.practitioner {
+        schedules
+            .iter()
+            .filter_map(|s| s.practitioner.as_ref())
+            .for_each(|e| entries.add(e));
+    }
+    if includes.practitioner_role {
+        schedules
+            .iter()
+            .filter_map(|s| s.role.as_ref())
+            .for_each(|e| entries.add(e));
+    }
+    if includes.location {
+        service.location.iter().for_each(|e| entries.add(e));
+    }
+    if includes.organization {
+        service.organization.iter().for_each(|e| entries.add(e));
+    }
+}
+
+/// The `entry` list while it is written; without an entry the list is left out, since FHIR has no empty lists.
+struct Entries<'a> {
+    out: &'a mut String,
+    sent: Vec<String>,
+    first: bool,
+}
+
+impl Entries<'_> {
+    fn add(&mut self, entry: &Entry) {
+        if !self.sent.contains(&entry.reference) {
+            self.sent.push(entry.reference.clone());
+            self.add_json(&entry.json);
+        }
+    }
+
+    fn add_json(&mut self, json: &str) {
+        self.out
+            .push_str(if self.first { ",\"entry\":[" } else { "," });
+        self.out.push_str(json);
+        self.first = false;
+    }
+}

@@ -1,0 +1,233 @@
+//! The sockets: listening, TLS, HTTP/1.1 and HTTP/2, bounds on connections, drain at the end.
+
+use super::edge::Edge;
+use super::tls;
+use super::trust::Peer;
+use crate::config::Settings;
+use http::{Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use rustls::ServerConfig;
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+
+/// A TLS handshake that takes longer is broken off: a real one takes milliseconds.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Largest request head; a token of 16 KiB and its headers fit.
+const HEAD_BYTES: usize = 64 << 10;
+/// Streams of one HTTP/2 connection at once.
+const STREAMS: u32 = 256;
+
+/// A server that is bound but does not answer yet.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
+    edge: Arc<Edge>,
+    settings: Arc<Settings>,
+}
+
+/// Binds the port, so that a port in use is known before anything else is done. The error is a sentence.
+pub async fn bind(listen: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(listen).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!(
+            "the address {listen} is in use by another program: stop it, or choose another port with --listen"
+        ),
+        std::io::ErrorKind::PermissionDenied => format!(
+            "not allowed to listen on {listen}: ports below 1024 need a privilege; choose another with --listen"
+        ),
+        std::io::ErrorKind::InvalidInput => format!("--listen {listen}: write HOST:PORT, such as 127.0.0.1:8001"),
+        _ => format!("cannot listen on {listen}: {error}"),
+    })
+}
+
+impl Server {
+    /// Puts listener, settings and edge together.
+    pub fn new(
+        listener: TcpListener,
+        edge: Arc<Edge>,
+        settings: Arc<Settings>,
+    ) -> Result<Server, String> {
+        let address = listener
+            .local_addr()
+            .map_err(|e| format!("cannot read the own address: {e}"))?;
+        let tls = settings.tls.as_ref().map(tls::server_config).transpose()?;
+        Ok(Server {
+            listener,
+            address,
+            tls,
+            edge,
+            settings,
+        })
+    }
+
+    /// The address in use.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `stop` is ready, then lets requests under way finish, for `limits.drain_seconds` at most.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        let connections = Arc::new(Semaphore::new(self.settings.limits.connections));
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(self.settings.limits.header_seconds))
+            .max_buf_size(HEAD_BYTES)
+            .half_close(false);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(HEAD_BYTES as u32)
+            .keep_alive_interval(Duration::from_secs(30));
+        let builder = Arc::new(builder);
+        let acceptor = self.tls.clone().map(TlsAcceptor::from);
+        tokio::pin!(stop);
+        loop {
+            let permit = tokio::select! {
+                permit = connections.clone().acquire_owned() => permit,
+                () = &mut stop => break,
+            };
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = &mut stop => break,
+            };
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors or a connection reset before it was taken: wait, do not spin.
+                    tracing::warn!(%error, "accept failed");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            let (edge, settings) = (self.edge.clone(), self.settings.clone());
+            let (acceptor, builder, watcher) =
+                (acceptor.clone(), builder.clone(), graceful.watcher());
+            tokio::spawn(async move {
+                connection(
+                    stream, address, acceptor, &builder, watcher, edge, &settings,
+                )
+                .await;
+                drop(permit);
+            });
+        }
+        drop(self.listener);
+        let drain = Duration::from_secs(self.settings.limits.drain_seconds);
+        if tokio::time::timeout(drain, graceful.shutdown())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "some requests were still under way after {} seconds",
+                drain.as_secs()
+            );
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+async fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    acceptor: Option<TlsAcceptor>,
+    builder: &auto::Builder<TokioExecutor>,
+    watcher: hyper_util::server::graceful::Watcher,
+    edge: Arc<Edge>,
+    settings: &Settings,
+) {
+    let _ = stream.set_nodelay(true);
+    let outcome = match acceptor {
+        None => {
+            let peer = Peer {
+                address,
+                tls: false,
+                is_ssp: false,
+            };
+            let service = service_fn(move |request| answer(edge.clone(), peer.clone(), request));
+            let served = builder
+                .serve_connection(TokioIo::new(stream), service)
+                .into_owned();
+            watcher.watch(served).await
+        }
+        Some(acceptor) => {
+            let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => return tracing::info!(%error, "TLS handshake failed"),
+                Err(_) => return tracing::info!("TLS handshake timed out"),
+            };
+            let shown = stream.get_ref().1.peer_certificates();
+            let is_ssp = tls::carries_name(shown, &settings.trust.ssp_names);
+            let peer = Peer {
+                address,
+                tls: true,
+                is_ssp,
+            };
+            let service = service_fn(move |request| answer(edge.clone(), peer.clone(), request));
+            let served = builder
+                .serve_connection(TokioIo::new(stream), service)
+                .into_owned();
+            watcher.watch(served).await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+async fn answer(
+    edge: Arc<Edge>,
+    peer: Peer,
+    request: Request<Incoming>,
+) -> Result<Response<super::answer::Body>, Infallible> {
+    if request.uri().path().starts_with("/health/") {
+        return Ok(health(&edge, request.method().as_str(), request.uri().path()).await);
+    }
+    Ok(edge.serve(peer, request).await)
+}
+
+/// `/health/live`: the process answers. `/health/ready`: the database answers too and a write would be taken.
+async fn health(edge: &Edge, method: &str, path: &str) -> Response<super::answer::Body> {
+    let (status, text) = match (method, path) {
+        ("GET" | "HEAD", "/health/live") => (StatusCode::OK, "live\n".to_owned()),
+        ("GET" | "HEAD", "/health/ready") => match edge.ready().await {
+            Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+            Err(reason) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("not ready: {reason}\n"),
+            ),
+        },
+        (_, "/health/live" | "/health/ready") => {
+            (StatusCode::METHOD_NOT_ALLOWED, "use GET\n".to_owned())
+        }
+        _ => (
+            StatusCode::NOT_FOUND,
+            "there are /health/live and /health/ready\n".to_owned(),
+        ),
+    };
+    let mut response = Response::new(Full::new(bytes::Bytes::from(text)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        http::HeaderValue::from_static("text/plain;charset=utf-8"),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        http::HeaderValue::from_static("no-store"),
+    );
+    response
+}

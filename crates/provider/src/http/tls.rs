@@ -1,0 +1,77 @@
+//! HTTPS with client certificates (PROV-GEN-04): reading the PEM files and recognising the Spine Secure Proxy.
+
+use crate::config::Tls;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Builds the TLS configuration: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, client certificates required
+/// when `client_ca` is set.
+pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| format!("tls: {e}"))?;
+    let builder = match &tls.client_ca {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in certificates(path, "tls.client_ca")? {
+                roots
+                    .add(certificate)
+                    .map_err(|e| format!("tls.client_ca: {}: {e}", path.display()))?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .build()
+                .map_err(|e| format!("tls.client_ca: {}: {e}", path.display()))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let chain = certificates(&tls.certificate, "tls.certificate")?;
+    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|e| {
+        format!(
+            "tls.key: cannot read a private key from {}: {e}",
+            tls.key.display()
+        )
+    })?;
+    let mut config = builder
+        .with_single_cert(chain, key)
+        .map_err(|e| format!("tls: certificate and key do not go together: {e}"))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn certificates(path: &Path, setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read = CertificateDer::pem_file_iter(path)
+        .and_then(|certificates| certificates.collect::<Result<Vec<_>, _>>())
+        .map_err(|e| {
+            format!(
+                "{setting}: cannot read certificates from {}: {e}",
+                path.display()
+            )
+        })?;
+    if read.is_empty() {
+        return Err(format!(
+            "{setting}: {} holds no certificate",
+            path.display()
+        ));
+    }
+    Ok(read)
+}
+
+/// True when the (already verified) client certificate carries one of `names` as a DNS name (NAT-SSP-04).
+pub fn carries_name(certificates: Option<&[CertificateDer<'_>]>, names: &[String]) -> bool {
+    let Some(first) = certificates.and_then(<[_]>::first) else {
+        return false;
+    };
+    let Ok(certificate) = webpki::EndEntityCert::try_from(first) else {
+        return false;
+    };
+    names.iter().any(|name| {
+        ServerName::try_from(name.as_str())
+            .is_ok_and(|name| certificate.verify_is_valid_for_subject_name(&name).is_ok())
+    })
+}

@@ -1,0 +1,286 @@
+//! Bookings and cancellations as the store takes them in, appointments as it hands them out.
+
+use super::error::StoreError;
+use super::model::{BookingCount, PlacedSlot, SlotKey};
+use crate::audit::AuditEntry;
+use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
+use booking::refusal::{Refusal, Situation};
+use booking::slot::SlotStatus;
+use bytes::Bytes;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// State of an appointment. The numbers are the ones that are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum AppointmentStatus {
+    /// `booked`
+    Booked = 0,
+    /// `cancelled`
+    Cancelled = 1,
+}
+
+impl AppointmentStatus {
+    /// The FHIR code.
+    pub fn code(self) -> &'static str {
+        match self {
+            AppointmentStatus::Booked => "booked",
+            AppointmentStatus::Cancelled => "cancelled",
+        }
+    }
+
+    pub(in crate::store) fn from_number(number: u8) -> Option<AppointmentStatus> {
+        [AppointmentStatus::Booked, AppointmentStatus::Cancelled]
+            .into_iter()
+            .find(|s| *s as u8 == number)
+    }
+}
+
+/// One version of an appointment.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredAppointment {
+    /// Its id.
+    pub id: ResourceId,
+    /// Number of this version, from 1.
+    pub version: u32,
+    /// State in this version.
+    pub status: AppointmentStatus,
+    /// When this version was made.
+    pub last_updated: Timestamp,
+    /// The resource as sent.
+    pub json: Bytes,
+    /// The slot booked; freed again if cancelled.
+    pub slot: SlotKey,
+}
+
+/// The resource is patient data: it stays out of logs.
+impl std::fmt::Debug for StoredAppointment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredAppointment")
+            .field("id", &self.id)
+            .field("version", &self.version)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A live booking without its resource, for work lists and for what a change of the diary would orphan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookingRow {
+    /// Its id.
+    pub id: ResourceId,
+    /// Service that it is attributed to.
+    pub service: ServiceId,
+    /// The slot and its diary.
+    pub slot: PlacedSlot,
+    /// When it was booked.
+    pub booked_at: Timestamp,
+    /// System that booked it.
+    pub asid: Asid,
+    /// Organisation that booked it.
+    pub ods: OdsCode,
+    /// Referral document, lower case.
+    pub document: Option<String>,
+}
+
+/// An `X-Request-ID` that an earlier create or update succeeded with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedRequestId {
+    /// The id.
+    pub request_id: RequestId,
+    /// System that sent it.
+    pub asid: Asid,
+    /// Organisation that sent it.
+    pub ods: OdsCode,
+    /// What it made or changed.
+    pub appointment: ResourceId,
+}
+
+/// 409 for an `X-Request-ID` used before (ERR-11). The appointment is named only to the system and organisation
+/// that made it (PROV-BOOK-11).
+pub fn repeat_refusal(used: &UsedRequestId, asid: &Asid, ods: &OdsCode) -> Refusal {
+    let refusal = |rest: &str| {
+        Refusal::new(
+            Situation::RequestIdReused,
+            format!(
+                "The X-Request-ID `{}` was used before by a request that succeeded{rest}",
+                used.request_id
+            ),
+        )
+        .location("http.X-Request-ID")
+    };
+    match used.asid == *asid && used.ods == *ods {
+        true => refusal(&format!("; see Appointment/{}.", used.appointment))
+            .existing(used.appointment.clone()),
+        false => refusal("; send a new one with every new request."),
+    }
+}
+
+/// What a rule may ask about its tenant while its transaction is open.
+pub trait Counts {
+    /// Live bookings. If they cannot be counted, this says so by [`u32::MAX`], which no cap allows, and the
+    /// transaction fails with the store's own error.
+    fn bookings_on(&self, of: &BookingCount<'_>) -> u32;
+
+    /// The tenant's catalogue version now.
+    fn catalogue_version(&self) -> i64;
+}
+
+/// The rule of a booking: gets the slot as it is now, or nothing if there is none, and decides.
+pub type DecideBooking =
+    Box<dyn FnOnce(Option<&PlacedSlot>, &dyn Counts) -> Result<Accepted, Refusal> + Send>;
+
+/// The rule of a cancellation: gets the current version and returns the next one's JSON.
+pub type DecideCancellation =
+    Box<dyn FnOnce(&StoredAppointment) -> Result<Vec<u8>, Refusal> + Send>;
+
+/// A booking to be made in one transaction (PROV-BOOK-01).
+pub struct Booking {
+    /// The slot claimed; `None` when what the request names cannot be a slot of ours.
+    pub slot: Option<Uuid>,
+    /// Id of the appointment to be made.
+    pub id: ResourceId,
+    /// The patient, for the search by patient.
+    pub nhs_number: Option<NhsNumber>,
+    /// Referral document, lower case.
+    pub document_id: String,
+    /// System that books.
+    pub asid: Asid,
+    /// Organisation that books.
+    pub ods: OdsCode,
+    /// Kind of that consumer, for caps per kind.
+    pub kind: Option<String>,
+    /// `X-Request-ID`; `None` only for bookings made by the provider's own staff.
+    pub request_id: Option<RequestId>,
+    /// Clock: time of booking and of version 1.
+    pub at: Timestamp,
+    /// The request as received (DAT-04), kept beside version 1.
+    pub received: Option<Bytes>,
+    /// What is recorded; the store adds the outcome.
+    pub entry: AuditEntry,
+    /// The rule.
+    pub decide: DecideBooking,
+}
+
+/// What the rule of a booking decided.
+pub struct Accepted {
+    /// JSON of version 1.
+    pub document: Vec<u8>,
+    /// Service that the booking is attributed to.
+    pub service: ServiceId,
+}
+
+/// A cancellation to be made in one transaction.
+pub struct Cancellation {
+    /// The appointment.
+    pub id: ResourceId,
+    /// The version that the caller has seen.
+    pub expected: u32,
+    /// System that cancels.
+    pub asid: Asid,
+    /// Organisation that cancels.
+    pub ods: OdsCode,
+    /// `X-Request-ID`; `None` only for the provider's own staff.
+    pub request_id: Option<RequestId>,
+    /// Clock.
+    pub at: Timestamp,
+    /// The request as received, kept beside the version.
+    pub received: Option<Bytes>,
+    /// What is recorded; the store adds the outcome.
+    pub entry: AuditEntry,
+    /// The rule.
+    pub decide: DecideCancellation,
+}
+
+/// 422 for a slot that is not free any more (ERR-15), also when only the unique index noticed.
+pub(in crate::store) fn slot_taken(status: SlotStatus) -> Refusal {
+    Refusal::new(Situation::SlotTaken, format!("the slot is {status}"))
+}
+
+/// 404 (ERR-09).
+pub(in crate::store) fn unknown(id: &ResourceId) -> Refusal {
+    Refusal::new(
+        Situation::AppointmentUnknown,
+        format!("No Appointment `{id}` exists here."),
+    )
+}
+
+/// 409 that names both versions (ERR-12).
+pub(in crate::store) fn conflict(expected: u32, current: u32) -> Refusal {
+    Refusal::new(
+        Situation::VersionConflict,
+        format!(
+            "If-Match names version `{expected}`, but the current version is `{current}`: read the appointment again, \
+             check that it is still the same booking, and send its ETag."
+        ),
+    )
+    .location("http.If-Match")
+}
+
+/// One row of a tenant's audit trail.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Its number, from 1 without gaps.
+    pub seq: i64,
+    /// When it was written; never earlier than the row before.
+    pub at: Timestamp,
+    /// JSON.
+    pub body: String,
+    /// SHA-256 over the hash before, the number, the time and the body.
+    pub hash: [u8; 32],
+}
+
+/// What the check of an audit trail found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditVerdict {
+    /// Every row is as it was written.
+    Verified {
+        /// Rows.
+        rows: i64,
+        /// Hash of the last row, as 64 hexadecimal digits; written down elsewhere, it proves the trail up to here.
+        head: String,
+    },
+    /// Something was changed, removed or put in.
+    Broken {
+        /// First row that is not right.
+        seq: i64,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// What a checked backup holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupReport {
+    /// Schema number.
+    pub schema: i64,
+    /// Tenants.
+    pub tenants: u64,
+    /// Slots.
+    pub slots: u64,
+    /// Appointments.
+    pub appointments: u64,
+    /// Versions of appointments.
+    pub versions: u64,
+    /// Audit rows, per tenant all verified.
+    pub audit_rows: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+impl From<&StoreError> for Refusal {
+    /// What a failing store means to a caller of the API; the reason goes to the log only.
+    fn from(error: &StoreError) -> Refusal {
+        let (situation, sentence) = match error.is_transient() {
+            true => (
+                Situation::Unavailable,
+                "The diary cannot be reached at this moment; try again in a second.",
+            ),
+            false => (
+                Situation::Unexpected,
+                "The diary could not be read or written; the fault is logged.",
+            ),
+        };
+        Refusal::new(situation, sentence).log(error.to_string())
+    }
+}

@@ -1,0 +1,151 @@
+//! What can go wrong with the store, each as a sentence that says what to do.
+
+use booking::refusal::Refusal;
+use std::path::PathBuf;
+
+/// A fault of the store itself. The sentences are for operators and logs; callers of the API see less.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database address is not one that can be opened.
+    #[error("the database address `{given}` cannot be used: {why}")]
+    Address {
+        /// As given.
+        given: String,
+        /// What would be right.
+        why: String,
+    },
+    /// The directory of the database file does not exist.
+    #[error("the directory {} does not exist: create it, or choose another path for the database", .path.display())]
+    MissingDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// There is no file and none was to be created.
+    #[error("there is no database at {}: check the path, or start the provider once to create it", .path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system refuses access.
+    #[error("no permission to read and write {}: the file and its directory must be writable by the user that runs \
+             this program ({what})", .path.display())]
+    Permission {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's words.
+        what: String,
+    },
+    /// The file is something else.
+    #[error("{} is not a database of this program ({what}): nothing was changed; choose another path", .path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
+    /// The file was written by a newer version of this program.
+    #[error("{} was written by a newer version of this program (schema {found}, this one knows {known}): nothing was \
+             changed; install that version or a later one, or restore an older backup", .path.display())]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Schema number in the file.
+        found: i64,
+        /// Newest schema number known here.
+        known: i64,
+    },
+    /// Another program holds the database.
+    #[error("{} is locked by another program: close what has it open and try again", .path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that must not be overwritten is there.
+    #[error("{} exists and is not overwritten: remove it, or choose another path", .path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The disk, or the space allowed to the database, is full.
+    #[error(
+        "no space is left for the database: free space on its disk; nothing of this change was stored"
+    )]
+    Full,
+    /// The file is damaged.
+    #[error(
+        "the database is damaged ({what}): stop the program, keep the file, and restore the latest good backup"
+    )]
+    Corrupt {
+        /// What was seen.
+        what: String,
+    },
+    /// Reading or writing the disk failed.
+    #[error("the disk under the database failed: {what}")]
+    Io {
+        /// What was seen.
+        what: String,
+    },
+    /// Too much work is waiting; nothing was done.
+    #[error("the database is busy: {what}")]
+    Busy {
+        /// What was waited for.
+        what: String,
+    },
+    /// The store was closed; nothing was done.
+    #[error("the store is closed: the program is stopping")]
+    Closed,
+    /// The change does not fit what is stored, for example because someone else changed it first.
+    #[error("{what}")]
+    Conflict {
+        /// What does not fit.
+        what: String,
+    },
+    /// A fault of this program.
+    #[error("an unexpected fault of the store: {what}")]
+    Unexpected {
+        /// What was seen.
+        what: String,
+    },
+}
+
+impl StoreError {
+    /// True when the same call may succeed a little later without anyone doing anything to the request.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            StoreError::Busy { .. }
+                | StoreError::Closed
+                | StoreError::Full
+                | StoreError::Locked { .. }
+        )
+    }
+
+    pub(crate) fn busy(what: &str) -> StoreError {
+        StoreError::Busy {
+            what: what.to_owned(),
+        }
+    }
+
+    pub(crate) fn unexpected(what: impl Into<String>) -> StoreError {
+        StoreError::Unexpected { what: what.into() }
+    }
+}
+
+/// Why a write did not happen: the rules refused it, or the store failed. Either way nothing of it was stored,
+/// except the audit row of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// A rule refused it.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The store failed.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+impl From<Refusal> for WriteError {
+    fn from(refusal: Refusal) -> WriteError {
+        WriteError::Refused(refusal)
+    }
+}

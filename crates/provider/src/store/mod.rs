@@ -1,0 +1,400 @@
+//! The diary, the bookings and the audit trail, stored.
+//!
+//! [`Store`] is a handle that is cheap to clone. Reads are short and synchronous: one takes microseconds to some
+//! hundred microseconds and may be called in an async task. Writes are async and return when they are durable. No SQL
+//! outside the folder `sqlite`.
+
+mod appointment;
+mod error;
+mod model;
+mod sqlite;
+
+pub use appointment::{
+    Accepted, AppointmentStatus, AuditRow, AuditVerdict, BackupReport, Booking, BookingRow,
+    Cancellation, Counts, DecideBooking, DecideCancellation, StoredAppointment, UsedRequestId,
+    repeat_refusal,
+};
+pub use error::{StoreError, WriteError};
+pub use model::{
+    BookingCount, Channel, CountBy, Declaration, Declared, DeclaredChange, DeclaredRow, Inserted,
+    NewSlot, PlacedSlot, SCHEDULE_KIND, ScheduleKey, SlotCounts, SlotDays, SlotFilter, SlotKey,
+    SlotRow, TenantKey, TenantRow, london_day, utc_day,
+};
+
+use crate::audit::AuditEntry;
+use booking::ids::{NhsNumber, RequestId, ResourceId};
+use bytes::Bytes;
+use jiff::Timestamp;
+use sqlite::Database;
+use sqlite::slots::{Change, Cursor, check_filter};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Slots that one transaction of a bulk change takes, a few hundredths of a second of work; bookings go between.
+pub const SLOTS_PER_JOB: usize = 2_000;
+/// Most rows that one listing returns, whatever is asked for: it is held in memory.
+const LIST_MOST: usize = 100_000;
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Makes the database if there is none.
+    pub create: bool,
+    /// Reading connections at most; they share 48 MB of cache.
+    pub readers: usize,
+    /// Writes that may wait for the writer.
+    pub queue: usize,
+    /// How long a write waits for a place among them before it fails as busy.
+    pub queue_wait: Duration,
+    /// Pages of 4 KiB that the database may have at most; beyond that it behaves as on a full disk. `None`: as many as
+    /// fit on the disk.
+    pub max_pages: Option<i64>,
+}
+
+impl Default for Options {
+    /// Makes the database; readers for every core and two for longer reads; a queue of four full groups.
+    fn default() -> Options {
+        let cores = std::thread::available_parallelism().map_or(4, usize::from);
+        Options {
+            create: true,
+            readers: cores.clamp(2, 16) + 2,
+            queue: 1_024,
+            queue_wait: Duration::from_secs(2),
+            max_pages: None,
+        }
+    }
+}
+
+/// A handle on the stored data.
+#[derive(Clone)]
+pub struct Store {
+    database: Arc<Database>,
+}
+
+impl Store {
+    /// Opens `sqlite:PATH` or `sqlite::memory:`; makes it or brings its schema up to date. A file that is not ours, is
+    /// newer than this program, locked, damaged or not accessible is left as it is.
+    pub fn open(url: &str, options: &Options) -> Result<Store, StoreError> {
+        Ok(Store {
+            database: Arc::new(Database::open(url, options)?),
+        })
+    }
+
+    /// Where the data is, for messages.
+    pub fn path(&self) -> PathBuf {
+        self.database.path()
+    }
+
+    /// Takes no more writes, finishes those that are waiting, writes the last audit rows. Blocks until then, for a
+    /// second or so at most; dropping the last handle does the same.
+    pub fn close(&self) {
+        self.database.close();
+    }
+
+    /// `Ok` when the data can be read.
+    pub fn ready(&self) -> Result<(), StoreError> {
+        self.tenants().map(|_| ())
+    }
+
+    /// All tenants in order of ODS code.
+    pub fn tenants(&self) -> Result<Vec<TenantRow>, StoreError> {
+        self.database.read(sqlite::tenants)
+    }
+
+    /// Goes up with every change of the tenant's declared things.
+    pub fn catalogue_version(&self, tenant: TenantKey) -> Result<i64, StoreError> {
+        self.database.read(|c| sqlite::catalogue_version(c, tenant))
+    }
+
+    /// The declared things with their catalogue version, by kind, then position.
+    pub fn declared(&self, tenant: TenantKey) -> Result<(i64, Vec<DeclaredRow>), StoreError> {
+        self.database.read(|c| sqlite::declared_rows(c, tenant))
+    }
+
+    /// Versions of the days in `from..=to` (days since 1970-01-01 UTC, by slot start) that have or had slots.
+    pub fn slot_days(
+        &self,
+        tenant: TenantKey,
+        schedules: &[ScheduleKey],
+        from: i32,
+        to: i32,
+    ) -> Result<SlotDays, StoreError> {
+        self.database
+            .read(|c| sqlite::slot_days(c, tenant, schedules, from, to))
+    }
+
+    /// All slots of a schedule that start on a UTC day, in order of start, with the day's version (0: never had any).
+    pub fn slots_of_day(
+        &self,
+        tenant: TenantKey,
+        schedule: ScheduleKey,
+        day: i32,
+    ) -> Result<(i64, Vec<SlotRow>), StoreError> {
+        self.database
+            .read(|c| sqlite::slots_of_day(c, tenant, schedule, day))
+    }
+
+    /// A slot by its id.
+    pub fn slot(&self, tenant: TenantKey, uuid: Uuid) -> Result<Option<PlacedSlot>, StoreError> {
+        self.database.read(|c| sqlite::slot(c, tenant, uuid))
+    }
+
+    /// Slots by schedule as named in the filter, then by start; at most `limit`.
+    pub fn slots(
+        &self,
+        tenant: TenantKey,
+        filter: &SlotFilter,
+        limit: usize,
+    ) -> Result<Vec<PlacedSlot>, StoreError> {
+        self.database
+            .read(|c| sqlite::list_slots(c, tenant, filter, limit.min(LIST_MOST)))
+    }
+
+    /// How many slots are in which state.
+    pub fn count_slots(
+        &self,
+        tenant: TenantKey,
+        filter: &SlotFilter,
+    ) -> Result<SlotCounts, StoreError> {
+        self.database
+            .read(|c| sqlite::count_slots(c, tenant, filter))
+    }
+
+    /// A version of an appointment; `None`: the current one.
+    pub fn appointment(
+        &self,
+        tenant: TenantKey,
+        id: &ResourceId,
+        version: Option<u32>,
+    ) -> Result<Option<StoredAppointment>, StoreError> {
+        self.database
+            .read(|c| sqlite::appointment(c, tenant, id, version))
+    }
+
+    /// All versions, oldest first; none if the appointment is unknown.
+    pub fn history(
+        &self,
+        tenant: TenantKey,
+        id: &ResourceId,
+    ) -> Result<Vec<StoredAppointment>, StoreError> {
+        self.database.read(|c| sqlite::history(c, tenant, id))
+    }
+
+    /// The request as received that made a version (DAT-04), where it was kept.
+    pub fn received(
+        &self,
+        tenant: TenantKey,
+        id: &ResourceId,
+        version: u32,
+    ) -> Result<Option<Bytes>, StoreError> {
+        self.database
+            .read(|c| sqlite::received(c, tenant, id, version))
+    }
+
+    /// A patient's appointments in their current versions, latest start first; at most `limit`.
+    pub fn appointments_of(
+        &self,
+        tenant: TenantKey,
+        number: &NhsNumber,
+        limit: usize,
+    ) -> Result<Vec<StoredAppointment>, StoreError> {
+        self.database
+            .read(|c| sqlite::appointments_of(c, tenant, number, limit.min(LIST_MOST)))
+    }
+
+    /// Live bookings of schedules that start at or after a moment; at most `limit`.
+    pub fn live_bookings(
+        &self,
+        tenant: TenantKey,
+        schedules: &[ScheduleKey],
+        from: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<BookingRow>, StoreError> {
+        self.database
+            .read(|c| sqlite::live_bookings(c, tenant, schedules, from, limit.min(LIST_MOST)))
+    }
+
+    /// Live bookings linked to a referral document, compared without regard to case (REF-PRO-02).
+    pub fn bookings_of_document(
+        &self,
+        tenant: TenantKey,
+        document: &str,
+        limit: usize,
+    ) -> Result<Vec<BookingRow>, StoreError> {
+        self.database
+            .read(|c| sqlite::bookings_of_document(c, tenant, document, limit.min(LIST_MOST)))
+    }
+
+    /// Who used an `X-Request-ID` for a create or update that succeeded.
+    pub fn request_id(
+        &self,
+        tenant: TenantKey,
+        id: &RequestId,
+    ) -> Result<Option<UsedRequestId>, StoreError> {
+        self.database.read(|c| sqlite::request_id(c, tenant, id))
+    }
+
+    /// Live bookings that a cap counts.
+    pub fn bookings_on(&self, tenant: TenantKey, of: &BookingCount<'_>) -> Result<u32, StoreError> {
+        self.database.read(|c| sqlite::bookings_on(c, tenant, of))
+    }
+
+    /// Books a slot, all or nothing. The audit row of the attempt is written either way; only when the store itself
+    /// fails ([`WriteError::Store`]) there is none.
+    pub async fn book(
+        &self,
+        tenant: TenantKey,
+        booking: Booking,
+    ) -> Result<StoredAppointment, WriteError> {
+        self.database.book(tenant, booking).await
+    }
+
+    /// Cancels an appointment and frees its slot, all or nothing; audit as for [`Store::book`].
+    pub async fn cancel(
+        &self,
+        tenant: TenantKey,
+        change: Cancellation,
+    ) -> Result<StoredAppointment, WriteError> {
+        self.database.cancel(tenant, change).await
+    }
+
+    /// Makes or changes a tenant and its declared things.
+    pub async fn declare(
+        &self,
+        declaration: Declaration,
+        entry: AuditEntry,
+    ) -> Result<Declared, StoreError> {
+        self.database.declare(declaration, entry).await
+    }
+
+    /// Makes slots, in batches of [`SLOTS_PER_JOB`], each a transaction with an audit row. Slots that a schedule already
+    /// has are left alone, so that a call that failed half way can be made again.
+    pub async fn insert_slots(
+        &self,
+        tenant: TenantKey,
+        slots: Vec<NewSlot>,
+        at: Timestamp,
+        entry: &AuditEntry,
+    ) -> Result<Inserted, StoreError> {
+        let mut done = Inserted::default();
+        for batch in slots.chunks(SLOTS_PER_JOB) {
+            let batch = self
+                .database
+                .insert_slots(tenant, batch.to_vec(), at, entry.clone())
+                .await?;
+            done.made += batch.made;
+            done.existing += batch.existing;
+        }
+        Ok(done)
+    }
+
+    /// Holds slots back from consumers; returns how many were not held before.
+    pub async fn hold_slots(
+        &self,
+        tenant: TenantKey,
+        filter: SlotFilter,
+        at: Timestamp,
+        entry: &AuditEntry,
+    ) -> Result<u64, StoreError> {
+        self.change_slots(tenant, filter, Change::Hold, at, entry)
+            .await
+    }
+
+    /// Releases held slots; returns how many were held before.
+    pub async fn release_slots(
+        &self,
+        tenant: TenantKey,
+        filter: SlotFilter,
+        at: Timestamp,
+        entry: &AuditEntry,
+    ) -> Result<u64, StoreError> {
+        self.change_slots(tenant, filter, Change::Release, at, entry)
+            .await
+    }
+
+    /// Takes free slots that have not begun out of the diary; booked ones stay. Returns how many were removed.
+    pub async fn remove_slots(
+        &self,
+        tenant: TenantKey,
+        filter: SlotFilter,
+        at: Timestamp,
+        entry: &AuditEntry,
+    ) -> Result<u64, StoreError> {
+        self.change_slots(tenant, filter, Change::Remove, at, entry)
+            .await
+    }
+
+    async fn change_slots(
+        &self,
+        tenant: TenantKey,
+        filter: SlotFilter,
+        what: Change,
+        at: Timestamp,
+        entry: &AuditEntry,
+    ) -> Result<u64, StoreError> {
+        check_filter(&filter)?;
+        let (mut changed, mut from) = (0, Some(Cursor::START));
+        // Each batch begins after the one before, so this ends with the slots of the filter.
+        while let Some(cursor) = from {
+            let batch = self
+                .database
+                .change_slots(tenant, filter.clone(), what, cursor, at, entry.clone())
+                .await?;
+            changed += batch.changed;
+            from = batch.next;
+        }
+        Ok(changed)
+    }
+
+    /// Records an access; returns when the row is durable.
+    pub async fn audit(&self, tenant: TenantKey, entry: AuditEntry) -> Result<(), StoreError> {
+        self.database.audit(tenant, entry.body()).await
+    }
+
+    /// Records an access; the row is written with the next transaction, at most a second later. Waits until it is
+    /// durable only when too many rows are waiting.
+    pub async fn audit_soon(&self, tenant: TenantKey, entry: AuditEntry) -> Result<(), StoreError> {
+        self.database.audit_soon(tenant, entry.body()).await
+    }
+
+    /// Checks a tenant's audit trail from its first row. Takes about a second per million rows.
+    pub fn audit_verify(&self, tenant: TenantKey) -> Result<AuditVerdict, StoreError> {
+        self.database.audit_verify(tenant)
+    }
+
+    /// Audit rows after a number (0: from the first), at most `limit`.
+    pub fn audit_rows(
+        &self,
+        tenant: TenantKey,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        self.database
+            .audit_rows(tenant, after, limit.min(LIST_MOST))
+    }
+
+    /// The number of the last audit row written before a moment, or 0: with [`Store::audit_rows`] the way to the rows
+    /// of a time.
+    pub fn audit_last_before(&self, tenant: TenantKey, at: Timestamp) -> Result<i64, StoreError> {
+        self.database.audit_last_before(tenant, at)
+    }
+
+    /// Copies the data of this moment into a new file and checks the copy. Blocks for as long as reading and writing
+    /// it all takes; bookings go on meanwhile. A file that is there is not overwritten.
+    pub fn backup(&self, to: &Path) -> Result<BackupReport, StoreError> {
+        self.database.backup(to)
+    }
+
+    /// Checks a backup: every page, every index, every audit trail.
+    pub fn check_backup(file: &Path) -> Result<BackupReport, StoreError> {
+        sqlite::check_backup(file)
+    }
+
+    /// Checks a backup and puts a copy of it at `to`. With `replace` a database that is there is replaced, but never
+    /// one that a program has open.
+    pub fn restore(file: &Path, to: &Path, replace: bool) -> Result<BackupReport, StoreError> {
+        sqlite::restore(file, to, replace)
+    }
+}

@@ -1,0 +1,74 @@
+//! The schema, as numbered steps. The number of the last step taken is in `user_version`; `application_id` tells
+//! our files from others.
+
+use super::fault;
+use crate::store::error::StoreError;
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+
+/// `application_id` of our files: "UECB".
+pub(super) const APPLICATION: i64 = 0x5545_4342;
+
+/// The steps in order; step n takes the schema from n-1 to n. A step that was released never changes.
+const STEPS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+
+/// The newest schema known here.
+pub(super) const NEWEST: i64 = STEPS.len() as i64;
+
+/// What a file says about itself.
+struct Marks {
+    application: i64,
+    schema: i64,
+    tables: i64,
+}
+
+fn marks(connection: &Connection) -> rusqlite::Result<Marks> {
+    Ok(Marks {
+        application: connection.pragma_query_value(None, "application_id", |r| r.get(0))?,
+        schema: connection.pragma_query_value(None, "user_version", |r| r.get(0))?,
+        tables: connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?,
+    })
+}
+
+/// Refuses a file that is not ours or newer than this program; returns its schema number, 0 for an empty file.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let found = marks(connection).map_err(|e| fault::opening(path, &e))?;
+    let empty = found.tables == 0 && found.application == 0 && found.schema == 0;
+    if found.application != APPLICATION && !empty {
+        return Err(StoreError::NotOurs {
+            path: path.to_owned(),
+            what: "it is an SQLite database of another program".to_owned(),
+        });
+    }
+    if found.schema > NEWEST {
+        return Err(StoreError::NewerSchema {
+            path: path.to_owned(),
+            found: found.schema,
+            known: NEWEST,
+        });
+    }
+    Ok(found.schema)
+}
+
+/// Takes the steps that are missing, all in one transaction.
+pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    if check(connection, path)? == NEWEST {
+        return Ok(());
+    }
+    let opening = |e: rusqlite::Error| fault::opening(path, &e);
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(opening)?;
+    // Another process may have taken the steps while this one waited for the lock.
+    let done = usize::try_from(check(&transaction, path)?).unwrap_or(0);
+    for step in STEPS.iter().skip(done) {
+        transaction.execute_batch(step).map_err(opening)?;
+    }
+    transaction
+        .pragma_update(None, "application_id", APPLICATION)
+        .map_err(opening)?;
+    transaction
+        .pragma_update(None, "user_version", NEWEST)
+        .map_err(opening)?;
+    transaction.commit().map_err(opening)
+}

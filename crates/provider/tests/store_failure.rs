@@ -1,0 +1,335 @@
+//! What happens when the disk is full, another program holds the lock, or the process is killed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
+mod store_fixture;
+
+use provider::store::{Options, Store, StoreError, WriteError};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use store_fixture::*;
+
+/// Names the database to the child process of the crash test.
+const CRASH_DATABASE: &str = "UEC_TEST_CRASH_DATABASE";
+/// Rounds of the crash test; each kills the process at another moment.
+const CRASHES: usize = 4;
+
+/// Proves: NFR-02
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_full_disk_fails_the_group_and_the_writer_goes_on() {
+    let place = Place::new();
+    let store = place.open();
+    let (tenant, gp) = tenant(&store).await;
+    let slots = make_slots(&store, tenant, gp, 400).await;
+    drop(store);
+    // The limit is a property of a connection, so the store is told to set it on its writer.
+    let pages: i64 = {
+        let raw = rusqlite::Connection::open(place.file()).unwrap();
+        raw.pragma_query_value(None, "page_count", |r| r.get(0))
+            .unwrap()
+    };
+    let options = Options {
+        max_pages: Some(pages + 12),
+        ..Options::default()
+    };
+    let store = Store::open(&url(&place.file()), &options).unwrap();
+    let mut made = Vec::new();
+    let mut full = 0;
+    for round in slots[..320].chunks(64) {
+        let tasks: Vec<_> = round
+            .iter()
+            .map(|slot| {
+                let (store, slot) = (store.clone(), *slot);
+                tokio::spawn(
+                    async move { store.book(tenant, booking(slot, new_request_id())).await },
+                )
+            })
+            .collect();
+        for task in tasks {
+            match task.await.unwrap() {
+                Ok(booked) => made.push(booked),
+                Err(WriteError::Store(error)) => {
+                    assert_eq!(error, StoreError::Full);
+                    assert!(error.is_transient());
+                    full += 1;
+                }
+                Err(WriteError::Refused(refusal)) => panic!("{refusal}"),
+            }
+        }
+    }
+    assert!(full > 0, "the limit was reached");
+    assert!(!made.is_empty(), "there was room for some");
+    // Rows written late wait for space, they are not lost.
+    store.audit_soon(tenant, staff()).await.unwrap();
+    let booked = store
+        .live_bookings(tenant, &[gp], first_start(), 1_000)
+        .unwrap();
+    assert_eq!(
+        booked.len(),
+        made.len(),
+        "exactly what was answered is stored"
+    );
+    drop(store);
+
+    let store = place.open();
+    assert_trail_verifies(&store, tenant);
+    let mut ids: Vec<_> = booked.iter().map(|b| b.id.clone()).collect();
+    let mut answered: Vec<_> = made.iter().map(|b| b.id.clone()).collect();
+    ids.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    answered.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+    assert_eq!(ids, answered);
+    book(&store, tenant, slots[399]).await;
+}
+
+/// Space comes back while the store is open.
+#[tokio::test]
+async fn writes_succeed_again_when_there_is_space_again() {
+    let place = Place::new();
+    let store = place.open();
+    let (tenant, gp) = tenant(&store).await;
+    let slots = make_slots(&store, tenant, gp, 3).await;
+    let raw = rusqlite::Connection::open(place.file()).unwrap();
+    // Stands for a fault in the middle of a transaction.
+    raw.execute_batch(
+        "CREATE TRIGGER faulty BEFORE INSERT ON document_link BEGIN SELECT RAISE(ROLLBACK, 'no space'); END",
+    )
+    .unwrap();
+    assert!(matches!(
+        store
+            .book(tenant, booking(slots[0], new_request_id()))
+            .await,
+        Err(WriteError::Store(_))
+    ));
+    raw.execute_batch("DROP TRIGGER faulty").unwrap();
+    book(&store, tenant, slots[0]).await;
+    assert_trail_verifies(&store, tenant);
+}
+
+/// A commit that fails takes the whole group with it: nobody is told that anything was stored, and nothing was. Rows
+/// written late are kept for a later group.
+/// Proves: PROV-BOOK-01, AUD-01
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_failed_commit_is_told_to_the_whole_group() {
+    let place = Place::new();
+    let store = place.open();
+    let (tenant, gp) = tenant(&store).await;
+    let slots = make_slots(&store, tenant, gp, 32).await;
+    let raw = rusqlite::Connection::open(place.file()).unwrap();
+    // A reference that is checked at COMMIT stands for a disk that fails there.
+    raw.execute_batch(
+        "CREATE TABLE late (tenant REFERENCES tenant (key) DEFERRABLE INITIALLY DEFERRED);
+         CREATE TRIGGER faulty AFTER INSERT ON document_link BEGIN INSERT INTO late VALUES (4711); END",
+    )
+    .unwrap();
+    let rows = trail(&store, tenant).len();
+    let tasks: Vec<_> = slots
+        .iter()
+        .map(|slot| {
+            let (store, slot) = (store.clone(), *slot);
+            tokio::spawn(async move { store.book(tenant, booking(slot, new_request_id())).await })
+        })
+        .collect();
+    store.audit_soon(tenant, staff()).await.unwrap();
+    for task in tasks {
+        assert!(matches!(task.await.unwrap(), Err(WriteError::Store(_))));
+    }
+    assert!(
+        store
+            .live_bookings(tenant, &[gp], first_start(), 100)
+            .unwrap()
+            .is_empty()
+    );
+    raw.execute_batch("DROP TRIGGER faulty").unwrap();
+    book(&store, tenant, slots[0]).await;
+    store.close();
+    let store = place.open();
+    assert_eq!(
+        trail(&store, tenant).len(),
+        rows + 2,
+        "the booking's row and the late one"
+    );
+    assert_trail_verifies(&store, tenant);
+}
+
+/// A lock held by another program is waited for, but not for ever.
+#[tokio::test]
+async fn a_lock_held_too_long_is_answered_busy() {
+    let place = Place::new();
+    let store = place.open();
+    let (tenant, gp) = tenant(&store).await;
+    let slots = make_slots(&store, tenant, gp, 2).await;
+    let raw = rusqlite::Connection::open(place.file()).unwrap();
+    raw.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let begun = Instant::now();
+    let outcome = store
+        .book(tenant, booking(slots[0], new_request_id()))
+        .await;
+    assert!(matches!(
+        outcome,
+        Err(WriteError::Store(StoreError::Busy { .. }))
+    ));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(
+        store.slot(tenant, slots[0]).unwrap().is_some(),
+        "reads go on"
+    );
+    raw.execute_batch("COMMIT").unwrap();
+    book(&store, tenant, slots[0]).await;
+}
+
+/// More writes than may wait are turned away after a bounded time.
+#[tokio::test]
+async fn a_full_queue_is_answered_busy() {
+    let place = Place::new();
+    let options = Options {
+        queue: 1,
+        queue_wait: Duration::from_millis(50),
+        ..Options::default()
+    };
+    let store = Store::open(&url(&place.file()), &options).unwrap();
+    let (tenant, gp) = tenant(&store).await;
+    let slots = make_slots(&store, tenant, gp, 3).await;
+    let mut slow = booking(slots[0], new_request_id());
+    let decide = slow.decide;
+    slow.decide = Box::new(move |slot, counts| {
+        std::thread::sleep(Duration::from_millis(400));
+        decide(slot, counts)
+    });
+    let first = tokio::spawn({
+        let store = store.clone();
+        async move { store.book(tenant, slow).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let outcome = store
+        .book(tenant, booking(slots[1], new_request_id()))
+        .await;
+    assert!(
+        matches!(outcome, Err(WriteError::Store(StoreError::Busy { .. }))),
+        "the place is still taken"
+    );
+    first.await.unwrap().unwrap();
+    book(&store, tenant, slots[2]).await;
+}
+
+/// Not a test of its own: the process that the crash test kills. It books slot after slot from many tasks and prints
+/// the id of each booking after it was acknowledged.
+#[test]
+fn crash_child() {
+    let Ok(file) = std::env::var(CRASH_DATABASE) else {
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = open(file.as_ref());
+        let tenant = store.tenants().unwrap()[0].key;
+        let gp = schedule(&store, tenant, "gp");
+        let filter = provider::store::SlotFilter {
+            schedules: vec![gp],
+            status: Some(booking::slot::SlotStatus::Free),
+            ..Default::default()
+        };
+        let free = store.slots(tenant, &filter, 100_000).unwrap();
+        let tasks: Vec<_> = (0..16)
+            .map(|n| {
+                let mine: Vec<_> = free
+                    .iter()
+                    .skip(n)
+                    .step_by(16)
+                    .map(|s| s.slot.uuid)
+                    .collect();
+                let store = store.clone();
+                tokio::spawn(async move {
+                    for slot in mine {
+                        let made = book(&store, tenant, slot).await;
+                        println!("booked {}", made.id);
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+}
+
+/// Proves: PROV-BOOK-01, NFR-02
+#[tokio::test]
+async fn what_was_acknowledged_survives_kill_9() {
+    let place = Place::new();
+    let store = place.open();
+    let (tenant, gp) = tenant(&store).await;
+    make_slots(&store, tenant, gp, 20_000).await;
+    drop(store);
+    let mut acknowledged = Vec::new();
+    for round in 0..CRASHES {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "crash_child",
+                "--exact",
+                "--nocapture",
+                "--test-threads",
+                "1",
+            ])
+            .env(CRASH_DATABASE, place.file())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let wanted = 40 + 173 * round;
+        for _ in 0..wanted {
+            let Some(Ok(line)) = lines.next() else { break };
+            if let Some(at) = line.find("booked ") {
+                acknowledged.push(line[at + 7..].to_owned());
+            }
+        }
+        child.kill().unwrap();
+        // Acknowledged before the kill took effect, still in the pipe; the last line may be torn.
+        for line in lines.map_while(Result::ok) {
+            let id = line.strip_prefix("booked ").unwrap_or("");
+            if id.len() == 36 {
+                acknowledged.push(id.to_owned());
+            }
+        }
+        child.wait().unwrap();
+        let store = place.open();
+        assert_trail_verifies(&store, tenant);
+    }
+    assert!(acknowledged.len() > 300, "{}", acknowledged.len());
+    let store = place.open();
+    let live = store
+        .live_bookings(tenant, &[gp], first_start(), 100_000)
+        .unwrap();
+    let ids: std::collections::HashSet<_> = live.iter().map(|b| b.id.as_str().to_owned()).collect();
+    let slots: std::collections::HashSet<_> = live.iter().map(|b| b.slot.slot.key).collect();
+    assert_eq!(
+        (ids.len(), slots.len()),
+        (live.len(), live.len()),
+        "no slot is booked twice"
+    );
+    let lost: Vec<_> = acknowledged
+        .iter()
+        .filter(|id| !ids.contains(*id))
+        .collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    let raw = rusqlite::Connection::open(place.file()).unwrap();
+    let sound: String = raw
+        .query_row("PRAGMA integrity_check", [], |r| r.get(0))
+        .unwrap();
+    assert_eq!(sound, "ok");
+    let odd: i64 = raw
+        .query_row(
+            "SELECT count(*) FROM slot s LEFT JOIN appointment a ON a.slot = s.key AND a.live = 1
+             WHERE (s.status = 1) <> (a.key IS NOT NULL)",
+            [],
+            |r| r.get(0),
+        )
+        .unwrap();
+    assert_eq!(odd, 0, "a slot is busy exactly when it has a live booking");
+    let booked_rows = trail(&store, tenant)
+        .iter()
+        .filter(|row| row["interaction"] == "book")
+        .count();
+    assert_eq!(booked_rows, live.len(), "one audit row each");
+}

@@ -1,0 +1,229 @@
+//! A tenant with one schedule and slots, for the tests of the store.
+#![allow(dead_code)] // each test file uses a part
+#![allow(clippy::unwrap_used)] // a test fails by panicking
+
+use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
+use booking::refusal::{Refusal, Situation};
+use booking::slot::SlotStatus;
+use jiff::{SignedDuration, Timestamp};
+use provider::audit::AuditEntry;
+use provider::store::{
+    Accepted, Booking, Cancellation, Declaration, DeclaredChange, NewSlot, Options, ScheduleKey,
+    Store, StoredAppointment, TenantKey,
+};
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+/// A store in a directory that goes away with it.
+pub struct Place {
+    pub directory: tempfile::TempDir,
+}
+
+impl Place {
+    pub fn new() -> Place {
+        Place {
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub fn file(&self) -> PathBuf {
+        self.directory.path().join("provider.db")
+    }
+
+    pub fn open(&self) -> Store {
+        open(&self.file())
+    }
+}
+
+pub fn url(path: &Path) -> String {
+    format!("sqlite:{}", path.display())
+}
+
+pub fn open(path: &Path) -> Store {
+    Store::open(&url(path), &Options::default()).unwrap()
+}
+
+/// 1 March 2030, 09:00 UTC: the first slot.
+pub fn first_start() -> Timestamp {
+    "2030-03-01T09:00:00Z".parse().unwrap()
+}
+
+/// The day before.
+pub fn now() -> Timestamp {
+    "2030-02-28T12:00:00Z".parse().unwrap()
+}
+
+pub fn minutes(at: Timestamp, n: i64) -> Timestamp {
+    at + SignedDuration::from_mins(n)
+}
+
+pub fn asid() -> Asid {
+    Asid::parse("918999000099").unwrap()
+}
+
+pub fn ods() -> OdsCode {
+    OdsCode::parse("FX900").unwrap()
+}
+
+pub fn nhs_number() -> NhsNumber {
+    NhsNumber::parse("9990000018").unwrap()
+}
+
+pub fn new_request_id() -> RequestId {
+    RequestId::parse(&Uuid::new_v4().to_string()).unwrap()
+}
+
+pub fn staff() -> AuditEntry {
+    AuditEntry::local(now(), "test", "nobody")
+}
+
+/// Makes the tenant FX101 with the schedule `gp`.
+pub async fn tenant(store: &Store) -> (TenantKey, ScheduleKey) {
+    tenant_named(store, "FX101", "918999000011").await
+}
+
+pub async fn tenant_named(store: &Store, ods: &str, asid: &str) -> (TenantKey, ScheduleKey) {
+    let declaration = Declaration {
+        ods: OdsCode::parse(ods).unwrap(),
+        asid: Asid::parse(asid).unwrap(),
+        name: "Fernhill Urgent Care".to_owned(),
+        expected: None,
+        changes: vec![put("schedule", "gp", "{}")],
+        at: now(),
+    };
+    let done = store.declare(declaration, staff()).await.unwrap();
+    (done.tenant, schedule(store, done.tenant, "gp"))
+}
+
+pub fn put(kind: &str, id: &str, body: &str) -> DeclaredChange {
+    DeclaredChange::Put {
+        kind: kind.into(),
+        id: id.into(),
+        position: 1,
+        body: body.into(),
+    }
+}
+
+pub fn schedule(store: &Store, tenant: TenantKey, id: &str) -> ScheduleKey {
+    let (_, rows) = store.declared(tenant).unwrap();
+    rows.iter()
+        .find(|r| r.kind == "schedule" && r.id == id)
+        .unwrap()
+        .schedule
+        .unwrap()
+}
+
+/// Slots of ten minutes, one after the other.
+pub fn new_slots(schedule: ScheduleKey, n: usize) -> Vec<NewSlot> {
+    new_slots_from(schedule, first_start(), n)
+}
+
+pub fn new_slots_from(schedule: ScheduleKey, from: Timestamp, n: usize) -> Vec<NewSlot> {
+    (0..n as i64)
+        .map(|i| NewSlot {
+            uuid: Uuid::now_v7(),
+            schedule,
+            start: minutes(from, 10 * i),
+            end: minutes(from, 10 * i + 10),
+            held: false,
+            channel: None,
+            template: Some("weekday".into()),
+            release: None,
+        })
+        .collect()
+}
+
+/// Makes slots and returns their ids.
+pub async fn make_slots(
+    store: &Store,
+    tenant: TenantKey,
+    schedule: ScheduleKey,
+    n: usize,
+) -> Vec<Uuid> {
+    let slots = new_slots(schedule, n);
+    let ids = slots.iter().map(|s| s.uuid).collect();
+    let made = store
+        .insert_slots(tenant, slots, now(), &staff())
+        .await
+        .unwrap();
+    assert_eq!(made.made, n as u64);
+    ids
+}
+
+/// A booking whose rule takes any free slot.
+pub fn booking(slot: Uuid, request_id: RequestId) -> Booking {
+    let id = ResourceId::parse(&Uuid::now_v7().to_string()).unwrap();
+    let document =
+        format!("{{\"resourceType\":\"Appointment\",\"id\":\"{id}\",\"status\":\"booked\"}}");
+    let mut entry = AuditEntry::new(now(), Uuid::new_v4());
+    entry.interaction = Some(booking::wire::interaction::Interaction::Book);
+    entry.request_id = Some(request_id.clone());
+    Booking {
+        slot: Some(slot),
+        id,
+        nhs_number: Some(nhs_number()),
+        document_id: "A1B2C3D4-0000-4000-8000-000000000002".to_owned(),
+        asid: asid(),
+        ods: ods(),
+        kind: Some("111".to_owned()),
+        request_id: Some(request_id),
+        at: now(),
+        received: None,
+        entry,
+        decide: Box::new(move |slot, _| {
+            let slot =
+                slot.ok_or_else(|| Refusal::new(Situation::ReferenceUnknown, "no such slot"))?;
+            if slot.slot.status != SlotStatus::Free {
+                return Err(Refusal::new(Situation::SlotTaken, "not free"));
+            }
+            let service = ServiceId::parse("2000000011").unwrap();
+            Ok(Accepted {
+                document: document.into_bytes(),
+                service,
+            })
+        }),
+    }
+}
+
+pub async fn book(store: &Store, tenant: TenantKey, slot: Uuid) -> StoredAppointment {
+    store
+        .book(tenant, booking(slot, new_request_id()))
+        .await
+        .unwrap()
+}
+
+/// A cancellation whose rule allows everything.
+pub fn cancellation(id: &ResourceId, expected: u32) -> Cancellation {
+    let mut entry = AuditEntry::new(now(), Uuid::new_v4());
+    entry.interaction = Some(booking::wire::interaction::Interaction::Cancel);
+    Cancellation {
+        id: id.clone(),
+        expected,
+        asid: asid(),
+        ods: ods(),
+        request_id: Some(new_request_id()),
+        at: minutes(now(), 5),
+        received: None,
+        entry,
+        decide: Box::new(|stored| {
+            Ok(String::from_utf8_lossy(&stored.json)
+                .replace("booked", "cancelled")
+                .into_bytes())
+        }),
+    }
+}
+
+/// Bodies of the audit trail as JSON, oldest first.
+pub fn trail(store: &Store, tenant: TenantKey) -> Vec<serde_json::Value> {
+    let rows = store.audit_rows(tenant, 0, 100_000).unwrap();
+    rows.iter()
+        .map(|row| serde_json::from_str(&row.body).unwrap())
+        .collect()
+}
+
+pub fn assert_trail_verifies(store: &Store, tenant: TenantKey) -> i64 {
+    match store.audit_verify(tenant).unwrap() {
+        provider::store::AuditVerdict::Verified { rows, .. } => rows,
+        broken => panic!("{broken:?}"),
+    }
+}

@@ -1,0 +1,536 @@
+//! `uec provider …`: serve, the diary, the audit trail, backup. One struct per command.
+
+use crate::serve::{Serve, runtime};
+use crate::{Failure, Outcome, print};
+use booking::ids::{OdsCode, ServiceId};
+use booking::slot::SlotStatus;
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use provider::audit::AuditEntry;
+use provider::diary::plan::Plan;
+use provider::diary::slots::{self, Change, Selection};
+use provider::diary::{apply, declaration, export};
+use provider::store::{AuditVerdict, BackupReport, Options, Store};
+use serde_json::json;
+use std::io::Write;
+use std::path::PathBuf;
+use uuid::Uuid;
+
+/// Most slots that one listing prints.
+const MOST_SLOTS: usize = 10_000;
+
+/// The Provider: serve the Booking API, keep the diary, check the audit trail.
+#[derive(Subcommand)]
+pub enum Provider {
+    /// Serve the Booking API over a database
+    Serve(Box<Serve>),
+    /// Make the database say what a declaration file says; `--dry-run` shows the difference
+    Apply(Apply),
+    /// Print a provider's declarations as a file that `apply` takes
+    Export(Export),
+    /// See, hold back, release or remove slots
+    #[command(subcommand)]
+    Slots(Slots),
+    /// The audit trail
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Copy the database to a file while it is in use, and check the copy
+    Backup(Backup),
+    /// Put a backup in the place of the database
+    Restore(Restore),
+}
+
+/// The database that a command works on.
+#[derive(Args)]
+pub struct Database {
+    /// Database: `sqlite:PATH`
+    #[arg(long, env = "UEC_DATABASE", value_name = "URL")]
+    pub database: String,
+}
+
+impl Database {
+    fn open(&self, create: bool) -> Result<Store, Failure> {
+        let options = Options {
+            create,
+            ..Options::default()
+        };
+        Store::open(&self.database, &options).map_err(|e| Failure::Refused(e.to_string()))
+    }
+}
+
+impl Provider {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        match self {
+            Provider::Serve(serve) => serve.run(),
+            Provider::Apply(apply) => apply.run(),
+            Provider::Export(export) => export.run(),
+            Provider::Slots(slots) => slots.run(),
+            Provider::Audit(Audit::Verify(verify)) => verify.run(),
+            Provider::Backup(backup) => backup.run(),
+            Provider::Restore(restore) => restore.run(),
+        }
+    }
+}
+
+/// Arguments of `uec provider apply`.
+#[derive(Args)]
+pub struct Apply {
+    /// Declaration file, TOML
+    pub file: PathBuf,
+    #[command(flatten)]
+    database: Database,
+    /// Show the difference, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on although live bookings lose what they depend on: they and their slots stay, and are listed
+    #[arg(long)]
+    keep_bookings: bool,
+    /// Print the difference as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Apply {
+    fn run(self) -> Outcome {
+        let shown = self.file.display().to_string();
+        let text = std::fs::read_to_string(&self.file)
+            .map_err(|e| Failure::Usage(format!("cannot read {shown}: {e}")))?;
+        let now = Timestamp::now();
+        let wanted = declaration::read::read(&text, &shown, london_date(now))
+            .map_err(|e| Failure::Usage(format!("nothing was changed\n{e}")))?;
+        let store = self.database.open(!self.dry_run)?;
+        if self.dry_run {
+            let plan = Plan::make(&store, &wanted, now).map_err(|e| e.to_string())?;
+            let blocked = plan.newly_affected().count();
+            self.show(&plan)?;
+            return match blocked {
+                n if n > 0 && !self.keep_bookings => Err(Failure::Refused(format!(
+                    "{n} live bookings depend on what would change: cancel or move them first, or use --keep-bookings"
+                ))),
+                _ => Ok(()),
+            };
+        }
+        let options = apply::Options {
+            keep_bookings: self.keep_bookings,
+            actor: actor(),
+        };
+        let mut progress = |p: apply::Progress| {
+            let _ = write!(
+                std::io::stderr(),
+                "\rslots: {} removed, {} added",
+                p.removed,
+                p.added
+            );
+        };
+        let applied =
+            runtime()?.block_on(apply::apply(&store, &wanted, now, &options, &mut progress));
+        let applied = match applied {
+            Ok(applied) => applied,
+            Err(error) => return Err(Failure::Refused(error.to_string())),
+        };
+        if applied.slots_added + applied.slots_removed > 0 {
+            let _ = writeln!(std::io::stderr());
+        }
+        store.close();
+        self.show(&applied.plan)
+    }
+
+    fn show(&self, plan: &Plan) -> Outcome {
+        match self.json {
+            true => print_json(&plan),
+            false => {
+                print(&plan.to_string());
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Arguments of `uec provider export`.
+#[derive(Args)]
+pub struct Export {
+    #[command(flatten)]
+    database: Database,
+    /// ODS code of the provider; needed when the database holds several
+    #[arg(long, value_name = "ODS")]
+    provider: Option<String>,
+    /// Print JSON in place of TOML
+    #[arg(long)]
+    json: bool,
+}
+
+impl Export {
+    fn run(self) -> Outcome {
+        let store = self.database.open(false)?;
+        let ods = which_provider(&store, self.provider.as_deref())?;
+        let declaration = export::export(&store, &ods, Timestamp::now())
+            .map_err(|e| e.to_string())?
+            .ok_or_else(|| {
+                Failure::Refused(format!("there is no provider {ods} in this database"))
+            })?;
+        if self.json {
+            return print_json(&declaration);
+        }
+        print(&export::to_toml(&declaration).map_err(|e| e.to_string())?);
+        Ok(())
+    }
+}
+
+/// What can be done to slots.
+#[derive(Subcommand)]
+pub enum Slots {
+    /// Print slots
+    List(SlotList),
+    /// Hold slots back from consumers; bookings stay
+    Hold(SlotChange),
+    /// Release held slots
+    Release(SlotChange),
+    /// Take free slots out of the diary
+    Remove(SlotChange),
+}
+
+/// Which slots.
+#[derive(Args)]
+pub struct Selecting {
+    #[command(flatten)]
+    database: Database,
+    /// ODS code of the provider; needed when the database holds several
+    #[arg(long, value_name = "ODS")]
+    provider: Option<String>,
+    /// In the schedules of this service
+    #[arg(long, value_name = "ID", value_parser = |s: &str| ServiceId::parse(s).map_err(|e| e.to_string()))]
+    service: Option<ServiceId>,
+    /// In this schedule; may be repeated
+    #[arg(long, value_name = "ID")]
+    schedule: Vec<String>,
+    /// From this day on, YYYY-MM-DD in London [default: now]
+    #[arg(long, value_name = "DATE")]
+    from: Option<Date>,
+    /// Up to and including this day
+    #[arg(long, value_name = "DATE")]
+    to: Option<Date>,
+    /// Made from this template or session
+    #[arg(long, value_name = "ID")]
+    template: Option<String>,
+    /// In this state: free, busy, busy-unavailable, busy-tentative, entered-in-error
+    #[arg(long, value_parser = |s: &str| SlotStatus::from_code(s).ok_or("not a slot status"))]
+    status: Option<SlotStatus>,
+    /// Held back (true) or not (false)
+    #[arg(long)]
+    held: Option<bool>,
+    /// This slot; may be repeated
+    #[arg(long, value_name = "UUID")]
+    slot: Vec<Uuid>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Selecting {
+    fn selection(&self) -> Selection {
+        Selection {
+            schedules: self.schedule.clone(),
+            service: self.service.clone(),
+            from: self.from,
+            to: self.to,
+            template: self.template.clone(),
+            status: self.status,
+            held: self.held,
+            slots: self.slot.clone(),
+        }
+    }
+}
+
+/// Arguments of `uec provider slots list`.
+#[derive(Args)]
+pub struct SlotList {
+    #[command(flatten)]
+    which: Selecting,
+    /// Print the counts only
+    #[arg(long)]
+    count: bool,
+}
+
+/// Arguments of `uec provider slots hold|release|remove`.
+#[derive(Args)]
+pub struct SlotChange {
+    #[command(flatten)]
+    which: Selecting,
+    /// Count only, change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Slots {
+    fn run(self) -> Outcome {
+        match self {
+            Slots::List(list) => list.run(),
+            Slots::Hold(change) => change.run(Change::Hold),
+            Slots::Release(change) => change.run(Change::Release),
+            Slots::Remove(change) => change.run(Change::Remove),
+        }
+    }
+}
+
+impl SlotList {
+    fn run(self) -> Outcome {
+        let store = self.which.database.open(false)?;
+        let ods = which_provider(&store, self.which.provider.as_deref())?;
+        let (selection, now) = (self.which.selection(), Timestamp::now());
+        if self.count {
+            let counts = slots::count(&store, &ods, &selection, now).map_err(|e| e.to_string())?;
+            print(&format!("{counts:?}\n"));
+            return Ok(());
+        }
+        let lines =
+            slots::list(&store, &ods, &selection, MOST_SLOTS, now).map_err(|e| e.to_string())?;
+        if self.which.json {
+            return print_json(&lines);
+        }
+        print(&slots::table(&lines));
+        print(&format!(
+            "{} slots{}\n",
+            lines.len(),
+            if lines.len() == MOST_SLOTS {
+                " (there may be more: narrow the choice)"
+            } else {
+                ""
+            }
+        ));
+        Ok(())
+    }
+}
+
+impl SlotChange {
+    fn run(self, change: Change) -> Outcome {
+        let store = self.which.database.open(false)?;
+        let ods = which_provider(&store, self.which.provider.as_deref())?;
+        let selection = self.which.selection();
+        let done = runtime()?
+            .block_on(slots::change(
+                &store,
+                &ods,
+                &selection,
+                change,
+                self.dry_run,
+                &actor(),
+                Timestamp::now(),
+            ))
+            .map_err(|e| e.to_string())?;
+        store.close();
+        if self.which.json {
+            return print_json(&done);
+        }
+        let word = match (change, self.dry_run) {
+            (Change::Hold, false) => "held back",
+            (Change::Release, false) => "released",
+            (Change::Remove, false) => "removed",
+            (Change::Hold, true) => "would be held back",
+            (Change::Release, true) => "would be released",
+            (Change::Remove, true) => "would be removed",
+        };
+        print(&format!(
+            "{} slots {word}; {} of the chosen slots are booked or taken\n",
+            done.changed, done.taken
+        ));
+        Ok(())
+    }
+}
+
+/// The audit trail.
+#[derive(Subcommand)]
+pub enum Audit {
+    /// Recompute the chain of every provider; name the first row that does not fit
+    Verify(Verify),
+}
+
+/// Arguments of `uec provider audit verify`.
+#[derive(Args)]
+pub struct Verify {
+    #[command(flatten)]
+    database: Database,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Verify {
+    fn run(self) -> Outcome {
+        let store = self.database.open(false)?;
+        let mut broken = 0;
+        let mut out = Vec::new();
+        for tenant in store.tenants().map_err(|e| e.to_string())? {
+            let verdict = store.audit_verify(tenant.key).map_err(|e| e.to_string())?;
+            let (line, value) = match verdict {
+                AuditVerdict::Verified { rows, head } => (
+                    format!("{}: {rows} rows verified, head {head}\n", tenant.ods),
+                    json!({"provider": tenant.ods.as_str(), "verified": true, "rows": rows, "head": head}),
+                ),
+                AuditVerdict::Broken { seq, what } => {
+                    broken += 1;
+                    (
+                        format!("{}: BROKEN at row {seq}: {what}\n", tenant.ods),
+                        json!({"provider": tenant.ods.as_str(), "verified": false, "row": seq, "what": what}),
+                    )
+                }
+            };
+            if !self.json {
+                print(&line);
+            }
+            out.push(value);
+        }
+        if self.json {
+            print_json(&out)?;
+        }
+        match broken {
+            0 => Ok(()),
+            n => Err(Failure::Refused(format!("{n} audit trails are broken"))),
+        }
+    }
+}
+
+/// Arguments of `uec provider backup`.
+#[derive(Args)]
+pub struct Backup {
+    #[command(flatten)]
+    database: Database,
+    /// File to make; one that is there is not overwritten
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Backup {
+    fn run(self) -> Outcome {
+        let store = self.database.open(false)?;
+        let report = store.backup(&self.to).map_err(|e| e.to_string())?;
+        let entry = AuditEntry::local(Timestamp::now(), "backup", &actor());
+        runtime()?.block_on(async {
+            for tenant in store.tenants().map_err(|e| e.to_string())? {
+                store
+                    .audit(tenant.key, entry.clone())
+                    .await
+                    .map_err(|e| e.to_string())?;
+            }
+            Ok::<(), String>(())
+        })?;
+        store.close();
+        show_report(
+            &report,
+            &format!("{} written and checked", self.to.display()),
+            self.json,
+        )
+    }
+}
+
+/// Arguments of `uec provider restore`.
+#[derive(Args)]
+pub struct Restore {
+    #[command(flatten)]
+    database: Database,
+    /// Backup to put in place
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// Replace the database that is there; never one that a program has open
+    #[arg(long)]
+    replace: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Restore {
+    fn run(self) -> Outcome {
+        let path = self
+            .database
+            .database
+            .strip_prefix("sqlite:")
+            .ok_or_else(|| Failure::Usage("--database must be sqlite:PATH".to_owned()))?;
+        let report = Store::restore(&self.from, &PathBuf::from(path), self.replace)
+            .map_err(|e| e.to_string())?;
+        show_report(&report, &format!("{path} restored and checked"), self.json)
+    }
+}
+
+fn show_report(report: &BackupReport, what: &str, as_json: bool) -> Outcome {
+    if as_json {
+        return print_json(&json!({
+            "schema": report.schema, "tenants": report.tenants, "slots": report.slots,
+            "appointments": report.appointments, "versions": report.versions,
+            "audit_rows": report.audit_rows, "bytes": report.bytes,
+        }));
+    }
+    print(&format!(
+        "{what}: {} providers, {} slots, {} appointments in {} versions, {} audit rows, {} bytes\n",
+        report.tenants,
+        report.slots,
+        report.appointments,
+        report.versions,
+        report.audit_rows,
+        report.bytes
+    ));
+    Ok(())
+}
+
+/// The provider that is meant: the one named, or the only one there is.
+fn which_provider(store: &Store, named: Option<&str>) -> Result<OdsCode, Failure> {
+    let tenants = store.tenants().map_err(|e| e.to_string())?;
+    let codes = || {
+        tenants
+            .iter()
+            .map(|t| t.ods.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match (named, tenants.as_slice()) {
+        (Some(named), _) => tenants
+            .iter()
+            .find(|t| t.ods.as_str() == named)
+            .map(|t| t.ods.clone())
+            .ok_or_else(|| {
+                Failure::Refused(format!(
+                    "there is no provider {named} in this database; it has: {}",
+                    codes()
+                ))
+            }),
+        (None, [only]) => Ok(only.ods.clone()),
+        (None, []) => Err(Failure::Refused(
+            "there is no provider in this database: declare one with `uec provider apply`"
+                .to_owned(),
+        )),
+        (None, _) => Err(Failure::Usage(format!(
+            "say which provider with --provider: {}",
+            codes()
+        ))),
+    }
+}
+
+/// Who runs the command, for the audit trail.
+fn actor() -> String {
+    let user = std::env::var("SUDO_USER")
+        .or_else(|_| std::env::var("USER"))
+        .unwrap_or_else(|_| "unknown".to_owned());
+    format!(
+        "operator {}",
+        user.chars()
+            .filter(|c| !c.is_control())
+            .take(64)
+            .collect::<String>()
+    )
+}
+
+fn london_date(now: Timestamp) -> Date {
+    let zone = TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC);
+    now.to_zoned(zone).date()
+}
+
+fn print_json<T: serde::Serialize>(value: &T) -> Outcome {
+    let text = serde_json::to_string_pretty(value).map_err(|e| e.to_string())?;
+    print(&format!("{text}\n"));
+    Ok(())
+}

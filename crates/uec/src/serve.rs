@@ -1,0 +1,222 @@
+//! Starting the Provider server: settings from flags, environment and file; database; seed; sockets; end.
+
+use crate::Failure;
+use clap::{Args, ValueEnum};
+use provider::config::{LogFormat, Settings, Tls, check_base_url};
+use provider::diary::seed;
+use provider::http::edge::{Base, Edge};
+use provider::http::server::{self, Server};
+use provider::http::trust::Trust;
+use provider::store::{Options, Store};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// How often the diary is topped up with the days ahead.
+const TOP_UP: Duration = Duration::from_secs(15 * 60);
+
+/// Serve the Booking API over a database.
+///
+/// Settings come from these flags, then from the environment, then from the file.
+#[derive(Args)]
+pub struct Serve {
+    /// Database: `sqlite:PATH`; made when it is not there
+    #[arg(long, env = "UEC_DATABASE", value_name = "URL")]
+    pub database: Option<String>,
+    /// Address to listen on
+    #[arg(long, env = "UEC_LISTEN", value_name = "HOST:PORT")]
+    pub listen: Option<String>,
+    /// Scheme, host and port that consumers use, without path [default: https:// and the listen address]
+    #[arg(long, env = "UEC_BASE_URL", value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Settings file, TOML
+    #[arg(long, env = "UEC_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Put demo providers, services and slots into the database, and believe anybody's unsigned token
+    #[arg(long, value_enum)]
+    pub seed: Option<Seed>,
+    /// Certificate chain for HTTPS, PEM
+    #[arg(
+        long,
+        env = "UEC_TLS_CERTIFICATE",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    pub tls_certificate: Option<PathBuf>,
+    /// Private key for HTTPS, PEM
+    #[arg(
+        long,
+        env = "UEC_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_certificate"
+    )]
+    pub tls_key: Option<PathBuf>,
+    /// Authorities whose client certificates are asked for, PEM
+    #[arg(
+        long,
+        env = "UEC_TLS_CLIENT_CA",
+        value_name = "FILE",
+        requires = "tls_certificate"
+    )]
+    pub tls_client_ca: Option<PathBuf>,
+}
+
+/// Data that a server can be started with.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Seed {
+    /// The demo providers Fernhill Urgent Care (FX101) and Riverside GP Hub (FX202)
+    Demo,
+}
+
+impl Serve {
+    /// Runs the server until it is told to stop.
+    pub fn run(self) -> Result<(), Failure> {
+        let settings = self.settings()?;
+        start_logging(settings.log.format);
+        let database = settings.database.clone().ok_or_else(|| {
+            Failure::Usage("no database named: use --database sqlite:PATH, UEC_DATABASE, or `database` in the file".into())
+        })?;
+        let listen = settings
+            .listen
+            .clone()
+            .unwrap_or_else(|| "127.0.0.1:8001".to_owned());
+        let seeded = self.seed == Some(Seed::Demo);
+        runtime()?.block_on(async {
+            let listener = server::bind(&listen).await?;
+            let store = Store::open(&database, &Options::default()).map_err(|e| e.to_string())?;
+            let running = prepare(listener, store.clone(), settings, seeded).await?;
+            let address = running.address();
+            tracing::info!(%address, %database, "the Provider is ready");
+            crate::print(&format!("Provider ready on {address} (stop with Ctrl-C)\n"));
+            running.run(stop_signal()).await;
+            store.close();
+            tracing::info!("stopped; everything acknowledged is stored");
+            Ok(())
+        })
+    }
+
+    fn settings(&self) -> Result<Settings, Failure> {
+        let mut settings = match &self.config {
+            None => Settings::default(),
+            Some(path) => read_settings(path)?,
+        };
+        if let Some(database) = &self.database {
+            settings.database = Some(database.clone());
+        }
+        if let Some(listen) = &self.listen {
+            settings.listen = Some(listen.clone());
+        }
+        if let Some(url) = &self.base_url {
+            check_base_url(url).map_err(Failure::Usage)?;
+            settings.base_url = Some(url.clone());
+        }
+        if let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) {
+            settings.tls = Some(Tls {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                client_ca: self.tls_client_ca.clone(),
+            });
+        }
+        Ok(settings)
+    }
+}
+
+fn read_settings(path: &Path) -> Result<Settings, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Failure::Usage(format!(
+            "cannot read the settings file {}: {e}",
+            path.display()
+        ))
+    })?;
+    Settings::parse(&text, &path.display().to_string()).map_err(Failure::Usage)
+}
+
+/// Everything between an open database and a server that answers.
+pub async fn prepare(
+    listener: TcpListener,
+    store: Store,
+    settings: Settings,
+    seeded: bool,
+) -> Result<Server, Failure> {
+    let address = listener
+        .local_addr()
+        .map_err(|e| format!("cannot read the own address: {e}"))?;
+    let trust = Trust::open(&settings.trust, seeded).map_err(Failure::Usage)?;
+    if trust.accepts_anybody() {
+        tracing::warn!(
+            "unsigned tokens are believed from ANYBODY who reaches {address}: for demonstration and development only, \
+             never with real patients"
+        );
+    }
+    if seeded {
+        seed::demo(&store, jiff::Timestamp::now())
+            .await
+            .map_err(|e| e.to_string())?;
+    }
+    spawn_top_up(store.clone());
+    let base = Base::new(settings.base_url.as_deref(), &shown(address));
+    let settings = Arc::new(settings);
+    let edge = Arc::new(Edge::new(store, settings.clone(), trust, base)?);
+    Ok(Server::new(listener, edge, settings).map_err(Failure::Usage)?)
+}
+
+/// The address as consumers on this machine would write it.
+fn shown(address: SocketAddr) -> String {
+    match address.ip().is_unspecified() {
+        true => format!("127.0.0.1:{}", address.port()),
+        false => address.to_string(),
+    }
+}
+
+/// Keeps the diary filled as days go by; what fails is logged and tried again.
+fn spawn_top_up(store: Store) {
+    tokio::spawn(async move {
+        loop {
+            match seed::top_up_all(&store, jiff::Timestamp::now()).await {
+                Ok(0) => {}
+                Ok(added) => tracing::info!(added, "slots added for the days ahead"),
+                Err(error) => {
+                    tracing::error!(%error, "the diary could not be topped up; trying again later")
+                }
+            }
+            tokio::time::sleep(TOP_UP).await;
+        }
+    });
+}
+
+/// A runtime for a server.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::Refused(format!("cannot start threads: {e}")))
+}
+
+/// Ready when the process is asked to stop (SIGTERM or Ctrl-C).
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return tokio::signal::ctrl_c().await.unwrap_or(());
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// Logs go to standard error; `RUST_LOG` chooses what (default: info).
+pub fn start_logging(format: LogFormat) {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
+    // A second call (the demo starts several parts) keeps the first.
+    let _ = match format {
+        LogFormat::Text => builder.with_ansi(false).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}

@@ -1,0 +1,627 @@
+//! Booking (`docs/standard/provider-api.md`, section 7, and the overrides of `resources.md`), over the wire.
+
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses a part of it"
+)]
+mod support;
+
+use serde_json::{Value, json};
+
+use support::messages::{contained, set, third_party};
+use support::{Booking, GP_CLINIC, Response, Server, nhs_number, to_xml, uuid};
+
+/// Books a slot of its own with one place changed.
+#[track_caller]
+fn book_with(pointer: &str, value: Value, status: u16) -> Response {
+    let server = Server::shared();
+    let booking = Booking::of(&server.take_slot()).with(pointer, value);
+    server.book(&booking.body()).expect(status)
+}
+
+/// Every issue names its place, and one of them names this one.
+#[track_caller]
+fn names_place(response: &Response, place: &str) {
+    let outcome = response.json();
+    let issues = outcome["issue"].as_array().expect("issue");
+    let named = |issue: &Value| {
+        let places = issue["expression"]
+            .as_array()
+            .or(issue["location"].as_array());
+        places.is_some_and(|p| {
+            p.iter()
+                .any(|p| p.as_str().is_some_and(|p| p.contains(place)))
+        })
+    };
+    assert!(
+        issues.iter().any(named),
+        "an issue names {place}: {}",
+        response.shown()
+    );
+}
+
+/// Proves: PROV-BOOK-01, PROV-BOOK-08, PROV-HDR-13, PROV-HDR-14, PROV-HDR-15, PROV-HDR-16, PROV-INT-03, D-20, RES-APPT-01, RES-SLOT-04
+#[test]
+fn a_booking_is_stored_as_version_1_and_its_slot_is_busy() {
+    let server = Server::shared();
+    let slot = server.take_slot();
+    let response = server
+        .book(&Booking::of(&slot).body())
+        .with("Host", "elsewhere.example")
+        .expect(201);
+    let body = response.json();
+    let id = body["id"].as_str().expect("id");
+    assert_eq!(
+        (body["status"].as_str(), body["language"].as_str()),
+        (Some("booked"), Some("en-GB"))
+    );
+    assert_eq!(body["meta"]["versionId"], "1");
+    assert!(body["meta"]["lastUpdated"].is_string());
+    let url = format!("{}/Appointment/{id}/_history/1", server.audience());
+    assert_eq!(response.header("location"), Some(url.as_str()));
+    assert_eq!(response.header("content-location"), Some(url.as_str()));
+    assert_eq!(response.header("etag"), Some("W/\"1\""));
+    let modified = response.header("last-modified").expect("Last-Modified");
+    assert!(modified.ends_with(" GMT"), "{modified} is an HTTP date");
+    assert_eq!(contained(&body, "Slot")["status"], "busy");
+    let query = Server::window_query(GP_CLINIC, 1, 14).replace("=free", "=busy");
+    assert!(
+        server
+            .slots(&query)
+            .iter()
+            .any(|busy| busy["id"] == slot["id"])
+    );
+    assert_eq!(
+        server.read(id).expect(200).body,
+        response.body,
+        "what was stored is what is returned"
+    );
+}
+
+/// Proves: PROV-BOOK-09, D-16, RES-SLOT-07, RES-DOC-05
+#[test]
+fn the_submission_comes_back_unchanged_but_for_created() {
+    let server = Server::shared();
+    let booking = Booking::of(&server.take_slot())
+        .with("/created", json!("2020-01-01T00:00:00+00:00"))
+        .with("/document/indexed", json!("2018-12-20T09:43:41+11:00"))
+        .with(
+            "/extension",
+            json!([{"url": "https://consumer.example.nhs.uk/ext", "valueString": "kept"}]),
+        );
+    let mut stored = server.book(&booking.body()).expect(201).json();
+    assert_ne!(stored["created"], "2020-01-01T00:00:00+00:00");
+    for added in ["/id", "/identifier"] {
+        set(&mut stored, added, Value::Null);
+    }
+    let mut sent = booking.body();
+    set(&mut sent, "/created", stored["created"].clone());
+    set(&mut sent, "/meta", stored["meta"].clone());
+    assert_eq!(stored, sent);
+}
+
+/// Proves: PROV-BOOK-02, ERR-16
+#[test]
+fn the_slot_has_to_exist_and_agree() {
+    let server = Server::shared();
+    let slot = server.take_slot();
+    let booking = || Booking::of(&slot);
+    let unknown = uuid();
+    let body = booking()
+        .with("/contained-slot/identifier/0/value", json!(unknown))
+        .with("/contained-slot/id", json!(unknown))
+        .with("/slot/0/reference", json!(format!("#{unknown}")))
+        .body();
+    let outcome = server.book(&body).expect(422).json();
+    assert_eq!(outcome["issue"][0]["code"], "invalid");
+    assert_eq!(
+        outcome["issue"][0]["details"]["coding"][0]["code"],
+        "REFERENCE_NOT_FOUND"
+    );
+    let later = |text: &Value| {
+        let at: jiff::Timestamp = text.as_str().and_then(|t| t.parse().ok()).expect("instant");
+        let at = jiff::Timestamp::from_second(at.as_second() + 3600).expect("in range");
+        json!(at.strftime("%Y-%m-%dT%H:%M:%S.000+00:00").to_string())
+    };
+    let (start, end) = (later(&slot["start"]), later(&slot["end"]));
+    let moved = booking()
+        .with("/contained-slot/start", start.clone())
+        .with("/contained-slot/end", end.clone())
+        .with("/start", start)
+        .with("/end", end);
+    server.book(&moved.body()).expect(422);
+    let elsewhere = booking().with(
+        "/contained-slot/schedule/reference",
+        json!("Schedule/another"),
+    );
+    server.book(&elsewhere.body()).expect(422);
+    server.book(&booking().body()).expect(201);
+}
+
+/// Proves: PROV-BOOK-02
+#[test]
+fn the_slot_is_found_by_its_identifier_first_and_else_by_its_id() {
+    let server = Server::shared();
+    let by_identifier = Booking::of(&server.take_slot())
+        .with("/contained-slot/id", json!("local"))
+        .with("/slot/0/reference", json!("#local"));
+    let stored = server.book(&by_identifier.body()).expect(201).json();
+    assert_eq!(
+        contained(&stored, "Slot")["id"],
+        "local",
+        "the local id comes back as it was sent"
+    );
+}
+
+/// Proves: PROV-BOOK-02, RES-APPT-06
+#[test]
+fn an_appointment_may_end_within_its_slot_and_differ_in_nothing_else() {
+    let server = Server::shared();
+    let slot = server.take_slot();
+    let start: jiff::Timestamp = slot["start"]
+        .as_str()
+        .and_then(|t| t.parse().ok())
+        .expect("instant");
+    let shifted = |seconds: i64| {
+        let at = jiff::Timestamp::from_second(start.as_second() + seconds).expect("in range");
+        json!(at.strftime("%Y-%m-%dT%H:%M:%S.000+00:00").to_string())
+    };
+    for (place, value) in [
+        ("/start", shifted(60)),
+        ("/start", shifted(-60)),
+        ("/end", shifted(4 * 3600)),
+    ] {
+        server
+            .book(&Booking::of(&slot).with(place, value).body())
+            .expect(422);
+    }
+    server
+        .book(&Booking::of(&slot).with("/end", shifted(120)).body())
+        .expect(201);
+}
+
+/// Proves: PROV-BOOK-02, RES-GEN-03
+#[test]
+fn times_of_a_booking_may_have_another_offset() {
+    let server = Server::shared();
+    let slot = server.take_slot();
+    let offset = |text: &Value| {
+        let at: jiff::Timestamp = text.as_str().and_then(|t| t.parse().ok()).expect("instant");
+        let at = jiff::Timestamp::from_second(at.as_second() + 7200).expect("in range");
+        json!(at.strftime("%Y-%m-%dT%H:%M:%S.000+02:00").to_string())
+    };
+    let (start, end) = (offset(&slot["start"]), offset(&slot["end"]));
+    let booking = Booking::of(&slot)
+        .with("/start", start.clone())
+        .with("/end", end.clone())
+        .with("/contained-slot/start", start)
+        .with("/contained-slot/end", end);
+    server.book(&booking.body()).expect(201);
+}
+
+/// Proves: PROV-BOOK-03, D-02, ERR-15
+#[test]
+fn a_refused_booking_leaves_the_first_one_alone() {
+    let server = Server::shared();
+    let slot = server.take_slot();
+    let (first, second) = (Booking::of(&slot), Booking::of(&slot));
+    let id = server.book(&first.body()).expect(201).location_id();
+    server.book(&second.body()).expect(422);
+    assert_eq!(server.read(&id).expect(200).header("etag"), Some("W/\"1\""));
+    let number = second.nhs_number.expect("a number");
+    let found = server.appointments(&format!(
+        "patient.identifier=https://fhir.nhs.uk/Id/nhs-number|{number}"
+    ));
+    assert_eq!(found.expect(200).json()["total"], 0);
+}
+
+/// Proves: PROV-BOOK-04, ERR-17, RES-APPT-03, RES-APPT-07, RES-APPT-08, RES-APPT-15, RES-PAT-04, RES-PAT-05, RES-PAT-06, RES-PAT-07
+#[test]
+fn what_the_overrides_require_has_to_be_there() {
+    for place in [
+        "/description",
+        "/start",
+        "/end",
+        "/created",
+        "/status",
+        "/slot",
+        "/supportingInformation",
+        "/participant",
+        "/participant/0/actor",
+        "/participant/0/actor/display",
+        "/patient/name",
+        "/patient/name/0/family",
+        "/patient/name/0/given",
+        "/patient/gender",
+        "/patient/birthDate",
+        "/patient/address",
+        "/document/identifier",
+        "/document/status",
+        "/document/type",
+        "/document/indexed",
+        "/document/content",
+        "/contained-slot/schedule",
+        "/contained-slot/status",
+    ] {
+        let response = book_with(place, Value::Null, 422);
+        let coding = response.json()["issue"][0]["details"]["coding"][0].clone();
+        assert_eq!(
+            coding["system"], "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1",
+            "{place}"
+        );
+    }
+}
+
+/// Proves: ERR-17, PROV-ERR-01, PROV-ERR-02
+#[test]
+fn every_fault_is_an_issue_with_its_place() {
+    let server = Server::shared();
+    let booking = Booking::of(&server.take_slot())
+        .with("/description", Value::Null)
+        .with("/patient/gender", json!("f"))
+        .with("/patient/birthDate", Value::Null);
+    let response = server.book(&booking.body()).expect(422);
+    assert!(
+        response.json()["issue"]
+            .as_array()
+            .is_some_and(|issues| issues.len() >= 3),
+        "{}",
+        response.shown()
+    );
+    for place in ["description", "gender", "birthDate"] {
+        names_place(&response, place);
+    }
+    assert!(
+        response.json()["issue"]
+            .as_array()
+            .is_some_and(|i| i.iter().all(|i| i["code"] == "invalid"))
+    );
+}
+
+/// Proves: ERR-17, RES-APPT-04, RES-APPT-05, RES-APPT-09, RES-APPT-10, RES-APPT-12, RES-APPT-13, RES-PAT-05, RES-PAT-06, RES-DOC-01, RES-DOC-02, RES-DOC-03, RES-DOC-04, RES-DOC-06, RES-PAT-01, RES-RANK-05
+#[test]
+fn values_that_break_a_rule_are_refused() {
+    for (place, value) in [
+        ("/status", json!("cancelled")),
+        ("/status", json!("proposed")),
+        ("/supportingInformation/0/reference", json!("#nobody")),
+        ("/participant/0/actor/reference", json!("#nobody")),
+        ("/participant/0/status", json!("perhaps")),
+        ("/patient/gender", json!("F")),
+        ("/patient/birthDate", json!("2999-01-01")),
+        ("/patient/birthDate", json!("1899-12-31")),
+        ("/patient/birthDate", json!("21/06/1984")),
+        ("/document/status", json!("superseded")),
+        ("/document/identifier/0/value", json!("1234")),
+        ("/document/identifier/0/value", json!("a".repeat(37))),
+        (
+            "/document/content/0/attachment/contentType",
+            json!("text/plain"),
+        ),
+        ("/document/content/0/attachment", Value::Null),
+        (
+            "/patient/telecom/1",
+            json!({"system": "email", "value": "nobody", "rank": 2}),
+        ),
+        ("/document/type/coding/0/code", json!("OTHER")),
+        (
+            "/contained/9",
+            json!({"resourceType": "Patient", "id": "second"}),
+        ),
+    ] {
+        book_with(place, value, 422);
+    }
+    let server = Server::shared();
+    let two = |booking: Booking, place: &str| {
+        let mut all = booking.body().pointer(place).cloned().expect("a list");
+        let first = all[0].clone();
+        all.as_array_mut().expect("a list").push(first);
+        booking.with(place, all)
+    };
+    for place in ["/participant", "/slot", "/supportingInformation"] {
+        let booking = two(Booking::of(&server.take_slot()), place);
+        server.book(&booking.body()).expect(422);
+    }
+}
+
+/// Proves: RES-APPT-12, D-48, RES-GEN-01, RES-APPT-02, RES-APPT-03, RES-SLOT-01
+#[test]
+fn what_published_examples_leave_out_is_filled_in() {
+    let server = Server::shared();
+    let booking = Booking::of(&server.take_slot())
+        .with("/participant/0/status", Value::Null)
+        .with("/language", Value::Null)
+        .with("/contained-slot/meta", Value::Null)
+        .with("/patient/meta", Value::Null)
+        .with("/document/meta", Value::Null)
+        .with("/document/content/0/attachment/language", json!("en-GB"));
+    let stored = server.book(&booking.body()).expect(201).json();
+    assert_eq!(stored["participant"][0]["status"], "accepted");
+    assert_eq!(stored["language"], "en-GB");
+    for kind in ["Slot", "Patient", "DocumentReference"] {
+        let profile =
+            format!("https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-{kind}-1");
+        assert_eq!(contained(&stored, kind)["meta"]["profile"][0], profile);
+    }
+}
+
+/// Proves: PROV-BOOK-05, D-17, RES-PAT-02, RES-APPT-14
+#[test]
+fn a_patient_without_nhs_number_gets_a_local_identifier() {
+    let server = Server::shared();
+    for booking in [
+        Booking::of(&server.take_slot()).without_nhs_number(),
+        Booking::of(&server.take_slot())
+            .without_nhs_number()
+            .with("/participant/0/actor/identifier", Value::Null),
+    ] {
+        let stored = server.book(&booking.body()).expect(201).json();
+        let identifiers = contained(&stored, "Patient")["identifier"]
+            .as_array()
+            .expect("one")
+            .clone();
+        assert_eq!(identifiers.len(), 1);
+        assert_eq!(identifiers[0]["use"], "usual");
+        assert!(identifiers[0]["value"].is_string());
+        let system = identifiers[0]["system"].as_str().expect("a system");
+        assert_ne!(system, "https://fhir.nhs.uk/Id/nhs-number");
+    }
+}
+
+/// Proves: RES-PAT-03, ERR-18
+#[test]
+fn an_nhs_number_has_to_pass_its_check() {
+    let right = nhs_number();
+    let last = right.as_bytes()[9];
+    let wrong = format!(
+        "{}{}",
+        &right[..9],
+        if last == b'9' { 0 } else { last - b'0' + 1 }
+    );
+    for value in [
+        wrong.as_str(),
+        "999000000",
+        "99900000001",
+        "999 000 0018",
+        "ABCDEFGHIJ",
+    ] {
+        let server = Server::shared();
+        let booking = Booking::of(&server.take_slot())
+            .with("/patient/identifier/0/value", json!(value))
+            .with("/participant/0/actor/identifier/value", json!(value));
+        let response = server.book(&booking.body()).expect(422);
+        let issue = response.json()["issue"][0].clone();
+        assert_eq!(issue["code"], "value", "{value}");
+        assert_eq!(issue["details"]["coding"][0]["code"], "INVALID_NHS_NUMBER");
+        assert!(
+            !response.text().contains(value),
+            "no patient data in diagnostics"
+        );
+    }
+    for code in ["02", "08"] {
+        let place = "/patient/identifier/0/extension/0/valueCodeableConcept/coding/0/code";
+        let stored = book_with(place, json!(code), 201).json();
+        assert_eq!(
+            stored.pointer(&format!("/contained/1/{}", &place[9..])),
+            Some(&json!(code))
+        );
+    }
+    book_with(
+        "/patient/identifier/0/extension/0/valueCodeableConcept/coding/0/code",
+        json!("09"),
+        422,
+    );
+    book_with("/patient/identifier/0/extension", Value::Null, 422);
+}
+
+/// Proves: PROV-BOOK-06, RES-PAT-08, RES-PAT-09, RES-RANK-01, RES-RANK-03
+#[test]
+fn contacts_may_stand_with_the_patient_with_a_third_party_or_both() {
+    let server = Server::shared();
+    for booking in [
+        Booking::of(&server.take_slot()).with("/patient/contact", Value::Null),
+        Booking::of(&server.take_slot())
+            .with("/patient/telecom", Value::Null)
+            .with("/patient/contact", json!([third_party(1)])),
+        Booking::of(&server.take_slot())
+            .with("/patient/contact", json!([third_party(2), third_party(2)])),
+    ] {
+        server.book(&booking.body()).expect(201);
+    }
+}
+
+/// Proves: ERR-05, RES-RANK-01, RES-RANK-02, RES-PAT-08, D-05
+#[test]
+fn contacts_without_a_clear_first_are_refused() {
+    for (place, value) in [
+        ("/patient/telecom/0/rank", Value::Null),
+        ("/patient/telecom/0/rank", json!(3)),
+        ("/patient/contact/0/telecom/0/rank", json!(1)),
+        ("/patient/contact/0/telecom/0/rank", Value::Null),
+    ] {
+        let response = book_with(place, value, 400);
+        assert_eq!(response.json()["issue"][0]["code"], "invalid", "{place}");
+        names_place(&response, "telecom");
+    }
+    let server = Server::shared();
+    let none = Booking::of(&server.take_slot())
+        .with("/patient/telecom", Value::Null)
+        .with("/patient/contact", Value::Null);
+    server.book(&none.body()).expect(400);
+}
+
+/// Proves: PROV-BOOK-07
+#[test]
+fn a_document_id_may_occur_in_several_bookings() {
+    let server = Server::shared();
+    let id = uuid();
+    for _ in 0..2 {
+        let booking =
+            Booking::of(&server.take_slot()).with("/document/identifier/0/value", json!(id));
+        server.book(&booking.body()).expect(201);
+    }
+}
+
+/// Proves: PROV-BOOK-10, ERR-17, RES-APPT-01
+#[test]
+fn a_consumer_must_not_choose_the_id() {
+    let response = book_with("/id", json!("mine"), 422);
+    names_place(&response, "id");
+    assert_eq!(response.json()["issue"][0]["code"], "invalid");
+}
+
+/// Proves: PROV-BOOK-11, ERR-11, D-03, D-43
+#[test]
+fn a_repeat_names_the_appointment_to_the_same_consumer_only() {
+    let server = Server::shared();
+    let slot = server.take_slot();
+    let first = server.book(&Booking::of(&slot).body());
+    let id = first.expect(201).location_id();
+    // The slot is busy by now: the repeat is a 409 all the same.
+    let repeat = first.expect(409);
+    let location = repeat
+        .header("location")
+        .expect("Location of the first booking");
+    assert!(location.contains(&id), "{location}");
+    assert!(repeat.text().contains(&id), "diagnostics name it");
+    let token = support::Token::new(&server.audience(), "patient/appointment.write", "FX777");
+    let stranger = first
+        .clone()
+        .with("Ssp-From", "918999000077")
+        .with("Authorization", &token.bearer());
+    let refused = stranger.expect(409);
+    assert_eq!(refused.header("location"), None);
+    assert!(!refused.text().contains(&id), "a stranger learns nothing");
+    let other = server.book(&Booking::of(&server.take_slot()).body());
+    other
+        .with("X-Request-ID", first.request_id().expect("id"))
+        .expect(409);
+}
+
+/// Proves: PROV-BOOK-11
+#[test]
+fn the_request_id_of_a_refused_booking_may_be_used_again() {
+    let server = Server::shared();
+    let slot = server.take_slot();
+    let faulty = server.book(&Booking::of(&slot).with("/description", Value::Null).body());
+    faulty.expect(422);
+    faulty.json(&Booking::of(&slot).body()).expect(201);
+}
+
+/// Proves: PROV-GEN-07, PROV-GEN-14, PROV-BOOK-09
+#[test]
+fn a_booking_in_xml_is_the_same_booking() {
+    let server = Server::shared();
+    let body = to_xml(&Booking::of(&server.take_slot()).body());
+    let response = server.book(&json!({})).xml(&body).expect(201);
+    assert!(response.is_xml(), "answered as it was asked");
+    assert_eq!(response.root(), "Appointment");
+    let stored = server.read(&response.location_id()).expect(200).json();
+    assert_eq!(
+        contained(&stored, "Patient")["name"][0]["given"],
+        json!(["Ada"])
+    );
+    assert_eq!(contained(&stored, "Patient")["telecom"][0]["rank"], 1);
+}
+
+/// Proves: PROV-GEN-14
+#[test]
+fn unknown_elements_and_extensions_are_kept() {
+    let server = Server::shared();
+    let booking = Booking::of(&server.take_slot())
+        .with("/somethingNew", json!({"a": ["DIGITS", "b"]}))
+        .with(
+            "/patient/extension",
+            json!([{"url": "https://consumer.example.nhs.uk/ext", "valueInteger": 3}]),
+        );
+    let body = booking.body().to_string().replace("\"DIGITS\"", "1.50");
+    let id = server.book(&json!({})).body(body).expect(201).location_id();
+    let stored = server.read(&id).expect(200);
+    assert_eq!(
+        contained(&stored.json(), "Patient")["extension"][0]["valueInteger"],
+        3
+    );
+    assert!(stored.text().contains("1.50"), "digits are kept");
+}
+
+/// Proves: PROV-SLOT-21, ERR-07
+#[test]
+fn a_consumer_that_may_only_search_cannot_book() {
+    let server = Server::shared();
+    let call = server.book(&Booking::of(&server.take_slot()).body());
+    let response = server
+        .as_search_only(call, "patient/appointment.write")
+        .expect(403);
+    let issue = response.json()["issue"][0].clone();
+    assert_eq!(issue["code"], "forbidden");
+    assert_eq!(issue["details"]["coding"][0]["code"], "ACCESS DENIED");
+}
+
+/// Proves: PROV-GEN-05
+#[test]
+fn ssp_headers_do_not_route() {
+    let server = Server::shared();
+    let call = server.book(&Booking::of(&server.take_slot()).body());
+    call.with("Ssp-To", "918999000022").expect(201);
+}
+
+/// Proves: RES-PAT-01, RES-DOC-01
+#[test]
+fn local_ids_are_plain_names() {
+    let server = Server::shared();
+    for (kind, reference) in [
+        ("/patient", "/participant/0/actor/reference"),
+        ("/document", "/supportingInformation/0/reference"),
+    ] {
+        for id in ["a/b", "https://consumer.example.nhs.uk/x"] {
+            let booking = Booking::of(&server.take_slot())
+                .with(reference, json!(format!("#{id}")))
+                .with(&format!("{kind}/id"), json!(id));
+            let response = server.book(&booking.body()).send();
+            assert!(
+                matches!(response.status, 400 | 422),
+                "{kind} {id}: {}",
+                response.shown()
+            );
+        }
+        let nameless = Booking::of(&server.take_slot()).with(&format!("{kind}/id"), Value::Null);
+        server.book(&nameless.body()).expect(422);
+    }
+}
+
+/// Proves: RES-PAT-10, RES-RANK-01
+#[test]
+fn a_link_is_no_contact() {
+    let server = Server::shared();
+    let booking = Booking::of(&server.take_slot())
+        .with("/patient/telecom", Value::Null)
+        .with("/patient/contact", Value::Null)
+        .with(
+            "/patient/link",
+            json!([{"other": {"reference": "RelatedPerson/1"}, "type": "seealso"}]),
+        );
+    server.book(&booking.body()).expect(400);
+}
+
+/// Proves: RES-RANK-04, RES-RANK-05
+#[test]
+fn any_uk_form_of_a_number_is_taken() {
+    let server = Server::shared();
+    for number in [
+        "01632960123",
+        "+44 1632 960123",
+        "(01632) 960 123",
+        "01632-960123 ext 4",
+    ] {
+        let booking = Booking::of(&server.take_slot())
+            .with("/patient/telecom/0/value", json!(number))
+            .with(
+                "/patient/telecom/1",
+                json!({"system": "email", "value": "ada@mail.example", "rank": 2}),
+            );
+        server.book(&booking.body()).expect(201);
+    }
+}

@@ -1,0 +1,147 @@
+//! What the server writes to its log and its audit trail, seen from outside.
+
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses a part of it"
+)]
+mod support;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use support::{Booking, CONSUMER_ASID, Call, GP_CLINIC, Server, uuid};
+
+/// Lines may be written a little after the answer.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
+
+/// The lines of the log that hold this word.
+#[track_caller]
+fn lines_with(word: &str) -> String {
+    let begun = Instant::now();
+    loop {
+        let log = Server::shared().log();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(word)).collect();
+        if !lines.is_empty() {
+            return lines.join("\n");
+        }
+        assert!(
+            begun.elapsed() < WRITTEN_WITHIN,
+            "no line of the log holds {word}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn trace_of(call: &Call) -> String {
+    let trace = call.headers.iter().find(|(name, _)| name == "Ssp-TraceID");
+    trace.expect("a trace id").1.clone()
+}
+
+/// Proves: PROV-ERR-03, AUD-04, AUD-05, AUD-06, DAT-08, PROV-HDR-02
+#[test]
+fn a_malformed_request_is_logged_as_a_fault_of_the_consumer() {
+    let server = Server::shared();
+    let call = server
+        .book(&json!({}))
+        .body("{")
+        .with("X-Request-ID", &uuid());
+    let response = call.expect(400);
+    let lines = lines_with(&trace_of(&call));
+    let outcome = response.json()["id"]
+        .as_str()
+        .expect("id of the outcome")
+        .to_owned();
+    let own = response
+        .header("x-request-id")
+        .expect("X-Request-ID")
+        .to_owned();
+    for word in [
+        CONSUMER_ASID,
+        "FX900",
+        call.request_id().expect("id"),
+        &own,
+        &outcome,
+        "400",
+    ] {
+        assert!(lines.contains(word), "{word} in\n{lines}");
+    }
+    assert!(
+        lines.to_lowercase().contains("consumer"),
+        "whose fault it is, in\n{lines}"
+    );
+}
+
+/// Proves: PROV-SLOT-24, AUD-05, DAT-03
+#[test]
+fn a_search_is_logged_with_its_caller() {
+    let call = Server::shared().search(&Server::window_query(GP_CLINIC, 1, 2));
+    call.expect(200);
+    let lines = lines_with(&trace_of(&call));
+    for word in [CONSUMER_ASID, "FX900"] {
+        assert!(lines.contains(word), "{word} in\n{lines}");
+    }
+}
+
+/// Proves: PROV-ERR-04, NFR-11
+#[test]
+fn patients_are_not_in_the_log() {
+    let server = Server::shared();
+    let (booking, created) = server.booked();
+    let number = booking.nhs_number.clone().expect("a number");
+    server
+        .cancel(
+            &created.location_id(),
+            "W/\"1\"",
+            &booking.cancelled(&created.json()),
+        )
+        .expect(200);
+    let faulty = Booking::of(&server.take_slot()).with("/patient/gender", json!("Testwell"));
+    server.book(&faulty.body()).expect(422);
+    let wrong =
+        Booking::of(&server.take_slot()).with("/patient/identifier/0/value", json!("9990000000"));
+    server.book(&wrong.body()).expect(422);
+    server
+        .appointments(&format!(
+            "patient.identifier=https://fhir.nhs.uk/Id/nhs-number|{number}"
+        ))
+        .expect(200);
+    let last = server.read(&uuid());
+    last.expect(404);
+    lines_with(&trace_of(&last));
+    let log = server.log();
+    for secret in [
+        number.as_str(),
+        "9990000000",
+        "Testwell",
+        "1984-06-21",
+        "01632 960123",
+        "LS99",
+    ] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}
+
+/// Proves: AUD-01
+#[test]
+fn the_audit_trail_can_be_verified_while_the_server_runs() {
+    let server = Server::shared();
+    server.booked();
+    let output = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args([
+            "provider",
+            "audit",
+            "verify",
+            "--database",
+            &server.database(),
+        ])
+        .output()
+        .expect("uec runs");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("FX101"), "{said}");
+}
