@@ -1,8 +1,9 @@
 //! What both codecs share: bounds, the result of reading, and the path to the element at hand.
 
-use crate::issue::Issue;
+use crate::issue::{Issue, IssueCode, Pos, Severity, Stage};
 use crate::tree::Element;
 use smol_str::SmolStr;
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Bounds on what is read.
@@ -14,7 +15,7 @@ pub struct Limits {
     pub max_depth: usize,
     /// Most elements. A slot search answer has about 20 a slot.
     pub max_elements: usize,
-    /// Most issues that are kept; after that reading goes on, but only the first are reported.
+    /// Most errors and most notes that are kept; after that reading goes on, but only the first are reported.
     pub max_issues: usize,
 }
 
@@ -57,6 +58,73 @@ impl Parsed {
     }
 }
 
+/// Longest number, characters; FHIR decimals have far fewer.
+pub(crate) const MAX_NUMBER: usize = 64;
+
+/// Longest name of an element, bytes. The longest of STU3 has 44; each element of a list holds its name.
+pub(crate) const MAX_NAME: usize = 256;
+
+/// Resources inside one another: a Bundle in a Bundle with an Appointment and its contained ones is 4. Each
+/// level may be scanned once more to find its `resourceType`, so this bounds the work too.
+pub(crate) const MAX_RESOURCES_DEEP: usize = 8;
+
+/// Members of one object up to which comparing names one by one is quicker than hashing them.
+pub(crate) const FEW: usize = 32;
+
+/// The issues found so far. Errors and notes are bounded apart, so that no flood of notes hides an error.
+pub(crate) struct Findings {
+    issues: Vec<Issue>,
+    errors: usize,
+    most: usize,
+}
+
+impl Findings {
+    pub(crate) fn new(limits: &Limits) -> Findings {
+        Findings {
+            issues: Vec::new(),
+            errors: 0,
+            most: limits.max_issues.max(1),
+        }
+    }
+
+    /// Keeps the issue, unless there are enough of its sort.
+    pub(crate) fn add(&mut self, issue: Issue) {
+        let error = issue.is_error();
+        let so_far = if error {
+            self.errors
+        } else {
+            self.issues.len() - self.errors
+        };
+        if so_far < self.most {
+            self.errors += usize::from(error);
+            self.issues.push(issue);
+        }
+    }
+
+    /// An error in the structure.
+    pub(crate) fn structure(&mut self, expression: String, pos: Pos, message: impl Into<String>) {
+        self.add(
+            Issue::error(Stage::Structure, IssueCode::Structure, message)
+                .at(expression)
+                .pos(pos),
+        );
+    }
+
+    /// A note about something that STU3 does not define.
+    pub(crate) fn undefined(&mut self, expression: String, pos: Pos, message: impl Into<String>) {
+        self.add(
+            Issue::error(Stage::Structure, IssueCode::Extension, message)
+                .severity(Severity::Information)
+                .at(expression)
+                .pos(pos),
+        );
+    }
+
+    pub(crate) fn into_issues(self) -> Vec<Issue> {
+        self.issues
+    }
+}
+
 /// The path to the element being read, for FHIRPath expressions.
 #[derive(Default)]
 pub(crate) struct Path {
@@ -84,7 +152,7 @@ impl Path {
             if !out.is_empty() {
                 out.push('.');
             }
-            out.push_str(step);
+            out.push_str(&shown(step));
             if let Some(index) = index {
                 // Writing into a String cannot fail.
                 let _ = write!(out, "[{index}]");
@@ -95,11 +163,39 @@ impl Path {
 }
 
 /// A name from the message, fit to be shown in a message: short, printable.
-pub(crate) fn shown(name: &str) -> String {
-    let clean: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    if clean.len() < name.len() {
-        format!("{clean}…")
-    } else {
-        clean
+pub(crate) fn shown(name: &str) -> Cow<'_, str> {
+    if name.len() <= 64 && !name.chars().any(char::is_control) {
+        return Cow::Borrowed(name);
     }
+    let clean: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+    Cow::Owned(clean + "…")
+}
+
+/// Reading stops: the text is not what it says it is.
+pub(crate) fn fatal(code: IssueCode, message: impl Into<String>) -> Issue {
+    Issue::error(Stage::Syntax, code, message).severity(Severity::Fatal)
+}
+
+/// The text, when it is within its bound and UTF-8; a byte order mark is cut off.
+pub(crate) fn text_of<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, Issue> {
+    if bytes.len() > limits.max_bytes {
+        let (is, most) = (bytes.len(), limits.max_bytes);
+        return Err(fatal(
+            IssueCode::TooLong,
+            format!("The text has {is} bytes; at most {most} are read."),
+        ));
+    }
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    std::str::from_utf8(bytes).map_err(|e| {
+        let good = bytes.get(..e.valid_up_to()).unwrap_or(&[]);
+        let lines = good.split(|b| *b == b'\n').count();
+        let last = good.rsplit(|b| *b == b'\n').next().unwrap_or(&[]);
+        let before = last.iter().filter(|b| **b & 0xC0 != 0x80).count();
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let pos = Pos {
+            line: number(lines),
+            column: number(before + 1),
+        };
+        fatal(IssueCode::Invalid, "The text is not UTF-8 here.").pos(pos)
+    })
 }

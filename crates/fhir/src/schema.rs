@@ -169,6 +169,8 @@ pub struct Schema {
     types: Vec<TypeDef>,
     by_name: HashMap<&'static str, usize>,
     value_sets: HashMap<&'static str, ValueSet>,
+    /// Names of the resource types that the table does not describe, sorted.
+    others: Vec<&'static str>,
 }
 
 impl Schema {
@@ -186,6 +188,11 @@ impl Schema {
     /// The resource type of a name; `None` when it is not a resource type in use.
     pub fn resource(&self, name: &str) -> Option<&TypeDef> {
         self.type_def(name).filter(|t| t.kind == Kind::Resource)
+    }
+
+    /// True for every resource type of STU3, described here or not.
+    pub fn is_resource_type(&self, name: &str) -> bool {
+        self.resource(name).is_some() || self.others.binary_search(&name).is_ok()
     }
 
     /// The type of an element; `None` for an element that holds any resource.
@@ -208,6 +215,7 @@ impl Schema {
         let mut types: Vec<TypeDef> = Vec::with_capacity(128);
         let mut value_sets: HashMap<&'static str, ValueSet> = HashMap::new();
         let mut set = "";
+        let mut others = Vec::new();
         for line in table.lines() {
             let mut fields = line.split('\t');
             let (kind, first) = (fields.next().unwrap_or(""), fields.next().unwrap_or(""));
@@ -234,6 +242,7 @@ impl Schema {
                             .push(rule);
                     }
                 }
+                "N" => others.extend(first.split(' ')),
                 "V" => {
                     set = first;
                     value_sets.insert(
@@ -265,10 +274,12 @@ impl Schema {
                 element.type_index = by_name.get(element.type_name).copied();
             }
         }
+        others.sort_unstable();
         Schema {
             types,
             by_name,
             value_sets,
+            others,
         }
     }
 }

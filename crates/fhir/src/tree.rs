@@ -72,6 +72,24 @@ impl Element {
         }
     }
 
+    /// An element without value or children, under a name of the schema (no copy is made).
+    pub(crate) fn known(name: &'static str) -> Element {
+        Element {
+            name: SmolStr::new_static(name),
+            ..Element::default()
+        }
+    }
+
+    /// Takes over what the other half of a primitive has: its value, or its id and extensions.
+    pub(crate) fn absorb(&mut self, half: Element) {
+        self.listed |= half.listed;
+        if half.value.is_some() {
+            self.value = half.value;
+            self.pos = half.pos;
+        }
+        self.children.extend(half.children);
+    }
+
     /// An element with a string value (string, code, uri, date, …).
     pub fn text(name: &str, value: impl AsRef<str>) -> Element {
         Element::new(name).with_value(Value::String(SmolStr::new(value.as_ref())))

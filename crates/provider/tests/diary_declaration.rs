@@ -1,5 +1,7 @@
 //! Declaration files: what is accepted, and what is said about what is not.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
 use jiff::civil::{Date, date};
 use provider::diary::declaration::Declaration;
 use provider::diary::declaration::read::{Faults, read};
@@ -26,7 +28,7 @@ fn parse(rest: &str) -> Result<Declaration, Faults> {
     read(&format!("{HEAD}{rest}"), "clinic.toml", TODAY)
 }
 
-/// The one mistake in `HEAD` followed by `rest`, whose first line is line 13.
+/// The one mistake in `HEAD` followed by `rest`, which begins at line 13.
 fn fault(rest: &str) -> String {
     let faults = parse(rest).expect_err("refused");
     assert_eq!(faults.0.len(), 1, "{faults}");
@@ -44,17 +46,17 @@ fn template(more: &str) -> String {
 fn a_misspelt_key_names_line_column_and_the_nearest_key() {
     assert_eq!(
         fault(&template("chanel = \"video\"\n")),
-        "clinic.toml, line 19, column 1: [[template]], `chanel`: there is no key `chanel`; did you mean `channel`?"
+        "clinic.toml, line 20, column 1: [[template]], `chanel`: there is no key `chanel`; did you mean `channel`?"
     );
     assert_eq!(
         fault("[[shedule]]\nid = \"x\"\n"),
-        "clinic.toml, line 12, column 3: there is no table `shedule`; did you mean `schedule`?"
+        "clinic.toml, line 13, column 3: there is no table `shedule`; did you mean `schedule`?"
     );
     let nested = fault(
         "[[location]]\nid = \"l\"\nname = \"Place\"\naddress = { lines = [\"1 Way\"], postcod = \"LS99 9ZZ\" }\n",
     );
     assert!(
-        nested.starts_with("clinic.toml, line 15, column 32: [[location]], `address`"),
+        nested.starts_with("clinic.toml, line 16, column 32: [[location]], `address`"),
         "{nested}"
     );
     assert!(nested.ends_with("did you mean `postcode`?"), "{nested}");
@@ -69,11 +71,11 @@ fn every_mistake_is_told_at_once() {
     .expect_err("refused");
     let text = faults.to_string();
     for part in [
-        "line 15, column 13: [[template]], `weekdays`: `funday` is not a weekday",
-        "line 16, column 8: [[template]], `from`: `9:00` is not a time of day",
-        "line 18, column 16: [[template]], `slot_minutes`: invalid type",
-        "line 19, column 1: [[template]], `heldd`: there is no key `heldd`; did you mean `held`?",
-        "line 22, column 7: [[consumer]], `ods`: ODS code has a character that is not allowed",
+        "line 16, column 13: [[template]], `weekdays`: `funday` is not a weekday",
+        "line 17, column 8: [[template]], `from`: `9:00` is not a time of day",
+        "line 19, column 16: [[template]], `slot_minutes`: expected a whole number",
+        "line 20, column 1: [[template]], `heldd`: there is no key `heldd`; did you mean `held`?",
+        "line 23, column 7: [[consumer]], `ods`: ODS code has a character that is not allowed",
         "[[consumer]], `may`: `serch` is not a value; did you mean `search`?",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
@@ -96,7 +98,7 @@ fn broken_toml_and_missing_tables_are_named() {
     );
     let missing = fault("[[session]]\nid = \"x\"\n");
     assert!(
-        missing.contains("line 12") && missing.contains("the key `schedule` is missing"),
+        missing.contains("line 13") && missing.contains("the key `schedule` is missing"),
         "{missing}"
     );
 }
@@ -112,7 +114,7 @@ fn references_must_exist() {
     );
     let text = fault(&template("").replace("schedule = \"gp\"", "schedule = \"gpp\""));
     assert!(
-        text.contains("line 14, column 1: [[template]], `schedule`: there is no schedule `gpp`"),
+        text.contains("line 15, column 1: [[template]], `schedule`: there is no schedule `gpp`"),
         "{text}"
     );
 }
@@ -263,7 +265,7 @@ fn ids_are_unique_and_legal() {
     ));
     assert!(
         twice.contains(
-            "line 20, column 1: [[template]], `id`: `t` is already the id of another one"
+            "line 21, column 1: [[template]], `id`: `t` is already the id of another one"
         ),
         "{twice}"
     );
@@ -335,4 +337,18 @@ may = []
     let again = read(&to_toml(&declaration).unwrap(), "export.toml", TODAY)
         .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(again, declaration);
+}
+
+/// The guide's worked example is a file that can be applied.
+#[test]
+fn the_example_of_the_guide_is_sound() {
+    let guide = include_str!("../../../docs/diary.md");
+    let example = guide
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let declaration =
+        read(example, "docs/diary.md", date(2026, 11, 21)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(declaration.templates[0].exceptions.len(), 2);
 }

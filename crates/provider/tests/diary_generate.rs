@@ -1,5 +1,7 @@
 //! Slots from clinics: Europe/London on ordinary days and on both clock-change days, exceptions, validity.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
 use provider::diary::declaration::read::read;

@@ -1,5 +1,7 @@
 //! Declared things as FHIR resources, judged by the CareConnect profiles.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
 use booking::careconnect::conformance;
 use fhir::Element;
 use provider::diary::catalogue::Catalogue;

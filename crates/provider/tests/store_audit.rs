@@ -174,6 +174,26 @@ async fn rows_written_late_are_never_dropped_however_many_there_are() {
     );
 }
 
+/// A row that cannot be written does not take the others of its transaction with it.
+#[tokio::test]
+async fn one_bad_row_written_late_does_no_harm() {
+    let place = Place::new();
+    let store = place.open();
+    let (tenant, _) = tenant(&store).await;
+    let elsewhere = Store::open("sqlite::memory:", &Options::default()).unwrap();
+    let mut stranger = tenant;
+    for (ods, asid) in [("FX101", "918999000011"), ("FX202", "918999000022")] {
+        stranger = tenant_named(&elsewhere, ods, asid).await.0;
+    }
+    for _ in 0..3 {
+        store.audit_soon(tenant, staff()).await.unwrap();
+        store.audit_soon(stranger, staff()).await.unwrap();
+    }
+    assert!(store.audit(stranger, staff()).await.is_err());
+    store.audit(tenant, staff()).await.unwrap();
+    assert_eq!(assert_trail_verifies(&store, tenant), 5);
+}
+
 #[tokio::test]
 async fn a_report_finds_the_first_row_of_a_time() {
     let store = Store::open("sqlite::memory:", &Options::default()).unwrap();

@@ -212,6 +212,77 @@ async fn a_full_queue_is_answered_busy() {
     book(&store, tenant, slots[2]).await;
 }
 
+/// What waits when the store is closed is still done; what comes later is told so. Nothing is half done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn closing_does_what_is_waiting() {
+    let place = Place::new();
+    let store = place.open();
+    let (tenant, gp) = tenant(&store).await;
+    let slots = make_slots(&store, tenant, gp, 500).await;
+    let tasks: Vec<_> = slots
+        .iter()
+        .map(|slot| {
+            let (store, slot) = (store.clone(), *slot);
+            tokio::spawn(async move { store.book(tenant, booking(slot, new_request_id())).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let closing = store.clone();
+    tokio::task::spawn_blocking(move || closing.close())
+        .await
+        .unwrap();
+    let mut made = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(_) => made += 1,
+            Err(error) => assert_eq!(error, WriteError::Store(StoreError::Closed)),
+        }
+    }
+    drop(store);
+    let store = place.open();
+    assert_eq!(
+        store
+            .live_bookings(tenant, &[gp], first_start(), 1_000)
+            .unwrap()
+            .len(),
+        made
+    );
+    assert_trail_verifies(&store, tenant);
+}
+
+/// While another program holds the lock, everybody who waits is told together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn all_that_wait_for_a_lock_are_told_together() {
+    let place = Place::new();
+    let store = place.open();
+    let (tenant, gp) = tenant(&store).await;
+    let slots = make_slots(&store, tenant, gp, 40).await;
+    let raw = rusqlite::Connection::open(place.file()).unwrap();
+    raw.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let begun = Instant::now();
+    let tasks: Vec<_> = slots
+        .iter()
+        .map(|slot| {
+            let (store, slot) = (store.clone(), *slot);
+            tokio::spawn(async move { store.book(tenant, booking(slot, new_request_id())).await })
+        })
+        .collect();
+    for task in tasks {
+        let outcome = task.await.unwrap();
+        assert!(matches!(
+            outcome,
+            Err(WriteError::Store(StoreError::Busy { .. }))
+        ));
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        begun.elapsed()
+    );
+    drop(raw);
+    book(&store, tenant, slots[0]).await;
+}
+
 /// Not a test of its own: the process that the crash test kills. It books slot after slot from many tasks and prints
 /// the id of each booking after it was acknowledged.
 #[test]

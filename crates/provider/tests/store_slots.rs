@@ -364,3 +364,21 @@ async fn a_schedule_of_another_tenant_gets_no_slots() {
     );
     assert!(store.slots(other, &all(gp), 10).unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn an_id_given_twice_is_named_and_nothing_of_the_batch_is_made() {
+    let store = memory();
+    let (tenant, gp) = tenant(&store).await;
+    let mut slots = new_slots(gp, 3);
+    slots[2].uuid = slots[0].uuid;
+    let id = slots[0].uuid.to_string();
+    let error = store
+        .insert_slots(tenant, slots, now(), &staff())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, StoreError::Conflict { .. }) && error.to_string().contains(&id),
+        "{error}"
+    );
+    assert!(store.slots(tenant, &all(gp), 10).unwrap().is_empty());
+}

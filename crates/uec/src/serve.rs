@@ -4,7 +4,8 @@ use crate::Failure;
 use clap::{Args, ValueEnum};
 use provider::config::{LogFormat, Settings, Tls, check_base_url};
 use provider::diary::seed;
-use provider::http::edge::{Base, Edge};
+use provider::http::base::Base;
+use provider::http::edge::Edge;
 use provider::http::server::{self, Server};
 use provider::http::trust::Trust;
 use provider::store::{Options, Store};
@@ -159,7 +160,7 @@ pub async fn prepare(
     let base = Base::new(settings.base_url.as_deref(), &shown(address));
     let settings = Arc::new(settings);
     let edge = Arc::new(Edge::new(store, settings.clone(), trust, base)?);
-    Ok(Server::new(listener, edge, settings).map_err(Failure::Usage)?)
+    Server::new(listener, edge, settings).map_err(Failure::Usage)
 }
 
 /// The address as consumers on this machine would write it.

@@ -238,7 +238,7 @@ fn every_other_change_is_refused_and_named() {
     let cases: [(&str, Value, &str); 9] = [
         ("/description", json!("Something else"), "description"),
         ("/start", json!("2031-01-01T10:00:00.000+00:00"), "start"),
-        ("/patient/birthDate", json!("1984-06-22"), "birthDate"),
+        ("/patient/birthDate", json!("1979-03-13"), "birthDate"),
         ("/patient/telecom/0/value", json!("01632 960999"), "telecom"),
         ("/patient/name/0/prefix", Value::Null, "prefix"),
         ("/document/identifier/0/value", json!(uuid()), "identifier"),
@@ -552,4 +552,43 @@ fn a_search_by_patient_may_be_bounded_in_time() {
     };
     assert_eq!(total(&format!("start=ge{}", support::server::day(1))), 1);
     assert_eq!(total(&format!("start=ge{}", support::server::day(60))), 0);
+}
+
+/// Proves: NFR-01, PROV-GEN-05, ERR-09, ERR-16
+#[test]
+fn another_provider_on_the_same_server_sees_nothing() {
+    let server = Server::shared();
+    let (booking, stored, id) = booked();
+    let audience = server.audience().replace("FX101", "FX202");
+    let elsewhere = |call: Call, scope: &str| {
+        let token = support::Token::new(&audience, scope, "FX900");
+        let target = call.target.replace("FX101", "FX202");
+        call.target(&target)
+            .with("Ssp-To", "918999000022")
+            .with("Authorization", &token.bearer())
+    };
+    let (read, write) = ("patient/appointment.read", "patient/appointment.write");
+    elsewhere(server.read(&id), read).expect(404);
+    elsewhere(versioned(&id, "1"), read).expect(404);
+    elsewhere(
+        server.cancel(&id, FIRST, &booking.cancelled(&stored)),
+        write,
+    )
+    .expect(404);
+    let number = booking.nhs_number.clone().expect("a number");
+    let query = format!("patient.identifier={NHS}|{number}");
+    let found = elsewhere(server.appointments(&query), read)
+        .expect(200)
+        .json();
+    assert_eq!(found["total"], 0);
+    let slot = server.take_slot();
+    let refused = elsewhere(server.book(&Booking::of(&slot).body()), write).expect(422);
+    assert_eq!(
+        issue(&refused)["details"]["coding"][0]["code"],
+        "REFERENCE_NOT_FOUND"
+    );
+    // A token for one provider is none for the other.
+    let call = server.read(&id);
+    let target = call.target.replace("FX101", "FX202");
+    call.target(&target).expect(403);
 }

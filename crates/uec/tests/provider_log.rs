@@ -66,7 +66,7 @@ fn a_malformed_request_is_logged_as_a_fault_of_the_consumer() {
         call.request_id().expect("id"),
         &own,
         &outcome,
-        "400",
+        "ERR-04",
     ] {
         assert!(lines.contains(word), "{word} in\n{lines}");
     }
@@ -76,13 +76,23 @@ fn a_malformed_request_is_logged_as_a_fault_of_the_consumer() {
     );
 }
 
-/// Proves: PROV-SLOT-24, AUD-05, DAT-03
+/// Proves: PROV-SLOT-24, AUD-04, AUD-05
 #[test]
 fn a_search_is_logged_with_its_caller() {
-    let call = Server::shared().search(&Server::window_query(GP_CLINIC, 1, 2));
-    call.expect(200);
+    let server = Server::shared();
+    let call = server
+        .search(&Server::window_query(GP_CLINIC, 1, 2))
+        .with("X-Request-ID", &uuid());
+    let response = call.expect(200);
     let lines = lines_with(&trace_of(&call));
-    for word in [CONSUMER_ASID, "FX900"] {
+    let own = response.header("x-request-id").expect("X-Request-ID");
+    for word in [
+        CONSUMER_ASID,
+        "FX900",
+        call.request_id().expect("id"),
+        own,
+        "200",
+    ] {
         assert!(lines.contains(word), "{word} in\n{lines}");
     }
 }
@@ -118,7 +128,7 @@ fn patients_are_not_in_the_log() {
         number.as_str(),
         "9990000000",
         "Testwell",
-        "1984-06-21",
+        "1979-03-12",
         "01632 960123",
         "LS99",
     ] {

@@ -459,12 +459,6 @@ fn what_is_in_the_body_is_checked_in_its_order() {
         .cancel(&unknown, FIRST, &json!({}))
         .body("{")
         .expect(400);
-    let two_ranks = booking
-        .clone()
-        .with("/patient/contact/0/telecom/0/rank", json!(1));
-    server
-        .cancel(&id, "W/\"9\"", &two_ranks.cancelled(&stored))
-        .expect(400);
     server
         .cancel(&unknown, FIRST, &elsewhere)
         .without("If-Match")
@@ -516,7 +510,7 @@ fn refusals_say_where_and_never_whom() {
     let text = booking.body().to_string();
     for (body, status) in [
         (text.replace("\"booked\"", "\"nonsense\""), 422),
-        (text.replace("\"1984-06-21\"", "\"21.6.1984\""), 422),
+        (text.replace("\"1979-03-12\"", "\"12.3.1979\""), 422),
         (text.replace("\"rank\":1", "\"rank\":2"), 400),
         (text.replace("\"start\":", "\"start\" "), 400),
         (
@@ -530,7 +524,7 @@ fn refusals_say_where_and_never_whom() {
             number.as_str(),
             "Testwell",
             "Ada",
-            "1984",
+            "1979",
             "01632",
             "Synthetic Way",
             "LS99",

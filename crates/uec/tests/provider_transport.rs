@@ -402,3 +402,33 @@ fn the_capability_statement_describes_slots() {
     ]);
     assert_eq!(includes, expected);
 }
+
+/// Proves: PROV-GEN-06
+#[test]
+fn a_client_may_wait_before_it_sends_the_body() {
+    let server = Server::shared();
+    let call = book()
+        .with("Expect", "100-continue")
+        .with("Connection", "close");
+    let bytes = call.bytes();
+    let length = call.body.as_ref().map_or(0, Vec::len);
+    let (head, body) = bytes.split_at(bytes.len() - length);
+    let stream = connect(server.address);
+    let mut writing = stream.try_clone().expect("second handle of the socket");
+    let mut reading = BufReader::new(stream);
+    writing.write_all(head).expect("the connection is open");
+    let go_on = Response::read(&mut reading).expect("an interim answer");
+    assert_eq!(go_on.status, 100);
+    writing.write_all(body).expect("the connection is open");
+    assert_eq!(Response::read(&mut reading).expect("an answer").status, 201);
+    // A head that is refused needs no body.
+    let refused = call.without("Authorization");
+    let bytes = refused.bytes();
+    let stream = connect(server.address);
+    let mut writing = stream.try_clone().expect("second handle of the socket");
+    writing
+        .write_all(&bytes[..bytes.len() - length])
+        .expect("the connection is open");
+    let answer = Response::read(&mut BufReader::new(stream)).expect("an answer");
+    assert_eq!(answer.status, 403);
+}

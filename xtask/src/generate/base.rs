@@ -50,6 +50,7 @@ pub fn table(folder: &Path) -> Result<String, String> {
             .ok_or_else(|| format!("no definition of type {name}"))?;
         write_type(&mut out, &name, definition, &mut wanted, &mut sets)?;
     }
+    write_other_resources(&mut out, &definitions, &done);
     for url in &sets {
         write_set(&mut out, url, &definitions);
     }
@@ -199,6 +200,18 @@ fn capital(word: &str) -> String {
     letters.next().map_or(String::new(), |first| {
         first.to_uppercase().chain(letters).collect()
     })
+}
+
+/// `N name name …`: the resource types that are not described, so that they are known as such.
+fn write_other_resources(out: &mut String, definitions: &Definitions, done: &BTreeSet<String>) {
+    let concrete = |d: &Value| text(d, "kind") == "resource" && d["abstract"] != Value::Bool(true);
+    let others: Vec<&str> = definitions
+        .types
+        .iter()
+        .filter(|(name, definition)| !done.contains(*name) && concrete(definition))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let _ = writeln!(out, "N\t{}", others.join(" "));
 }
 
 /// `V url`, then one `C system code code …` per system; a set that cannot be listed has a line `U`.

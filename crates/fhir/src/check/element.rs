@@ -16,10 +16,12 @@ impl<'a> Walk<'a> {
             return;
         }
         if self.steps.len() > MAX_DEPTH {
-            let message = format!(
-                "the message is nested deeper than {MAX_DEPTH} levels; it was left unchecked from here"
-            );
-            self.add(element, Severity::Error, IssueCode::TooLong, message, "");
+            if !std::mem::replace(&mut self.too_deep, true) {
+                let message = format!(
+                    "the message is nested deeper than {MAX_DEPTH} levels; it was left unchecked from here"
+                );
+                self.add(element, Severity::Error, IssueCode::TooLong, message, "");
+            }
             return;
         }
         match of.kind {
@@ -50,7 +52,8 @@ impl<'a> Walk<'a> {
         match element.value() {
             Some(value) => {
                 if let Some(wrong) = primitive::check(of.name, value) {
-                    self.add(element, Severity::Error, IssueCode::Value, wrong, "");
+                    let rule = if of.name == "xhtml" { "txt-1" } else { "" };
+                    self.add(element, Severity::Error, IssueCode::Value, wrong, rule);
                 }
             }
             None if element.children().iter().all(|c| c.name() == "id") => {
@@ -144,7 +147,9 @@ impl<'a> Walk<'a> {
                     self.extension(child, def.name == "modifierExtension");
                 }
                 self.element(child, of, own.start..self.nodes.len());
-                if let Some(bound) = &def.binding {
+                // A profile can only narrow a binding, so that its own says all.
+                let narrowed = || self.nodes[own.clone()].iter().any(|n| n.binding.is_some());
+                if let Some(bound) = def.binding.as_ref().filter(|_| !narrowed()) {
                     self.binding(child, of, bound, "");
                 }
                 if !def.targets.is_empty() {
@@ -192,16 +197,10 @@ impl<'a> Walk<'a> {
     /// Element ids are unique within a resource.
     fn element_id(&mut self, id: &'a Element) {
         let Some(text) = id.as_str() else { return };
-        if self.ids.contains(&text) {
-            self.add(
-                id,
-                Severity::Error,
-                IssueCode::Value,
-                "another element of the resource has this id; ids are unique within a resource",
-                "",
-            );
-        } else {
-            self.ids.push(text);
+        if !self.ids.insert(text) {
+            let message =
+                "another element of the resource has this id; ids are unique within a resource";
+            self.add(id, Severity::Error, IssueCode::Value, message, "");
         }
     }
 

@@ -56,7 +56,15 @@ impl<'a> Walk<'a> {
     }
 
     /// True when the extension at hand stands on the element that a context names: `Patient`, `Patient.identifier`.
+    /// A context that is no resource (a data type) is not checked.
     fn stands_on(&self, context: &str) -> bool {
+        if self
+            .compiled
+            .resource(context.split('.').next().unwrap_or_default())
+            .is_none()
+        {
+            return true;
+        }
         let Some((_, on)) = self.steps[self.resource_at..].split_last() else {
             return false;
         };
@@ -65,7 +73,7 @@ impl<'a> Walk<'a> {
         let resource = self.scope.resource.resource_type().unwrap_or_default();
         // The first step is `contained` or `resource` for a resource inside another.
         let first = names.next().map(|_| resource);
-        matches!(context, "Element" | "*") || (wanted.next() == first && names.eq(wanted))
+        wanted.next() == first && names.eq(wanted)
     }
 
     /// ext-1: a value or extensions, one of them.

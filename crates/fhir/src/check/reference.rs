@@ -53,7 +53,7 @@ impl<'a> Walk<'a> {
         };
         match target(text) {
             Target::Local(id) => {
-                self.local.push(id);
+                self.local.insert(id);
                 // `#` alone, in a contained resource, is the resource that contains it.
                 let inner = !std::ptr::eq(self.scope.resource, self.scope.container);
                 if (!id.is_empty() || !inner) && self.contained_by_id(id).is_none() {
@@ -111,11 +111,7 @@ impl<'a> Walk<'a> {
     }
 
     fn contained_by_id(&self, id: &str) -> Option<&'a Element> {
-        let container = self.scope.container;
-        container
-            .children()
-            .iter()
-            .find(|c| c.name() == "contained" && c.str_of("id") == Some(id))
+        self.contained.get(id).copied()
     }
 
     /// One contained resource: its own rules, dom-1, dom-2, dom-4.
@@ -200,7 +196,7 @@ impl<'a> Walk<'a> {
             let Some(id) = child.str_of("id") else {
                 continue;
             };
-            if !self.local.contains(&id) {
+            if !self.local.contains(id) {
                 self.steps.push(super::walk::Step {
                     name: "contained",
                     index: Some(index),

@@ -7,6 +7,7 @@ use super::{MAX_ISSUES, Options};
 use crate::issue::{Issue, IssueCode, Severity, Stage};
 use crate::path::Scope;
 use crate::tree::Element;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -30,10 +31,14 @@ pub(super) struct Walk<'a> {
     pub nodes: Vec<&'a Node>,
     /// How many of each element were seen at each level.
     pub counts: Vec<u32>,
+    /// Resources contained in the container at hand, by id; of two with one id the first.
+    pub contained: HashMap<&'a str, &'a Element>,
     /// Local references seen in the container at hand.
-    pub local: Vec<&'a str>,
+    pub local: HashSet<&'a str>,
+    /// True once the nesting bound was reported; it is said once.
+    pub too_deep: bool,
     /// Element ids seen in the resource at hand.
-    pub ids: Vec<&'a str>,
+    pub ids: HashSet<&'a str>,
 }
 
 impl<'a> Walk<'a> {
@@ -51,8 +56,10 @@ impl<'a> Walk<'a> {
             },
             nodes: Vec::with_capacity(16),
             counts: Vec::with_capacity(256),
-            local: Vec::new(),
-            ids: Vec::new(),
+            contained: HashMap::new(),
+            local: HashSet::new(),
+            too_deep: false,
+            ids: HashSet::new(),
         }
     }
 
@@ -76,9 +83,8 @@ impl<'a> Walk<'a> {
             return;
         };
         let Some(of) = self.compiled.resource(name) else {
-            let message = format!(
-                "{name} is not one of the resource types that this program checks; it was left unchecked"
-            );
+            let message =
+                "this resource type is not one that this program checks; it was left unchecked";
             self.add(
                 element,
                 Severity::Information,
@@ -96,10 +102,22 @@ impl<'a> Walk<'a> {
             self.element(element, of, nodes.clone());
         } else {
             self.scope.container = element;
-            let local = std::mem::take(&mut self.local);
+            let (local, contained) = (
+                std::mem::take(&mut self.local),
+                std::mem::take(&mut self.contained),
+            );
+            for child in element
+                .children()
+                .iter()
+                .filter(|c| c.name() == "contained")
+            {
+                if let Some(id) = child.str_of("id") {
+                    self.contained.entry(id).or_insert(child);
+                }
+            }
             self.element(element, of, nodes.clone());
             self.contained_are_used(element);
-            self.local = local;
+            (self.local, self.contained) = (local, contained);
         }
         self.nodes.truncate(nodes.start);
         (self.scope, self.resource_at, self.ids) = (scope, at, ids);
@@ -182,6 +200,13 @@ impl<'a> Walk<'a> {
         rule: &str,
     ) {
         if self.is_full() {
+            return;
+        }
+        if self.issues.len() + 1 == MAX_ISSUES {
+            let message =
+                format!("there are more than {MAX_ISSUES} findings; the rest was left out");
+            let notice = Issue::error(Stage::Conformance, IssueCode::TooLong, message);
+            self.issues.push(notice.severity(Severity::Information));
             return;
         }
         let mut expression = String::with_capacity(64);

@@ -1,18 +1,20 @@
 //! JSON tokens with their places: strings, numbers, punctuation. Strict (RFC 8259), bounded, never panics.
 
-use crate::issue::{Issue, IssueCode, Pos, Severity, Stage};
+use crate::codec::{MAX_NUMBER, fatal};
+use crate::issue::{Issue, IssueCode, Pos};
 use smol_str::SmolStr;
-
-/// Longest number; FHIR decimals have far fewer digits.
-const MAX_NUMBER: usize = 64;
+use std::borrow::Cow;
 
 pub(super) struct Lexer<'a> {
+    text: &'a str,
     bytes: &'a [u8],
     at: usize,
     line: u32,
     line_start: usize,
-    /// Continuation bytes seen on this line, so that columns count characters.
+    /// Continuation bytes between `line_start` and `counted`, so that columns count characters. They are
+    /// counted only when a place is asked for, and each byte once.
     continuation: usize,
+    counted: usize,
 }
 
 /// A place to go back to.
@@ -22,17 +24,19 @@ pub(super) struct Mark {
     line: u32,
     line_start: usize,
     continuation: usize,
+    counted: usize,
 }
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Lexer<'a> {
-        let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
         Lexer {
+            text,
             bytes: text.as_bytes(),
-            at,
+            at: 0,
             line: 1,
-            line_start: at,
+            line_start: 0,
             continuation: 0,
+            counted: 0,
         }
     }
 
@@ -42,6 +46,7 @@ impl<'a> Lexer<'a> {
             line: self.line,
             line_start: self.line_start,
             continuation: self.continuation,
+            counted: self.counted,
         }
     }
 
@@ -50,9 +55,13 @@ impl<'a> Lexer<'a> {
         self.line = mark.line;
         self.line_start = mark.line_start;
         self.continuation = mark.continuation;
+        self.counted = mark.counted;
     }
 
-    pub(super) fn pos(&self) -> Pos {
+    pub(super) fn pos(&mut self) -> Pos {
+        let uncounted = self.bytes.get(self.counted..self.at).unwrap_or(&[]);
+        self.continuation += uncounted.iter().filter(|b| **b & 0xC0 == 0x80).count();
+        self.counted = self.counted.max(self.at);
         let column = self.at.saturating_sub(self.line_start + self.continuation) + 1;
         Pos {
             line: self.line,
@@ -60,13 +69,11 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    pub(super) fn fail(&self, message: impl Into<String>) -> Issue {
-        Issue::error(Stage::Syntax, IssueCode::Invalid, message)
-            .severity(Severity::Fatal)
-            .pos(self.pos())
+    pub(super) fn fail(&mut self, message: impl Into<String>) -> Issue {
+        fatal(IssueCode::Invalid, message).pos(self.pos())
     }
 
-    fn unexpected(&self, wanted: &str) -> Issue {
+    fn unexpected(&mut self, wanted: &str) -> Issue {
         match self.bytes.get(self.at) {
             None => self.fail(format!("The text ends here, but {wanted} is expected.")),
             Some(b) if b.is_ascii_graphic() => self.fail(format!(
@@ -89,6 +96,7 @@ impl<'a> Lexer<'a> {
                     self.line += 1;
                     self.line_start = self.at;
                     self.continuation = 0;
+                    self.counted = self.at;
                 }
                 other => return Some(*other),
             }
@@ -144,68 +152,62 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    pub(super) fn string(&mut self) -> Result<SmolStr, Issue> {
+    /// A string at its opening quote; borrowed from the text unless it has escapes.
+    pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Issue> {
         if self.peek() != Some(b'"') {
             return Err(self.unexpected("a string in double quotes"));
         }
         let open = self.mark();
         self.at += 1;
         let start = self.at;
-        loop {
-            match self.bytes.get(self.at) {
-                None => {
-                    self.reset(open);
-                    return Err(self.fail("The string that starts here has no closing quote."));
-                }
-                Some(b'"') => {
-                    let text = std::str::from_utf8(&self.bytes[start..self.at]).unwrap_or("");
-                    self.at += 1;
-                    return Ok(SmolStr::new(text));
-                }
-                Some(b'\\') => return self.escaped(start, open),
-                Some(b) => self.plain(*b)?,
+        self.at = end_of_plain(self.bytes, self.at);
+        match self.bytes.get(self.at) {
+            Some(b'"') => {
+                let text = self.text.get(start..self.at).unwrap_or("");
+                self.at += 1;
+                Ok(Cow::Borrowed(text))
             }
+            Some(b'\\') => self.escaped(start, open).map(Cow::Owned),
+            _ => Err(self.broken_string(open)),
         }
-    }
-
-    /// Steps over one byte inside a string.
-    fn plain(&mut self, b: u8) -> Result<(), Issue> {
-        if b < 0x20 {
-            return Err(self.fail(match b {
-                b'\n' | b'\r' => "A line break stands inside a string: the closing quote is missing, or write \\n.",
-                _ => "A control character stands inside a string: write it as \\u and four digits.",
-            }));
-        }
-        self.continuation += usize::from(b & 0xC0 == 0x80);
-        self.at += 1;
-        Ok(())
     }
 
     /// The rest of a string that has escapes.
-    fn escaped(&mut self, start: usize, open: Mark) -> Result<SmolStr, Issue> {
-        let mut out = self.bytes[start..self.at].to_vec();
+    fn escaped(&mut self, start: usize, open: Mark) -> Result<String, Issue> {
+        let mut out = self.text.get(start..self.at).unwrap_or("").to_owned();
         loop {
             match self.bytes.get(self.at) {
-                None => {
-                    self.reset(open);
-                    return Err(self.fail("The string that starts here has no closing quote."));
-                }
                 Some(b'"') => {
                     self.at += 1;
-                    return String::from_utf8(out)
-                        .map(SmolStr::from)
-                        .map_err(|_| self.fail("The string is not UTF-8."));
+                    return Ok(out);
                 }
                 Some(b'\\') => {
                     let c = self.escape()?;
-                    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                    out.push(c);
                 }
-                Some(b) => {
-                    let b = *b;
-                    self.plain(b)?;
-                    out.push(b);
+                Some(b) if *b >= 0x20 => {
+                    let plain = self.at;
+                    self.at = end_of_plain(self.bytes, self.at);
+                    out.push_str(self.text.get(plain..self.at).unwrap_or(""));
                 }
+                _ => return Err(self.broken_string(open)),
             }
+        }
+    }
+
+    /// The string ends with the text, or has a control character at the current place.
+    fn broken_string(&mut self, open: Mark) -> Issue {
+        match self.bytes.get(self.at) {
+            None => {
+                self.reset(open);
+                self.fail("The string that starts here has no closing quote.")
+            }
+            Some(b'\n' | b'\r') => self.fail(
+                "A line break stands inside a string: the closing quote is missing, or write \\n.",
+            ),
+            Some(_) => self.fail(
+                "A control character stands inside a string: write it as \\u and four digits.",
+            ),
         }
     }
 
@@ -274,7 +276,9 @@ impl<'a> Lexer<'a> {
         let start = self.at;
         let mut at = self.at + usize::from(self.bytes.get(self.at) == Some(&b'-'));
         let digits = |from: usize| {
-            self.bytes[from.min(self.bytes.len())..]
+            self.bytes
+                .get(from..)
+                .unwrap_or(&[])
                 .iter()
                 .take_while(|b| b.is_ascii_digit())
                 .count()
@@ -300,24 +304,49 @@ impl<'a> Lexer<'a> {
             ));
         }
         if at - start > MAX_NUMBER {
-            return Err(self.fail(format!("This number has more than {MAX_NUMBER} digits.")));
+            return Err(self.fail(format!(
+                "This number has more than {MAX_NUMBER} characters."
+            )));
         }
         self.at = at;
-        Ok(SmolStr::new(
-            std::str::from_utf8(&self.bytes[start..at]).unwrap_or(""),
-        ))
+        Ok(SmolStr::new(self.text.get(start..at).unwrap_or("")))
     }
 
     /// `true`, `false` or `null`.
     pub(super) fn word(&mut self, word: &str) -> Result<(), Issue> {
-        if self.bytes[self.at..].starts_with(word.as_bytes()) {
+        if self
+            .bytes
+            .get(self.at..)
+            .is_some_and(|rest| rest.starts_with(word.as_bytes()))
+        {
             self.at += word.len();
             return Ok(());
         }
         Err(self.unexpected("a value"))
     }
 
-    pub(super) fn bad_value(&self) -> Issue {
+    pub(super) fn bad_value(&mut self) -> Issue {
         self.unexpected("a value")
     }
+}
+
+/// Where the first quote, backslash or control character stands from `at` on, eight bytes at a time.
+pub(super) fn end_of_plain(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let word = u64::from_le_bytes(*chunk);
+        let found = below(word, 0x20)
+            | below(word ^ (ONES * u64::from(b'"')), 1)
+            | below(word ^ (ONES * u64::from(b'\\')), 1);
+        if found != 0 {
+            // The lowest mark is exact; those above it may be borrowed.
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or(&[]);
+    let stop = |b: &u8| *b < 0x20 || matches!(*b, b'"' | b'\\');
+    at + rest.iter().position(stop).unwrap_or(rest.len())
 }

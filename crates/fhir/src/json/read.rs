@@ -1,69 +1,46 @@
-//! JSON text to element tree. Every structural fault is reported with its path and place; only text that is not
-//! JSON, or goes over a limit, stops the reading.
+//! JSON text to element tree. Every structural fault is reported with its path and place; only text that is
+//! not JSON, or goes over a limit, stops the reading.
+
+mod companion;
+mod keys;
+mod unknown;
 
 use super::lexer::Lexer;
-use crate::codec::{Limits, Parsed, Path, shown};
-use crate::issue::{Issue, IssueCode, Pos, Severity, Stage};
+use crate::codec::{Findings, Limits, MAX_NAME, MAX_RESOURCES_DEEP, Parsed, Path, shown, text_of};
+use crate::issue::{Issue, IssueCode, Pos};
 use crate::schema::{ElementDef, JsonKind, Kind, Schema, TypeDef};
 use crate::tree::{Element, Value};
+use keys::Keys;
 use smol_str::SmolStr;
+use std::ops::Range;
 
-/// Reads one resource. The error is the place where the text stops being JSON or goes over a limit; everything
-/// else that is wrong is in [`Parsed::issues`].
+/// Reads one resource. The error is the place where the text stops being JSON or goes over a limit;
+/// everything else that is wrong is in [`Parsed::issues`].
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Issue> {
-    if bytes.len() > limits.max_bytes {
-        return Err(Issue::error(
-            Stage::Syntax,
-            IssueCode::TooLong,
-            format!(
-                "The text has {} bytes; at most {} are read.",
-                bytes.len(),
-                limits.max_bytes
-            ),
-        )
-        .severity(Severity::Fatal));
-    }
-    let text = std::str::from_utf8(bytes).map_err(|e| not_utf8(bytes, e.valid_up_to()))?;
+    let text = text_of(bytes, limits)?;
     let mut reader = Reader {
         lexer: Lexer::new(text),
         schema: Schema::stu3(),
         limits,
         path: Path::default(),
+        keys: Keys::default(),
         elements: 0,
-        issues: Vec::new(),
-    };
-    let pos = {
-        reader.lexer.peek();
-        reader.lexer.pos()
+        resources: 0,
+        nulls: 0,
+        findings: Findings::new(limits),
     };
     if reader.lexer.peek() != Some(b'{') {
         return Err(reader
             .lexer
             .fail("A FHIR resource in JSON is an object: `{` is expected."));
     }
-    let root = reader.resource(Element::default().at_pos(pos))?;
+    let mut root = Element::default().at_pos(reader.lexer.pos());
+    reader.resource(&mut root)?;
     reader.lexer.at_end()?;
     Ok(Parsed {
         root,
-        issues: reader.issues,
+        issues: reader.findings.into_issues(),
     })
-}
-
-fn not_utf8(bytes: &[u8], valid: usize) -> Issue {
-    let good = String::from_utf8_lossy(&bytes[..valid]).into_owned();
-    let line = good.matches('\n').count() + 1;
-    let column = good.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
-    let pos = Pos {
-        line: line as u32,
-        column: column as u32,
-    };
-    Issue::error(
-        Stage::Syntax,
-        IssueCode::Invalid,
-        "The text is not UTF-8 here.",
-    )
-    .severity(Severity::Fatal)
-    .pos(pos)
 }
 
 struct Reader<'a> {
@@ -71,8 +48,13 @@ struct Reader<'a> {
     schema: &'static Schema,
     limits: &'a Limits,
     path: Path,
+    keys: Keys<'a>,
     elements: usize,
-    issues: Vec<Issue>,
+    /// Resources that are open.
+    resources: usize,
+    /// How many `null` stood in lists of primitives so far.
+    nulls: usize,
+    findings: Findings,
 }
 
 /// What an object's members belong to.
@@ -83,85 +65,101 @@ struct Owner {
     companion: bool,
 }
 
-impl Reader<'_> {
-    fn report(&mut self, issue: Issue) {
-        if self.issues.len() < self.limits.max_issues {
-            self.issues.push(issue);
-        }
-    }
+/// What is known about a member before its value is read.
+struct Member {
+    pos: Pos,
+    /// Children that the other half (`name` of `_name`, or the reverse) has made already.
+    twin: Option<Range<usize>>,
+}
 
-    fn structure(&mut self, name: &str, pos: Pos, message: String) {
-        let at = self.path.text(name);
-        self.report(
-            Issue::error(Stage::Structure, IssueCode::Structure, message)
-                .at(at)
-                .pos(pos),
-        );
+impl Reader<'_> {
+    fn structure(&mut self, name: &str, pos: Pos, message: impl Into<String>) {
+        self.findings.structure(self.path.text(name), pos, message);
     }
 
     fn count(&mut self) -> Result<(), Issue> {
         self.elements += 1;
-        if self.elements > self.limits.max_elements {
-            let most = self.limits.max_elements;
-            return Err(too_long(
-                self.lexer
-                    .fail(format!("The text has more than {most} elements.")),
-            ));
+        match self.elements > self.limits.max_elements {
+            true => {
+                let most = self.limits.max_elements;
+                Err(self.too_long(format!("The text has more than {most} elements.")))
+            }
+            false => Ok(()),
         }
-        Ok(())
     }
 
-    fn deeper(&mut self) -> Result<(), Issue> {
-        if self.path.depth() > self.limits.max_depth {
-            let most = self.limits.max_depth;
-            return Err(too_long(
-                self.lexer
-                    .fail(format!("The text is nested deeper than {most} levels.")),
-            ));
+    fn check_depth(&mut self, depth: usize) -> Result<(), Issue> {
+        match depth > self.limits.max_depth {
+            true => {
+                let most = self.limits.max_depth;
+                Err(self.too_long(format!("The text is nested deeper than {most} levels.")))
+            }
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    fn too_long(&mut self, message: String) -> Issue {
+        let mut issue = self.lexer.fail(message);
+        issue.code = IssueCode::TooLong;
+        issue
     }
 
     /// A resource at its opening brace; `element` has its name and place.
-    fn resource(&mut self, element: Element) -> Result<Element, Issue> {
+    fn resource(&mut self, element: &mut Element) -> Result<(), Issue> {
         let pos = self.lexer.pos();
+        if self.resources >= MAX_RESOURCES_DEEP {
+            let message =
+                format!("More than {MAX_RESOURCES_DEEP} resources are inside one another.");
+            return Err(self.too_long(message));
+        }
         let name = self.peek_resource_type()?;
-        let root = self.path.depth() == 0;
+        let root = self.resources == 0;
         if root {
             self.path.push(name.as_deref().unwrap_or("Resource"), None);
         }
-        let mut element = element;
         let of = match &name {
             None => {
-                let message =
-                    "`resourceType` is missing: it names the type of the resource.".to_owned();
-                self.structure("", pos, message);
+                self.structure(
+                    "",
+                    pos,
+                    "`resourceType` is missing: it names the type of the resource.",
+                );
                 None
             }
             Some(name) => {
-                element = element.with_resource_type(name);
-                let of = self.schema.resource(name);
-                if of.is_none() {
-                    let known = match self.schema.type_def(name) {
-                        Some(_) => "is a data type, not a resource type",
-                        None => "is not a resource type in use here",
-                    };
-                    self.structure("", pos, format!("`{}` {known}.", shown(name)));
-                }
-                of
+                *element = std::mem::take(element).with_resource_type(name);
+                self.check_resource_type(name, pos);
+                self.schema.resource(name)
             }
         };
-        let element = self.object(
+        self.resources += 1;
+        self.object(
             element,
             Owner {
                 of,
                 companion: false,
             },
         )?;
+        self.resources -= 1;
         if root {
             self.path.pop();
         }
-        Ok(element)
+        Ok(())
+    }
+
+    fn check_resource_type(&mut self, name: &str, pos: Pos) {
+        if self.schema.resource(name).is_some() {
+            return;
+        }
+        if self.schema.is_resource_type(name) {
+            let note = format!(
+                "Of {name} only the outer form is read; its elements are kept and ignored."
+            );
+            self.findings.undefined(self.path.text(""), pos, note);
+            return;
+        }
+        let message = format!("`{}` is not a resource type of STU3.", shown(name));
+        self.structure("", pos, message);
     }
 
     /// Looks ahead for `resourceType` of the object that opens here, wherever it stands among its members.
@@ -169,7 +167,7 @@ impl Reader<'_> {
         let mark = self.lexer.mark();
         let found = self.scan_for_type()?;
         self.lexer.reset(mark);
-        Ok(found)
+        Ok(found.filter(|name| !name.is_empty() && name.len() <= MAX_NAME))
     }
 
     fn scan_for_type(&mut self) -> Result<Option<SmolStr>, Issue> {
@@ -182,26 +180,20 @@ impl Reader<'_> {
             self.lexer.take(b':')?;
             if key == "resourceType" {
                 return match self.lexer.peek() {
-                    Some(b'"') => self.lexer.string().map(Some),
+                    Some(b'"') => self.lexer.string().map(|name| Some(SmolStr::new(name))),
                     _ => Ok(None),
                 };
             }
-            self.skip(0)?;
+            self.skip(self.path.depth())?;
             if !self.lexer.more(b'}')? {
                 return Ok(None);
             }
         }
     }
 
-    /// Steps over a value.
+    /// Steps over a value at a depth.
     fn skip(&mut self, depth: usize) -> Result<(), Issue> {
-        if depth > self.limits.max_depth {
-            let most = self.limits.max_depth;
-            return Err(too_long(
-                self.lexer
-                    .fail(format!("The text is nested deeper than {most} levels.")),
-            ));
-        }
+        self.check_depth(depth)?;
         match self.lexer.peek() {
             Some(b'"') => self.lexer.string().map(drop),
             Some(b'{') => {
@@ -239,90 +231,101 @@ impl Reader<'_> {
     }
 
     /// The members of an object, from its opening brace to its closing one.
-    fn object(&mut self, mut element: Element, owner: Owner) -> Result<Element, Issue> {
-        self.deeper()?;
+    fn object(&mut self, element: &mut Element, owner: Owner) -> Result<(), Issue> {
+        self.check_depth(self.path.depth())?;
         let pos = self.lexer.pos();
         self.lexer.take(b'{')?;
         if self.lexer.closes(b'}') {
             self.structure(
                 "",
                 pos,
-                "An object must not be empty: leave the element out.".to_owned(),
+                "An object must not be empty: leave the element out.",
             );
-            return Ok(element);
+            return Ok(());
         }
-        let mut seen: Vec<SmolStr> = Vec::with_capacity(16);
+        let nulls = self.nulls;
+        let mut open = self.keys.open();
         loop {
             self.lexer.peek();
             let pos = self.lexer.pos();
             let key = self.lexer.string()?;
+            if key.len() > MAX_NAME {
+                return Err(self.too_long(format!("A name has more than {MAX_NAME} bytes.")));
+            }
             self.lexer.take(b':')?;
-            if seen.contains(&key) {
-                self.structure(
-                    &key,
-                    pos,
-                    format!(
-                        "The member `{}` stands here a second time; it was read the first time.",
-                        shown(&key)
-                    ),
+            if self.keys.has(&open, &key) {
+                let message = format!(
+                    "The member `{}` stands here a second time; it was read the first time.",
+                    shown(&key)
                 );
-                self.skip(0)?;
+                self.structure(&key, pos, message);
+                self.skip(self.path.depth())?;
             } else {
-                self.member(&mut element, &key, pos, owner)?;
-                seen.push(key);
+                let twin = self.keys.twin(&open, &key);
+                let before = element.children().len();
+                self.member(element, &key, Member { pos, twin }, owner)?;
+                self.keys
+                    .add(&mut open, key, before..element.children().len());
             }
             if !self.lexer.more(b'}')? {
                 break;
             }
         }
-        self.check_gaps(&element);
-        Ok(element)
+        self.keys.close(open);
+        if self.nulls > nulls {
+            self.check_gaps(element);
+        }
+        Ok(())
     }
 
     fn member(
         &mut self,
         element: &mut Element,
-        key: &SmolStr,
-        pos: Pos,
+        key: &str,
+        member: Member,
         owner: Owner,
     ) -> Result<(), Issue> {
-        if key == "resourceType" && element.resource_type().is_some() {
-            return self.lexer.string().map(drop);
+        let held = element.resource_type().is_some();
+        if key == "resourceType" && (held || element.name().is_empty()) {
+            let pos = self.lexer_place();
+            if !held {
+                let message =
+                    format!("`resourceType` must be a name of at most {MAX_NAME} characters.");
+                self.structure(key, pos, message);
+            }
+            return self.skip(self.path.depth());
         }
-        if key == "resourceType" && element.name().is_empty() {
-            let place = self.lexer.pos();
-            self.structure(key, place, "`resourceType` must be a string.".to_owned());
-            return self.skip(0);
-        }
-        if let Some(name) = key.strip_prefix('_') {
-            let def = owner.of.and_then(|t| t.element(name));
-            let primitive = def
-                .and_then(|d| self.schema.type_of(d))
-                .is_none_or(|t| t.kind == Kind::Primitive);
-            if primitive && matches!(self.lexer.peek(), Some(b'{' | b'[')) && !name.is_empty() {
-                return self.companion(element, name, def);
+        let Some(of) = owner.of else {
+            return self.unknown(element, key, member.pos);
+        };
+        if let Some(def) = key.strip_prefix('_').and_then(|name| of.element(name)) {
+            let primitive = self
+                .schema
+                .type_of(def)
+                .is_some_and(|t| t.kind == Kind::Primitive);
+            if primitive && (!owner.companion || def.name == "id") {
+                return self.companion(element, def, member);
             }
         }
-        let allowed = !owner.companion || key == "id" || key == "extension";
-        match owner.of.and_then(|t| t.element(key)).filter(|_| allowed) {
-            Some(def) => self.known(element, def, pos),
-            None => {
-                if owner.of.is_some() {
-                    let at = self.path.text(key);
-                    let note = format!(
-                        "`{}` is not defined in STU3 for this element; it is kept and ignored.",
-                        shown(key)
-                    );
-                    self.report(
-                        Issue::error(Stage::Structure, IssueCode::Extension, note)
-                            .severity(Severity::Information)
-                            .at(at)
-                            .pos(pos),
-                    );
-                }
-                self.unknown(element, key, pos)
+        match of.element(key) {
+            Some(def) if !owner.companion || matches!(key, "id" | "extension") => {
+                self.known(element, def, member)
+            }
+            _ => {
+                let note = format!(
+                    "`{}` is not defined in STU3 for this element; it is kept and ignored.",
+                    shown(key)
+                );
+                self.findings
+                    .undefined(self.path.text(key), member.pos, note);
+                self.unknown(element, key, member.pos)
             }
         }
+    }
+
+    fn lexer_place(&mut self) -> Pos {
+        self.lexer.peek();
+        self.lexer.pos()
     }
 
     /// A member that the schema knows.
@@ -330,45 +333,36 @@ impl Reader<'_> {
         &mut self,
         parent: &mut Element,
         def: &'static ElementDef,
-        pos: Pos,
+        member: Member,
     ) -> Result<(), Issue> {
         let is_array = self.lexer.peek() == Some(b'[');
         if is_array && !def.is_list() {
-            self.structure(
-                def.name,
-                pos,
-                format!(
-                    "`{}` is a single value, not an array: write it without [ ].",
-                    def.name
-                ),
+            let message = format!(
+                "`{}` is a single value, not an array: write it without [ ].",
+                def.name
             );
+            self.structure(def.name, member.pos, message);
         }
         if !is_array && def.is_list() {
-            self.structure(
-                def.name,
-                pos,
-                format!("`{}` is a list: write it as an array, [ … ].", def.name),
-            );
+            let message = format!("`{}` is a list: write it as an array, [ … ].", def.name);
+            self.structure(def.name, member.pos, message);
         }
         if !is_array {
             let index = def.is_list().then_some(0);
             if let Some(child) = self.one(def, index)? {
-                merge(parent, def.name, 0, child);
+                place(parent, member.twin.as_ref(), 0, child);
             }
             return Ok(());
         }
         self.lexer.take(b'[')?;
         if self.lexer.closes(b']') {
-            self.structure(
-                def.name,
-                pos,
-                "An array must not be empty: leave the element out.".to_owned(),
-            );
+            let message = "An array must not be empty: leave the element out.";
+            self.structure(def.name, member.pos, message);
             return Ok(());
         }
         for index in 0.. {
             if let Some(child) = self.one(def, Some(index))? {
-                merge(parent, def.name, index, child.in_list());
+                place(parent, member.twin.as_ref(), index, child.in_list());
             }
             if !self.lexer.more(b']')? {
                 break;
@@ -385,78 +379,98 @@ impl Reader<'_> {
     ) -> Result<Option<Element>, Issue> {
         self.count()?;
         let next = self.lexer.peek();
-        let element = Element::new(def.name).at_pos(self.lexer.pos());
+        let mut element = Element::known(def.name).at_pos(self.lexer.pos());
         self.path.push(def.name, index);
         let of = self.schema.type_of(def);
         let read = match of.map(|t| (t, t.json_kind())) {
-            Some((_, Some(kind))) => self.primitive(element, kind, index.is_some(), next),
-            None if next == Some(b'{') => self.resource(element).map(Some),
-            Some((of, None)) if next == Some(b'{') => self
-                .object(
-                    element,
+            Some((_, Some(kind))) => self.primitive(&mut element, kind, index.is_some(), next)?,
+            None if next == Some(b'{') => {
+                self.resource(&mut element)?;
+                true
+            }
+            Some((of, None)) if next == Some(b'{') => {
+                self.object(
+                    &mut element,
                     Owner {
                         of: Some(of),
                         companion: false,
                     },
-                )
-                .map(Some),
-            _ => self.wrong_type("an object, { … }", next).map(|()| None),
+                )?;
+                true
+            }
+            _ => {
+                self.wrong_type("an object, { … }", next)?;
+                self.skip(self.path.depth())?;
+                false
+            }
         };
         self.path.pop();
-        read
+        Ok(read.then_some(element))
     }
 
+    /// The value of a primitive; false when there is none to keep.
     fn primitive(
         &mut self,
-        element: Element,
+        element: &mut Element,
         kind: JsonKind,
         in_array: bool,
         next: Option<u8>,
-    ) -> Result<Option<Element>, Issue> {
-        let value = match (kind, next) {
-            (JsonKind::String, Some(b'"')) => Value::String(self.non_empty()?),
-            (JsonKind::Xhtml, Some(b'"')) => Value::Xhtml(self.non_empty()?),
-            (JsonKind::Boolean, Some(b't')) => {
-                self.lexer.word("true")?;
-                Value::Boolean(true)
+    ) -> Result<bool, Issue> {
+        let wanted = match (kind, next) {
+            (JsonKind::String | JsonKind::Xhtml, Some(b'"')) => {
+                let pos = self.lexer.pos();
+                let text = self.lexer.string()?;
+                if text.is_empty() {
+                    let message = "A string must not be empty: leave the element out.";
+                    self.structure("", pos, message);
+                }
+                let text = SmolStr::new(text);
+                element.set_value(Some(match kind {
+                    JsonKind::Xhtml => Value::Xhtml(text),
+                    _ => Value::String(text),
+                }));
+                return Ok(true);
             }
-            (JsonKind::Boolean, Some(b'f')) => {
-                self.lexer.word("false")?;
-                Value::Boolean(false)
-            }
-            (JsonKind::Number, Some(b'-' | b'0'..=b'9')) => Value::Number(self.lexer.number()?),
+            (JsonKind::Boolean, Some(b't' | b'f'))
+            | (JsonKind::Number, Some(b'-' | b'0'..=b'9')) => return self.scalar(element, next),
             // In an array, null keeps the place of a primitive that has extensions only.
             (_, Some(b'n')) if in_array => {
                 self.lexer.word("null")?;
-                return Ok(Some(element));
+                self.nulls += 1;
+                return Ok(true);
             }
-            (kind, next) => {
-                let wanted = match kind {
-                    JsonKind::String | JsonKind::Xhtml => "a string, in double quotes",
-                    JsonKind::Boolean => "true or false, without quotes",
-                    JsonKind::Number => "a number, without quotes",
-                };
-                self.wrong_type(wanted, next)?;
-                return Ok(None);
+            (JsonKind::String | JsonKind::Xhtml, _) => "a string, in double quotes,",
+            (JsonKind::Boolean, _) => "true or false, without quotes,",
+            (JsonKind::Number, _) => "a number, without quotes,",
+        };
+        self.wrong_type(wanted, next)?;
+        // What has the wrong type is kept where the tree can hold it, so that nothing is lost on the way.
+        self.scalar(element, next)
+    }
+
+    /// A string, number or boolean as it stands; anything else is stepped over, and the answer is false.
+    fn scalar(&mut self, element: &mut Element, next: Option<u8>) -> Result<bool, Issue> {
+        let value = match next {
+            Some(b'"') => Value::String(SmolStr::new(self.lexer.string()?)),
+            Some(b't') => {
+                self.lexer.word("true")?;
+                Value::Boolean(true)
+            }
+            Some(b'f') => {
+                self.lexer.word("false")?;
+                Value::Boolean(false)
+            }
+            Some(b'-' | b'0'..=b'9') => Value::Number(self.lexer.number()?),
+            _ => {
+                self.skip(self.path.depth())?;
+                return Ok(false);
             }
         };
-        Ok(Some(element.with_value(value)))
+        element.set_value(Some(value));
+        Ok(true)
     }
 
-    fn non_empty(&mut self) -> Result<SmolStr, Issue> {
-        let pos = self.lexer.pos();
-        let text = self.lexer.string()?;
-        if text.is_empty() {
-            self.structure(
-                "",
-                pos,
-                "A string must not be empty: leave the element out.".to_owned(),
-            );
-        }
-        Ok(text)
-    }
-
-    /// Reports a value of the wrong JSON type and steps over it.
+    /// Reports a value of the wrong JSON type; it is still to be read.
     fn wrong_type(&mut self, wanted: &str, next: Option<u8>) -> Result<(), Issue> {
         let found = match next {
             Some(b'"') => "a string",
@@ -471,185 +485,31 @@ impl Reader<'_> {
         self.structure(
             "",
             pos,
-            format!("Here stands {found}; {wanted}, is expected."),
+            format!("Here stands {found}, but {wanted} is expected."),
         );
-        self.skip(0)
-    }
-
-    /// `_name`: id and extensions of the primitive `name`.
-    fn companion(
-        &mut self,
-        parent: &mut Element,
-        name: &str,
-        def: Option<&'static ElementDef>,
-    ) -> Result<(), Issue> {
-        let extension = self.schema.type_def("Extension");
-        let owner = Owner {
-            of: extension,
-            companion: true,
-        };
-        let listed = def.map(|d| d.is_list());
-        let pos = self.lexer.pos();
-        let is_array = self.lexer.peek() == Some(b'[');
-        if listed.is_some_and(|l| l != is_array) {
-            let form = if is_array {
-                "an object, as the element is single"
-            } else {
-                "an array, as the element is a list"
-            };
-            self.structure(
-                &format!("_{name}"),
-                pos,
-                format!("`_{}` must be {form}.", shown(name)),
-            );
-        }
-        if !is_array {
-            self.count()?;
-            self.path.push(name, listed.unwrap_or(false).then_some(0));
-            let read = self.object(Element::new(name).at_pos(pos), owner);
-            self.path.pop();
-            merge(parent, name, 0, read?);
-            return Ok(());
-        }
-        self.lexer.take(b'[')?;
-        if self.lexer.closes(b']') {
-            self.structure(
-                &format!("_{name}"),
-                pos,
-                "An array must not be empty: leave it out.".to_owned(),
-            );
-            return Ok(());
-        }
-        for index in 0.. {
-            self.count()?;
-            let next = self.lexer.peek();
-            let element = Element::new(name).at_pos(self.lexer.pos()).in_list();
-            self.path.push(name, Some(index));
-            let read = match next {
-                Some(b'n') => self.lexer.word("null").map(|()| Some(element)),
-                Some(b'{') => self.object(element, owner).map(Some),
-                _ => self.wrong_type("an object or null", next).map(|()| None),
-            };
-            self.path.pop();
-            if let Some(child) = read? {
-                merge(parent, name, index, child);
-            }
-            if !self.lexer.more(b']')? {
-                break;
-            }
-        }
         Ok(())
-    }
-
-    /// A member that STU3 does not define: any JSON, kept as it is.
-    fn unknown(&mut self, parent: &mut Element, key: &str, pos: Pos) -> Result<(), Issue> {
-        if self.lexer.peek() != Some(b'[') {
-            if let Some(child) = self.anything(key, None)? {
-                merge(parent, key, 0, child);
-            }
-            return Ok(());
-        }
-        self.lexer.take(b'[')?;
-        if self.lexer.closes(b']') {
-            self.structure(
-                key,
-                pos,
-                "An array must not be empty: leave the element out.".to_owned(),
-            );
-            return Ok(());
-        }
-        for index in 0.. {
-            if let Some(child) = self.anything(key, Some(index))? {
-                merge(parent, key, index, child.in_list());
-            }
-            if !self.lexer.more(b']')? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn anything(&mut self, name: &str, index: Option<usize>) -> Result<Option<Element>, Issue> {
-        self.count()?;
-        let next = self.lexer.peek();
-        let element = Element::new(name).at_pos(self.lexer.pos());
-        self.path.push(name, index);
-        let read = match next {
-            Some(b'"') => self
-                .lexer
-                .string()
-                .map(|s| Some(element.with_value(Value::String(s)))),
-            Some(b't') => self
-                .lexer
-                .word("true")
-                .map(|()| Some(element.with_value(Value::Boolean(true)))),
-            Some(b'f') => self
-                .lexer
-                .word("false")
-                .map(|()| Some(element.with_value(Value::Boolean(false)))),
-            Some(b'-' | b'0'..=b'9') => self
-                .lexer
-                .number()
-                .map(|n| Some(element.with_value(Value::Number(n)))),
-            Some(b'{') => self
-                .object(
-                    element,
-                    Owner {
-                        of: None,
-                        companion: false,
-                    },
-                )
-                .map(Some),
-            Some(b'n') if index.is_some() => self.lexer.word("null").map(|()| Some(element)),
-            _ => self
-                .wrong_type(
-                    "a value that FHIR has (no null, no array inside an array)",
-                    next,
-                )
-                .map(|()| None),
-        };
-        self.path.pop();
-        read
     }
 
     /// Primitives that were left without a value and without an extension: a `null` that keeps no place.
     fn check_gaps(&mut self, element: &Element) {
         for child in element.children() {
-            let empty = child.value().is_none()
-                && child.children().is_empty()
-                && child.resource_type().is_none();
-            if empty && child.is_listed() {
-                let message =
-                    "null without an extension beside it says nothing: leave the member out."
-                        .to_owned();
+            let primitive = child.value().is_none() && child.resource_type().is_none();
+            if primitive && child.children().is_empty() && child.is_listed() {
+                let message = "null without an extension beside it says nothing: leave it out.";
                 self.structure(child.name(), child.pos(), message);
             }
         }
     }
 }
 
-/// Puts a value or a companion at its place among the elements of its name: a primitive's value and its companion
-/// are one element, whichever came first.
-fn merge(parent: &mut Element, name: &str, index: usize, child: Element) {
-    let slot = parent
-        .children_mut()
-        .iter_mut()
-        .filter(|e| e.name() == name)
-        .nth(index);
-    match slot {
+/// Puts a value or a companion at its place among the elements of its name: a primitive's value and its
+/// companion are one element, whichever came first.
+fn place(parent: &mut Element, twin: Option<&Range<usize>>, index: usize, child: Element) {
+    let there = twin
+        .and_then(|made| made.clone().nth(index))
+        .and_then(|at| parent.children_mut().get_mut(at));
+    match there {
         None => parent.push(child),
-        Some(there) => {
-            if child.value().is_some() {
-                there.set_value(child.value().cloned());
-            }
-            there
-                .children_mut()
-                .extend(child.children().iter().cloned());
-        }
+        Some(there) => there.absorb(child),
     }
-}
-
-fn too_long(mut issue: Issue) -> Issue {
-    issue.code = IssueCode::TooLong;
-    issue
 }

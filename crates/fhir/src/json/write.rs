@@ -1,7 +1,10 @@
 //! Element tree to JSON text.
 
-use crate::schema::{Kind, Schema, TypeDef};
+use super::lexer::end_of_plain;
+use crate::codec::FEW;
+use crate::schema::{ElementDef, Kind, Schema, TypeDef};
 use crate::tree::{Element, Value};
+use std::collections::HashMap;
 
 /// Writes a resource as compact JSON.
 pub fn write(root: &Element) -> Vec<u8> {
@@ -48,58 +51,88 @@ impl Writer<'_> {
         self.open(b'{');
         let mut first = true;
         if let Some(name) = element.resource_type() {
-            self.key("resourceType", &mut first);
+            self.key("", "resourceType", &mut first);
             self.string(name);
         }
         let children = element.children();
-        for (i, child) in children.iter().enumerate() {
-            if children[..i]
-                .iter()
-                .any(|before| before.name() == child.name())
-            {
-                continue;
+        if children.len() > FEW {
+            self.many_members(children, of, &mut first);
+        } else {
+            for (i, child) in children.iter().enumerate() {
+                if children
+                    .iter()
+                    .take(i)
+                    .all(|before| before.name() != child.name())
+                {
+                    let rest = children.get(i..).unwrap_or(&[]);
+                    let same = rest.iter().filter(|e| e.name() == child.name());
+                    self.member(child, same, of, &mut first);
+                }
             }
-            let single = !children[i + 1..]
-                .iter()
-                .any(|after| after.name() == child.name());
-            self.member(&children[i..], child, single, of, &mut first);
         }
         self.close(b'}', first);
     }
 
+    /// Groups by hash, so that time stays in proportion to the number of children.
+    fn many_members(&mut self, children: &[Element], of: Option<&TypeDef>, first: &mut bool) {
+        let mut groups: Vec<Vec<&Element>> = Vec::new();
+        let mut by_name: HashMap<&str, usize> = HashMap::new();
+        for child in children {
+            let at = *by_name.entry(child.name()).or_insert(groups.len());
+            match groups.get_mut(at) {
+                Some(group) => group.push(child),
+                None => groups.push(vec![child]),
+            }
+        }
+        for group in &groups {
+            if let Some(head) = group.first() {
+                self.member(head, group.iter().copied(), of, first);
+            }
+        }
+    }
+
     /// All elements of one name: the values, and a `_name` companion for what primitives carry besides.
-    fn member(
+    fn member<'e>(
         &mut self,
-        rest: &[Element],
         head: &Element,
-        single: bool,
+        same: impl Iterator<Item = &'e Element> + Clone,
         of: Option<&TypeDef>,
         first: &mut bool,
     ) {
         let name = head.name();
         let def = of.and_then(|t| t.element(name));
         let child_type = def.and_then(|d| self.schema.type_of(d));
-        let listed = def.map_or(!single || head.is_listed(), |d| d.is_list()) || !single;
-        let primitive = match child_type {
-            Some(t) => t.kind == Kind::Primitive,
-            None => def.is_none() && rest.iter().any(|e| e.name() == name && e.value().is_some()),
-        };
-        let same = || rest.iter().filter(|e| e.name() == name);
+        let several = || same.clone().nth(1).is_some();
+        let listed = def.map_or_else(|| head.is_listed(), ElementDef::is_list) || several();
+        let primitive = child_type.is_some_and(|t| t.kind == Kind::Primitive);
+        let has_value = |e: &Element| e.value().is_some();
         if !primitive {
-            self.key(name, first);
-            self.values(listed, same(), |w, e| w.object(e, child_type));
-            return;
+            self.key("", name, first);
+            self.values(listed, same.clone(), |w, e| {
+                match (e.value(), e.children().is_empty()) {
+                    // Without a definition, what stands there decides.
+                    (Some(value), _) => w.value(Some(value)),
+                    (None, true) if def.is_none() && e.resource_type().is_none() => w.value(None),
+                    _ => w.object(e, child_type),
+                }
+            });
+            if def.is_some()
+                || !same
+                    .clone()
+                    .any(|e| has_value(e) && !e.children().is_empty())
+            {
+                return;
+            }
+        } else if same.clone().any(has_value) {
+            self.key("", name, first);
+            self.values(listed, same.clone(), |w, e| w.value(e.value()));
         }
-        if same().any(|e| e.value().is_some()) {
-            self.key(name, first);
-            self.values(listed, same(), |w, e| w.value(e.value()));
-        }
-        if same().any(|e| !e.children().is_empty()) {
-            self.key(&format!("_{name}"), first);
+        if same.clone().any(|e| !e.children().is_empty()) {
+            self.key("_", name, first);
+            // `id` and `extension` of a primitive are those of any element; Extension has both.
             let element = self.schema.type_def("Extension");
-            self.values(listed, same(), |w, e| match e.children().is_empty() {
-                true => w.out.extend_from_slice(b"null"),
-                // `id` and `extension` of a primitive are those of any element; Extension has both.
+            self.values(listed, same, |w, e| match e.children().is_empty() {
+                true => w.value(None),
                 false => w.object(e, element),
             });
         }
@@ -139,10 +172,12 @@ impl Writer<'_> {
         }
     }
 
-    fn key(&mut self, name: &str, first: &mut bool) {
+    fn key(&mut self, prefix: &str, name: &str, first: &mut bool) {
         self.separate(first);
-        self.string(name);
-        self.out.push(b':');
+        self.out.push(b'"');
+        self.out.extend_from_slice(prefix.as_bytes());
+        self.escaped(name);
+        self.out.extend_from_slice(b"\":");
         if self.indent.is_some() {
             self.out.push(b' ');
         }
@@ -181,28 +216,31 @@ impl Writer<'_> {
 
     fn string(&mut self, text: &str) {
         self.out.push(b'"');
+        self.escaped(text);
+        self.out.push(b'"');
+    }
+
+    fn escaped(&mut self, text: &str) {
         let bytes = text.as_bytes();
         let mut plain = 0;
-        for (i, b) in bytes.iter().enumerate() {
-            let escape: &[u8] = match b {
-                b'"' => b"\\\"",
-                b'\\' => b"\\\\",
-                b'\n' => b"\\n",
-                b'\r' => b"\\r",
-                b'\t' => b"\\t",
-                0x08 => b"\\b",
-                0x0c => b"\\f",
-                0..0x20 => b"",
-                _ => continue,
-            };
-            self.out.extend_from_slice(&bytes[plain..i]);
-            match escape.is_empty() {
-                true => self.out.extend_from_slice(format!("\\u{b:04x}").as_bytes()),
-                false => self.out.extend_from_slice(escape),
+        loop {
+            let at = end_of_plain(bytes, plain);
+            self.out
+                .extend_from_slice(bytes.get(plain..at).unwrap_or(&[]));
+            let Some(b) = bytes.get(at) else { return };
+            match b {
+                b'"' => self.out.extend_from_slice(b"\\\""),
+                b'\\' => self.out.extend_from_slice(b"\\\\"),
+                b'\n' => self.out.extend_from_slice(b"\\n"),
+                b'\r' => self.out.extend_from_slice(b"\\r"),
+                b'\t' => self.out.extend_from_slice(b"\\t"),
+                0x08 => self.out.extend_from_slice(b"\\b"),
+                0x0c => self.out.extend_from_slice(b"\\f"),
+                control => self
+                    .out
+                    .extend_from_slice(format!("\\u{control:04x}").as_bytes()),
             }
-            plain = i + 1;
+            plain = at + 1;
         }
-        self.out.extend_from_slice(&bytes[plain..]);
-        self.out.push(b'"');
     }
 }

@@ -1,9 +1,9 @@
 //! `date` and `dateTime` with their precision, and the span of time that each stands for.
 
 use super::PrimitiveError;
-use jiff::Timestamp;
 use jiff::civil::{self, Date};
 use jiff::tz::{Offset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 
 /// xs:dateTime allows offsets up to 14 hours either side of UTC.
 const MAX_OFFSET_HOURS: i32 = 14;
@@ -127,7 +127,7 @@ impl DateTime {
     /// `…T09:30:15` the whole second.
     ///
     /// A value without offset is local time in `zone`. Local times that a clock change leaves out count as the
-    /// first moment after the gap; a local time that happens twice stands for both, so that its span starts at
+    /// first moment after the gap, a span wholly inside it is empty there; a local time that happens twice stands for both, so that its span starts at
     /// the first and ends with the second. A day of 23 or 25 hours is so long.
     pub fn range(&self, zone: &TimeZone) -> (Timestamp, Timestamp) {
         let first = self.date.to_datetime(self.time);
@@ -160,17 +160,9 @@ impl DateTime {
     }
 }
 
-/// A local time at a fixed offset; the ends of time stand in for what jiff cannot count.
+/// A local time at a fixed offset; the last hours of year 9999 are more than jiff can count.
 fn fixed(local: civil::DateTime, offset: Offset) -> Timestamp {
-    offset.to_timestamp(local).unwrap_or_else(|_| edge(local))
-}
-
-fn edge(local: civil::DateTime) -> Timestamp {
-    if local.year() > 0 {
-        Timestamp::MAX
-    } else {
-        Timestamp::MIN
-    }
+    offset.to_timestamp(local).unwrap_or(Timestamp::MAX)
 }
 
 /// The first moment at which the clocks in `zone` show `local` or later.
@@ -182,7 +174,11 @@ fn earliest(local: civil::DateTime, zone: &TimeZone) -> Timestamp {
         // Read with the offset before the gap, the time lies after the change; the change itself is the first.
         Gap { before, .. } => {
             let inside = fixed(local, before);
-            zone.preceding(inside)
+            // `preceding` leaves out the moment that it is given, which may be the change itself.
+            let just_after = inside
+                .checked_add(SignedDuration::from_nanos(1))
+                .unwrap_or(inside);
+            zone.preceding(just_after)
                 .next()
                 .map_or(inside, |change| change.timestamp())
         }

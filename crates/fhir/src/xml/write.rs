@@ -1,6 +1,8 @@
 //! Element tree to XML text: elements in the order of STU3, unknown ones after them.
 
-use super::FHIR_NAMESPACE;
+use super::name::is_name;
+use super::read::{is_allowed, stands_alone};
+use super::{FHIR_NAMESPACE, XHTML_NAMESPACE};
 use crate::schema::{Kind, Schema, TypeDef};
 use crate::tree::{Element, Value};
 
@@ -23,7 +25,10 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn resource(&mut self, element: &Element, root: bool) {
-        let name = element.resource_type().unwrap_or("Resource");
+        let name = element
+            .resource_type()
+            .filter(|t| is_name(t))
+            .unwrap_or("Resource");
         self.out.push(b'<');
         self.raw(name);
         if root {
@@ -45,8 +50,7 @@ impl Writer<'_> {
             return;
         }
         if let Some(Value::Xhtml(markup)) = element.value() {
-            // Narrative is kept as it was read, and was read as well-formed markup.
-            self.raw(markup);
+            self.narrative(markup);
             return;
         }
         self.out.push(b'<');
@@ -60,10 +64,24 @@ impl Writer<'_> {
         self.body(element, name, of);
     }
 
-    /// The children, in order, and the end tag.
+    /// Markup goes in as it was read; what could not stand in XML becomes text, so that it breaks nothing.
+    fn narrative(&mut self, markup: &str) {
+        if stands_alone(markup) {
+            self.raw(markup);
+            return;
+        }
+        self.raw("<div xmlns=\"");
+        self.raw(XHTML_NAMESPACE);
+        self.raw("\">");
+        self.escaped(markup);
+        self.raw("</div>");
+    }
+
+    /// The children, in order, and the end tag. A name that XML cannot write is left out: only JSON members
+    /// that STU3 does not define have one.
     fn body(&mut self, element: &Element, name: &str, of: Option<&TypeDef>) {
         let is_resource = element.resource_type().is_some();
-        let own = |c: &&Element| is_resource || !is_attribute(c, of);
+        let own = |c: &&Element| is_name(c.name()) && (is_resource || !is_attribute(c, of));
         let mut children: Vec<(&Element, u32, Option<&TypeDef>)> = element
             .children()
             .iter()
@@ -100,7 +118,18 @@ impl Writer<'_> {
         self.out.push(b' ');
         self.raw(name);
         self.out.extend_from_slice(b"=\"");
-        for c in value.chars() {
+        self.escaped(value);
+        self.out.push(b'"');
+    }
+
+    fn escaped(&mut self, text: &str) {
+        let mut rest = text;
+        // 0xEF begins the two characters above the control characters that XML cannot write.
+        let special = |b: u8| b < 0x20 || matches!(b, b'&' | b'<' | b'>' | b'"' | 0xEF);
+        while let Some(at) = rest.bytes().position(special) {
+            let (plain, from) = rest.split_at(at);
+            self.raw(plain);
+            let Some(c) = from.chars().next() else { return };
             match c {
                 '&' => self.raw("&amp;"),
                 '<' => self.raw("&lt;"),
@@ -110,12 +139,13 @@ impl Writer<'_> {
                 '\n' => self.raw("&#10;"),
                 '\r' => self.raw("&#13;"),
                 '\t' => self.raw("&#9;"),
-                // XML 1.0 has no way to write these at all.
-                c if is_unwritable(c) => self.raw("\u{fffd}"),
-                c => self.raw(c.encode_utf8(&mut [0; 4])),
+                c if is_allowed(c) => self.raw(c.encode_utf8(&mut [0; 4])),
+                // XML 1.0 has no way to write the others at all.
+                _ => self.raw("\u{fffd}"),
             }
+            rest = from.get(c.len_utf8()..).unwrap_or("");
         }
-        self.out.push(b'"');
+        self.raw(rest);
     }
 
     fn raw(&mut self, text: &str) {
@@ -131,8 +161,4 @@ fn is_attribute(child: &Element, of: Option<&TypeDef>) -> bool {
         "url" => plain && of.is_some_and(|t| t.name == "Extension"),
         _ => false,
     }
-}
-
-fn is_unwritable(c: char) -> bool {
-    matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }

@@ -12,6 +12,7 @@ use crate::store::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// How a declaration is applied.
@@ -166,7 +167,7 @@ pub async fn top_up(store: &Store, now: Timestamp, report: Report<'_>) -> Result
             done: Progress { removed: 0, added },
         };
         let filled = match catalogue_of(store, tenant.key) {
-            Ok((_, catalogue)) => hand.add(&catalogue, None).await,
+            Ok((_, catalogue)) => hand.add(&catalogue, None, &HashMap::new()).await,
             Err(error) => Err(error),
         };
         added = hand.done.added;
@@ -231,6 +232,7 @@ impl Hand<'_, '_> {
         catalogue: &Catalogue,
         imported: Option<&[ImportedSlot]>,
     ) -> Result<(), StoreError> {
+        let mut held_back = HashMap::new();
         for (schedule, difference) in self.differences(catalogue, imported).await? {
             for batch in difference.surplus.chunks(SLOTS_PER_JOB) {
                 let filter = SlotFilter {
@@ -245,16 +247,19 @@ impl Hand<'_, '_> {
                     .await?;
                 (self.report)(self.done);
             }
+            held_back.insert(schedule, difference.held_back);
         }
-        self.add(catalogue, imported).await
+        self.add(catalogue, imported, &held_back).await
     }
 
     async fn add(
         &mut self,
         catalogue: &Catalogue,
         imported: Option<&[ImportedSlot]>,
+        held_back: &HashMap<ScheduleKey, Vec<(Timestamp, Timestamp)>>,
     ) -> Result<(), StoreError> {
-        for (schedule, difference) in self.differences(catalogue, imported).await? {
+        for (schedule, mut difference) in self.differences(catalogue, imported).await? {
+            difference.keep_held(held_back.get(&schedule).map_or(&[], Vec::as_slice));
             for batch in difference.missing.chunks(SLOTS_PER_JOB) {
                 let slots = batch
                     .iter()

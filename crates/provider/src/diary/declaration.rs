@@ -1,6 +1,7 @@
 //! What a provider declares: its organisations, places, people, services, schedules, clinics, release rules and
 //! consumers, as typed values. One file declares one provider.
 
+mod calendar;
 pub mod check;
 pub mod read;
 

@@ -5,7 +5,7 @@
 
 use super::catalogue::Catalogue;
 use super::declaration::check::IMPORTED;
-use super::declaration::{Declaration, ImportedSlot, Session, Template};
+use super::declaration::{Declaration, ImportedSlot, MAX_HORIZON_DAYS, Session, Template};
 use super::generate::{self, Wanted};
 use crate::store::{ScheduleKey, SlotRow, Store, StoreError, TenantKey, utc_day};
 use booking::slot::SlotStatus;
@@ -35,6 +35,21 @@ pub struct Difference {
     pub surplus: Vec<Uuid>,
     /// Booked or otherwise taken, ahead, and not asked for.
     pub stranded: Vec<SlotRow>,
+    /// When those of the surplus were that staff hold back: what comes in their place begins held back, since a change
+    /// of hours is no release.
+    pub held_back: Vec<(Timestamp, Timestamp)>,
+}
+
+impl Difference {
+    /// Holds back what is missing where held slots were.
+    pub fn keep_held(&mut self, held_back: &[(Timestamp, Timestamp)]) {
+        for missing in &mut self.missing {
+            let wanted = &mut missing.wanted;
+            wanted.held |= held_back
+                .iter()
+                .any(|(start, end)| *start < wanted.end && wanted.start < *end);
+        }
+    }
 }
 
 /// What a provider's schedules should hold.
@@ -154,8 +169,12 @@ pub fn compare(
     stored: &[SlotRow],
 ) -> Difference {
     let horizon = target.last_day();
-    let last_stored = stored.last().map(|s| generate::london_date(s.start));
-    // Slots beyond a horizon that became shorter stay as long as a template stands behind them.
+    // Slots beyond a horizon that became shorter stay as long as a template stands behind them; imported ones may lie
+    // beyond any horizon.
+    let longest = longest_horizon(generate::london_date(target.now));
+    let last_stored = stored
+        .last()
+        .map(|s| generate::london_date(s.start).min(longest));
     let reach = last_stored.map_or(horizon, |day| day.max(horizon));
     let mut wanted = target.generated(schedule, reach);
     for slot in target.imported_of(schedule) {
@@ -190,6 +209,12 @@ pub fn compare(
     difference
 }
 
+fn longest_horizon(today: Date) -> Date {
+    today
+        .checked_add(i64::from(MAX_HORIZON_DAYS).days())
+        .unwrap_or(Date::MAX)
+}
+
 /// Whether a stored slot stays; if it is one of the wanted ones, that is taken off the list.
 fn stays(
     target: &Target<'_>,
@@ -220,6 +245,9 @@ fn stays(
         return true;
     }
     difference.surplus.push(slot.uuid);
+    if slot.held {
+        difference.held_back.push(place);
+    }
     false
 }
 

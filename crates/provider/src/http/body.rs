@@ -20,6 +20,10 @@ where
     B: http_body::Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    // A length that is announced as too large is refused before anything is waited for.
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large(limit));
+    }
     let collected = tokio::time::timeout(within, Limited::new(body, limit).collect()).await;
     let raw = match collected {
         Err(_) => {

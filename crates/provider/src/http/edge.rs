@@ -4,11 +4,14 @@
 //! first failure answers.
 
 use super::answer::{self, Answer, Body};
+use super::base::Base;
 use super::rendered::Rendered;
 use super::routes::{self, Matched, Unmatched};
 use super::tenants::{TenantView, Tenants};
 use super::trust::{Peer, Trust};
-use super::{body, book, cancel, capability, history, read, search_appointments, search_slots};
+use super::{
+    body, book, cancel, capability, history, log, read, search_appointments, search_slots,
+};
 use crate::audit::{AuditEntry, Fault};
 use crate::config::Settings;
 use crate::store::Store;
@@ -48,61 +51,6 @@ pub struct Edge {
     trust: Trust,
     base: Base,
     under_way: Semaphore,
-}
-
-/// How consumers know this server.
-#[derive(Clone, Debug)]
-pub struct Base {
-    url: String,
-    configured: bool,
-}
-
-impl Base {
-    /// The configured base URL, or `https://` and the address listened on: the root is always https, also when a
-    /// proxy in front ends TLS (D-20).
-    pub fn new(configured: Option<&str>, listen: &str) -> Base {
-        match configured {
-            Some(url) => Base {
-                url: url.to_owned(),
-                configured: true,
-            },
-            None => Base {
-                url: format!("https://{listen}"),
-                configured: false,
-            },
-        }
-    }
-
-    /// Service root of a tenant (PROV-GEN-01).
-    pub fn root(&self, ods: &str) -> String {
-        format!("{}{}{ods}", self.url, routes::ROOT_PREFIX)
-    }
-
-    /// True when a token's audience is this root (NAT-JWT-04): a trailing slash is tolerated; where nobody
-    /// configured a base URL, `http` and the names of the loop-back interface too.
-    fn is_audience(&self, audience: &str, root: &str) -> bool {
-        let audience = audience.strip_suffix('/').unwrap_or(audience);
-        if audience == root {
-            return true;
-        }
-        if self.configured {
-            return false;
-        }
-        let plain = |url: &str| -> String {
-            let rest = url
-                .strip_prefix("https://")
-                .or_else(|| url.strip_prefix("http://"))
-                .unwrap_or(url);
-            match rest
-                .strip_prefix("localhost")
-                .or_else(|| rest.strip_prefix("[::1]"))
-            {
-                Some(after) => format!("127.0.0.1{after}"),
-                None => rest.replacen("0.0.0.0", "127.0.0.1", 1),
-            }
-        };
-        plain(audience) == plain(root)
-    }
 }
 
 /// Who calls: nothing behind the edge runs without one.
@@ -146,7 +94,7 @@ impl Exchange {
 
 /// A refusal with what the edge adds to it.
 pub struct Failure {
-    refusal: Refusal,
+    refusal: Box<Refusal>,
     allow: Option<String>,
     root: Option<String>,
 }
@@ -154,7 +102,7 @@ pub struct Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Failure {
         Failure {
-            refusal,
+            refusal: Box::new(refusal),
             allow: None,
             root: None,
         }
@@ -164,7 +112,7 @@ impl From<Refusal> for Failure {
 impl From<Unmatched> for Failure {
     fn from(unmatched: Unmatched) -> Failure {
         Failure {
-            refusal: unmatched.refusal,
+            refusal: Box::new(unmatched.refusal),
             allow: unmatched.allow,
             root: None,
         }
@@ -233,7 +181,7 @@ impl Edge {
                 }),
         };
         let response = self.finish(&mut x, outcome).await;
-        log(&x, response.status().as_u16(), started.elapsed());
+        log::request(&x, response.status().as_u16(), started.elapsed());
         response
     }
 
@@ -287,7 +235,7 @@ impl Edge {
         x.entry.tenant = Some(tenant.key);
         x.entry.interaction = Some(matched.interaction);
         let refused = |refusal: Refusal| Failure {
-            refusal,
+            refusal: Box::new(refusal),
             allow: None,
             root: Some(tenant.root.clone()),
         };
@@ -395,11 +343,11 @@ impl Edge {
         {
             None => Ok(()),
             Some(used) => Err(Failure {
-                refusal: crate::store::repeat_refusal(
+                refusal: Box::new(crate::store::repeat_refusal(
                     &used,
                     &caller.ssp.from,
                     &caller.claims.organization.ods,
-                ),
+                )),
                 allow: None,
                 root: Some(demand.tenant.root.clone()),
             }),
@@ -453,7 +401,7 @@ impl Edge {
             (Some(root), Some(id)) => Some(format!("{root}/Appointment/{id}")),
             _ => None,
         };
-        log_refusal(x, &failure.refusal);
+        log::refusal(x, &failure.refusal);
         answer::refuse(
             x,
             &failure.refusal,
@@ -581,33 +529,4 @@ fn short(text: &str, most: usize) -> String {
         .filter(|c| !c.is_control())
         .take(most)
         .collect()
-}
-
-/// One line a request, without patient data: the path is logged by interaction, not as it was sent.
-fn log(x: &Exchange, status: u16, took: Duration) {
-    let interaction = x.entry.interaction.map_or("none", Interaction::name);
-    let asid = x.entry.asid_from.as_deref().unwrap_or("-");
-    let trace = x.entry.trace_id.as_deref().unwrap_or("-");
-    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    tracing::debug!(status, interaction, asid, trace, id = %x.response_id, micros, "request");
-}
-
-/// One line an error, naming the system and organisation that sent the request (PROV-ERR-03). Expressions name
-/// elements, never their values.
-fn log_refusal(x: &Exchange, refusal: &Refusal) {
-    let asid = x.entry.asid_from.as_deref().unwrap_or("-");
-    let organisation = x.entry.ods.as_deref().unwrap_or("-");
-    let trace = x.entry.trace_id.as_deref().unwrap_or("-");
-    let interaction = x.entry.interaction.map_or("none", Interaction::name);
-    let fault = Fault::of(refusal).code();
-    let first = refusal.findings.first();
-    let at = first
-        .and_then(|f| f.expression.as_deref().or(f.location.as_deref()))
-        .unwrap_or("-");
-    let error = refusal.situation.row().id;
-    if refusal.status() >= 500 {
-        tracing::error!(error, interaction, asid, organisation, trace, fault, at, id = %x.response_id, why = refusal.log, "refused");
-    } else {
-        tracing::info!(error, interaction, asid, organisation, trace, fault, at, id = %x.response_id, "refused");
-    }
 }

@@ -5,12 +5,14 @@
 //! the CapabilityStatement is derived too.
 
 pub mod answer;
+pub mod base;
 pub mod body;
 pub mod book;
 pub mod cancel;
 pub mod capability;
 pub mod edge;
 pub mod history;
+pub mod log;
 pub mod read;
 pub mod rendered;
 pub mod routes;

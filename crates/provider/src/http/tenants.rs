@@ -1,6 +1,7 @@
 //! Tenants and their declared things, kept as last read and read again when the catalogue's version changed.
 
-use super::edge::{Base, store_refusal};
+use super::base::Base;
+use super::edge::store_refusal;
 use crate::diary::catalogue::Catalogue;
 use crate::diary::render;
 use crate::store::{ScheduleKey, Store, StoreError, TenantKey, TenantRow};

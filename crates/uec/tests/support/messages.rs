@@ -180,7 +180,7 @@ fn patient(nhs_number: &str) -> Value {
         "name": [{"use": "official", "family": "Testwell", "given": ["Ada"], "prefix": ["Ms"]}],
         "telecom": [{"system": "phone", "value": "01632 960123", "use": "home", "rank": 1}],
         "gender": "female",
-        "birthDate": "1984-06-21",
+        "birthDate": "1979-03-12",
         "address": [{"use": "home", "line": ["2 Synthetic Way"], "city": "Exampleton",
             "postalCode": "LS99 9ZZ"}],
         "contact": [third_party(2)]

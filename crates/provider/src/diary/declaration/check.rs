@@ -1,21 +1,17 @@
 //! Whether the parts of a declaration fit together: what is referred to exists, ids are unique, the Standard's rules
 //! on diaries hold, clinics have sensible hours and do not overlap.
 
+use super::calendar;
 use super::read::Sheet;
 use super::{ClockTime, Declaration, Exception, MAX_HORIZON_DAYS, Release, Schedule};
-use crate::diary::generate::{self, Clinic, MAX_SLOT_MINUTES, MIN_SLOT_MINUTES};
+use crate::diary::generate::{MAX_SLOT_MINUTES, MIN_SLOT_MINUTES};
 use crate::toml_error::nearest;
-use jiff::civil::{Date, DateTime};
-use jiff::{SignedDuration, ToSpan};
-use std::collections::{HashMap, HashSet};
+use jiff::SignedDuration;
+use jiff::civil::Date;
+use std::collections::HashSet;
 
 /// Most services that book into one schedule: a search for each of them reads the schedule.
 pub const MAX_SERVICES: usize = 50;
-/// Most slots that a provider's horizon may hold: more than ten large hospitals; what is planned is held in memory.
-pub const MAX_SLOTS: u64 = 500_000;
-/// Days ahead in which overlapping clinics are looked for: two years hold every combination of weekday and holiday
-/// that staff plan for.
-const OVERLAP_DAYS: i32 = 731;
 /// The name that imported slots carry in place of a template's; no template or session may have it.
 pub const IMPORTED: &str = "imported";
 
@@ -34,8 +30,8 @@ pub(super) fn check(declaration: &Declaration, today: Date, sheet: &mut Sheet<'_
     for (i, release) in declaration.releases.iter().enumerate() {
         one_release(i, release, sheet);
     }
-    totals(declaration, today, sheet);
-    overlaps(declaration, today, sheet);
+    calendar::totals(declaration, today, sheet);
+    calendar::overlaps(declaration, today, sheet);
 }
 
 /// The ids that may be referred to.
@@ -523,142 +519,4 @@ fn one_release(i: usize, release: &Release, sheet: &mut Sheet<'_>) {
             "is not longer than `cutoff`, so nobody could ever book",
         );
     }
-}
-
-fn totals(d: &Declaration, today: Date, sheet: &mut Sheet<'_>) {
-    let Ok(last) = today.checked_add(i64::from(d.provider.horizon_days).days()) else {
-        return;
-    };
-    let per = |from: DateTime, to: DateTime, slot: u16| -> u64 {
-        let minutes = to.duration_since(from).as_mins();
-        u64::try_from(minutes).unwrap_or(0) / u64::from(slot.max(1))
-    };
-    let mut total = d.slots.len() as u64;
-    for t in &d.templates {
-        for (_, clinic) in generate::clinics(t, today, last) {
-            total += per(clinic.from, clinic.to, t.slot_minutes);
-        }
-    }
-    for s in d
-        .sessions
-        .iter()
-        .filter(|s| s.date >= today && s.date <= last)
-    {
-        if let Some(clinic) = Clinic::on(s.date, s.from, s.to) {
-            total += per(clinic.from, clinic.to, s.slot_minutes);
-        }
-    }
-    if total > MAX_SLOTS {
-        let what = format!(
-            "{total} slots in {} days; at most {MAX_SLOTS}: shorten the horizon, or declare fewer clinics",
-            d.provider.horizon_days
-        );
-        sheet.fault("provider", 0, "horizon_days", what);
-    }
-}
-
-/// A clinic or imported slot in a diary, for the search of overlaps.
-struct Stretch {
-    from: DateTime,
-    to: DateTime,
-    section: &'static str,
-    index: usize,
-}
-
-fn overlaps(d: &Declaration, today: Date, sheet: &mut Sheet<'_>) {
-    let last = today.checked_add(OVERLAP_DAYS.days()).unwrap_or(Date::MAX);
-    let mut diaries: HashMap<&str, Vec<Stretch>> = HashMap::new();
-    let strict: HashSet<&str> = d
-        .schedules
-        .iter()
-        .filter(|s| !s.overlaps)
-        .map(|s| s.id.as_str())
-        .collect();
-    let mut add = |schedule, from, to, section, index| {
-        if let Some(diary) = strict.get(schedule) {
-            diaries.entry(diary).or_default().push(Stretch {
-                from,
-                to,
-                section,
-                index,
-            });
-        }
-    };
-    for (i, t) in d.templates.iter().enumerate() {
-        for (_, clinic) in generate::clinics(t, today, last) {
-            add(t.schedule.as_str(), clinic.from, clinic.to, "template", i);
-        }
-    }
-    for (i, s) in d
-        .sessions
-        .iter()
-        .enumerate()
-        .filter(|(_, s)| s.date >= today)
-    {
-        if let Some(clinic) = Clinic::on(s.date, s.from, s.to) {
-            add(s.schedule.as_str(), clinic.from, clinic.to, "session", i);
-        }
-    }
-    for (i, slot) in d.slots.iter().enumerate() {
-        let local = |at| generate::london().to_datetime(at);
-        add(
-            slot.schedule.as_str(),
-            local(slot.start),
-            local(slot.end),
-            "slot",
-            i,
-        );
-    }
-    let mut told = HashSet::new();
-    let mut names: Vec<&str> = diaries.keys().copied().collect();
-    names.sort_unstable();
-    for name in names {
-        let Some(mut stretches) = diaries.remove(name) else {
-            continue;
-        };
-        stretches.sort_by_key(|s| (s.from, s.to));
-        let mut open: Option<&Stretch> = None;
-        for stretch in &stretches {
-            if let Some(before) = open.filter(|o| o.to > stretch.from)
-                && told.insert((before.section, before.index, stretch.section, stretch.index))
-            {
-                tell_overlap(d, name, before, stretch, sheet);
-            }
-            if open.is_none_or(|o| stretch.to > o.to) {
-                open = Some(stretch);
-            }
-        }
-    }
-}
-
-fn tell_overlap(
-    d: &Declaration,
-    diary: &str,
-    one: &Stretch,
-    other: &Stretch,
-    sheet: &mut Sheet<'_>,
-) {
-    let name = |s: &Stretch| match s.section {
-        "template" => d.templates.get(s.index).map(|t| t.id.clone()),
-        "session" => d.sessions.get(s.index).map(|t| t.id.clone()),
-        _ => d.slots.get(s.index).map(|t| t.identifier.to_string()),
-    };
-    let clock = |t: DateTime| t.strftime("%H:%M").to_string();
-    let key = if other.section == "slot" {
-        "start"
-    } else {
-        "from"
-    };
-    let what = format!(
-        "on {} it overlaps with the {} `{}` of the same schedule ({}–{} and {}–{}): change the hours, or set \
-         `overlaps = true` in the schedule `{diary}`",
-        other.from.date(),
-        one.section,
-        name(one).unwrap_or_default(),
-        clock(one.from),
-        clock(one.to),
-        clock(other.from),
-        clock(other.to),
-    );
-    sheet.fault(other.section, other.index, key, what);
 }

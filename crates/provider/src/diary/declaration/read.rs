@@ -240,7 +240,7 @@ fn item<T: DeserializeOwned>(
             false => start(&error),
         };
         sheet.push(at, Some(section), guilty.as_deref(), readable(message));
-        let Some(key) = guilty else { return None };
+        let key = guilty?;
         table.remove(key.as_str());
         dropped.push(key);
     }
@@ -299,7 +299,13 @@ fn readable(message: &str) -> String {
     if message.starts_with("missing field") {
         return format!("the key `{}` is missing", quoted.next().unwrap_or(""));
     }
-    message.to_owned()
+    // The parser names Rust's types; the file's author has not heard of them.
+    match message.rsplit_once("expected ") {
+        Some((_, "u16" | "u32")) => "expected a whole number, like 10".to_owned(),
+        Some((_, "a boolean")) => "expected true or false, without quotes".to_owned(),
+        Some((_, "a string")) => "expected text in quotes".to_owned(),
+        _ => message.to_owned(),
+    }
 }
 
 /// Where the keys of a table stand in the text.

@@ -23,10 +23,23 @@ struct Marks {
 }
 
 fn marks(connection: &Connection) -> rusqlite::Result<Marks> {
+    // All from one moment: another process may be making the schema.
+    let begun = connection.is_autocommit();
+    if begun {
+        connection.execute_batch("BEGIN")?;
+    }
+    let found = read_marks(connection);
+    if begun {
+        connection.execute_batch("COMMIT")?;
+    }
+    found
+}
+
+fn read_marks(connection: &Connection) -> rusqlite::Result<Marks> {
     Ok(Marks {
+        tables: connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?,
         application: connection.pragma_query_value(None, "application_id", |r| r.get(0))?,
         schema: connection.pragma_query_value(None, "user_version", |r| r.get(0))?,
-        tables: connection.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?,
     })
 }
 

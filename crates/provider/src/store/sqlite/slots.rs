@@ -2,6 +2,7 @@
 //! between two batches.
 
 use super::book::bump_day;
+use super::fault::is_unique;
 use super::group::Group;
 use super::read::{self, Labels, millis, moment};
 use crate::audit::AuditEntry;
@@ -123,7 +124,8 @@ pub(super) fn insert(
                     template,
                     release,
                     (!slot.held).then(|| millis(at)),
-                ])?;
+                ])
+.map_err(|error| same_id(error, slot))?;
             if inserted > 0 {
                 made += 1;
                 days.touch(slot.schedule.0, slot.start);
@@ -135,6 +137,19 @@ pub(super) fn insert(
         }
         Ok(Inserted { made, existing: slots.len() as u64 - made })
     })
+}
+
+/// Says which id of an import is taken.
+fn same_id(error: rusqlite::Error, slot: &NewSlot) -> StoreError {
+    match is_unique(&error) {
+        true => StoreError::Conflict {
+            what: format!(
+                "the slot id {} belongs to another slot: give each slot an id of its own",
+                slot.uuid
+            ),
+        },
+        false => error.into(),
+    }
 }
 
 fn check_schedule(

@@ -270,8 +270,13 @@ impl Thread {
             Err(error) => {
                 tracing::error!(%error, "no transaction could be begun");
                 self.soon.put_back(rows);
-                if let Some(first) = first {
-                    first.job.refuse(error);
+                // All that waits: each would only wait as long again.
+                for queued in first
+                    .into_iter()
+                    .chain(self.jobs.try_iter())
+                    .take(GROUP_JOBS)
+                {
+                    queued.job.refuse(error.clone());
                 }
                 return;
             }

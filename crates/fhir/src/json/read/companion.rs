@@ -1,0 +1,89 @@
+//! `_name`: what a primitive carries besides its value.
+
+use super::{Member, Owner, Reader, place};
+use crate::issue::Issue;
+use crate::schema::ElementDef;
+use crate::tree::Element;
+
+impl Reader<'_> {
+    /// `_name`: id and extensions of the primitive `name`.
+    pub(super) fn companion(
+        &mut self,
+        parent: &mut Element,
+        def: &'static ElementDef,
+        member: Member,
+    ) -> Result<(), Issue> {
+        let name = def.name;
+        let is_array = self.lexer.peek() == Some(b'[');
+        if is_array != def.is_list() {
+            let form = match is_array {
+                true => "an object, as the element is single",
+                false => "an array, as the element is a list",
+            };
+            self.structure(
+                &format!("_{name}"),
+                member.pos,
+                format!("`_{name}` must be {form}."),
+            );
+        }
+        if !is_array {
+            let index = def.is_list().then_some(0);
+            if let Some(child) = self.companion_of_one(def, index)? {
+                place(parent, member.twin.as_ref(), 0, child);
+            }
+            return Ok(());
+        }
+        self.lexer.take(b'[')?;
+        if self.lexer.closes(b']') {
+            let message = "An array must not be empty: leave it out.";
+            self.structure(&format!("_{name}"), member.pos, message);
+            return Ok(());
+        }
+        for index in 0.. {
+            if let Some(child) = self.companion_of_one(def, Some(index))? {
+                place(parent, member.twin.as_ref(), index, child.in_list());
+            }
+            if !self.lexer.more(b']')? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn companion_of_one(
+        &mut self,
+        def: &'static ElementDef,
+        index: Option<usize>,
+    ) -> Result<Option<Element>, Issue> {
+        self.count()?;
+        let next = self.lexer.peek();
+        let mut element = Element::known(def.name).at_pos(self.lexer.pos());
+        self.path.push(def.name, index);
+        let read = match next {
+            Some(b'n') if index.is_some() => {
+                self.lexer.word("null")?;
+                self.nulls += 1;
+                true
+            }
+            Some(b'{') => {
+                // `id` and `extension` of a primitive are those of any element; Extension has both.
+                let of = self.schema.type_def("Extension");
+                self.object(
+                    &mut element,
+                    Owner {
+                        of,
+                        companion: true,
+                    },
+                )?;
+                true
+            }
+            _ => {
+                self.wrong_type("an object", next)?;
+                self.skip(self.path.depth())?;
+                false
+            }
+        };
+        self.path.pop();
+        Ok(read.then_some(element))
+    }
+}

@@ -1,0 +1,85 @@
+//! How consumers know this server: the base URL, service roots, and the audience of tokens.
+
+use super::routes;
+
+/// How consumers know this server.
+#[derive(Clone, Debug)]
+pub struct Base {
+    url: String,
+    configured: bool,
+}
+
+impl Base {
+    /// The configured base URL, or `https://` and the address listened on: the root is always https, also when a
+    /// proxy in front ends TLS (D-20).
+    pub fn new(configured: Option<&str>, listen: &str) -> Base {
+        match configured {
+            Some(url) => Base {
+                url: url.to_owned(),
+                configured: true,
+            },
+            None => Base {
+                url: format!("https://{listen}"),
+                configured: false,
+            },
+        }
+    }
+
+    /// Service root of a tenant (PROV-GEN-01).
+    pub fn root(&self, ods: &str) -> String {
+        format!("{}{}{ods}", self.url, routes::ROOT_PREFIX)
+    }
+
+    /// True when a token's audience is this root (NAT-JWT-04): a trailing slash is tolerated; where nobody
+    /// configured a base URL, `http` and the names of the loop-back interface too.
+    pub fn is_audience(&self, audience: &str, root: &str) -> bool {
+        let audience = audience.strip_suffix('/').unwrap_or(audience);
+        if audience == root {
+            return true;
+        }
+        if self.configured {
+            return false;
+        }
+        let plain = |url: &str| -> String {
+            let rest = url
+                .strip_prefix("https://")
+                .or_else(|| url.strip_prefix("http://"))
+                .unwrap_or(url);
+            match rest
+                .strip_prefix("localhost")
+                .or_else(|| rest.strip_prefix("[::1]"))
+            {
+                Some(after) => format!("127.0.0.1{after}"),
+                None => rest.replacen("0.0.0.0", "127.0.0.1", 1),
+            }
+        };
+        plain(audience) == plain(root)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Proves: NAT-JWT-04, PROV-GEN-03, D-20
+    #[test]
+    fn audience_is_the_service_root() {
+        let base = Base::new(Some("https://booking.example"), "0.0.0.0:8443");
+        let root = base.root("FX101");
+        assert_eq!(root, "https://booking.example/STU3/1/FX101");
+        assert!(base.is_audience(&root, &root) && base.is_audience(&format!("{root}/"), &root));
+        for other in [
+            "http://booking.example/STU3/1/FX101",
+            "https://booking.example/STU3/1/FX102",
+            "https://booking.example",
+            "notanendpoint",
+            "",
+        ] {
+            assert!(!base.is_audience(other, &root), "{other}");
+        }
+        let local = Base::new(None, "127.0.0.1:8001");
+        let root = local.root("FX101");
+        assert!(local.is_audience("http://localhost:8001/STU3/1/FX101", &root));
+        assert!(!local.is_audience("http://localhost:8002/STU3/1/FX101", &root));
+    }
+}

@@ -1,0 +1,336 @@
+//! Slots in bulk: list, hold, release, remove; and release rules as the catalogue applies them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
+mod store_fixture;
+
+use booking::ids::{Asid, OdsCode, ServiceId};
+use booking::rules::release::Withheld;
+use jiff::Timestamp;
+use jiff::civil::date;
+use provider::diary::apply::{Options, apply};
+use provider::diary::catalogue::Catalogue;
+use provider::diary::declaration::read::read;
+use provider::diary::generate::london_date;
+use provider::diary::slots::{Change, MAX_LISTED, Selection, change, count, list, table};
+use provider::store::{self, CountBy, Store};
+
+const CLINIC: &str = r#"
+[provider]
+ods = "FX101"
+asid = "918999000011"
+name = "Fernhill Urgent Care"
+horizon_days = 3
+others_may = ["search"]
+
+[[release]]
+id = "share"
+kinds = ["111"]
+cap = 2
+cap_per = "kind"
+
+[[release]]
+id = "late"
+embargo = "2h"
+cutoff = "30m"
+
+[[service]]
+id = "2000000011"
+name = "GP clinic"
+release = "share"
+
+[[service]]
+id = "2000000012"
+name = "Nurse clinic"
+
+[[schedule]]
+id = "gp"
+services = ["2000000011", "2000000012"]
+
+[[template]]
+id = "morning"
+schedule = "gp"
+weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+from = "09:00"
+to = "11:00"
+slot_minutes = 20
+
+[[template]]
+id = "evening"
+schedule = "gp"
+weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+from = "18:00"
+to = "19:00"
+slot_minutes = 20
+release = "late"
+
+[[consumer]]
+ods = "FX900"
+name = "111"
+kind = "111"
+
+[[consumer]]
+ods = "FX905"
+name = "Ambulance"
+kind = "999"
+"#;
+
+fn now() -> Timestamp {
+    "2027-06-07T12:00:00Z".parse().unwrap()
+}
+
+fn ods() -> OdsCode {
+    OdsCode::parse("FX101").unwrap()
+}
+
+async fn clinic() -> Store {
+    let store = Store::open("sqlite::memory:", &store::Options::default()).unwrap();
+    let declaration =
+        read(CLINIC, "clinic.toml", london_date(now())).unwrap_or_else(|e| panic!("{e}"));
+    let options = Options {
+        keep_bookings: false,
+        actor: "tester".to_owned(),
+    };
+    apply(&store, &declaration, now(), &options, &mut |_| {})
+        .await
+        .unwrap();
+    store
+}
+
+fn tomorrow() -> Selection {
+    let day = date(2027, 6, 8);
+    Selection {
+        from: Some(day),
+        to: Some(day),
+        ..Selection::default()
+    }
+}
+
+async fn run(store: &Store, selection: &Selection, what: Change, dry_run: bool) -> (u64, u64) {
+    let done = change(store, &ods(), selection, what, dry_run, "tester", now())
+        .await
+        .unwrap();
+    assert_eq!(done.dry_run, dry_run);
+    (done.changed, done.taken)
+}
+
+#[tokio::test]
+async fn slots_are_listed_by_london_day() {
+    let store = clinic().await;
+    let lines = list(&store, &ods(), &tomorrow(), MAX_LISTED, now()).unwrap();
+    assert_eq!(lines.len(), 9);
+    assert_eq!(lines[0].start, "2027-06-08T09:00+01:00");
+    let text = table(&lines);
+    assert!(
+        text.starts_with("gp 2027-06-08\n  09:00-09:20  free       -          morning"),
+        "{text}"
+    );
+    assert_eq!(text.lines().count(), 10);
+    let json = serde_json::to_value(&lines).unwrap();
+    assert_eq!(
+        (json[0]["status"].as_str(), json[0]["held"].as_bool()),
+        (Some("free"), Some(false))
+    );
+    // Without a day: from now on.
+    let ahead = count(&store, &ods(), &Selection::default(), now()).unwrap();
+    assert_eq!(ahead.free, 3 * 9 + 3);
+}
+
+#[tokio::test]
+async fn slots_are_held_and_released_with_a_count_beforehand() {
+    let store = clinic().await;
+    let evening = Selection {
+        template: Some("evening".to_owned()),
+        ..tomorrow()
+    };
+    assert_eq!(run(&store, &evening, Change::Hold, true).await, (3, 0));
+    assert_eq!(
+        count(&store, &ods(), &evening, now()).unwrap().held,
+        0,
+        "a dry run writes nothing"
+    );
+    assert_eq!(run(&store, &evening, Change::Hold, false).await, (3, 0));
+    assert_eq!(run(&store, &evening, Change::Hold, false).await, (0, 0));
+    assert_eq!(count(&store, &ods(), &tomorrow(), now()).unwrap().held, 3);
+    assert!(table(&list(&store, &ods(), &evening, 10, now()).unwrap()).contains("held"));
+    assert_eq!(run(&store, &evening, Change::Release, true).await, (3, 0));
+    assert_eq!(run(&store, &evening, Change::Release, false).await, (3, 0));
+    assert_eq!(count(&store, &ods(), &tomorrow(), now()).unwrap().held, 0);
+    let tenant = store.tenants().unwrap()[0].key;
+    let rows = store.audit_rows(tenant, 0, 100).unwrap();
+    let held = rows.iter().find(|r| r.body.contains("slots.hold")).unwrap();
+    for part in [
+        "\"actor\":\"tester\"",
+        "template evening",
+        "3 slots held back",
+    ] {
+        assert!(held.body.contains(part), "{part} is not in {}", held.body);
+    }
+}
+
+#[tokio::test]
+async fn removing_never_touches_a_booking() {
+    let store = clinic().await;
+    let tenant = store.tenants().unwrap()[0].key;
+    let first = list(&store, &ods(), &tomorrow(), 1, now())
+        .unwrap()
+        .remove(0);
+    store_fixture::book(&store, tenant, first.slot.parse().unwrap()).await;
+    assert_eq!(run(&store, &tomorrow(), Change::Remove, true).await, (8, 1));
+    assert_eq!(
+        run(&store, &tomorrow(), Change::Remove, false).await,
+        (8, 1)
+    );
+    let left = list(&store, &ods(), &tomorrow(), 10, now()).unwrap();
+    assert_eq!(left.len(), 1);
+    assert!(left[0].appointment.is_some());
+}
+
+#[tokio::test]
+async fn a_slip_in_a_selection_changes_nothing_and_names_the_nearest() {
+    let store = clinic().await;
+    let wrong = Selection {
+        schedules: vec!["gq".to_owned()],
+        ..Selection::default()
+    };
+    let error = change(&store, &ods(), &wrong, Change::Hold, false, "tester", now())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no schedule `gq`; did you mean `gp`?"
+    );
+    let wrong = Selection {
+        service: Some(ServiceId::parse("2000000021").unwrap()),
+        ..Selection::default()
+    };
+    assert!(
+        list(&store, &ods(), &wrong, 10, now())
+            .unwrap_err()
+            .to_string()
+            .contains("did you mean `2000000011`?")
+    );
+    let error = list(
+        &store,
+        &OdsCode::parse("FX102").unwrap(),
+        &Selection::default(),
+        10,
+        now(),
+    )
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no provider `FX102`; did you mean `FX101`?"
+    );
+    let backwards = Selection {
+        from: Some(date(2027, 6, 9)),
+        to: Some(date(2027, 6, 8)),
+        ..Selection::default()
+    };
+    assert!(
+        list(&store, &ods(), &backwards, 10, now())
+            .unwrap_err()
+            .to_string()
+            .contains("is before the first")
+    );
+}
+
+fn catalogue(store: &Store) -> Catalogue {
+    let tenant = store.tenants().unwrap().remove(0);
+    let (_, rows) = store.declared(tenant.key).unwrap();
+    Catalogue::build(&tenant, &rows).unwrap()
+}
+
+/// Proves: PROV-SLOT-21
+#[tokio::test]
+async fn rules_of_the_clinic_stand_in_place_of_those_of_the_service() {
+    let store = clinic().await;
+    let catalogue = catalogue(&store);
+    let who = |ods: &str| {
+        catalogue.consumer_facts(
+            &Asid::parse("918999000001").unwrap(),
+            &OdsCode::parse(ods).unwrap(),
+        )
+    };
+    let gp = ServiceId::parse("2000000011").unwrap();
+    let start: Timestamp = "2027-06-08T17:00:00Z".parse().unwrap();
+    let ask = |ods: &str, template: &str, minutes_before: i64, booked: u32| {
+        let now = store_fixture::minutes(start, -minutes_before);
+        catalogue.may_book(
+            &gp,
+            Some(template),
+            None,
+            false,
+            start,
+            &who(ods),
+            now,
+            |of| {
+                assert!(matches!(of.by, CountBy::Kind("111")));
+                assert_eq!(
+                    of.service,
+                    Some(&gp),
+                    "a service's cap counts that service's bookings"
+                );
+                booked
+            },
+        )
+    };
+    // The service's rule: 111 services share two a day.
+    assert_eq!(ask("FX900", "morning", 600, 1), Ok(()));
+    assert_eq!(
+        ask("FX900", "morning", 600, 2),
+        Err(Withheld::CapReached { limit: 2 })
+    );
+    assert_eq!(
+        ask("FX905", "morning", 600, 0),
+        Err(Withheld::NotInAudience)
+    );
+    assert_eq!(
+        ask("FX777", "morning", 600, 0),
+        Err(Withheld::ConsumerMayNotBook)
+    );
+    // The clinic's rule instead: anybody, from two hours to half an hour before.
+    assert!(matches!(
+        ask("FX905", "evening", 121, 9),
+        Err(Withheld::Embargoed { .. })
+    ));
+    assert_eq!(ask("FX905", "evening", 120, 9), Ok(()));
+    assert_eq!(ask("FX905", "evening", 30, 9), Ok(()));
+    assert_eq!(ask("FX905", "evening", 29, 9), Err(Withheld::TooLate));
+}
+
+#[tokio::test]
+async fn a_booking_belongs_to_the_first_service_that_permits_it() {
+    struct None;
+    impl store::Counts for None {
+        fn bookings_on(&self, _: &store::BookingCount<'_>) -> u32 {
+            0
+        }
+        fn catalogue_version(&self) -> i64 {
+            1
+        }
+    }
+    let store = clinic().await;
+    let catalogue = catalogue(&store);
+    let lines = list(&store, &ods(), &tomorrow(), 1, now()).unwrap();
+    let slot = store
+        .slot(catalogue.tenant.key, lines[0].slot.parse().unwrap())
+        .unwrap()
+        .unwrap();
+    let service = |ods: &str| {
+        let who = catalogue.consumer_facts(
+            &Asid::parse("918999000001").unwrap(),
+            &OdsCode::parse(ods).unwrap(),
+        );
+        catalogue
+            .service_for_booking(&slot, &who, now(), &None)
+            .map(|s| s.to_string())
+    };
+    assert_eq!(service("FX900"), Ok("2000000011".to_owned()));
+    assert_eq!(
+        service("FX905"),
+        Ok("2000000012".to_owned()),
+        "the GP clinic is for 111 only"
+    );
+    assert_eq!(service("FX777"), Err(Withheld::ConsumerMayNotBook));
+}
