@@ -162,34 +162,38 @@ impl Package {
                 self.at(field(1))?.invariants.push(rule);
                 Ok(())
             }
-            "V" => {
-                *set = field(1);
-                self.value_sets.insert(
-                    field(1),
-                    ValueSet {
-                        systems: Vec::new(),
-                        listed: true,
-                    },
-                );
-                Ok(())
-            }
-            "C" => {
-                let open = self
-                    .value_sets
-                    .get_mut(*set)
-                    .ok_or("codes stand before any value set")?;
-                open.systems.push((field(1), field(2).split(' ').collect()));
-                Ok(())
-            }
-            "U" => {
-                self.value_sets
-                    .get_mut(*set)
-                    .ok_or("U stands before any value set")?
-                    .listed = false;
-                Ok(())
-            }
+            "V" | "C" | "U" => self.value_set(field(0), field(1), field(2), set),
             _ => Err("the first field is none of P, E, D, I, V, C and U"),
         }
+    }
+
+    fn value_set(
+        &mut self,
+        kind: &str,
+        first: &'static str,
+        codes: &'static str,
+        set: &mut &'static str,
+    ) -> Result<(), &'static str> {
+        if kind == "V" {
+            *set = first;
+            self.value_sets.insert(
+                first,
+                ValueSet {
+                    systems: Vec::new(),
+                    listed: true,
+                },
+            );
+            return Ok(());
+        }
+        let open = self
+            .value_sets
+            .get_mut(*set)
+            .ok_or("codes stand before any value set")?;
+        match kind {
+            "C" => open.systems.push((first, codes.split(' ').collect())),
+            _ => open.listed = false,
+        }
+        Ok(())
     }
 
     /// The rules at a path of the last profile, made if they are not there yet.

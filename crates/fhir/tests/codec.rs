@@ -13,7 +13,7 @@ fn read_xml(text: &str) -> Parsed {
 }
 
 fn compact(text: &str) -> String {
-    String::from_utf8(json::write(&read_json(text).root)).unwrap()
+    String::from_utf8_lossy(&json::write(&read_json(text).root)).into_owned()
 }
 
 fn errors(parsed: &Parsed) -> Vec<String> {

@@ -52,6 +52,9 @@ fn a_misspelt_key_names_line_column_and_the_nearest_key() {
         fault("[[shedule]]\nid = \"x\"\n"),
         "clinic.toml, line 13, column 3: there is no table `shedule`; did you mean `schedule`?"
     );
+    // A misspelt key that must be there is one mistake, not two.
+    let once = fault(&template("").replace("slot_minutes", "slot_minuts"));
+    assert!(once.ends_with("did you mean `slot_minutes`?"), "{once}");
     let nested = fault(
         "[[location]]\nid = \"l\"\nname = \"Place\"\naddress = { lines = [\"1 Way\"], postcod = \"LS99 9ZZ\" }\n",
     );
@@ -91,6 +94,11 @@ fn broken_toml_and_missing_tables_are_named() {
     assert!(broken.starts_with("x.toml, line 1, column"), "{broken}");
     let empty = read("", "x.toml", TODAY).expect_err("refused").to_string();
     assert!(empty.contains("the table [provider] is missing"), "{empty}");
+    let twice = HEAD.replace("[provider]", "[[provider]]");
+    let twice = read(&twice, "x.toml", TODAY)
+        .expect_err("refused")
+        .to_string();
+    assert!(twice.contains("with one bracket, [provider]"), "{twice}");
     let single = fault("[consumer]\nods = \"FX900\"\nname = \"x\"\n");
     assert!(
         single.contains("write it with two brackets, [[consumer]]"),

@@ -289,6 +289,18 @@ async fn rules_of_the_clinic_stand_in_place_of_those_of_the_service() {
         ask("FX777", "morning", 600, 0),
         Err(Withheld::ConsumerMayNotBook)
     );
+    // A rule that is named by a slot and not declared releases to nobody.
+    let lost = catalogue.may_book(
+        &gp,
+        None,
+        Some("gone"),
+        false,
+        start,
+        &who("FX900"),
+        now(),
+        |_| 0,
+    );
+    assert_eq!(lost, Err(Withheld::NotInAudience));
     // The clinic's rule instead: anybody, from two hours to half an hour before.
     assert!(matches!(
         ask("FX905", "evening", 121, 9),

@@ -147,6 +147,9 @@ fn a_cancel_makes_a_version_and_frees_the_slot() {
     let server = Server::shared();
     let (booking, stored, id) = booked();
     let slot = contained(&stored, "Slot")["id"].clone();
+    // Searched before and after, so that what an earlier search rendered cannot answer the later one.
+    let free = || server.slots(&Server::window_query(GP_CLINIC, 1, 14));
+    assert!(free().iter().all(|s| s["id"] != slot), "busy by now");
     let response = server
         .cancel(&id, FIRST, &booking.cancelled(&stored))
         .expect(200);
@@ -159,7 +162,7 @@ fn a_cancel_makes_a_version_and_frees_the_slot() {
     assert_eq!(response.header("location"), Some(url.as_str()));
     assert_eq!(response.header("etag"), Some("W/\"2\""));
     assert!(response.header("last-modified").is_some());
-    let free = server.slots(&Server::window_query(GP_CLINIC, 1, 14));
+    let free = free();
     let slot = free
         .iter()
         .find(|s| s["id"] == slot)

@@ -341,3 +341,48 @@ fn codes_of(concepts: &Value) -> Vec<&str> {
     };
     list(concepts, "concept").iter().flat_map(each).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_narrowed_to_one_type_is_written_as_a_whole() {
+        assert_eq!(whole_choices("valueCode:valueCode"), "value[x]");
+        assert_eq!(
+            whole_choices("extension:a.valueCoding.system"),
+            "extension:a.value[x].system"
+        );
+        assert_eq!(whole_choices("identifier:b.value"), "identifier:b.value");
+    }
+
+    #[test]
+    fn paths_lead_through_types() {
+        let table = "T\tP\tr\nE\tname\t0\t*\tN\nE\tborn\t0\t1\tdate\nT\tN\tc\nE\tfamily\t0\t1\tstring\nT\tdate\tp\n\
+                     T\tExtension\tc\nE\textension\t0\t*\tExtension\nE\tvalueCode\t0\t1\tcode\tvalue\n";
+        let base = Base::read(table);
+        let name_of = |path| base.element(path).map(|line| line[1]);
+        assert_eq!(name_of("P.name.family"), Some("family"));
+        assert_eq!(name_of("P.born.extension"), Some("extension"));
+        assert_eq!(name_of("P.born.extension.value[x]"), Some("valueCode"));
+        assert_eq!(name_of("P.other"), None);
+    }
+
+    /// The committed package is what the generator writes; skips where the definitions are not at hand.
+    #[test]
+    fn the_committed_package_is_up_to_date() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let folder = root.join("../shared/careconnect");
+        if !folder.is_dir() {
+            println!("skipped: {} is not there", folder.display());
+            return;
+        }
+        let base = std::fs::read_to_string(root.join("crates/fhir/data/stu3.tbl")).unwrap();
+        let committed =
+            std::fs::read_to_string(root.join("crates/booking/data/careconnect.tbl")).unwrap();
+        assert!(
+            table(&folder, &base).unwrap() == committed,
+            "run `cargo xtask generate --careconnect DIR`"
+        );
+    }
+}

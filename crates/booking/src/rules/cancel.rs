@@ -4,15 +4,13 @@ use super::difference;
 use crate::appointment::Readable;
 use crate::ids::ResourceId;
 use crate::instant;
-use crate::overrides::{Contained, rank};
 use crate::placing::stamp;
 use crate::refusal::{Finding, Refusal, Situation};
 use fhir::{Element, Value};
 use jiff::Timestamp;
 
 /// The first step with the body of a PUT: it is readable as an Appointment (ERR-04), and its `id`, if it has
-/// one, is that of the URL (PROV-CAN-03). A body without `id` is fine: the published example has none. The
-/// contact-rank rule stands in this step too (ERR-05).
+/// one, is that of the URL (PROV-CAN-03). A body without `id` is fine: the published example has none.
 pub fn read(parsed: fhir::Parsed, id: &ResourceId) -> Result<Readable, Refusal> {
     let readable = Readable::of(parsed)?;
     match readable.root.str_of("id") {
@@ -21,10 +19,7 @@ pub fn read(parsed: fhir::Parsed, id: &ResourceId) -> Result<Readable, Refusal> 
             "The `id` in the body is not the one in the URL.",
         )
         .expression("Appointment.id")),
-        _ => {
-            rank::check(&Contained::of(&readable.root))?;
-            Ok(readable)
-        }
+        _ => Ok(readable),
     }
 }
 

@@ -20,7 +20,7 @@ impl<'a> Walk<'a> {
                 let message = format!(
                     "the message is nested deeper than {MAX_DEPTH} levels; it was left unchecked from here"
                 );
-                self.add(element, Severity::Error, IssueCode::TooLong, message, "");
+                self.error(element, IssueCode::TooLong, message, "");
             }
             return;
         }
@@ -53,7 +53,7 @@ impl<'a> Walk<'a> {
             Some(value) => {
                 if let Some(wrong) = primitive::check(of.name, value) {
                     let rule = if of.name == "xhtml" { "txt-1" } else { "" };
-                    self.add(element, Severity::Error, IssueCode::Value, wrong, rule);
+                    self.error(element, IssueCode::Value, wrong, rule);
                 }
             }
             None if element.children().iter().all(|c| c.name() == "id") => {
@@ -61,13 +61,7 @@ impl<'a> Walk<'a> {
                     "the {} has neither value nor extension; give a value or leave it out",
                     of.name
                 );
-                self.add(
-                    element,
-                    Severity::Error,
-                    IssueCode::Invariant,
-                    message,
-                    "ele-1",
-                );
+                self.error(element, IssueCode::Invariant, message, "ele-1");
             }
             None => {}
         }
@@ -77,16 +71,10 @@ impl<'a> Walk<'a> {
     fn has_content(&mut self, element: &'a Element, of: &'a Type) {
         if element.value().is_some() {
             let message = format!("{} holds elements, not a value", of.name);
-            self.add(element, Severity::Error, IssueCode::Structure, message, "");
+            self.error(element, IssueCode::Structure, message, "");
         } else if of.kind != Kind::Resource && element.children().iter().all(|c| c.name() == "id") {
             let message = format!("the {} is empty; fill it or leave it out", of.name);
-            self.add(
-                element,
-                Severity::Error,
-                IssueCode::Invariant,
-                message,
-                "ele-1",
-            );
+            self.error(element, IssueCode::Invariant, message, "ele-1");
         }
     }
 
@@ -141,7 +129,7 @@ impl<'a> Walk<'a> {
                 let of = &self.compiled.types[place];
                 if child.resource_type().is_some() {
                     let message = format!("a resource stands where a {} is right", of.name);
-                    self.add(child, Severity::Error, IssueCode::Structure, message, "");
+                    self.error(child, IssueCode::Structure, message, "");
                 }
                 if of.special == Special::Extension {
                     self.extension(child, def.name == "modifierExtension");
@@ -200,7 +188,7 @@ impl<'a> Walk<'a> {
         if !self.ids.insert(text) {
             let message =
                 "another element of the resource has this id; ids are unique within a resource";
-            self.add(id, Severity::Error, IssueCode::Value, message, "");
+            self.error(id, IssueCode::Value, message, "");
         }
     }
 
@@ -246,10 +234,9 @@ impl<'a> Walk<'a> {
                 1 => format!("{name} is missing; it is required"),
                 n => format!("{name} is there {count} times; at least {n} are required"),
             };
-            self.add_below(
+            self.error_below(
                 element,
                 &[def.choice.unwrap_or(def.name)],
-                Severity::Error,
                 IssueCode::Required,
                 message,
                 "",
@@ -280,14 +267,7 @@ impl<'a> Walk<'a> {
                 )
             }
         };
-        self.add_below(
-            element,
-            &[name],
-            Severity::Error,
-            IssueCode::Structure,
-            message,
-            "",
-        );
+        self.error_below(element, &[name], IssueCode::Structure, message, "");
     }
 
     /// Invariants; one that cannot be evaluated is said, never taken as passed.

@@ -20,7 +20,7 @@ impl<'a> Walk<'a> {
                 false => ("not a modifier extension", "extension"),
             };
             let message = format!("{url} is {is}; right would be under {right}");
-            self.add(element, Severity::Error, IssueCode::Extension, message, url);
+            self.error(element, IssueCode::Extension, message, url);
         }
         if !definition.contexts.is_empty() && !definition.contexts.iter().any(|c| self.stands_on(c))
         {
@@ -28,7 +28,7 @@ impl<'a> Walk<'a> {
                 "{url} cannot stand here; right would be on {}",
                 definition.contexts.join(", ")
             );
-            self.add(element, Severity::Error, IssueCode::Extension, message, url);
+            self.error(element, IssueCode::Extension, message, url);
         }
         self.nodes.push(&definition.root);
     }
@@ -39,7 +39,7 @@ impl<'a> Walk<'a> {
         match (modifier, part) {
             (true, _) => {
                 let message = "a modifier extension that is not known: the content cannot be understood safely; leave it out";
-                self.add(element, Severity::Error, IssueCode::Extension, message, "");
+                self.error(element, IssueCode::Extension, message, "");
             }
             (false, true) => {}
             (false, false) => {
@@ -88,12 +88,6 @@ impl<'a> Walk<'a> {
             (false, false) => "an extension needs a value or extensions",
             _ => return,
         };
-        self.add(
-            element,
-            Severity::Error,
-            IssueCode::Invariant,
-            message,
-            "ext-1",
-        );
+        self.error(element, IssueCode::Invariant, message, "ext-1");
     }
 }

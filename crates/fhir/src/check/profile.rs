@@ -118,14 +118,7 @@ impl<'a> Walk<'a> {
                 1 => format!("{name} is missing; the profile requires it"),
                 n => format!("{name} is there {count} times; the profile requires at least {n}"),
             };
-            self.add_below(
-                element,
-                &below,
-                Severity::Error,
-                IssueCode::Required,
-                message,
-                node.profile,
-            );
+            self.error_below(element, &below, IssueCode::Required, message, node.profile);
         }
         let Some(max) = node
             .max
@@ -137,14 +130,7 @@ impl<'a> Walk<'a> {
             0 => format!("{name} is not allowed by the profile; leave it out"),
             n => format!("{name} is there {count} times; the profile allows at most {n}"),
         };
-        self.add_below(
-            element,
-            &below,
-            Severity::Error,
-            IssueCode::Structure,
-            message,
-            node.profile,
-        );
+        self.error_below(element, &below, IssueCode::Structure, message, node.profile);
     }
 
     fn outside_of_slices(
@@ -197,13 +183,7 @@ impl<'a> Walk<'a> {
             && element.as_str().is_some_and(|value| value != fixed)
         {
             let message = format!("the profile fixes this value; right would be `{fixed}`");
-            self.add(
-                element,
-                Severity::Error,
-                IssueCode::Value,
-                message,
-                node.profile,
-            );
+            self.error(element, IssueCode::Value, message, node.profile);
         }
         if !node.types.is_empty() && !node.types.contains(&of.name) {
             let message = format!(
@@ -211,13 +191,7 @@ impl<'a> Walk<'a> {
                 of.name,
                 node.types.join(", ")
             );
-            self.add(
-                element,
-                Severity::Error,
-                IssueCode::Value,
-                message,
-                node.profile,
-            );
+            self.error(element, IssueCode::Value, message, node.profile);
         }
         if let Some(bound) = &node.binding {
             self.binding(element, of, bound, node.profile);

@@ -58,10 +58,9 @@ impl<'a> Walk<'a> {
                 let inner = !std::ptr::eq(self.scope.resource, self.scope.container);
                 if (!id.is_empty() || !inner) && self.contained_by_id(id).is_none() {
                     let message = "no contained resource has this id; right would be # and the id of one in contained";
-                    self.add_below(
+                    self.error_below(
                         reference,
                         &["reference"],
-                        Severity::Error,
                         IssueCode::NotFound,
                         message,
                         "ref-1",
@@ -70,14 +69,7 @@ impl<'a> Walk<'a> {
             }
             Target::Bad => {
                 let message = "this is not a reference; right would be Type/id, #id of a contained resource, or a full address";
-                self.add_below(
-                    reference,
-                    &["reference"],
-                    Severity::Error,
-                    IssueCode::Value,
-                    message,
-                    "",
-                );
+                self.error_below(reference, &["reference"], IssueCode::Value, message, "");
             }
             Target::Relative(_) | Target::Absolute => {}
         }
@@ -96,14 +88,16 @@ impl<'a> Walk<'a> {
         let Some(of) = found.filter(|of| !allowed.contains(of)) else {
             return;
         };
-        let message = format!(
-            "the reference points at {of}; right would be {}",
-            allowed.join(", ")
-        );
-        self.add_below(
+        // A name that is no resource type could be anything, so that it is not quoted.
+        let other = match self.compiled.resource(of) {
+            Some(known) => known.name,
+            None => "another type",
+        };
+        let right = allowed.join(", ");
+        let message = format!("the reference points at {other}; right would be {right}");
+        self.error_below(
             reference,
             &["reference"],
-            Severity::Error,
             IssueCode::Value,
             message,
             profile,
@@ -118,26 +112,13 @@ impl<'a> Walk<'a> {
     pub(super) fn contained(&mut self, child: &'a Element) {
         if !std::ptr::eq(self.scope.resource, self.scope.container) {
             let message = "a contained resource cannot contain others; move this one up";
-            self.add(
-                child,
-                Severity::Error,
-                IssueCode::Invariant,
-                message,
-                "dom-2",
-            );
+            self.error(child, IssueCode::Invariant, message, "dom-2");
             return;
         }
         match child.str_of("id") {
             None => {
                 let message = "a contained resource needs an id, so that it can be referred to";
-                self.add_below(
-                    child,
-                    &["id"],
-                    Severity::Error,
-                    IssueCode::Required,
-                    message,
-                    "",
-                );
+                self.error_below(child, &["id"], IssueCode::Required, message, "");
             }
             Some(id) => {
                 if self
@@ -146,36 +127,21 @@ impl<'a> Walk<'a> {
                 {
                     let message =
                         "another contained resource has this id; ids in contained are unique";
-                    self.add_below(
-                        child,
-                        &["id"],
-                        Severity::Error,
-                        IssueCode::Value,
-                        message,
-                        "",
-                    );
+                    self.error_below(child, &["id"], IssueCode::Value, message, "");
                 }
             }
         }
         if let Some(text) = child.get("text") {
             let message = "a contained resource has no narrative; leave text out";
-            self.add_below(
-                text,
-                &["text"],
-                Severity::Error,
-                IssueCode::Invariant,
-                message,
-                "dom-1",
-            );
+            self.error_below(text, &["text"], IssueCode::Invariant, message, "dom-1");
         }
         if let Some(meta) = child.get("meta") {
             for name in ["versionId", "lastUpdated"] {
                 if let Some(found) = meta.get(name) {
                     let message = format!("a contained resource has no meta.{name}; leave it out");
-                    self.add_below(
+                    self.error_below(
                         found,
                         &["meta", name],
-                        Severity::Error,
                         IssueCode::Invariant,
                         message,
                         "dom-4",
@@ -202,13 +168,7 @@ impl<'a> Walk<'a> {
                     index: Some(index),
                 });
                 let message = "nothing in the resource refers to this contained resource; refer to it with # and its id, or leave it out";
-                self.add(
-                    child,
-                    Severity::Error,
-                    IssueCode::Invariant,
-                    message,
-                    "dom-3",
-                );
+                self.error(child, IssueCode::Invariant, message, "dom-3");
                 self.steps.pop();
             }
         }
@@ -234,14 +194,7 @@ impl<'a> Walk<'a> {
                     index: Some(index),
                 });
                 let message = "fullUrl does not end with the id of the resource; right would be base address, type and id";
-                self.add_below(
-                    full_url,
-                    &["fullUrl"],
-                    Severity::Error,
-                    IssueCode::Value,
-                    message,
-                    "",
-                );
+                self.error_below(full_url, &["fullUrl"], IssueCode::Value, message, "");
                 self.steps.pop();
             }
         }

@@ -73,9 +73,8 @@ impl<'a> Walk<'a> {
     /// A resource that stands for itself, or a contained one. Its step is already on the path.
     pub fn resource(&mut self, element: &'a Element, contained: bool) {
         let Some(name) = element.resource_type().filter(|n| !n.is_empty()) else {
-            self.add(
+            self.error(
                 element,
-                Severity::Error,
                 IssueCode::Structure,
                 "a resource needs a resourceType",
                 "",
@@ -151,10 +150,9 @@ impl<'a> Walk<'a> {
                         "the profile is for {}, this is {}; state a profile for {}",
                         profile.type_name, of.name, of.name
                     );
-                    self.add_below(
+                    self.error_below(
                         claimed,
                         &["meta", "profile"],
-                        Severity::Error,
                         IssueCode::Value,
                         message,
                         profile.url,
@@ -175,6 +173,29 @@ impl<'a> Walk<'a> {
             }
         }
         start..self.nodes.len()
+    }
+
+    /// An error at the element at hand.
+    pub fn error(
+        &mut self,
+        element: &Element,
+        code: IssueCode,
+        message: impl Into<String>,
+        rule: &str,
+    ) {
+        self.add_below(element, &[], Severity::Error, code, message, rule);
+    }
+
+    /// An error at a place under the element at hand; `element` gives the place in the text.
+    pub fn error_below(
+        &mut self,
+        element: &Element,
+        below: &[&str],
+        code: IssueCode,
+        message: impl Into<String>,
+        rule: &str,
+    ) {
+        self.add_below(element, below, Severity::Error, code, message, rule);
     }
 
     /// An issue at the element at hand.

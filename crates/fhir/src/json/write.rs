@@ -55,22 +55,31 @@ impl Writer<'_> {
             self.string(name);
         }
         let children = element.children();
-        if children.len() > FEW {
-            self.many_members(children, of, &mut first);
-        } else {
-            for (i, child) in children.iter().enumerate() {
-                if children
-                    .iter()
-                    .take(i)
-                    .all(|before| before.name() != child.name())
-                {
-                    let rest = children.get(i..).unwrap_or(&[]);
-                    let same = rest.iter().filter(|e| e.name() == child.name());
-                    self.member(child, same, of, &mut first);
-                }
-            }
+        match children.len() > FEW {
+            true => self.many_members(children, of, &mut first),
+            false => self.few_members(children, of, &mut first),
         }
         self.close(b'}', first);
+    }
+
+    /// Elements of one name nearly always stand side by side: one look at what follows says whether they do.
+    fn few_members(&mut self, children: &[Element], of: Option<&TypeDef>, first: &mut bool) {
+        let mut scattered = false;
+        let (mut before, mut rest): (&[Element], _) = (&[], children);
+        while let Some(head) = rest.first() {
+            let same = |e: &&Element| e.name() == head.name();
+            let run = rest.iter().take_while(same).count();
+            let (group, after) = rest.split_at(run);
+            let written = scattered && before.iter().any(|e| e.name() == head.name());
+            if !written && after.iter().any(|e| e.name() == head.name()) {
+                scattered = true;
+                self.member(head, rest.iter().filter(same), of, first);
+            } else if !written {
+                self.member(head, group.iter(), of, first);
+            }
+            before = children.get(..before.len() + run).unwrap_or(children);
+            rest = after;
+        }
     }
 
     /// Groups by hash, so that time stays in proportion to the number of children.

@@ -199,6 +199,21 @@ impl<'a> Evaluation<'a> {
         }
         let mut a = self.eval(left, focus)?;
         let b = self.eval(right, focus)?;
+        let single = match operator {
+            Operator::In => a.len() < 2,
+            Operator::Contains => b.len() < 2,
+            Operator::Union
+            | Operator::Equal
+            | Operator::NotEqual
+            | Operator::Equivalent
+            | Operator::NotEquivalent => true,
+            _ => a.len() < 2 && b.len() < 2,
+        };
+        if !single {
+            return Err(PathError::Evaluation(
+                "one value is needed where there are several",
+            ));
+        }
         let answer = match operator {
             Operator::Union => {
                 a.extend(b);

@@ -97,7 +97,7 @@ impl<'a> Evaluation<'a> {
         arguments: &'a [Expr],
         focus: &[Item<'a>],
     ) -> Result<Vec<Item<'a>>, PathError> {
-        let mut input = self.eval(target, focus)?;
+        let input = self.eval(target, focus)?;
         match function {
             Function::Exists
             | Function::Empty
@@ -126,61 +126,23 @@ impl<'a> Evaluation<'a> {
                 }
                 Ok(out)
             }
-            Function::Iif => match (
-                arguments,
-                self.each(arguments, input.first().unwrap_or(&Item::Boolean(false)))?,
-            ) {
-                ([_, yes, ..], Some(true)) => self.eval(yes, focus),
-                ([_, _, no], _) => self.eval(no, focus),
-                _ => Ok(Vec::new()),
-            },
-            Function::Trace => Ok(input),
-            Function::Count => Ok(vec![Item::Number(input.len() as f64)]),
-            Function::Distinct => Ok(compare::distinct(input)),
-            Function::IsDistinct => {
-                let before = input.len();
-                Ok(vec![Item::Boolean(
-                    compare::distinct(input).len() == before,
-                )])
-            }
-            Function::First => Ok(input.into_iter().take(1).collect()),
-            Function::Last => Ok(input.pop().into_iter().collect()),
-            Function::Tail => Ok(input.into_iter().skip(1).collect()),
-            Function::Children => Ok(nodes(&input)
-                .flat_map(|n| n.children())
-                .map(Item::Node)
-                .collect()),
-            Function::Descendants => {
-                let mut out = Vec::new();
-                nodes(&input).for_each(|n| descend(n, &mut out));
-                Ok(out)
+            Function::Iif => {
+                let chosen = match arguments
+                    .first()
+                    .map(|test| self.truth(test, focus))
+                    .transpose()?
+                {
+                    Some(Some(true)) => arguments.get(1),
+                    _ => arguments.get(2),
+                };
+                chosen.map_or(Ok(Vec::new()), |argument| self.eval(argument, focus))
             }
             Function::Resolve => Ok(input
                 .iter()
                 .filter_map(|item| self.resolve(item))
                 .map(Item::Node)
                 .collect()),
-            Function::Length => Ok(input
-                .first()
-                .map(|i| Item::Number(text_of(i).chars().count() as f64))
-                .into_iter()
-                .collect()),
-            Function::ToText => Ok(input
-                .first()
-                .map(|i| Item::Text(text_of(i)))
-                .into_iter()
-                .collect()),
-            Function::ToInteger => Ok(input
-                .first()
-                .and_then(|i| {
-                    as_number(i).or_else(|| text_of(i).parse::<i32>().ok().map(f64::from))
-                })
-                .map(Item::Number)
-                .into_iter()
-                .collect()),
-            Function::HtmlChecks => Ok(vec![Item::Boolean(
-                input.iter().all(|i| check_narrative(&text_of(i)).is_ok()),
-            )]),
+            _ => Ok(plain(function, input)),
         }
     }
 
@@ -285,6 +247,45 @@ impl<'a> Evaluation<'a> {
             .all("contained")
             .find(|c| c.str_of("id") == Some(id))
     }
+}
+
+/// Functions of the collection alone, without arguments that are evaluated.
+fn plain(function: Function, mut input: Vec<Item<'_>>) -> Vec<Item<'_>> {
+    let first = input.first();
+    let one = match function {
+        Function::Count => Some(Item::Number(input.len() as f64)),
+        Function::IsDistinct => {
+            let before = input.len();
+            Some(Item::Boolean(compare::distinct(input).len() == before))
+        }
+        Function::HtmlChecks => {
+            let good = input.iter().all(|i| check_narrative(&text_of(i)).is_ok());
+            Some(Item::Boolean(good))
+        }
+        Function::Length => first.map(|i| Item::Number(text_of(i).chars().count() as f64)),
+        Function::ToText => first.map(|i| Item::Text(text_of(i))),
+        Function::ToInteger => first
+            .and_then(|i| as_number(i).or_else(|| text_of(i).parse::<i32>().ok().map(f64::from)))
+            .map(Item::Number),
+        Function::Last => input.pop(),
+        Function::First => input.into_iter().next(),
+        Function::Tail => return input.into_iter().skip(1).collect(),
+        Function::Distinct => return compare::distinct(input),
+        Function::Children => {
+            return nodes(&input)
+                .flat_map(|n| n.children())
+                .map(Item::Node)
+                .collect();
+        }
+        Function::Descendants => {
+            let mut out = Vec::new();
+            nodes(&input).for_each(|n| descend(n, &mut out));
+            return out;
+        }
+        // `trace` hands on what it is given; the rest was answered before.
+        _ => return input,
+    };
+    one.into_iter().collect()
 }
 
 fn nodes<'a, 'b>(items: &'b [Item<'a>]) -> impl Iterator<Item = &'a Element> + 'b {

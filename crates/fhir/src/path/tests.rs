@@ -152,6 +152,14 @@ fn several_where_one_is_needed_is_an_error_not_a_pass() {
         resource: &patient,
         container: &patient,
     };
-    let several = Expression::parse("name.given.startsWith('A')").unwrap();
-    assert!(several.holds(&patient, scope).is_err());
+    for several in [
+        "name.given.startsWith('A')",
+        "name.given + 'x' = 'Adax'",
+        "name.given < 'B'",
+        "name.given in ('Ada' | 'May')",
+        "name.given and true",
+    ] {
+        let expression = Expression::parse(several).unwrap();
+        assert!(expression.holds(&patient, scope).is_err(), "{several}");
+    }
 }

@@ -39,7 +39,7 @@ pub type Report<'a> = &'a mut (dyn FnMut(Progress) + Send + Sync);
 /// What applying a declaration did.
 #[derive(Clone, Debug, Serialize)]
 pub struct Applied {
-    /// The difference as it was.
+    /// The difference as it was, with the bookings of `kept`.
     pub plan: Plan,
     /// Catalogue version now.
     pub catalogue_version: i64,
@@ -71,7 +71,7 @@ pub async fn apply(
     options: &Options,
     report: Report<'_>,
 ) -> Result<Applied, ApplyError> {
-    let plan = {
+    let mut plan = {
         let (store, declaration) = (store.clone(), declaration.clone());
         blocking(move || Plan::make(&store, &declaration, now)).await?
     };
@@ -132,6 +132,7 @@ pub async fn apply(
         let again = blocking(move || Plan::make(&store, &declaration, now)).await?;
         merged(&plan.bookings, again.bookings)
     };
+    plan.bookings.clone_from(&kept);
     Ok(Applied {
         plan,
         catalogue_version: declared.version,

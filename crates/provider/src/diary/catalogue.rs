@@ -115,6 +115,7 @@ pub struct Catalogue {
     pub consumers: Vec<Consumer>,
     rules: HashMap<String, ReleaseRule>,
     clinic_rules: HashMap<String, Vec<String>>,
+    nobody: ReleaseRule,
 }
 
 impl Catalogue {
@@ -158,6 +159,16 @@ impl Catalogue {
             sessions,
             releases,
             clinic_rules,
+            nobody: ReleaseRule {
+                audience: Audience::Only {
+                    kinds: Vec::new(),
+                    ods: Vec::new(),
+                    asids: Vec::new(),
+                },
+                cap: None,
+                embargo_minutes: None,
+                cutoff_minutes: None,
+            },
         })
     }
 
@@ -258,19 +269,24 @@ impl Catalogue {
         template: Option<&'k str>,
         release: Option<&'k str>,
     ) -> (Scope<'k>, Vec<&'c ReleaseRule>) {
-        let named = |ids: &[String]| -> Vec<&'c ReleaseRule> {
-            ids.iter().filter_map(|id| self.rules.get(id)).collect()
-        };
-        if let Some((id, rule)) = release.and_then(|id| self.rules.get(id).map(|rule| (id, rule))) {
-            return (Scope::Slot(id), vec![rule]);
+        // A rule that is named and not there admits nobody: what was meant is not known.
+        let named = |id: &str| self.rules.get(id).unwrap_or(&self.nobody);
+        if let Some(id) = release {
+            return (Scope::Slot(id), vec![named(id)]);
         }
         if let Some((id, ids)) =
             template.and_then(|id| self.clinic_rules.get(id).map(|ids| (id, ids)))
         {
-            return (Scope::Template(id), named(ids));
+            return (
+                Scope::Template(id),
+                ids.iter().map(|id| named(id)).collect(),
+            );
         }
         let own = self.service(service).map_or(&[][..], |s| &s.release);
-        (Scope::Service(service), named(own))
+        (
+            Scope::Service(service),
+            own.iter().map(|id| named(id)).collect(),
+        )
     }
 
     /// Whether a consumer may book a slot through a service now. `count` is asked only where a cap decides; what it

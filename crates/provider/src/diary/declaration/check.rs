@@ -156,8 +156,9 @@ fn unique_ids(d: &Declaration, sheet: &mut Sheet<'_>) {
         "slot",
         d.slots.iter().map(|x| x.identifier.to_string()).collect(),
     );
+    let mut consumers = HashSet::new();
     for (i, consumer) in d.consumers.iter().enumerate() {
-        if d.consumers[..i].iter().any(|c| c.id() == consumer.id()) {
+        if !consumers.insert(consumer.id()) {
             let key = if consumer.asid.is_some() {
                 "asid"
             } else {

@@ -209,22 +209,29 @@ fn item<T: DeserializeOwned>(
 ) -> Option<T> {
     let span = value.span();
     let DeValue::Table(mut table) = value.into_inner() else {
-        sheet.push(span.start, Some(section), None, "is not a table".to_owned());
+        let what = match section {
+            PROVIDER => {
+                "write it once and with one bracket, [provider]: a file is about one provider"
+            }
+            _ => "is not a table",
+        };
+        sheet.push(span.start, Some(section), None, what.to_owned());
         return None;
     };
     for (_, value) in table.iter_mut() {
         dates_as_text(value);
     }
     sheet.place(section, span.start, &table);
-    let mut dropped: Vec<String> = Vec::new();
+    let mut excused: Vec<String> = Vec::new();
     loop {
         let again = Spanned::new(span.clone(), DeValue::Table(table.clone()));
         let error = match T::deserialize(ValueDeserializer::from(again)) {
-            Ok(value) => return dropped.is_empty().then_some(value),
+            Ok(value) => return excused.is_empty().then_some(value),
             Err(error) => error,
         };
         let message = error.message().trim();
-        if dropped
+        // What was told about a wrong key is not told again as a missing one.
+        if excused
             .iter()
             .any(|key| message == format!("missing field `{key}`"))
         {
@@ -242,7 +249,8 @@ fn item<T: DeserializeOwned>(
         sheet.push(at, Some(section), guilty.as_deref(), readable(message));
         let key = guilty?;
         table.remove(key.as_str());
-        dropped.push(key);
+        excused.extend(meant(message));
+        excused.push(key);
     }
 }
 
@@ -275,6 +283,15 @@ fn dates_as_text(value: &mut Spanned<DeValue<'_>>) {
         DeValue::Table(table) => table.iter_mut().for_each(|(_, v)| dates_as_text(v)),
         _ => {}
     }
+}
+
+/// The key that an unknown one was probably meant to be.
+fn meant(message: &str) -> Option<String> {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let wrong = quoted
+        .next()
+        .filter(|_| message.starts_with("unknown field"))?;
+    nearest(wrong, quoted).map(str::to_owned)
 }
 
 /// The parser's sentence with the nearest valid key.

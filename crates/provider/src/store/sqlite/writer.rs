@@ -270,12 +270,13 @@ impl Thread {
             Err(error) => {
                 tracing::error!(%error, "no transaction could be begun");
                 self.soon.put_back(rows);
-                // All that waits: each would only wait as long again.
-                for queued in first
+                // All that waits now: each would only wait as long again. What comes after the first answer is tried.
+                let waiting: Vec<Queued> = first
                     .into_iter()
                     .chain(self.jobs.try_iter())
                     .take(GROUP_JOBS)
-                {
+                    .collect();
+                for queued in waiting {
                     queued.job.refuse(error.clone());
                 }
                 return;

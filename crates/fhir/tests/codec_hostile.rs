@@ -1,0 +1,385 @@
+//! Input that wants to harm: it is refused with its place, or read in time that stays in proportion to its size.
+
+use fhir::{Element, Issue, IssueCode, Limits, Parsed, Value, json, xml};
+use std::time::{Duration, Instant};
+
+/// Far above what a megabyte takes even in a debug build on a busy machine (about a second), and far below
+/// what anything quadratic would take (minutes).
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn read_json(text: &str) -> Result<Parsed, Issue> {
+    json::parse(text.as_bytes(), &Limits::default())
+}
+
+fn read_xml(text: &str) -> Result<Parsed, Issue> {
+    xml::parse(text.as_bytes(), &Limits::default())
+}
+
+fn slot_xml(inside: &str) -> String {
+    format!("<Slot xmlns=\"http://hl7.org/fhir\">{inside}</Slot>")
+}
+
+/// Reads, and writes what was read, within the patience of this test.
+fn in_time(what: &str, text: &str) {
+    let begun = Instant::now();
+    for parsed in [read_json(text), read_xml(text)].into_iter().flatten() {
+        json::write(&parsed.root);
+        xml::write(&parsed.root);
+    }
+    let took = begun.elapsed();
+    assert!(
+        took < PATIENCE,
+        "{what}: {} bytes took {took:?}",
+        text.len()
+    );
+}
+
+fn many(count: usize, one: impl Fn(usize) -> String, between: &str) -> String {
+    (0..count).map(one).collect::<Vec<_>>().join(between)
+}
+
+#[test]
+fn time_stays_in_proportion_in_json() {
+    let members = many(60_000, |i| format!("\"a{i}\":1"), ",");
+    in_time(
+        "many undefined members",
+        &format!("{{\"resourceType\":\"Slot\",{members}}}"),
+    );
+    let twins = many(
+        30_000,
+        |i| format!("\"a{i}\":1,\"_a{i}\":{{\"id\":\"x\"}}"),
+        ",",
+    );
+    in_time(
+        "many undefined companions",
+        &format!("{{\"resourceType\":\"Slot\",{twins}}}"),
+    );
+    let same = many(90_000, |_| "\"status\":\"free\"".to_owned(), ",");
+    in_time(
+        "one member many times",
+        &format!("{{\"resourceType\":\"Slot\",{same}}}"),
+    );
+    let given = many(80_000, |_| "\"a\"".to_owned(), ",");
+    let beside = many(40_000, |_| "null".to_owned(), ",");
+    in_time(
+        "a long list with companions",
+        &format!(
+            "{{\"resourceType\":\"Patient\",\"name\":[{{\"_given\":[{beside}],\"x\":1,\"given\":[{given}]}}]}}"
+        ),
+    );
+    let entries = many(
+        40_000,
+        |_| "{\"resource\":{\"resourceType\":\"Slot\"}}".to_owned(),
+        ",",
+    );
+    in_time(
+        "many resources",
+        &format!("{{\"resourceType\":\"Bundle\",\"entry\":[{entries}]}}"),
+    );
+    let unnamed = format!(
+        "{}{}",
+        "{\"contained\":[".repeat(70),
+        "{\"a\":1},".repeat(100_000)
+    );
+    in_time("resources without a type inside one another", &unnamed);
+    let wide = many(40_000, |_| "{\"a\":{}}".to_owned(), ",");
+    in_time(
+        "many faults",
+        &format!("{{\"resourceType\":\"Slot\",\"identifier\":[{wide}]}}"),
+    );
+    let name = "n".repeat(500_000);
+    in_time(
+        "a long name",
+        &format!("{{\"resourceType\":\"Slot\",\"{name}\":[{given}]}}"),
+    );
+    let escapes = "\\u00e9".repeat(150_000);
+    in_time(
+        "many escapes",
+        &format!("{{\"resourceType\":\"Slot\",\"comment\":\"{escapes}\"}}"),
+    );
+}
+
+#[test]
+fn time_stays_in_proportion_in_xml() {
+    in_time(
+        "many undefined elements",
+        &slot_xml(&many(80_000, |i| format!("<a{i}/>"), "")),
+    );
+    in_time(
+        "many attributes",
+        &slot_xml(&format!(
+            "<a {}/>",
+            many(90_000, |i| format!("a{i}=''"), " ")
+        )),
+    );
+    let namespaces = many(40_000, |i| format!("xmlns:a{i}='u'"), " ");
+    in_time(
+        "many namespaces",
+        &slot_xml(&format!("<a {namespaces}>{}</a>", "<b/>".repeat(40_000))),
+    );
+    let nested = many(
+        60,
+        |i| format!("<a {}>", many(30, |j| format!("xmlns:a{i}-{j}='u'"), " ")),
+        "",
+    );
+    in_time(
+        "nested namespaces",
+        &slot_xml(&format!("{nested}{}", "<b/>".repeat(80_000))),
+    );
+    in_time("many texts", &slot_xml(&"<a/>t".repeat(90_000)));
+    in_time(
+        "many references",
+        &slot_xml(&format!("<comment value=\"{}\"/>", "&#10;".repeat(150_000))),
+    );
+    in_time(
+        "a long comment",
+        &slot_xml(&format!("<!--{}-->", "- ".repeat(400_000))),
+    );
+    let list = "<identifier><value value=\"a\"/></identifier>".repeat(20_000);
+    in_time("a long list", &slot_xml(&list));
+    let markup = format!(
+        "<text><status value=\"generated\"/><div xmlns=\"http://www.w3.org/1999/xhtml\">{}</div></text>",
+        "<p a='b'>x</p>".repeat(60_000)
+    );
+    in_time("a long narrative", &slot_xml(&markup));
+    let attributes = many(60_000, |i| format!("a{i}='b'"), " ");
+    let markup = markup.replacen("<p a='b'>", &format!("<p {attributes}>"), 1);
+    in_time("a narrative with many attributes", &slot_xml(&markup));
+}
+
+#[test]
+fn numbers_and_names_are_bounded() {
+    let digits = "9".repeat(1_000);
+    for text in [
+        format!("{{\"resourceType\":\"Location\",\"position\":{{\"longitude\":{digits}}}}}"),
+        format!("{{\"resourceType\":\"Slot\",\"a\":-{digits}}}"),
+        format!("{{\"resourceType\":\"Slot\",\"{digits}\":1}}"),
+    ] {
+        let issue = read_json(&text).unwrap_err();
+        assert!(
+            issue.is_error() && issue.pos.line == 1 && issue.message.len() < 200,
+            "{issue}"
+        );
+    }
+    let xml = slot_xml(&format!("<overbooked value=\"{digits}\"/>"));
+    assert!(read_xml(&xml).unwrap().has_errors());
+    assert_eq!(
+        read_xml(&slot_xml(&format!("<a{digits}/>")))
+            .unwrap_err()
+            .code,
+        IssueCode::TooLong
+    );
+}
+
+/// A flood of notes must not hide the one error.
+#[test]
+fn notes_do_not_crowd_out_errors() {
+    let notes = many(1_000, |i| format!("\"a{i}\":1"), ",");
+    let parsed = read_json(&format!(
+        "{{\"resourceType\":\"Slot\",{notes},\"status\":1}}"
+    ))
+    .unwrap();
+    assert!(parsed.has_errors());
+    assert!(parsed.issues.len() <= 2 * Limits::default().max_issues);
+    let notes = many(1_000, |i| format!("<a{i}/>"), "");
+    let parsed = read_xml(&slot_xml(&format!("{notes}<status value=\"\"/>"))).unwrap();
+    assert!(parsed.has_errors());
+}
+
+#[test]
+fn surrogates_and_control_characters() {
+    let read = |inside: &str| {
+        read_json(&format!(
+            "{{\"resourceType\":\"Slot\",\"comment\":\"{inside}\"}}"
+        ))
+    };
+    let pair = read("\\uD83D\\uDE00").unwrap();
+    assert_eq!(pair.root.str_of("comment"), Some("\u{1f600}"));
+    for bad in [
+        "\\uD83D",
+        "\\uDE00",
+        "\\uD83Dx",
+        "\\uD83D\\n",
+        "\\uD83D\\uD83D",
+        "\\u12G4",
+        "\\u12",
+        "\\x41",
+        "\u{1}",
+        "a\tb",
+    ] {
+        let issue = read(bad).unwrap_err();
+        assert_eq!(issue.pos.line, 1, "{bad:?}");
+        assert!(issue.pos.column > 34, "{bad:?}: {issue}");
+    }
+    for bad in [
+        "&#0;",
+        "&#x1;",
+        "&#xFFFE;",
+        "&#xD800;",
+        "&#+65;",
+        "&#x110000;",
+        "&nbsp;",
+        "&amp",
+        "&",
+        "<",
+    ] {
+        let text = slot_xml(&format!("<comment value=\"{bad}\"/>"));
+        assert!(read_xml(&text).unwrap_err().pos.is_known(), "{bad}");
+    }
+    for raw in ["\u{1}", "\u{ffff}", "\u{fffe}"] {
+        assert!(
+            read_xml(&slot_xml(&format!("<comment value=\"{raw}\"/>"))).is_err(),
+            "{raw:?}"
+        );
+    }
+    let kept = read_xml(&slot_xml(
+        "<comment value=\"a&#10;b&#x9;c\r\nd&quot;&apos;&lt;&gt;&amp;\u{fffd}\"/>",
+    ))
+    .unwrap();
+    assert_eq!(kept.root.str_of("comment"), Some("a\nb\tc d\"'<>&\u{fffd}"));
+}
+
+/// A message cut off anywhere is refused, and the place is where it ends.
+#[test]
+fn truncated_messages_name_the_place() {
+    let text = "{\"resourceType\":\"Slot\",\n\"status\":\"free\",\n\"identifier\":[{\"value\":\"\u{e9}\"}]}";
+    let xml = slot_xml(
+        "\n<comment value=\"a\"/>\n<text><div xmlns=\"http://www.w3.org/1999/xhtml\">a</div></text>",
+    );
+    for (at, _) in text.char_indices() {
+        let issue = read_json(&text[..at]).unwrap_err();
+        assert!(issue.pos.is_known(), "{at}: {issue}");
+        if at > 40 {
+            assert_eq!(issue.pos.line, 3, "{at}: {issue}");
+        }
+    }
+    for (at, _) in xml.char_indices() {
+        assert!(read_xml(&xml[..at]).unwrap_err().pos.is_known(), "{at}");
+    }
+}
+
+/// Names and narrative of JSON cannot put markup of their own into XML.
+#[test]
+fn nothing_from_json_becomes_markup() {
+    let quote = |text: &str| text.replace('"', "\\\"");
+    for div in [
+        "</div><status value=\"x\"/><div>",
+        "<div>no namespace</div>",
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\">open",
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\"/><status value=\"x\"/>",
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\">&nbsp;</div>",
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\"><a b=\"<\"/></div>",
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\"><x:a/></div>",
+        "<!DOCTYPE a><div xmlns=\"http://www.w3.org/1999/xhtml\"/>",
+        "<div xmlns=\"http://www.w3.org/1999/xhtml\">\\u0001</div>",
+        "plain & simple",
+    ] {
+        let text = format!(
+            "{{\"resourceType\":\"Slot\",\"text\":{{\"status\":\"generated\",\"div\":\"{}\"}},\"a><b\":1,\"x y\":{{\"c\":1}}}}",
+            quote(div)
+        );
+        let parsed = read_json(&text).unwrap();
+        let written = String::from_utf8(xml::write(&parsed.root)).unwrap();
+        let back = read_xml(&written).unwrap();
+        assert!(!back.has_errors(), "{written}: {:?}", back.issues);
+        assert_eq!(back.root.children().len(), 1, "{written}");
+        let markup = back.root.at("text.div").and_then(Element::value);
+        assert!(matches!(markup, Some(Value::Xhtml(_))), "{written}");
+    }
+    let typed = read_json("{\"resourceType\":\"a b=''\",\"id\":\"x\"}").unwrap();
+    assert!(typed.has_errors());
+    assert!(read_xml(&String::from_utf8(xml::write(&typed.root)).unwrap()).is_ok());
+}
+
+#[test]
+fn xml_that_is_not_one_fhir_resource() {
+    let fhir = "xmlns=\"http://hl7.org/fhir\"";
+    for text in [
+        format!("<a:Slot xmlns:b=\"u\" {fhir}/>"),
+        format!("<Slot {fhir}/><Slot {fhir}/>"),
+        format!("<Slot {fhir}/>tail"),
+        format!("<Slot {fhir}></Slot><?xml version=\"1.0\"?>"),
+        format!(" <?xml version=\"1.0\"?><Slot {fhir}/>"),
+        format!("<?xml version=\"1.1\"?><Slot {fhir}/>"),
+        format!("<Slot {fhir}><?pi?></Slot>"),
+        format!("<Slot {fhir}><status value=\"a\" value=\"b\"/></Slot>"),
+        format!("<Slot {fhir}><!-- a -- b --></Slot>"),
+        format!("<Slot {fhir}><1a/></Slot>"),
+        format!("<Slot {fhir}>&other;</Slot>"),
+    ] {
+        let read = read_xml(&text);
+        assert!(read.as_ref().map_or(true, Parsed::has_errors), "{text}");
+    }
+    for (inside, path) in [
+        ("<contained/>", "Slot.contained[0]"),
+        (
+            "<contained><Patient><id value=\"a\"/></Patient><Patient><id value=\"b\"/></Patient></contained>",
+            "Slot.contained[0]",
+        ),
+        ("<status>free</status>", "Slot.status"),
+        ("<status/>", "Slot.status"),
+        ("<status code=\"free\"/>", "Slot.status"),
+        ("<overbooked value=\"yes\"/>", "Slot.overbooked"),
+        (
+            "<status value=\"free\"><valueCode value=\"x\"/><extension/></status>",
+            "Slot.status.extension[0]",
+        ),
+        (
+            "<text><status value=\"generated\"/><div>a</div></text>",
+            "Slot.text.div",
+        ),
+        (
+            "<identifier><value value=\"a\"/><system value=\"s\"/></identifier>",
+            "Slot.identifier[0].system",
+        ),
+    ] {
+        let parsed = read_xml(&slot_xml(inside)).unwrap();
+        let found: Vec<&str> = parsed
+            .issues
+            .iter()
+            .filter(|i| i.is_error())
+            .map(|i| i.expression.as_str())
+            .collect();
+        assert!(found.contains(&path), "{inside}: {:?}", parsed.issues);
+    }
+}
+
+/// The narrative of an ancestor's prefix would lose its namespace when it is kept as it stands.
+#[test]
+fn narrative_by_prefix_is_refused() {
+    let text = "<Slot xmlns=\"http://hl7.org/fhir\" xmlns:h=\"http://www.w3.org/1999/xhtml\"><text><status value=\"generated\"/><h:div>a</h:div></text></Slot>";
+    assert!(
+        read_xml(text)
+            .unwrap()
+            .issues
+            .iter()
+            .any(|i| i.is_error() && i.expression == "Slot.text.div")
+    );
+    let prefixed = "<f:Slot xmlns:f=\"http://hl7.org/fhir\" xmlns:xsi=\"u\" xsi:schemaLocation=\"a b\"><f:comment value=\"a\"/></f:Slot>";
+    let parsed = read_xml(prefixed).unwrap();
+    assert!(!parsed.has_errors(), "{:?}", parsed.issues);
+    assert_eq!(parsed.root.str_of("comment"), Some("a"));
+}
+
+/// Resource types outside the table are known as such: noted, kept, no error. Others are an error.
+#[test]
+fn other_resource_types() {
+    for (name, error) in [
+        ("Encounter", false),
+        ("HumanName", true),
+        ("Nonsense", true),
+    ] {
+        let text = format!("{{\"resourceType\":\"{name}\",\"id\":\"a\",\"x\":[{{\"y\":1}}]}}");
+        let parsed = read_json(&text).unwrap();
+        assert_eq!(parsed.has_errors(), error, "{name}");
+        assert_eq!(parsed.issues.len(), 1, "{name}");
+        assert_eq!(String::from_utf8(json::write(&parsed.root)).unwrap(), text);
+    }
+}
+
+#[test]
+fn byte_order_mark_is_passed_over() {
+    let json = read_json("\u{feff}{\"resourceType\":\"Slot\",\"id\":}").unwrap_err();
+    assert_eq!((json.pos.line, json.pos.column), (1, 29));
+    assert!(read_xml(&format!("\u{feff}{}", slot_xml("<id value=\"a\"/>"))).is_ok());
+}
