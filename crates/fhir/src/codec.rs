@@ -110,6 +110,15 @@ impl Findings {
         );
     }
 
+    /// An element without content: FHIR has none, but the message can be read all the same (D-06).
+    pub(crate) fn empty(&mut self, expression: String, pos: Pos, message: impl Into<String>) {
+        self.add(
+            Issue::error(Stage::Conformance, IssueCode::Required, message)
+                .at(expression)
+                .pos(pos),
+        );
+    }
+
     /// A note about something that STU3 does not define.
     pub(crate) fn undefined(&mut self, expression: String, pos: Pos, message: impl Into<String>) {
         self.add(

@@ -6,3 +6,5 @@ mod write;
 
 pub use read::parse;
 pub use write::{write, write_into, write_pretty};
+
+pub use crate::codec::{Limits, Parsed};

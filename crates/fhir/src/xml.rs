@@ -7,6 +7,8 @@ mod write;
 pub use read::parse;
 pub use write::write;
 
+pub use crate::codec::{Limits, Parsed};
+
 /// Namespace of FHIR elements.
 pub const FHIR_NAMESPACE: &str = "http://hl7.org/fhir";
 /// Namespace of narrative markup.

@@ -383,3 +383,84 @@ fn byte_order_mark_is_passed_over() {
     assert_eq!((json.pos.line, json.pos.column), (1, 29));
     assert!(read_xml(&format!("\u{feff}{}", slot_xml("<id value=\"a\"/>"))).is_ok());
 }
+
+/// Rounds of damage in the ordinary test run; `CODEC_ROUNDS` asks for more.
+const ROUNDS: usize = 3_000;
+
+/// Whatever damage leaves readable is written so that it reads the same again.
+#[test]
+fn what_is_read_from_damaged_messages_is_written_faithfully() {
+    const MESSAGE: &str = r#"{"resourceType":"Patient","id":"p","_birthDate":{"extension":[{"url":"urn:x","valueDecimal":1.50}]},"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">a &amp; b</div>"},"contained":[{"gender":"male","resourceType":"Patient"}],"active":true,"name":[{"given":["Ada",null],"_given":[null,{"id":"g"}],"family":"Testwell"}],"telecom":[{"rank":1}],"novel":[{"a":[1,2]},null,"x\n\u00e9"]}"#;
+    const PIECES: [&str; 14] = [
+        "{", "}", "[", "]", "\"", ":", ",", "null", "_", "\\u00", "<", "&", "'", "/>",
+    ];
+    let rounds = std::env::var("CODEC_ROUNDS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(ROUNDS);
+    let mut seed = 0x5eed_u64;
+    let mut roll = move |sides: usize| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % sides
+    };
+    let tree = read_json(MESSAGE).unwrap();
+    assert!(!tree.has_errors(), "{:?}", tree.issues);
+    let (json_text, xml_text) = (json::write(&tree.root), xml::write(&tree.root));
+    let mut clean = 0;
+    for round in 0..rounds {
+        let mut bytes = if round % 2 == 0 {
+            json_text.clone()
+        } else {
+            xml_text.clone()
+        };
+        for _ in 0..=roll(2) {
+            let (at, to) = (roll(bytes.len()), roll(bytes.len()));
+            match roll(5) {
+                0 => bytes[at] = roll(256) as u8,
+                1 => drop(bytes.splice(at..at, PIECES[roll(PIECES.len())].bytes())),
+                2 => drop(bytes.drain(at.min(to)..at.max(to).min(at.min(to) + 12))),
+                3 => {
+                    let copied = bytes[at.min(to)..at.max(to).min(at.min(to) + 40)].to_vec();
+                    drop(bytes.splice(at..at, copied));
+                }
+                _ => bytes.swap(at, to),
+            }
+        }
+        let read = if round % 2 == 0 {
+            json::parse
+        } else {
+            xml::parse
+        };
+        let Ok(parsed) = read(&bytes, &Limits::default()) else {
+            continue;
+        };
+        let (as_json, as_xml) = (json::write(&parsed.root), xml::write(&parsed.root));
+        let what = String::from_utf8_lossy(&bytes).into_owned();
+        assert!(
+            xml::parse(&as_xml, &Limits::default()).is_ok(),
+            "{what}\n{}",
+            String::from_utf8_lossy(&as_xml)
+        );
+        let again = json::parse(&as_json, &Limits::default());
+        assert!(again.is_ok(), "{what}\n{again:?}");
+        if !parsed.has_errors() {
+            clean += 1;
+            if round % 2 == 0 {
+                assert_eq!(again.unwrap().root, parsed.root, "{what}");
+            } else {
+                let twice = json::write(&again.unwrap().root);
+                assert_eq!(
+                    String::from_utf8_lossy(&twice),
+                    String::from_utf8_lossy(&as_json),
+                    "{what}"
+                );
+            }
+        }
+    }
+    assert!(
+        clean > rounds / 50,
+        "only {clean} of {rounds} were still readable"
+    );
+}

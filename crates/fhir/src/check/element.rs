@@ -29,7 +29,7 @@ impl<'a> Walk<'a> {
             _ => self.has_content(element, of),
         }
         // A primitive's children are id and extension only; most have none.
-        if !element.children().is_empty() || of.kind != Kind::Primitive {
+        if of.kind != Kind::Primitive || !element.children().is_empty() || !nodes.is_empty() {
             self.children(element, of, nodes.clone());
         }
         match of.special {

@@ -1,7 +1,7 @@
 //! References, contained resources, and the addresses of Bundle entries.
 
 use super::walk::Walk;
-use crate::issue::{IssueCode, Severity};
+use crate::issue::IssueCode;
 use crate::primitive::is_id;
 use crate::tree::Element;
 

@@ -77,6 +77,10 @@ impl Reader<'_> {
         self.findings.structure(self.path.text(name), pos, message);
     }
 
+    fn empty(&mut self, name: &str, pos: Pos, message: impl Into<String>) {
+        self.findings.empty(self.path.text(name), pos, message);
+    }
+
     fn count(&mut self) -> Result<(), Issue> {
         self.elements += 1;
         match self.elements > self.limits.max_elements {
@@ -236,7 +240,7 @@ impl Reader<'_> {
         let pos = self.lexer.pos();
         self.lexer.take(b'{')?;
         if self.lexer.closes(b'}') {
-            self.structure(
+            self.empty(
                 "",
                 pos,
                 "An object must not be empty: leave the element out.",
@@ -357,7 +361,7 @@ impl Reader<'_> {
         self.lexer.take(b'[')?;
         if self.lexer.closes(b']') {
             let message = "An array must not be empty: leave the element out.";
-            self.structure(def.name, member.pos, message);
+            self.empty(def.name, member.pos, message);
             return Ok(());
         }
         for index in 0.. {
@@ -422,7 +426,7 @@ impl Reader<'_> {
                 let text = self.lexer.string()?;
                 if text.is_empty() {
                     let message = "A string must not be empty: leave the element out.";
-                    self.structure("", pos, message);
+                    self.empty("", pos, message);
                 }
                 let text = SmolStr::new(text);
                 element.set_value(Some(match kind {

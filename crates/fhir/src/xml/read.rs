@@ -95,6 +95,10 @@ impl Reader<'_> {
         self.findings.structure(self.path.text(name), pos, message);
     }
 
+    fn empty(&mut self, name: &str, pos: Pos, message: impl Into<String>) {
+        self.findings.empty(self.path.text(name), pos, message);
+    }
+
     fn document(&mut self) -> Result<Element, Issue> {
         let Next::Start(start) = self.next()? else {
             return Err(self.fail(0, "The text has no element; a FHIR resource is expected."));
@@ -259,7 +263,7 @@ impl Reader<'_> {
         };
         self.children(&mut element, owner)?;
         if of.is_some() && element.value().is_none() && element.children().is_empty() {
-            self.structure("", pos, "An element must not be empty: leave it out.");
+            self.empty("", pos, "An element must not be empty: leave it out.");
         }
         Ok(element)
     }
@@ -311,7 +315,7 @@ impl Reader<'_> {
                 continue;
             }
             if value.is_empty() && of.is_some() {
-                self.structure("", at, format!("`{name}` must not be empty: leave it out."));
+                self.empty("", at, format!("`{name}` must not be empty: leave it out."));
             }
             match name.as_str() {
                 "value" => element.set_value(Some(self.typed(value, of, at))),

@@ -36,7 +36,7 @@ impl Reader<'_> {
         self.lexer.take(b'[')?;
         if self.lexer.closes(b']') {
             let message = "An array must not be empty: leave it out.";
-            self.structure(&format!("_{name}"), member.pos, message);
+            self.empty(&format!("_{name}"), member.pos, message);
             return Ok(());
         }
         for index in 0.. {

@@ -20,7 +20,7 @@ impl Reader<'_> {
         }
         self.lexer.take(b'[')?;
         if self.lexer.closes(b']') {
-            self.structure(
+            self.empty(
                 key,
                 pos,
                 "An array must not be empty: leave the element out.",
