@@ -6,14 +6,26 @@ use smol_str::SmolStr;
 use std::borrow::Cow;
 use std::fmt::Write;
 
+/// A booking has about 5 kB; STU3 itself bounds one string to 1 MB, which no message of the Standard needs.
+const MAX_BYTES: usize = 1 << 20;
+
+/// The deepest legal message of the Standard has about 12 levels. Each level is some frames of the stack.
+const MAX_DEPTH: usize = 64;
+
+/// More than a megabyte of real messages holds (about 20 bytes an element), and 15 MB of tree at most.
+const MAX_ELEMENTS: usize = 100_000;
+
+/// More than a person reads; each issue may name a long path.
+const MAX_ISSUES: usize = 200;
+
 /// Bounds on what is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Largest text, bytes.
     pub max_bytes: usize,
-    /// Deepest nesting. The deepest legal message of the Standard has about 12 levels.
+    /// Deepest nesting.
     pub max_depth: usize,
-    /// Most elements. A slot search answer has about 20 a slot.
+    /// Most elements.
     pub max_elements: usize,
     /// Most errors and most notes that are kept; after that reading goes on, but only the first are reported.
     pub max_issues: usize,
@@ -22,10 +34,10 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            max_bytes: 1 << 20,
-            max_depth: 64,
-            max_elements: 100_000,
-            max_issues: 200,
+            max_bytes: MAX_BYTES,
+            max_depth: MAX_DEPTH,
+            max_elements: MAX_ELEMENTS,
+            max_issues: MAX_ISSUES,
         }
     }
 }
@@ -35,9 +47,9 @@ impl Limits {
     pub fn unbounded() -> Limits {
         Limits {
             max_bytes: usize::MAX,
-            max_depth: 64,
+            max_depth: MAX_DEPTH,
             max_elements: usize::MAX,
-            max_issues: 200,
+            max_issues: MAX_ISSUES,
         }
     }
 }
@@ -61,7 +73,8 @@ impl Parsed {
 /// Longest number, characters; FHIR decimals have far fewer.
 pub(crate) const MAX_NUMBER: usize = 64;
 
-/// Longest name of an element, bytes. The longest of STU3 has 44; each element of a list holds its name.
+/// Longest name of an element, bytes; none in use has more than 22. Each element of a list holds its name, so
+/// that a long one would multiply.
 pub(crate) const MAX_NAME: usize = 256;
 
 /// Resources inside one another: a Bundle in a Bundle with an Appointment and its contained ones is 4. Each

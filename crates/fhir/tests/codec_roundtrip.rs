@@ -324,3 +324,36 @@ fn companions_meet_their_values() {
     );
     assert_eq!(given[1].str_of("id"), Some("x"));
 }
+
+/// A slot search answer with what suppliers meet in published examples: includes out of order, a
+/// Practitioner reached only from the Schedule, white space and tabs of all kinds, escapes that need none.
+///
+/// Proves: PROV-GEN-07
+#[test]
+fn slot_search_answer_with_peculiarities() {
+    let text = "\u{feff}{\t\"resourceType\" : \"Bundle\",\r\n \"type\":\"searchset\", \"total\":1,\n \"entry\":  [\n\
+        {\"fullUrl\":\"https:\\/\\/provider.example.nhs.uk\\/Slot\\/s-1\",\"search\":{\"mode\":\"match\"},\"resource\":{\"id\":\"s-1\",\"status\":\"free\",\
+        \"resourceType\":\"Slot\",\"schedule\":{\"reference\":\"Schedule/sch-1\"},\"start\":\"2031-03-04T09:30:00.000+00:00\",\"end\":\"2031-03-04T09:40:00Z\"}},\n\
+        {\"resource\":{\"resourceType\":\"Location\",\"id\":\"loc-2\",\"position\":{\"longitude\":-0.10,\"latitude\":51.500},\"name\":\"Caf\\u00e9\"}},\n\
+        {\"resource\":{\"resourceType\":\"Schedule\",\"id\":\"sch-1\",\"actor\":[{\"reference\":\"Practitioner/p-1\"}]}} ] }\n";
+    let parsed = json::parse(text.as_bytes(), &Limits::default()).unwrap();
+    assert!(parsed.issues.is_empty(), "{:?}", parsed.issues);
+    let types: Vec<_> = parsed
+        .root
+        .all("entry")
+        .filter_map(|e| e.at("resource")?.resource_type())
+        .collect();
+    assert_eq!(types, ["Slot", "Location", "Schedule"]);
+    let compact = String::from_utf8(json::write(&parsed.root)).unwrap();
+    assert!(compact.contains("\"fullUrl\":\"https://provider.example.nhs.uk/Slot/s-1\""));
+    assert!(
+        compact
+            .contains("{\"resourceType\":\"Slot\",\"id\":\"s-1\",\"status\":\"free\",\"schedule\""),
+        "{compact}"
+    );
+    assert!(compact.contains("{\"longitude\":-0.10,\"latitude\":51.500},\"name\":\"Caf\u{e9}\""));
+    let in_xml = xml::write(&parsed.root);
+    let through = xml::parse(&in_xml, &Limits::default()).unwrap();
+    assert!(through.issues.is_empty(), "{:?}", through.issues);
+    assert_eq!(sorted(&through.root, None), sorted(&parsed.root, None));
+}

@@ -277,7 +277,7 @@ impl Reader<'_> {
         }
         self.keys.close(open);
         if self.nulls > nulls {
-            self.check_gaps(element);
+            self.check_gaps(element, owner);
         }
         Ok(())
     }
@@ -495,8 +495,9 @@ impl Reader<'_> {
     }
 
     /// Primitives that were left without a value and without an extension: a `null` that keeps no place.
-    fn check_gaps(&mut self, element: &Element) {
-        for child in element.children() {
+    fn check_gaps(&mut self, element: &Element, owner: Owner) {
+        let defined = |e: &&Element| owner.of.is_some_and(|t| t.element(e.name()).is_some());
+        for child in element.children().iter().filter(defined) {
             let primitive = child.value().is_none() && child.resource_type().is_none();
             if primitive && child.children().is_empty() && child.is_listed() {
                 let message = "null without an extension beside it says nothing: leave it out.";

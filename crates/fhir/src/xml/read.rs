@@ -193,6 +193,15 @@ impl Reader<'_> {
                     self.check_order(def, last, start.pos);
                     last = Some(last.filter(|l| l.order > def.order).unwrap_or(def));
                 }
+                None if start
+                    .name
+                    .strip_prefix('_')
+                    .is_some_and(|n| owner.element(n).is_some()) =>
+                {
+                    // JSON could not tell it from what goes with the primitive.
+                    let message = format!("No element of FHIR is named `{}`.", start.name);
+                    self.structure(&start.name, start.pos, message);
+                }
                 None if owner.of.is_some() => {
                     let note = format!(
                         "`{}` is not defined in STU3 for this element; it is kept and ignored.",

@@ -54,15 +54,12 @@ impl Reader<'_> {
                 )?;
                 true
             }
-            Some(b'n') if index.is_some() => {
+            Some(b'n') => {
                 self.lexer.word("null")?;
                 true
             }
-            Some(b'n' | b'[') => {
-                self.wrong_type(
-                    "a value that FHIR has (no null, no array inside an array)",
-                    next,
-                )?;
+            Some(b'[') => {
+                self.wrong_type("a single value (FHIR has no array inside an array)", next)?;
                 self.skip(self.path.depth())?;
                 false
             }
