@@ -2,6 +2,7 @@
 //!
 //! Each command is a module of its own; this file only names them.
 
+mod bench;
 mod conformance;
 mod finding;
 mod generate;
@@ -36,6 +37,8 @@ enum Command {
     },
     /// Writes the tables of types and profiles from the published definitions
     Generate(generate::Arguments),
+    /// Measures the built program against its targets
+    Bench(bench::Arguments),
     /// Runs everything that a change has to pass
     Test(test::Arguments),
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(&workspace),
         Command::Conformance { check } => conformance::run(&workspace, check),
         Command::Generate(arguments) => generate::run(&workspace, &arguments),
+        Command::Bench(arguments) => bench::run(&workspace, &arguments),
         Command::Test(options) => test::run(&workspace, &options),
     });
     match result {

@@ -47,7 +47,15 @@ const STEPS: &[Step] = &[
         what: "all tests of the workspace pass",
         run: tests,
     },
+    Step {
+        name: "fuzz",
+        what: "mutated messages break no promise of codecs and wire rules",
+        run: fuzz,
+    },
 ];
+
+/// Seconds for each fuzz target: what a change can bear. Longer runs are for `cargo run -p fuzz`.
+const FUZZ_SECONDS: &str = "10";
 
 /// Runs the chosen steps, all of them even when one fails, and sums up.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), String> {
@@ -134,6 +142,14 @@ fn tests(workspace: &Workspace) -> Result<(), String> {
     let mut command = workspace.cargo();
     command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     succeed(&mut command, "mend the failing tests above")
+}
+
+/// Always the same seed, so that a change is judged by what it changes.
+fn fuzz(workspace: &Workspace) -> Result<(), String> {
+    let mut command = workspace.cargo();
+    command.args(["run", "--quiet", "--locked", "--package", "fuzz"]);
+    command.args(["--profile", "fuzz", "--", "--seconds", FUZZ_SECONDS]);
+    succeed(&mut command, "mend what the inputs above broke")
 }
 
 /// Says what is missing, instead of cargo's guess at a command name.

@@ -26,7 +26,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sandbox",
         ],
     ),
+    ("fuzz", &["booking", "fhir"]),
     ("xtask", &["booking", "fhir", "provider"]),
+    ("bench", &["booking", "fhir", "provider"]),
 ];
 /// Crates without I/O.
 const PURE: &[&str] = &["fhir", "booking"];

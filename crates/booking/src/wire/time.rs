@@ -47,8 +47,7 @@ struct Meaning {
 pub(crate) struct Bounds {
     pub lower: Option<Bound>,
     pub upper: Option<Bound>,
-    any: bool,
-    any_upper: bool,
+    /// Where the latest lower bound given alone is over: the end of the day for `ge` with a date.
     latest: Option<Timestamp>,
 }
 
@@ -97,24 +96,20 @@ impl Bounds {
                 self.drop(last);
             }
         }
-        self.any = true;
-        self.any_upper |= matches!(prefix, Prefix::Le | Prefix::Lt | Prefix::Eq);
         self.latest = self.latest.max(Some(last.at));
         Ok(())
     }
 
-    /// Whether bounds were given and every one of them is past (PROV-SLOT-06). A partial date is past when
-    /// it is over: `ge` today is not.
+    /// Whether the time asked for is past as a whole (PROV-SLOT-06): every bound, or for a lower bound alone its
+    /// whole day where it is a date, `ge` today, and a grace where it is a time.
     pub fn all_past(&self, now: Timestamp) -> bool {
-        let grace = if self.any_upper {
-            SignedDuration::ZERO
-        } else {
-            LOWER_BOUND_GRACE
-        };
-        self.any
-            && self
+        match (self.lower, self.upper) {
+            (None, None) => false,
+            (lower, Some(upper)) => upper.at < now && lower.is_none_or(|lower| lower.at < now),
+            (Some(_), None) => self
                 .latest
-                .is_some_and(|latest| latest.as_duration() + grace < now.as_duration())
+                .is_some_and(|at| at.as_duration() + LOWER_BOUND_GRACE < now.as_duration()),
+        }
     }
 
     fn raise(&mut self, bound: Bound) {

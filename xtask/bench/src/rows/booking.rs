@@ -1,0 +1,262 @@
+//! Booking of distinct free slots over HTTP, against the same rows written straight through the store.
+
+use super::median;
+use crate::Setting;
+use crate::fixture::{self, Fixture, MadeSlot};
+use crate::load::{self, Load, Pace};
+use crate::message;
+use crate::report::Measure;
+use crate::server::{Server, processor_seconds};
+use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
+use booking::wire::interaction::Interaction;
+use bytes::Bytes;
+use jiff::Timestamp;
+use provider::audit::AuditEntry;
+use provider::store::{Accepted, Booking, Store, TenantKey};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+/// Clients that book at once.
+const CLIENTS: usize = 64;
+/// Diaries that the slots are in.
+const CLINICS: usize = 50;
+
+/// Measures the row.
+pub async fn run(setting: &Setting) -> Result<Vec<Measure>, String> {
+    let (rounds, seconds, per_clinic) = if setting.quick {
+        (2, 1, 1_200)
+    } else {
+        (4, 4, 4_000)
+    };
+    let path = setting.data.join("booking.sqlite");
+    let ceiling_path = setting.data.join("ceiling.sqlite");
+    let mut slots = Vec::with_capacity(CLINICS * per_clinic);
+    let fixture = Fixture::make(&path, CLINICS).await?;
+    fixture.fill(per_clinic, |slot| slots.push(slot)).await?;
+    fixture
+        .store
+        .backup(&ceiling_path)
+        .map_err(|e| e.to_string())?;
+    fixture.store.close();
+    let server = Server::start(setting, &path)?;
+    let over_http = OverHttp {
+        fixture: Arc::new(fixture),
+        slots: Arc::new(slots),
+        next: Arc::new(AtomicUsize::new(0)),
+    };
+    let ceiling = Ceiling {
+        store: fixture::open(&ceiling_path)?,
+        tenant: over_http.fixture.tenant,
+        fixture: over_http.fixture.clone(),
+        slots: over_http.slots.clone(),
+        next: Arc::new(AtomicUsize::new(0)),
+        document: Arc::new(document(&over_http.slots)?),
+    };
+    let duration = Duration::from_secs(seconds);
+    over_http
+        .round(&server, Pace::Closed, duration / 4, CLIENTS)
+        .await?;
+    ceiling.round(duration / 4).await?;
+    let (mut http, mut direct) = (Vec::new(), Vec::new());
+    let (mut cpu, mut direct_cpu, mut direct_count) = (0.0, 0.0, 0.0);
+    for _ in 0..rounds {
+        let before = server.cpu();
+        http.push(
+            over_http
+                .round(&server, Pace::Closed, duration, CLIENTS)
+                .await?,
+        );
+        cpu += server.cpu() - before;
+        let before = processor_seconds("self");
+        let rate = ceiling.round(duration).await?;
+        direct_cpu += processor_seconds("self") - before;
+        direct_count += rate * duration.as_secs_f64();
+        direct.push(rate);
+    }
+    ceiling.store.close();
+    let ratios: Vec<f64> = http
+        .iter()
+        .zip(&direct)
+        .map(|(h, d)| h.rate() / d)
+        .collect();
+    let ratio = median(&ratios);
+    let peak = median(&http.iter().map(Load::rate).collect::<Vec<_>>());
+    let top = median(&direct);
+    let all = Load::sum(&http);
+    let half = over_http
+        .round(&server, Pace::Open(peak / 2.0), duration * 2, CLIENTS * 4)
+        .await?;
+    let cpu_micros = cpu * 1e6 / all.count().max(1) as f64;
+    let direct_micros = direct_cpu * 1e6 / f64::max(direct_count, 1.0);
+    let (p99, longest) = (half.within(0.99), half.within(1.0));
+    Ok(vec![
+        Measure::new("booking", "bookings per second, of the commit ceiling")
+            .measured(format!(
+                "{:.0} % ({peak:.0} of {top:.0} a second, 64 clients)",
+                ratio * 100.0
+            ))
+            .target("at least 70 %", ratio >= 0.7)
+            .values(json!({
+                "per_second": peak, "ceiling_per_second": top, "ratio": ratio,
+                "p50_ms": all.within(0.5), "p99_ms": all.within(0.99), "longest_ms": all.within(1.0),
+                "processor_us_per_booking": {"provider": cpu_micros, "ceiling": direct_micros},
+                "half_rate": {"per_second": half.rate(), "p50_ms": half.within(0.5), "p99_ms": p99, "longest_ms": longest},
+            })),
+        Measure::new("booking", "p99 at half of the peak rate")
+            .measured(format!(
+                "{p99:.1} ms (p50 {:.1} ms at {:.0} a second)",
+                half.within(0.5),
+                half.rate()
+            ))
+            .target("under 25 ms", p99 < 25.0),
+        Measure::new("booking", "longest of all at half of the peak rate")
+            .measured(format!("{longest:.1} ms of {} bookings", half.count()))
+            .target("under 100 ms", longest < 100.0),
+        Measure::new("booking", "at the peak rate").measured(format!(
+            "p50 {:.1} ms, p99 {:.1} ms; processor time per booking {cpu_micros:.0} µs, of the ceiling {direct_micros:.0} µs",
+            all.within(0.5),
+            all.within(0.99)
+        )),
+    ])
+}
+
+/// Bookings through the whole Provider.
+struct OverHttp {
+    fixture: Arc<Fixture>,
+    slots: Arc<Vec<MadeSlot>>,
+    next: Arc<AtomicUsize>,
+}
+
+impl OverHttp {
+    async fn round(
+        &self,
+        server: &Server,
+        pace: Pace,
+        duration: Duration,
+        connections: usize,
+    ) -> Result<Load, String> {
+        let token = message::token(&server.address, Interaction::Book)?;
+        let (fixture, slots, next) = (self.fixture.clone(), self.slots.clone(), self.next.clone());
+        let address = server.address.clone();
+        let requests = Arc::new(move |_| {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let slot = slots.get(number)?;
+            Some(message::book(&fixture, slot, number, &address, &token).into())
+        });
+        load::run(&server.address, connections, pace, duration, requests)
+            .await?
+            .only(201)
+    }
+}
+
+/// The same rows without HTTP, reading and checking: what the disk and the database can do.
+#[derive(Clone)]
+struct Ceiling {
+    store: Store,
+    tenant: TenantKey,
+    fixture: Arc<Fixture>,
+    slots: Arc<Vec<MadeSlot>>,
+    next: Arc<AtomicUsize>,
+    document: Arc<Prepared>,
+}
+
+/// What a booking stores, made beforehand.
+struct Prepared {
+    received: Bytes,
+    document: Vec<u8>,
+    provenance: String,
+}
+
+fn document(slots: &[MadeSlot]) -> Result<Prepared, String> {
+    let slot = slots.first().ok_or("there are no slots")?;
+    let body = message::body(slot, "clinic-0", 1);
+    let mut document = body.clone().into_bytes();
+    // Id, version and time of change, which the Provider adds.
+    document.extend_from_slice(&[b' '; 120]);
+    let token = message::token("127.0.0.1:40000", Interaction::Book)?;
+    // The payload is stored decoded, three quarters of the token's length.
+    let provenance = token.chars().take(token.len() * 3 / 4).collect();
+    Ok(Prepared {
+        received: Bytes::from(body),
+        document,
+        provenance,
+    })
+}
+
+impl Ceiling {
+    /// Bookings per second.
+    async fn round(&self, duration: Duration) -> Result<f64, String> {
+        let began = Instant::now();
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            let this = self.clone();
+            clients.spawn(async move {
+                let mut count = 0;
+                while began.elapsed() < duration {
+                    let number = this.next.fetch_add(1, Ordering::Relaxed);
+                    let Some(slot) = this.slots.get(number) else {
+                        break;
+                    };
+                    let booking = this.booking(slot, number)?;
+                    this.store
+                        .book(this.tenant, booking)
+                        .await
+                        .map_err(|e| format!("{e:?}"))?;
+                    count += 1;
+                }
+                Ok::<usize, String>(count)
+            });
+        }
+        let mut count = 0;
+        while let Some(done) = clients.join_next().await {
+            count += done.map_err(|e| e.to_string())??;
+        }
+        Ok(count as f64 / began.elapsed().as_secs_f64())
+    }
+
+    fn booking(&self, slot: &MadeSlot, number: usize) -> Result<Booking, String> {
+        let text = |e: booking::ids::IdError| e.to_string();
+        let now = Timestamp::now();
+        let prepared = self.document.clone();
+        let id = ResourceId::parse(&Uuid::now_v7().to_string()).map_err(text)?;
+        let request_id = RequestId::parse(&Uuid::new_v4().to_string()).map_err(text)?;
+        let document_id = Uuid::new_v4().to_string();
+        let service = ServiceId::parse(&self.fixture.clinics[slot.clinic].service).map_err(text)?;
+        let mut entry = AuditEntry::new(now, Uuid::new_v4());
+        entry.tenant = Some(self.tenant);
+        entry.interaction = Some(Interaction::Book);
+        entry.method = "POST".to_owned();
+        entry.path = format!("/STU3/1/{}/Appointment", fixture::ODS);
+        entry.request_id = Some(request_id.clone());
+        entry.trace_id = Some(Uuid::new_v4().to_string());
+        entry.asid_from = Some(message::CONSUMER_ASID.to_owned());
+        entry.asid_to = Some(fixture::ASID.to_owned());
+        entry.ods = Some(message::CONSUMER_ODS.to_owned());
+        entry.provenance = Some(prepared.provenance.clone());
+        entry.document = Some(document_id.clone());
+        entry.appointment = Some(id.as_str().to_owned());
+        Ok(Booking {
+            slot: Some(slot.uuid),
+            id,
+            nhs_number: Some(NhsNumber::parse(&message::nhs_number(number)).map_err(text)?),
+            document_id,
+            asid: Asid::parse(message::CONSUMER_ASID).map_err(text)?,
+            ods: OdsCode::parse(message::CONSUMER_ODS).map_err(text)?,
+            kind: Some("111".to_owned()),
+            request_id: Some(request_id),
+            at: now,
+            received: Some(prepared.received.clone()),
+            entry,
+            decide: Box::new(move |_, _| {
+                Ok(Accepted {
+                    document: prepared.document.clone(),
+                    service,
+                })
+            }),
+        })
+    }
+}
