@@ -371,7 +371,7 @@ fn the_self_link_shows_the_criteria_as_understood_and_reads_back_the_same() {
 fn queries_are_bounded_and_decoded_precisely() {
     assert_eq!(
         parameters("a=1&&b=%41+c&d").unwrap(),
-        [("a", "1"), ("b", "A c"), ("d", "")].map(|(a, b)| (a.to_owned(), b.to_owned()))
+        [("a", "1"), ("b", "A c"), ("d", "")].map(|(a, b)| (a.into(), b.into()))
     );
     for bad in [
         "a=%", "a=%4", "a=%zz", "a=%ff", "%c3=1", "a=%00", "a=%0d%0a",

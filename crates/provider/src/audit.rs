@@ -10,8 +10,8 @@ use booking::wire::headers::SspHeaders;
 use booking::wire::interaction::Interaction;
 use booking::wire::token::Claims;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
-use std::fmt;
+use std::fmt::{self, Write};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Longest text of one field, in characters; a token is bounded before it gets here, everything else is shorter.
@@ -96,7 +96,7 @@ pub struct AuditEntry {
     /// ODS code of the token's organisation.
     pub ods: Option<String>,
     /// The token's payload, whole (AUD-02, AUD-03).
-    pub provenance: Option<String>,
+    pub provenance: Option<Provenance>,
     /// Service searched for or booked.
     pub service: Option<String>,
     /// Criteria as understood.
@@ -181,7 +181,7 @@ impl AuditEntry {
     /// Notes who calls, from the token.
     pub fn claims(&mut self, claims: &Claims) {
         self.ods = Some(claims.organization.ods.as_str().to_owned());
-        self.provenance = Some(claims.provenance.clone());
+        self.provenance = Some(Provenance::of(claims));
     }
 
     /// Notes that the request was refused, why, and whose fault it was.
@@ -199,68 +199,137 @@ impl AuditEntry {
     /// The text that goes into the chain: compact JSON, fields without a value left out. `provenance` is the
     /// token's payload as JSON within it, so that reports can look into it.
     pub fn body(&self) -> String {
-        let mut out = Map::new();
-        out.insert("at".to_owned(), Value::from(format!("{:.3}", self.at)));
-        out.insert("id".to_owned(), Value::from(self.response_id.to_string()));
-        let mut text = |key: &str, value: Option<&str>| {
-            if let Some(value) = value.filter(|v| !v.is_empty()) {
-                out.insert(key.to_owned(), Value::from(clipped(value)));
-            }
-        };
-        text("interaction", self.interaction.map(Interaction::name));
-        text("action", self.action.as_deref());
-        text("actor", self.actor.as_deref());
-        text("method", Some(&self.method));
-        text("path", Some(&self.path));
-        text("forwarded", self.forwarded.as_deref());
-        text("error", self.error.as_deref());
-        text("diagnostics", self.diagnostics.as_deref());
-        text("fault", self.fault.map(Fault::code));
-        text(
+        let mut out = Body::begin(self.at, self.response_id);
+        out.text("interaction", self.interaction.map(Interaction::name));
+        out.text("action", self.action.as_deref());
+        out.text("actor", self.actor.as_deref());
+        out.text("method", Some(&self.method));
+        out.text("path", Some(&self.path));
+        out.text("forwarded", self.forwarded.as_deref());
+        out.text("error", self.error.as_deref());
+        out.text("diagnostics", self.diagnostics.as_deref());
+        out.text("fault", self.fault.map(Fault::code));
+        out.text(
             "request_id",
             self.request_id.as_ref().map(RequestId::as_str),
         );
-        text("trace_id", self.trace_id.as_deref());
-        text("asid_from", self.asid_from.as_deref());
-        text("asid_to", self.asid_to.as_deref());
-        text("ods", self.ods.as_deref());
-        text("service", self.service.as_deref());
-        text("query", self.query.as_deref());
-        text("reason", self.reason.as_deref());
-        text("appointment", self.appointment.as_deref());
-        text("document", self.document.as_deref());
-        text("slot", self.slot.as_deref());
-        text("slot_before", self.slot_before);
-        text("slot_after", self.slot_after);
-        text("detail", self.detail.as_deref());
-        let numbers = [
-            (
-                "status",
-                (self.status > 0).then_some(u32::from(self.status)),
-            ),
-            ("slots_returned", self.slots_returned),
-            ("version", self.version),
-            ("appointments_returned", self.appointments_returned),
-        ];
-        for (key, number) in numbers {
-            if let Some(number) = number {
-                out.insert(key.to_owned(), Value::from(number));
+        out.text("trace_id", self.trace_id.as_deref());
+        out.text("asid_from", self.asid_from.as_deref());
+        out.text("asid_to", self.asid_to.as_deref());
+        out.text("ods", self.ods.as_deref());
+        out.text("service", self.service.as_deref());
+        out.text("query", self.query.as_deref());
+        out.text("reason", self.reason.as_deref());
+        out.text("appointment", self.appointment.as_deref());
+        out.text("document", self.document.as_deref());
+        out.text("slot", self.slot.as_deref());
+        out.text("slot_before", self.slot_before);
+        out.text("slot_after", self.slot_after);
+        out.text("detail", self.detail.as_deref());
+        out.number(
+            "status",
+            (self.status > 0).then_some(u32::from(self.status)),
+        );
+        out.number("slots_returned", self.slots_returned);
+        out.number("version", self.version);
+        out.number("appointments_returned", self.appointments_returned);
+        out.list("consumer_faults", &self.consumer_faults);
+        if let Some(provenance) = &self.provenance {
+            out.member("provenance");
+            out.json.push_str(&provenance.json);
+        }
+        out.json.push('}');
+        out.json
+    }
+}
+
+/// The payload of a token as a JSON text (AUD-02, AUD-03).
+#[derive(Clone)]
+pub struct Provenance {
+    json: Arc<str>,
+}
+
+impl Provenance {
+    /// Of a token that was checked.
+    pub fn of(claims: &Claims) -> Provenance {
+        Provenance {
+            json: claims.provenance.as_str().into(),
+        }
+    }
+
+    /// Of a text, if it is JSON.
+    pub fn parse(json: &str) -> Option<Provenance> {
+        serde_json::from_str::<serde::de::IgnoredAny>(json).ok()?;
+        Some(Provenance { json: json.into() })
+    }
+}
+
+/// The JSON of an entry while it is written: one for every request, so it is written straight out.
+struct Body {
+    json: String,
+}
+
+impl Body {
+    /// Room for an entry with a token's payload, so that it seldom grows.
+    const ROOM: usize = 2_048;
+
+    fn begin(at: Timestamp, id: Uuid) -> Body {
+        let mut json = String::with_capacity(Body::ROOM);
+        // Writing into a String cannot fail.
+        let _ = write!(json, "{{\"at\":\"{at:.3}\",\"id\":\"{id}\"");
+        Body { json }
+    }
+
+    /// Keys are names of this file and need no escapes.
+    fn member(&mut self, key: &str) {
+        self.json.push_str(",\"");
+        self.json.push_str(key);
+        self.json.push_str("\":");
+    }
+
+    fn text(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value.filter(|v| !v.is_empty()) {
+            self.member(key);
+            self.string(value);
+        }
+    }
+
+    fn number(&mut self, key: &str, value: Option<u32>) {
+        if let Some(value) = value {
+            self.member(key);
+            let _ = write!(self.json, "{value}");
+        }
+    }
+
+    fn list(&mut self, key: &str, values: &[String]) {
+        let mut separator = '[';
+        for value in values.iter().take(MAX_FAULTS) {
+            if separator == '[' {
+                self.member(key);
+            }
+            self.json.push(separator);
+            self.string(value);
+            separator = ',';
+        }
+        if separator == ',' {
+            self.json.push(']');
+        }
+    }
+
+    fn string(&mut self, text: &str) {
+        let text = clipped(text);
+        self.json.push('"');
+        let mut plain = 0;
+        for (at, byte) in text.bytes().enumerate() {
+            if byte < 0x20 || byte == b'"' || byte == b'\\' {
+                self.json.push_str(&text[plain..at]);
+                // The short escapes are for people; this form is right for all of them.
+                let _ = write!(self.json, "\\u{byte:04x}");
+                plain = at + 1;
             }
         }
-        if !self.consumer_faults.is_empty() {
-            let faults = self
-                .consumer_faults
-                .iter()
-                .take(MAX_FAULTS)
-                .map(|f| Value::from(clipped(f)));
-            out.insert("consumer_faults".to_owned(), faults.collect());
-        }
-        if let Some(provenance) = &self.provenance {
-            let value = serde_json::from_str(provenance)
-                .unwrap_or_else(|_| Value::from(clipped(provenance)));
-            out.insert("provenance".to_owned(), value);
-        }
-        Value::Object(out).to_string()
+        self.json.push_str(&text[plain..]);
+        self.json.push('"');
     }
 }
 
@@ -277,6 +346,10 @@ impl fmt::Debug for AuditEntry {
 }
 
 fn clipped(text: &str) -> &str {
+    // Fewer bytes than that are fewer characters too.
+    if text.len() <= MAX_TEXT {
+        return text;
+    }
     match text.char_indices().nth(MAX_TEXT) {
         Some((end, _)) => &text[..end],
         None => text,

@@ -13,7 +13,7 @@ async fn chain(place: &Place, rows: usize) -> TenantKey {
     let store = place.open();
     let (tenant, _) = tenant(&store).await;
     for _ in 1..rows {
-        store.audit(tenant, staff()).await.unwrap();
+        store.audit(tenant, &staff()).await.unwrap();
     }
     assert_eq!(assert_trail_verifies(&store, tenant), rows as i64);
     tenant
@@ -98,8 +98,8 @@ async fn each_tenant_has_its_own_chain() {
     let (one, _) = tenant(&store).await;
     let (two, _) = tenant_named(&store, "FX202", "918999000022").await;
     for _ in 0..4 {
-        store.audit(one, staff()).await.unwrap();
-        store.audit(two, staff()).await.unwrap();
+        store.audit(one, &staff()).await.unwrap();
+        store.audit(two, &staff()).await.unwrap();
     }
     assert_eq!(assert_trail_verifies(&store, one), 5);
     assert_eq!(assert_trail_verifies(&store, two), 5);
@@ -130,7 +130,7 @@ async fn rows_written_late_are_there_within_a_second() {
     entry.query = Some("status=free".to_owned());
     entry.slots_returned = Some(0);
     entry.reason = Some("No slot matches the criteria.".to_owned());
-    store.audit_soon(tenant, entry).await.unwrap();
+    store.audit_soon(tenant, &entry).await.unwrap();
     let begun = Instant::now();
     while trail(&store, tenant).len() < 2 {
         assert!(
@@ -159,7 +159,7 @@ async fn rows_written_late_are_never_dropped_however_many_there_are() {
             let store = store.clone();
             tokio::spawn(async move {
                 for _ in 0..EACH {
-                    store.audit_soon(tenant, staff()).await.unwrap();
+                    store.audit_soon(tenant, &staff()).await.unwrap();
                 }
             })
         })
@@ -186,11 +186,11 @@ async fn one_bad_row_written_late_does_no_harm() {
         stranger = tenant_named(&elsewhere, ods, asid).await.0;
     }
     for _ in 0..3 {
-        store.audit_soon(tenant, staff()).await.unwrap();
-        store.audit_soon(stranger, staff()).await.unwrap();
+        store.audit_soon(tenant, &staff()).await.unwrap();
+        store.audit_soon(stranger, &staff()).await.unwrap();
     }
-    assert!(store.audit(stranger, staff()).await.is_err());
-    store.audit(tenant, staff()).await.unwrap();
+    assert!(store.audit(stranger, &staff()).await.is_err());
+    store.audit(tenant, &staff()).await.unwrap();
     assert_eq!(assert_trail_verifies(&store, tenant), 5);
 }
 
@@ -199,7 +199,7 @@ async fn a_report_finds_the_first_row_of_a_time() {
     let store = Store::open("sqlite::memory:", &Options::default()).unwrap();
     let (tenant, _) = tenant(&store).await;
     for _ in 0..30 {
-        store.audit(tenant, staff()).await.unwrap();
+        store.audit(tenant, &staff()).await.unwrap();
     }
     let rows = store.audit_rows(tenant, 0, 100).unwrap();
     for row in &rows {
@@ -227,7 +227,11 @@ fn an_entry_holds_the_provenance_and_the_ids() {
     entry.asid_from = Some(asid().to_string());
     entry.ods = Some(ods().to_string());
     entry.request_id = Some(new_request_id());
-    entry.provenance = Some("{\"iss\":\"https://consumer.example\",\"sub\":\"111\"}".to_owned());
+    entry.provenance = provider::audit::Provenance::parse(
+        "{\"iss\":\"https://consumer.example\",\"sub\":\"111\"}",
+    );
+    entry.detail = Some("a \"quoted\" \\ word,\na line and a caf\u{e9}".to_owned());
+    entry.consumer_faults = vec!["one".to_owned(), "two \"quoted\"".to_owned()];
     let refusal = booking::refusal::Refusal::new(
         booking::refusal::Situation::TokenRefused,
         "the token has expired",
@@ -235,6 +239,11 @@ fn an_entry_holds_the_provenance_and_the_ids() {
     entry.refused(&refusal, provider::audit::Fault::of(&refusal));
     let body: serde_json::Value = serde_json::from_str(&entry.body()).unwrap();
     assert_eq!(body["provenance"]["sub"], "111");
+    assert_eq!(body["detail"], entry.detail.as_deref().unwrap());
+    assert_eq!(
+        body["consumer_faults"],
+        serde_json::json!(entry.consumer_faults)
+    );
     assert_eq!(body["trace_id"], "09a01679-2564-0fb4-5129-aecc81ea2706");
     assert_eq!(
         body["request_id"],

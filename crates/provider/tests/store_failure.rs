@@ -61,7 +61,7 @@ async fn a_full_disk_fails_the_group_and_the_writer_goes_on() {
     assert!(full > 0, "the limit was reached");
     assert!(!made.is_empty(), "there was room for some");
     // Rows written late wait for space, they are not lost.
-    store.audit_soon(tenant, staff()).await.unwrap();
+    store.audit_soon(tenant, &staff()).await.unwrap();
     let booked = store
         .live_bookings(tenant, &[gp], first_start(), 1_000)
         .unwrap();
@@ -130,7 +130,7 @@ async fn a_failed_commit_is_told_to_the_whole_group() {
             tokio::spawn(async move { store.book(tenant, booking(slot, new_request_id())).await })
         })
         .collect();
-    store.audit_soon(tenant, staff()).await.unwrap();
+    store.audit_soon(tenant, &staff()).await.unwrap();
     for task in tasks {
         assert!(matches!(task.await.unwrap(), Err(WriteError::Store(_))));
     }

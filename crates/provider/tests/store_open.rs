@@ -182,12 +182,12 @@ async fn a_closed_store_says_so_and_has_kept_everything() {
     let store = place.open();
     let (tenant, _) = tenant(&store).await;
     for _ in 0..20 {
-        store.audit_soon(tenant, staff()).await.unwrap();
+        store.audit_soon(tenant, &staff()).await.unwrap();
     }
     store.close();
-    assert_eq!(store.audit(tenant, staff()).await, Err(StoreError::Closed));
+    assert_eq!(store.audit(tenant, &staff()).await, Err(StoreError::Closed));
     assert_eq!(
-        store.audit_soon(tenant, staff()).await,
+        store.audit_soon(tenant, &staff()).await,
         Err(StoreError::Closed)
     );
     assert_eq!(assert_trail_verifies(&place.open(), tenant), 21);

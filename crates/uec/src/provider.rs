@@ -413,7 +413,7 @@ impl Backup {
         runtime()?.block_on(async {
             for tenant in store.tenants().map_err(|e| e.to_string())? {
                 store
-                    .audit(tenant.key, entry.clone())
+                    .audit(tenant.key, &entry)
                     .await
                     .map_err(|e| e.to_string())?;
             }

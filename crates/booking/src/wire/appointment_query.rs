@@ -61,7 +61,7 @@ impl AppointmentQuery {
         let mut version = None;
         let mut bounds = Bounds::default();
         for (name, value) in query::parameters(raw_query)? {
-            match name.as_str() {
+            match name.as_ref() {
                 "_id" => put(
                     &mut id,
                     &name,

@@ -2,16 +2,20 @@
 
 use super::headers::printable;
 use crate::refusal::{Refusal, Situation};
+use std::borrow::Cow;
 
 /// Longest query string: ten times the longest that a consumer of the Standard builds.
 pub const MAX_QUERY: usize = 8 * 1024;
 /// Most parameters in one query.
 pub const MAX_PARAMETERS: usize = 100;
 
+/// Name and value, borrowed where they have no escapes.
+pub type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// Splits and decodes a raw query (`%41` and `+`, which means a space). Names and values come in the order
 /// received; empty pieces (`a=1&&b=2`) are skipped. Malformed escapes, bytes that are not UTF-8, control
 /// characters and queries over the bounds: ERR-01.
-pub fn parameters(raw_query: &str) -> Result<Vec<(String, String)>, Refusal> {
+pub fn parameters(raw_query: &str) -> Result<Vec<Parameter<'_>>, Refusal> {
     if raw_query.len() > MAX_QUERY {
         return Err(refused(format!(
             "The query has {} bytes; at most {MAX_QUERY} are read.",
@@ -58,8 +62,14 @@ fn refused(diagnostics: String) -> Refusal {
 }
 
 /// Decodes one name or value.
-pub(crate) fn decode(text: &str) -> Result<String, &'static str> {
+pub(crate) fn decode(text: &str) -> Result<Cow<'_, str>, &'static str> {
     let bytes = text.as_bytes();
+    if bytes
+        .iter()
+        .all(|b| b.is_ascii_graphic() && !matches!(b, b'%' | b'+'))
+    {
+        return Ok(Cow::Borrowed(text));
+    }
     let mut out = Vec::with_capacity(bytes.len());
     let mut i = 0;
     while let Some(&b) = bytes.get(i) {
@@ -82,7 +92,7 @@ pub(crate) fn decode(text: &str) -> Result<String, &'static str> {
     }
     match String::from_utf8(out) {
         Ok(text) if text.chars().any(char::is_control) => Err("has a control character"),
-        Ok(text) => Ok(text),
+        Ok(text) => Ok(Cow::Owned(text)),
         Err(_) => Err("is not UTF-8"),
     }
 }
@@ -106,13 +116,15 @@ pub(crate) fn append(query: &mut String, name: &str, value: &str) {
 
 fn encode(query: &mut String, text: &str) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for b in text.bytes() {
-        if b.is_ascii_alphanumeric() || b"-._~:,/".contains(&b) {
-            query.push(char::from(b));
-        } else {
+    let mut plain = 0;
+    for (at, b) in text.bytes().enumerate() {
+        if !(b.is_ascii_alphanumeric() || b"-._~:,/".contains(&b)) {
+            query.push_str(&text[plain..at]);
             query.push('%');
             query.push(char::from(HEX[usize::from(b >> 4)]));
             query.push(char::from(HEX[usize::from(b & 15)]));
+            plain = at + 1;
         }
     }
+    query.push_str(&text[plain..]);
 }

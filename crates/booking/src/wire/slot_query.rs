@@ -129,7 +129,7 @@ impl SlotQuery {
         let mut statuses = None;
         let mut includes = Includes::default();
         for (name, value) in query::parameters(raw_query)? {
-            match name.as_str() {
+            match name.as_ref() {
                 "start" => bounds.add(&name, &value, zone)?,
                 "status" => {
                     statuses = Some(add_statuses(statuses.unwrap_or(StatusSet::NONE), &value)?)

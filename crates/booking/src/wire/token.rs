@@ -2,7 +2,7 @@
 
 use super::headers::Headers;
 pub use super::minting::{Minting, mint};
-use super::strict_json;
+use super::strict_json::{self, Json, Object};
 use crate::ids::OdsCode;
 use crate::refusal::{Finding, Refusal, Situation};
 use crate::systems::{ODS_ORGANIZATION, SDS_ROLE_PROFILE, SDS_USER};
@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// Longest token read: a real one has 1 to 2 KiB, and HTTP servers limit the header to about this.
 pub const MAX_TOKEN: usize = 16 * 1024;
@@ -18,6 +18,9 @@ pub const MAX_TOKEN: usize = 16 * 1024;
 pub const MAX_DEPTH: usize = 12;
 /// Lifetime that consumers give a token, in seconds (NAT-JWT-06).
 pub const LIFETIME_SECONDS: i64 = 300;
+
+/// The header that nearly every token of the Standard has, `{"alg":"none","typ":"JWT"}`: need not be read each time.
+const USUAL_HEADER: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
 
 /// base64url without padding, as RFC 7515 wants it. Padding is tolerated on reading, since libraries for plain
 /// base64url write it; stray bits behind the last byte and the `+` `/` alphabet are not.
@@ -98,7 +101,7 @@ impl Practitioner {
     }
 }
 
-/// A token that was checked. There is no other way to get one than [`read_unsigned`] and [`check_claims`].
+/// A token that was checked. There is no other way to get one than [`read_unsigned`] and [`read_verified`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Claims {
@@ -122,7 +125,7 @@ pub struct Claims {
     pub organization: Organization,
     /// `requesting_practitioner`
     pub practitioner: Option<Practitioner>,
-    /// The whole payload as compact JSON, for the audit trail (NAT-JWT-12).
+    /// The whole payload as received, a JSON object, for the audit trail (NAT-JWT-12).
     pub provenance: String,
 }
 
@@ -182,12 +185,39 @@ pub fn read_unsigned(token: &str, e: &Expectation) -> Result<Claims, Refusal> {
             "The token carries a signature; an unsecured token ends with `.`.",
         ));
     }
-    check_header(&object(header, "header")?)?;
-    check_claims(&object(payload, "payload")?, e)
+    if header != USUAL_HEADER {
+        let header = decoded(header, "header")?;
+        check_header(&object(&header, "header")?)?;
+    }
+    read_payload(payload, e)
 }
 
-fn check_header(header: &Map<String, Value>) -> Result<(), Refusal> {
-    if header.get("alg").and_then(Value::as_str) != Some("none") {
+/// Reads and checks the claims of a token whose header and signature the caller has verified.
+pub fn read_verified(token: &str, e: &Expectation) -> Result<Claims, Refusal> {
+    read_payload(token.split('.').nth(1).unwrap_or_default(), e)
+}
+
+/// `alg` of a token's header, if it can be read at all.
+pub fn algorithm(token: &str) -> Option<Cow<'static, str>> {
+    let head = token.split('.').next().filter(|h| h.len() <= MAX_TOKEN)?;
+    if head == USUAL_HEADER {
+        return Some(Cow::Borrowed("none"));
+    }
+    let bytes = BASE64.decode(head).ok()?;
+    let header = strict_json::object(&bytes, MAX_DEPTH).ok()?;
+    let name = header.get("alg")?.as_str()?;
+    Some(Cow::Owned(name.to_owned()))
+}
+
+fn read_payload(part: &str, e: &Expectation) -> Result<Claims, Refusal> {
+    let bytes = decoded(part, "payload")?;
+    let payload = object(&bytes, "payload")?;
+    // It was read as JSON, so it is UTF-8.
+    check_claims(&payload, &String::from_utf8_lossy(&bytes), e)
+}
+
+fn check_header(header: &Object<'_>) -> Result<(), Refusal> {
+    if header.get("alg").and_then(Json::as_str) != Some("none") {
         return Err(refused("The token header's `alg` is not `none`."));
     }
     // `typ` may be left out (RFC 7519 section 5.1); any case of JWT will do.
@@ -197,7 +227,7 @@ fn check_header(header: &Map<String, Value>) -> Result<(), Refusal> {
     if !typ_fits {
         return Err(refused("The token header's `typ` is not `JWT`."));
     }
-    if header.contains_key("crit") {
+    if header.get("crit").is_some() {
         return Err(refused(
             "The token header has `crit`: no extension is understood here.",
         ));
@@ -205,11 +235,14 @@ fn check_header(header: &Map<String, Value>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn object(part: &str, name: &str) -> Result<Map<String, Value>, Refusal> {
-    let bytes = BASE64
+fn decoded(part: &str, name: &str) -> Result<Vec<u8>, Refusal> {
+    BASE64
         .decode(part)
-        .map_err(|e| refused(&format!("The token {name} is not base64url.")).log(e.to_string()))?;
-    strict_json::object(&bytes, MAX_DEPTH)
+        .map_err(|e| refused(&format!("The token {name} is not base64url.")).log(e.to_string()))
+}
+
+fn object<'a>(bytes: &'a [u8], name: &str) -> Result<Object<'a>, Refusal> {
+    strict_json::object(bytes, MAX_DEPTH)
         .map_err(|fault| refused(&format!("The token {name} {fault}.")))
 }
 
@@ -217,9 +250,8 @@ fn refused(diagnostics: &str) -> Refusal {
     Refusal::new(Situation::TokenRefused, diagnostics).location("http.Authorization")
 }
 
-/// Checks the claims of a payload that was read (and, for signed tokens, verified) already. All faults are
-/// collected, each naming its claim.
-pub fn check_claims(payload: &Map<String, Value>, e: &Expectation) -> Result<Claims, Refusal> {
+/// Checks the claims of a payload; `text` is the payload as received. All faults are collected, each naming its claim.
+fn check_claims(payload: &Object<'_>, text: &str, e: &Expectation) -> Result<Claims, Refusal> {
     let mut c = Check { faults: Vec::new() };
     let issuer = c.string(payload, "", "iss");
     let subject = c.string(payload, "", "sub");
@@ -263,7 +295,7 @@ pub fn check_claims(payload: &Map<String, Value>, e: &Expectation) -> Result<Cla
             device,
             organization,
             practitioner,
-            provenance: serde_json::to_string(payload).unwrap_or_default(),
+            provenance: text.to_owned(),
         }),
         _ => Err(Refusal::of(Situation::TokenRefused, c.faults)),
     }
@@ -281,10 +313,12 @@ impl Check {
     }
 
     /// A non-empty string member; `path` is the claim that holds it, for the message.
-    fn string(&mut self, object: &Map<String, Value>, path: &str, name: &str) -> Option<String> {
+    fn string(&mut self, object: &Object<'_>, path: &str, name: &str) -> Option<String> {
         let fault = match object.get(name) {
-            Some(Value::String(text)) if !text.trim().is_empty() => return Some(text.clone()),
-            Some(Value::String(_)) => "is empty",
+            Some(Json::Text(text)) if !text.trim().is_empty() => {
+                return Some(text.clone().into_owned());
+            }
+            Some(Json::Text(_)) => "is empty",
             Some(_) => "is not a string",
             None => "is missing",
         };
@@ -293,7 +327,7 @@ impl Check {
         None
     }
 
-    fn audience(&mut self, payload: &Map<String, Value>, e: &Expectation) -> Option<String> {
+    fn audience(&mut self, payload: &Object<'_>, e: &Expectation) -> Option<String> {
         let given = self.string(payload, "", "aud")?;
         let root = given.strip_suffix('/').unwrap_or(&given);
         if (e.audience)(root) {
@@ -307,7 +341,7 @@ impl Check {
     }
 
     /// `iat` and `exp` (NAT-JWT-05, NAT-JWT-06).
-    fn times(&mut self, payload: &Map<String, Value>, e: &Expectation) -> Option<(i64, i64)> {
+    fn times(&mut self, payload: &Object<'_>, e: &Expectation) -> Option<(i64, i64)> {
         let iat = self.seconds(payload, "iat");
         let exp = self.seconds(payload, "exp");
         let now = e.now.as_second();
@@ -341,20 +375,18 @@ impl Check {
         (self.faults.len() == before).then_some((iat, exp))
     }
 
-    fn seconds(&mut self, payload: &Map<String, Value>, name: &str) -> Option<i64> {
+    fn seconds(&mut self, payload: &Object<'_>, name: &str) -> Option<i64> {
         let fault = match payload.get(name) {
             None => "is missing",
-            Some(value) => match value.as_i64() {
-                Some(seconds @ 1_000_000_000..=9_999_999_999) => return Some(seconds),
-                Some(_) => "is not a Unix time in seconds (10 digits)",
-                None => "is not an integer number (Unix time in seconds)",
-            },
+            Some(Json::Integer(seconds @ 1_000_000_000..=9_999_999_999)) => return Some(*seconds),
+            Some(Json::Integer(_)) => "is not a Unix time in seconds (10 digits)",
+            Some(_) => "is not an integer number (Unix time in seconds)",
         };
         self.fault(name, fault);
         None
     }
 
-    fn scopes(&mut self, payload: &Map<String, Value>, wanted: &str) -> Option<Vec<String>> {
+    fn scopes(&mut self, payload: &Object<'_>, wanted: &str) -> Option<Vec<String>> {
         let given = self.string(payload, "", "requested_scope")?;
         let scopes: Vec<String> = given.split_ascii_whitespace().map(str::to_owned).collect();
         if scopes.iter().any(|s| s == wanted) {
@@ -367,7 +399,7 @@ impl Check {
         None
     }
 
-    fn device(&mut self, payload: &Map<String, Value>) -> Option<Device> {
+    fn device(&mut self, payload: &Object<'_>) -> Option<Device> {
         const PATH: &str = "requesting_device";
         let device = self.resource(payload, PATH, "Device")?;
         let pairs = identifiers(device);
@@ -388,7 +420,7 @@ impl Check {
         })
     }
 
-    fn organization(&mut self, payload: &Map<String, Value>) -> Option<Organization> {
+    fn organization(&mut self, payload: &Object<'_>) -> Option<Organization> {
         const PATH: &str = "requesting_organization";
         let organization = self.resource(payload, PATH, "Organization")?;
         let name = self.string(organization, PATH, "name");
@@ -422,11 +454,11 @@ impl Check {
     /// Absent (or null) is no fault (NAT-JWT-11).
     fn practitioner(
         &mut self,
-        payload: &Map<String, Value>,
+        payload: &Object<'_>,
         subject: Option<&str>,
     ) -> Option<Practitioner> {
         const PATH: &str = "requesting_practitioner";
-        if payload.get(PATH).is_none_or(Value::is_null) {
+        if payload.get(PATH).is_none_or(|p| *p == Json::Null) {
             return None;
         }
         let practitioner = self.resource(payload, PATH, "Practitioner")?;
@@ -439,7 +471,7 @@ impl Check {
         let name = practitioner
             .get("name")
             .and_then(first)
-            .and_then(Value::as_object);
+            .and_then(Json::as_object);
         let part = |key: &str| {
             name.and_then(|n| n.get(key))
                 .map(words)
@@ -482,14 +514,14 @@ impl Check {
     /// A claim that is a FHIR resource of a type; `resourceType` may be left out but not contradict.
     fn resource<'a>(
         &mut self,
-        payload: &'a Map<String, Value>,
+        payload: &'a Object<'a>,
         claim: &str,
         resource_type: &str,
-    ) -> Option<&'a Map<String, Value>> {
+    ) -> Option<&'a Object<'a>> {
         let fault = match payload.get(claim) {
-            Some(Value::Object(resource)) => match resource.get("resourceType") {
+            Some(Json::Object(resource)) => match resource.get("resourceType") {
                 None => return Some(resource),
-                Some(Value::String(given)) if given == resource_type => return Some(resource),
+                Some(Json::Text(given)) if given == resource_type => return Some(resource),
                 Some(_) => format!("is not a {resource_type}"),
             },
             Some(_) => "is not a JSON object".to_owned(),
@@ -501,8 +533,8 @@ impl Check {
 }
 
 /// The identifiers of a resource that have a system and a value.
-fn identifiers(resource: &Map<String, Value>) -> Vec<(&str, &str)> {
-    let Some(Value::Array(list)) = resource.get("identifier") else {
+fn identifiers<'a>(resource: &'a Object<'a>) -> Vec<(&'a str, &'a str)> {
+    let Some(Json::List(list)) = resource.get("identifier") else {
         return Vec::new();
     };
     list.iter()
@@ -510,7 +542,7 @@ fn identifiers(resource: &Map<String, Value>) -> Vec<(&str, &str)> {
         .collect()
 }
 
-fn filled<'a>(entry: &'a Value, member: &str) -> Option<&'a str> {
+fn filled<'a>(entry: &'a Json<'a>, member: &str) -> Option<&'a str> {
     entry
         .get(member)?
         .as_str()
@@ -518,24 +550,37 @@ fn filled<'a>(entry: &'a Value, member: &str) -> Option<&'a str> {
 }
 
 /// The first of an array, or the value itself: older consumers send single names.
-fn first(value: &Value) -> Option<&Value> {
+fn first<'a>(value: &'a Json<'a>) -> Option<&'a Json<'a>> {
     match value {
-        Value::Array(list) => list.first(),
+        Json::List(list) => list.first(),
         other => Some(other),
     }
 }
 
 /// A string, or the strings of an array joined by spaces.
-fn words(value: &Value) -> String {
+fn words(value: &Json<'_>) -> String {
     match value {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Array(list) => list
+        Json::Text(text) => text.trim().to_owned(),
+        Json::List(list) => list
             .iter()
-            .filter_map(Value::as_str)
+            .filter_map(Json::as_str)
             .collect::<Vec<_>>()
             .join(" ")
             .trim()
             .to_owned(),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Proves: NAT-JWT-01
+    #[test]
+    fn the_usual_header_is_one_that_would_be_accepted() {
+        let bytes = BASE64.decode(USUAL_HEADER).unwrap();
+        assert_eq!(bytes, br#"{"alg":"none","typ":"JWT"}"#);
+        assert!(check_header(&object(&bytes, "header").unwrap()).is_ok());
     }
 }

@@ -118,6 +118,29 @@ pub struct Catalogue {
     nobody: ReleaseRule,
 }
 
+/// The release rules that a slot stands under, and where they were declared.
+pub struct SlotRelease<'c, 'k> {
+    scope: Scope<'k>,
+    rules: Vec<&'c ReleaseRule>,
+}
+
+impl SlotRelease<'_, '_> {
+    /// Whether a consumer may book such a slot now. `count` is asked only where a cap decides; what it counts depends
+    /// on where the rule stands, so that a template's cap counts that template's slots.
+    pub fn admits(
+        &self,
+        held: bool,
+        start: Timestamp,
+        who: &ConsumerFacts,
+        now: Timestamp,
+        mut count: impl FnMut(&BookingCount<'_>) -> u32,
+    ) -> Result<(), Withheld> {
+        release::may_book(&self.rules, who, start, now, held, |cap| {
+            count(&counted(self.scope, cap, who, london_day(start)))
+        })
+    }
+}
+
 impl Catalogue {
     /// From what is stored. A stored document that cannot be read is a fault of the database or of a newer program.
     pub fn build(tenant: &TenantRow, rows: &[DeclaredRow]) -> Result<Catalogue, StoreError> {
@@ -260,33 +283,37 @@ impl Catalogue {
         template: Option<&str>,
         release: Option<&str>,
     ) -> Vec<&ReleaseRule> {
-        self.scoped_rules(service, template, release).1
+        self.release_of(service, template, release).rules
     }
 
-    fn scoped_rules<'c, 'k>(
+    /// The release rules of slots with this template and rule of their own, when asked for through a service.
+    pub fn release_of<'c, 'k>(
         &'c self,
         service: &'k ServiceId,
         template: Option<&'k str>,
         release: Option<&'k str>,
-    ) -> (Scope<'k>, Vec<&'c ReleaseRule>) {
+    ) -> SlotRelease<'c, 'k> {
         // A rule that is named and not there admits nobody: what was meant is not known.
         let named = |id: &str| self.rules.get(id).unwrap_or(&self.nobody);
         if let Some(id) = release {
-            return (Scope::Slot(id), vec![named(id)]);
+            return SlotRelease {
+                scope: Scope::Slot(id),
+                rules: vec![named(id)],
+            };
         }
         if let Some((id, ids)) =
             template.and_then(|id| self.clinic_rules.get(id).map(|ids| (id, ids)))
         {
-            return (
-                Scope::Template(id),
-                ids.iter().map(|id| named(id)).collect(),
-            );
+            return SlotRelease {
+                scope: Scope::Template(id),
+                rules: ids.iter().map(|id| named(id)).collect(),
+            };
         }
         let own = self.service(service).map_or(&[][..], |s| &s.release);
-        (
-            Scope::Service(service),
-            own.iter().map(|id| named(id)).collect(),
-        )
+        SlotRelease {
+            scope: Scope::Service(service),
+            rules: own.iter().map(|id| named(id)).collect(),
+        }
     }
 
     /// Whether a consumer may book a slot through a service now. `count` is asked only where a cap decides; what it
@@ -301,12 +328,10 @@ impl Catalogue {
         start: Timestamp,
         who: &ConsumerFacts,
         now: Timestamp,
-        mut count: impl FnMut(&BookingCount<'_>) -> u32,
+        count: impl FnMut(&BookingCount<'_>) -> u32,
     ) -> Result<(), Withheld> {
-        let (scope, rules) = self.scoped_rules(service, template, release);
-        release::may_book(&rules, who, start, now, held, |cap| {
-            count(&counted(scope, cap, who, london_day(start)))
-        })
+        self.release_of(service, template, release)
+            .admits(held, start, who, now, count)
     }
 
     /// The service that a booking of this slot is attributed to: the first, in the schedule's order, that permits the

@@ -1,6 +1,7 @@
 //! An answer and how it leaves: format, compression, the response headers of the Standard (PROV-HDR-10..18).
 
 use super::edge::Exchange;
+use super::pieces::Pieces;
 use booking::ids::VersionId;
 use booking::refusal::Refusal;
 use booking::wire::format::Format;
@@ -10,17 +11,16 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
-use http_body_util::Full;
 use jiff::Timestamp;
 use std::io::Write;
 
 /// Body type of every response.
-pub type Body = Full<Bytes>;
+pub type Body = Pieces;
 
 /// Resource to send.
 pub enum Content {
     /// JSON as stored or assembled; XML is derived from it.
-    Json(Bytes),
+    Json(Pieces),
     /// A resource not yet written.
     Tree(Element),
 }
@@ -59,13 +59,13 @@ const GZIP_LEVEL: u32 = 1;
 /// Turns an answer into a response.
 pub fn answer(x: &Exchange, answer: Answer) -> Result<Response<Body>, Refusal> {
     let bytes = match (answer.content, x.format) {
-        (Content::Json(bytes), Format::Json) => bytes,
-        (Content::Json(bytes), Format::Xml) => {
-            let tree = super::edge::stored_tree(&bytes)?;
-            Bytes::from(fhir::xml::write(&tree))
+        (Content::Json(json), Format::Json) => json,
+        (Content::Json(json), Format::Xml) => {
+            let tree = super::edge::stored_tree(&json.join())?;
+            Bytes::from(fhir::xml::write(&tree)).into()
         }
-        (Content::Tree(tree), Format::Json) => Bytes::from(fhir::json::write(&tree)),
-        (Content::Tree(tree), Format::Xml) => Bytes::from(fhir::xml::write(&tree)),
+        (Content::Tree(tree), Format::Json) => Bytes::from(fhir::json::write(&tree)).into(),
+        (Content::Tree(tree), Format::Xml) => Bytes::from(fhir::xml::write(&tree)).into(),
     };
     let mut response = respond(x, answer.status, bytes);
     let headers = response.headers_mut();
@@ -94,7 +94,7 @@ pub fn refuse(
         Format::Json => fhir::json::write(&tree),
         Format::Xml => fhir::xml::write(&tree),
     };
-    let mut response = respond(x, refusal.status(), Bytes::from(bytes));
+    let mut response = respond(x, refusal.status(), Bytes::from(bytes).into());
     let headers = response.headers_mut();
     if let Some(allow) = allow {
         put(headers, header::ALLOW, allow);
@@ -119,15 +119,15 @@ pub fn refuse(
     response
 }
 
-fn respond(x: &Exchange, status: u16, bytes: Bytes) -> Response<Body> {
+fn respond(x: &Exchange, status: u16, bytes: Pieces) -> Response<Body> {
     let (bytes, gzipped) = match x.gzip {
         true => match gzip(&bytes) {
-            Some(small) => (small, true),
+            Some(small) => (small.into(), true),
             None => (bytes, false),
         },
         false => (bytes, false),
     };
-    let mut response = Response::new(Full::new(bytes));
+    let mut response = Response::new(bytes);
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
@@ -170,12 +170,14 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-fn gzip(bytes: &[u8]) -> Option<Bytes> {
+fn gzip(pieces: &Pieces) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(
-        Vec::with_capacity(bytes.len() / 4),
+        Vec::with_capacity(usize::try_from(pieces.len() / 4).unwrap_or_default()),
         Compression::new(GZIP_LEVEL),
     );
-    encoder.write_all(bytes).ok()?;
+    for piece in pieces.iter() {
+        encoder.write_all(piece).ok()?;
+    }
     encoder.finish().ok().map(Bytes::from)
 }
 

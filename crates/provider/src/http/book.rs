@@ -42,16 +42,23 @@ pub async fn run(
     })?;
     x.entry.appointment = Some(id.as_str().to_owned());
     x.recorded = true;
-    let (request, caller) = (Arc::new(request), Arc::new(caller));
+    // Made before the slot is looked at, so that the one writer need not: mostly it is stored.
+    let document = book::booked_document(&request, &id, x.now, id.as_str());
+    let document = fhir::json::write(&document);
+    let attempt = Arc::new(Attempt {
+        request,
+        caller,
+        document,
+    });
     let mut tenant = demand.tenant.clone();
     for _ in 0..TRIES {
         let stale = Arc::new(AtomicBool::new(false));
-        let booking = transaction(x, &demand, &tenant, &caller, &request, &id, &stale);
+        let booking = transaction(x, &demand, &tenant, &attempt, &id, &stale);
         match edge.store.book(tenant.key, booking).await {
             Ok(stored) => return Ok(read::of_stored(&demand, 201, stored)),
             Err(WriteError::Refused(_)) if stale.load(Ordering::Relaxed) => {
                 tenant = match edge.tenants.find(&edge.store, &demand.matched.ods).await? {
-                    Some(current) => current,
+                    Some(current) => current.view,
                     None => break,
                 };
             }
@@ -63,6 +70,14 @@ pub async fn run(
         }
     }
     Err(changing())
+}
+
+/// What a booking is tried with; a second try takes it again.
+struct Attempt {
+    request: BookingRequest,
+    caller: Caller,
+    /// The Appointment to be stored, as JSON.
+    document: Vec<u8>,
 }
 
 fn changing() -> Refusal {
@@ -78,19 +93,13 @@ fn transaction(
     x: &Exchange,
     demand: &Demand,
     tenant: &Arc<TenantView>,
-    caller: &Arc<Caller>,
-    request: &Arc<BookingRequest>,
+    attempt: &Arc<Attempt>,
     id: &ResourceId,
     stale: &Arc<AtomicBool>,
 ) -> Booking {
     let now = x.now;
-    let (request_in, caller_in, tenant, stale) = (
-        request.clone(),
-        caller.clone(),
-        tenant.clone(),
-        stale.clone(),
-    );
-    let id_in = id.clone();
+    let (request, caller) = (&attempt.request, &attempt.caller);
+    let (attempt, tenant, stale) = (attempt.clone(), tenant.clone(), stale.clone());
     Booking {
         slot: request.slot.uuid(),
         id: id.clone(),
@@ -109,7 +118,7 @@ fn transaction(
                 return Err(changing());
             }
             let snapshot = placed.map(PlacedSlot::snapshot);
-            book::check_claim(&request_in, snapshot.as_ref(), now)?;
+            book::check_claim(&attempt.request, snapshot.as_ref(), now)?;
             let Some(placed) = placed else {
                 return Err(Refusal::new(
                     Situation::ReferenceUnknown,
@@ -118,11 +127,10 @@ fn transaction(
             };
             let service = tenant
                 .catalogue
-                .service_for_booking(placed, &caller_in.facts, now, counts)
-                .map_err(|withheld| not_permitted(&withheld, &caller_in))?;
-            let document = book::booked_document(&request_in, &id_in, now, id_in.as_str());
+                .service_for_booking(placed, &attempt.caller.facts, now, counts)
+                .map_err(|withheld| not_permitted(&withheld, &attempt.caller))?;
             Ok(Accepted {
-                document: fhir::json::write(&document),
+                document: attempt.document.clone(),
                 service,
             })
         }),

@@ -5,17 +5,17 @@
 
 use super::answer::{self, Answer, Body};
 use super::base::Base;
-use super::rendered::Rendered;
+use super::rendered::RenderedDays;
 use super::routes::{self, Matched, Unmatched};
-use super::tenants::{TenantView, Tenants};
+use super::tenants::{Found, TenantView, Tenants};
 use super::trust::{Peer, Trust};
 use super::{
     body, book, cancel, capability, history, log, read, search_appointments, search_slots,
 };
 use crate::audit::{AuditEntry, Fault};
 use crate::config::Settings;
-use crate::store::Store;
-use booking::ids::{RequestId, ResourceId, VersionId};
+use crate::store::{Revision, Store};
+use booking::ids::{Asid, OdsCode, RequestId, ResourceId, VersionId};
 use booking::refusal::{Refusal, Situation};
 use booking::rules::release::ConsumerFacts;
 use booking::wire::format::{self, Coding, Format};
@@ -45,7 +45,7 @@ pub struct Edge {
     /// Tenants with their declared things, as last read.
     pub tenants: Tenants,
     /// Slots as rendered for searches.
-    pub rendered: Rendered,
+    pub rendered: RenderedDays,
     /// Europe/London.
     pub zone: TimeZone,
     trust: Trust,
@@ -75,6 +75,8 @@ pub struct Exchange {
     pub correlation: Option<HeaderValue>,
     /// Format of the response.
     pub format: Format,
+    /// The format asked for, looked at when its turn comes.
+    requested: Result<Format, Refusal>,
     /// The response is compressed.
     pub gzip: bool,
     /// What is recorded of this request; the interaction fills in what it learns.
@@ -144,7 +146,7 @@ impl Edge {
         let tenants = Tenants::open(&store, base.clone()).map_err(|e| e.to_string())?;
         Ok(Edge {
             tenants,
-            rendered: Rendered::new(settings.search.cache_bytes),
+            rendered: RenderedDays::new(settings.search.cache_bytes),
             under_way: Semaphore::new(settings.limits.requests),
             zone,
             store,
@@ -190,7 +192,8 @@ impl Edge {
         let response_id = Uuid::new_v4();
         let first = |name: &str| parts.headers.get(name);
         // Until the formats are checked in their turn, errors go out in the format asked for if it can be told.
-        let format = requested_format(parts).unwrap_or(Format::Json);
+        let requested = requested_format(parts);
+        let format = requested.as_ref().map_or(Format::Json, |format| *format);
         let gzip = accepts_gzip(&parts.headers);
         let mut entry = AuditEntry::new(now, response_id);
         entry.method = short(parts.method.as_str(), 16);
@@ -204,6 +207,7 @@ impl Edge {
             response_id,
             correlation: first("x-request-id").cloned(),
             format,
+            requested,
             gzip,
             entry,
             recorded: false,
@@ -219,7 +223,7 @@ impl Edge {
         body: Incoming,
     ) -> Result<Answer, Failure> {
         let matched = routes::find(parts.method.as_str(), parts.uri.path())?;
-        let tenant = self
+        let found = self
             .tenants
             .find(&self.store, &matched.ods)
             .await?
@@ -232,6 +236,7 @@ impl Edge {
                     ),
                 )
             })?;
+        let tenant = &found.view;
         x.entry.tenant = Some(tenant.key);
         x.entry.interaction = Some(matched.interaction);
         let refused = |refusal: Refusal| Failure {
@@ -239,11 +244,23 @@ impl Edge {
             allow: None,
             root: Some(tenant.root.clone()),
         };
-        let caller = self.caller(x, parts, &matched, &tenant)?;
-        let request = self
-            .request(x, parts, body, matched, &caller, tenant.clone())
-            .await?;
-        self.dispatch(x, request, caller).await.map_err(refused)
+        let caller = self.caller(x, parts, &matched, tenant)?;
+        let (asid, ods) = (
+            caller.ssp.from.clone(),
+            caller.claims.organization.ods.clone(),
+        );
+        let outcome = match self.request(x, parts, body, matched, &found).await {
+            Ok(demand) => self.dispatch(x, demand, caller).await.map_err(refused),
+            Err(refusal) => Err(refusal.into()),
+        };
+        match outcome {
+            // The transaction of a write looks for a repeat itself, and has recorded what it found.
+            Err(_) if !x.recorded => match self.repeat(x, tenant, &asid, &ods)? {
+                Some(refusal) => Err(refused(refusal)),
+                None => outcome,
+            },
+            outcome => outcome,
+        }
     }
 
     /// Steps 2 and 3: SSP headers, then the token.
@@ -278,10 +295,9 @@ impl Edge {
         parts: &http::request::Parts,
         body: Incoming,
         matched: Matched,
-        caller: &Caller,
-        tenant: Arc<TenantView>,
-    ) -> Result<Demand, Failure> {
-        x.format = requested_format(parts)?;
+        found: &Found,
+    ) -> Result<Demand, Refusal> {
+        x.format = std::mem::replace(&mut x.requested, Ok(x.format))?;
         let write = matches!(matched.interaction, Interaction::Book | Interaction::Cancel);
         let view = HeaderView(&parts.headers);
         let (body_format, coding) = match write {
@@ -305,7 +321,8 @@ impl Edge {
         x.entry.request_id = request_id.clone();
         let mut demand = Demand {
             matched,
-            tenant,
+            tenant: found.view.clone(),
+            revision: found.revision,
             query: parts.uri.query().unwrap_or("").to_owned(),
             if_match: headers::read_if_match(&view),
             request_id,
@@ -313,7 +330,7 @@ impl Edge {
             body_format,
         };
         if write {
-            let id = demand.request_id.as_ref().ok_or_else(|| {
+            demand.request_id.as_ref().ok_or_else(|| {
                 Refusal::new(
                     Situation::RequestIdMissing,
                     "The header X-Request-ID is missing: send a new UUID with every create and update, and the same \
@@ -321,37 +338,33 @@ impl Edge {
                 )
                 .location("http.X-Request-ID")
             })?;
-            self.refuse_repeat(&demand, id, caller).await?;
             let within = Duration::from_secs(self.settings.limits.body_seconds);
             demand.body = body::read(body, coding, self.settings.limits.body_bytes, within).await?;
         }
         Ok(demand)
     }
 
-    /// Step 5, second half: an id that an earlier create or update succeeded with is refused before anything
-    /// else is looked at (D-03). The transaction looks again.
-    async fn refuse_repeat(
+    /// Step 5, second half: an id that an earlier create or update succeeded with is refused before anything else that
+    /// is wrong (D-03). Looked for only when something else is wrong: what can be done is not held up.
+    fn repeat(
         &self,
-        demand: &Demand,
-        id: &RequestId,
-        caller: &Caller,
-    ) -> Result<(), Failure> {
-        match self
+        x: &mut Exchange,
+        tenant: &TenantView,
+        asid: &Asid,
+        ods: &OdsCode,
+    ) -> Result<Option<Refusal>, Refusal> {
+        let write = matches!(
+            x.entry.interaction,
+            Some(Interaction::Book | Interaction::Cancel)
+        );
+        let Some(id) = x.entry.request_id.as_ref().filter(|_| write) else {
+            return Ok(None);
+        };
+        let used = self
             .store
-            .request_id(demand.tenant.key, id)
-            .map_err(store_refusal)?
-        {
-            None => Ok(()),
-            Some(used) => Err(Failure {
-                refusal: Box::new(crate::store::repeat_refusal(
-                    &used,
-                    &caller.ssp.from,
-                    &caller.claims.organization.ods,
-                )),
-                allow: None,
-                root: Some(demand.tenant.root.clone()),
-            }),
-        }
+            .request_id(tenant.key, id)
+            .map_err(store_refusal)?;
+        Ok(used.map(|used| crate::store::repeat_refusal(&used, asid, ods)))
     }
 
     async fn dispatch(
@@ -420,15 +433,11 @@ impl Edge {
             return Ok(());
         }
         x.recorded = true;
-        let entry = x.entry.clone();
-        match x.durable {
-            true => self.store.audit(tenant, entry).await.map_err(store_refusal),
-            false => self
-                .store
-                .audit_soon(tenant, entry)
-                .await
-                .map_err(store_refusal),
-        }
+        let recorded = match x.durable {
+            true => self.store.audit(tenant, &x.entry).await,
+            false => self.store.audit_soon(tenant, &x.entry).await,
+        };
+        recorded.map_err(store_refusal)
     }
 }
 
@@ -438,6 +447,8 @@ pub struct Demand {
     pub matched: Matched,
     /// The tenant as last read.
     pub tenant: Arc<TenantView>,
+    /// The state of the database in which that view holds.
+    pub revision: Revision,
     /// Raw query.
     pub query: String,
     /// `If-Match`.

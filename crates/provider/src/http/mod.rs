@@ -13,6 +13,7 @@ pub mod capability;
 pub mod edge;
 pub mod history;
 pub mod log;
+pub mod pieces;
 pub mod read;
 pub mod rendered;
 pub mod routes;

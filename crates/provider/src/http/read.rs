@@ -58,7 +58,7 @@ pub fn of_stored(demand: &Demand, status: u16, stored: StoredAppointment) -> Ans
     let url = demand.version_url(&stored.id, &version);
     Answer {
         status,
-        content: Content::Json(stored.json),
+        content: Content::Json(stored.json.into()),
         version: Some((version, stored.last_updated)),
         location: (status == 201
             || matches!(

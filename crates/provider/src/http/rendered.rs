@@ -3,6 +3,7 @@
 //! Every transaction that changes a slot also changes the version of its schedule and day, in whatever process it
 //! runs; a search reads the versions first, so what it takes from here is never older than what it read.
 
+use super::pieces::{Rendered, Writing};
 use crate::store::{ScheduleKey, SlotRow, Store, StoreError, TenantKey};
 use moka::sync::Cache;
 use std::fmt::Write;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 pub struct RenderedSlot {
     /// As stored.
     pub row: SlotRow,
-    /// Its JSON in the day's text.
+    /// Its JSON in the day's text; a comma stands between neighbours.
     from: u32,
     to: u32,
 }
@@ -22,34 +23,34 @@ pub struct RenderedDay {
     version: i64,
     /// The slots.
     pub slots: Vec<RenderedSlot>,
-    text: String,
+    text: Rendered,
 }
 
 impl RenderedDay {
-    /// JSON of a slot's Bundle entry.
-    pub fn json(&self, slot: &RenderedSlot) -> &str {
-        &self.text[slot.from as usize..slot.to as usize]
+    /// Writes the Bundle entries of neighbouring slots, from one to another.
+    pub fn write(&self, first: &RenderedSlot, last: &RenderedSlot, out: &mut Writing) {
+        out.rendered(&self.text, first.from as usize, last.to as usize);
     }
 
     fn weight(&self) -> u32 {
-        u32::try_from(self.text.len() + self.slots.len() * size_of::<RenderedSlot>() + 128)
+        u32::try_from(self.text.size() + self.slots.len() * size_of::<RenderedSlot>() + 128)
             .unwrap_or(u32::MAX)
     }
 }
 
 /// The rendered days in use.
-pub struct Rendered {
+pub struct RenderedDays {
     days: Cache<(ScheduleKey, i32), Arc<RenderedDay>>,
 }
 
-impl Rendered {
+impl RenderedDays {
     /// Keeps at most `bytes` of rendered slots.
-    pub fn new(bytes: u64) -> Rendered {
+    pub fn new(bytes: u64) -> RenderedDays {
         let days = Cache::builder()
             .max_capacity(bytes)
             .weigher(|_, day: &Arc<RenderedDay>| day.weight())
             .build();
-        Rendered { days }
+        RenderedDays { days }
     }
 
     /// The rendered day, if it is there in this version.
@@ -72,6 +73,9 @@ impl Rendered {
         let mut text = String::with_capacity(rows.len() * 640);
         let mut slots = Vec::with_capacity(rows.len());
         for row in rows {
+            if !text.is_empty() {
+                text.push(',');
+            }
             let from = text.len() as u32;
             write_entry(&mut text, root, schedule.1, &row);
             slots.push(RenderedSlot {
@@ -83,7 +87,7 @@ impl Rendered {
         let rendered = Arc::new(RenderedDay {
             version,
             slots,
-            text,
+            text: text.into(),
         });
         self.days.insert((schedule.0, day), rendered.clone());
         Ok(rendered)

@@ -2,18 +2,21 @@
 
 use super::answer::{Answer, Content};
 use super::edge::{Caller, Demand, Edge, Exchange, store_refusal};
+use super::pieces::{Pieces, Writing};
 use super::rendered::RenderedDay;
 use super::tenants::{Entry, ScheduleView, ServiceView, TenantView};
-use crate::store::{BookingCount, StoreError, utc_day};
+use crate::diary::catalogue::SlotRelease;
+use crate::store::{BookingCount, Revision, SlotRow, StoreError, utc_day};
 use booking::refusal::{Refusal, Situation, information_outcome};
 use booking::rules::release::Withheld;
 use booking::wire::slot_query::{SlotQuery, Window};
-use bytes::Bytes;
 use jiff::Timestamp;
 use std::fmt::Write;
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// Room for what stands around the rendered slots: the Bundle's own members and the includes.
+const ROOM: usize = 8_192;
 /// How often a search starts again because the catalogue changed under it.
 const TRIES: usize = 3;
 
@@ -41,13 +44,13 @@ pub async fn run(
             ),
         ));
     }
-    let mut tenant = demand.tenant.clone();
+    let (mut tenant, mut revision) = (demand.tenant.clone(), demand.revision);
     for _ in 0..TRIES {
         let service = tenant
             .service(&query.service)
             .cloned()
             .ok_or_else(|| unknown_service(&query))?;
-        if let Some(days) = days(edge, &tenant, &service, &query, x.now)? {
+        if let Some(days) = days(edge, &tenant, &service, revision, &query, x.now)? {
             let found = select(edge, &tenant, &query, caller, x.now, &days)?;
             x.entry.slots_returned = Some(found.chosen.len() as u32);
             x.entry.reason = found.reason();
@@ -55,11 +58,12 @@ pub async fn run(
                 x, &tenant, &service, &query, &found,
             ))));
         }
-        tenant = edge
+        let found = edge
             .tenants
             .find(&edge.store, &demand.matched.ods)
             .await?
             .ok_or_else(|| unknown_service(&query))?;
+        (tenant, revision) = (found.view, found.revision);
     }
     Err(Refusal::new(
         Situation::Unavailable,
@@ -90,6 +94,7 @@ fn days<'a>(
     edge: &Edge,
     tenant: &TenantView,
     service: &'a ServiceView,
+    revision: Revision,
     query: &SlotQuery,
     now: Timestamp,
 ) -> Result<Option<Vec<Day<'a>>>, Refusal> {
@@ -100,16 +105,15 @@ fn days<'a>(
     if upper < lower {
         return Ok(Some(Vec::new()));
     }
-    let keys: Vec<_> = service.schedules.iter().map(|s| s.key).collect();
-    let versions = edge
-        .store
-        .slot_days(tenant.key, &keys, utc_day(lower), utc_day(upper))
+    let window = (utc_day(lower), utc_day(upper));
+    let versions = service
+        .slot_days(&edge.store, tenant.key, revision, window)
         .map_err(store_refusal)?;
     if versions.catalogue_version != tenant.version {
         return Ok(None);
     }
     let mut days = Vec::with_capacity(versions.days.len());
-    for (key, day, version) in versions.days {
+    for &(key, day, version) in &versions.days {
         let Some(schedule) = service.schedules.iter().find(|s| s.key == key) else {
             continue;
         };
@@ -131,10 +135,13 @@ fn days<'a>(
     Ok(Some(days))
 }
 
-/// The slots that go out, as (start, day, place in the day).
+/// A slot that goes out: start, day, place in the day.
+type Chosen = (Timestamp, usize, usize);
+
+/// The slots that go out.
 struct Found<'a> {
     days: &'a [Day<'a>],
-    chosen: Vec<(Timestamp, usize, usize)>,
+    chosen: Vec<Chosen>,
     withheld: Option<Withheld>,
 }
 
@@ -168,6 +175,8 @@ fn select<'a>(
         known: Vec::new(),
         failed: None,
     };
+    // Neighbours mostly stand under the same rules.
+    let mut last: Option<(&SlotRow, SlotRelease<'_, '_>)> = None;
     for (d, day) in days.iter().enumerate() {
         for (s, slot) in day.rendered.slots.iter().enumerate() {
             let row = &slot.row;
@@ -179,16 +188,16 @@ fn select<'a>(
                 if row.start <= now {
                     continue;
                 }
-                let verdict = tenant.catalogue.may_book(
-                    &query.service,
-                    row.template.as_deref(),
-                    row.release.as_deref(),
-                    row.held,
-                    row.start,
-                    &caller.facts,
-                    now,
-                    |of| counts.count(of),
-                );
+                let same = |(other, _): &(&SlotRow, _)| {
+                    other.template == row.template && other.release == row.release
+                };
+                let (_, release) = match last.take().filter(same) {
+                    Some(known) => last.insert(known),
+                    None => last.insert((row, release_of(tenant, query, row))),
+                };
+                let verdict = release.admits(row.held, row.start, &caller.facts, now, |of| {
+                    counts.count(of)
+                });
                 if let Err(withheld) = verdict {
                     found.withheld.get_or_insert(withheld);
                     continue;
@@ -203,6 +212,17 @@ fn select<'a>(
     found.chosen.sort_unstable();
     found.chosen.truncate(edge.settings.search.max_slots);
     Ok(found)
+}
+
+fn release_of<'t>(
+    tenant: &'t TenantView,
+    query: &'t SlotQuery,
+    row: &'t SlotRow,
+) -> SlotRelease<'t, 't> {
+    let (template, release) = (row.template.as_deref(), row.release.as_deref());
+    tenant
+        .catalogue
+        .release_of(&query.service, template, release)
 }
 
 /// What caps count, read once per search and cap.
@@ -240,8 +260,9 @@ fn bundle(
     service: &ServiceView,
     query: &SlotQuery,
     found: &Found<'_>,
-) -> Bytes {
-    let mut out = String::with_capacity(2_048 + found.chosen.len() * 720);
+) -> Pieces {
+    let mut writing = Writing::new(ROOM);
+    let out = writing.text();
     let now = fhir::primitive::format_instant(x.now);
     // Writing into a String cannot fail.
     let _ = write!(
@@ -254,13 +275,18 @@ fn bundle(
     // The criteria are percent-encoded, so they need no JSON escapes.
     let _ = write!(out, "{}/Slot?{}\"}}]", tenant.root, query.self_query);
     let mut entries = Entries {
-        out: &mut out,
+        out: writing,
         sent: Vec::new(),
         first: true,
     };
-    for (_, d, s) in &found.chosen {
-        let day = &found.days[*d];
-        entries.add_json(day.rendered.json(&day.rendered.slots[*s]));
+    // Neighbours in a day go out together.
+    let neighbours =
+        |(_, d, s): &Chosen, (_, next_d, next_s): &Chosen| d == next_d && s + 1 == *next_s;
+    for run in found.chosen.chunk_by(neighbours) {
+        if let (Some((_, d, first)), Some((_, _, last))) = (run.first(), run.last()) {
+            let day = &found.days[*d].rendered;
+            day.write(&day.slots[*first], &day.slots[*last], entries.next());
+        }
     }
     if found.chosen.is_empty() {
         if let Some(withheld) = &found.withheld {
@@ -273,14 +299,14 @@ fn bundle(
     } else {
         add_includes(&mut entries, service, query, found);
     }
-    let any = !entries.first;
-    out.push_str(if any { "]}" } else { "}" });
-    Bytes::from(out)
+    let end = if entries.first { "}" } else { "]}" };
+    entries.out.text().push_str(end);
+    entries.out.finish()
 }
 
 /// What the returned slots lead to, in the order schedules, service, people, place, organisation; each once.
 fn add_includes(
-    entries: &mut Entries<'_>,
+    entries: &mut Entries,
     service: &ServiceView,
     query: &SlotQuery,
     found: &Found<'_>,
@@ -320,13 +346,13 @@ fn add_includes(
 }
 
 /// The `entry` list while it is written; without an entry the list is left out, since FHIR has no empty lists.
-struct Entries<'a> {
-    out: &'a mut String,
+struct Entries {
+    out: Writing,
     sent: Vec<String>,
     first: bool,
 }
 
-impl Entries<'_> {
+impl Entries {
     fn add(&mut self, entry: &Entry) {
         if !self.sent.contains(&entry.reference) {
             self.sent.push(entry.reference.clone());
@@ -335,9 +361,14 @@ impl Entries<'_> {
     }
 
     fn add_json(&mut self, json: &str) {
-        self.out
-            .push_str(if self.first { ",\"entry\":[" } else { "," });
-        self.out.push_str(json);
+        self.next().text().push_str(json);
+    }
+
+    /// Where the next entry is written.
+    fn next(&mut self) -> &mut Writing {
+        let before = if self.first { ",\"entry\":[" } else { "," };
         self.first = false;
+        self.out.text().push_str(before);
+        &mut self.out
     }
 }

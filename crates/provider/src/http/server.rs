@@ -5,7 +5,6 @@ use super::tls;
 use super::trust::Peer;
 use crate::config::Settings;
 use http::{Request, Response, StatusCode, header};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -218,7 +217,7 @@ async fn health(edge: &Edge, method: &str, path: &str) -> Response<super::answer
             "there are /health/live and /health/ready\n".to_owned(),
         ),
     };
-    let mut response = Response::new(Full::new(bytes::Bytes::from(text)));
+    let mut response = Response::new(bytes::Bytes::from(text).into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(

@@ -4,11 +4,11 @@ use super::base::Base;
 use super::edge::store_refusal;
 use crate::diary::catalogue::Catalogue;
 use crate::diary::render;
-use crate::store::{ScheduleKey, Store, StoreError, TenantKey, TenantRow};
+use crate::store::{Revision, ScheduleKey, SlotDays, Store, StoreError, TenantKey, TenantRow};
 use booking::ids::{OdsCode, ServiceId};
 use booking::refusal::Refusal;
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// One tenant as last read.
 pub struct TenantView {
@@ -25,6 +25,14 @@ pub struct TenantView {
     services: HashMap<ServiceId, Arc<ServiceView>>,
 }
 
+/// A tenant and the state of the database in which the view of it holds.
+pub struct Found {
+    /// The tenant.
+    pub view: Arc<TenantView>,
+    /// That state.
+    pub revision: Revision,
+}
+
 /// What a slot search of one service may include, as Bundle entries ready to send.
 pub struct ServiceView {
     /// `HealthcareService`.
@@ -35,6 +43,62 @@ pub struct ServiceView {
     pub organization: Option<Entry>,
     /// Its diaries.
     pub schedules: Vec<ScheduleView>,
+    recent: RecentDays,
+}
+
+impl ServiceView {
+    /// Versions of the days that have slots: as read before if nothing was committed since.
+    pub fn slot_days(
+        &self,
+        store: &Store,
+        tenant: TenantKey,
+        revision: Revision,
+        days: (i32, i32),
+    ) -> Result<Arc<SlotDays>, StoreError> {
+        if let Some(known) = self.recent.get(revision, days) {
+            return Ok(known);
+        }
+        let keys: Vec<_> = self.schedules.iter().map(|s| s.key).collect();
+        let read = Arc::new(store.slot_days(tenant, &keys, days.0, days.1)?);
+        self.recent.put(revision, days, read.clone());
+        Ok(read)
+    }
+}
+
+/// Windows remembered per service: consumers search the same few days from now.
+const RECENT_WINDOWS: usize = 4;
+
+/// Day versions read lately, each with the state of the database that was seen before the read.
+#[derive(Default)]
+struct RecentDays {
+    windows: Mutex<VecDeque<Recent>>,
+}
+
+struct Recent {
+    revision: Revision,
+    days: (i32, i32),
+    read: Arc<SlotDays>,
+}
+
+impl RecentDays {
+    fn get(&self, revision: Revision, days: (i32, i32)) -> Option<Arc<SlotDays>> {
+        let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fitting = windows
+            .iter()
+            .filter(|w| w.revision == revision && w.days == days);
+        fitting.next().map(|w| w.read.clone())
+    }
+
+    fn put(&self, revision: Revision, days: (i32, i32), read: Arc<SlotDays>) {
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        windows.retain(|w| w.revision == revision && w.days != days);
+        windows.truncate(RECENT_WINDOWS - 1);
+        windows.push_front(Recent {
+            revision,
+            days,
+            read,
+        });
+    }
 }
 
 /// One diary of a service.
@@ -110,6 +174,7 @@ fn service_view(
         }
     };
     ServiceView {
+        recent: RecentDays::default(),
         service: entry(render::healthcare_service(service)),
         location: catalogue
             .location_of(service)
@@ -137,18 +202,24 @@ fn service_view(
 /// All tenants of the store.
 pub struct Tenants {
     base: Base,
-    known: RwLock<HashMap<OdsCode, Arc<TenantView>>>,
+    known: RwLock<HashMap<OdsCode, Known>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    view: Arc<TenantView>,
+    /// When the view was last seen to be up to date.
+    revision: Revision,
 }
 
 impl Tenants {
     /// Reads every tenant.
     pub fn open(store: &Store, base: Base) -> Result<Tenants, StoreError> {
         let mut known = HashMap::new();
+        let revision = store.revision()?;
         for row in store.tenants()? {
-            known.insert(
-                row.ods.clone(),
-                Arc::new(TenantView::build(&row, &base, store)?),
-            );
+            let view = Arc::new(TenantView::build(&row, &base, store)?);
+            known.insert(row.ods.clone(), Known { view, revision });
         }
         Ok(Tenants {
             base,
@@ -157,31 +228,43 @@ impl Tenants {
     }
 
     /// The tenant with this routing segment, up to date; also one that was declared a moment ago.
-    pub async fn find(
-        &self,
-        store: &Store,
-        ods: &OdsCode,
-    ) -> Result<Option<Arc<TenantView>>, Refusal> {
+    pub async fn find(&self, store: &Store, ods: &OdsCode) -> Result<Option<Found>, Refusal> {
+        let revision = store.revision().map_err(store_refusal)?;
         let known = self
             .known
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .get(ods)
             .cloned();
-        if let Some(view) = known {
-            let version = store.catalogue_version(view.key).map_err(store_refusal)?;
-            if version == view.version {
-                return Ok(Some(view));
-            }
+        let Some(known) = known else {
+            return self.reload(store, ods, revision).await;
+        };
+        let view = known.view;
+        if known.revision == revision {
+            return Ok(Some(Found { view, revision }));
         }
-        self.reload(store, ods).await
+        let version = store.catalogue_version(view.key).map_err(store_refusal)?;
+        if version != view.version {
+            return self.reload(store, ods, revision).await;
+        }
+        self.keep(ods, &view, revision);
+        Ok(Some(Found { view, revision }))
+    }
+
+    fn keep(&self, ods: &OdsCode, view: &Arc<TenantView>, revision: Revision) {
+        let view = view.clone();
+        self.known
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(ods.clone(), Known { view, revision });
     }
 
     async fn reload(
         &self,
         store: &Store,
         ods: &OdsCode,
-    ) -> Result<Option<Arc<TenantView>>, Refusal> {
+        revision: Revision,
+    ) -> Result<Option<Found>, Refusal> {
         let (store, base, wanted) = (store.clone(), self.base.clone(), ods.clone());
         let built =
             tokio::task::spawn_blocking(move || -> Result<Option<TenantView>, StoreError> {
@@ -199,16 +282,18 @@ impl Tenants {
                 .log(e.to_string())
             })?
             .map_err(store_refusal)?;
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         Ok(match built {
             None => {
-                known.remove(ods);
+                self.known
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(ods);
                 None
             }
             Some(view) => {
                 let view = Arc::new(view);
-                known.insert(ods.clone(), view.clone());
-                Some(view)
+                self.keep(ods, &view, revision);
+                Some(Found { view, revision })
             }
         })
     }

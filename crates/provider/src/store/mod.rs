@@ -17,8 +17,8 @@ pub use appointment::{
 pub use error::{StoreError, WriteError};
 pub use model::{
     BookingCount, Channel, CountBy, Declaration, Declared, DeclaredChange, DeclaredRow, Inserted,
-    NewSlot, PlacedSlot, SCHEDULE_KIND, ScheduleKey, SlotCounts, SlotDays, SlotFilter, SlotKey,
-    SlotRow, TenantKey, TenantRow, london_day, utc_day,
+    NewSlot, PlacedSlot, Revision, SCHEDULE_KIND, ScheduleKey, SlotCounts, SlotDays, SlotFilter,
+    SlotKey, SlotRow, TenantKey, TenantRow, london_day, utc_day,
 };
 
 use crate::audit::AuditEntry;
@@ -101,6 +101,12 @@ impl Store {
     /// All tenants in order of ODS code.
     pub fn tenants(&self) -> Result<Vec<TenantRow>, StoreError> {
         self.database.read(sqlite::tenants)
+    }
+
+    /// Differs from an earlier one when something was committed in between, by whatever process. While it is the same,
+    /// what was read after it was first seen still holds; asking costs much less than reading.
+    pub fn revision(&self) -> Result<Revision, StoreError> {
+        self.database.revision()
     }
 
     /// Goes up with every change of the tenant's declared things.
@@ -349,13 +355,17 @@ impl Store {
     }
 
     /// Records an access; returns when the row is durable.
-    pub async fn audit(&self, tenant: TenantKey, entry: AuditEntry) -> Result<(), StoreError> {
+    pub async fn audit(&self, tenant: TenantKey, entry: &AuditEntry) -> Result<(), StoreError> {
         self.database.audit(tenant, entry.body()).await
     }
 
     /// Records an access; the row is written with the next transaction, at most a second later. Waits until it is
     /// durable only when too many rows are waiting.
-    pub async fn audit_soon(&self, tenant: TenantKey, entry: AuditEntry) -> Result<(), StoreError> {
+    pub async fn audit_soon(
+        &self,
+        tenant: TenantKey,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         self.database.audit_soon(tenant, entry.body()).await
     }
 

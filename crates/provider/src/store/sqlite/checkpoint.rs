@@ -1,17 +1,44 @@
-//! Copies the WAL back into the database file beside the writer, so that no booking waits for that. The writer's own
-//! checkpoint, at more pages, only has the rest to do and starts the WAL anew.
+//! Copies the WAL back into the database file beside the writer, so that no booking waits for that.
+//!
+//! While the writer goes on, the WAL can never be copied to its end and so never starts anew. When little is left and
+//! the WAL is long, the writer is asked for the rest: a few pages between two groups.
 
 use super::connect::{self, Place};
 use crate::store::error::StoreError;
 use rusqlite::Connection;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often the WAL is looked at; a busy server writes some thousand pages in this time.
+/// How often the WAL is looked at when little is written.
 const EVERY: Duration = Duration::from_millis(200);
-/// Pages not yet copied from which on it is worth while: a page written often is then copied once.
-const PAGES: i64 = 4_000;
+/// How often while there is something to copy: the copies are small then, and a commit never waits long for the disk.
+const BUSY: Duration = Duration::from_millis(15);
+/// Pages not yet copied from which on it is worth while: about as many as a disk takes in ten milliseconds.
+const PAGES: i64 = 500;
+/// Length of the WAL from which on it should start anew: 64 MB, so that pages written often are copied seldom.
+const LONG: i64 = 16_000;
+/// Pages that the writer may be left with: a few milliseconds of copying.
+const REST: i64 = 400;
+/// Copies in a row until little is left; each takes less time than the one before, unless the disk cannot keep up.
+const PASSES: usize = 4;
+
+/// A request to the writer to copy the rest.
+#[derive(Clone, Default)]
+pub(super) struct Rest(Arc<AtomicBool>);
+
+impl Rest {
+    /// Whether it is asked for; asked only once.
+    pub(super) fn take(&self) -> bool {
+        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Relaxed)
+    }
+
+    fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// The thread that copies.
 pub(super) struct Checkpointer {
@@ -21,7 +48,7 @@ pub(super) struct Checkpointer {
 
 impl Checkpointer {
     /// Starts the thread; a database in memory has no WAL and needs none.
-    pub(super) fn start(place: &Place) -> Result<Checkpointer, StoreError> {
+    pub(super) fn start(place: &Place, rest: Rest) -> Result<Checkpointer, StoreError> {
         if matches!(place, Place::Memory(_)) {
             return Ok(Checkpointer {
                 stop: None,
@@ -33,11 +60,13 @@ impl Checkpointer {
         let thread = std::thread::Builder::new()
             .name("store-checkpoint".to_owned())
             .spawn(move || {
-                while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(EVERY) {
-                    if let Err(error) = look(&connection) {
-                        // The writer checkpoints too and reports what stays wrong.
+                let mut pause = EVERY;
+                while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(pause) {
+                    pause = look(&connection, &rest).unwrap_or_else(|error| {
+                        // The writer checkpoints a WAL that grows too long, and reports what stays wrong.
                         tracing::debug!(%error, "no checkpoint was made");
-                    }
+                        EVERY
+                    });
                 }
             })
             .map_err(|e| {
@@ -63,12 +92,35 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Copies if there is enough to copy.
-fn look(connection: &Connection) -> rusqlite::Result<()> {
-    let mut state = connection.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
-    let (pages, copied): (i64, i64) = state.query_row([], |r| Ok((r.get(1)?, r.get(2)?)))?;
-    if pages - copied >= PAGES {
-        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+/// Copies if there is enough to copy, and leaves the writer the rest of a long WAL. Says when to look again.
+fn look(connection: &Connection, rest: &Rest) -> rusqlite::Result<Duration> {
+    let (mut pages, mut copied) = checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)")?;
+    let mut pause = EVERY;
+    for _ in 0..PASSES {
+        let left = pages - copied;
+        if pages >= LONG && left > 0 && left <= REST {
+            rest.ask();
+            return Ok(BUSY);
+        }
+        if left == 0 || (left < PAGES && pages < LONG) {
+            return Ok(pause);
+        }
+        pause = BUSY;
+        (pages, copied) = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
     }
-    Ok(())
+    Ok(pause)
+}
+
+/// Pages in the WAL, and how many of them are copied.
+fn checkpoint(connection: &Connection, how: &str) -> rusqlite::Result<(i64, i64)> {
+    connection
+        .prepare_cached(how)?
+        .query_row([], |r| Ok((r.get(1)?, r.get(2)?)))
+}
+
+/// Copies what is left, from the writer's own thread: nothing is written meanwhile, so the WAL can start anew.
+pub(super) fn finish(connection: &Connection) {
+    if let Err(error) = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
+        tracing::debug!(%error, "the rest of the WAL was not copied");
+    }
 }

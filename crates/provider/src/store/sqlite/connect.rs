@@ -4,6 +4,7 @@ use super::fault;
 use super::migrations;
 use crate::store::Options;
 use crate::store::error::StoreError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,8 +19,8 @@ const BUSY_OPENING: Duration = Duration::from_millis(500);
 const WRITER_CACHE_KIB: i64 = 32 * 1024;
 /// Page cache of all readers of the pool in KiB; the operating system's file cache stands behind it.
 const READERS_CACHE_KIB: i64 = 48 * 1024;
-/// WAL pages after which the writer checkpoints: 64 MB, so that pages written often are copied seldom.
-const CHECKPOINT_PAGES: i64 = 16_000;
+/// WAL pages after which the writer checkpoints by itself, 512 MB: only when the thread that does it cannot keep up.
+const CHECKPOINT_PAGES: i64 = 128_000;
 /// Bytes to which the WAL file is cut after a checkpoint.
 const WAL_BYTES: i64 = 128 << 20;
 /// Prepared statements kept per connection; there are fewer in this program.
@@ -75,6 +76,8 @@ impl Place {
         let connection = opened.map_err(|e| fault::opening(&self.shown(), &e))?;
         connection.busy_timeout(BUSY_OPENING)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // A plan is made once, not again for every value of a parameter: all of them fit every value.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(connection)
     }
 }
@@ -129,6 +132,17 @@ pub(super) fn reader(place: &Place, of: usize) -> Result<Connection, StoreError>
         connection.busy_timeout(BUSY)
     };
     prepare().map_err(|e| fault::opening(&place.shown(), &e))?;
+    Ok(connection)
+}
+
+/// Opens a connection that reads nothing but whether something changed.
+pub(super) fn watcher(place: &Place) -> Result<Connection, StoreError> {
+    let flags = match place {
+        Place::File(_) => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Place::Memory(_) => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let connection = place.open(flags)?;
+    connection.busy_timeout(BUSY)?;
     Ok(connection)
 }
 

@@ -14,6 +14,7 @@ mod group;
 mod migrations;
 mod read;
 mod readers;
+mod revision;
 pub(super) mod slots;
 mod writer;
 
@@ -23,11 +24,14 @@ use crate::store::appointment::{
     AuditRow, AuditVerdict, BackupReport, Booking, Cancellation, StoredAppointment,
 };
 use crate::store::error::{StoreError, WriteError};
-use crate::store::model::{Declaration, Declared, Inserted, NewSlot, SlotFilter, TenantKey};
-use checkpoint::Checkpointer;
+use crate::store::model::{
+    Declaration, Declared, Inserted, NewSlot, Revision, SlotFilter, TenantKey,
+};
+use checkpoint::{Checkpointer, Rest};
 use connect::Place;
 use jiff::Timestamp;
 use readers::Readers;
+use revision::{Commits, Watch};
 use rusqlite::Connection;
 use slots::{Batch, Change, Cursor};
 use std::path::{Path, PathBuf};
@@ -46,6 +50,7 @@ pub(super) struct Database {
     place: Place,
     readers: Readers,
     writer: Writer,
+    watch: Watch,
     _checkpointer: Checkpointer,
 }
 
@@ -55,12 +60,15 @@ impl Database {
         let place = Place::parse(url)?;
         let connection = connect::writer(&place, options)?;
         let readers = Readers::new(place.clone(), options.readers);
-        let writer = Writer::start(connection, options.queue, options.queue_wait)?;
-        let checkpointer = Checkpointer::start(&place)?;
+        let (commits, rest) = (Commits::default(), Rest::default());
+        let writer = Writer::start(connection, commits.clone(), rest.clone(), options)?;
+        let checkpointer = Checkpointer::start(&place, rest)?;
+        let watch = Watch::start(&place, commits)?;
         Ok(Database {
             place,
             readers,
             writer,
+            watch,
             _checkpointer: checkpointer,
         })
     }
@@ -68,6 +76,11 @@ impl Database {
     /// Where the database is, for messages.
     pub(super) fn path(&self) -> PathBuf {
         self.place.shown()
+    }
+
+    /// What the database's content can be told apart by.
+    pub(super) fn revision(&self) -> Result<Revision, StoreError> {
+        self.watch.revision()
     }
 
     /// One read.

@@ -1,7 +1,10 @@
 //! The one thread that writes: it takes what is waiting, does it in one transaction, commits with full sync, and
 //! only then answers.
 
+use super::checkpoint::{self, Rest};
 use super::group::Group;
+use super::revision::Commits;
+use crate::store::Options;
 use crate::store::error::{StoreError, WriteError};
 use crate::store::model::TenantKey;
 use rusqlite::Connection;
@@ -20,6 +23,8 @@ const GROUP_TIME: Duration = Duration::from_millis(10);
 const SOON_MOST: usize = 8_192;
 /// Audit rows written late that one transaction takes, about 20 ms of work.
 const SOON_PER_GROUP: usize = 2_000;
+/// As many rows wake the writer, and keep it writing until there are fewer: at full load they cost the least together.
+const SOON_WAKES: usize = 1_000;
 /// How long such a row waits when nothing else is written; the promise is one second.
 const SOON_WITHIN: Duration = Duration::from_millis(400);
 /// How long a caller waits for an answer. Each group takes tenths of a second at worst, the queue is bounded; what
@@ -62,6 +67,22 @@ where
     }
 }
 
+/// What wakes the thread.
+enum Message {
+    Job(Queued),
+    /// Enough audit rows are waiting.
+    Rows,
+}
+
+impl Message {
+    fn job(self) -> Option<Queued> {
+        match self {
+            Message::Job(queued) => Some(queued),
+            Message::Rows => None,
+        }
+    }
+}
+
 /// A job and its place in the queue.
 struct Queued {
     job: Box<dyn Job>,
@@ -100,7 +121,7 @@ impl Soon {
 
 /// The handle on the thread.
 pub(super) struct Writer {
-    jobs: Mutex<Option<Sender<Queued>>>,
+    jobs: Mutex<Option<Sender<Message>>>,
     places: Arc<Semaphore>,
     wait: Duration,
     soon: Arc<Soon>,
@@ -108,11 +129,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `queue` jobs may wait; a caller waits at most `wait` for a place among them.
+    /// Starts the thread, with the bounds of the options on its queue.
     pub(super) fn start(
         connection: Connection,
-        queue: usize,
-        wait: Duration,
+        commits: Commits,
+        rest: Rest,
+        options: &Options,
     ) -> Result<Writer, StoreError> {
         let (jobs, received) = mpsc::channel();
         let soon = Arc::new(Soon {
@@ -123,6 +145,8 @@ impl Writer {
         });
         let mut state = Thread {
             connection,
+            commits,
+            rest,
             jobs: received,
             soon: soon.clone(),
         };
@@ -134,8 +158,8 @@ impl Writer {
             })?;
         Ok(Writer {
             jobs: Mutex::new(Some(jobs)),
-            places: Arc::new(Semaphore::new(queue.max(1))),
-            wait,
+            places: Arc::new(Semaphore::new(options.queue.max(1))),
+            wait: options.queue_wait,
             soon,
             thread: Mutex::new(Some(thread)),
         })
@@ -158,19 +182,22 @@ impl Writer {
             job: Box::new(Write { work, answer }),
             _place: place,
         };
-        {
-            let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-            let sent = jobs.as_ref().map(|jobs| jobs.send(queued));
-            if !matches!(sent, Some(Ok(()))) {
-                return Err(StoreError::Closed.into());
-            }
-        }
+        self.send(Message::Job(queued))?;
         match tokio::time::timeout(ANSWER_WITHIN, answered).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(StoreError::unexpected("the writer ended without an answer").into()),
             Err(_) => {
                 Err(StoreError::busy("a write had no answer in time; it may still happen").into())
             }
+        }
+    }
+
+    fn send(&self, message: Message) -> Result<(), StoreError> {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = jobs.as_ref().map(|jobs| jobs.send(message));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            _ => Err(StoreError::Closed),
         }
     }
 
@@ -181,17 +208,29 @@ impl Writer {
         tenant: TenantKey,
         body: String,
     ) -> Result<(), StoreError> {
-        {
-            let mut rows = self.soon.lock();
-            if rows.closed {
-                return Err(StoreError::Closed);
-            }
-            if rows.waiting.len() < SOON_MOST {
-                rows.waiting.push_back((tenant, body));
-                return Ok(());
-            }
+        match self.leave(tenant, body)? {
+            None => Ok(()),
+            Some(body) => self.audit(tenant, body).await,
         }
-        self.audit(tenant, body).await
+    }
+
+    /// Puts a row with those that wait; gives it back when there are too many.
+    fn leave(&self, tenant: TenantKey, body: String) -> Result<Option<String>, StoreError> {
+        let mut rows = self.soon.lock();
+        if rows.closed {
+            return Err(StoreError::Closed);
+        }
+        if rows.waiting.len() >= SOON_MOST {
+            return Ok(Some(body));
+        }
+        rows.waiting.push_back((tenant, body));
+        let wakes = rows.waiting.len() == SOON_WAKES;
+        drop(rows);
+        if wakes {
+            // A store that is closing writes the last rows anyway.
+            let _ = self.send(Message::Rows);
+        }
+        Ok(None)
     }
 
     /// Writes an audit row and waits until it is durable.
@@ -243,15 +282,21 @@ pub(super) fn store_only(error: WriteError) -> StoreError {
 /// What runs in the thread.
 struct Thread {
     connection: Connection,
-    jobs: Receiver<Queued>,
+    commits: Commits,
+    rest: Rest,
+    jobs: Receiver<Message>,
     soon: Arc<Soon>,
 }
 
 impl Thread {
     fn run(&mut self) {
         loop {
-            match self.jobs.recv_timeout(SOON_WITHIN) {
-                Ok(first) => self.group(Some(first)),
+            let patience = match self.soon.lock().waiting.len() {
+                SOON_WAKES.. => Duration::ZERO,
+                _ => SOON_WITHIN,
+            };
+            match self.jobs.recv_timeout(patience) {
+                Ok(first) => self.group(first.job()),
                 Err(RecvTimeoutError::Timeout) => self.group(None),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -273,7 +318,7 @@ impl Thread {
                 // All that waits now: each would only wait as long again. What comes after the first answer is tried.
                 let waiting: Vec<Queued> = first
                     .into_iter()
-                    .chain(self.jobs.try_iter())
+                    .chain(self.jobs.try_iter().filter_map(Message::job))
                     .take(GROUP_JOBS)
                     .collect();
                 for queued in waiting {
@@ -293,16 +338,20 @@ impl Thread {
             next = if full {
                 None
             } else {
-                self.jobs.try_recv().ok()
+                self.jobs.try_iter().find_map(Message::job)
             };
         }
         let committed = group.commit();
+        self.commits.note();
         if let Err(error) = &committed {
             tracing::error!(%error, jobs = replies.len(), "a group of writes was not stored");
             self.soon.put_back(rows);
         }
         for reply in replies {
             reply(committed.clone());
+        }
+        if self.rest.take() {
+            checkpoint::finish(&self.connection);
         }
     }
 

@@ -1,0 +1,169 @@
+//! A body made of pieces: what is rendered already goes out from where it lies, and is not copied.
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Shorter pieces are copied: each piece of its own costs about as much as copying this much.
+const COPIED: usize = 4_096;
+
+/// The pieces in their order; also the body of every response.
+#[derive(Default)]
+pub struct Pieces {
+    pieces: VecDeque<Bytes>,
+    length: u64,
+}
+
+impl Pieces {
+    /// Number of bytes.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// True without a byte.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// The pieces.
+    pub fn iter(&self) -> impl Iterator<Item = &Bytes> {
+        self.pieces.iter()
+    }
+
+    /// All of it in one piece.
+    pub fn join(mut self) -> Bytes {
+        if self.pieces.len() == 1 {
+            return self.pieces.pop_front().unwrap_or_default();
+        }
+        let mut all = Vec::with_capacity(usize::try_from(self.length).unwrap_or_default());
+        for piece in &self.pieces {
+            all.extend_from_slice(piece);
+        }
+        Bytes::from(all)
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.length += piece.len() as u64;
+            self.pieces.push_back(piece);
+        }
+    }
+}
+
+impl From<Bytes> for Pieces {
+    fn from(bytes: Bytes) -> Pieces {
+        let mut pieces = Pieces::default();
+        pieces.push(bytes);
+        pieces
+    }
+}
+
+/// Pieces while they are put together.
+pub struct Writing {
+    done: Pieces,
+    open: String,
+}
+
+impl Writing {
+    /// Begins, with room for this many bytes of text.
+    pub fn new(room: usize) -> Writing {
+        Writing {
+            done: Pieces::default(),
+            open: String::with_capacity(room),
+        }
+    }
+
+    /// The text at the end, to be written on.
+    pub fn text(&mut self) -> &mut String {
+        &mut self.open
+    }
+
+    /// Appends something rendered.
+    pub fn rendered(&mut self, whole: &Rendered, from: usize, to: usize) {
+        if to - from < COPIED {
+            self.open.push_str(whole.text(from, to));
+            return;
+        }
+        let room = self.open.capacity() - self.open.len();
+        let before = std::mem::replace(&mut self.open, String::with_capacity(room));
+        self.done.push(Bytes::from(before));
+        self.done.push(whole.bytes.slice(from..to));
+    }
+
+    /// Ends.
+    pub fn finish(mut self) -> Pieces {
+        self.done.push(Bytes::from(self.open));
+        self.done
+    }
+}
+
+/// A text that pieces can be taken from.
+pub struct Rendered {
+    bytes: Bytes,
+}
+
+impl Rendered {
+    /// Number of bytes.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn text(&self, from: usize, to: usize) -> &str {
+        // It was a string; the places come from the one who wrote it.
+        std::str::from_utf8(&self.bytes[from..to]).unwrap_or_default()
+    }
+}
+
+impl From<String> for Rendered {
+    fn from(text: String) -> Rendered {
+        Rendered {
+            bytes: Bytes::from(text),
+        }
+    }
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = self.pieces.pop_front();
+        if let Some(piece) = &next {
+            self.length -= piece.len() as u64;
+        }
+        Poll::Ready(next.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_pieces_are_shared_and_short_ones_copied() {
+        let whole = Rendered::from("x".repeat(10_000) + "tail");
+        let mut writing = Writing::new(64);
+        writing.text().push_str("head ");
+        writing.rendered(&whole, 0, 9_000);
+        writing.text().push(' ');
+        writing.rendered(&whole, 10_000, 10_004);
+        let pieces = writing.finish();
+        assert_eq!((pieces.iter().count(), pieces.len()), (3, 9_010));
+        let expected = format!("head {} tail", "x".repeat(9_000));
+        assert_eq!(pieces.join(), expected.as_bytes());
+    }
+}
