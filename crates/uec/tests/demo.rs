@@ -1,0 +1,135 @@
+//! The demonstration as a newcomer runs it: one command, and what it prints can be pasted.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Consecutive ports that the demo needs.
+const PORTS: u16 = 5;
+/// How long it may take to print everything, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Demo {
+    process: Child,
+    port: u16,
+    text: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn free_ports() -> u16 {
+    (0..200)
+        .map(|attempt| 21_000 + (std::process::id() as u16 % 900) * 40 + attempt * PORTS)
+        .find(|first| (0..PORTS).all(|n| TcpListener::bind(("127.0.0.1", first + n)).is_ok()))
+        .expect("some ports are free")
+}
+
+fn start() -> Demo {
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_ports();
+    let mut process = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["demo", "--port", &port.to_string(), "--data"])
+        .arg(folder.path().join("demo"))
+        .env("RUST_LOG", "error")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdout = process.stdout.take().unwrap();
+    let (send, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if send.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    let mut text = String::new();
+    while !text.contains("Stop with Ctrl-C") {
+        let line = lines.recv_timeout(PATIENCE).expect("the demo prints on");
+        text.push_str(&line);
+        text.push('\n');
+    }
+    Demo {
+        process,
+        port,
+        text,
+        _folder: folder,
+    }
+}
+
+/// The pasteable command that has this in it: from its `curl` to the first line without a backslash at its end.
+fn command(text: &str, part: &str) -> String {
+    text.split("\n\n")
+        .find(|block| block.starts_with("curl") && block.contains(part))
+        .unwrap_or_else(|| panic!("no command with {part} in\n{text}"))
+        .to_owned()
+}
+
+/// Runs a printed command as a person would.
+fn paste(command: &str) -> String {
+    let output = Command::new("sh").args(["-c", command]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn get(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Proves: PROV-BOOK-08, PROV-BOOK-11
+#[test]
+fn the_printed_curl_books_once() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        println!("skipped: curl is not installed");
+        return;
+    }
+    let demo = start();
+    let found = paste(&command(&demo.text, "/Slot?"));
+    assert!(found.starts_with("HTTP/1.1 200"), "{found}");
+    let book = command(&demo.text, "/Appointment'");
+    let first = paste(&book);
+    assert!(first.starts_with("HTTP/1.1 201"), "{first}");
+    let second = paste(&book);
+    assert!(second.starts_with("HTTP/1.1 409"), "{second}");
+    // The page has a fresh token and a fresh slot.
+    let page = get(demo.port, "/");
+    let again = paste(&command(
+        page.split_once("\r\n\r\n").unwrap().1,
+        "/Appointment'",
+    ));
+    assert!(again.starts_with("HTTP/1.1 201"), "{again}");
+}
+
+#[test]
+fn a_port_in_use_is_said_in_a_sentence() {
+    let first = free_ports();
+    let _taken = TcpListener::bind(("127.0.0.1", first + 1)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["demo", "--port", &first.to_string(), "--data"])
+        .arg(folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("in use") && said.contains("--port"), "{said}");
+}
