@@ -212,8 +212,9 @@ pub fn algorithm(token: &str) -> Option<Cow<'static, str>> {
 fn read_payload(part: &str, e: &Expectation) -> Result<Claims, Refusal> {
     let bytes = decoded(part, "payload")?;
     let payload = object(&bytes, "payload")?;
-    // It was read as JSON, so it is UTF-8.
-    check_claims(&payload, &String::from_utf8_lossy(&bytes), e)
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|e| refused("The token payload is not UTF-8.").log(e.to_string()))?;
+    check_claims(&payload, text, e)
 }
 
 fn check_header(header: &Object<'_>) -> Result<(), Refusal> {
