@@ -82,12 +82,12 @@ impl State {
         })
     }
 
-    /// Provider requirements at level MUST without proof and without exception: id, level, file, line.
+    /// Requirements at level MUST without proof and without exception: id, level, file, line.
     fn open_requirements(&self) -> Vec<(&str, &str, &str, usize)> {
         let mut open = Vec::new();
         for row in self
             .catalogue
-            .provider_rows()
+            .bound_rows()
             .filter(|row| row.level.starts_with("MUST"))
         {
             for id in &row.ids {

@@ -25,6 +25,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Slot search.
     pub search: Search,
+    /// Referral documents.
+    pub referral: Referral,
     /// Log output.
     pub log: Log,
 }
@@ -133,6 +135,27 @@ impl Default for Search {
             cache_bytes: 48 << 20,
         }
     }
+}
+
+/// Referral documents, received at `/itk` (REF-PRO-08).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Referral {
+    /// Who may send them.
+    pub from: ReferralSenders,
+}
+
+/// Who may send referral documents (NFR-01).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReferralSenders {
+    /// Nobody: the service does not take referrals yet.
+    Nobody,
+    /// Whoever shows a client certificate of `tls.client_ca`; with `trust.unsigned = "any"`, anybody.
+    #[default]
+    Certificate,
+    /// Anybody who can reach the port. For a network that is closed by other means.
+    Any,
 }
 
 /// Log output.

@@ -4,5 +4,6 @@ pub mod audit;
 pub mod config;
 pub mod diary;
 pub mod http;
+pub mod referral;
 pub mod store;
 mod toml_error;

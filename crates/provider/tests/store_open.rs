@@ -112,13 +112,34 @@ fn a_newer_schema_is_left_alone() {
             newer,
             StoreError::NewerSchema {
                 found: 4711,
-                known: 1,
+                known: 2,
                 ..
             }
         ),
         "{newer}"
     );
     assert!(newer.to_string().contains("newer version"), "{newer}");
+}
+
+/// A database of the first schema gets the tables of the second, and keeps what it has.
+#[test]
+fn an_older_schema_is_brought_up_to_date() {
+    let place = Place::new();
+    let raw = Connection::open(place.file()).unwrap();
+    raw.execute_batch(include_str!(
+        "../src/store/sqlite/migrations/0001_initial.sql"
+    ))
+    .unwrap();
+    raw.execute_batch("INSERT INTO tenant VALUES (1, 'FX101', '918999000011', 'Fernhill', 0, 0)")
+        .unwrap();
+    raw.pragma_update(None, "application_id", 0x5545_4342)
+        .unwrap();
+    raw.pragma_update(None, "user_version", 1).unwrap();
+    drop(raw);
+    let store = place.open();
+    let tenant = store.tenants().unwrap()[0].key;
+    let all = provider::store::ReferralFilter::All;
+    assert!(store.referrals(Some(tenant), all, 10).unwrap().is_empty());
 }
 
 #[test]

@@ -1,55 +1,72 @@
-//! `uec demo`: a seeded Provider on this machine, and a booking to paste.
+//! `uec demo`: a seeded Provider and the national services on this machine, and a tour to paste.
 
+mod booking;
+mod consumer;
+mod front;
 mod tour;
 
 use crate::serve::{prepare, runtime, start_logging, stop_signal};
 use crate::{Failure, Outcome, print};
+use ::sandbox::{Listeners, Ports, SSP_NAME, Sandbox, Setup};
 use clap::Args;
-use provider::config::{LogFormat, Settings};
+use provider::config::{LogFormat, Settings, Tls, Unsigned};
 use provider::http::server;
 use provider::store::{Options, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tour::Tour;
 
-/// Run a seeded Provider on this machine and print a booking to paste.
+/// Name of the consumer whose certificate the tour shows to the SSP, as the sandbox's world has it.
+const CONSUMER_NAME: &str = "consumer.fernhill111.example";
+
+/// Run everything on this machine with seeded data, and print a guided tour to paste.
+///
+/// The front page is on the first port, the Provider API on the next, then SSP, DoS (SOAP) and SDS (LDAP).
 #[derive(Args)]
 pub struct Demo {
-    /// First port of the demo; the Provider API listens on the next one
+    /// First port of the demo; it takes this one and the four after it
     #[arg(long, env = "UEC_PORT", default_value_t = 8000, value_parser = clap::value_parser!(u16).range(1..=65530))]
     pub port: u16,
-    /// Folder for the demo's database and files; made when it is not there
+    /// Folder for the demo's databases and files; made when it is not there
     #[arg(long, env = "UEC_DATA", value_name = "DIR", default_value = "uec-demo")]
     pub data: PathBuf,
+    /// TLS everywhere, with certificates made on the spot; the Provider then believes the SSP's certificate only
+    #[arg(long)]
+    pub tls: bool,
 }
 
 impl Demo {
     /// Runs until it is told to stop.
     pub fn run(self) -> Outcome {
         start_logging(LogFormat::Text);
-        std::fs::create_dir_all(&self.data).map_err(|e| {
-            Failure::Refused(format!(
-                "cannot make the folder {}: {e}",
-                self.data.display()
-            ))
+        let data = absolute(&self.data);
+        std::fs::create_dir_all(&data).map_err(|e| {
+            Failure::Refused(format!("cannot make the folder {}: {e}", data.display()))
         })?;
-        let database = format!("sqlite:{}", self.data.join("provider.sqlite").display());
-        let listen = format!("127.0.0.1:{}", self.port + 1);
+        let database = format!("sqlite:{}", data.join("provider.sqlite").display());
         runtime()?.block_on(async {
-            let listener = server::bind(&listen)
+            let with_port = |e: String| {
+                e.replace("--listen", "--port")
+                    .replace("choose another port", "choose others with --port")
+            };
+            let address = |offset: u16| format!("127.0.0.1:{}", self.port + offset);
+            let api = server::bind(&address(1)).await.map_err(with_port)?;
+            let front = server::bind(&address(0)).await.map_err(with_port)?;
+            let ports = Ports {
+                ssp: Some(self.port + 2),
+                dos: Some(self.port + 3),
+                sds: Some(self.port + 4),
+            };
+            let listeners = Listeners::bind("127.0.0.1", &ports)
                 .await
-                .map_err(|e| e.replace("--listen", "--port"))?;
+                .map_err(with_port)?;
             let store = Store::open(&database, &Options::default()).map_err(|e| e.to_string())?;
-            let front = server::bind(&format!("127.0.0.1:{}", self.port))
-                .await
-                .map_err(|e| e.replace("--listen", "--port"))?;
-            let running = prepare(listener, store.clone(), Settings::default(), true).await?;
-            let tour = Arc::new(Tour {
-                listen,
-                port: self.port,
-                data: absolute(&self.data),
-            });
-            let front = tokio::spawn(tour::serve(front, tour.clone()));
+            let sandbox = Sandbox::start(listeners, self.setup(&data)).await?;
+            let settings = settings(&sandbox, &address(1));
+            let running = prepare(api, store.clone(), settings, true).await?;
+            let tour = Arc::new(Tour::new(self.port, data, &sandbox)?);
+            consumer::write(&tour)?;
+            let front = tokio::spawn(front::serve(front, tour.clone()));
             let printing = tokio::spawn(async move {
                 match tour.text().await {
                     Ok(text) => print(&text),
@@ -59,11 +76,38 @@ impl Demo {
             running.run(stop_signal()).await;
             front.abort();
             printing.abort();
+            sandbox.stop().await;
             store.close();
             print("Stopped. The demo's bookings are kept; start again to go on.\n");
             Ok(())
         })
     }
+
+    fn setup(&self, data: &Path) -> Setup {
+        let scheme = if self.tls { "https" } else { "http" };
+        Setup {
+            provider: Some(format!("{scheme}://127.0.0.1:{}", self.port + 1)),
+            tls: self.tls.then(|| data.join("tls")),
+            ..Setup::default()
+        }
+    }
+}
+
+/// The Provider's settings: with certificates it believes only the SSP.
+fn settings(sandbox: &Sandbox, listen: &str) -> Settings {
+    let mut settings = Settings::default();
+    if let Some(files) = sandbox.certificates() {
+        settings.base_url = Some(format!("https://{listen}"));
+        settings.tls = Some(Tls {
+            certificate: files.provider.0.clone(),
+            key: files.provider.1.clone(),
+            client_ca: Some(files.ca.clone()),
+        });
+        settings.trust.ssp_names = vec![SSP_NAME.to_owned()];
+    } else {
+        settings.trust.unsigned = Unsigned::Any;
+    }
+    settings
 }
 
 /// The folder as an absolute path, so that what is printed can be pasted anywhere.

@@ -1,7 +1,9 @@
 //! `uec`: the NHS UEC Booking Standard as one program. This file reads the command line; each command has a file.
 
+mod consumer;
 mod demo;
 mod provider;
+mod sandbox;
 mod serve;
 mod token;
 mod validate;
@@ -33,9 +35,19 @@ struct Arguments {
 enum Command {
     /// Run a seeded Provider on this machine and print a booking to paste
     Demo(demo::Demo),
+    /// The Consumer: find, book, cancel and refer as a 111 service does
+    ///
+    /// Each command goes the whole way: Directory of Services, Spine Directory Service, Spine Secure Proxy, Provider.
+    /// Settings come from --set, then from the environment, then from the file; without any, those of `uec demo`.
+    ///
+    /// The terminal shows plain words. Codes and ids are in the journal; --verbose writes them to standard error as well.
+    Consumer(Box<consumer::Consumer>),
     /// The Provider: serve the Booking API, keep the diary, check the audit trail
     #[command(subcommand)]
     Provider(provider::Provider),
+    /// Stand-ins for the national services: DoS, SDS and SSP
+    #[command(subcommand)]
+    Sandbox(sandbox::Sandbox),
     /// Make or read the token of a request
     #[command(subcommand)]
     Token(token::Token),
@@ -63,7 +75,9 @@ pub type Outcome = Result<(), Failure>;
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Demo(command) => command.run(),
+        Command::Consumer(command) => command.run(),
         Command::Provider(command) => command.run(),
+        Command::Sandbox(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Validate(command) => command.run(),
     };

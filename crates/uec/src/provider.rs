@@ -1,17 +1,21 @@
 //! `uec provider …`: serve, the diary, the audit trail, backup. One struct per command.
 
+mod referral;
+
 use crate::serve::{Serve, runtime};
 use crate::{Failure, Outcome, print};
 use booking::ids::{OdsCode, ServiceId};
 use booking::slot::SlotStatus;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use provider::audit::AuditEntry;
+use provider::config::check_base_url;
 use provider::diary::plan::Plan;
 use provider::diary::slots::{self, Change, Selection};
 use provider::diary::{apply, declaration, export};
+use provider::http::describe;
 use provider::store::{AuditVerdict, BackupReport, Options, Store};
 use serde_json::json;
 use std::io::Write;
@@ -36,6 +40,11 @@ pub enum Provider {
     /// The audit trail
     #[command(subcommand)]
     Audit(Audit),
+    /// Referral documents: what belongs to which booking, the work list, the quarantine
+    #[command(subcommand)]
+    Referral(referral::Referral),
+    /// Print the API's description for tools: OpenAPI, or a Postman collection
+    Describe(Describe),
     /// Copy the database to a file while it is in use, and check the copy
     Backup(Backup),
     /// Put a backup in the place of the database
@@ -69,9 +78,52 @@ impl Provider {
             Provider::Export(export) => export.run(),
             Provider::Slots(slots) => slots.run(),
             Provider::Audit(Audit::Verify(verify)) => verify.run(),
+            Provider::Referral(referral) => referral.run(),
+            Provider::Describe(describe) => describe.run(),
             Provider::Backup(backup) => backup.run(),
             Provider::Restore(restore) => restore.run(),
         }
+    }
+}
+
+/// Arguments of `uec provider describe`.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  uec provider describe postman --base-url https://booking.example.nhs.uk > collection.json"
+)]
+pub struct Describe {
+    /// What to print
+    #[arg(value_enum)]
+    format: Description,
+    /// Scheme, host and port of the Provider
+    #[arg(
+        long,
+        env = "UEC_BASE_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8001"
+    )]
+    base_url: String,
+}
+
+/// Forms of the API's description.
+#[derive(Clone, Copy, ValueEnum)]
+enum Description {
+    /// OpenAPI 3.0
+    Openapi,
+    /// Postman collection 2.1: the journey in order
+    Postman,
+}
+
+impl Describe {
+    fn run(self) -> Outcome {
+        check_base_url(&self.base_url).map_err(Failure::Usage)?;
+        let base = self.base_url.trim_end_matches('/');
+        let value = match self.format {
+            Description::Openapi => describe::openapi(base),
+            Description::Postman => describe::postman(base),
+        };
+        print(&format!("{value:#}\n"));
+        Ok(())
     }
 }
 

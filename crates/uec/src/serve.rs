@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use clap::{Args, ValueEnum};
-use provider::config::{LogFormat, Settings, Tls, check_base_url};
+use provider::config::{LogFormat, Settings, Tls, Unsigned, check_base_url};
 use provider::diary::seed;
 use provider::http::base::Base;
 use provider::http::edge::Edge;
@@ -74,7 +74,11 @@ pub enum Seed {
 impl Serve {
     /// Runs the server until it is told to stop.
     pub fn run(self) -> Result<(), Failure> {
-        let settings = self.settings()?;
+        let mut settings = self.settings()?;
+        let seeded = self.seed == Some(Seed::Demo);
+        if seeded {
+            settings.trust.unsigned = Unsigned::Any;
+        }
         start_logging(settings.log.format);
         let database = settings.database.clone().ok_or_else(|| {
             Failure::Usage("no database named: use --database sqlite:PATH, UEC_DATABASE, or `database` in the file".into())
@@ -83,7 +87,6 @@ impl Serve {
             .listen
             .clone()
             .unwrap_or_else(|| "127.0.0.1:8001".to_owned());
-        let seeded = self.seed == Some(Seed::Demo);
         runtime()?.block_on(async {
             let listener = server::bind(&listen).await?;
             let store = Store::open(&database, &Options::default()).map_err(|e| e.to_string())?;
@@ -144,7 +147,7 @@ pub async fn prepare(
     let address = listener
         .local_addr()
         .map_err(|e| format!("cannot read the own address: {e}"))?;
-    let trust = Trust::open(&settings.trust, seeded).map_err(Failure::Usage)?;
+    let trust = Trust::open(&settings.trust).map_err(Failure::Usage)?;
     if trust.accepts_anybody() {
         tracing::warn!(
             "unsigned tokens are believed from ANYBODY who reaches {address}: for demonstration and development only, \

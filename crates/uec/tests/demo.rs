@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -27,19 +28,23 @@ impl Drop for Demo {
     }
 }
 
+/// Ports that no other test of this program was given: between looking and taking, two would meet.
 fn free_ports() -> u16 {
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    let base = 21_000 + (std::process::id() % 900) as u16 * 40;
     (0..200)
-        .map(|attempt| 21_000 + (std::process::id() as u16 % 900) * 40 + attempt * PORTS)
+        .map(|_| base + GIVEN.fetch_add(PORTS, Ordering::Relaxed))
         .find(|first| (0..PORTS).all(|n| TcpListener::bind(("127.0.0.1", first + n)).is_ok()))
         .expect("some ports are free")
 }
 
-fn start() -> Demo {
+fn start(more: &[&str]) -> Demo {
     let folder = tempfile::tempdir().unwrap();
     let port = free_ports();
     let mut process = Command::new(env!("CARGO_BIN_EXE_uec"))
         .args(["demo", "--port", &port.to_string(), "--data"])
         .arg(folder.path().join("demo"))
+        .args(more)
         .env("RUST_LOG", "error")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -101,7 +106,7 @@ fn the_printed_curl_books_once() {
         println!("skipped: curl is not installed");
         return;
     }
-    let demo = start();
+    let demo = start(&[]);
     let found = paste(&command(&demo.text, "/Slot?"));
     assert!(found.starts_with("HTTP/1.1 200"), "{found}");
     let book = command(&demo.text, "/Appointment'");
@@ -132,4 +137,72 @@ fn a_port_in_use_is_said_in_a_sentence() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("in use") && said.contains("--port"), "{said}");
+}
+
+/// What each step of the tour has to show, in the tour's order; a `!` in front: the command is refused with these words.
+const STEPS: [&str; 13] = [
+    "can be booked",
+    "918999000011",
+    "In person",
+    "Booked:",
+    "has the referral",
+    "linked",
+    "booked",
+    "Old appointment: The appointment is cancelled",
+    "lost-answer",
+    "There is only this one",
+    "is cancelled",
+    "!only with a booked appointment",
+    "rows verified",
+];
+
+/// Pastes every command of the tour and looks at what it says.
+fn follow(demo: &Demo) {
+    let (_, journey) = demo.text.split_once("The whole journey").unwrap();
+    let commands: Vec<&str> = journey
+        .split("\n\n")
+        .filter(|block| block.starts_with('\'') || block.starts_with("curl"))
+        .collect();
+    assert_eq!(commands.len(), STEPS.len(), "{journey}");
+    for (command, expected) in commands.iter().zip(STEPS) {
+        let output = Command::new("sh").args(["-c", command]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        match expected.strip_prefix('!') {
+            Some(words) => {
+                assert_eq!(output.status.code(), Some(1), "{command}\n{said}");
+                assert!(complaint.contains(words), "{command}\n{complaint}");
+            }
+            None => {
+                assert!(output.status.success(), "{command}\n{said}{complaint}");
+                assert!(said.contains(expected), "{command}\n{said}{complaint}");
+            }
+        }
+    }
+}
+
+/// Proves: CONS-DOS-01, CONS-SDS-01, CONS-REQ-02, CONS-BOOK-01, CONS-BOOK-03, CONS-BOOK-05, CONS-CAN-02, CONS-REB-01,
+/// CONS-REB-02, CONS-BO-01, REF-CON-01, REF-CON-04, REF-PRO-01
+#[test]
+fn the_tour_runs_as_printed() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        println!("skipped: curl is not installed");
+        return;
+    }
+    follow(&start(&[]));
+}
+
+/// Proves: NAT-SDS-01, NAT-SSP-04
+#[test]
+fn the_tour_runs_as_printed_with_certificates() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        println!("skipped: curl is not installed");
+        return;
+    }
+    let demo = start(&["--tls"]);
+    assert!(demo.text.contains("ldaps://"), "{}", demo.text);
+    let book = command(&demo.text, "/Appointment'");
+    let booked = paste(&book);
+    assert!(booked.contains(" 201"), "{booked}");
+    follow(&demo);
 }

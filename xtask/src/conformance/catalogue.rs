@@ -6,9 +6,9 @@ use crate::workspace::Workspace;
 
 /// Folder of the requirement catalogue.
 pub const FOLDER: &str = "docs/standard/";
-/// What a Provider has to do: these rows want a proof.
-const PROVIDER_PREFIXES: &[&str] = &[
-    "PROV-", "ERR-", "RES-", "NAT-JWT-", "REF-PRO-", "AUD-", "DAT-", "NFR-",
+/// What Provider, Consumer, national services and referrals have to do: these rows want a proof.
+const BOUND_PREFIXES: &[&str] = &[
+    "PROV-", "ERR-", "RES-", "CONS-", "NAT-", "REF-", "AUD-", "DAT-", "NFR-",
 ];
 /// Groups whose tables have no column `Level`, because their heading gives it to all rows.
 const MUST_PREFIXES: &[&str] = &["ERR-", "REP-"];
@@ -36,8 +36,8 @@ pub struct Row {
     pub level: String,
     /// The rule, clipped.
     pub rule: String,
-    /// Whether a Provider is bound by it.
-    pub provider: bool,
+    /// Whether this product is bound by it.
+    pub bound: bool,
     /// Path of the file.
     pub file: String,
     /// Line in the file, from 1.
@@ -75,9 +75,9 @@ impl Catalogue {
         self.known.contains(id)
     }
 
-    /// The rows that bind a Provider, in the order of the catalogue.
-    pub fn provider_rows(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| row.provider)
+    /// The rows that bind this product, in the order of the catalogue.
+    pub fn bound_rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.bound)
     }
 }
 
@@ -127,7 +127,7 @@ fn make_row(
         None => String::new(),
     };
     let keeps_nothing = cell("Provider keeps") == Some("-");
-    let provider = real_test || (kind == "Id" && starts(PROVIDER_PREFIXES) && !keeps_nothing);
+    let bound = real_test || (kind == "Id" && starts(BOUND_PREFIXES) && !keeps_nothing);
     let told = names
         .iter()
         .zip(cells)
@@ -140,7 +140,7 @@ fn make_row(
         ids,
         level,
         rule: clip(&parts.join(": ")),
-        provider,
+        bound,
         file: path.to_owned(),
         line,
     }
@@ -248,7 +248,7 @@ mod tests {
         let catalogue =
             Catalogue::read(&Workspace::of_files(&[("docs/standard/a.md", text)])).unwrap();
         let rows: Vec<_> = catalogue
-            .provider_rows()
+            .bound_rows()
             .map(|r| (r.ids.join("+"), r.level.as_str()))
             .collect();
         assert_eq!(

@@ -49,11 +49,11 @@ impl Exceptions {
         let mut found = Vec::new();
         for (id, reason) in &self.reasons {
             let line = self.lines.get(id).copied().unwrap_or(0);
-            if !catalogue.provider_rows().any(|row| row.ids.contains(id)) {
+            if !catalogue.bound_rows().any(|row| row.ids.contains(id)) {
                 found.push(Finding::at(
                     FILE,
                     line,
-                    format!("`{id}` is no Provider requirement: correct or remove it"),
+                    format!("`{id}` is no requirement of this product: correct or remove it"),
                 ));
             } else if let Some(test) = proofs.of(id).first() {
                 found.push(Finding::at(

@@ -9,14 +9,14 @@ use super::proofs::Proofs;
 /// Renders the page; the same input gives the same bytes.
 pub fn render(catalogue: &Catalogue, proofs: &Proofs, exceptions: &Exceptions) -> String {
     let mut out = String::new();
-    out.push_str("# Conformance of the Provider\n\n");
+    out.push_str("# Conformance\n\n");
     out.push_str(
         "Written by `cargo xtask conformance` from the [requirement catalogue](standard/README.md), the `Proves:` lines above the\n\
          tests, and [conformance-exceptions.toml](conformance-exceptions.toml). Do not edit: `cargo xtask tidy` compares.\n",
     );
     summary(&mut out, catalogue, proofs, exceptions);
     let mut file = "";
-    for row in catalogue.provider_rows() {
+    for row in catalogue.bound_rows() {
         if row.file != file {
             file = &row.file;
             let name = file.strip_prefix(FOLDER).unwrap_or(file);
@@ -38,7 +38,7 @@ fn summary(out: &mut String, catalogue: &Catalogue, proofs: &Proofs, exceptions:
         "\n| Level | Requirements | Proved by tests | Listed as exceptions |\n|---|---|---|---|\n",
     );
     for level in ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"] {
-        let rows = catalogue.provider_rows().filter(|row| row.level == level);
+        let rows = catalogue.bound_rows().filter(|row| row.level == level);
         let ids: Vec<&String> = rows.flat_map(|row| &row.ids).collect();
         if ids.is_empty() {
             continue;

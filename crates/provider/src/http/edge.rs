@@ -5,6 +5,7 @@
 
 use super::answer::{self, Answer, Body};
 use super::base::Base;
+use super::itk::Intake;
 use super::rendered::RenderedDays;
 use super::routes::{self, Matched, Unmatched};
 use super::tenants::{Found, TenantView, Tenants};
@@ -48,7 +49,9 @@ pub struct Edge {
     pub rendered: RenderedDays,
     /// Europe/London.
     pub zone: TimeZone,
-    trust: Trust,
+    /// What takes in referrals.
+    pub(super) intake: Intake,
+    pub(super) trust: Trust,
     base: Base,
     under_way: Semaphore,
 }
@@ -148,6 +151,7 @@ impl Edge {
             tenants,
             rendered: RenderedDays::new(settings.search.cache_bytes),
             under_way: Semaphore::new(settings.limits.requests),
+            intake: Intake::new(),
             zone,
             store,
             settings,
@@ -187,7 +191,7 @@ impl Edge {
         response
     }
 
-    fn exchange(&self, peer: Peer, parts: &http::request::Parts) -> Exchange {
+    pub(super) fn exchange(&self, peer: Peer, parts: &http::request::Parts) -> Exchange {
         let now = Timestamp::now();
         let response_id = Uuid::new_v4();
         let first = |name: &str| parts.headers.get(name);

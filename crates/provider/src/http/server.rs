@@ -1,6 +1,7 @@
 //! The sockets: listening, TLS, HTTP/1.1 and HTTP/2, bounds on connections, drain at the end.
 
 use super::edge::Edge;
+use super::itk;
 use super::tls;
 use super::trust::Peer;
 use crate::config::Settings;
@@ -194,6 +195,9 @@ async fn answer(
 ) -> Result<Response<super::answer::Body>, Infallible> {
     if request.uri().path().starts_with("/health/") {
         return Ok(health(&edge, request.method().as_str(), request.uri().path()).await);
+    }
+    if itk::is_path(request.uri().path()) {
+        return Ok(itk::serve(&edge, peer, request).await);
     }
     Ok(edge.serve(peer, request).await)
 }

@@ -41,8 +41,8 @@ const ALGORITHMS: &[Algorithm] = &[
 ];
 
 impl Trust {
-    /// Reads the policy and its key set. `seeded` is true for demo data, which accepts anybody's unsigned token.
-    pub fn open(settings: &TrustSettings, seeded: bool) -> Result<Trust, String> {
+    /// Reads the policy and its key set.
+    pub fn open(settings: &TrustSettings) -> Result<Trust, String> {
         let keys = match &settings.signed_keys {
             None => None,
             Some(path) => {
@@ -58,11 +58,7 @@ impl Trust {
                 Some(Arc::new(set))
             }
         };
-        let unsigned = if seeded {
-            Unsigned::Any
-        } else {
-            settings.unsigned
-        };
+        let unsigned = settings.unsigned;
         if unsigned == Unsigned::Ssp && settings.ssp_names.is_empty() && keys.is_none() {
             return Err("nobody could call this server: set trust.ssp_names (with tls.client_ca) to the names in the \
                         Spine Secure Proxy's certificate, or trust.signed_keys, or for development \

@@ -7,6 +7,7 @@
 mod appointment;
 mod error;
 mod model;
+mod referral;
 mod sqlite;
 
 pub use appointment::{
@@ -19,6 +20,11 @@ pub use model::{
     BookingCount, Channel, CountBy, Declaration, Declared, DeclaredChange, DeclaredRow, Inserted,
     NewSlot, PlacedSlot, Revision, SCHEDULE_KIND, ScheduleKey, SlotCounts, SlotDays, SlotFilter,
     SlotKey, SlotRow, TenantKey, TenantRow, london_day, utc_day,
+};
+
+pub use referral::{
+    Arrival, Filed, LinkedBooking, MatchedBy, REFERRAL_BYTES, ReferralFilter, ReferralRow,
+    ReferralState,
 };
 
 use crate::audit::AuditEntry;
@@ -264,6 +270,60 @@ impl Store {
         change: Cancellation,
     ) -> Result<StoredAppointment, WriteError> {
         self.database.cancel(tenant, change).await
+    }
+
+    /// Files a message with a referral, or keeps it aside, all or nothing with its audit row. `None`: it could not be
+    /// told whose it is; such a message is kept, and has no audit trail to be recorded in.
+    pub async fn file_referral(
+        &self,
+        tenant: Option<TenantKey>,
+        arrival: Arrival,
+    ) -> Result<Filed, StoreError> {
+        self.database.file_referral(tenant, arrival).await
+    }
+
+    /// Referrals of a tenant, latest first; `None`: what could not be assigned. At most `limit`.
+    pub fn referrals(
+        &self,
+        tenant: Option<TenantKey>,
+        filter: ReferralFilter,
+        limit: usize,
+    ) -> Result<Vec<ReferralRow>, StoreError> {
+        self.database
+            .read(|c| sqlite::referral::rows(c, tenant, filter, limit.min(LIST_MOST)))
+    }
+
+    /// One referral by its id here, its document id or its tracking id.
+    pub fn referral(
+        &self,
+        tenant: Option<TenantKey>,
+        name: &str,
+    ) -> Result<Option<ReferralRow>, StoreError> {
+        self.database
+            .read(|c| sqlite::referral::one(c, tenant, name))
+    }
+
+    /// The message of a referral, as received. It is patient data: whoever asks for it belongs in the audit trail.
+    pub fn referral_message(
+        &self,
+        tenant: Option<TenantKey>,
+        id: Uuid,
+    ) -> Result<Option<Bytes>, StoreError> {
+        self.database
+            .read(|c| sqlite::referral::message(c, tenant, id))
+    }
+
+    /// Takes a message off the quarantine list; it is kept. False when it is not on it.
+    pub async fn close_referral(
+        &self,
+        tenant: Option<TenantKey>,
+        id: Uuid,
+        because: &str,
+        entry: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        self.database
+            .close_referral(tenant, id, because.to_owned(), entry)
+            .await
     }
 
     /// Makes or changes a tenant and its declared things.

@@ -1,24 +1,19 @@
-//! What the demo prints and its front page serves: addresses, a token, and a `curl` that books a real free slot.
+//! What the demo prints and its front page serves: addresses, a `curl` that books a real free slot, and the commands of
+//! the whole journey.
 //!
-//! The slot is found as a consumer finds it, by a search over the Provider's socket, so what is printed works.
+//! The slot is found as a consumer finds it, by a search over the sockets, so what is printed works.
 
+use super::booking;
+use super::consumer::SETTINGS;
 use crate::token;
-use booking::ids::OdsCode;
-use booking::wire::interaction::Interaction;
-use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Full, Limited};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use ::booking::ids::OdsCode;
+use ::booking::wire::interaction::{Interaction, URN_PREFIX};
+use ::sandbox::Sandbox;
+use ::sandbox::world::Addresses;
 use jiff::{Timestamp, ToSpan};
-use serde_json::{Value, json};
-use std::convert::Infallible;
+use serde_json::Value;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 /// Demo ids, as the demo data has them.
@@ -27,74 +22,69 @@ const PROVIDER_ASID: &str = "918999000011";
 const CONSUMER_ODS: &str = "FX900";
 const CONSUMER_ASID: &str = "918999000099";
 const SERVICE: &str = "2000000011";
-/// Interaction ids start with this.
-const INTERACTION: &str = "urn:nhs:names:services:careconnect:fhir:rest:";
 /// Largest answer read from the own Provider.
-const ANSWER_BYTES: usize = 4 << 20;
+const ANSWER_BYTES: u64 = 4 << 20;
 /// The own Provider answers in milliseconds; longer than this it is not well.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Readers of the front page at once.
-const READERS: usize = 64;
+
+/// Certificates for the commands of the tour.
+pub struct Certificates {
+    /// The authority.
+    pub ca: PathBuf,
+    /// The consumer's certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
 
 /// What the tour needs to know.
 pub struct Tour {
-    /// Address of the Provider API.
-    pub listen: String,
     /// Port of the front page.
     pub port: u16,
     /// Folder for the files that the tour names.
     pub data: PathBuf,
-}
-
-/// Serves the front page: `/` is the tour with a fresh token and slot.
-pub async fn serve(listener: TcpListener, tour: Arc<Tour>) {
-    let readers = Arc::new(Semaphore::new(READERS));
-    loop {
-        let Ok(permit) = readers.clone().acquire_owned().await else {
-            return;
-        };
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let tour = tour.clone();
-        tokio::spawn(async move {
-            let service = service_fn(move |request: Request<Incoming>| {
-                let tour = tour.clone();
-                async move { Ok::<_, Infallible>(tour.page(request.uri().path()).await) }
-            });
-            let served = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service);
-            // A reader that goes away is no fault of ours.
-            let _ = tokio::time::timeout(PATIENCE * 3, served).await;
-            drop(permit);
-        });
-    }
+    /// Where everything is reached.
+    pub addresses: Addresses,
+    /// With TLS: what a consumer shows and trusts.
+    pub certificates: Option<Certificates>,
+    client: reqwest::Client,
 }
 
 impl Tour {
-    async fn page(&self, path: &str) -> Response<Full<Bytes>> {
-        let (status, text) = match path {
-            "/" => match self.text().await {
-                Ok(text) => (StatusCode::OK, text),
-                Err(reason) => (
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    format!("The demo is not well: {reason}\n"),
-                ),
-            },
-            _ => (StatusCode::NOT_FOUND, "The tour is at /\n".to_owned()),
-        };
-        let mut response = Response::new(Full::new(Bytes::from(text)));
-        *response.status_mut() = status;
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/plain;charset=utf-8"),
-        );
-        response
+    /// A tour of what was started.
+    pub fn new(port: u16, data: PathBuf, sandbox: &Sandbox) -> Result<Tour, String> {
+        let certificates = sandbox.certificates().and_then(|files| {
+            let own = files
+                .consumers
+                .iter()
+                .find(|(name, _, _)| name == super::CONSUMER_NAME);
+            own.map(|(_, certificate, key)| Certificates {
+                ca: files.ca.clone(),
+                certificate: certificate.clone(),
+                key: key.clone(),
+            })
+        });
+        let addresses = sandbox.addresses().clone();
+        let settings = super::consumer::settings(&addresses, certificates.as_ref())?;
+        Ok(Tour {
+            port,
+            data,
+            addresses,
+            certificates,
+            client: ::consumer::client::http(&settings).map_err(|e| e.to_string())?,
+        })
     }
 
     fn root(&self) -> String {
-        format!("http://{}/STU3/1/{PROVIDER_ODS}", self.listen)
+        format!("{}/STU3/1/{PROVIDER_ODS}", self.addresses.provider)
+    }
+
+    /// Where requests go: with certificates only the SSP may call the Provider.
+    fn reached(&self) -> String {
+        match self.certificates {
+            None => self.root(),
+            Some(_) => format!("{}/{}", self.addresses.ssp, self.root()),
+        }
     }
 
     fn token(&self, interaction: Interaction) -> Result<String, String> {
@@ -112,54 +102,188 @@ impl Tour {
 
     /// The tour.
     pub async fn text(&self) -> Result<String, String> {
+        Ok(format!(
+            "UEC Booking demo. Synthetic patients only.\n\n{}\n{}\n{}\nStop with Ctrl-C.\n",
+            self.places(),
+            self.by_hand().await?,
+            self.journey()
+        ))
+    }
+
+    fn places(&self) -> String {
+        let a = &self.addresses;
+        format!(
+            "Front page  http://127.0.0.1:{port}/   (this page, with a fresh token and a fresh slot)\n\
+             Provider    {provider}/STU3/1/FX101   Fernhill Urgent Care\n            \
+             {provider}/STU3/1/FX202   Riverside GP Hub\n\
+             SSP         {ssp}/   the proxy that every request of a consumer goes through\n\
+             DoS         {dos}/app/api/webservices   which service suits (SOAP)\n\
+             SDS         {sds}   where its system is reached (LDAP)\n\
+             Health      {provider}/health/ready\n\
+             Data        {data}\n",
+            port = self.port,
+            provider = a.provider,
+            ssp = a.ssp,
+            dos = a.dos,
+            sds = a.sds,
+            data = self.data.display(),
+        )
+    }
+
+    /// A search and a booking with nothing but `curl`.
+    async fn by_hand(&self) -> Result<String, String> {
         let slot = self.free_slot().await?;
         let body = self.data.join("booking.json");
-        let message = serde_json::to_string_pretty(&booking(&slot)).map_err(|e| e.to_string())?;
+        let message =
+            serde_json::to_string_pretty(&booking::message(&slot)).map_err(|e| e.to_string())?;
         std::fs::write(&body, message)
             .map_err(|e| format!("cannot write {}: {e}", body.display()))?;
-        let search = format!("{}/Slot?{}", self.root(), self.criteria()?);
+        let search = format!("{}/Slot?{}", self.reached(), self.criteria()?);
+        let more = format!(
+            " \\\n  -H 'X-Request-ID: {}' \\\n  -H 'Content-Type: application/fhir+json;charset=utf-8' \\\n  \
+             --data-binary '@{}'",
+            Uuid::new_v4(),
+            body.display()
+        );
         Ok(format!(
-            "UEC Booking demo. Synthetic patients only.\n\n\
-             Front page  http://127.0.0.1:{port}/   (this page, with a fresh token and a fresh slot)\n\
-             Provider    {root}   Fernhill Urgent Care\n\
-             Health      http://{listen}/health/ready\n\
-             Data        {data}\n\n\
-             A token that may book, valid for five minutes:\n\n{token}\n\n\
+            "A token that may book, valid for five minutes:\n\n{token}\n\n\
              Search free slots of the GP clinic:\n\n{find}\n\n\
-             Book {start} (paste within five minutes; pasted twice, the second is answered 409):\n\n{book}\n\n\
-             Stop with Ctrl-C.\n",
-            port = self.port,
-            root = self.root(),
-            listen = self.listen,
-            data = self.data.display(),
+             Book {start} (paste within five minutes; pasted twice, the second is answered 409):\n\n{book}\n",
             token = self.token(Interaction::Book)?,
-            find = self.curl(Interaction::SearchSlots, "search:slot", "", &search)?,
+            find = self.curl(Interaction::SearchSlots, "", &search)?,
             start = slot["start"].as_str().unwrap_or(""),
             book = self.curl(
                 Interaction::Book,
-                "create:appointment",
-                &format!(
-                    " \\\n  -H 'X-Request-ID: {}' \\\n  -H 'Content-Type: application/fhir+json;charset=utf-8' \\\n  \
-                     --data-binary '@{}'",
-                    Uuid::new_v4(),
-                    body.display()
-                ),
-                &format!("{}/Appointment", self.root()),
+                &more,
+                &format!("{}/Appointment", self.reached())
             )?,
         ))
     }
 
-    fn curl(
-        &self,
-        interaction: Interaction,
-        suffix: &str,
-        more: &str,
-        url: &str,
-    ) -> Result<String, String> {
+    /// The whole journey, as a 111 service goes it; every step through DoS, SDS and SSP.
+    fn journey(&self) -> String {
+        let file = |name: &str| format!("'{}'", self.data.join(name).display());
+        let consumer =
+            |rest: &str| self.uec(&format!("consumer --config {} {rest}", file(SETTINGS)));
+        let patient = file(super::consumer::PATIENT);
+        let database = format!(
+            "--database 'sqlite:{}'",
+            self.data.join("provider.sqlite").display()
+        );
+        let lost = self.lost_answer();
+        let steps = [
+            (
+                "Which services suit the patient? (DoS)",
+                consumer(
+                    "services --postcode 'LS99 9AA' --age 42 --gender female --disposition 1005 --symptom-group 1011 --discriminator 4052",
+                ),
+            ),
+            (
+                "Where is the first of them booked? (DoS, then two questions to SDS)",
+                consumer(&format!("endpoint --service {SERVICE}")),
+            ),
+            (
+                "What is free there? (through the SSP)",
+                consumer(&format!("slots --service {SERVICE} --limit 10")),
+            ),
+            (
+                "Book the first free slot",
+                consumer(&format!(
+                    "book --service {SERVICE} --first --yes --patient {patient}"
+                )),
+            ),
+            (
+                "Send the referral; booking and document point at each other",
+                consumer("refer last --note 'Sore throat and fever for three days'"),
+            ),
+            (
+                "What the Provider has: the document with its booking",
+                self.uec(&format!(
+                    "provider referral list --provider FX101 {database}"
+                )),
+            ),
+            (
+                "Show the appointment as the Provider has it",
+                consumer("show last"),
+            ),
+            (
+                "Book tomorrow instead: the new one first, then the old one is cancelled",
+                consumer(&format!(
+                    "rebook last --first --from {} --yes --patient {patient}",
+                    self.tomorrow()
+                )),
+            ),
+            (
+                "The SSP loses the next answer after the Provider has booked …",
+                lost,
+            ),
+            (
+                "… and the consumer finds its booking again: there is only one",
+                consumer(&format!(
+                    "book --service {SERVICE} --first --yes --patient {patient}"
+                )),
+            ),
+            ("Cancel it", consumer("cancel last --yes --patient-told")),
+            (
+                "A service that takes patients only with a booking refuses a referral alone",
+                consumer(&format!(
+                    "refer --service 2000000021 --patient {patient} --note 'Advice wanted'"
+                )),
+            ),
+            (
+                "Everything that happened is in the audit trail, and the trail is whole",
+                self.uec(&format!("provider audit verify {database}")),
+            ),
+        ];
+        let mut text = "The whole journey, step by step; each command can be pasted:\n".to_owned();
+        for (number, (what, command)) in steps.iter().enumerate() {
+            text.push_str(&format!("\n{}. {what}\n\n{command}\n", number + 1));
+        }
+        text
+    }
+
+    /// Makes the SSP lose one answer to a booking.
+    fn lost_answer(&self) -> String {
+        let rule =
+            r#"{"at":"ssp","kind":"lost-answer","interaction":"create:appointment","count":1}"#;
+        format!(
+            "curl -s{} -X POST '{}/sandbox/faults' -H 'Content-Type: application/json' --data '{rule}'",
+            self.shown_certificate(),
+            self.addresses.ssp
+        )
+    }
+
+    fn tomorrow(&self) -> String {
+        let now = Timestamp::now().to_zoned(::booking::instant::london());
+        let day = now.date().checked_add(1.day()).unwrap_or(now.date());
+        format!("{day}T09:00")
+    }
+
+    /// This program with arguments, as a shell takes it.
+    fn uec(&self, arguments: &str) -> String {
+        let own = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("uec"));
+        format!("'{}' {arguments}", own.display())
+    }
+
+    /// What `curl` needs to show a certificate.
+    fn shown_certificate(&self) -> String {
+        self.certificates.as_ref().map_or_else(String::new, |c| {
+            format!(
+                " --cacert '{}' --cert '{}' --key '{}'",
+                c.ca.display(),
+                c.certificate.display(),
+                c.key.display()
+            )
+        })
+    }
+
+    fn curl(&self, interaction: Interaction, more: &str, url: &str) -> Result<String, String> {
+        let suffix = interaction.suffixes().next().unwrap_or_default();
         Ok(format!(
-            "curl -i '{url}' \\\n  -H 'Authorization: Bearer {}' \\\n  -H 'Ssp-TraceID: {}' \\\n  \
+            "curl -i{} '{url}' \\\n  -H 'Authorization: Bearer {}' \\\n  -H 'Ssp-TraceID: {}' \\\n  \
              -H 'Ssp-From: {CONSUMER_ASID}' -H 'Ssp-To: {PROVIDER_ASID}' \\\n  \
-             -H 'Ssp-InteractionID: {INTERACTION}{suffix}'{more}",
+             -H 'Ssp-InteractionID: {URN_PREFIX}{suffix}'{more}",
+            self.shown_certificate(),
             self.token(interaction)?,
             Uuid::new_v4(),
         ))
@@ -180,24 +304,30 @@ impl Tour {
         ))
     }
 
-    /// A free slot, found over the socket; not the very next one, so that it is still ahead when it is pasted.
+    /// A free slot, found over the sockets; not the very next one, so that it is still ahead when it is pasted.
     async fn free_slot(&self) -> Result<Value, String> {
-        let path = format!("/STU3/1/{PROVIDER_ODS}/Slot?{}", self.criteria()?);
-        let request = Request::get(path)
-            .header(header::HOST, &self.listen)
-            .header(
-                header::AUTHORIZATION,
-                format!("Bearer {}", self.token(Interaction::SearchSlots)?),
-            )
+        let url = format!("{}/Slot?{}", self.reached(), self.criteria()?);
+        let suffix = Interaction::SearchSlots
+            .suffixes()
+            .next()
+            .unwrap_or_default();
+        let token = self.token(Interaction::SearchSlots)?;
+        let sent = self
+            .client
+            .get(url)
+            .timeout(PATIENCE)
+            .header("Authorization", format!("Bearer {token}"))
             .header("Ssp-TraceID", Uuid::new_v4().to_string())
             .header("Ssp-From", CONSUMER_ASID)
             .header("Ssp-To", PROVIDER_ASID)
-            .header("Ssp-InteractionID", format!("{INTERACTION}search:slot"))
-            .body(Empty::<Bytes>::new())
-            .map_err(|e| e.to_string())?;
-        let answer = tokio::time::timeout(PATIENCE, fetch(&self.listen, request))
-            .await
-            .map_err(|_| "the Provider did not answer".to_owned())??;
+            .header("Ssp-InteractionID", format!("{URN_PREFIX}{suffix}"))
+            .send()
+            .await;
+        let answer = sent.map_err(|e| format!("the Provider did not answer: {e}"))?;
+        if answer.content_length().is_some_and(|n| n > ANSWER_BYTES) {
+            return Err("the Provider answered too much".to_owned());
+        }
+        let answer = answer.bytes().await.map_err(|e| e.to_string())?;
         let bundle: Value = serde_json::from_slice(&answer).map_err(|e| e.to_string())?;
         let slots = bundle["entry"]
             .as_array()
@@ -215,70 +345,4 @@ impl Tour {
                 )
             })
     }
-}
-
-/// One request on one connection.
-async fn fetch(address: &str, request: Request<Empty<Bytes>>) -> Result<Bytes, String> {
-    let stream = TcpStream::connect(address)
-        .await
-        .map_err(|e| format!("cannot reach {address}: {e}"))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|e| e.to_string())?;
-    let driver = tokio::spawn(connection);
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(|e| e.to_string())?;
-    let body = Limited::new(response.into_body(), ANSWER_BYTES)
-        .collect()
-        .await
-        .map_err(|e| e.to_string())?;
-    driver.abort();
-    Ok(body.to_bytes())
-}
-
-/// A booking message for the slot, with an invented patient. Like the example that the API publishes it leaves out
-/// `participant.status`.
-fn booking(slot: &Value) -> Value {
-    let profile = |kind: &str| json!({"profile": [format!("https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-{kind}-1")]});
-    let (id, start, end) = (&slot["id"], &slot["start"], &slot["end"]);
-    let now = Timestamp::now()
-        .strftime("%Y-%m-%dT%H:%M:%S+00:00")
-        .to_string();
-    let number = json!({"use": "official", "system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990123454"});
-    let mut verified = number.clone();
-    verified["extension"] = json!([{
-        "url": "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-NHSNumberVerificationStatus-1",
-        "valueCodeableConcept": {"coding": [{
-            "system": "https://fhir.hl7.org.uk/STU3/CodeSystem/CareConnect-NHSNumberVerificationStatus-1",
-            "code": "01", "display": "Number present and verified"}]}}]);
-    json!({
-        "resourceType": "Appointment",
-        "meta": profile("Appointment"),
-        "language": "en-GB",
-        "contained": [
-            {"resourceType": "DocumentReference", "id": "doc", "meta": profile("DocumentReference"),
-             "identifier": [{"system": "https://tools.ietf.org/html/rfc4122", "value": Uuid::new_v4().to_string()}],
-             "status": "current",
-             "type": {"coding": [{"system": "urn:oid:2.16.840.1.113883.2.1.3.2.4.18.17",
-                                  "code": "POCD_MT200001GB02", "display": "Integrated Urgent Care Report"}]},
-             "indexed": now,
-             "content": [{"attachment": {"contentType": "application/hl7-v3+xml", "language": "en"}}]},
-            {"resourceType": "Patient", "id": "pat", "meta": profile("Patient"),
-             "identifier": [verified],
-             "name": [{"use": "official", "family": "Testwell", "given": ["Ada"], "prefix": ["Ms"]}],
-             "telecom": [{"system": "phone", "value": "01632 960123", "use": "home", "rank": 1}],
-             "gender": "female", "birthDate": "1984-06-21",
-             "address": [{"use": "home", "line": ["2 Synthetic Way"], "city": "Exampleton", "postalCode": "LS99 9ZZ"}]},
-            {"resourceType": "Slot", "id": id, "meta": profile("Slot"), "identifier": slot["identifier"],
-             "schedule": slot["schedule"], "status": "busy", "start": start, "end": end}],
-        "status": "booked",
-        "description": "Sore throat and fever, 111 referral",
-        "supportingInformation": [{"reference": "#doc"}],
-        "start": start, "end": end,
-        "slot": [{"reference": format!("#{}", id.as_str().unwrap_or(""))}],
-        "created": now,
-        "participant": [{"actor": {"reference": "#pat", "identifier": number, "display": "Ms Ada Testwell"}}]
-    })
 }

@@ -3,6 +3,7 @@
 use super::fault::is_unique;
 use super::group::Group;
 use super::read::{self, millis, moment};
+use super::referral;
 use crate::audit::{AuditEntry, Fault};
 use crate::store::appointment::{
     Accepted, AppointmentStatus, Booking, Counts, DecideBooking, StoredAppointment, repeat_refusal,
@@ -110,10 +111,20 @@ fn attempt(
     let (slot, accepted) = decided(c, tenant, &mut booking, entry)?;
     take_slot(c, tenant, &slot)?;
     insert(c, tenant, &slot, &booking, &accepted)?;
+    let document = booking.document_id.to_ascii_lowercase();
+    if referral::joined_by(
+        c,
+        tenant,
+        &document,
+        booking.nhs_number.as_ref(),
+        booking.at,
+    )? {
+        entry.detail = Some("the referral received before it joined the booking".to_owned());
+    }
     entry.appointment = Some(booking.id.as_str().to_owned());
     entry.version = Some(1);
     entry.service = Some(accepted.service.as_str().to_owned());
-    entry.document = Some(booking.document_id.to_ascii_lowercase());
+    entry.document = Some(document);
     entry.slot_after = Some(SlotStatus::Busy.code());
     if entry.interaction.is_some() {
         entry.status = 201;

@@ -10,7 +10,10 @@ use std::path::Path;
 pub(super) const APPLICATION: i64 = 0x5545_4342;
 
 /// The steps in order; step n takes the schema from n-1 to n. A step that was released never changes.
-const STEPS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_referrals.sql"),
+];
 
 /// The newest schema known here.
 pub(super) const NEWEST: i64 = STEPS.len() as i64;

@@ -14,6 +14,7 @@ mod group;
 mod migrations;
 mod read;
 mod readers;
+pub(super) mod referral;
 mod revision;
 pub(super) mod slots;
 mod writer;
@@ -27,6 +28,7 @@ use crate::store::error::{StoreError, WriteError};
 use crate::store::model::{
     Declaration, Declared, Inserted, NewSlot, Revision, SlotFilter, TenantKey,
 };
+use crate::store::referral::{Arrival, Filed};
 use checkpoint::{Checkpointer, Rest};
 use connect::Place;
 use jiff::Timestamp;
@@ -109,6 +111,30 @@ impl Database {
         self.writer
             .submit(move |group| cancel::cancel(group, tenant, change))
             .await
+    }
+
+    pub(super) async fn file_referral(
+        &self,
+        tenant: Option<TenantKey>,
+        arrival: Arrival,
+    ) -> Result<Filed, StoreError> {
+        let done = self
+            .writer
+            .submit(move |group| referral::file(group, tenant, arrival));
+        done.await.map_err(store_only)
+    }
+
+    pub(super) async fn close_referral(
+        &self,
+        tenant: Option<TenantKey>,
+        id: uuid::Uuid,
+        because: String,
+        entry: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        let done = self
+            .writer
+            .submit(move |group| referral::close(group, tenant, id, &because, &entry));
+        done.await.map_err(store_only)
     }
 
     pub(super) async fn declare(

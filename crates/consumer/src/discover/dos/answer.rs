@@ -1,0 +1,43 @@
+//! The two answers (NAT-DOS-04, NAT-DOS-05).
+
+use super::service::{Service, ServiceDetails};
+use super::soap::{Answered, below, child, read, text_of};
+use booking::ids::ServiceId;
+
+/// Most services of a list; the DoS gives some ten.
+const MAX_SERVICES: usize = 200;
+
+/// CheckCapacitySummaryResponse: the services in their order, each once. One that cannot be read is logged and left
+/// out; the others are of use.
+pub fn services(text: &str) -> Result<Vec<Service>, Answered> {
+    read(text, |body| {
+        let response = child(body, "CheckCapacitySummaryResponse")
+            .ok_or("the Body holds no CheckCapacitySummaryResponse")?;
+        let mut found: Vec<Service> = Vec::new();
+        for node in below(response, "serviceCareSummaryDestination").take(MAX_SERVICES) {
+            match Service::read(node) {
+                Some(service) if found.iter().any(|f| f.id == service.id) => {
+                    tracing::warn!(service = %service.id, fault_of = "dos", "listed twice; the first counts");
+                }
+                Some(service) => found.push(service),
+                None => tracing::warn!(
+                    fault_of = "dos",
+                    "a service without a proper id is left out"
+                ),
+            }
+        }
+        Ok(found)
+    })
+}
+
+/// ServiceDetailsByIdResponse: the service of this id; `None` when it is not among those answered.
+pub fn details(text: &str, id: &ServiceId) -> Result<Option<ServiceDetails>, Answered> {
+    read(text, |body| {
+        let response = child(body, "ServiceDetailsByIdResponse")
+            .ok_or("the Body holds no ServiceDetailsByIdResponse")?;
+        let found = below(response, "service")
+            .take(MAX_SERVICES)
+            .find(|node| text_of(*node, "id").as_deref() == Some(id.as_str()));
+        Ok(found.map(|node| ServiceDetails::read(node, id)))
+    })
+}

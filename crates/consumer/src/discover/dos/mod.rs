@@ -1,0 +1,182 @@
+//! The Directory of Services: a client of its SOAP web service, version 1.5 (NAT-DOS-01..11).
+
+mod answer;
+mod endpoint;
+mod fault;
+mod opening;
+mod search;
+mod service;
+mod soap;
+
+pub use endpoint::BookingAddress;
+pub use opening::{OpenDay, OpenSpan, Opening};
+pub use search::{Age, ServiceSearch, Sex};
+pub use service::{Service, ServiceDetails};
+
+use crate::config::{Account, ConfigError, ConsumerConfig, Dos, Role};
+use crate::obstacle::{Kind, Obstacle};
+use booking::ids::ServiceId;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use std::error::Error;
+use std::time::Duration;
+
+/// Path of the web service, where the configured address has none.
+const PATH: &str = "/app/api/webservices";
+/// Largest answer, bytes after unzipping. A long list of services with all texts has some hundred thousand.
+const MAX_ANSWER: usize = 4 << 20;
+
+/// A client of the DoS. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+    accounts: Dos,
+    patience: Duration,
+}
+
+impl Client {
+    /// Over an HTTP client, with the settings' address and accounts.
+    pub fn new(config: &ConsumerConfig, http: reqwest::Client) -> Result<Client, ConfigError> {
+        let url = reqwest::Url::parse(&config.dos.url)
+            .map_err(|error| ConfigError(format!("dos.url: {error}")))?;
+        let bare = matches!(url.path(), "" | "/");
+        let given = config.dos.url.trim_end_matches('/');
+        Ok(Client {
+            http,
+            url: format!("{given}{}", if bare { PATH } else { "" }),
+            accounts: config.dos.clone(),
+            patience: config.timeouts.dos,
+        })
+    }
+
+    /// CheckCapacitySummary.
+    pub async fn services(
+        &self,
+        role: Role,
+        search: &ServiceSearch,
+    ) -> Result<Vec<Service>, Obstacle> {
+        search.check()?;
+        let operation = soap::Operation::CheckCapacitySummary;
+        let body = soap::request(operation, self.account(role)?, |xml| search.write(xml));
+        let told = |o: Obstacle| o.note("role", role.word());
+        let text = self.ask(operation, body).await.map_err(told)?;
+        let read = answer::services(&text).map_err(|fault| match fault {
+            soap::Answered::Fault(fault) => fault.obstacle(search.at.is_some()),
+            soap::Answered::Unreadable(why) => unreadable(&why),
+        });
+        let services = read.map_err(|o| told(o.note("operation", operation.name())))?;
+        tracing::info!(
+            role = role.word(),
+            services = services.len(),
+            "services found"
+        );
+        match services.is_empty() {
+            true => Err(told(Obstacle::new(Kind::NoServices))),
+            false => Ok(services),
+        }
+    }
+
+    /// ServiceDetailsById.
+    pub async fn service(&self, role: Role, id: &ServiceId) -> Result<ServiceDetails, Obstacle> {
+        let operation = soap::Operation::ServiceDetailsById;
+        let body = soap::request(operation, self.account(role)?, |xml| {
+            xml.text("serviceId", id.as_str());
+        });
+        let told = |o: Obstacle| o.note("service", id).note("role", role.word());
+        let text = self.ask(operation, body).await.map_err(told)?;
+        let read = answer::details(&text, id).map_err(|fault| match fault {
+            soap::Answered::Fault(fault) => fault.obstacle(false),
+            soap::Answered::Unreadable(why) => unreadable(&why),
+        });
+        match read.map_err(|o| told(o.note("operation", operation.name())))? {
+            Some(details) => Ok(details),
+            None => Err(told(Obstacle::new(Kind::ServiceUnknown))),
+        }
+    }
+
+    fn account(&self, role: Role) -> Result<&Account, Obstacle> {
+        self.accounts.account(role).ok_or_else(|| {
+            Obstacle::new(Kind::Settings).note("fault", "no account at the DoS is configured")
+        })
+    }
+
+    /// Sends an envelope; the text of the answer, whatever its status, when it is SOAP.
+    async fn ask(&self, operation: soap::Operation, body: String) -> Result<String, Obstacle> {
+        let told = |o: Obstacle| o.note("operation", operation.name()).note("url", &self.url);
+        let exchange = tokio::time::timeout(self.patience, self.exchange(operation, body));
+        let (status, bytes) = match exchange.await {
+            Ok(exchanged) => exchanged.map_err(told)?,
+            Err(_) => {
+                let seconds = self.patience.as_secs_f64();
+                let late = Obstacle::new(Kind::DosUnreachable)
+                    .note("transport", format_args!("no answer within {seconds} s"));
+                return Err(told(late));
+            }
+        };
+        let bare = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+        let text = std::str::from_utf8(bare).map(str::trim_start);
+        match (text, status) {
+            (Ok(text), 200..=299) => Ok(text.to_owned()),
+            (Err(_), 200..=299) => Err(told(unreadable("the answer is not UTF-8"))),
+            // A fault comes with 400 or 500, and says more than the status does.
+            (Ok(text), _) if soap::is_envelope(text) => Ok(text.to_owned()),
+            (_, status) => {
+                let kind = match status {
+                    401 | 403 => Kind::DosAccess,
+                    408 | 429 | 500..=599 => Kind::DosFailed,
+                    400..=499 => Kind::DosRequest,
+                    _ => Kind::DosUnreadable,
+                };
+                Err(told(Obstacle::new(kind).note("status", status)))
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        operation: soap::Operation,
+        body: String,
+    ) -> Result<(u16, Vec<u8>), Obstacle> {
+        let action = operation.action();
+        let request = self
+            .http
+            .post(&self.url)
+            .header(
+                CONTENT_TYPE,
+                format!("application/soap+xml; charset=utf-8; action=\"{action}\""),
+            )
+            .header(ACCEPT, "application/soap+xml, text/xml")
+            .header("SOAPAction", format!("\"{action}\""))
+            .body(body);
+        let mut response = request.send().await.map_err(unreachable_dos)?;
+        let status = response.status().as_u16();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable_dos)? {
+            if bytes.len() + chunk.len() > MAX_ANSWER {
+                return Err(
+                    unreadable(&format!("the answer has more than {MAX_ANSWER} bytes"))
+                        .note("status", status),
+                );
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok((status, bytes))
+    }
+}
+
+fn unreadable(why: &str) -> Obstacle {
+    Obstacle::new(Kind::DosUnreadable).text("fault", why)
+}
+
+fn unreachable_dos(error: reqwest::Error) -> Obstacle {
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut source = error.source();
+    // Chains have three or four links; the bound only guards against a loop.
+    for _ in 0..8 {
+        let Some(cause) = source else { break };
+        words = format!("{words}: {cause}");
+        source = cause.source();
+    }
+    Obstacle::new(Kind::DosUnreachable).text("transport", &words)
+}

@@ -1,0 +1,178 @@
+//! Services as the DoS describes them.
+
+use super::endpoint::{self, BookingAddress};
+use super::opening::Opening;
+use super::soap::{below, child, text_of};
+use crate::obstacle::Obstacle;
+use crate::referral::{self, DosEndpoint, Unsent};
+use booking::ids::ServiceId;
+use roxmltree::Node;
+
+/// Most attributes of a service that are read.
+const MAX_ATTRIBUTES: usize = 200;
+/// Names of the attribute by which a service takes referrals only with a booking (D-31).
+const BOOKING_REQUIRED: [&str; 4] = [
+    "requirebooking",
+    "requiresbooking",
+    "requireappointment",
+    "requiresappointment",
+];
+/// What stands behind the name of a service that is listed because nothing matched (NAT-DOS-04).
+const CATCH_ALL: &str = "(catch-all)";
+
+/// A service of a search. What is not for the public (numbers for professionals, fax) is not read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// DoS service id.
+    pub id: ServiceId,
+    /// Name for the public, or else the directory's own.
+    pub name: String,
+    /// The directory's own name.
+    pub directory_name: Option<String>,
+    /// Kind of service.
+    pub kind: Option<String>,
+    /// ODS code.
+    pub ods: Option<String>,
+    /// `High`, `Low` or `None`.
+    pub capacity: Option<String>,
+    /// Place of care.
+    pub address: Option<String>,
+    /// Its postcode.
+    pub postcode: Option<String>,
+    /// Distance in miles.
+    pub distance_miles: Option<f64>,
+    /// Telephone number for the public.
+    pub phone: Option<String>,
+    /// Web page.
+    pub url: Option<String>,
+    /// What the public may be told.
+    pub information: Option<String>,
+    /// When it is open.
+    pub opening: Opening,
+    /// Listed because nothing matched.
+    pub catch_all: bool,
+    /// Takes referrals only with a booking (CONS-BO-01).
+    pub booking_required: bool,
+    /// Its endpoints, where the answer has them.
+    pub endpoints: Vec<DosEndpoint>,
+}
+
+impl Service {
+    /// Reads a `serviceCareSummaryDestination`.
+    pub(super) fn read(node: Node<'_, '_>) -> Option<Service> {
+        let id = ServiceId::parse(&text_of(node, "id")?).ok()?;
+        let directory_name = text_of(node, "name");
+        let name = text_of(node, "publicName").or_else(|| directory_name.clone());
+        let name = name.unwrap_or_else(|| format!("Service {id}"));
+        let miles = text_of(node, "distance").and_then(|t| t.parse::<f64>().ok());
+        let marked = |name: &String| name.to_ascii_lowercase().contains(CATCH_ALL);
+        Some(Service {
+            catch_all: marked(&name) || directory_name.as_ref().is_some_and(marked),
+            kind: child(node, "serviceType").and_then(|kind| text_of(kind, "name")),
+            ods: text_of(node, "odsCode"),
+            capacity: text_of(node, "capacity"),
+            address: text_of(node, "address"),
+            postcode: text_of(node, "postcode"),
+            distance_miles: miles.filter(|m| m.is_finite() && *m >= 0.0),
+            phone: text_of(node, "contactDetails"),
+            url: text_of(node, "url"),
+            information: text_of(node, "publicFacingInformation"),
+            opening: Opening::read(node),
+            booking_required: booking_required(node, &id),
+            endpoints: endpoint::read(node),
+            id,
+            name,
+            directory_name,
+        })
+    }
+}
+
+/// A service with what is needed to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceDetails {
+    /// DoS service id.
+    pub id: ServiceId,
+    /// Name for the user, where it is known.
+    pub name: Option<String>,
+    /// ODS code.
+    pub ods: Option<String>,
+    /// Takes referrals only with a booking (CONS-BO-01).
+    pub booking_required: bool,
+    /// Its endpoints in the directory's order.
+    pub endpoints: Vec<DosEndpoint>,
+}
+
+impl ServiceDetails {
+    /// Reads a `service` of ServiceDetailsById.
+    pub(super) fn read(node: Node<'_, '_>, id: &ServiceId) -> ServiceDetails {
+        ServiceDetails {
+            id: id.clone(),
+            name: text_of(node, "publicName").or_else(|| text_of(node, "name")),
+            ods: text_of(node, "odsCode"),
+            booking_required: booking_required(node, id),
+            endpoints: endpoint::read(node),
+        }
+    }
+
+    /// What a list already says of a service.
+    pub fn of(service: &Service) -> ServiceDetails {
+        ServiceDetails {
+            id: service.id.clone(),
+            name: Some(service.name.clone()),
+            ods: service.ods.clone(),
+            booking_required: service.booking_required,
+            endpoints: service.endpoints.clone(),
+        }
+    }
+
+    /// Completed by what a list said of the service: endpoints from whichever answer holds them (NAT-DOS-07), and the
+    /// attribute, which only lists have.
+    #[must_use]
+    pub fn with(mut self, listed: &Service) -> ServiceDetails {
+        if self.id != listed.id {
+            return self;
+        }
+        if self.endpoints.is_empty() {
+            self.endpoints.clone_from(&listed.endpoints);
+        }
+        self.name = Some(listed.name.clone());
+        self.ods = self.ods.or_else(|| listed.ods.clone());
+        self.booking_required |= listed.booking_required;
+        self
+    }
+
+    /// Which system takes its bookings (CONS-DOS-03).
+    pub fn booking_address(&self) -> Result<BookingAddress, Obstacle> {
+        endpoint::booking_address(&self.endpoints)
+    }
+
+    /// Where referrals go: the first for the service itself, then those for copies (REF-CON-07).
+    pub fn referral_endpoints(&self) -> Result<Vec<referral::Endpoint>, Unsent> {
+        referral::endpoints(&self.endpoints)
+    }
+}
+
+/// Whether the attribute is there and true; of several instances one is enough, because sending a referral that the
+/// service will not take is the worse mistake (NAT-DOS-09).
+fn booking_required(service: Node<'_, '_>, id: &ServiceId) -> bool {
+    let values: Vec<String> = below(service, "attribute")
+        .take(MAX_ATTRIBUTES)
+        .filter(|a| {
+            let name = text_of(*a, "name").unwrap_or_default();
+            BOOKING_REQUIRED
+                .iter()
+                .any(|n| name.eq_ignore_ascii_case(n))
+        })
+        .filter_map(|a| text_of(a, "value"))
+        .collect();
+    let is_true = |v: &String| {
+        ["true", "y", "yes", "1"]
+            .iter()
+            .any(|t| v.trim().eq_ignore_ascii_case(t))
+    };
+    let required = values.iter().any(is_true);
+    if required && !values.iter().all(is_true) {
+        tracing::warn!(service = %id, fault_of = "dos configuration", "requirebooking contradicts itself; taken as true");
+    }
+    required
+}

@@ -1,0 +1,189 @@
+//! SOAP envelopes: ours are written, theirs are read by local names in any spelling (NAT-DOS-01, NAT-DOS-08, D-31).
+
+use super::fault::DosFault;
+use crate::config::Account;
+use roxmltree::{Document, Node, ParsingOptions};
+use std::fmt::Write;
+
+/// Namespace of the web service.
+const NAMESPACE: &str = "https://nww.pathwaysdos.nhs.uk/app/api/webservices";
+/// Version of the web service.
+const VERSION: &str = "1.5";
+/// Most nodes of an answer: a service has about two hundred.
+const MAX_NODES: u32 = 200_000;
+/// Longest text of an element that is kept, characters: some services print a page.
+const MAX_TEXT: usize = 8_000;
+
+/// An operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The services that suit a clinical need.
+    CheckCapacitySummary,
+    /// One service.
+    ServiceDetailsById,
+}
+
+impl Operation {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Operation::CheckCapacitySummary => "CheckCapacitySummary",
+            Operation::ServiceDetailsById => "ServiceDetailsById",
+        }
+    }
+
+    /// Its SOAPAction.
+    pub fn action(self) -> String {
+        format!("{NAMESPACE}/{}", self.name())
+    }
+}
+
+/// Writes elements of the web service's namespace.
+pub struct Xml {
+    out: String,
+}
+
+impl Xml {
+    /// An element with text.
+    pub fn text(&mut self, name: &str, text: impl std::fmt::Display) {
+        // Writing into a String cannot fail.
+        let _ = write!(
+            self.out,
+            "<w:{name}>{}</w:{name}>",
+            escaped(&text.to_string())
+        );
+    }
+
+    /// An element with text, when there is one.
+    pub fn optional(&mut self, name: &str, text: Option<impl std::fmt::Display>) {
+        if let Some(text) = text {
+            self.text(name, text);
+        }
+    }
+
+    /// An element with elements.
+    pub fn element(&mut self, name: &str, inner: impl FnOnce(&mut Xml)) {
+        let _ = write!(self.out, "<w:{name}>");
+        inner(self);
+        let _ = write!(self.out, "</w:{name}>");
+    }
+}
+
+/// Text as it stands in an element. Characters that XML does not know become spaces.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\t' | '\n' | '\r' => out.push(c),
+            '\u{fffe}' | '\u{ffff}' => out.push(' '),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A request: version in the header, credentials in the body (NAT-DOS-01).
+pub fn request(operation: Operation, account: &Account, inner: impl FnOnce(&mut Xml)) -> String {
+    let mut xml = Xml {
+        out: String::with_capacity(2_048),
+    };
+    let _ = write!(
+        xml.out,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
+         <soap:Envelope xmlns:soap=\"http://www.w3.org/2003/05/soap-envelope\" xmlns:w=\"{NAMESPACE}\"><soap:Header>"
+    );
+    xml.text("serviceVersion", VERSION);
+    xml.out.push_str("</soap:Header><soap:Body>");
+    xml.element(operation.name(), |xml| {
+        xml.element("userInfo", |xml| {
+            xml.text("username", &account.username);
+            xml.text("password", account.password.reveal());
+        });
+        inner(xml);
+    });
+    xml.out.push_str("</soap:Body></soap:Envelope>");
+    xml.out
+}
+
+/// Why an envelope gives no answer.
+#[derive(Debug)]
+pub enum Answered {
+    /// The DoS says no.
+    Fault(DosFault),
+    /// It cannot be understood.
+    Unreadable(String),
+}
+
+/// Parses within bounds; document types are refused.
+fn parse(text: &str) -> Result<Document<'_>, String> {
+    let options = ParsingOptions {
+        allow_dtd: false,
+        nodes_limit: MAX_NODES,
+        ..ParsingOptions::default()
+    };
+    // The parser's messages quote names, no texts.
+    Document::parse_with_options(text, options).map_err(|e| format!("the answer is no XML: {e}"))
+}
+
+/// Whether the text is a SOAP envelope at all.
+pub fn is_envelope(text: &str) -> bool {
+    parse(text).is_ok_and(|d| is(d.root_element(), "Envelope"))
+}
+
+/// Reads an answer: a fault, or what `read` makes of the Body.
+pub fn read<T>(
+    text: &str,
+    read: impl FnOnce(Node<'_, '_>) -> Result<T, String>,
+) -> Result<T, Answered> {
+    let document = parse(text).map_err(Answered::Unreadable)?;
+    let root = document.root_element();
+    let body = child(root, "Body").filter(|_| is(root, "Envelope"));
+    let body = body.ok_or_else(|| Answered::Unreadable("the envelope has no Body".to_owned()))?;
+    match child(body, "Fault") {
+        Some(fault) => Err(Answered::Fault(DosFault::read(fault))),
+        None => read(body).map_err(Answered::Unreadable),
+    }
+}
+
+/// Whether an element has this local name, in any namespace and any case.
+pub fn is(node: Node<'_, '_>, name: &str) -> bool {
+    node.is_element() && node.tag_name().name().eq_ignore_ascii_case(name)
+}
+
+/// The first child of this name.
+pub fn child<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
+    node.children().find(|n| is(*n, name))
+}
+
+/// All elements of this name below a node, however deep.
+pub fn below<'a, 'i: 'a>(
+    node: Node<'a, 'i>,
+    name: &'a str,
+) -> impl Iterator<Item = Node<'a, 'i>> + 'a {
+    node.descendants().filter(move |n| is(*n, name))
+}
+
+/// The text of an element: trimmed, without control characters but line ends, bounded; none when it is empty.
+pub fn text(node: Node<'_, '_>) -> Option<String> {
+    let texts = node
+        .children()
+        .filter(Node::is_text)
+        .filter_map(|t| t.text());
+    let clean = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+    let all: String = texts
+        .flat_map(str::chars)
+        .take(MAX_TEXT)
+        .map(clean)
+        .collect();
+    let all = all.trim();
+    (!all.is_empty()).then(|| all.to_owned())
+}
+
+/// The text of the first child of this name.
+pub fn text_of(node: Node<'_, '_>, name: &str) -> Option<String> {
+    child(node, name).and_then(text)
+}

@@ -1,0 +1,226 @@
+//! What is looked up: known bookings of a patient (CONS-REB-04), a booking by any of its ids, bookings outside the
+//! timeframe (CONS-TF-05), an encounter.
+
+use super::rows::State;
+use super::{Encounter, Journal, JournalError, KnownBooking};
+use booking::ids::NhsNumber;
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+/// Most bookings of one look-up; a patient has a few, and a list for people ends long before.
+const MOST: i64 = 200;
+
+const COLUMNS: &str = "document, encounter, service, asid, root, start, end, state, appointment, url, etag, replaces, nhs_number";
+
+/// What a look-up by id found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    None,
+    /// One booking.
+    One(Box<KnownBooking>),
+    /// Several: two Providers may give the same id.
+    Several(Vec<KnownBooking>),
+}
+
+/// A booking that starts after the end of the timeframe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutsideTimeframe {
+    /// The booking.
+    pub booking: KnownBooking,
+    /// By how many minutes.
+    pub minutes: i64,
+    /// Who booked.
+    pub user: String,
+    /// Who approved.
+    pub approver: Option<String>,
+    /// Whether the patient agreed.
+    pub patient_agreed: Option<bool>,
+}
+
+pub(super) fn encounter(t: &Transaction<'_>, id: &str) -> Result<Option<Encounter>, JournalError> {
+    let read = |r: &Row<'_>| {
+        Ok(Encounter {
+            id: r.get(0)?,
+            opened_at: at(r.get(1)?),
+            closed_at: r.get::<_, Option<i64>>(2)?.map(at),
+            case_ref: r.get(3)?,
+            user: r.get(4)?,
+            clinical: r.get(5)?,
+            disposition: r.get(6)?,
+            within_minutes: r.get(7)?,
+            practice: r.get(8)?,
+        })
+    };
+    Ok(t.query_row(
+        "SELECT id, opened_at, closed_at, case_ref, user, clinical, disposition, within_minutes, practice
+         FROM encounter WHERE id = ?1",
+        [id],
+        read,
+    )
+    .optional()?)
+}
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn booking(r: &Row<'_>) -> rusqlite::Result<KnownBooking> {
+    Ok(KnownBooking {
+        document: r.get(0)?,
+        encounter: r.get(1)?,
+        service: r.get(2)?,
+        asid: r.get(3)?,
+        root: r.get(4)?,
+        start: at(r.get(5)?),
+        end: at(r.get(6)?),
+        state: State::from_word(&r.get::<_, String>(7)?),
+        appointment: r.get(8)?,
+        url: r.get(9)?,
+        etag: r.get(10)?,
+        replaces: r.get(11)?,
+        nhs_number: r
+            .get::<_, Option<String>>(12)?
+            .and_then(|n| NhsNumber::parse(&n).ok()),
+    })
+}
+
+impl Journal {
+    /// Bookings that start at `from` or after and were neither refused nor cancelled, of one patient or of all; the
+    /// next first. Those of unknown state are among them: somebody has to find out.
+    pub async fn live(
+        &self,
+        patient: Option<&NhsNumber>,
+        from: Timestamp,
+    ) -> Result<Vec<KnownBooking>, JournalError> {
+        let patient = patient.map(|n| n.as_str().to_owned());
+        self.run(move |t| {
+            let mut select = t.prepare(&format!(
+                "SELECT {COLUMNS} FROM booking
+                 WHERE start >= ?1 AND state NOT IN ('failed', 'cancelled') AND (?2 IS NULL OR nhs_number = ?2)
+                 ORDER BY start LIMIT {MOST}"
+            ))?;
+            let rows = select.query_map(params![from.as_millisecond(), patient], booking)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// The booking of an appointment id, an appointment URL or a document id.
+    pub async fn find(&self, key: &str) -> Result<Found, JournalError> {
+        let key = key.trim().trim_end_matches('/').to_owned();
+        self.run(move |t| {
+            let mut select = t.prepare(&format!(
+                "SELECT {COLUMNS} FROM booking WHERE appointment = ?1 OR url = ?1 OR document = lower(?1)
+                 ORDER BY requested_at DESC LIMIT {MOST}"
+            ))?;
+            let mut rows = select
+                .query_map(params![key], booking)?
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(match (rows.len(), rows.pop()) {
+                (_, None) => Found::None,
+                (1, Some(one)) => Found::One(Box::new(one)),
+                (_, Some(last)) => {
+                    rows.push(last);
+                    Found::Several(rows)
+                }
+            })
+        })
+        .await
+    }
+
+    /// Bookings outside their timeframe that were asked for in a time (CONS-TF-05), oldest first.
+    pub async fn outside(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<OutsideTimeframe>, JournalError> {
+        self.run(move |t| {
+            let columns = COLUMNS
+                .split(", ")
+                .map(|c| format!("b.{c}"))
+                .collect::<Vec<_>>()
+                .join(", ");
+            let mut select = t.prepare(&format!(
+                "SELECT {columns}, b.outside_minutes, e.user, b.approver, b.patient_agreed
+                 FROM booking b JOIN encounter e ON e.id = b.encounter
+                 WHERE b.outside_minutes IS NOT NULL AND b.requested_at BETWEEN ?1 AND ?2
+                 ORDER BY b.requested_at LIMIT {MOST}"
+            ))?;
+            let rows = select.query_map(
+                params![from.as_millisecond(), until.as_millisecond()],
+                |r| {
+                    Ok(OutsideTimeframe {
+                        booking: booking(r)?,
+                        minutes: r.get(13)?,
+                        user: r.get(14)?,
+                        approver: r.get(15)?,
+                        patient_agreed: r.get(16)?,
+                    })
+                },
+            )?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// The booking that was made last and still holds.
+    pub async fn last_booked(&self) -> Result<Option<KnownBooking>, JournalError> {
+        self.run(move |t| {
+            let select = format!(
+                "SELECT {COLUMNS} FROM booking WHERE state = 'booked' ORDER BY requested_at DESC, rowid DESC LIMIT 1"
+            );
+            Ok(t.query_row(&select, [], booking).optional()?)
+        })
+        .await
+    }
+
+    /// What the newest list of services that named it said: whether it takes referrals only with a booking. The
+    /// directory says so in lists only (NAT-DOS-09). `None` when no recent list named it.
+    pub async fn listed_as_booking_only(
+        &self,
+        service: &str,
+    ) -> Result<Option<bool>, JournalError> {
+        let service = service.to_owned();
+        self.run(move |t| {
+            Ok(t.query_row(
+                "SELECT json_extract(s.value, '$.booking_required')
+                 FROM (SELECT id, detail FROM step WHERE kind = 'services' ORDER BY id DESC LIMIT 200) AS l,
+                      json_each(l.detail, '$.ranked') AS s
+                 WHERE json_extract(s.value, '$.service') = ?1 ORDER BY l.id DESC LIMIT 1",
+                [service],
+                |r| r.get::<_, Option<bool>>(0),
+            )
+            .optional()?
+            .flatten())
+        })
+        .await
+    }
+
+    /// Whether a clinical document was sent and acknowledged (REF-CON-05).
+    pub async fn is_referred(&self, document: &str) -> Result<bool, JournalError> {
+        let document = document.to_lowercase();
+        self.run(move |t| {
+            Ok(t.query_row(
+                "SELECT EXISTS (SELECT 1 FROM step WHERE kind = 'refer' AND outcome = 'acknowledged'
+                   AND json_extract(detail, '$.document') = ?1)",
+                [document],
+                |r| r.get(0),
+            )?)
+        })
+        .await
+    }
+
+    /// Whether an encounter has a booking of a service that holds (CONS-BO-01, CONS-BO-03).
+    pub async fn is_booked(&self, encounter: &str, service: &str) -> Result<bool, JournalError> {
+        let (encounter, service) = (encounter.to_owned(), service.to_owned());
+        self.run(move |t| {
+            Ok(t.query_row(
+                "SELECT EXISTS (SELECT 1 FROM booking WHERE encounter = ?1 AND service = ?2 AND state = 'booked')",
+                params![encounter, service],
+                |r| r.get(0),
+            )?)
+        })
+        .await
+    }
+}

@@ -1,0 +1,124 @@
+//! The Consumer's journal: every encounter, step, attempt and booking, for audit, metrics and incidents
+//! (CONS-ERR-01, CONS-ERR-05, CONS-REQ-04, CONS-TF-05, AUD-04, DAT-01..08).
+//!
+//! An SQLite file that only its owner may read. What it holds of a patient is the NHS number and the time of a
+//! booking, which CONS-REB-04 needs; names, addresses and message bodies are not kept. One thread writes, with full
+//! sync, so that what was acknowledged is stored.
+
+mod file;
+mod known;
+mod rows;
+
+pub use known::{Found, OutsideTimeframe};
+pub use rows::{
+    BookingRow, Encounter, ExchangeRow, KnownBooking, Settled, ShownSlot, State, StepId,
+};
+
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use tokio::sync::oneshot;
+
+/// Jobs that wait for the writer. More than a hundred calls of one program at once would wait for the disk anyhow.
+const QUEUE: usize = 256;
+
+/// Why something could not be kept or found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// The file cannot be used.
+    #[error("the journal {path} cannot be used: {why}")]
+    Unusable {
+        /// The file.
+        path: String,
+        /// Reason.
+        why: String,
+    },
+    /// A write or read failed.
+    #[error("the journal failed: {0}")]
+    Failed(String),
+    /// The writer has ended.
+    #[error("the journal is closed")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for JournalError {
+    fn from(error: rusqlite::Error) -> JournalError {
+        // Messages of SQLite name tables and columns, never values.
+        JournalError::Failed(error.to_string())
+    }
+}
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// A handle to the journal, cheap to clone. The file is closed when the last handle is gone.
+#[derive(Clone)]
+pub struct Journal {
+    jobs: SyncSender<Job>,
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Journal")
+    }
+}
+
+impl Journal {
+    /// Opens the file, making it when it is not there; brings its tables up to date.
+    pub fn open(path: &Path) -> Result<Journal, JournalError> {
+        Journal::start(file::open(path)?)
+    }
+
+    /// A journal in memory, which ends with the program: for tests and trials.
+    pub fn memory() -> Result<Journal, JournalError> {
+        Journal::start(file::memory()?)
+    }
+
+    fn start(mut connection: Connection) -> Result<Journal, JournalError> {
+        let (jobs, work) = sync_channel::<Job>(QUEUE);
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || {
+                while let Ok(job) = work.recv() {
+                    job(&mut connection);
+                }
+            })
+            .map_err(|e| JournalError::Failed(format!("no thread for it: {e}")))?;
+        Ok(Journal { jobs })
+    }
+
+    /// Runs a transaction on the writer's thread; the answer comes after its commit.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let (answer, answered) = oneshot::channel();
+        let mut job: Job = Box::new(move |connection| {
+            let done = connection
+                .transaction()
+                .map_err(JournalError::from)
+                .and_then(|t| {
+                    let value = work(&t)?;
+                    t.commit()?;
+                    Ok(value)
+                });
+            // Whoever asked may have gone away.
+            let _ = answer.send(done);
+        });
+        loop {
+            use std::sync::mpsc::TrySendError;
+            match self.jobs.try_send(job) {
+                Ok(()) => break,
+                // Full only when the disk stalls; the caller waits without holding a thread.
+                Err(TrySendError::Full(back)) => {
+                    job = back;
+                    tokio::time::sleep(FULL_PAUSE).await;
+                }
+                Err(TrySendError::Disconnected(_)) => return Err(JournalError::Closed),
+            }
+        }
+        answered.await.map_err(|_| JournalError::Closed)?
+    }
+}
+
+/// Pause before a full queue is tried again: some commits' time.
+const FULL_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);

@@ -1,0 +1,480 @@
+//! What is written: encounters, steps, attempts, slots shown, bookings.
+
+use super::{Journal, JournalError};
+use booking::ids::NhsNumber;
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+use serde::Serialize;
+use std::fmt;
+
+/// Longest detail of a step, bytes: a ranked list of fifty services fits.
+const MAX_DETAIL: usize = 32 * 1024;
+/// Longest short text, characters.
+const MAX_TEXT: usize = 500;
+/// Most slots kept of one search, for the reports on slots shown.
+const MAX_SHOWN: usize = 5_000;
+
+/// The open contact of a user with a patient.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Encounter {
+    /// Its id, of the caller's choice or a UUID.
+    pub id: String,
+    /// When it began.
+    #[serde(serialize_with = "crate::slots::rfc3339")]
+    pub opened_at: Timestamp,
+    /// When it ended.
+    #[serde(serialize_with = "optional")]
+    pub closed_at: Option<Timestamp>,
+    /// The caller's own number of the case.
+    pub case_ref: Option<String>,
+    /// Id of the user.
+    pub user: String,
+    /// Whether the user is a clinician.
+    pub clinical: bool,
+    /// Disposition code.
+    pub disposition: Option<String>,
+    /// The disposition's timeframe, minutes from `opened_at`.
+    pub within_minutes: Option<i64>,
+    /// ODS code of the patient's registered practice.
+    pub practice: Option<String>,
+}
+
+fn optional<S: serde::Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => to.collect_str(at),
+        None => to.serialize_none(),
+    }
+}
+
+impl Encounter {
+    /// One that begins now, under a new id, with a user who is no clinician and no timeframe yet.
+    pub fn now(user: &str) -> Encounter {
+        Encounter {
+            id: uuid::Uuid::new_v4().to_string(),
+            opened_at: Timestamp::now(),
+            user: user.to_owned(),
+            ..Encounter::default()
+        }
+    }
+
+    /// The end of the disposition's timeframe (CONS-TF-01).
+    pub fn due_at(&self) -> Option<Timestamp> {
+        let minutes = self.within_minutes?;
+        self.opened_at
+            .checked_add(jiff::SignedDuration::from_mins(minutes))
+            .ok()
+    }
+}
+
+/// A step that was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepId(pub(super) i64);
+
+/// One attempt to get an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExchangeRow {
+    /// When it was sent.
+    pub at: Timestamp,
+    /// Which interaction.
+    pub interaction: &'static str,
+    /// 1 for the first.
+    pub attempt: u32,
+    /// Address without query.
+    pub address: String,
+    /// `Ssp-From`
+    pub asid_from: String,
+    /// `Ssp-To`
+    pub asid_to: String,
+    /// `Ssp-TraceID`
+    pub trace_id: String,
+    /// `X-Request-ID` sent.
+    pub request_id: String,
+    /// `X-Request-ID` of the answer.
+    pub response_id: Option<String>,
+    /// `X-Correlation-ID` of the answer.
+    pub correlation_id: Option<String>,
+    /// HTTP status.
+    pub status: Option<u16>,
+    /// How long it took.
+    pub elapsed_ms: i64,
+    /// What was wrong, with codes.
+    pub fault: Option<String>,
+}
+
+/// A slot that a user was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownSlot {
+    /// Its id.
+    pub id: String,
+    /// Its start.
+    pub start: Timestamp,
+    /// Whether it is within the timeframe.
+    pub inside: Option<bool>,
+}
+
+/// What became of a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Sent; nothing is known yet.
+    Requested,
+    /// Booked.
+    Booked,
+    /// Not booked.
+    Failed,
+    /// No answer, and nothing could be found out (CONS-BOOK-05).
+    Unknown,
+    /// Cancelled.
+    Cancelled,
+}
+
+impl State {
+    /// The word in the database.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Requested => "requested",
+            State::Booked => "booked",
+            State::Failed => "failed",
+            State::Unknown => "unknown",
+            State::Cancelled => "cancelled",
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> State {
+        match word {
+            "requested" => State::Requested,
+            "booked" => State::Booked,
+            "failed" => State::Failed,
+            "cancelled" => State::Cancelled,
+            _ => State::Unknown,
+        }
+    }
+}
+
+/// A booking that is about to be asked for.
+#[derive(Clone)]
+pub struct BookingRow {
+    /// UUID of the clinical document.
+    pub document: String,
+    /// Encounter.
+    pub encounter: String,
+    /// DoS service id.
+    pub service: String,
+    /// ASID of the Provider.
+    pub asid: String,
+    /// Its service root.
+    pub root: String,
+    /// `X-Request-ID`
+    pub request_id: String,
+    /// The patient.
+    pub nhs_number: Option<NhsNumber>,
+    /// Slot id.
+    pub slot: String,
+    /// Start of the slot.
+    pub start: Timestamp,
+    /// End of the slot.
+    pub end: Timestamp,
+    /// When it is asked for.
+    pub at: Timestamp,
+    /// Document id of the booking that this one takes the place of.
+    pub replaces: Option<String>,
+    /// Minutes after the end of the timeframe.
+    pub outside_minutes: Option<i64>,
+    /// Who approved a slot outside the timeframe.
+    pub approver: Option<String>,
+    /// Whether the patient agreed to it.
+    pub patient_agreed: Option<bool>,
+}
+
+/// How a booking ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// State.
+    pub state: State,
+    /// Appointment id.
+    pub appointment: Option<String>,
+    /// Absolute URL without version.
+    pub url: Option<String>,
+    /// Version id.
+    pub version: Option<String>,
+    /// ETag as it came.
+    pub etag: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A booking that this Consumer made.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct KnownBooking {
+    /// UUID of its clinical document.
+    pub document: String,
+    /// Encounter in which it was made.
+    pub encounter: String,
+    /// DoS service id.
+    pub service: String,
+    /// ASID of the Provider.
+    pub asid: String,
+    /// Service root of the Provider.
+    #[serde(skip)]
+    pub root: String,
+    /// Start.
+    #[serde(serialize_with = "crate::slots::rfc3339")]
+    pub start: Timestamp,
+    /// End.
+    #[serde(serialize_with = "crate::slots::rfc3339")]
+    pub end: Timestamp,
+    /// What became of it.
+    pub state: State,
+    /// Appointment id.
+    pub appointment: Option<String>,
+    /// Absolute URL.
+    pub url: Option<String>,
+    /// ETag of the last version seen.
+    #[serde(skip)]
+    pub etag: Option<String>,
+    /// Document id of the booking that this one took the place of.
+    pub replaces: Option<String>,
+    /// The patient; never printed.
+    #[serde(skip)]
+    pub nhs_number: Option<NhsNumber>,
+}
+
+impl fmt::Debug for KnownBooking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnownBooking")
+            .field("document", &self.document)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn clipped(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
+}
+
+fn ms(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+impl Journal {
+    /// Opens an encounter, or goes on with the one of this id: then its first data stay, and what is new is added.
+    /// Returns it as it stands.
+    pub async fn encounter(&self, e: Encounter) -> Result<Encounter, JournalError> {
+        self.run(move |t| {
+            t.execute(
+                "INSERT INTO encounter (id, opened_at, case_ref, user, clinical, disposition, within_minutes, due_at, practice)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT (id) DO UPDATE SET
+                   case_ref = coalesce(excluded.case_ref, case_ref),
+                   disposition = coalesce(excluded.disposition, disposition),
+                   within_minutes = coalesce(excluded.within_minutes, within_minutes),
+                   due_at = coalesce(opened_at + 60000 * excluded.within_minutes, due_at),
+                   practice = coalesce(excluded.practice, practice)",
+                params![
+                    clipped(&e.id), ms(e.opened_at), e.case_ref.as_deref().map(clipped), clipped(&e.user), e.clinical,
+                    e.disposition.as_deref().map(clipped), e.within_minutes, e.due_at().map(ms),
+                    e.practice.as_deref().map(clipped)
+                ],
+            )?;
+            super::known::encounter(t, &clipped(&e.id))?
+                .ok_or_else(|| JournalError::Failed("the encounter was not kept".to_owned()))
+        })
+        .await
+    }
+
+    /// Ends an encounter; one that has ended keeps its first end.
+    pub async fn close(&self, encounter: &str, at: Timestamp) -> Result<(), JournalError> {
+        let id = encounter.to_owned();
+        self.run(move |t| {
+            t.execute(
+                "UPDATE encounter SET closed_at = ?2 WHERE id = ?1 AND closed_at IS NULL",
+                params![id, ms(at)],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Begins a step.
+    pub async fn begin(
+        &self,
+        encounter: &str,
+        kind: &'static str,
+        service: Option<&str>,
+        at: Timestamp,
+    ) -> Result<StepId, JournalError> {
+        let (encounter, service) = (encounter.to_owned(), service.map(clipped));
+        self.run(move |t| {
+            t.execute(
+                "INSERT INTO step (encounter, at, kind, service) VALUES (?1, ?2, ?3, ?4)",
+                params![encounter, ms(at), kind, service],
+            )?;
+            Ok(StepId(t.last_insert_rowid()))
+        })
+        .await
+    }
+
+    /// Ends a step with its outcome in one word and what belongs to it.
+    pub async fn end(
+        &self,
+        step: StepId,
+        outcome: &str,
+        detail: serde_json::Value,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let outcome = clipped(outcome);
+        let text = detail.to_string();
+        let detail = match text.len() > MAX_DETAIL {
+            true => serde_json::json!({ "left_out": "longer than is kept" }).to_string(),
+            false => text,
+        };
+        self.run(move |t| {
+            t.execute(
+                "UPDATE step SET outcome = ?2, detail = ?3, ended_at = ?4 WHERE id = ?1",
+                params![step.0, outcome, detail, ms(at)],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps an attempt.
+    pub async fn exchange(&self, step: StepId, row: ExchangeRow) -> Result<(), JournalError> {
+        self.run(move |t| {
+            t.execute(
+                "INSERT INTO exchange (step, at, interaction, attempt, address, asid_from, asid_to, trace_id, request_id,
+                   response_id, correlation_id, status, elapsed_ms, fault)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                params![
+                    step.0, ms(row.at), row.interaction, row.attempt, clipped(&row.address), row.asid_from, row.asid_to,
+                    row.trace_id, row.request_id, row.response_id.as_deref().map(clipped),
+                    row.correlation_id.as_deref().map(clipped), row.status, row.elapsed_ms,
+                    row.fault.as_deref().map(clipped)
+                ],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps what a user was shown.
+    pub async fn shown(&self, step: StepId, slots: Vec<ShownSlot>) -> Result<(), JournalError> {
+        self.run(move |t| {
+            let mut insert = t.prepare(
+                "INSERT OR IGNORE INTO slot_shown (step, slot, start, inside) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for slot in slots.iter().take(MAX_SHOWN) {
+                insert.execute(params![step.0, slot.id, ms(slot.start), slot.inside])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps a booking before it is asked for, so that it is known whatever happens next.
+    pub async fn requested(&self, b: BookingRow) -> Result<(), JournalError> {
+        self.run(move |t| {
+            t.execute(
+                "INSERT INTO booking (document, encounter, service, asid, root, request_id, nhs_number, slot, start, end,
+                   state, requested_at, replaces, outside_minutes, approver, patient_agreed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'requested', ?11, ?12, ?13, ?14, ?15)",
+                params![
+                    b.document, b.encounter, b.service, b.asid, b.root, b.request_id,
+                    b.nhs_number.as_ref().map(|n| n.as_str().to_owned()), b.slot, ms(b.start), ms(b.end), ms(b.at),
+                    b.replaces, b.outside_minutes, b.approver.as_deref().map(clipped), b.patient_agreed
+                ],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps how a booking ended.
+    pub async fn settle(&self, document: &str, s: Settled) -> Result<(), JournalError> {
+        let document = document.to_owned();
+        self.run(move |t| {
+            t.execute(
+                "UPDATE booking SET state = ?2, appointment = coalesce(?3, appointment), url = coalesce(?4, url),
+                   version = coalesce(?5, version), etag = coalesce(?6, etag), settled_at = ?7
+                 WHERE document = ?1",
+                params![document, s.state.word(), s.appointment, s.url, s.version, s.etag, ms(s.at)],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps that an appointment is cancelled. One that is not known here was made elsewhere: the step tells of it.
+    pub async fn cancelled(
+        &self,
+        appointment: &str,
+        asid: &str,
+        by: &str,
+        encounter: &str,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let (appointment, asid) = (appointment.to_owned(), asid.to_owned());
+        let (by, encounter) = (clipped(by), encounter.to_owned());
+        self.run(move |t| {
+            t.execute(
+                "UPDATE booking SET state = 'cancelled', cancelled_at = ?3, cancelled_by = ?4, cancelled_in = ?5
+                 WHERE appointment = ?1 AND asid = ?2 AND cancelled_at IS NULL",
+                params![appointment, asid, ms(at), by, encounter],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps that the patient was told of the cancellation (CONS-CAN-05).
+    pub async fn patient_told(&self, appointment: &str, asid: &str) -> Result<(), JournalError> {
+        let (appointment, asid) = (appointment.to_owned(), asid.to_owned());
+        self.run(move |t| {
+            t.execute(
+                "UPDATE booking SET patient_told = 1 WHERE appointment = ?1 AND asid = ?2",
+                params![appointment, asid],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes out everything older: the retention of local policy (AUD-07). Bookings that are still to come stay, with
+    /// the encounters that made them. Returns how many encounters went.
+    pub async fn prune(&self, before: Timestamp) -> Result<usize, JournalError> {
+        self.run(move |t| {
+            let before = ms(before);
+            t.execute(
+                "CREATE TEMP TABLE gone AS SELECT id FROM encounter e WHERE opened_at < ?1
+                   AND NOT EXISTS (SELECT 1 FROM booking b WHERE b.encounter = e.id AND b.start >= ?1)",
+                params![before],
+            )?;
+            for sql in [
+                "DELETE FROM slot_shown WHERE step IN (SELECT id FROM step WHERE encounter IN (SELECT id FROM gone))",
+                "DELETE FROM exchange WHERE step IN (SELECT id FROM step WHERE encounter IN (SELECT id FROM gone))",
+                "DELETE FROM step WHERE encounter IN (SELECT id FROM gone)",
+                "DELETE FROM booking WHERE encounter IN (SELECT id FROM gone)",
+            ] {
+                t.execute(sql, [])?;
+            }
+            let gone = t.execute("DELETE FROM encounter WHERE id IN (SELECT id FROM gone)", [])?;
+            t.execute("DROP TABLE gone", [])?;
+            Ok(gone)
+        })
+        .await
+    }
+
+    /// The outcome of a step, for callers that look back.
+    pub async fn outcome(&self, step: StepId) -> Result<Option<String>, JournalError> {
+        self.run(move |t| {
+            Ok(
+                t.query_row("SELECT outcome FROM step WHERE id = ?1", [step.0], |r| {
+                    r.get(0)
+                })
+                .optional()?
+                .flatten(),
+            )
+        })
+        .await
+    }
+}

@@ -1,0 +1,251 @@
+//! Appointments that exist: where they are, reading them, what is shown of them (CONS-CAN-01, CONS-CAN-02).
+
+use super::location::{self, AppointmentUrl};
+use super::{Consultation, Target, faults, success};
+use crate::journal::{KnownBooking, StepId};
+use crate::obstacle::Obstacle;
+use crate::plan;
+use crate::slots::{Channel, human_name};
+use booking::ids::{Asid, NhsNumber, ResourceId, ServiceId};
+use booking::{instant, systems};
+use fhir::Element;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use std::fmt;
+
+/// An appointment and the way to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// The service and its Provider.
+    pub target: Target,
+    /// The id.
+    pub id: ResourceId,
+}
+
+impl Located {
+    /// The place of a booking that the journal knows; `None` when it never got an id.
+    pub fn of_known(known: &KnownBooking) -> Option<Located> {
+        Some(Located {
+            id: ResourceId::parse(known.appointment.as_deref()?).ok()?,
+            target: Target {
+                service: ServiceId::parse(&known.service).ok()?,
+                name: None,
+                asid: Asid::parse(&known.asid).ok()?,
+                slots_root: known.root.clone(),
+                booking_root: known.root.clone(),
+            },
+        })
+    }
+
+    /// An appointment of a service by its id or its URL.
+    pub fn of_text(target: &Target, text: &str) -> Option<Located> {
+        let found = location::read(text, &target.booking_root, None)
+            .map(|at| at.id)
+            .or_else(|| ResourceId::parse(text.trim()).ok())?;
+        Some(Located {
+            target: target.clone(),
+            id: found,
+        })
+    }
+}
+
+/// An appointment as it was read.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct AppointmentShown {
+    /// Its id.
+    pub id: String,
+    /// Absolute URL, without version.
+    pub url: String,
+    /// `booked`, `cancelled`, …
+    pub status: String,
+    /// Version id.
+    pub version: Option<String>,
+    /// Start.
+    #[serde(serialize_with = "optional")]
+    pub start: Option<Timestamp>,
+    /// End.
+    #[serde(serialize_with = "optional")]
+    pub end: Option<Timestamp>,
+    /// Reason.
+    pub description: Option<String>,
+    /// Delivery channel, if it was supplied.
+    pub channel: Option<Channel>,
+    /// The patient's name.
+    pub patient: Option<String>,
+    /// UUID of the clinical document.
+    pub document: Option<String>,
+    /// ETag to cancel with.
+    #[serde(skip)]
+    pub etag: String,
+    /// The whole resource.
+    #[serde(skip)]
+    pub resource: Element,
+}
+
+fn optional<S: serde::Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => to.collect_str(at),
+        None => to.serialize_none(),
+    }
+}
+
+impl fmt::Debug for AppointmentShown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppointmentShown")
+            .field("id", &self.id)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AppointmentShown {
+    /// Reads an Appointment. `etag` is that of the answer; without one the version does.
+    pub(super) fn of(
+        resource: Element,
+        id: &ResourceId,
+        etag: Option<&str>,
+        url: String,
+    ) -> AppointmentShown {
+        let text = |name: &str| resource.str_of(name).map(|t| t.trim().to_owned());
+        let at = |name: &str| {
+            resource
+                .str_of(name)
+                .map(str::trim)
+                .and_then(instant::parse)
+        };
+        let version = resource
+            .at("meta.versionId")
+            .and_then(Element::as_str)
+            .map(str::to_owned);
+        let (etag, version) = tag_and_version(etag, version);
+        let contained = |kind: &str| {
+            resource
+                .all("contained")
+                .find(|c| c.resource_type() == Some(kind))
+        };
+        let wanted = [systems::DELIVERY_CHANNEL, systems::DELIVERY_CHANNEL_GPC];
+        let channel = resource
+            .all("extension")
+            .find(|e| e.str_of("url").is_some_and(|u| wanted.contains(&u)))
+            .and_then(|e| e.str_of("valueCode"))
+            .map(Channel::from_code);
+        let patient = contained("Patient").and_then(human_name).or_else(|| {
+            let display = resource.at("participant.actor.display");
+            display.and_then(Element::as_str).map(str::to_owned)
+        });
+        AppointmentShown {
+            id: id.as_str().to_owned(),
+            url,
+            status: text("status").unwrap_or_default(),
+            version,
+            start: at("start"),
+            end: at("end"),
+            description: text("description"),
+            channel,
+            patient,
+            document: document_of(&resource),
+            etag,
+            resource,
+        }
+    }
+
+    /// The patient's NHS number, if the Appointment has one.
+    pub fn nhs_number(&self) -> Option<NhsNumber> {
+        nhs_number_of(&self.resource)
+    }
+}
+
+/// ETag to send and version id, each made from the other where one is missing.
+pub(super) fn tag_and_version(
+    etag: Option<&str>,
+    version: Option<String>,
+) -> (String, Option<String>) {
+    let of_tag = etag.map(|tag| {
+        let tag = tag.trim();
+        tag.strip_prefix("W/")
+            .unwrap_or(tag)
+            .trim_matches('"')
+            .to_owned()
+    });
+    let version = of_tag.filter(|v| !v.is_empty()).or(version);
+    // The Standard's form is the weak one, which every Provider takes.
+    let tag = version
+        .as_ref()
+        .map_or_else(String::new, |v| format!("W/\"{v}\""));
+    (tag, version)
+}
+
+/// UUID of the clinical document that the Appointment names, lower case.
+pub(super) fn document_of(appointment: &Element) -> Option<String> {
+    let document = appointment
+        .all("contained")
+        .find(|c| c.resource_type() == Some("DocumentReference"))?;
+    let value = document.all("identifier").find_map(|i| i.str_of("value"))?;
+    Some(value.trim().to_ascii_lowercase())
+}
+
+fn nhs_number_of(appointment: &Element) -> Option<NhsNumber> {
+    let of = |e: &Element| {
+        e.all("identifier")
+            .filter(|i| i.str_of("system") == Some(systems::NHS_NUMBER))
+            .find_map(|i| NhsNumber::parse(i.str_of("value")?.trim()).ok())
+    };
+    let patient = appointment
+        .all("contained")
+        .find(|c| c.resource_type() == Some("Patient"));
+    patient
+        .and_then(of)
+        .or_else(|| appointment.at("participant.actor").and_then(of))
+}
+
+impl Consultation {
+    /// Reads an appointment.
+    pub async fn show(&self, located: &Located) -> Result<AppointmentShown, Obstacle> {
+        let step = self.begin("read", Some(&located.target.service)).await?;
+        match self.read(located, step).await {
+            Ok(shown) => {
+                let detail = json!({ "appointment": shown.id, "status": shown.status, "version": shown.version });
+                self.end(step, "read", detail).await;
+                Ok(shown)
+            }
+            Err(obstacle) => self.ended(step, obstacle).await,
+        }
+    }
+
+    pub(super) async fn read(
+        &self,
+        located: &Located,
+        step: StepId,
+    ) -> Result<AppointmentShown, Obstacle> {
+        let target = &located.target;
+        let route = self.journey.route(&target.asid, &target.booking_root);
+        let request = self
+            .journey
+            .plan(&route, |s| plan::read::plan(s, &located.id))?;
+        let delivery = self.journey.send(&request, step).await;
+        let answer = success(delivery, faults::Stage::Read, target)?;
+        let Some(resource) = answer.resource_of("Appointment") else {
+            return Err(faults::malformed(&answer, faults::Stage::Read, target));
+        };
+        let at = location::of_id(&located.id, &route.root);
+        let url = self
+            .own_url(&answer, &route.root)
+            .map_or(at.url, |own| own.url);
+        Ok(AppointmentShown::of(
+            resource.clone(),
+            &located.id,
+            answer.etag.as_deref(),
+            url,
+        ))
+    }
+
+    /// The address that the Provider itself gives, in `Location`.
+    pub(super) fn own_url(
+        &self,
+        answer: &crate::transport::Answer,
+        root: &str,
+    ) -> Option<AppointmentUrl> {
+        location::read(answer.location.as_deref()?, root, self.journey.ssp())
+    }
+}

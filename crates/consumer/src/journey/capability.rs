@@ -1,0 +1,70 @@
+//! What an endpoint says of itself: read once per session and endpoint; a failure blocks nothing (CONS-SDS-03, D-50).
+
+use super::{Consultation, Target};
+use crate::plan;
+use serde::Serialize;
+use serde_json::json;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+/// A search does not wait longer for it. The statement informs; it decides nothing.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+/// Endpoints remembered in one session; a consultation touches a few.
+const MOST: usize = 1_000;
+
+/// What matters of a CapabilityStatement.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Capability {
+    /// Version of the booking API that is served (RES-CAP-06).
+    pub version: Option<String>,
+    /// Version of FHIR.
+    pub fhir_version: Option<String>,
+    /// Software and its version.
+    pub software: Option<String>,
+}
+
+impl Consultation {
+    /// What the Provider says of itself, once per session; `None` where it could not be read.
+    pub async fn capability(&self, target: &Target) -> Option<Capability> {
+        let known = &self.journey.inner.capabilities;
+        let root = target.booking_root.clone();
+        {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(found) = known.get(&root) {
+                return found.clone();
+            }
+            if known.len() >= MOST {
+                known.clear();
+            }
+            // Noted before it is asked for: searches side by side ask once.
+            known.insert(root.clone(), None);
+        }
+        let found = self.read_capability(target).await;
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(root, found.clone());
+        found
+    }
+
+    async fn read_capability(&self, target: &Target) -> Option<Capability> {
+        let step = self.begin("capability", Some(&target.service)).await.ok()?;
+        let route = self.journey.route(&target.asid, &target.booking_root);
+        let request = self.journey.plan(&route, plan::capability::plan).ok()?;
+        let delivery = self.journey.send(&request, step).await;
+        let found = delivery.ok().and_then(|answer| {
+            let statement = answer.resource_of("CapabilityStatement")?;
+            let text = |name: &str| statement.str_of(name).map(str::to_owned);
+            let software = statement.get("software").and_then(|s| {
+                let version = s.str_of("version").unwrap_or_default();
+                Some(format!("{} {version}", s.str_of("name")?).trim().to_owned())
+            });
+            Some(Capability {
+                version: text("version"),
+                fhir_version: text("fhirVersion"),
+                software,
+            })
+        });
+        let outcome = if found.is_some() { "read" } else { "not read" };
+        self.end(step, outcome, json!(found)).await;
+        found
+    }
+}

@@ -1,0 +1,198 @@
+//! From answers and missing answers to obstacles: one place decides what a status means to the user at each stage.
+
+use super::Target;
+use super::book::Attempt;
+use crate::config::ConfigError;
+use crate::journal::JournalError;
+use crate::obstacle::{Kind, Obstacle};
+use crate::plan::{DetailsError, PlanError};
+use crate::transport::{Answer, Source, Undelivered};
+use booking::ids::ServiceId;
+use serde_json::{Map, Value, json};
+
+/// What was being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Search,
+    Book,
+    Read,
+    Cancel,
+}
+
+impl Stage {
+    fn word(self) -> &'static str {
+        match self {
+            Stage::Search => "search",
+            Stage::Book => "book",
+            Stage::Read => "read",
+            Stage::Cancel => "cancel",
+        }
+    }
+}
+
+fn of(kind: Kind, stage: Stage, target: &Target) -> Obstacle {
+    Obstacle::new(kind)
+        .note("stage", stage.word())
+        .note("service", &target.service)
+        .note("asid", &target.asid)
+}
+
+fn answered(obstacle: Obstacle, answer: &Answer) -> Obstacle {
+    let mut obstacle = obstacle
+        .note("status", answer.status)
+        .note("source", answer.source().word())
+        .note("tries", answer.tries);
+    let ids = [
+        ("response_id", &answer.response_id),
+        ("correlation_id", &answer.correlation_id),
+    ];
+    for (key, value) in ids {
+        if let Some(value) = value {
+            obstacle = obstacle.text(key, value);
+        }
+    }
+    match answer.fault_text() {
+        Some(text) => obstacle.text("answer", &text),
+        None => obstacle,
+    }
+}
+
+/// What a status means (CONS-ERR-03).
+fn kind_of(answer: &Answer, stage: Stage) -> Kind {
+    let of_ssp = answer.source() == Source::Ssp;
+    match answer.status {
+        502 => Kind::ProviderOffline,
+        504 | 599 | 444 => Kind::ProviderSilent,
+        429 | 503 => Kind::Overloaded,
+        495..=497 => Kind::SspCertificate,
+        401 | 403 if of_ssp => Kind::SspDenied,
+        400..=499 if of_ssp => Kind::SspRefused,
+        401 | 403 => Kind::ProviderDenied,
+        404 | 410 if stage != Stage::Book => Kind::NotFound,
+        409 | 412 if stage == Stage::Cancel => Kind::BookingChanged,
+        501 => Kind::ProviderRefused,
+        500..=599 => Kind::ProviderFailed,
+        400..=499 => Kind::ProviderRefused,
+        _ => Kind::ProviderUnreadable,
+    }
+}
+
+/// An answer that is no success.
+pub(super) fn refused(answer: &Answer, stage: Stage, target: &Target) -> Obstacle {
+    let obstacle = answered(of(kind_of(answer, stage), stage, target), answer);
+    not_done(obstacle, stage, answer.uncertain).logged()
+}
+
+/// No answer.
+pub(super) fn undelivered(undelivered: &Undelivered, stage: Stage, target: &Target) -> Obstacle {
+    let kind = match undelivered.uncertain {
+        true => Kind::ProviderSilent,
+        false => Kind::SspUnreachable,
+    };
+    let obstacle = of(kind, stage, target)
+        .note("tries", undelivered.tries)
+        .text("fault", &undelivered.fault);
+    not_done(obstacle, stage, undelivered.uncertain).logged()
+}
+
+/// After a booking that failed for certain, that nothing was booked is worth saying; after one that may not have
+/// failed, trying again is not safe.
+fn not_done(mut obstacle: Obstacle, stage: Stage, uncertain: bool) -> Obstacle {
+    match (stage, uncertain) {
+        (Stage::Book, false) => obstacle.plain.push_str(" Nothing was booked."),
+        (Stage::Book, true) => obstacle.retry_safe = false,
+        _ => {}
+    }
+    obstacle
+}
+
+/// A success whose body is not what it should be.
+pub(super) fn malformed(answer: &Answer, stage: Stage, target: &Target) -> Obstacle {
+    let found = answer
+        .resource
+        .as_ref()
+        .and_then(|r| r.resource_type())
+        .unwrap_or("nothing readable");
+    let obstacle = of(Kind::ProviderUnreadable, stage, target);
+    answered(obstacle, answer).text("body", found).logged()
+}
+
+/// A success that should not have come in this form.
+pub(super) fn unexpected(answer: &Answer, why: &str, stage: Stage, target: &Target) -> Obstacle {
+    let obstacle = of(Kind::ProviderUnreadable, stage, target);
+    answered(obstacle, answer).text("why", why).logged()
+}
+
+pub(super) fn slot_taken(service: &ServiceId) -> Obstacle {
+    Obstacle::new(Kind::SlotTaken)
+        .note("service", service)
+        .logged()
+}
+
+/// The last resort of CONS-BOOK-05.
+pub(super) fn unknown_state(attempt: &Attempt<'_>, last: Obstacle) -> Obstacle {
+    let obstacle = Obstacle::new(Kind::BookingUncertain)
+        .note("request_id", &attempt.request.ids.request)
+        .note("trace_id", &attempt.request.ids.trace)
+        .note("document", attempt.document)
+        .text("slot", &attempt.slot.id);
+    after(obstacle, last)
+}
+
+pub(super) fn cancel_unknown(last: Obstacle) -> Obstacle {
+    after(Obstacle::new(Kind::CancelUncertain), last)
+}
+
+/// Adds what led to it.
+fn after(obstacle: Obstacle, last: Obstacle) -> Obstacle {
+    let obstacle = obstacle.note("last", last.kind.name());
+    last.log
+        .into_iter()
+        .fold(obstacle, |o, (key, value)| o.note(key, value))
+        .logged()
+}
+
+pub(super) fn changed(target: &Target) -> Obstacle {
+    of(Kind::BookingChanged, Stage::Cancel, target).logged()
+}
+
+pub(super) fn not_cleared() -> Obstacle {
+    Obstacle::new(Kind::ApprovalNeeded).note("why", "cleared for another slot or encounter")
+}
+
+pub(super) fn journal(error: JournalError) -> Obstacle {
+    Obstacle::new(Kind::Journal).note("fault", error).logged()
+}
+
+pub(super) fn settings(error: ConfigError) -> Obstacle {
+    Obstacle::new(Kind::Settings)
+        .text("fault", &error.to_string())
+        .logged()
+}
+
+pub(super) fn plan(error: PlanError) -> Obstacle {
+    Obstacle::new(Kind::Settings).note("fault", error).logged()
+}
+
+pub(super) fn details(error: &DetailsError) -> Obstacle {
+    // The sentences name fields, never values.
+    Obstacle::new(Kind::BookingDetails)
+        .saying(error.to_string(), "Correct it and book again.")
+        .note("faults", error.0.len())
+}
+
+/// What the journal keeps of an obstacle: also the words that the user saw (DAT-08, REP-C-06).
+pub(super) fn detail(obstacle: &Obstacle) -> Value {
+    let log: Map<String, Value> = obstacle
+        .log
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), json!(value)))
+        .collect();
+    json!({
+        "kind": obstacle.kind.name(),
+        "fault_of": obstacle.row().party.word(),
+        "shown": obstacle.plain,
+        "next": obstacle.next,
+        "log": log,
+    })
+}

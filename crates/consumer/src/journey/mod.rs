@@ -1,0 +1,240 @@
+//! The journey of a booking once the Provider's endpoint is known: search, book, show, cancel, rebook; with the rules
+//! on timeframes and booking-only services, and with the recovery of lost answers.
+//!
+//! Nothing here knows a terminal or a page. A [`Journey`] lives as long as the program; each contact with a patient
+//! is a [`Consultation`]. Whatever ends badly is an [`Obstacle`]: plain words and a next step for the user, codes for
+//! the log (CONS-ERR-01, CONS-ERR-02).
+
+mod appointment;
+mod book;
+mod booking_only;
+mod cancel;
+mod capability;
+mod faults;
+pub mod location;
+mod rebook;
+mod recover;
+mod search;
+pub mod timeframe;
+
+pub use appointment::{AppointmentShown, Located};
+pub use book::{Booked, Booking};
+pub use booking_only::ReferralPermit;
+pub use cancel::{CancelReport, Cancelled};
+pub use capability::Capability;
+pub use rebook::Rebooked;
+pub use search::{NextFree, Shown, SlotSearch};
+
+use crate::config::ConsumerConfig;
+use crate::journal::{Encounter, Journal, StepId};
+use crate::obstacle::Obstacle;
+use crate::plan::{Ids, PlanError, Request, Route, Sender, Setting};
+use crate::transport::{Answer, Delivery, Transport};
+use booking::ids::{Asid, ServiceId};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+/// A service that can be booked: what discovery found out about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// DoS service id.
+    pub service: ServiceId,
+    /// What the DoS calls it, for the user.
+    pub name: Option<String>,
+    /// ASID of the Provider.
+    pub asid: Asid,
+    /// Service root for slot searches, as SDS has it.
+    pub slots_root: String,
+    /// Service root for everything about appointments, as SDS has it.
+    pub booking_root: String,
+}
+
+/// The library's front door for everything after discovery. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Journey {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    sender: Sender,
+    ssp: Option<String>,
+    transport: Transport,
+    journal: Journal,
+    /// What the Providers' endpoints said of themselves in this session (D-50).
+    capabilities: Mutex<HashMap<String, Option<Capability>>>,
+}
+
+impl Journey {
+    /// A journey for one user: `sender` names them in every token. `ssp` is the address of the Spine Secure Proxy;
+    /// none sends straight to Providers, for development only.
+    pub fn new(
+        sender: Sender,
+        ssp: Option<String>,
+        transport: Transport,
+        journal: Journal,
+    ) -> Journey {
+        Journey {
+            inner: Arc::new(Inner {
+                sender,
+                ssp,
+                transport,
+                journal,
+                capabilities: Mutex::new(HashMap::new()),
+            }),
+        }
+    }
+
+    /// A journey as the settings say: their user, SSP, certificates, time-outs and journal.
+    pub fn open(config: &ConsumerConfig) -> Result<Journey, Obstacle> {
+        let client = crate::client::http(config).map_err(faults::settings)?;
+        let journal = Journal::open(&config.journal).map_err(faults::journal)?;
+        Ok(Journey::over(config, client, journal))
+    }
+
+    /// The same over a client and journal that are there already.
+    pub fn over(config: &ConsumerConfig, client: reqwest::Client, journal: Journal) -> Journey {
+        let transport = Transport::new(client, journal.clone(), config.policy());
+        Journey::new(config.sender(), config.ssp.clone(), transport, journal)
+    }
+
+    /// The journal that the journey writes.
+    pub fn journal(&self) -> &Journal {
+        &self.inner.journal
+    }
+
+    /// Opens a contact with a patient, or goes on with one of the same id.
+    pub async fn consultation(&self, encounter: Encounter) -> Result<Consultation, Obstacle> {
+        let kept = self.inner.journal.encounter(encounter).await;
+        Ok(Consultation {
+            journey: self.clone(),
+            encounter: kept.map_err(faults::journal)?,
+        })
+    }
+
+    fn route(&self, asid: &Asid, root: &str) -> Route {
+        Route::new(self.inner.ssp.clone(), asid.clone(), root)
+    }
+
+    fn ssp(&self) -> Option<&str> {
+        self.inner.ssp.as_deref()
+    }
+
+    /// Builds a request under new ids.
+    fn plan(
+        &self,
+        route: &Route,
+        build: impl FnOnce(&Setting) -> Result<Request, PlanError>,
+    ) -> Result<Request, Obstacle> {
+        let setting = Setting {
+            sender: &self.inner.sender,
+            route,
+            ids: Ids::new(),
+            now: Timestamp::now(),
+        };
+        build(&setting).map_err(faults::plan)
+    }
+
+    /// Sends a request. A body in JSON that a Provider will not have is offered once more in XML: that is a changed
+    /// request, under a new id.
+    async fn send(&self, request: &Request, step: StepId) -> Delivery {
+        let delivery = self.inner.transport.send(request, step).await;
+        match (&delivery, request.in_xml()) {
+            (Ok(answer), Some(other)) if answer.status == 415 && !answer.uncertain => {
+                self.inner.transport.send(&other, step).await
+            }
+            _ => delivery,
+        }
+    }
+}
+
+/// One contact of a user with a patient. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Consultation {
+    journey: Journey,
+    encounter: Encounter,
+}
+
+impl Consultation {
+    /// The encounter as it is kept.
+    pub fn encounter(&self) -> &Encounter {
+        &self.encounter
+    }
+
+    /// The journey that it belongs to.
+    pub fn journey(&self) -> &Journey {
+        &self.journey
+    }
+
+    /// Ends the contact. What follows happens after the consultation (REP-C-07, REP-C-09).
+    pub async fn close(&self) -> Result<(), Obstacle> {
+        let closed = self
+            .journal()
+            .close(&self.encounter.id, Timestamp::now())
+            .await;
+        closed.map_err(faults::journal)
+    }
+
+    /// Keeps a step of the caller's own, such as the services shown and the one chosen (DAT-01), a warning shown
+    /// (DAT-06), or a text message sent. `detail` must not name the patient.
+    pub async fn note(
+        &self,
+        kind: &'static str,
+        service: Option<&ServiceId>,
+        outcome: &str,
+        detail: Value,
+    ) -> Result<(), Obstacle> {
+        let step = self.begin(kind, service).await?;
+        self.end(step, outcome, detail).await;
+        Ok(())
+    }
+
+    fn journal(&self) -> &Journal {
+        &self.journey.inner.journal
+    }
+
+    async fn begin(
+        &self,
+        kind: &'static str,
+        service: Option<&ServiceId>,
+    ) -> Result<StepId, Obstacle> {
+        let service = service.map(ServiceId::as_str);
+        let begun = self
+            .journal()
+            .begin(&self.encounter.id, kind, service, Timestamp::now())
+            .await;
+        begun.map_err(faults::journal)
+    }
+
+    /// Ends a step. It has happened: a journal that fails now is logged and does not undo it.
+    async fn end(&self, step: StepId, outcome: &str, detail: Value) {
+        let ended = self
+            .journal()
+            .end(step, outcome, detail, Timestamp::now())
+            .await;
+        if let Err(error) = ended {
+            tracing::error!(%error, outcome, "the end of a step could not be kept in the journal");
+        }
+    }
+
+    /// Ends a step with an obstacle: stage, codes, text, and the words that the user saw (DAT-08, REP-C-06).
+    async fn end_with(&self, step: StepId, obstacle: &Obstacle) {
+        self.end(step, "obstacle", faults::detail(obstacle)).await;
+    }
+
+    async fn ended<T>(&self, step: StepId, obstacle: Obstacle) -> Result<T, Obstacle> {
+        self.end_with(step, &obstacle).await;
+        Err(obstacle)
+    }
+}
+
+/// The answer of a success, or the obstacle it is.
+fn success(delivery: Delivery, stage: faults::Stage, target: &Target) -> Result<Answer, Obstacle> {
+    match delivery {
+        Ok(answer) if answer.is_success() => Ok(answer),
+        Ok(answer) => Err(faults::refused(&answer, stage, target)),
+        Err(undelivered) => Err(faults::undelivered(&undelivered, stage, target)),
+    }
+}

@@ -1,0 +1,13 @@
+//! The Consumer of the UEC Booking Standard: discovery, booking journey, referral.
+
+pub mod client;
+pub mod config;
+pub mod discover;
+pub mod journal;
+pub mod journey;
+pub mod obstacle;
+pub mod plan;
+pub mod referral;
+pub mod slots;
+pub mod sms;
+pub mod transport;

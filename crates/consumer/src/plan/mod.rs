@@ -1,0 +1,298 @@
+//! The requests of a Consumer, one file per interaction, each ready to be sent: method, address through the SSP,
+//! headers, token and body (CONS-REQ-01..06). Nothing here does I/O; clock and ids are arguments.
+
+mod address;
+pub mod book;
+pub mod cancel;
+pub mod capability;
+mod of_appointment;
+pub mod patient;
+pub mod read;
+pub mod search_appointments;
+pub mod search_slots;
+
+pub use address::{encode_root, join, query_value};
+pub use patient::{
+    Address, BookingDetails, Contact, ContactPoint, DetailsError, Gender, Patient, Person,
+    Relationship, System, Use, Verification,
+};
+
+use booking::ids::{Asid, RequestId, TraceId};
+use booking::wire::format::Format;
+use booking::wire::interaction::Interaction;
+use booking::wire::minting::Content;
+use booking::wire::token::{Device, Organization, Practitioner};
+use bytes::Bytes;
+use fhir::Element;
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use jiff::Timestamp;
+use std::fmt;
+use uuid::Uuid;
+
+/// `Ssp-TraceID`
+pub const SSP_TRACE_ID: HeaderName = HeaderName::from_static("ssp-traceid");
+/// `Ssp-From`
+pub const SSP_FROM: HeaderName = HeaderName::from_static("ssp-from");
+/// `Ssp-To`
+pub const SSP_TO: HeaderName = HeaderName::from_static("ssp-to");
+/// `Ssp-InteractionID`
+pub const SSP_INTERACTION_ID: HeaderName = HeaderName::from_static("ssp-interactionid");
+/// `X-Request-ID`
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// `X-Correlation-ID`
+pub const X_CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// Who asks: what goes into `Ssp-From` and the token of every request (NAT-JWT-02..11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// Own ASID.
+    pub asid: Asid,
+    /// `iss`: URL of the Consumer's Spine endpoint.
+    pub issuer: String,
+    /// The system that asks.
+    pub device: Device,
+    /// Organisation of the user who is logged on.
+    pub organization: Organization,
+    /// The user; a token without one names nobody, which Providers cope with.
+    pub practitioner: Option<Practitioner>,
+}
+
+impl Sender {
+    /// A token for one request (CONS-REQ-01).
+    pub fn token(&self, scope: &str, audience: &str, now: Timestamp) -> String {
+        let subject = self
+            .practitioner
+            .as_ref()
+            .map_or_else(|| self.device.value.clone(), |p| p.id.clone());
+        Content {
+            issuer: self.issuer.clone(),
+            subject,
+            audience: audience.to_owned(),
+            scope: scope.to_owned(),
+            issued_at: now.as_second(),
+            device: self.device.clone(),
+            organization: self.organization.clone(),
+            practitioner: self.practitioner.clone(),
+        }
+        .unsecured()
+    }
+}
+
+/// The way to one Provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Address of the SSP; none sends straight to the Provider, for development only.
+    pub ssp: Option<String>,
+    /// ASID of the Provider, as the DoS has it.
+    pub asid: Asid,
+    /// Service root as SDS has it, without `/` at its end: also the token's `aud`.
+    pub root: String,
+}
+
+impl Route {
+    /// A route; a `/` at the end of the root is cut off.
+    pub fn new(ssp: Option<String>, asid: Asid, root: &str) -> Route {
+        Route {
+            ssp,
+            asid,
+            root: root.trim().trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// The address of a FHIR request below the service root, through the SSP if there is one.
+    pub fn url(&self, tail: &str) -> String {
+        join(self.ssp.as_deref(), &self.root, tail)
+    }
+}
+
+/// The ids of one request. A retry keeps them (CONS-REQ-03).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ids {
+    /// `X-Request-ID`
+    pub request: RequestId,
+    /// `Ssp-TraceID`
+    pub trace: TraceId,
+}
+
+impl Ids {
+    /// New ones: version 4 UUIDs in lower case.
+    pub fn new() -> Ids {
+        let fresh = || Uuid::new_v4().to_string();
+        loop {
+            // A UUID is always both; the loop only spares a panic that cannot be reached.
+            if let (Ok(request), Ok(trace)) = (RequestId::parse(&fresh()), TraceId::parse(&fresh()))
+            {
+                return Ids { request, trace };
+            }
+        }
+    }
+}
+
+impl Default for Ids {
+    fn default() -> Ids {
+        Ids::new()
+    }
+}
+
+/// Everything that a request is built from besides its own criteria.
+#[derive(Clone, Debug)]
+pub struct Setting<'a> {
+    /// Who asks.
+    pub sender: &'a Sender,
+    /// Whom.
+    pub route: &'a Route,
+    /// Under which ids.
+    pub ids: Ids,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl<'a> Setting<'a> {
+    /// A setting with new ids, at this moment.
+    pub fn now(sender: &'a Sender, route: &'a Route) -> Setting<'a> {
+        Setting {
+            sender,
+            route,
+            ids: Ids::new(),
+            now: Timestamp::now(),
+        }
+    }
+
+    fn request(
+        &self,
+        interaction: Interaction,
+        method: Method,
+        tail: &str,
+        document: Option<Element>,
+    ) -> Result<Request, PlanError> {
+        let body = document.as_ref().map(|d| Bytes::from(fhir::json::write(d)));
+        let url = self.route.url(tail);
+        if url.len() > MAX_URL {
+            return Err(PlanError(format!(
+                "the address has {} bytes; at most {MAX_URL} are sent",
+                url.len()
+            )));
+        }
+        let mut headers = HeaderMap::new();
+        let urn = interaction.urns().first().copied().unwrap_or_default();
+        let token = self
+            .sender
+            .token(interaction.scope(), &self.route.root, self.now);
+        let mut authorization = header("Authorization", &format!("Bearer {token}"))?;
+        authorization.set_sensitive(true);
+        headers.insert(AUTHORIZATION, authorization);
+        headers.insert(
+            SSP_TRACE_ID,
+            header("Ssp-TraceID", self.ids.trace.as_str())?,
+        );
+        headers.insert(SSP_FROM, header("Ssp-From", self.sender.asid.as_str())?);
+        headers.insert(SSP_TO, header("Ssp-To", self.route.asid.as_str())?);
+        headers.insert(SSP_INTERACTION_ID, header("Ssp-InteractionID", urn)?);
+        headers.insert(
+            X_REQUEST_ID,
+            header("X-Request-ID", self.ids.request.as_str())?,
+        );
+        let json = HeaderValue::from_static(Format::Json.media_type());
+        headers.insert(ACCEPT, json.clone());
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        if body.is_some() {
+            headers.insert(CONTENT_TYPE, json);
+        }
+        Ok(Request {
+            interaction,
+            method,
+            url,
+            headers,
+            body,
+            document,
+            ids: self.ids.clone(),
+            to: self.route.asid.clone(),
+        })
+    }
+}
+
+/// Longest address sent: proxies and servers take 8 KiB of request line, of which the criteria need less than one.
+pub const MAX_URL: usize = 8 * 1024;
+
+fn header(name: &str, value: &str) -> Result<HeaderValue, PlanError> {
+    HeaderValue::from_str(value)
+        .map_err(|_| PlanError(format!("{name} has characters that no header takes")))
+}
+
+/// Why a request could not be built: the settings or ids given do not fit into one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PlanError(String);
+
+/// A request, ready to be sent, as often as needed in exactly this form.
+#[derive(Clone)]
+pub struct Request {
+    /// Which interaction.
+    pub interaction: Interaction,
+    /// HTTP method.
+    pub method: Method,
+    /// The whole address, percent-encoded.
+    pub url: String,
+    /// All headers but those of HTTP itself.
+    pub headers: HeaderMap,
+    /// Body of a booking or cancellation, in JSON unless changed by [`Request::in_xml`].
+    pub body: Option<Bytes>,
+    document: Option<Element>,
+    /// Its ids.
+    pub ids: Ids,
+    /// ASID of the Provider.
+    pub to: Asid,
+}
+
+/// Without body and query: they may name a patient.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("interaction", &self.interaction.name())
+            .field("method", &self.method)
+            .field("address", &self.address())
+            .field("request_id", &self.ids.request.as_str())
+            .field("trace_id", &self.ids.trace.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Request {
+    /// The same request with its body in XML, under a new `X-Request-ID` and trace id; `None` where there is no body
+    /// in JSON. For a Provider that answers 415 to JSON, which every one should take.
+    pub fn in_xml(&self) -> Option<Request> {
+        let document = self.document.as_ref()?;
+        let ids = Ids::new();
+        let mut headers = self.headers.clone();
+        headers.insert(
+            X_REQUEST_ID,
+            header("X-Request-ID", ids.request.as_str()).ok()?,
+        );
+        headers.insert(
+            SSP_TRACE_ID,
+            header("Ssp-TraceID", ids.trace.as_str()).ok()?,
+        );
+        let xml = HeaderValue::from_static(Format::Xml.media_type());
+        headers.insert(CONTENT_TYPE, xml.clone());
+        headers.insert(ACCEPT, xml);
+        Some(Request {
+            headers,
+            body: Some(Bytes::from(fhir::xml::write(document))),
+            document: None,
+            ids,
+            ..self.clone()
+        })
+    }
+
+    /// A header as it is sent; empty when it is not.
+    pub fn sent(&self, name: &HeaderName) -> String {
+        let value = self.headers.get(name).and_then(|v| v.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    }
+
+    /// The address without its query, for logs.
+    pub fn address(&self) -> &str {
+        self.url.split('?').next().unwrap_or_default()
+    }
+}

@@ -1,0 +1,185 @@
+//! What a service answers to a referral, read.
+
+use super::endpoint::Wrapping;
+use super::unsent::{Unsent, Why};
+use roxmltree::{Document, Node, ParsingOptions};
+
+/// Most nodes of an answer; an acknowledgement has about ten.
+const MAX_NODES: u32 = 10_000;
+/// Longest text of a fault that goes to the log, characters.
+const MAX_LOGGED: usize = 300;
+
+/// What a service answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It has the document.
+    Taken,
+    /// It does not take it, and says why.
+    Fault(Fault),
+    /// Nothing that can be understood.
+    Unreadable,
+}
+
+/// A fault in the service's words; they go to the log only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// ITK error code, or the code of an OperationOutcome.
+    pub code: String,
+    /// The service's id of the error.
+    pub id: String,
+    /// The service's text.
+    pub text: String,
+}
+
+impl Answer {
+    /// Reads an answer.
+    pub fn read(wrapping: Wrapping, status: u16, body: &[u8]) -> Answer {
+        match wrapping {
+            Wrapping::FhirJson | Wrapping::FhirXml => fhir(status, body),
+            _ => soap(status, body),
+        }
+    }
+}
+
+fn soap(status: u16, body: &[u8]) -> Answer {
+    let Ok(text) = std::str::from_utf8(body) else {
+        return Answer::Unreadable;
+    };
+    let options = ParsingOptions {
+        nodes_limit: MAX_NODES,
+        ..ParsingOptions::default()
+    };
+    let Ok(tree) = Document::parse_with_options(text.trim_start_matches('\u{feff}'), options)
+    else {
+        return Answer::Unreadable;
+    };
+    let find = |name: &str| {
+        tree.descendants()
+            .find(|n| n.is_element() && n.tag_name().name() == name)
+    };
+    if let Some(info) = find("ToolkitErrorInfo").or_else(|| find("errorInfo")) {
+        return Answer::Fault(toolkit_error(info));
+    }
+    if let Some(fault) = find("Fault") {
+        return Answer::Fault(plain_fault(fault));
+    }
+    if !(200..300).contains(&status) {
+        return Answer::Unreadable;
+    }
+    let simple = find("SimpleMessageResponse").is_some();
+    let response = find("InfrastructureResponse");
+    match response.map(|r| r.attribute("result").unwrap_or("")) {
+        Some(result) if result.eq_ignore_ascii_case("OK") => Answer::Taken,
+        Some(result) => Answer::Fault(Fault {
+            code: String::new(),
+            id: String::new(),
+            text: format!("InfrastructureResponse with result {result}"),
+        }),
+        None if simple => Answer::Taken,
+        None => Answer::Unreadable,
+    }
+}
+
+/// A fault of the SOAP layer itself: one of the receiver passes, one of the sender does not.
+fn plain_fault(fault: Node<'_, '_>) -> Fault {
+    let value = fault
+        .descendants()
+        .find(|n| matches!(n.tag_name().name(), "faultcode" | "Value"))
+        .map(words)
+        .unwrap_or_default();
+    let receiver = value.ends_with("Server") || value.ends_with("Receiver");
+    Fault {
+        code: if receiver { "2100" } else { "1000" }.to_owned(),
+        id: String::new(),
+        text: words(fault),
+    }
+}
+
+fn toolkit_error(info: Node<'_, '_>) -> Fault {
+    let text = |name: &str| {
+        info.descendants()
+            .find(|n| n.is_element() && n.tag_name().name() == name)
+            .map(words)
+            .unwrap_or_default()
+    };
+    Fault {
+        code: text("ErrorCode"),
+        id: text("ErrorID"),
+        text: text("ErrorText"),
+    }
+}
+
+/// All text within, on one line, cut short.
+fn words(node: Node<'_, '_>) -> String {
+    let text: Vec<&str> = node
+        .descendants()
+        .filter(Node::is_text)
+        .filter_map(|n| n.text())
+        .flat_map(str::split_whitespace)
+        .collect();
+    text.join(" ").chars().take(MAX_LOGGED).collect()
+}
+
+fn fhir(status: u16, body: &[u8]) -> Answer {
+    if (200..300).contains(&status) {
+        return Answer::Taken;
+    }
+    let limits = fhir::Limits::default();
+    let parsed = fhir::json::parse(body, &limits).or_else(|_| fhir::xml::parse(body, &limits));
+    let Some(outcome) = parsed
+        .ok()
+        .filter(|p| p.root.resource_type() == Some("OperationOutcome"))
+    else {
+        return Answer::Unreadable;
+    };
+    let said = |path: &str| {
+        let found = outcome.root.at(path).and_then(fhir::Element::as_str);
+        found.unwrap_or("").chars().take(MAX_LOGGED).collect()
+    };
+    // The statuses tell the same apart as ITK's codes do.
+    let code = match status {
+        401 | 403 => "3000",
+        408 | 429 | 500.. => "2100",
+        400 => "1000",
+        _ => "2200",
+    };
+    Answer::Fault(Fault {
+        code: code.to_owned(),
+        id: said("id"),
+        text: said("issue.diagnostics"),
+    })
+}
+
+impl Fault {
+    /// In plain words.
+    pub(super) fn unsent(&self) -> Unsent {
+        const RING: &str =
+            "Ring the service to hand over, and report the fault with the details in the log.";
+        let unsent = match self.code.as_str() {
+            "2100" => Unsent::new(
+                Why::ServiceFault,
+                "The service's system has a fault and could not take the referral.",
+                "Try again in some minutes; if it stays so, ring the service to hand over.",
+            ),
+            "2200" => Unsent::new(
+                Why::Refused,
+                "The service's system refused the referral.",
+                "Ring the service to hand over; a referral that was sent with a booking cannot be replaced.",
+            ),
+            "3000" => Unsent::new(
+                Why::Denied,
+                "The service's system does not take referrals from us.",
+                RING,
+            ),
+            _ => Unsent::new(
+                Why::Malformed,
+                "The service's system could not read the referral.",
+                RING,
+            ),
+        };
+        unsent
+            .note("code", &self.code)
+            .note("error_id", &self.id)
+            .note("said", &self.text)
+    }
+}

@@ -1,0 +1,90 @@
+//! The URL of an appointment as it goes into a CDA (REF-CON-03).
+
+use booking::ids::ResourceId;
+use std::fmt;
+
+/// Longest URL taken; ours have about 100 characters.
+const MAX_URL: usize = 2_048;
+
+/// The Provider's own absolute URL of an appointment, without a version and without a proxy in front.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppointmentUrl(String);
+
+/// What was given is not the URL of an appointment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the URL of an appointment: {0}")]
+pub struct NotAppointmentUrl(&'static str);
+
+impl AppointmentUrl {
+    /// Makes it from the `Location` of a booking: `_history/…` and a trailing slash go, so does a Spine Secure Proxy
+    /// in front of the Provider's own URL.
+    pub fn from_location(location: &str) -> Result<AppointmentUrl, NotAppointmentUrl> {
+        let location = location.trim();
+        if location.len() > MAX_URL || location.contains(char::is_whitespace) {
+            return Err(NotAppointmentUrl("it is too long or has a space in it"));
+        }
+        // The last scheme is that of the Provider; what is before it is the proxy.
+        let own = match location.to_ascii_lowercase().rfind("https://") {
+            Some(at) => &location[at..],
+            None => return Err(NotAppointmentUrl("it is not absolute with https")),
+        };
+        if own.contains(['?', '#']) {
+            return Err(NotAppointmentUrl("it has a query or fragment"));
+        }
+        let own = own.trim_end_matches('/');
+        let unversioned = own.split("/_history").next().unwrap_or(own);
+        let (root, id) = unversioned
+            .rsplit_once("/Appointment/")
+            .ok_or(NotAppointmentUrl("it does not end with Appointment/ID"))?;
+        ResourceId::parse(id).map_err(|_| NotAppointmentUrl("its id is not one of FHIR"))?;
+        if root.len() <= "https://".len() {
+            return Err(NotAppointmentUrl("it names no host"));
+        }
+        Ok(AppointmentUrl(unversioned.to_owned()))
+    }
+
+    /// The URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AppointmentUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Proves: REF-CON-03
+    #[test]
+    fn the_providers_own_url_without_version() {
+        let own = "https://provider.example.nhs.uk/STU3/1/FX101/Appointment/5d2f1c1e-1111-4a4a-8b8b-000000000001";
+        for given in [
+            own.to_owned(),
+            format!("{own}/"),
+            format!("{own}/_history/1"),
+            format!("{own}/_history/12/"),
+            format!("https://proxy.example.nhs.uk/{own}/_history/1"),
+            format!("http://127.0.0.1:8002/{own}"),
+        ] {
+            let read = AppointmentUrl::from_location(&given).unwrap();
+            assert_eq!(read.as_str(), own, "{given}");
+        }
+        for bad in [
+            "",
+            "Appointment/1",
+            "/STU3/1/FX101/Appointment/1",
+            "http://provider.example.nhs.uk/Appointment/1",
+            "https://provider.example.nhs.uk/Slot/1",
+            "https://provider.example.nhs.uk/Appointment/a_b",
+            "https:///Appointment/1 2",
+            "https://provider.example.nhs.uk/Appointment/1?x=y",
+        ] {
+            assert!(AppointmentUrl::from_location(bad).is_err(), "{bad}");
+        }
+    }
+}

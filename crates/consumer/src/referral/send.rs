@@ -1,0 +1,243 @@
+//! Sending: the same bytes with the same tracking id, again when the line fails.
+
+use super::answer::Answer;
+use super::cda;
+use super::endpoint::{Endpoint, Wrapping};
+use super::model::Referral;
+use super::rules;
+use super::unsent::{Unsent, Why};
+use super::{fhir_document, itk};
+use bytes::Bytes;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Largest message sent; services take 32 MiB.
+const MAX_MESSAGE: usize = 32 << 20;
+/// Largest answer read; an acknowledgement has about 1 kB.
+const MAX_ANSWER: usize = 1 << 20;
+
+/// A referral, wrapped and ready. What is sent never changes, so that the receiver knows a repeat.
+#[derive(Clone)]
+pub struct Message {
+    endpoint: Endpoint,
+    tracking: Uuid,
+    document: Uuid,
+    body: Bytes,
+}
+
+/// The body is patient data.
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Message")
+            .field("tracking", &self.tracking)
+            .field("document", &self.document)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Message {
+    /// Writes and wraps a referral, if it may be sent ([`rules::may_send`]).
+    pub fn new(
+        referral: &Referral,
+        endpoint: &Endpoint,
+        booking_required: bool,
+        tracking: Uuid,
+    ) -> Result<Message, Unsent> {
+        rules::may_send(referral, booking_required)?;
+        let cda = cda::write(referral);
+        let too_large = || {
+            Unsent::new(
+                Why::TooLarge,
+                "The referral is too large to be sent.",
+                "Shorten what was written, and ring the service to hand over if it is urgent.",
+            )
+        };
+        let body = match endpoint.wrapping {
+            Wrapping::FhirJson => {
+                fhir::json::write(&fhir_document::bundle(referral, &cda, tracking))
+            }
+            Wrapping::FhirXml => fhir::xml::write(&fhir_document::bundle(referral, &cda, tracking)),
+            _ => itk::write(referral, &cda, endpoint, tracking)
+                .map_err(|e| too_large().note("error", e.to_string()))?
+                .into_bytes(),
+        };
+        if body.len() > MAX_MESSAGE {
+            return Err(too_large().note("bytes", body.len().to_string()));
+        }
+        Ok(Message {
+            endpoint: endpoint.clone(),
+            tracking,
+            document: referral.document_id,
+            body: Bytes::from(body),
+        })
+    }
+
+    /// The message as sent.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// Its id, the same for every try.
+    pub fn tracking(&self) -> Uuid {
+        self.tracking
+    }
+
+    /// `Content-Type`.
+    pub fn media_type(&self) -> &'static str {
+        match self.endpoint.wrapping {
+            Wrapping::FhirJson => "application/fhir+json;charset=utf-8",
+            Wrapping::FhirXml => "application/fhir+xml;charset=utf-8",
+            _ => "text/xml;charset=utf-8",
+        }
+    }
+}
+
+/// That the service has the document (DAT-05).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The document.
+    pub document: Uuid,
+    /// The message.
+    pub tracking: Uuid,
+    /// Where it was sent.
+    pub address: String,
+    /// How often it was sent.
+    pub tries: u32,
+    /// Status of the acknowledgement.
+    pub status: u16,
+}
+
+/// How often and how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Retries {
+    /// Tries in all.
+    pub tries: u32,
+    /// Time of one try.
+    pub within: Duration,
+    /// Pause before the second try; it doubles.
+    pub pause: Duration,
+}
+
+impl Default for Retries {
+    /// Three tries of a minute at most: a caller waits, and a person can ring the service.
+    fn default() -> Retries {
+        Retries {
+            tries: 3,
+            within: Duration::from_secs(60),
+            pause: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Sends referrals.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    client: reqwest::Client,
+    retries: Retries,
+}
+
+impl Sender {
+    /// Over a client, which brings certificates and trust.
+    pub fn new(client: reqwest::Client, retries: Retries) -> Sender {
+        Sender { client, retries }
+    }
+
+    /// Sends until the service has it, says no, or the tries are used up. Only what may pass is tried again: a line
+    /// that broke, an answer that cannot be understood, a fault that the service calls passing.
+    pub async fn send(&self, message: &Message) -> Result<Receipt, Unsent> {
+        let mut pause = self.retries.pause;
+        let most = self.retries.tries.max(1);
+        for tries in 1..=most {
+            let failed = match self.once(message).await {
+                Ok(status) => {
+                    tracing::info!(tracking = %message.tracking, tries, status, "referral taken");
+                    return Ok(Receipt {
+                        document: message.document,
+                        tracking: message.tracking,
+                        address: message.endpoint.address.clone(),
+                        tries,
+                        status,
+                    });
+                }
+                Err(failed) => failed
+                    .note("tracking", message.tracking.to_string())
+                    .note("document", message.document.to_string())
+                    .note("address", &message.endpoint.address)
+                    .note("tries", tries.to_string()),
+            };
+            tracing::warn!(why = ?failed.why, log = ?failed.log, "referral not taken");
+            if !failed.retry_safe || tries == most {
+                return Err(failed);
+            }
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2);
+        }
+        Err(unreachable_service("no try was made"))
+    }
+
+    async fn once(&self, message: &Message) -> Result<u16, Unsent> {
+        let mut request = self
+            .client
+            .post(&message.endpoint.address)
+            .timeout(self.retries.within)
+            .header(http::header::CONTENT_TYPE, message.media_type())
+            .body(message.body.clone());
+        if !matches!(
+            message.endpoint.wrapping,
+            Wrapping::FhirJson | Wrapping::FhirXml
+        ) {
+            request = request.header("SOAPAction", format!("\"{}\"", message.endpoint.service()));
+        }
+        let response = request
+            .send()
+            .await
+            .map_err(|e| unreachable_service(&e.without_url().to_string()))?;
+        let status = response.status().as_u16();
+        let body = bounded(response).await?;
+        match Answer::read(message.endpoint.wrapping, status, &body) {
+            Answer::Taken => Ok(status),
+            Answer::Fault(fault) => Err(fault.unsent().note("status", status.to_string())),
+            Answer::Unreadable => Err(not_understood(status)),
+        }
+    }
+}
+
+async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, Unsent> {
+    let mut body = Vec::new();
+    loop {
+        let chunk = response
+            .chunk()
+            .await
+            .map_err(|e| unreachable_service(&e.without_url().to_string()))?;
+        let Some(chunk) = chunk else {
+            return Ok(body);
+        };
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(not_understood(response.status().as_u16()).note("answer", "too large"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+}
+
+/// 408, 429 and 5xx pass; any other status will be the same next time.
+fn not_understood(status: u16) -> Unsent {
+    let passing = (200..300).contains(&status) || matches!(status, 408 | 429 | 500..);
+    let mut unsent = Unsent::new(
+        Why::Unreadable,
+        "The service's system answered, but it is not clear whether it has the referral.",
+        "Ring the service to make sure, and hand over by telephone if it has nothing.",
+    )
+    .note("status", status.to_string());
+    unsent.retry_safe = passing;
+    unsent
+}
+
+fn unreachable_service(what: &str) -> Unsent {
+    Unsent::new(
+        Why::Unreachable,
+        "The service's system could not be reached, so it is not certain that it has the referral.",
+        "Send the same referral again in some minutes; if it stays so, ring the service to hand over.",
+    )
+    .note("error", what)
+}

@@ -1,0 +1,68 @@
+//! Why a referral was not sent, or not taken: words for the user, codes for the log.
+
+use std::fmt;
+
+/// The kind of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It replaces a document that is linked to a booking (REF-CON-05).
+    ReplacesLinked,
+    /// It names itself as the document that it replaces.
+    ReplacesItself,
+    /// The service takes bookings only, and there is none (REF-CON-06).
+    BookingRequired,
+    /// The directory names no electronic endpoint for referrals.
+    NoEndpoint,
+    /// The message is larger than a service takes.
+    TooLarge,
+    /// Nobody answered; it is not known whether the service has it.
+    Unreachable,
+    /// The service has a fault of its own.
+    ServiceFault,
+    /// The service found the message wrong.
+    Malformed,
+    /// The service refused what the message asks for.
+    Refused,
+    /// The service does not know this sender.
+    Denied,
+    /// The service answered something that is no answer.
+    Unreadable,
+}
+
+/// Why a referral was not sent, or not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Unsent {
+    /// The kind of it.
+    pub why: Why,
+    /// For the user: what happened, without codes.
+    pub plain: String,
+    /// For the user: what to do now.
+    pub next: String,
+    /// For the log: codes and ids, never patient data.
+    pub log: Vec<(&'static str, String)>,
+    /// The very same message may be sent again.
+    pub retry_safe: bool,
+}
+
+impl Unsent {
+    pub(super) fn new(why: Why, plain: &str, next: &str) -> Unsent {
+        Unsent {
+            why,
+            plain: plain.to_owned(),
+            next: next.to_owned(),
+            log: Vec::new(),
+            retry_safe: matches!(why, Why::Unreachable | Why::ServiceFault | Why::Unreadable),
+        }
+    }
+
+    pub(super) fn note(mut self, key: &'static str, value: impl Into<String>) -> Unsent {
+        self.log.push((key, value.into()));
+        self
+    }
+}
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.plain, self.next)
+    }
+}

@@ -1,0 +1,294 @@
+//! Reading the searchset: which entries are free slots, and finding what they refer to.
+
+use super::{Channel, FreeSlot, SlotList, describe};
+use crate::plan::book::SlotClaim;
+use booking::instant;
+use booking::systems;
+use fhir::Element;
+use std::collections::{HashMap, HashSet};
+
+/// Most slots that are kept of one search: two weeks of a large diary, and more than anybody looks through.
+pub const MAX_SLOTS: usize = 5_000;
+/// Most resources that are kept of one search.
+const MAX_RESOURCES: usize = 20_000;
+/// Most faults that are kept for the log.
+const MAX_FAULTS: usize = 50;
+/// Most remarks for the user, and the longest one shown, in characters.
+const MAX_REMARKS: usize = 5;
+const MAX_REMARK: usize = 300;
+
+/// Gathers the pages of a search. An included resource may stand on another page than its slots.
+#[derive(Default)]
+pub struct Gathering {
+    resources: Vec<Element>,
+    /// Full addresses as they stand in the Bundle, and `Type/id`, to the place in `resources`.
+    index: HashMap<String, usize>,
+    slots: Vec<(Element, Option<String>)>,
+    remarks: Vec<String>,
+    faults: Vec<String>,
+    cut_off: bool,
+}
+
+impl Gathering {
+    /// Nothing yet.
+    pub fn new() -> Gathering {
+        Gathering::default()
+    }
+
+    /// Takes a page. An answer that is no Bundle gives an error for the log.
+    pub fn add(&mut self, bundle: &Element) -> Result<(), String> {
+        if bundle.resource_type() != Some("Bundle") {
+            return Err(format!(
+                "the answer to a slot search is a {}, no Bundle",
+                bundle.resource_type().unwrap_or("text")
+            ));
+        }
+        for entry in bundle.all("entry") {
+            let Some(resource) = entry.get("resource") else {
+                self.fault("an entry has no resource".to_owned());
+                continue;
+            };
+            let full = entry.str_of("fullUrl").map(|u| u.trim().to_owned());
+            match resource.resource_type() {
+                Some("OperationOutcome") => self.remark(resource),
+                Some("Slot") => self.slot(resource, full),
+                Some(_) => self.resource(resource, full),
+                None => self.fault("an entry has no resource type".to_owned()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that there were further pages that were not read.
+    pub fn cut_off(&mut self, why: &str) {
+        self.cut_off = true;
+        self.fault(why.to_owned());
+    }
+
+    /// Notes a fault of the Provider.
+    pub fn fault(&mut self, fault: String) {
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push(fault);
+        }
+    }
+
+    fn slot(&mut self, slot: &Element, full: Option<String>) {
+        if self.slots.len() >= MAX_SLOTS {
+            self.cut_off = true;
+            return;
+        }
+        self.slots.push((slot.clone(), full));
+    }
+
+    fn resource(&mut self, resource: &Element, full: Option<String>) {
+        if self.resources.len() >= MAX_RESOURCES {
+            self.cut_off = true;
+            return;
+        }
+        let at = self.resources.len();
+        if let (Some(kind), Some(id)) = (resource.resource_type(), resource.str_of("id")) {
+            self.index.entry(format!("{kind}/{id}")).or_insert(at);
+        }
+        if let Some(full) = full {
+            // Without an id the address still says what the resource is called.
+            if let Some(local) = type_and_id(&full) {
+                self.index.entry(local).or_insert(at);
+            }
+            self.index
+                .entry(unversioned(&full).to_owned())
+                .or_insert(at);
+        }
+        self.resources.push(resource.clone());
+    }
+
+    /// An OperationOutcome in a search says something about it in words (CONS-SLOT-08).
+    fn remark(&mut self, outcome: &Element) {
+        for issue in outcome.all("issue") {
+            let words = [
+                issue.str_of("diagnostics"),
+                issue.get("details").and_then(|d| d.str_of("text")),
+                issue.at("details.coding.display").and_then(Element::as_str),
+            ];
+            let Some(words) = words
+                .into_iter()
+                .flatten()
+                .map(str::trim)
+                .find(|w| !w.is_empty())
+            else {
+                continue;
+            };
+            let words: String = words
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .take(MAX_REMARK)
+                .collect();
+            if self.remarks.len() < MAX_REMARKS && !self.remarks.contains(&words) {
+                self.remarks.push(words);
+            }
+        }
+    }
+
+    /// The free slots, described and sorted.
+    pub fn finish(mut self) -> SlotList {
+        let entries = std::mem::take(&mut self.slots);
+        let mut faults = std::mem::take(&mut self.faults);
+        let mut seen = HashSet::new();
+        let mut slots = Vec::with_capacity(entries.len());
+        for (slot, full) in &entries {
+            match self.free(slot, full.as_deref()) {
+                Ok(Some(free)) if seen.insert((free.id.clone(), free.start)) => slots.push(free),
+                Ok(_) => {}
+                Err(fault) if faults.len() < MAX_FAULTS => faults.push(fault),
+                Err(_) => {}
+            }
+        }
+        slots.sort_by(|a, b| (a.start, a.end, &a.id).cmp(&(b.start, b.end, &b.id)));
+        SlotList {
+            slots,
+            remarks: self.remarks,
+            faults,
+            cut_off: self.cut_off,
+        }
+    }
+
+    /// The slot if it is free; what is no bookable slot is a fault of the Provider.
+    fn free(&self, slot: &Element, full: Option<&str>) -> Result<Option<FreeSlot>, String> {
+        if slot.str_of("status").map(str::trim) != Some("free") {
+            return match slot.str_of("status") {
+                Some(_) => Ok(None),
+                None => Err("a Slot has no status".to_owned()),
+            };
+        }
+        let id = slot
+            .str_of("id")
+            .map(str::to_owned)
+            .or_else(|| full.and_then(last_step))
+            .ok_or("a Slot has neither id nor fullUrl")?;
+        let text = |name: &str| slot.str_of(name).map(str::trim);
+        let read = |name: &str| {
+            let text = text(name).ok_or_else(|| format!("Slot {id} has no {name}"))?;
+            let at =
+                instant::parse(text).ok_or_else(|| format!("Slot {id}: {name} is no instant"))?;
+            Ok::<_, String>((text.to_owned(), at))
+        };
+        let ((start_text, start), (end_text, end)) = (read("start")?, read("end")?);
+        if end <= start {
+            return Err(format!("Slot {id} ends before it starts"));
+        }
+        let schedule = slot.get("schedule");
+        let channel = channel(slot);
+        let described = describe::of(self, schedule);
+        Ok(Some(FreeSlot {
+            start,
+            end,
+            channel: channel.as_deref().map(Channel::from_code),
+            service: described.service,
+            place: described.place,
+            clinician: described.clinician,
+            organization: described.organization,
+            claim: SlotClaim {
+                identifier: slot_identifier(slot, &id),
+                id: id.clone(),
+                schedule: schedule.and_then(|s| self.schedule_id(s)),
+                start: start_text,
+                end: end_text,
+                channel,
+            },
+            id,
+        }))
+    }
+
+    fn schedule_id(&self, reference: &Element) -> Option<String> {
+        let of_entry = self
+            .resolve(reference, "Schedule")
+            .and_then(|s| s.str_of("id"))
+            .map(str::to_owned);
+        of_entry.or_else(|| reference.str_of("reference").and_then(last_step))
+    }
+
+    /// What a reference leads to, if it came: by full address, relative to the service root, as a URN, or by its
+    /// logical identifier.
+    pub(super) fn resolve<'a>(&'a self, reference: &Element, kind: &str) -> Option<&'a Element> {
+        let by_address = reference.str_of("reference").and_then(|text| {
+            let text = unversioned(text.trim());
+            let local = type_and_id(text);
+            let direct = self.index.get(text);
+            direct.or_else(|| self.index.get(local?.as_str()))
+        });
+        let found = by_address
+            .and_then(|at| self.resources.get(*at))
+            .filter(|r| r.resource_type() == Some(kind));
+        found.or_else(|| {
+            let wanted = reference.get("identifier")?;
+            let value = wanted.str_of("value")?;
+            let of_kind = |r: &&Element| r.resource_type() == Some(kind);
+            self.resources.iter().filter(of_kind).find(|r| {
+                r.all("identifier").any(|i| {
+                    i.str_of("value") == Some(value)
+                        && (wanted.str_of("system").is_none()
+                            || i.str_of("system") == wanted.str_of("system"))
+                })
+            })
+        })
+    }
+
+    /// All resources of a type that came with the search.
+    pub(super) fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Element> + 'a {
+        self.resources
+            .iter()
+            .filter(move |r| r.resource_type() == Some(kind))
+    }
+}
+
+/// System and value of the first complete identifier; a UUID as id stands in for a missing one (RES-SLOT-02).
+fn slot_identifier(slot: &Element, id: &str) -> Option<(String, String)> {
+    let complete = |i: &Element| {
+        let system = i.str_of("system").unwrap_or(systems::UUID);
+        Some((system.to_owned(), i.str_of("value")?.to_owned()))
+    };
+    let mut all: Vec<(String, String)> = slot.all("identifier").filter_map(complete).collect();
+    all.sort_by_key(|(system, _)| system != systems::UUID);
+    let stand_in = || booking::ids::is_uuid(id).then(|| (systems::UUID.to_owned(), id.to_owned()));
+    all.into_iter().next().or_else(stand_in)
+}
+
+/// The delivery channel's code, of either extension (`resources.md` section 1).
+fn channel(slot: &Element) -> Option<String> {
+    let wanted = [systems::DELIVERY_CHANNEL, systems::DELIVERY_CHANNEL_GPC];
+    let code = |extension: &Element| {
+        let value = extension
+            .children()
+            .iter()
+            .find(|c| c.name().starts_with("value"))?;
+        let coded = value.get("coding").unwrap_or(value);
+        let text = value.as_str().or_else(|| coded.str_of("code"));
+        text.map(|t| t.trim().to_owned()).filter(|t| !t.is_empty())
+    };
+    wanted.into_iter().find_map(|url| {
+        slot.all("extension")
+            .filter(|e| e.str_of("url") == Some(url))
+            .find_map(code)
+    })
+}
+
+/// A reference without `/_history/…`.
+fn unversioned(text: &str) -> &str {
+    text.split("/_history").next().unwrap_or(text)
+}
+
+/// `Type/id` at the end of a reference.
+fn type_and_id(text: &str) -> Option<String> {
+    let mut steps = unversioned(text).trim_end_matches('/').rsplit('/');
+    let (id, kind) = (steps.next()?, steps.next()?);
+    let is_type = kind.starts_with(|c: char| c.is_ascii_uppercase());
+    (is_type && !id.is_empty()).then(|| format!("{kind}/{id}"))
+}
+
+/// The id at the end of an address; the UUID of a `urn:uuid:…`.
+fn last_step(text: &str) -> Option<String> {
+    let text = unversioned(text.trim()).trim_end_matches('/');
+    let step = text.rsplit(['/', ':']).next()?;
+    booking::ids::ResourceId::parse(step)
+        .is_ok()
+        .then(|| step.to_owned())
+}

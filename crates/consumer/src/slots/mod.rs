@@ -1,0 +1,138 @@
+//! Free slots as a user sees them, from any conformant answer to a slot search: with the included resources that
+//! came or without them, whatever form the references have, with content that nobody asked for (CONS-SLOT-04..09).
+
+mod bundle;
+mod describe;
+mod paging;
+mod times;
+
+pub use bundle::{Gathering, MAX_SLOTS};
+pub use describe::human_name;
+pub use paging::next_tail;
+pub(crate) use times::rfc3339;
+pub use times::{day, day_and_time, span, time};
+
+use crate::plan::book::SlotClaim;
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// How the patient is seen. There is none when the Provider did not say (CONS-SLOT-07).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channel {
+    /// Face to face.
+    InPerson,
+    /// By telephone.
+    Telephone,
+    /// By video.
+    Video,
+    /// A code that the Standard does not list, as it came.
+    Other(String),
+}
+
+impl Channel {
+    /// The channel of a code.
+    pub fn from_code(code: &str) -> Channel {
+        match code.to_ascii_lowercase().as_str() {
+            "in-person" => Channel::InPerson,
+            "telephone" => Channel::Telephone,
+            "video" => Channel::Video,
+            _ => Channel::Other(code.to_owned()),
+        }
+    }
+
+    /// In words.
+    pub fn display(&self) -> &str {
+        match self {
+            Channel::InPerson => "In person",
+            Channel::Telephone => "Telephone",
+            Channel::Video => "Video",
+            Channel::Other(code) => code,
+        }
+    }
+}
+
+/// What is said where a Provider said nothing (CONS-SLOT-07).
+pub const NOT_SUPPLIED: &str = "not supplied";
+
+/// The place where the patient is seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its address on one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
+/// Who sees the patient.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Clinician {
+    /// Name with title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Gender code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gender: Option<String>,
+    /// Job role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+}
+
+/// A free slot, with everything about it that was supplied (CONS-SLOT-06).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FreeSlot {
+    /// `Slot.id`: names the slot in commands.
+    pub id: String,
+    /// Start.
+    #[serde(serialize_with = "times::rfc3339")]
+    pub start: Timestamp,
+    /// End.
+    #[serde(serialize_with = "times::rfc3339")]
+    pub end: Timestamp,
+    /// Delivery channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+    /// Name of the healthcare service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// With whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clinician: Option<Clinician>,
+    /// Providing organisation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
+    /// What a booking sends back.
+    #[serde(skip)]
+    pub claim: SlotClaim,
+}
+
+impl FreeSlot {
+    /// Whole minutes from start to end.
+    pub fn minutes(&self) -> i64 {
+        (self.end.as_second() - self.start.as_second()) / 60
+    }
+
+    /// The delivery channel in words, or [`NOT_SUPPLIED`].
+    pub fn channel_shown(&self) -> &str {
+        self.channel.as_ref().map_or(NOT_SUPPLIED, Channel::display)
+    }
+}
+
+/// The free slots of a search, in order of their start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SlotList {
+    /// The slots.
+    pub slots: Vec<FreeSlot>,
+    /// What the Provider said about the search, such as why it gives no slots; for the user.
+    pub remarks: Vec<String>,
+    /// Faults of the Provider's answer, for the log (CONS-ERR-01).
+    #[serde(skip)]
+    pub faults: Vec<String>,
+    /// True when there were more pages or slots than are read.
+    pub cut_off: bool,
+}

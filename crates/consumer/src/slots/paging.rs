@@ -1,0 +1,150 @@
+//! Paging links of a search (CONS-SLOT-05). A link is followed only below the service root that was searched: the
+//! next request carries a token, and a Bundle must not say where that goes.
+
+use crate::plan::encode_root;
+use fhir::Element;
+
+/// What follows the service root in the `next` link, ready for [`crate::plan::search_slots::page`]. `Ok(None)` when
+/// there is no further page; `Err` names a link that leads elsewhere.
+pub fn next_tail(
+    bundle: &Element,
+    root: &str,
+    ssp: Option<&str>,
+) -> Result<Option<String>, String> {
+    let next = bundle.all("link").find(|l| {
+        l.str_of("relation")
+            .is_some_and(|r| r.eq_ignore_ascii_case("next"))
+    });
+    let Some(url) = next.and_then(|l| l.str_of("url")).map(str::trim) else {
+        return Ok(None);
+    };
+    let tail = tail(url, root, ssp)
+        .filter(|tail| !climbs(tail))
+        .ok_or_else(|| "the link to the next page leads outside the service root".to_owned())?;
+    Ok(Some(encode_root_keeping_query(&tail)))
+}
+
+fn tail(url: &str, root: &str, ssp: Option<&str>) -> Option<String> {
+    // A Provider does not see the SSP, but some proxy may have written its prefix into the link.
+    let url = ssp
+        .and_then(|ssp| url.strip_prefix(ssp.trim_end_matches('/')))
+        .map_or(url, |rest| rest.trim_start_matches('/'));
+    if let Some(rest) = below(url, root) {
+        return Some(rest);
+    }
+    if url.contains("://") || url.starts_with("//") {
+        return None;
+    }
+    match url.strip_prefix('/') {
+        // From the top of the host: the root's own path comes first.
+        Some(path) => below(&format!("{}/{path}", origin(root)?), root),
+        None => Some(url.to_owned()),
+    }
+}
+
+/// What follows the root, whatever scheme both have: a Provider behind a proxy may write `https` for `http`.
+fn below(url: &str, root: &str) -> Option<String> {
+    let bare = |u: &str| u.split_once("://").map(|(_, rest)| rest.to_owned());
+    let (url, root) = (bare(url)?, bare(root)?);
+    let split = |u: &str| {
+        let at = u.find('/').unwrap_or(u.len());
+        (u[..at].to_ascii_lowercase(), u[at..].to_owned())
+    };
+    let ((host, path), (root_host, root_path)) = (split(&url), split(&root));
+    let plain = |host: &str| host.trim_end_matches(":443").to_owned();
+    if plain(&host) != plain(&root_host) {
+        return None;
+    }
+    let rest = path
+        .strip_prefix(root_path.trim_end_matches('/'))
+        .or_else(|| path.strip_prefix(encode_root(&root_path).trim_end_matches('/')))?;
+    match rest.chars().next() {
+        Some('/') => Some(rest.trim_start_matches('/').to_owned()),
+        // A link on the root itself: `[root]?page=2`.
+        Some('?') => Some(rest.to_owned()),
+        _ => None,
+    }
+}
+
+fn origin(root: &str) -> Option<&str> {
+    let host = root.find("://")? + 3;
+    let end = root[host..].find('/').map_or(root.len(), |p| host + p);
+    Some(&root[..end])
+}
+
+/// Whether the path has steps upwards, however they are written.
+fn climbs(tail: &str) -> bool {
+    let path = tail.split(['?', '#']).next().unwrap_or_default();
+    path.split(['/', '\\']).any(|step| {
+        matches!(
+            step.to_ascii_lowercase().replace("%2e", ".").as_str(),
+            "." | ".."
+        )
+    })
+}
+
+/// Encodes what no address may carry; a fragment is cut off.
+fn encode_root_keeping_query(tail: &str) -> String {
+    let tail = tail.split('#').next().unwrap_or_default();
+    match tail.split_once('?') {
+        Some((path, query)) => {
+            let query = query.replace('?', "%3F");
+            format!("{}?{}", encode_root(path), encode_root(&query))
+        }
+        None => encode_root(tail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next(url: &str) -> Result<Option<String>, String> {
+        let link = Element::new("link")
+            .with(Element::text("relation", "next"))
+            .with(Element::text("url", url));
+        next_tail(
+            &Element::resource("Bundle").with(link),
+            "https://p.example/STU3/1/X",
+            Some("https://ssp.example"),
+        )
+    }
+
+    /// Proves: CONS-SLOT-05
+    /// Pages below the service root are followed, in every form a link can have.
+    #[test]
+    fn links_below_the_root() {
+        for (url, tail) in [
+            ("https://p.example/STU3/1/X/Slot?page=2", "Slot?page=2"),
+            ("http://P.example:443/STU3/1/X/Slot?page=2", "Slot?page=2"),
+            (
+                "https://p.example/STU3/1/X?_getpages=a|b&n=1",
+                "?_getpages=a%7Cb&n=1",
+            ),
+            ("/STU3/1/X/Slot?page=2", "Slot?page=2"),
+            ("Slot?page=2#top", "Slot?page=2"),
+            (
+                "https://ssp.example/https://p.example/STU3/1/X/Slot?p=2",
+                "Slot?p=2",
+            ),
+        ] {
+            assert_eq!(next(url).unwrap().as_deref(), Some(tail), "{url}");
+        }
+    }
+
+    #[test]
+    fn links_elsewhere_are_not_followed() {
+        for url in [
+            "https://evil.example/STU3/1/X/Slot?page=2",
+            "https://p.example.evil.example/STU3/1/X/Slot",
+            "https://p.example/STU3/1/Y/Slot",
+            "https://p.example/STU3/1/XY/Slot",
+            "https://p.example/STU3/1/X/../Y/Slot",
+            "%2e%2E/Y/Slot",
+            "//evil.example/Slot",
+            "/STU3/1/Y/Slot",
+        ] {
+            assert!(next(url).is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Times as the user's clock shows them (CONS-SLOT-09).
+
+use booking::instant::london;
+use jiff::Timestamp;
+
+/// `Tue 4 Mar 2031`
+pub fn day(at: Timestamp) -> String {
+    at.to_zoned(london()).strftime("%a %-d %b %Y").to_string()
+}
+
+/// `09:30`
+pub fn time(at: Timestamp) -> String {
+    at.to_zoned(london()).strftime("%H:%M").to_string()
+}
+
+/// `Tue 4 Mar 2031 09:30`; in the hour that the clock shows twice, with the zone's name.
+pub fn day_and_time(at: Timestamp) -> String {
+    let zone = london();
+    let local = at.to_zoned(zone.clone());
+    let twice = zone.to_ambiguous_zoned(local.datetime()).is_ambiguous();
+    let format = if twice {
+        "%a %-d %b %Y %H:%M %Z"
+    } else {
+        "%a %-d %b %Y %H:%M"
+    };
+    local.strftime(format).to_string()
+}
+
+/// A moment in printed JSON: RFC 3339 in UTC.
+pub(crate) fn rfc3339<S: serde::Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(at)
+}
+
+/// How long it is between two moments: `25 minutes`, `3 hours`, `2 hours 5 minutes`, `3 days 1 hour`.
+pub fn span(minutes: i64) -> String {
+    let unit = |n: i64, name: &str| match n {
+        0 => None,
+        1 => Some(format!("1 {name}")),
+        n => Some(format!("{n} {name}s")),
+    };
+    let (days, hours, rest) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    let parts: Vec<String> = [unit(days, "day"), unit(hours, "hour"), unit(rest, "minute")]
+        .into_iter()
+        .flatten()
+        .take(2)
+        .collect();
+    match parts.is_empty() {
+        true => "less than a minute".to_owned(),
+        false => parts.join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Proves: CONS-SLOT-09
+    /// Summer time, winter time and the hour that comes twice.
+    #[test]
+    fn any_offset_becomes_local_time() {
+        let shown = |text: &str| day_and_time(text.parse().unwrap());
+        assert_eq!(shown("2031-07-04T09:30:00Z"), "Fri 4 Jul 2031 10:30");
+        assert_eq!(shown("2031-01-06T11:30:00+02:00"), "Mon 6 Jan 2031 09:30");
+        assert_eq!(shown("2031-10-26T00:30:00Z"), "Sun 26 Oct 2031 01:30 BST");
+        assert_eq!(shown("2031-10-26T01:30:00Z"), "Sun 26 Oct 2031 01:30 GMT");
+        assert_eq!(span(125), "2 hours 5 minutes");
+        assert_eq!(span(0), "less than a minute");
+    }
+}

@@ -1,0 +1,151 @@
+//! The journal as a file.
+#![allow(clippy::unwrap_used)]
+
+use consumer::journal::{BookingRow, Encounter, Journal, JournalError, Settled, State};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::Connection;
+
+fn encounter(id: &str, at: Timestamp) -> Encounter {
+    Encounter {
+        id: id.into(),
+        opened_at: at,
+        user: "u-17".into(),
+        within_minutes: Some(120),
+        ..Encounter::default()
+    }
+}
+
+fn row(document: &str, encounter: &str, start: Timestamp) -> BookingRow {
+    BookingRow {
+        document: document.into(),
+        encounter: encounter.into(),
+        service: "2000000011".into(),
+        asid: "918999000011".into(),
+        root: "https://p.example/STU3/1/X".into(),
+        request_id: "r".into(),
+        nhs_number: None,
+        slot: "s".into(),
+        start,
+        end: start,
+        at: start,
+        replaces: None,
+        outside_minutes: None,
+        approver: None,
+        patient_agreed: None,
+    }
+}
+
+/// Proves: CONS-ERR-05, NFR-01
+/// Only the owner may read the file, a foreign or newer one is refused, and what was acknowledged is there after
+/// opening again.
+#[tokio::test]
+async fn a_private_file_that_lasts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.sqlite");
+    let now = Timestamp::now();
+    {
+        let journal = Journal::open(&path).unwrap();
+        journal.encounter(encounter("e1", now)).await.unwrap();
+        let step = journal
+            .begin("e1", "slots", Some("2000000011"), now)
+            .await
+            .unwrap();
+        let detail = serde_json::json!({ "long": "x".repeat(100_000) });
+        journal.end(step, "shown", detail, now).await.unwrap();
+        journal
+            .requested(row("d1", "e1", now + SignedDuration::from_hours(1)))
+            .await
+            .unwrap();
+        assert!(journal.begin("nobody", "slots", None, now).await.is_err());
+    }
+    #[cfg(unix)]
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        use std::os::unix::fs::PermissionsExt;
+        let file = file.unwrap();
+        assert_eq!(
+            file.metadata().unwrap().permissions().mode() & 0o077,
+            0,
+            "{:?}",
+            file.path()
+        );
+    }
+    let journal = Journal::open(&path).unwrap();
+    let live = journal.live(None, now).await.unwrap();
+    assert_eq!((live.len(), live[0].state), (1, State::Requested));
+    let settled = Settled {
+        state: State::Booked,
+        appointment: Some("a".into()),
+        url: Some("https://p.example/STU3/1/X/Appointment/a".into()),
+        version: None,
+        etag: None,
+        at: now,
+    };
+    journal.settle("d1", settled).await.unwrap();
+    assert!(journal.is_booked("e1", "2000000011").await.unwrap());
+    let again = journal
+        .encounter(encounter("e1", now + SignedDuration::from_hours(5)))
+        .await
+        .unwrap();
+    assert_eq!(
+        again.opened_at.as_millisecond(),
+        now.as_millisecond(),
+        "an encounter begins once"
+    );
+
+    let other = folder.path().join("other.sqlite");
+    Connection::open(&other)
+        .unwrap()
+        .execute_batch("CREATE TABLE theirs (a)")
+        .unwrap();
+    let newer = folder.path().join("newer.sqlite");
+    drop(Journal::open(&newer).unwrap());
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    Connection::open(&newer)
+        .unwrap()
+        .execute_batch("PRAGMA user_version = 99")
+        .unwrap();
+    let text = folder.path().join("text");
+    std::fs::write(
+        &text,
+        "no database at all, but long enough to be looked at".repeat(20),
+    )
+    .unwrap();
+    for bad in [
+        &other,
+        &newer,
+        &text,
+        &folder.path().join("no/such/folder/j"),
+    ] {
+        assert!(
+            matches!(Journal::open(bad), Err(JournalError::Unusable { .. })),
+            "{bad:?}"
+        );
+    }
+}
+
+/// Proves: AUD-07
+/// What is older than the retention goes, what is still to come stays.
+#[tokio::test]
+async fn old_encounters_are_pruned() {
+    let journal = Journal::memory().unwrap();
+    let now = Timestamp::now();
+    let long_ago = now - SignedDuration::from_hours(24 * 400);
+    for (id, at, start) in [
+        ("old", long_ago, long_ago),
+        ("ahead", long_ago, now + SignedDuration::from_hours(1)),
+        ("new", now, now),
+    ] {
+        journal.encounter(encounter(id, at)).await.unwrap();
+        let step = journal.begin(id, "book", None, at).await.unwrap();
+        journal.shown(step, Vec::new()).await.unwrap();
+        journal.requested(row(id, id, start)).await.unwrap();
+    }
+    assert_eq!(
+        journal
+            .prune(now - SignedDuration::from_hours(24 * 365))
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(journal.live(None, long_ago).await.unwrap().len(), 2);
+}

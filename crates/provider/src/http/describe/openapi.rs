@@ -1,0 +1,140 @@
+//! OpenAPI 3.0.
+
+use super::{Parameter, Place, SSP, parameters, refusals, success, summary};
+use crate::http::capability::API_VERSION;
+use crate::http::routes::{ROOT_PREFIX, ROUTES, Route};
+use serde_json::{Map, Value, json};
+
+const MEDIA: [&str; 2] = ["application/fhir+json", "application/fhir+xml"];
+
+/// The description of a Provider's API. `base` is scheme, host and port.
+pub fn openapi(base: &str) -> Value {
+    let mut paths = Map::new();
+    for route in ROUTES {
+        let operations = paths.entry(route.path).or_insert_with(|| json!({}));
+        operations[route.method.to_ascii_lowercase()] = operation(route);
+    }
+    json!({
+        "openapi": "3.0.3",
+        "info": {
+            "title": "UEC Booking Provider",
+            "version": API_VERSION,
+            "description": "FHIR NHS Booking API (FHIR STU3 3.0.1, CareConnect profiles). Requests come through the Spine \
+                            Secure Proxy, with its four headers and the consumer's token.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "servers": [{
+            "url": format!("{base}{ROOT_PREFIX}{{ods}}"),
+            "description": "Service root of one provider organisation",
+            "variables": {"ods": {"default": "FX101", "description": "ODS code of the organisation"}},
+        }],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {
+                "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                "description": "Made by the consumer for each request, valid for five minutes; `uec token new` makes one",
+            }},
+            "schemas": {"Resource": {
+                "type": "object",
+                "description": "A FHIR STU3 resource",
+                "required": ["resourceType"],
+                "properties": {"resourceType": {"type": "string"}},
+            }},
+        },
+    })
+}
+
+fn operation(route: &Route) -> Value {
+    let interaction = route.interaction;
+    let id = json!({
+        "name": "Ssp-InteractionID", "in": "header", "required": true,
+        "schema": {"type": "string", "enum": interaction.urns()},
+    });
+    let described = SSP.iter().map(described).chain([id]);
+    let own = parameters(interaction);
+    let all: Vec<Value> = described.chain(own.iter().map(self::described)).collect();
+    let mut operation = json!({
+        "operationId": interaction.name(),
+        "summary": summary(interaction),
+        "description": format!("The token's `requested_scope` is `{}`.", interaction.scope()),
+        "parameters": all,
+        "responses": responses(route),
+    });
+    if interaction.writes() {
+        operation["requestBody"] = json!({"required": true, "content": content()});
+    }
+    operation
+}
+
+fn described(p: &Parameter) -> Value {
+    let place = match p.place {
+        Place::Path => "path",
+        Place::Query => "query",
+        Place::Header => "header",
+    };
+    let repeated = matches!(p.name, "start" | "_include");
+    let text = json!({"type": "string"});
+    let mut out = json!({
+        "name": p.name, "in": place, "required": p.required, "description": p.about,
+        "schema": if repeated { json!({"type": "array", "items": text}) } else { text },
+    });
+    if repeated {
+        out["explode"] = json!(true);
+    }
+    out
+}
+
+fn content() -> Value {
+    let schema = json!({"schema": {"$ref": "#/components/schemas/Resource"}});
+    let types = MEDIA.map(|media| (media.to_owned(), schema.clone()));
+    Value::Object(types.into_iter().collect())
+}
+
+/// Success, and every status of the table of refusals with what it means here.
+fn responses(route: &Route) -> Value {
+    let mut responses = Map::new();
+    let good = success(route.interaction);
+    let mut headers = json!({
+        "X-Request-ID": {"description": "Id of the response", "schema": {"type": "string"}},
+        "X-Correlation-ID": {"description": "The request's X-Request-ID", "schema": {"type": "string"}},
+    });
+    if route.path.starts_with("/Appointment")
+        && !route.path.ends_with("_history")
+        && route.stated != Some(("Appointment", "search-type"))
+    {
+        headers["ETag"] =
+            json!({"description": "Version, for If-Match", "schema": {"type": "string"}});
+    }
+    if good == 201 {
+        headers["Location"] =
+            json!({"description": "URL of the version made", "schema": {"type": "string"}});
+    }
+    responses.insert(
+        good.to_string(),
+        json!({"description": "Done", "headers": headers, "content": content()}),
+    );
+    let mut meanings: Vec<(u16, String)> = Vec::new();
+    for situation in refusals(route.interaction) {
+        let row = situation.row();
+        let meaning = match row.id {
+            "" => row.display.to_owned(),
+            id => format!("{} ({id})", row.display),
+        };
+        match meanings
+            .iter_mut()
+            .find(|(status, _)| *status == row.status)
+        {
+            Some((_, all)) if all.contains(&meaning) => {}
+            Some((_, all)) => all.push_str(&format!("; {meaning}")),
+            None => meanings.push((row.status, meaning)),
+        }
+    }
+    meanings.sort_by_key(|(status, _)| *status);
+    for (status, meaning) in meanings {
+        let answer =
+            json!({"description": format!("OperationOutcome: {meaning}"), "content": content()});
+        responses.insert(status.to_string(), answer);
+    }
+    Value::Object(responses)
+}

@@ -1,0 +1,498 @@
+//! `POST /itk` and `/itk/{ODS}`: referral documents, wrapped by ITK in SOAP or as FHIR documents (REF-PRO-01..08).
+//!
+//! A message that arrived whole from somebody who may send is stored before anything is answered: filed, or in
+//! quarantine. "OK" goes out only when its document is filed, or was before. Whose it is, is decided by the path;
+//! else by the organisations that envelope and document are addressed to; else by the booking that the document
+//! points at; else, with one provider only, it is that one's.
+
+use super::answer::{self, Answer, Body, Content};
+use super::body;
+use super::edge::{Edge, Exchange};
+use super::log;
+use super::trust::Peer;
+use crate::audit::Fault;
+use crate::config::ReferralSenders;
+use crate::referral::answer::{acknowledgement, fault};
+use crate::referral::{Arrived, Code, Reason, Wire, Wrapper, read};
+use crate::store::{Arrival, Filed, REFERRAL_BYTES, StoreError, TenantKey, TenantRow};
+use booking::ids::{OdsCode, RequestId};
+use booking::refusal::{Refusal, Situation, information_outcome};
+use booking::wire::format::{self, Coding, Format};
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Request, Response, StatusCode};
+use hyper::body::{Body as _, Incoming};
+use sha2::{Digest, Sha256};
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use uuid::Uuid;
+
+/// Where referrals are sent.
+const PATH: &str = "/itk";
+/// Action of the audit rows.
+const ACTION: &str = "referral.receive";
+/// Time for a message of full size over a slow line: about 2 Mbit/s.
+const BODY_WITHIN: Duration = Duration::from_secs(120);
+/// Memory for messages being received and read, KiB. Reading one takes some times its size.
+const MEMORY_KIB: usize = 256 << 10;
+/// Least share of it that a message takes: buffers and tree of a small one.
+const LEAST_KIB: usize = 64;
+/// How long a message waits for its share before its sender is told to come again.
+const MEMORY_WAIT: Duration = Duration::from_secs(15);
+
+/// The bound on what is received at the same time.
+pub struct Intake {
+    memory: Semaphore,
+}
+
+impl Intake {
+    pub(super) fn new() -> Intake {
+        Intake {
+            memory: Semaphore::new(MEMORY_KIB),
+        }
+    }
+
+    /// A share as large as the message may become; a compressed one or one of unknown length may become the largest.
+    async fn share(&self, length: Option<u64>, coding: Coding) -> Option<SemaphorePermit<'_>> {
+        let most = REFERRAL_BYTES >> 10;
+        let kib = match (length, coding) {
+            (Some(length), Coding::Identity) => usize::try_from(length >> 10)
+                .unwrap_or(most)
+                .clamp(LEAST_KIB, most),
+            _ => most,
+        };
+        let wanted = u32::try_from(kib).unwrap_or(u32::MAX);
+        tokio::time::timeout(MEMORY_WAIT, self.memory.acquire_many(wanted))
+            .await
+            .ok()?
+            .ok()
+    }
+}
+
+/// True for the paths of this file.
+pub fn is_path(path: &str) -> bool {
+    path == PATH || path.starts_with("/itk/")
+}
+
+/// Answers one message. Never fails: what goes wrong inside is told as a fault that invites a repeat.
+pub async fn serve(edge: &Edge, peer: Peer, request: Request<Incoming>) -> Response<Body> {
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    let mut x = edge.exchange(peer, &parts);
+    x.entry.action = Some(ACTION.to_owned());
+    x.entry.request_id = parts
+        .headers
+        .get("x-request-id")
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| RequestId::parse(v).ok());
+    let wire = wire_of(&parts).unwrap_or(Wire::Soap11);
+    let response = match receive(edge, &mut x, &parts, body).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            x.entry.refused(&refusal, Fault::of(&refusal));
+            if let Some(tenant) = x.entry.tenant {
+                // The answer says that nothing was taken; that stands also when this row cannot be written.
+                if let Err(error) = edge.store.audit_soon(tenant, &x.entry).await {
+                    tracing::error!(%error, "a refused referral could not be recorded");
+                }
+            }
+            log::refusal(&x, &refusal);
+            refused(&mut x, wire, &refusal)
+        }
+    };
+    log::request(&x, response.status().as_u16(), started.elapsed());
+    response
+}
+
+/// Everything up to the message being whole; what fails here was not received, and its sender is told so.
+async fn receive(
+    edge: &Edge,
+    x: &mut Exchange,
+    parts: &http::request::Parts,
+    incoming: Incoming,
+) -> Result<Response<Body>, Refusal> {
+    let tenants = edge.store.tenants().map_err(|e| Refusal::from(&e))?;
+    let named = tenant_of_path(parts.uri.path(), &tenants)?;
+    x.entry.tenant = named;
+    if parts.method != http::Method::POST {
+        return Err(Refusal::new(
+            Situation::MethodNotAllowed,
+            "Referrals are sent with POST.",
+        ));
+    }
+    permitted(edge, &x.peer)?;
+    let wire = wire_of(parts)?;
+    let encodings: Vec<&[u8]> = parts
+        .headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    let coding = format::content_coding(&encodings)?;
+    let _share = edge
+        .intake
+        .share(incoming.size_hint().exact(), coding)
+        .await
+        .ok_or_else(|| {
+            Refusal::new(
+                Situation::Unavailable,
+                "As many referrals are being received as memory permits; send the same message again in a minute.",
+            )
+        })?;
+    let bytes = body::read(incoming, coding, REFERRAL_BYTES, BODY_WITHIN).await?;
+    if bytes.is_empty() {
+        return Err(Refusal::new(
+            Situation::BodyUnreadable,
+            "The message is empty.",
+        ));
+    }
+    file(edge, x, wire, bytes, named, tenants).await
+}
+
+/// The tenant that the path names, if it names one.
+fn tenant_of_path(path: &str, tenants: &[TenantRow]) -> Result<Option<TenantKey>, Refusal> {
+    let rest = path.strip_prefix(PATH).unwrap_or("").trim_matches('/');
+    if rest.is_empty() {
+        return Ok(None);
+    }
+    let unknown = || {
+        Refusal::new(
+            Situation::RouteUnknown,
+            "No provider of this path takes referrals here; the path is /itk/ followed by an ODS code.",
+        )
+    };
+    let ods = OdsCode::parse(&rest.to_ascii_uppercase()).map_err(|_| unknown())?;
+    let row = tenants.iter().find(|t| t.ods == ods).ok_or_else(unknown)?;
+    Ok(Some(row.key))
+}
+
+/// Who may send (NFR-01): what is stored is shown to clinicians, and it takes space.
+fn permitted(edge: &Edge, peer: &Peer) -> Result<(), Refusal> {
+    let proven = peer.tls
+        && edge
+            .settings
+            .tls
+            .as_ref()
+            .is_some_and(|t| t.client_ca.is_some());
+    let may = match edge.settings.referral.from {
+        ReferralSenders::Nobody => false,
+        ReferralSenders::Certificate => proven || edge.trust.accepts_anybody(),
+        ReferralSenders::Any => true,
+    };
+    match may {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            Situation::NotPermitted,
+            "Referrals are not taken from this sender: a client certificate known here is needed.",
+        )),
+    }
+}
+
+/// The wrapping that the media type announces.
+fn wire_of(parts: &http::request::Parts) -> Result<Wire, Refusal> {
+    let value = parts.headers.get(header::CONTENT_TYPE);
+    let text = value.and_then(|v| v.to_str().ok()).unwrap_or("");
+    let essence = text.split(';').next().unwrap_or("").trim();
+    match essence.to_ascii_lowercase().as_str() {
+        "text/xml" | "application/xml" => Ok(Wire::Soap11),
+        "application/soap+xml" => Ok(Wire::Soap12),
+        "application/fhir+json" | "application/json+fhir" => Ok(Wire::FhirJson),
+        "application/fhir+xml" | "application/xml+fhir" => Ok(Wire::FhirXml),
+        _ => Err(Refusal::new(
+            Situation::MediaTypeUnsupported,
+            "A referral is an ITK message in SOAP (text/xml or application/soap+xml) or a FHIR document \
+             (application/fhir+json or application/fhir+xml).",
+        )
+        .location("http.Content-Type")),
+    }
+}
+
+/// What reading a message yields, ready for the store.
+struct ReadMessage {
+    arrived: Arrived,
+    document_hash: Option<[u8; 32]>,
+    message_hash: [u8; 32],
+}
+
+fn read_message(wire: Wire, body: &[u8]) -> ReadMessage {
+    let mut arrived = read(wire, body);
+    let document_hash = arrived.document.as_mut().ok().map(|document| {
+        let hash = Sha256::digest(document.element()).into();
+        // From here on only what it says is needed.
+        document.bytes = Vec::new();
+        hash
+    });
+    ReadMessage {
+        arrived,
+        document_hash,
+        message_hash: Sha256::digest(body).into(),
+    }
+}
+
+/// The message is whole: from here on it is kept, whatever is wrong with it.
+async fn file(
+    edge: &Edge,
+    x: &mut Exchange,
+    wire: Wire,
+    body: Bytes,
+    named: Option<TenantKey>,
+    tenants: Vec<TenantRow>,
+) -> Result<Response<Body>, Refusal> {
+    let (shared, reading) = (edge.store.clone(), body.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let message = read_message(wire, &reading);
+        let tenant = named.map_or_else(
+            || whose(&shared, &tenants, &message.arrived),
+            |key| Ok(Some(key)),
+        );
+        let row = |key: TenantKey| tenants.into_iter().find(|t| t.key == key);
+        tenant.map(|key| (message, key.and_then(row)))
+    });
+    let (message, tenant) = read
+        .await
+        .map_err(|e| {
+            Refusal::new(Situation::Unexpected, "The message could not be read here.")
+                .log(e.to_string())
+        })?
+        .map_err(|e| Refusal::from(&e))?;
+    let Arrived {
+        wire,
+        wrapper,
+        document,
+    } = message.arrived;
+    let key = tenant.as_ref().map(|t| t.key);
+    x.entry.tenant = key;
+    x.entry.query = wrapper.tracking.as_ref().map(|t| format!("tracking {t}"));
+    x.entry.ods = sender_of(
+        &wrapper,
+        document.as_ref().ok().and_then(|d| d.facts.author.as_ref()),
+    );
+    let document = match (document, message.document_hash) {
+        (Ok(document), Some(hash)) => Ok((document.facts, hash)),
+        (Err(reason), _) => Err(reason),
+        (Ok(_), None) => Err(Reason::new(Code::Retryable, "The document has no digest.")),
+    };
+    let arrival = Arrival {
+        id: Uuid::now_v7(),
+        at: x.now,
+        wire,
+        wrapper: wrapper.clone(),
+        document,
+        message_hash: message.message_hash,
+        body,
+        refused_status: match wire {
+            Wire::Soap11 => |code| fault_status(Wire::Soap11, code).as_u16(),
+            Wire::Soap12 => |code| fault_status(Wire::Soap12, code).as_u16(),
+            Wire::FhirJson | Wire::FhirXml => |code| situation_of(code).row().status,
+        },
+        entry: x.entry.clone(),
+    };
+    let filed = edge.store.file_referral(key, arrival).await;
+    x.recorded = true;
+    let reporter = tenant.map_or_else(String::new, |t| {
+        format!("urn:nhs-uk:identity:ods:{}", t.ods)
+    });
+    filed_answer(x, wire, &wrapper, &reporter, filed)
+}
+
+/// Who sent it, for the audit trail: the author of the document, else the sender of the envelope.
+fn sender_of(wrapper: &Wrapper, author: Option<&OdsCode>) -> Option<String> {
+    let sender = || {
+        wrapper
+            .sender
+            .as_deref()
+            .and_then(crate::referral::recipient::ods_of)
+    };
+    author
+        .cloned()
+        .or_else(sender)
+        .map(|o| o.as_str().to_owned())
+}
+
+/// Whose a message is that came without an ODS code in its path.
+fn whose(
+    store: &crate::store::Store,
+    tenants: &[TenantRow],
+    arrived: &Arrived,
+) -> Result<Option<TenantKey>, StoreError> {
+    let served = |ods: &OdsCode| tenants.iter().find(|t| t.ods == *ods).map(|t| t.key);
+    let facts = arrived.document.as_ref().ok().map(|d| &d.facts);
+    let mut addressed = arrived
+        .wrapper
+        .recipients
+        .iter()
+        .chain(facts.iter().flat_map(|f| f.recipients.iter()));
+    if let Some(key) = addressed.find_map(served) {
+        return Ok(Some(key));
+    }
+    if let Some(facts) = facts {
+        let url = facts.appointment.as_ref().and_then(|a| a.ods.as_ref());
+        if let Some(key) = url.and_then(served) {
+            return Ok(Some(key));
+        }
+        for tenant in tenants {
+            if !store
+                .bookings_of_document(tenant.key, &facts.id, 1)?
+                .is_empty()
+            {
+                return Ok(Some(tenant.key));
+            }
+        }
+    }
+    // Mail for somebody else is not opened by the only one at home.
+    let for_others =
+        !arrived.wrapper.recipients.is_empty() || facts.is_some_and(|f| !f.recipients.is_empty());
+    Ok(match tenants {
+        [only] if !for_others => Some(only.key),
+        _ => None,
+    })
+}
+
+/// The answer, after the commit.
+fn filed_answer(
+    x: &mut Exchange,
+    wire: Wire,
+    wrapper: &Wrapper,
+    reporter: &str,
+    filed: Result<Filed, StoreError>,
+) -> Result<Response<Body>, Refusal> {
+    let reason = match filed {
+        Ok(Filed::Taken { id, matched }) => {
+            let by = matched.map_or("none", |m| m.word());
+            tracing::info!(%id, matched = by, "referral filed");
+            return acknowledged(x, wire, wrapper, reporter);
+        }
+        Ok(Filed::Repeat { id }) => {
+            tracing::info!(%id, "referral repeated");
+            return acknowledged(x, wire, wrapper, reporter);
+        }
+        Ok(Filed::Quarantined { id, reason }) => {
+            tracing::warn!(%id, code = reason.code.number(), reason = %reason, "referral in quarantine");
+            reason
+        }
+        Err(error) => {
+            tracing::error!(%error, "a referral could not be stored");
+            Reason::new(
+                Code::Retryable,
+                "The message could not be stored; send the same message again in a minute.",
+            )
+        }
+    };
+    Ok(match wire {
+        Wire::Soap11 | Wire::Soap12 => {
+            let text = fault(wire, wrapper, &reason, x.response_id);
+            soap(x, wire, fault_status(wire, reason.code), text)
+        }
+        Wire::FhirJson | Wire::FhirXml => {
+            let refusal = Refusal::new(situation_of(reason.code), reason.text);
+            refused(x, wire, &refusal)
+        }
+    })
+}
+
+fn situation_of(code: Code) -> Situation {
+    match code {
+        Code::Invalid => Situation::BodyUnreadable,
+        Code::Refused => Situation::NotConformant,
+        Code::Denied => Situation::NotPermitted,
+        Code::Retryable => Situation::Unavailable,
+    }
+}
+
+/// SOAP 1.1 sends every fault with 500; SOAP 1.2 tells the sender's faults apart.
+fn fault_status(wire: Wire, code: Code) -> StatusCode {
+    match (wire, code) {
+        (Wire::Soap12, Code::Invalid | Code::Refused | Code::Denied) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn acknowledged(
+    x: &mut Exchange,
+    wire: Wire,
+    wrapper: &Wrapper,
+    reporter: &str,
+) -> Result<Response<Body>, Refusal> {
+    x.entry.status = 200;
+    match wire {
+        Wire::Soap11 | Wire::Soap12 => {
+            let text = acknowledgement(wire, wrapper, reporter, x.now);
+            Ok(soap(x, wire, StatusCode::OK, text))
+        }
+        Wire::FhirJson | Wire::FhirXml => {
+            x.format = fhir_format(wire);
+            let outcome = information_outcome(&x.response_id_text(), "The document is stored.");
+            answer::answer(x, Answer::ok(Content::Tree(outcome)))
+        }
+    }
+}
+
+fn fhir_format(wire: Wire) -> Format {
+    match wire {
+        Wire::FhirXml => Format::Xml,
+        _ => Format::Json,
+    }
+}
+
+/// A refusal in the wrapping of the message.
+fn refused(x: &mut Exchange, wire: Wire, refusal: &Refusal) -> Response<Body> {
+    let status = refusal.status();
+    let allow = (status == 405).then_some("POST");
+    if let Wire::FhirJson | Wire::FhirXml = wire {
+        x.format = fhir_format(wire);
+        return answer::refuse(x, refusal, allow, None);
+    }
+    let code = match refusal.situation {
+        Situation::NotPermitted => Code::Denied,
+        Situation::Unavailable | Situation::Unexpected | Situation::RequestTimeout => {
+            Code::Retryable
+        }
+        _ => Code::Invalid,
+    };
+    let reason = Reason::new(code, refusal.to_string());
+    let text = fault(wire, &Wrapper::default(), &reason, x.response_id);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = soap(x, wire, status, text);
+    let headers = response.headers_mut();
+    if allow.is_some() {
+        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    }
+    if !refused_before_reading(refusal.situation) {
+        return response;
+    }
+    // The rest of the body is not read: the connection cannot be used again.
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn refused_before_reading(situation: Situation) -> bool {
+    matches!(
+        situation,
+        Situation::BodyTooLarge | Situation::RequestTimeout | Situation::Unavailable
+    )
+}
+
+fn soap(x: &Exchange, wire: Wire, status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Bytes::from(text).into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let media = match wire {
+        Wire::Soap12 => "application/soap+xml;charset=utf-8",
+        _ => "text/xml;charset=utf-8",
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(&x.response_id_text()) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    if let Some(correlation) = &x.correlation {
+        headers.insert(
+            HeaderName::from_static("x-correlation-id"),
+            correlation.clone(),
+        );
+    }
+    response
+}

@@ -1,0 +1,110 @@
+//! A referral as a FHIR document: a Bundle with a Composition, and the CDA in a Binary or DocumentReference.
+
+use super::base64_text;
+use super::envelope::standing_alone;
+use super::read::{Document, MAX_DOCUMENT, Wire, Wrapper};
+use super::reason::Reason;
+use booking::systems;
+use fhir::Element;
+
+/// Most elements of a Bundle; a document with its references has some hundred.
+const MAX_ELEMENTS: usize = 100_000;
+/// Longest tracking id.
+const MAX_TRACKING: usize = 256;
+
+/// Reads the Bundle and takes the CDA out.
+pub(super) fn read(wire: Wire, body: &[u8], wrapper: &mut Wrapper) -> Result<Document, Reason> {
+    let limits = fhir::Limits {
+        max_bytes: MAX_DOCUMENT,
+        max_elements: MAX_ELEMENTS,
+        ..fhir::Limits::default()
+    };
+    let parsed = match wire {
+        Wire::FhirXml => fhir::xml::parse(body, &limits),
+        _ => fhir::json::parse(body, &limits),
+    };
+    let parsed = parsed.map_err(|issue| {
+        Reason::invalid(format!("The FHIR document cannot be read ({}).", issue.pos))
+    })?;
+    let bundle = &parsed.root;
+    wrapper.tracking = bundle
+        .at("identifier.value")
+        .and_then(Element::as_str)
+        .filter(|v| v.len() <= MAX_TRACKING)
+        .map(str::to_owned);
+    if bundle.resource_type() != Some("Bundle") || bundle.str_of("type") != Some("document") {
+        return Err(Reason::invalid(
+            "The resource is not a Bundle of type document.",
+        ));
+    }
+    let resources: Vec<&Element> = bundle
+        .all("entry")
+        .filter_map(|entry| entry.get("resource"))
+        .collect();
+    match resources.first().and_then(|r| r.resource_type()) {
+        Some("Composition") => {}
+        _ => {
+            return Err(Reason::invalid(
+                "The first entry of the document is not a Composition.",
+            ));
+        }
+    }
+    let document = standing_alone(base64_text::decode(carried(&resources)?)?)?;
+    agree(&resources, &document)?;
+    Ok(document)
+}
+
+/// The one CDA that the Bundle carries, as base64.
+fn carried<'b>(resources: &[&'b Element]) -> Result<&'b str, Reason> {
+    let binaries = resources
+        .iter()
+        .filter(|r| r.resource_type() == Some("Binary"))
+        .filter(|r| is_cda(r.str_of("contentType")))
+        .filter_map(|r| r.str_of("content"));
+    let attached = resources
+        .iter()
+        .filter(|r| r.resource_type() == Some("DocumentReference"))
+        .flat_map(|r| r.all("content"))
+        .filter_map(|content| content.get("attachment"))
+        .filter(|a| is_cda(a.str_of("contentType")))
+        .filter_map(|a| a.str_of("data"));
+    let mut all = binaries.chain(attached);
+    match (all.next(), all.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err(Reason::invalid(
+            "The document carries no CDA: put it into a Binary with contentType application/hl7-v3+xml.",
+        )),
+        (Some(_), Some(_)) => Err(Reason::invalid("The document carries more than one CDA.")),
+    }
+}
+
+fn is_cda(media_type: Option<&str>) -> bool {
+    let essence = media_type
+        .and_then(|m| m.split(';').next())
+        .unwrap_or("")
+        .trim();
+    [systems::DOCUMENT_MEDIA_TYPE, "text/xml", "application/xml"]
+        .iter()
+        .any(|known| essence.eq_ignore_ascii_case(known))
+}
+
+/// What the Bundle says of the document is what the document says (REF-CON-02).
+fn agree(resources: &[&Element], document: &Document) -> Result<(), Reason> {
+    let said = resources
+        .iter()
+        .filter(|r| r.resource_type() == Some("DocumentReference"))
+        .filter_map(|r| {
+            r.get("masterIdentifier")
+                .or_else(|| r.get("identifier"))?
+                .str_of("value")
+        });
+    for id in said {
+        let id = id.strip_prefix("urn:uuid:").unwrap_or(id);
+        if !id.eq_ignore_ascii_case(&document.facts.id) {
+            return Err(Reason::invalid(
+                "The DocumentReference's identifier is not the id of the CDA.",
+            ));
+        }
+    }
+    Ok(())
+}

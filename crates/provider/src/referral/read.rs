@@ -1,0 +1,124 @@
+//! The bytes of a message, read: how to answer it, whom it is for, and its document or why there is none.
+
+use super::cda::Facts;
+use super::reason::Reason;
+use super::{envelope, fhir_document, xml};
+use booking::ids::OdsCode;
+
+/// Largest document after unpacking: as large as the largest message, so that compression is no way around it.
+pub const MAX_DOCUMENT: usize = 32 << 20;
+
+/// The SOAP 1.2 namespace.
+const SOAP12: &str = "http://www.w3.org/2003/05/soap-envelope";
+
+/// How a message is wrapped, and so how its answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// SOAP 1.1.
+    Soap11,
+    /// SOAP 1.2.
+    Soap12,
+    /// A FHIR document in JSON.
+    FhirJson,
+    /// A FHIR document in XML.
+    FhirXml,
+}
+
+/// What is around the document.
+#[derive(Clone, Debug, Default)]
+pub struct Wrapper {
+    /// `wsa:MessageID`.
+    pub message_id: Option<String>,
+    /// `wsa:Action`.
+    pub action: Option<String>,
+    /// `trackingid` of the distribution header, or the identifier of the Bundle.
+    pub tracking: Option<String>,
+    /// `service` of the distribution header.
+    pub service: Option<String>,
+    /// Organisations that the message is addressed to.
+    pub recipients: Vec<OdsCode>,
+    /// Address or identity of the sender.
+    pub sender: Option<String>,
+    /// The sender asked for an infrastructure response.
+    pub wants_response: bool,
+}
+
+/// A document taken out of its message.
+#[derive(Clone)]
+pub struct Document {
+    /// Its bytes, unpacked.
+    pub bytes: Vec<u8>,
+    /// What it says of itself.
+    pub facts: Facts,
+}
+
+impl Document {
+    /// The document without byte order mark, XML declaration and white space around it: what is the same when it is
+    /// packed another way, so what documents are compared by.
+    pub fn element(&self) -> &[u8] {
+        let bytes = self
+            .bytes
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(&self.bytes);
+        let bytes = bytes.trim_ascii();
+        let end = b"?>";
+        match bytes.starts_with(b"<?xml") {
+            true => match bytes.windows(end.len()).position(|w| w == end) {
+                Some(at) => bytes[at + end.len()..].trim_ascii(),
+                None => bytes,
+            },
+            false => bytes,
+        }
+    }
+}
+
+/// Patient data stays out of logs.
+impl std::fmt::Debug for Document {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Document")
+            .field("id", &self.facts.id)
+            .field("bytes", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message that was received whole.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// How it is wrapped.
+    pub wire: Wire,
+    /// What is around the document, as far as it could be read.
+    pub wrapper: Wrapper,
+    /// The document, or why there is none.
+    pub document: Result<Document, Reason>,
+}
+
+/// Reads a message. `wire` is what its media type says; the namespace of a SOAP envelope has the last word.
+pub fn read(wire: Wire, body: &[u8]) -> Arrived {
+    let mut arrived = Arrived {
+        wire,
+        wrapper: Wrapper::default(),
+        document: Err(Reason::invalid("The message is empty.")),
+    };
+    arrived.document = match wire {
+        Wire::Soap11 | Wire::Soap12 => soap(body, &mut arrived.wire, &mut arrived.wrapper),
+        Wire::FhirJson | Wire::FhirXml => fhir_document::read(wire, body, &mut arrived.wrapper),
+    };
+    arrived
+}
+
+fn soap(body: &[u8], wire: &mut Wire, wrapper: &mut Wrapper) -> Result<Document, Reason> {
+    let text = xml::text(body)?;
+    let tree = xml::parse(text, "The message")?;
+    let root = tree.root_element();
+    if root.tag_name().name() == "Envelope" {
+        *wire = match root.tag_name().namespace() {
+            Some(SOAP12) => Wire::Soap12,
+            _ => Wire::Soap11,
+        };
+        envelope::soap_header(root, wrapper);
+    }
+    let found = envelope::find(root)?;
+    envelope::header(found, wrapper);
+    envelope::document(text, found, wrapper)
+}

@@ -1,0 +1,173 @@
+//! Which services suit a clinical need, and in which order (NAT-DOS-04).
+
+use super::case::Case;
+use crate::world::World;
+use crate::world::model::{Account, AgeRange, Capacity, Postcode, Service, Status};
+use jiff::tz::TimeZone;
+
+/// Metres of a mile: distances are searched in kilometres and told in miles.
+const METRES_PER_MILE: f64 = 1609.344;
+/// Most emergency departments that are named when nothing matches.
+const CATCH_ALL: usize = 2;
+/// How far away they may be: the largest search distance.
+const CATCH_ALL_METRES: f64 = 99_000.0;
+
+/// A service that was found.
+pub struct Found<'w> {
+    /// The service.
+    pub service: &'w Service,
+    /// Its place.
+    pub place: &'w Postcode,
+    /// Straight line from the patient, in miles.
+    pub miles: f64,
+    /// The age ranges that matched.
+    pub ages: Vec<&'w AgeRange>,
+    /// Named because nothing matched.
+    pub catch_all: bool,
+}
+
+/// The services for a need, the most suitable first; emergency departments when there are none.
+pub fn services<'w>(
+    world: &'w World,
+    case: &Case<'w>,
+    account: &Account,
+    zone: &TimeZone,
+) -> Vec<Found<'w>> {
+    let holidays = &world.settings.bank_holidays;
+    let mut found: Vec<(Rank, Found<'w>)> = world
+        .services
+        .iter()
+        .filter(|service| suits(service, case, account))
+        .filter(|s| s.open_within(case.at, case.disposition.within_minutes, holidays, zone))
+        .filter_map(|service| {
+            let place = world.postcode(&service.postcode)?;
+            in_box(case, place).then(|| {
+                let metres = metres(case.place, place);
+                let open = service.is_open(case.at, holidays, zone);
+                (
+                    Rank::of(service, case, open, metres),
+                    Found {
+                        service,
+                        place,
+                        miles: metres / METRES_PER_MILE,
+                        ages: ages(service, case).collect(),
+                        catch_all: false,
+                    },
+                )
+            })
+        })
+        .collect();
+    if found.is_empty() {
+        return catch_all(world, case);
+    }
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    found.into_iter().map(|(_, found)| found).collect()
+}
+
+/// Everything but place and time.
+fn suits(service: &Service, case: &Case<'_>, account: &Account) -> bool {
+    service.status == Status::Active
+        && service.capacity != Capacity::None
+        && service.roles.contains(&account.role)
+        && service.genders.contains(&case.gender)
+        && service.dispositions.contains(&case.disposition.id)
+        && ages(service, case).next().is_some()
+        && takes_symptom(service, case)
+        && (!service.restricted || is_for_surgery(service, case))
+}
+
+/// The group, and all discriminators that the request names.
+fn takes_symptom(service: &Service, case: &Case<'_>) -> bool {
+    service
+        .symptom
+        .iter()
+        .filter(|s| s.group == case.group.id)
+        .any(|s| match &s.discriminators {
+            None => true,
+            Some(taken) => case.discriminators.iter().all(|d| taken.contains(d)),
+        })
+}
+
+fn is_for_surgery(service: &Service, case: &Case<'_>) -> bool {
+    case.surgery
+        .as_ref()
+        .is_some_and(|surgery| service.surgeries.iter().any(|s| s == surgery.as_str()))
+}
+
+fn ages<'w>(service: &'w Service, case: &Case<'_>) -> impl Iterator<Item = &'w AgeRange> {
+    let (youngest, oldest) = case.age_days;
+    service
+        .ages
+        .iter()
+        .filter(move |range| range.from.first_day() <= oldest && youngest <= range.to.last_day())
+}
+
+/// The directory searches a square around the patient, not a circle (CheckCapacitySummary search logic).
+fn in_box(case: &Case<'_>, place: &Postcode) -> bool {
+    let reach = case.distance_km * 1000;
+    place.easting.abs_diff(case.place.easting) <= reach
+        && place.northing.abs_diff(case.place.northing) <= reach
+}
+
+fn metres(a: &Postcode, b: &Postcode) -> f64 {
+    f64::from(a.easting - b.easting).hypot(f64::from(a.northing - b.northing))
+}
+
+fn catch_all<'w>(world: &'w World, case: &Case<'w>) -> Vec<Found<'w>> {
+    let mut near: Vec<Found<'w>> = world
+        .services
+        .iter()
+        .filter(|s| s.catch_all && s.status == Status::Active)
+        .filter_map(|service| {
+            let place = world.postcode(&service.postcode)?;
+            let metres = metres(case.place, place);
+            (metres <= CATCH_ALL_METRES).then(|| Found {
+                service,
+                place,
+                miles: metres / METRES_PER_MILE,
+                ages: ages(service, case).collect(),
+                catch_all: true,
+            })
+        })
+        .collect();
+    near.sort_by(|a, b| {
+        a.miles
+            .total_cmp(&b.miles)
+            .then(a.service.id.cmp(&b.service.id))
+    });
+    near.truncate(CATCH_ALL);
+    near
+}
+
+/// What decides the order, the most important first; smaller is better.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    /// Services for the patient's own surgery come first.
+    not_for_surgery: bool,
+    /// Place of the service's type in the ranking of the disposition.
+    kind: usize,
+    /// Open already at the moment searched for.
+    not_open: bool,
+    /// Free before busy.
+    busy: bool,
+    metres: u64,
+    id: u32,
+}
+
+impl Rank {
+    fn of(service: &Service, case: &Case<'_>, open: bool, metres: f64) -> Rank {
+        let ranking = &case.disposition.ranking;
+        Rank {
+            not_for_surgery: !is_for_surgery(service, case),
+            kind: ranking
+                .iter()
+                .position(|kind| *kind == service.kind.id)
+                .unwrap_or(ranking.len()),
+            not_open: !open,
+            busy: service.capacity == Capacity::Low,
+            // Distances are far below the range where this would lose anything.
+            metres: metres.round() as u64,
+            id: service.id,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! SDS, the Spine Directory Service: an LDAP v3 directory of systems and endpoints (NAT-SDS-01..06).
+//!
+//! Anonymous simple bind; search with every scope and kind of filter; who am I; compare. Nothing can be written.
+//! LDAPS when a TLS configuration is given, mutual when that demands client certificates; no StartTLS.
+//!
+//! Faults ([`crate::faults`], point `sds`): `slow`, `unreachable`, `no-object`, `two-objects`, `gp-connect-too`,
+//! for everybody or one ASID. The query for the endpoint is told apart by its interaction: a rule with
+//! `interaction = "read:slot"` meets it alone. An `unreachable` without selectors cuts connections as they come.
+
+mod dn;
+mod filter;
+mod frame;
+mod schema;
+mod search;
+mod session;
+mod tree;
+
+pub use filter::MAX_TERMS;
+pub use frame::{MAX_DEPTH, MAX_MESSAGE};
+pub use tree::SERVICES;
+
+use crate::directory::Directory;
+use crate::faults::{Fault, Faults, Key, Point};
+use rustls::ServerConfig;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+/// A TLS handshake that takes longer is broken off: a real one takes milliseconds.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Time for connections to end when the server stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Limits of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Most entries of one answer or page.
+    pub size_limit: usize,
+    /// Longest search.
+    pub time_limit: Duration,
+    /// Connections at once; a further one waits to be taken.
+    pub connections: usize,
+    /// A connection without a request is ended after so long.
+    pub idle_time: Duration,
+    /// From its first byte a message arrives within so long.
+    pub message_time: Duration,
+    /// A client takes an answer within so long.
+    pub write_time: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            size_limit: 500,
+            time_limit: Duration::from_secs(30),
+            connections: 256,
+            idle_time: Duration::from_secs(300),
+            message_time: Duration::from_secs(30),
+            write_time: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What all connections share.
+pub(crate) struct Service {
+    directory: Arc<Directory>,
+    tree: tree::Tree,
+    faults: Arc<Faults>,
+    settings: Settings,
+}
+
+/// Answers until `stop` is ready, with the usual limits.
+pub async fn serve(
+    listener: TcpListener,
+    directory: Arc<Directory>,
+    faults: Arc<Faults>,
+    tls: Option<Arc<ServerConfig>>,
+    stop: impl Future<Output = ()>,
+) {
+    serve_with(listener, directory, Settings::default(), faults, tls, stop).await;
+}
+
+/// Answers until `stop` is ready; then clients are told, and have five seconds to go.
+pub async fn serve_with(
+    listener: TcpListener,
+    directory: Arc<Directory>,
+    settings: Settings,
+    faults: Arc<Faults>,
+    tls: Option<Arc<ServerConfig>>,
+    stop: impl Future<Output = ()>,
+) {
+    let connections = Arc::new(Semaphore::new(settings.connections));
+    let all = u32::try_from(settings.connections).unwrap_or(u32::MAX);
+    let service = Arc::new(Service {
+        tree: tree::Tree::new(&directory),
+        directory,
+        faults,
+        settings,
+    });
+    let acceptor = tls.map(TlsAcceptor::from);
+    let (stopping, stopped) = watch::channel(false);
+    tokio::pin!(stop);
+    loop {
+        let permit = tokio::select! {
+            permit = connections.clone().acquire_owned() => permit,
+            () = &mut stop => break,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, or reset before it was taken: wait, do not spin.
+                tracing::warn!(%error, "accept failed");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let (service, acceptor, stopped) = (service.clone(), acceptor.clone(), stopped.clone());
+        tokio::spawn(async move {
+            connection(service, stream, acceptor, stopped).await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    let _ = stopping.send(true);
+    if tokio::time::timeout(DRAIN, connections.acquire_many(all))
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "some connections were still open after {} seconds",
+            DRAIN.as_secs()
+        );
+    }
+}
+
+async fn connection(
+    service: Arc<Service>,
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    stopped: watch::Receiver<bool>,
+) {
+    // No selectors are known yet, so that only a rule without any can match.
+    let cut = |fault: &Fault| *fault == Fault::Unreachable;
+    if service
+        .faults
+        .take_if(Point::Sds, &Key::default(), cut)
+        .is_some()
+    {
+        return;
+    }
+    let _ = stream.set_nodelay(true);
+    match acceptor {
+        None => session::serve(service, stream, stopped).await,
+        Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => session::serve(service, stream, stopped).await,
+            Ok(Err(error)) => tracing::info!(%error, "TLS handshake failed"),
+            Err(_) => tracing::info!("TLS handshake timed out"),
+        },
+    }
+}

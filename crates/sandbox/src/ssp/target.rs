@@ -1,0 +1,222 @@
+//! Where a request goes: the URL behind the proxy's own prefix, and whether an endpoint of the directory covers it.
+
+use http::Uri;
+
+/// Stands for an encoded slash, which is not the same as a slash.
+const ENCODED_SLASH: u16 = 0x100;
+
+/// Why the request target names no URL.
+pub type Wrong = &'static str;
+
+const FORM: Wrong = "The path holds no URL: send /https://host/service-root/Slot?… with exactly one slash \
+                     before the URL of the Provider.";
+
+/// Reads the absolute URL out of a request target such as `/https://host/root/Slot?…` (NAT-SSP-01). The URL may
+/// be percent-encoded as one piece. Path and query go on byte for byte as they came.
+pub fn read(request: &Uri) -> Result<Uri, Wrong> {
+    let path = request.path();
+    let rest = path.strip_prefix('/').ok_or(FORM)?;
+    if rest.starts_with('/') {
+        return Err(FORM);
+    }
+    let (scheme, rest) = ["https", "http"]
+        .into_iter()
+        .find_map(|scheme| {
+            let head = rest.get(..scheme.len())?;
+            let after = &rest[scheme.len()..];
+            (head.eq_ignore_ascii_case(scheme) && (after.starts_with(':') || encoded(after, "%3A")))
+                .then_some((scheme, after))
+        })
+        .ok_or(FORM)?;
+    let whole;
+    let rest = match ["://", "%3A//", "%3A%2F%2F", ":%2F%2F"]
+        .into_iter()
+        .find(|start| encoded(rest, start))
+        .ok_or(FORM)?
+    {
+        "://" => &rest[3..],
+        start => {
+            // Encoded as one piece: its own delimiters come back, everything else stays encoded.
+            whole = delimiters(&rest[start.len()..]);
+            whole.as_str()
+        }
+    };
+    let (authority, path) = match rest.find('/') {
+        Some(at) => rest.split_at(at),
+        None => (rest, ""),
+    };
+    if authority.is_empty() || authority.contains(['@', '%']) {
+        return Err("The URL of the Provider has no plain host.");
+    }
+    if path.split('/').any(is_dots) {
+        return Err("The URL of the Provider has `.` or `..` in its path.");
+    }
+    let path = if path.is_empty() { "/" } else { path };
+    let query = request.query().map(|q| format!("?{q}")).unwrap_or_default();
+    Uri::builder()
+        .scheme(scheme)
+        .authority(authority)
+        .path_and_query(format!("{path}{query}"))
+        .build()
+        .map_err(|_| "The URL of the Provider cannot be read.")
+}
+
+/// True when `text` starts so, percent escapes compared without case.
+fn encoded(text: &str, start: &str) -> bool {
+    text.get(..start.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(start))
+}
+
+fn delimiters(text: &str) -> String {
+    ["%3A", "%3a"]
+        .into_iter()
+        .chain(["%2F", "%2f"])
+        .fold(text.to_owned(), |text, escape| {
+            let plain = if escape.ends_with(['A', 'a']) {
+                ":"
+            } else {
+                "/"
+            };
+            text.replace(escape, plain)
+        })
+}
+
+fn is_dots(segment: &str) -> bool {
+    let plain = segment.replace("%2E", ".").replace("%2e", ".");
+    plain == "." || plain == ".."
+}
+
+/// True when the target lies under the endpoint: same scheme, host and port, and its path continues the
+/// endpoint's (NAT-SSP-04). Escapes are compared by what they stand for, since the directory may hold a URL with
+/// unsafe characters that the consumer has to encode (NAT-SSP-02).
+pub fn covers(endpoint: &str, target: &Uri) -> bool {
+    let Some((scheme, rest)) = endpoint.split_once("://") else {
+        return false;
+    };
+    let (authority, path) = match rest.find('/') {
+        Some(at) => rest.split_at(at),
+        None => (rest, ""),
+    };
+    let same_host = target
+        .scheme_str()
+        .is_some_and(|s| s.eq_ignore_ascii_case(scheme))
+        && target
+            .authority()
+            .is_some_and(|a| place(scheme, authority) == place(scheme, a.as_str()));
+    let root = meant(path.trim_end_matches('/'));
+    let asked = meant(target.path());
+    same_host
+        && asked
+            .strip_prefix(root.as_slice())
+            .is_some_and(|rest| rest.first().is_none_or(|&c| c == u16::from(b'/')))
+}
+
+/// Host in lower case and port, the usual one filled in.
+fn place(scheme: &str, authority: &str) -> (String, String) {
+    let usual = if scheme.eq_ignore_ascii_case("https") {
+        "443"
+    } else {
+        "80"
+    };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (host, port),
+        _ => (authority, usual),
+    };
+    let port = if port.is_empty() { usual } else { port };
+    (host.to_ascii_lowercase(), port.to_owned())
+}
+
+/// The characters that a path means.
+fn meant(path: &str) -> Vec<u16> {
+    let bytes = path.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let escape = bytes.get(at + 1..at + 3).and_then(|digits| {
+            let text = std::str::from_utf8(digits).ok()?;
+            let hex = digits.iter().all(u8::is_ascii_hexdigit);
+            hex.then(|| u8::from_str_radix(text, 16).ok()).flatten()
+        });
+        match (byte, escape) {
+            (b'%', Some(b'/')) => out.push(ENCODED_SLASH),
+            (b'%', Some(meant)) => out.push(u16::from(meant)),
+            _ => out.push(u16::from(byte)),
+        }
+        at += if byte == b'%' && escape.is_some() {
+            3
+        } else {
+            1
+        };
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(request: &str) -> Result<String, Wrong> {
+        read(&request.parse().unwrap()).map(|uri| uri.to_string())
+    }
+
+    /// Proves: NAT-SSP-01, NAT-SSP-02
+    #[test]
+    fn the_url_stands_behind_exactly_one_slash() {
+        let url = "https://p.example.nhs.uk/STU3/1/FX101/Slot?start=ge2031-01-01T00%3A00";
+        assert_eq!(target(&format!("/{url}")).unwrap(), url);
+        for encoded in [
+            "/https%3A%2F%2Fp.example.nhs.uk%2FSTU3%2F1%2FFX101/Slot",
+            "/https%3a//p.example.nhs.uk/STU3/1/FX101/Slot",
+        ] {
+            assert_eq!(
+                target(encoded).unwrap(),
+                "https://p.example.nhs.uk/STU3/1/FX101/Slot"
+            );
+        }
+        assert_eq!(target("/HTTP://a:80/b%20c").unwrap(), "http://a:80/b%20c");
+        for bad in [
+            "/",
+            "//https://a/b",
+            "/https:/a/b",
+            "/ftp://a/b",
+            "/https://",
+            "/https://u@a/b",
+            "/https://a/b/../c",
+            "/https://a/b/%2e%2E/c",
+            "/Slot",
+        ] {
+            assert!(target(bad).is_err(), "{bad}");
+        }
+    }
+
+    /// Proves: NAT-SSP-04
+    #[test]
+    fn an_endpoint_covers_what_lies_under_it() {
+        let covers =
+            |endpoint: &str, target: &str| super::covers(endpoint, &target.parse().unwrap());
+        let root = "https://p.example.nhs.uk/STU3/1/FX101";
+        assert!(covers(
+            root,
+            "https://p.example.nhs.uk/STU3/1/FX101/Slot?x=1"
+        ));
+        assert!(covers(root, "https://P.example.nhs.uk:443/STU3/1/FX101"));
+        assert!(covers(
+            &format!("{root}/"),
+            "https://p.example.nhs.uk/STU3/1/FX101/Slot"
+        ));
+        assert!(covers(
+            "https://p/a b(1)/é",
+            "https://p/a%20b%281%29/%C3%A9/Slot"
+        ));
+        for other in [
+            "https://p.example.nhs.uk/STU3/1/FX1012/Slot",
+            "https://p.example.nhs.uk/STU3/1",
+            "http://p.example.nhs.uk/STU3/1/FX101/Slot",
+            "https://q.example.nhs.uk/STU3/1/FX101/Slot",
+            "https://p.example.nhs.uk:8443/STU3/1/FX101/Slot",
+            "https://p.example.nhs.uk/STU3%2F1/FX101/Slot",
+        ] {
+            assert!(!covers(root, other), "{other}");
+        }
+    }
+}

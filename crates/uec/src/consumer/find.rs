@@ -1,0 +1,394 @@
+//! `uec consumer services|endpoint|slots`: finding.
+
+use super::desk::Desk;
+use super::{Done, Stopped, shown};
+use crate::print;
+use booking::ids::{OdsCode, ServiceId};
+use clap::Args;
+use consumer::discover::{Age, Service, ServiceDetails, ServiceSearch, Sex};
+use consumer::journey::{Shown, SlotSearch, Target};
+use consumer::obstacle::Obstacle;
+use consumer::slots::{FreeSlot, day_and_time};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use serde_json::{Value, json};
+
+/// Where a service is booked.
+#[derive(Args)]
+pub struct EndpointOf {
+    /// Directory (DoS) id of the service
+    #[arg(long, value_name = "ID")]
+    pub service: ServiceId,
+}
+
+impl EndpointOf {
+    pub(super) async fn run(self, desk: &Desk) -> Done {
+        let found = desk.bookable(&self.service).await?;
+        let target = found.target();
+        let value = json!({
+            "service": target.service.as_str(),
+            "name": target.name,
+            "booking_required": found.details.booking_required,
+            "asid": target.asid.as_str(),
+            "slots": target.slots_root,
+            "booking": target.booking_root,
+        });
+        if desk.json {
+            shown::json(&value);
+            return Ok(());
+        }
+        let row = |head: &str, text: &str| print(&format!("{head:<10} {text}\n"));
+        row(
+            "Service",
+            &format!(
+                "{} {}",
+                target.service,
+                target.name.as_deref().unwrap_or("")
+            ),
+        );
+        row("System", target.asid.as_str());
+        row("Slots", &target.slots_root);
+        row("Booking", &target.booking_root);
+        if found.details.booking_required {
+            print("This service takes patients only with a booked appointment.\n");
+        }
+        Ok(())
+    }
+}
+
+/// List the services that suit a patient.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  uec consumer services --postcode \"LS99 9AA\" --age 42 --gender female \\\n    \
+    --disposition Dx05 --symptom-group 1011 --discriminator 4052 --free"
+)]
+pub struct Services {
+    /// Where the patient is
+    #[arg(long)]
+    pub postcode: String,
+    /// Age with its unit, such as 42, 18m for months, 10d for days, or a group: adult, child, toddler, baby
+    #[arg(long, value_parser = age)]
+    pub age: Age,
+    /// male, female, other or unknown
+    #[arg(long, default_value = "unknown")]
+    pub gender: String,
+    /// Symptom group of the assessment
+    #[arg(long, value_name = "NUMBER")]
+    pub symptom_group: u32,
+    /// Symptom discriminator of the assessment; may be repeated
+    #[arg(long, value_name = "NUMBER", required = true)]
+    pub discriminator: Vec<u32>,
+    /// Search distance in km [default: the directory's own]
+    #[arg(long, value_name = "KM")]
+    pub distance: Option<u8>,
+    /// Look up the next free time of each service
+    #[arg(long)]
+    pub free: bool,
+    #[command(flatten)]
+    pub when: When,
+}
+
+fn age(text: &str) -> Result<Age, String> {
+    let text = text.trim().to_ascii_lowercase();
+    let group = match text.as_str() {
+        "adult" => Some(1),
+        "child" => Some(2),
+        "toddler" => Some(3),
+        "baby" => Some(4),
+        _ => None,
+    };
+    if let Some(group) = group {
+        return Ok(Age::Group(group));
+    }
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u8 = digits
+        .trim()
+        .parse()
+        .map_err(|_| "write an age such as 42, 18m or 10d".to_owned())?;
+    match text.strip_prefix(digits).unwrap_or_default() {
+        "" | "y" => Ok(Age::Years(number)),
+        "m" => Ok(Age::Months(number)),
+        "d" => Ok(Age::Days(number)),
+        _ => Err("write an age such as 42, 18m or 10d".to_owned()),
+    }
+}
+
+/// The directory's number of an outcome: `Dx05` is 1005.
+fn disposition(text: &str) -> Option<u32> {
+    let text = text.trim().to_ascii_lowercase();
+    match text.strip_prefix("dx") {
+        Some(number) => number.parse::<u32>().ok().and_then(|n| n.checked_add(1000)),
+        None => text.parse().ok(),
+    }
+}
+
+/// Next free time of a service, or why there is none.
+enum Free {
+    NotAsked,
+    At(Box<FreeSlot>, usize),
+    None,
+    Obstacle(Obstacle),
+}
+
+impl Services {
+    pub(super) async fn run(self, desk: &Desk) -> Done {
+        let search = self.search(desk)?;
+        let services = desk.discovery.services(&search).await;
+        let services = match services {
+            Ok(services) => services,
+            Err(obstacle) => {
+                let detail = shown::obstacle(&obstacle);
+                desk.consultation
+                    .note("services", None, "obstacle", detail)
+                    .await?;
+                return Err(obstacle.into());
+            }
+        };
+        let ranked: Vec<Value> = services
+            .iter()
+            .map(|s| {
+                json!({ "service": s.id.as_str(), "booking_required": s.booking_required,
+                        "bookable": ServiceDetails::of(s).booking_address().is_ok() })
+            })
+            .collect();
+        desk.consultation
+            .note("services", None, "shown", json!({ "ranked": ranked }))
+            .await?;
+        let free = match self.free {
+            true => self.look_up(desk, &services).await?,
+            false => services.iter().map(|_| Free::NotAsked).collect(),
+        };
+        match desk.json {
+            true => shown::json(
+                &json!({ "services": services.iter().zip(&free).map(json_of).collect::<Vec<_>>() }),
+            ),
+            false => people(&services, &free),
+        }
+        Ok(())
+    }
+
+    fn search(&self, desk: &Desk) -> Result<ServiceSearch, Stopped> {
+        let contact = desk.consultation.encounter();
+        let outcome = contact
+            .disposition
+            .as_deref()
+            .and_then(disposition)
+            .ok_or_else(|| {
+                Stopped::Usage(
+                    "--disposition: write the outcome of the assessment, such as Dx05 or 1005"
+                        .to_owned(),
+                )
+            })?;
+        let practice = contact.practice.as_deref().map(OdsCode::parse).transpose();
+        Ok(ServiceSearch {
+            case_ref: contact.case_ref.clone(),
+            case_id: Some(contact.id.clone()),
+            postcode: self.postcode.clone(),
+            surgery: practice.map_err(|e| Stopped::Usage(format!("--practice: {e}")))?,
+            age: self.age,
+            sex: match self.gender.to_ascii_lowercase().as_str() {
+                "male" | "m" => Sex::Male,
+                "female" | "f" => Sex::Female,
+                "other" | "unknown" | "i" => Sex::Indeterminate,
+                _ => {
+                    return Err(Stopped::Usage(
+                        "--gender: write male, female, other or unknown".to_owned(),
+                    ));
+                }
+            },
+            disposition: outcome,
+            symptom_group: self.symptom_group,
+            discriminators: self.discriminator.clone(),
+            distance_km: self.distance,
+            force_distance: self.distance.is_some(),
+            at: None,
+        })
+    }
+
+    /// Finds the endpoints one after the other (services of one system share theirs), then the free times side by side.
+    async fn look_up(&self, desk: &Desk, services: &[Service]) -> Result<Vec<Free>, Stopped> {
+        let search = self.when.search()?;
+        let mut free = Vec::with_capacity(services.len());
+        let mut targets = Vec::new();
+        for service in services {
+            let found = match desk.discovery.details(service).await {
+                Ok(details) => desk.session.endpoint(&details).await,
+                Err(obstacle) => Err(obstacle),
+            };
+            match found {
+                Ok(endpoint) => {
+                    free.push(Free::NotAsked);
+                    targets.push((free.len() - 1, Target::from(&endpoint)));
+                }
+                Err(obstacle) => free.push(Free::Obstacle(obstacle)),
+            }
+        }
+        let asked: Vec<Target> = targets.iter().map(|(_, t)| t.clone()).collect();
+        let found = desk.consultation.next_free(&asked, search).await;
+        for ((at, _), next) in targets.iter().zip(found) {
+            free[*at] = match next.found {
+                Ok((count, Some(slot))) => Free::At(Box::new(slot), count),
+                Ok((_, None)) => Free::None,
+                Err(obstacle) => Free::Obstacle(obstacle),
+            };
+        }
+        Ok(free)
+    }
+}
+
+fn json_of((service, free): (&Service, &Free)) -> Value {
+    let mut value = json!({
+        "id": service.id.as_str(), "name": service.name, "kind": service.kind, "ods": service.ods,
+        "address": service.address, "postcode": service.postcode, "distance_miles": service.distance_miles,
+        "phone": service.phone, "information": service.information, "catch_all": service.catch_all,
+        "booking_required": service.booking_required,
+        "bookable": ServiceDetails::of(service).booking_address().is_ok(),
+    });
+    match free {
+        Free::NotAsked => {}
+        Free::At(slot, count) => value["free"] = json!({ "next": slot, "count": count }),
+        Free::None => value["free"] = json!({ "next": null, "count": 0 }),
+        Free::Obstacle(o) => value["free"] = json!({ "obstacle": shown::obstacle(o) }),
+    }
+    value
+}
+
+fn people(services: &[Service], free: &[Free]) {
+    let row = |(service, free): (&Service, &Free)| {
+        let miles = service
+            .distance_miles
+            .map(|m| format!("{m:.1}"))
+            .unwrap_or_default();
+        let bookable = match (
+            ServiceDetails::of(service).booking_address().is_ok(),
+            service.booking_required,
+        ) {
+            (true, true) => "booking only",
+            (true, false) => "can be booked",
+            (false, _) => "",
+        };
+        let next = match free {
+            Free::NotAsked => String::new(),
+            Free::At(slot, count) => format!("{} ({count} free)", day_and_time(slot.start)),
+            Free::None => "no free slots".to_owned(),
+            Free::Obstacle(_) => "not known".to_owned(),
+        };
+        vec![
+            service.id.as_str().to_owned(),
+            service.name.clone(),
+            service
+                .address
+                .clone()
+                .or_else(|| service.postcode.clone())
+                .unwrap_or_default(),
+            miles,
+            bookable.to_owned(),
+            next,
+        ]
+    };
+    let rows: Vec<Vec<String>> = services.iter().zip(free).map(row).collect();
+    shown::table(
+        &["SERVICE", "NAME", "PLACE", "MILES", "BOOKING", "NEXT FREE"],
+        &rows,
+    );
+}
+
+/// When slots start.
+#[derive(Args)]
+pub struct When {
+    /// Slots that start within so many hours from --from
+    #[arg(long, value_name = "N", default_value_t = 72, value_parser = clap::value_parser!(i64).range(1..=8784))]
+    pub hours: i64,
+    /// First time, as 2031-03-04T09:00 on the clock here, or with offset [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub from: Option<Timestamp>,
+}
+
+/// A time with offset, or one on the clock of Europe/London.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    let local: DateTime = text
+        .parse()
+        .map_err(|_| "write a time such as 2031-03-04T09:00 or 2031-03-04T09:00:00Z".to_owned())?;
+    let zoned = local
+        .to_zoned(booking::instant::london())
+        .map_err(|e| e.to_string())?;
+    Ok(zoned.timestamp())
+}
+
+impl When {
+    /// The search.
+    pub fn search(&self) -> Result<SlotSearch, Stopped> {
+        let mut search = SlotSearch::hours(self.hours);
+        if let Some(from) = self.from {
+            search.window.from = from;
+            search.window.until = from
+                .checked_add(jiff::SignedDuration::from_hours(self.hours))
+                .map_err(|e| Stopped::Usage(format!("--from: {e}")))?;
+        }
+        Ok(search)
+    }
+}
+
+/// List the free slots of a service.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  uec consumer slots --service 2000000011 --hours 24 --within 2h\n\n\
+    A slot marked `late` starts after the time in which the patient should be seen."
+)]
+pub struct Slots {
+    /// Directory (DoS) id of the service
+    #[arg(long, value_name = "ID")]
+    pub service: ServiceId,
+    #[command(flatten)]
+    pub when: When,
+    /// Most slots shown
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub limit: usize,
+}
+
+impl Slots {
+    pub(super) async fn run(self, desk: &Desk) -> Done {
+        let search = self.when.search()?;
+        let target = desk.bookable(&self.service).await?.target();
+        let list = desk.consultation.slots(&target, search).await?;
+        let all = desk.consultation.shown(&list);
+        if desk.json {
+            shown::json(&json!({
+                "service": target.service.as_str(), "name": target.name, "slots": all,
+                "remarks": list.remarks, "cut_off": list.cut_off,
+            }));
+            return Ok(());
+        }
+        let name = target.name.as_deref().unwrap_or(target.service.as_str());
+        for remark in &list.remarks {
+            print(&format!("The service says: {remark}\n"));
+        }
+        if all.is_empty() {
+            print(&format!(
+                "{name} has no free slots in this time. Other services can be chosen.\n"
+            ));
+            return Ok(());
+        }
+        let some: Vec<&Shown> = all.iter().take(self.limit).collect();
+        let told = shown::same_for_all(&some);
+        print(&format!(
+            "{}\n",
+            target.name.as_deref().or(told.as_deref()).unwrap_or(name)
+        ));
+        shown::addresses(some.iter().map(|s| &s.slot));
+        shown::slots(&some);
+        if all.len() > self.limit {
+            print(&format!(
+                "… and {} more; --limit shows them.\n",
+                all.len() - self.limit
+            ));
+        }
+        if list.cut_off {
+            print("The service has more slots than could be read.\n");
+        }
+        Ok(())
+    }
+}

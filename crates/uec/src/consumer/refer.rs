@@ -1,0 +1,338 @@
+//! `uec consumer refer`: the clinical document, with its appointment or without one.
+
+use super::desk::{Desk, Known};
+use super::patient::PatientArgs;
+use super::{Done, Stopped, shown};
+use crate::print;
+use booking::ids::{OdsCode, ServiceId};
+use clap::Args;
+use consumer::config::Role;
+use consumer::discover::ServiceDetails;
+use consumer::journey::{AppointmentShown, ReferralPermit};
+use consumer::plan;
+use consumer::referral::{
+    Appointment, AppointmentUrl, Author, Disposition, Encounter, Endpoint, Gender, Message,
+    Organisation, Patient, Receipt, Referral, Retries, Section, Sender, Unsent,
+};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_json::json;
+use uuid::Uuid;
+
+/// Send the clinical document that goes with an appointment, or one without an appointment.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  uec consumer refer 0190… --note \"Sore throat for three days\" --disposition Dx05\n  \
+    uec consumer refer --service 2000000022 --patient ada.toml --note \"Advice wanted\""
+)]
+pub struct Refer {
+    /// The appointment: its id, URL or document id, or `last`
+    #[arg(required_unless_present = "service")]
+    pub appointment: Option<String>,
+    /// Directory (DoS) id of the service
+    #[arg(long, value_name = "ID")]
+    pub service: Option<ServiceId>,
+    /// A paragraph of the report; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub note: Vec<String>,
+    /// The service is known to take referrals without an appointment, although no list of services said so
+    #[arg(long, requires = "service")]
+    pub without_booking: bool,
+    /// Print the document instead of sending it
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub patient: PatientArgs,
+}
+
+impl Refer {
+    pub(super) async fn run(self, desk: &Desk) -> Done {
+        match (&self.appointment, &self.service) {
+            (Some(appointment), service) => {
+                let known = desk.located(appointment, service.as_ref()).await?;
+                self.with_booking(desk, &known).await
+            }
+            (None, Some(service)) => self.without(desk, service).await,
+            (None, None) => Err(Stopped::Usage(
+                "name an appointment or a --service".to_owned(),
+            )),
+        }
+    }
+
+    async fn with_booking(&self, desk: &Desk, known: &Known) -> Done {
+        let found = desk.consultation.show(&known.located).await?;
+        if found.status != "booked" {
+            return Err(Stopped::Refused(format!(
+                "The appointment is {}, so no referral goes with it. Book again, or refer without an appointment.",
+                found.status
+            )));
+        }
+        let document = found
+            .document
+            .as_deref()
+            .and_then(|d| Uuid::parse_str(d).ok())
+            .ok_or_else(|| {
+                Stopped::Refused(
+                    "The appointment names no clinical document, so none can be sent for it."
+                        .to_owned(),
+                )
+            })?;
+        let journal = desk.consultation.journey().journal();
+        let sent = journal.is_referred(&document.to_string()).await;
+        if sent.map_err(|e| Stopped::Refused(e.to_string()))? {
+            return Err(Stopped::Refused(
+                "The document of this appointment was sent already; it cannot be changed or replaced. Cancel, book \
+                 again, and send the new one."
+                    .to_owned(),
+            ));
+        }
+        let details = &known.bookable.details;
+        let url = known
+            .booking
+            .as_ref()
+            .and_then(|b| b.url.clone())
+            .unwrap_or_else(|| found.url.clone());
+        let url = AppointmentUrl::from_location(&url)
+            .map_err(|e| Stopped::Refused(format!("The referral was not sent: {e}.")))?;
+        let patient = match self.patient.is_empty() {
+            true => of_appointment(&found)?,
+            false => of_details(&self.patient.details()?),
+        };
+        let appointment = Appointment {
+            url,
+            start: found.start.unwrap_or_else(Timestamp::now),
+            service: details
+                .name
+                .clone()
+                .unwrap_or_else(|| details.id.as_str().to_owned()),
+        };
+        let reason = found.description.clone();
+        let referral =
+            self.referral(desk, details, document, patient, Some(appointment), reason)?;
+        self.send(desk, details, &referral).await
+    }
+
+    async fn without(&self, desk: &Desk, service: &ServiceId) -> Done {
+        let details = desk.service(service).await?;
+        let listed = desk.listed_as_booking_only(service).await?;
+        if listed.is_none() && !details.booking_required && !self.without_booking {
+            return Err(Stopped::Refused(
+                "It is not known whether this service takes referrals without an appointment: the directory says so in \
+                 lists. List the services first, or say --without-booking."
+                    .to_owned(),
+            ));
+        }
+        let permit = desk
+            .consultation
+            .may_refer(service, details.booking_required)
+            .await?;
+        if let ReferralPermit::Withheld(warning) = permit {
+            return Err(Stopped::Refused(warning));
+        }
+        let who = self.patient.details()?;
+        let reason = Some(who.description.clone());
+        let referral = self.referral(
+            desk,
+            &details,
+            Uuid::new_v4(),
+            of_details(&who),
+            None,
+            reason,
+        )?;
+        self.send(desk, &details, &referral).await
+    }
+
+    fn referral(
+        &self,
+        desk: &Desk,
+        details: &ServiceDetails,
+        document_id: Uuid,
+        patient: Patient,
+        appointment: Option<Appointment>,
+        reason: Option<String>,
+    ) -> Result<Referral, Stopped> {
+        let own = Organisation {
+            ods: desk.config.ods().clone(),
+            name: desk.config.organisation.name.clone(),
+        };
+        let user = desk.config.user.as_ref();
+        let role = match desk.config.role() {
+            Role::Clinician => "Clinician",
+            Role::HealthAdviser => "Health adviser",
+        };
+        let contact = desk.consultation.encounter();
+        let mut paragraphs: Vec<String> = reason
+            .into_iter()
+            .chain(self.note.iter().cloned())
+            .collect();
+        paragraphs.retain(|p| !p.trim().is_empty());
+        Ok(Referral {
+            document_id,
+            written_at: Timestamp::now(),
+            patient,
+            author: Author {
+                id: contact.user.clone(),
+                name: user.map_or_else(|| own.name.clone(), |u| u.practitioner.display()),
+                role: role.to_owned(),
+                organisation: own.clone(),
+            },
+            custodian: own,
+            recipient: recipient(details)?,
+            copies: Vec::new(),
+            encounter: Encounter {
+                case_id: contact
+                    .case_ref
+                    .clone()
+                    .unwrap_or_else(|| contact.id.clone()),
+                start: contact.opened_at,
+                end: contact.closed_at,
+                disposition: Disposition {
+                    code: contact
+                        .disposition
+                        .clone()
+                        .unwrap_or_else(|| "UNK".to_owned()),
+                    text: "Outcome of the assessment".to_owned(),
+                },
+            },
+            triage: vec![Section {
+                title: "Assessment".to_owned(),
+                paragraphs,
+            }],
+            appointment,
+            replaces: None,
+        })
+    }
+
+    async fn send(&self, desk: &Desk, details: &ServiceDetails, referral: &Referral) -> Done {
+        if self.dry_run {
+            print(&format!("{}\n", consumer::referral::write_cda(referral)));
+            return Ok(());
+        }
+        let sender = Sender::new(desk.client.clone(), Retries::default());
+        let mut receipts = Vec::new();
+        for (n, endpoint) in details.referral_endpoints()?.iter().enumerate() {
+            let sent = deliver(&sender, referral, endpoint, details.booking_required).await;
+            self.keep(desk, details, referral, endpoint, &sent).await?;
+            match sent {
+                Ok(receipt) => receipts.push((endpoint.copy, receipt)),
+                // The first is the one that counts; copies are for information.
+                Err(unsent) if n == 0 => return Err(unsent.into()),
+                Err(unsent) => print(&format!("A copy was not sent: {unsent}\n")),
+            }
+        }
+        if desk.json {
+            let all: Vec<_> = receipts
+                .iter()
+                .map(|(copy, r)| {
+                    json!({ "address": r.address, "tracking": r.tracking.to_string(), "tries": r.tries, "status": r.status, "copy": copy })
+                })
+                .collect();
+            shown::json(&json!({ "document": referral.document_id.to_string(), "sent": all }));
+            return Ok(());
+        }
+        print(&format!(
+            "The service has the referral (document {}).\n",
+            referral.document_id
+        ));
+        Ok(())
+    }
+
+    /// Keeps the attempt (DAT-05).
+    async fn keep(
+        &self,
+        desk: &Desk,
+        details: &ServiceDetails,
+        referral: &Referral,
+        endpoint: &Endpoint,
+        sent: &Result<Receipt, Unsent>,
+    ) -> Done {
+        let document = referral.document_id.to_string();
+        let (outcome, detail) = match sent {
+            Ok(r) => (
+                "acknowledged",
+                json!({ "document": document, "address": r.address, "copy": endpoint.copy,
+                        "tracking": r.tracking.to_string(), "tries": r.tries, "status": r.status }),
+            ),
+            Err(unsent) => (
+                "not sent",
+                json!({ "document": document, "address": endpoint.address, "copy": endpoint.copy,
+                        "why": format!("{:?}", unsent.why), "shown": unsent.plain,
+                        "log": unsent.log.iter().map(|(k, v)| json!({ *k: v })).collect::<Vec<_>>() }),
+            ),
+        };
+        Ok(desk
+            .consultation
+            .note("refer", Some(&details.id), outcome, detail)
+            .await?)
+    }
+}
+
+async fn deliver(
+    sender: &Sender,
+    referral: &Referral,
+    endpoint: &Endpoint,
+    booking_required: bool,
+) -> Result<Receipt, Unsent> {
+    let message = Message::new(referral, endpoint, booking_required, Uuid::new_v4())?;
+    sender.send(&message).await
+}
+
+fn recipient(details: &ServiceDetails) -> Result<Organisation, Stopped> {
+    let ods = details.ods.as_deref().unwrap_or_default();
+    Ok(Organisation {
+        ods: OdsCode::parse(ods).map_err(|_| {
+            Stopped::Refused("The directory does not say which organisation runs this service. Tell the helpdesk.".to_owned())
+        })?,
+        name: details.name.clone().unwrap_or_else(|| details.id.as_str().to_owned()),
+    })
+}
+
+fn gender(code: &str) -> Gender {
+    match code {
+        "male" => Gender::Male,
+        "female" => Gender::Female,
+        "other" => Gender::Other,
+        _ => Gender::Unknown,
+    }
+}
+
+fn of_details(details: &plan::BookingDetails) -> Patient {
+    let p = &details.patient;
+    let mut points: Vec<&plan::ContactPoint> = p
+        .telecom
+        .iter()
+        .filter(|t| t.system == plan::System::Phone)
+        .collect();
+    points.sort_by_key(|t| t.rank);
+    let address = p
+        .address
+        .lines
+        .iter()
+        .chain(&p.address.city)
+        .chain(&p.address.district);
+    Patient {
+        nhs_number: p.number(),
+        verified: p.verification == plan::Verification::Verified,
+        family: p.name.family.clone(),
+        given: p.name.given.clone(),
+        prefix: p.name.prefix.first().cloned(),
+        gender: gender(p.gender.code()),
+        birth_date: p.birth_date.parse::<Date>().ok(),
+        address: address.cloned().collect(),
+        postcode: Some(p.address.postcode.clone()),
+        telephones: points
+            .into_iter()
+            .map(plan::ContactPoint::sent_value)
+            .collect(),
+        practice: None,
+    }
+}
+
+/// The patient of an appointment as the service has it.
+fn of_appointment(found: &AppointmentShown) -> Result<Patient, Stopped> {
+    plan::BookingDetails::of_appointment(&found.resource)
+        .map(|details| of_details(&details))
+        .ok_or_else(|| {
+            Stopped::Usage("the appointment does not carry the patient's details: give them with --patient FILE".to_owned())
+        })
+}

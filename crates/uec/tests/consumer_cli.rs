@@ -1,0 +1,337 @@
+//! `uec consumer …` as people and scripts use it: the real program against DoS, SDS, SSP and Provider on sockets.
+#![allow(clippy::unwrap_used)]
+
+use provider::config::{ReferralSenders, Settings, Unsigned};
+use provider::diary::seed;
+use provider::http::base::Base;
+use provider::http::edge::Edge;
+use provider::http::server::{self, Server};
+use provider::http::trust::Trust;
+use provider::store::{Options, Store};
+use sandbox::faults::{Fault, Point, Rule};
+use sandbox::{Listeners, Ports, Sandbox, Setup};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+const GP_CLINIC: &str = "2000000011";
+const PATIENT: &str = r#"
+description = "Sore throat and fever"
+[patient]
+nhs_number = "9990123454"
+gender = "female"
+birth_date = "1984-06-21"
+name = { family = "Testwell", given = ["Ada"], prefix = ["Ms"] }
+address = { lines = ["2 Synthetic Way"], city = "Exampleton", postcode = "LS99 9ZZ" }
+telecom = [{ value = "07700 900123", use = "mobile", rank = 1 }]
+"#;
+
+/// A search that finds most of the demonstration's services.
+const FIND: [&str; 14] = [
+    "services",
+    "--postcode",
+    "LS99 9AA",
+    "--age",
+    "42",
+    "--gender",
+    "female",
+    "--disposition",
+    "Dx05",
+    "--symptom-group",
+    "1011",
+    "--discriminator",
+    "4052",
+    "--free",
+];
+
+/// Everything but the Consumer, in this process.
+struct Nation {
+    sandbox: Sandbox,
+    folder: tempfile::TempDir,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Nation {
+    fn start() -> Nation {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let sandbox = runtime.block_on(async {
+            let listener = server::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let store = Store::open("sqlite::memory:", &Options::default()).unwrap();
+            seed::demo(&store, jiff::Timestamp::now()).await.unwrap();
+            let mut settings = Settings::default();
+            settings.trust.unsigned = Unsigned::Any;
+            settings.referral.from = ReferralSenders::Any;
+            let settings = Arc::new(settings);
+            let trust = Trust::open(&settings.trust).unwrap();
+            let base = Base::new(None, &address.to_string());
+            let edge = Arc::new(Edge::new(store, settings.clone(), trust, base).unwrap());
+            let provider = Server::new(listener, edge, settings).unwrap();
+            tokio::spawn(provider.run(std::future::pending()));
+            let ports = Ports {
+                dos: Some(0),
+                sds: Some(0),
+                ssp: Some(0),
+            };
+            let listeners = Listeners::bind("127.0.0.1", &ports).await.unwrap();
+            let setup = Setup {
+                provider: Some(format!("http://{address}")),
+                ..Setup::default()
+            };
+            Sandbox::start(listeners, setup).await.unwrap()
+        });
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ada.toml"), PATIENT).unwrap();
+        Nation {
+            sandbox,
+            folder,
+            _runtime: runtime,
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let at = self.sandbox.addresses();
+        Command::new(env!("CARGO_BIN_EXE_uec"))
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("UEC_DOS_URL", &at.dos)
+            .env("UEC_SDS_URL", &at.sds)
+            .env("UEC_SSP_URL", &at.ssp)
+            .arg("consumer")
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    /// Runs a command that succeeds, and returns what it printed.
+    fn text(&self, arguments: &[&str]) -> String {
+        let out = self.run(arguments);
+        let error = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(0), "{arguments:?}: {error}");
+        assert_eq!(error, "", "{arguments:?}");
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let mut all = arguments.to_vec();
+        all.push("--json");
+        serde_json::from_str(&self.text(&all)).unwrap()
+    }
+
+    /// Runs a command that ends with this code, and returns its reason.
+    fn fails(&self, code: i32, arguments: &[&str]) -> String {
+        let out = self.run(arguments);
+        assert_eq!(out.status.code(), Some(code), "{arguments:?}");
+        String::from_utf8(out.stderr).unwrap()
+    }
+}
+
+/// Proves: CONS-DOS-01, CONS-DOS-02, CONS-SLOT-06, CONS-SLOT-07, CONS-SLOT-08, CONS-DOS-05, CONS-DOS-06
+/// Finding, as tables and as JSON.
+#[test]
+fn finding() {
+    let nation = Nation::start();
+    let table = nation.text(&FIND);
+    let first = table.lines().nth(1).unwrap();
+    assert!(
+        first.contains("Fernhill") && first.contains("can be booked") && first.contains(" free)"),
+        "{table}"
+    );
+    let services = nation.json(&FIND);
+    assert!(services["services"].as_array().unwrap().len() > 2);
+    assert!(services["services"][0]["free"]["count"].as_u64().unwrap() > 0);
+
+    let endpoint = nation.json(&["endpoint", "--service", GP_CLINIC]);
+    assert_eq!(endpoint["asid"], "918999000011");
+    assert!(
+        endpoint["slots"]
+            .as_str()
+            .unwrap()
+            .ends_with("/STU3/1/FX101")
+    );
+    let table = nation.text(&["slots", "--service", GP_CLINIC, "--limit", "3"]);
+    assert!(
+        table.contains("In person") && table.contains("more; --limit"),
+        "{table}"
+    );
+    let bare = nation.text(&["slots", "--service", "2000000015", "--limit", "1"]);
+    assert!(!bare.contains("WHERE") && !bare.contains("WITH"), "{bare}");
+    let none = nation.text(&["slots", "--service", "2000000014"]);
+    assert!(none.contains("no free slots"), "{none}");
+    for service in ["2000000022", "2000000023", "2999999999"] {
+        let reason = nation.fails(1, &["slots", "--service", service]);
+        assert!(
+            !reason.contains("ASID") && reason.starts_with("uec: "),
+            "{reason}"
+        );
+    }
+    assert!(
+        nation
+            .fails(1, &["slots", "--service", "2000000023", "--verbose"])
+            .contains("WARN")
+    );
+}
+
+/// Proves: CONS-BOOK-03, CONS-BOOK-05, CONS-REB-01, CONS-REB-04, CONS-REB-05, CONS-CAN-01, CONS-CAN-05, CONS-SMS-01, REF-CON-05
+/// From the booking to its cancellation, the lost answer in between.
+#[test]
+fn the_journey_of_one_patient() {
+    let nation = Nation::start();
+    let book = [
+        "book",
+        "--service",
+        GP_CLINIC,
+        "--first",
+        "--patient",
+        "ada.toml",
+    ];
+    let booked = nation.json(&book);
+    let first = booked["booked"]["appointment"].as_str().unwrap().to_owned();
+    assert!(
+        booked["booked"]["url"]
+            .as_str()
+            .unwrap()
+            .starts_with("https://")
+    );
+    assert_eq!(booked["sms"]["to"], "07700 900123");
+    assert!(booked["sms"]["text"].as_str().unwrap().contains("call 111"));
+    assert_eq!(nation.json(&["show", "last"])["status"], "booked");
+    assert!(nation.text(&["show"]).contains(&first));
+
+    let referred = nation.text(&[
+        "refer",
+        "last",
+        "--note",
+        "Three days",
+        "--disposition",
+        "Dx05",
+    ]);
+    assert!(
+        referred.contains("The service has the referral"),
+        "{referred}"
+    );
+    let twice = nation.fails(1, &["refer", "last"]);
+    assert!(twice.contains("sent already"), "{twice}");
+
+    let again = nation.text(&["rebook", "last", "--first"]);
+    assert!(
+        again.contains("Booked: ")
+            && again.contains("Old appointment: The appointment is cancelled."),
+        "{again}"
+    );
+    let old = nation.json(&["show", &first]);
+    assert_eq!(old["status"], "cancelled");
+
+    let lost = Rule::new(Point::Ssp, Fault::LostAnswer { cut: false })
+        .interaction("create:appointment")
+        .times(1);
+    nation.sandbox.faults().add(lost).unwrap();
+    let found = nation.text(&book);
+    assert!(
+        found.contains("There is only this one") && found.contains("has an appointment on"),
+        "{found}"
+    );
+
+    let asked = nation.fails(1, &["cancel", "last"]);
+    assert!(asked.contains("--yes"), "{asked}");
+    let done = nation.json(&["cancel", "last", "--yes", "--patient-told"]);
+    assert_eq!(done["outcome"], "cancelled");
+    let id = done["appointment"]["id"].as_str().unwrap();
+    assert_eq!(
+        nation.json(&["cancel", id, "--yes"])["outcome"],
+        "already cancelled"
+    );
+    let stranger = nation.fails(
+        1,
+        &["cancel", "last", "--yes", "--nhs-number", "9990000018"],
+    );
+    assert!(
+        stranger.contains("another patient's") || stranger.contains("NHS number"),
+        "{stranger}"
+    );
+}
+
+/// Proves: CONS-TF-03, CONS-TF-04, CONS-TF-05, CONS-BO-01, CONS-BOOK-02, CONS-ERR-02
+/// Questions that flags answer, refusals with their reasons, wrong usage.
+#[test]
+fn questions_and_refusals() {
+    let nation = Nation::start();
+    let late = [
+        "book",
+        "--service",
+        GP_CLINIC,
+        "--first",
+        "--patient",
+        "ada.toml",
+        "--within",
+        "0m",
+    ];
+    let reason = nation.fails(1, &late);
+    assert!(
+        reason.contains("clinician") && reason.contains("--approved-by"),
+        "{reason}"
+    );
+    let approved: Vec<&str> = late
+        .iter()
+        .copied()
+        .chain(["--approved-by", "Dr I Larkspur"])
+        .collect();
+    let booked = nation.json(&approved);
+    assert!(
+        booked["booked"]["outside_timeframe_minutes"]
+            .as_i64()
+            .unwrap()
+            > 0
+    );
+
+    let reason = nation.fails(
+        1,
+        &[
+            "book",
+            "--service",
+            GP_CLINIC,
+            "--first",
+            "--patient",
+            "ada.toml",
+            "--nhs-number",
+            "1234567890",
+        ],
+    );
+    assert!(reason.contains("NHS number is not valid"), "{reason}");
+    let refer = [
+        "refer",
+        "--service",
+        "2000000021",
+        "--patient",
+        "ada.toml",
+        "--note",
+        "x",
+    ];
+    let unknown = nation.fails(1, &refer);
+    assert!(unknown.contains("List the services first"), "{unknown}");
+    nation.text(&FIND);
+    let alone = nation.fails(1, &refer);
+    assert!(alone.contains("only with a booked appointment"), "{alone}");
+    for wrong in [
+        vec!["book", "--service", GP_CLINIC],
+        vec!["slots", "--service", "no such id"],
+        vec!["slots", "--service", GP_CLINIC, "--set", "dos.adress=x"],
+        vec!["slots", "--service", GP_CLINIC, "--within", "soon"],
+        vec!["show", "unknown-appointment"],
+        vec!["book", "--service", GP_CLINIC, "--first"],
+    ] {
+        nation.fails(2, &wrong);
+    }
+}
+
+/// Proves: NFR-01
+/// The journal of the terminal is private.
+#[test]
+fn the_journal_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let nation = Nation::start();
+    nation.text(&["show"]);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&nation.folder.path().join("consumer.sqlite")), 0o600);
+}

@@ -1,0 +1,411 @@
+//! What `/itk` takes, what it answers, and what it keeps of what it does not take.
+
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod referral_fixture;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses a part of it"
+)]
+mod support;
+
+use base64::Engine as _;
+use referral_fixture::*;
+use serde_json::{Value, json};
+use support::{Call, Server, uuid};
+
+/// Proves: REF-PRO-08
+#[test]
+fn soap_in_both_versions() {
+    let server = Server::shared();
+    let message = Itk::new(&Cda::new(&uuid()).xml());
+    let response = accepted(server, &message);
+    assert_eq!(
+        response.header("content-type"),
+        Some("text/xml;charset=utf-8")
+    );
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    let text = response.text();
+    assert!(
+        text.contains("http://schemas.xmlsoap.org/soap/envelope/"),
+        "{text}"
+    );
+    assert!(text.contains(&format!("{REPORT}Response")), "{text}");
+    assert!(
+        text.contains(&format!("<wsa:RelatesTo>M-{}", message.tracking)),
+        "{text}"
+    );
+    let message = Itk::new(&Cda::new(&uuid()).xml()).soap12();
+    let response = accepted(server, &message);
+    assert_eq!(
+        response.header("content-type"),
+        Some("application/soap+xml;charset=utf-8")
+    );
+    assert!(
+        response
+            .text()
+            .contains("http://www.w3.org/2003/05/soap-envelope")
+    );
+    let mut bad = Itk::new(&Cda::new(&uuid()).xml()).soap12();
+    bad.count = "2".to_owned();
+    faulted(server, &bad, "1000");
+    // Asked for, an infrastructure response.
+    let mut message = Itk::new(&Cda::new(&uuid()).xml());
+    message.response = true;
+    let text = send_itk(server, &message).text();
+    let tree = roxmltree::Document::parse(&text).expect("XML");
+    let node = tree
+        .descendants()
+        .find(|n| n.tag_name().name() == "InfrastructureResponse")
+        .expect("response");
+    assert_eq!(node.attribute("result"), Some("OK"));
+    assert_eq!(
+        node.attribute("trackingIdRef"),
+        Some(message.tracking.as_str())
+    );
+}
+
+/// Proves: REF-PRO-01
+#[test]
+fn packed_in_every_way() {
+    let server = Server::shared();
+    for (base64, compressed, gzip) in [
+        (false, false, true),
+        (true, false, false),
+        (true, true, false),
+        (true, true, true),
+    ] {
+        let cda = Cda::new(&uuid());
+        let mut message = Itk::new(&cda.xml());
+        (message.base64, message.compressed) = (base64, compressed);
+        let call = Call::new(server.address, "POST", "/itk")
+            .with("Content-Type", "text/xml")
+            .with("Connection", "close")
+            .body(message.xml());
+        let call = if gzip { call.gzipped() } else { call };
+        let response = send(&call).expect("an answer");
+        assert_eq!(response.status, 200, "{}", response.shown());
+        let file = server.folder.join(format!("{}.cda", cda.id));
+        let path = file.to_str().expect("path");
+        let output = uec(
+            server,
+            &["show", &cda.id, "--provider", "FX101", "--original", path],
+        );
+        assert!(output.status.success());
+        assert_eq!(std::fs::read_to_string(file).expect("written"), cda.xml());
+    }
+    // Prefixes declared on the envelope go with the document when it is taken out.
+    let id = uuid();
+    let cda = format!(
+        "<h:ClinicalDocument xmlns:h=\"urn:hl7-org:v3\"><h:id root=\"{id}\"/><itk:x/></h:ClinicalDocument>"
+    );
+    accepted(server, &Itk::new(&cda));
+    let file = server.folder.join(format!("{id}.cda"));
+    let path = file.to_str().expect("path");
+    assert!(
+        uec(
+            server,
+            &["show", &id, "--provider", "FX101", "--original", path]
+        )
+        .status
+        .success()
+    );
+    let taken_out = std::fs::read_to_string(file).expect("written");
+    roxmltree::Document::parse(&taken_out).expect("stands alone");
+}
+
+fn bundle(cda: &str, document: &str, tracking: &str) -> Value {
+    let content = base64::engine::general_purpose::STANDARD.encode(cda);
+    json!({"resourceType": "Bundle", "identifier": {"system": "https://tools.ietf.org/html/rfc4122", "value": tracking},
+        "type": "document", "entry": [
+        {"fullUrl": "urn:uuid:0b6f4a52-6f3e-4c55-8f6f-6f2f0a7c9d01", "resource": {"resourceType": "Composition",
+            "status": "final", "title": "Integrated Urgent Care Report"}},
+        {"fullUrl": "urn:uuid:0b6f4a52-6f3e-4c55-8f6f-6f2f0a7c9d02", "resource": {"resourceType": "DocumentReference",
+            "identifier": [{"system": "https://tools.ietf.org/html/rfc4122", "value": document}],
+            "status": "current"}},
+        {"fullUrl": "urn:uuid:0b6f4a52-6f3e-4c55-8f6f-6f2f0a7c9d03", "resource": {"resourceType": "Binary",
+            "contentType": "application/hl7-v3+xml", "content": content}}]})
+}
+
+/// Proves: REF-PRO-01, REF-PRO-02
+#[test]
+fn fhir_documents() {
+    let server = Server::shared();
+    let id = uuid();
+    let body = bundle(&Cda::new(&id.to_ascii_uppercase()).xml(), &id, &uuid());
+    let response = post(
+        server,
+        "/itk",
+        "application/fhir+json",
+        body.to_string().as_bytes(),
+    );
+    assert_eq!(response.status, 200, "{}", response.shown());
+    assert_eq!(response.json()["resourceType"], "OperationOutcome");
+    assert_eq!(show(server, &id)["state"], "unmatched");
+    // As XML, and the same document in SOAP is a repeat.
+    let response = post(
+        server,
+        "/itk",
+        "application/fhir+xml",
+        support::to_xml(&body).as_bytes(),
+    );
+    assert_eq!(response.status, 200, "{}", response.shown());
+    accepted(server, &Itk::new(&Cda::new(&id.to_ascii_uppercase()).xml()));
+    // The reference and the document disagree.
+    let other = uuid();
+    let body = bundle(&Cda::new(&other).xml(), &uuid(), &uuid());
+    let response = post(
+        server,
+        "/itk/FX101",
+        "application/fhir+json",
+        body.to_string().as_bytes(),
+    );
+    assert_eq!(response.status, 400, "{}", response.shown());
+    let said = response.json()["issue"][0]["diagnostics"]
+        .as_str()
+        .expect("said")
+        .to_owned();
+    assert!(said.contains("identifier"), "{said}");
+    let response = post(
+        server,
+        "/itk/FX101",
+        "application/fhir+json",
+        b"{\"resourceType\":\"Bundle\"",
+    );
+    assert_eq!(response.status, 400, "{}", response.shown());
+}
+
+/// Every message is wrong in one way; each gets its fault and is kept.
+///
+/// Proves: REF-PRO-06, REF-PRO-08
+#[test]
+fn wrong_envelopes_and_documents() {
+    let server = Server::shared();
+    let good = || Itk::new(&Cda::new(&uuid()).xml());
+    let bent = |bend: &dyn Fn(&mut Itk)| {
+        let mut message = good();
+        bend(&mut message);
+        message
+    };
+    let cases: Vec<(&str, Itk, &str)> = vec![
+        ("no tracking id", bent(&|m| m.tracking.clear()), "1000"),
+        ("no service", bent(&|m| m.service.clear()), "1000"),
+        (
+            "another action",
+            bent(&|m| m.action = "urn:nhs-itk:services:201005:Other".into()),
+            "1000",
+        ),
+        ("no profile", bent(&|m| m.profile.clear()), "1000"),
+        (
+            "another profile",
+            bent(&|m| m.profile = "urn:nhs-en:profile:somethingElse".into()),
+            "1000",
+        ),
+        ("wrong count", bent(&|m| m.count = "2".into()), "1000"),
+        (
+            "wrong payload id",
+            bent(&|m| m.payload_id = "uuid_other".into()),
+            "1000",
+        ),
+        (
+            "not base64",
+            bent(&|m| {
+                m.base64 = true;
+                m.payload = vec![];
+            }),
+            "1000",
+        ),
+        ("no document", Itk::new("<other/>"), "1000"),
+        ("no id", Itk::new("<ClinicalDocument/>"), "1000"),
+        ("id no UUID", Itk::new(&Cda::new("1234").xml()), "1000"),
+        ("text in place of a document", Itk::new("hello"), "1000"),
+    ];
+    let before = aside(server);
+    for (what, message, code) in &cases {
+        let said = faulted(server, message, code);
+        assert!(!said.is_empty(), "{what}");
+    }
+    assert_eq!(aside(server), before + cases.len(), "each is kept");
+    let said = faulted(server, &bent(&|m| m.profile.clear()), "1000");
+    assert!(said.contains("Profile ID is missing"), "{said}");
+}
+
+fn aside(server: &Server) -> usize {
+    let all = referrals(
+        server,
+        &["list", "--quarantined", "--provider", "FX101", "--json"],
+    );
+    all.as_array().expect("a list").len()
+}
+
+/// Proves: NFR-01, REF-PRO-08
+#[test]
+fn hostile_xml_is_bounded() {
+    let server = Server::shared();
+    let nested = |n: usize| format!("{}{}", "<a>".repeat(n), "</a>".repeat(n));
+    let attributes: String = (0..2_000).map(|i| format!(" a{i}=\"\"")).collect();
+    let bombs = [
+        "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>".to_owned(),
+        "<!DOCTYPE a><a/>".to_owned(),
+        nested(100_000),
+        nested(1_000),
+        format!("<a{attributes}/>"),
+        "<a/>".repeat(2),
+        "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a/>".to_owned(),
+        "\u{0}".to_owned(),
+    ];
+    for bomb in bombs {
+        let response = post(server, "/itk/FX101", "text/xml", bomb.as_bytes());
+        assert_eq!(response.status, 500, "{}", response.shown());
+        check_fault(&response, "1000");
+        let inside = faulted(server, &Itk::new(&bomb), "1000");
+        assert!(!inside.is_empty());
+    }
+    let response = post(server, "/itk/FX101", "text/xml", b"\xff\xfe<a/>");
+    check_fault(&response, "1000");
+    // A small message that unpacks into a large one.
+    let bomb = support::http::gzip(&vec![b' '; 80 << 20]);
+    let call = Call::new(server.address, "POST", "/itk")
+        .with("Content-Type", "text/xml")
+        .with("Content-Encoding", "gzip")
+        .with("Connection", "close")
+        .body(bomb);
+    assert_eq!(send(&call).expect("an answer").status, 413);
+}
+
+/// Proves: REF-PRO-08, PROV-GEN-11
+#[test]
+fn what_is_not_received_at_all() {
+    let server = Server::shared();
+    let call = |method: &str, path: &str| {
+        Call::new(server.address, method, path)
+            .with("Content-Type", "text/xml")
+            .with("Connection", "close")
+    };
+    let got = send(&call("GET", "/itk")).expect("an answer");
+    assert_eq!((got.status, got.header("allow")), (405, Some("POST")));
+    assert_eq!(
+        send(&call("POST", "/itk").body(""))
+            .expect("an answer")
+            .status,
+        400
+    );
+    assert_eq!(
+        send(&call("POST", "/itk/FX999").body("<a/>"))
+            .expect("an answer")
+            .status,
+        404
+    );
+    let text = call("POST", "/itk")
+        .with("Content-Type", "text/plain")
+        .body("hello");
+    assert_eq!(send(&text).expect("an answer").status, 415);
+    let large = call("POST", "/itk")
+        .with("Content-Length", &(33 << 20).to_string())
+        .body("<a");
+    let response = send(&large).expect("an answer");
+    assert_eq!(response.status, 413);
+    check_fault(&response, "1000");
+}
+
+/// Proves: REF-PRO-01, REF-PRO-06
+#[test]
+fn whose_it_is() {
+    let server = Server::shared();
+    let at = |provider: &str, id: &str| {
+        uec(server, &["show", id, "--provider", provider])
+            .status
+            .success()
+    };
+    // The path wins.
+    let cda = Cda::new(&uuid());
+    let mut message = Itk::new(&cda.xml());
+    message.address = None;
+    let response = post(server, "/itk/fx202", message.media_type(), &message.xml());
+    assert_eq!(response.status, 200, "{}", response.shown());
+    assert!(
+        at("FX202", &cda.id) && !at("FX101", &cda.id),
+        "no provider sees another's referrals"
+    );
+    // Then the envelope, then the document.
+    let mut cda = Cda::new(&uuid());
+    cda.recipient = Some("FX202".to_owned());
+    accepted(server, &Itk::new(&cda.xml()));
+    assert!(at("FX101", &cda.id));
+    let mut cda = Cda::new(&uuid());
+    cda.recipient = Some("FX202".to_owned());
+    let mut message = Itk::new(&cda.xml());
+    message.address = None;
+    accepted(server, &message);
+    assert!(at("FX202", &cda.id));
+    // Then the booking that it points at.
+    let (booking, _) = server.booked();
+    let mut cda = Cda::new(&booking.document_id);
+    cda.recipient = None;
+    let mut message = Itk::new(&cda.xml());
+    message.address = None;
+    accepted(server, &message);
+    assert!(at("FX101", &cda.id));
+    // Nobody's mail is kept, and its sender told.
+    let mut cda = Cda::new(&uuid());
+    cda.recipient = Some("FX777".to_owned());
+    let mut message = Itk::new(&cda.xml());
+    message.address = Some("urn:nhs-uk:addressing:ods:FX777".to_owned());
+    let said = faulted(server, &message, "2200");
+    assert!(said.contains("/itk/"), "{said}");
+    let kept = referrals(server, &["quarantine", "--unassigned", "--json"]);
+    assert!(
+        kept.as_array()
+            .expect("a list")
+            .iter()
+            .any(|r| r["document"] == cda.id.as_str()),
+        "{kept}"
+    );
+}
+
+/// A document of 20 MB, plain and in base64.
+///
+/// Proves: REF-PRO-01, REF-PRO-02
+#[test]
+fn twenty_megabytes() {
+    let server = Server::shared();
+    let (booking, _) = server.booked();
+    let mut cda = Cda::new(&booking.document_id);
+    cda.narrative = "Lorem ipsum ".repeat((20 << 20) / 12);
+    let xml = cda.xml();
+    accepted(server, &Itk::new(&xml));
+    let shown = show(server, &booking.document_id);
+    assert_eq!(shown["state"], "linked");
+    assert!(shown["bytes"].as_u64().is_some_and(|b| b > 20 << 20));
+    let mut packed = Itk::new(&xml);
+    packed.base64 = true;
+    accepted(server, &packed);
+    let id = uuid();
+    let mut other = cda.clone();
+    other.id.clone_from(&id);
+    let body = bundle(&other.xml(), &id, &uuid()).to_string();
+    let response = post(server, "/itk", "application/fhir+json", body.as_bytes());
+    assert_eq!(response.status, 200, "{}", response.shown());
+    // Bookings go on meanwhile.
+    server.booked();
+    let file = server.folder.join("large.cda");
+    let path = file.to_str().expect("path");
+    let output = uec(
+        server,
+        &[
+            "show",
+            &booking.document_id,
+            "--provider",
+            "FX101",
+            "--original",
+            path,
+        ],
+    );
+    assert!(output.status.success());
+    assert!(
+        std::fs::read_to_string(file).expect("written") == xml,
+        "byte for byte"
+    );
+}
