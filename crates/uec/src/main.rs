@@ -16,7 +16,7 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The NHS UEC Booking Standard as one program: provider, sandbox and tools.
+/// The NHS UEC Booking Standard as one program: Provider, Consumer, national services and tools.
 ///
 /// Exit codes: 0 success; 1 refused or a check failed (the reason is on standard error); 2 wrong usage.
 #[derive(Parser)]
@@ -33,7 +33,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a seeded Provider on this machine and print a booking to paste
+    /// Run everything on this machine with seeded data, and print a guided tour to paste
     Demo(demo::Demo),
     /// The Consumer: find, book, cancel and refer as a 111 service does
     ///
