@@ -21,10 +21,10 @@ const GROUP_JOBS: usize = 256;
 const GROUP_TIME: Duration = Duration::from_millis(10);
 /// Audit rows written late that may wait: a few seconds of searches at full load, about 10 MB.
 const SOON_MOST: usize = 8_192;
-/// Audit rows written late that one transaction takes, about 5 ms of work.
-const SOON_PER_GROUP: usize = 500;
+/// Audit rows written late that one transaction takes, about 1 ms of work.
+const SOON_PER_GROUP: usize = 128;
 /// As many rows wake the writer, and keep it writing until there are fewer: at full load they cost the least together.
-const SOON_WAKES: usize = 250;
+const SOON_WAKES: usize = 64;
 /// How long such a row waits when nothing else is written; the promise is one second.
 const SOON_WITHIN: Duration = Duration::from_millis(400);
 /// How long a caller waits for an answer. Each group takes tenths of a second at worst, the queue is bounded; what
