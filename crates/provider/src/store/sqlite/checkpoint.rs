@@ -15,9 +15,9 @@ use std::time::Duration;
 /// How often the WAL is looked at when little is written.
 const EVERY: Duration = Duration::from_millis(200);
 /// How often while there is something to copy: the copies are small then, and a commit never waits long for the disk.
-const BUSY: Duration = Duration::from_millis(15);
-/// Pages not yet copied from which on it is worth while: about as many as a disk takes in ten milliseconds.
-const PAGES: i64 = 500;
+const BUSY: Duration = Duration::from_millis(5);
+/// Pages not yet copied from which on it is worth while: about as many as a disk takes in a few milliseconds.
+const PAGES: i64 = 150;
 /// Length of the WAL from which on it should start anew: 64 MB, so that pages written often are copied seldom.
 const LONG: i64 = 16_000;
 /// Pages that the writer may be left with: a few milliseconds of copying.
