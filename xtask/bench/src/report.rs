@@ -204,13 +204,16 @@ says what a request costs without that.
 
 From profiles on two cores, of which the load takes about a third:
 
-- A search costs about 45 µs of processor time: 15 µs are the connection and the kernel's sending, which the bare server
+- A search costs about 42 µs of processor time: 15 µs are the connection and the kernel's sending, which the bare server
   pays too; 7 µs reading and checking the token; 7 µs the audit row (made, hashed, written to the WAL, copied back); 4 µs
   the query; 4 µs choosing the slots and assembling the answer; the rest is the routing, the headers and the log. The
   rendered days are sent from where they lie.
-- A booking costs about 250 µs: 110 to 130 µs are the store's, which the ceiling pays too (a dozen pages of WAL per booking,
+- A booking costs about 215 µs: 90 to 110 µs are the store's, which the ceiling pays too (a dozen pages of WAL per booking,
   most of them leaves of indexes over random ids); 40 µs reading the JSON into a tree, 35 µs checking it against the
   profiles, 15 µs making and writing the stored document, 10 µs the token, 25 µs the connection.
+- On two cores, which load, server and writer share, these sums are what limits both rates: the bare server and the ceiling
+  leave the cores to one thing alone. Half of the bare server's rate needs a search of 35 µs, 70 % of the ceiling a booking of
+  about 190 µs; or a third core.
 - The longest waits come from the disk: copying the WAL back in pieces of a few megabytes keeps a commit from waiting
   behind a large one.
 
