@@ -7,6 +7,7 @@ pub mod pki;
 mod running;
 pub mod sds;
 pub mod ssp;
+pub mod watch;
 pub mod world;
 
-pub use running::{Listeners, Ports, SSP_NAME, Sandbox, Setup, Source};
+pub use running::{Listeners, Ports, SSP_NAME, Sandbox, Setup, Source, certificates};

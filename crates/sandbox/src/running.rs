@@ -2,6 +2,7 @@
 
 use crate::faults::Faults;
 use crate::pki::{self, ClientTls, Protocol, ServerTls};
+use crate::watch::Observer;
 use crate::world::{Addresses, DEMO, Remark, World};
 use crate::{dos, sds, ssp};
 use rustls::ServerConfig;
@@ -98,6 +99,8 @@ pub struct Setup {
     pub provider: Option<String>,
     /// TLS with the certificates in this folder. They are made, throw-away, when it lacks one of them.
     pub tls: Option<PathBuf>,
+    /// Who is told what the parts see.
+    pub observer: Observer,
 }
 
 /// National services that run until they are stopped or dropped.
@@ -123,7 +126,7 @@ impl Sandbox {
         let (world, remarks) = World::read(text, name, &addresses)?;
         let tls = match &setup.tls {
             None => Tls::default(),
-            Some(folder) => Tls::from(certificates(folder, &world)?)?,
+            Some(folder) => Tls::from(certificates(folder, &names_of(&world))?)?,
         };
         let (stop, _) = watch::channel(false);
         let mut sandbox = Sandbox {
@@ -136,11 +139,11 @@ impl Sandbox {
             stop,
             tasks: JoinSet::new(),
         };
-        sandbox.spawn(listeners, tls);
+        sandbox.spawn(listeners, tls, &setup.observer);
         Ok(sandbox)
     }
 
-    fn spawn(&mut self, listeners: Listeners, tls: Tls) {
+    fn spawn(&mut self, listeners: Listeners, tls: Tls, observer: &Observer) {
         let directory = Arc::new(self.world.directory.clone());
         let told = || {
             let mut told = self.stop.subscribe();
@@ -152,15 +155,27 @@ impl Sandbox {
         if let Some(listener) = listeners.dos {
             self.running.push("DoS");
             let (world, faults) = (self.world.clone(), self.faults.clone());
-            self.tasks
-                .spawn(dos::serve(listener, world, faults, tls.dos, told()));
+            let observer = observer.clone();
+            self.tasks.spawn(dos::serve_watched(
+                listener,
+                world,
+                faults,
+                tls.dos,
+                observer,
+                told(),
+            ));
         }
         if let Some(listener) = listeners.sds {
             self.running.push("SDS");
             let faults = self.faults.clone();
-            self.tasks.spawn(sds::serve(
+            let settings = sds::Settings {
+                observer: observer.clone(),
+                ..sds::Settings::default()
+            };
+            self.tasks.spawn(sds::serve_with(
                 listener,
                 directory.clone(),
+                settings,
                 faults,
                 tls.sds,
                 told(),
@@ -170,6 +185,7 @@ impl Sandbox {
             self.running.push("SSP");
             let settings = ssp::Settings {
                 provider_tls: tls.to_provider,
+                observer: observer.clone(),
                 ..ssp::Settings::default()
             };
             let faults = self.faults.clone();
@@ -278,14 +294,15 @@ fn checked(url: &str) -> Result<String, String> {
     }
 }
 
-/// The certificates in a folder; made when one of them is missing.
-fn certificates(folder: &Path, world: &World) -> Result<pki::Files, String> {
-    let names: Vec<&str> = world
-        .directory
-        .systems
-        .iter()
-        .filter_map(|s| s.fqdn.as_deref())
-        .collect();
+/// The names of consumers in a world.
+fn names_of(world: &World) -> Vec<String> {
+    let systems = world.directory.systems.iter();
+    systems.filter_map(|s| s.fqdn.clone()).collect()
+}
+
+/// The certificates in a folder, with one per name of a consumer; made, throw-away, when one of them is missing.
+pub fn certificates(folder: &Path, names: &[String]) -> Result<pki::Files, String> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let pair = |name: &str| {
         (
             folder.join(format!("{name}.pem")),

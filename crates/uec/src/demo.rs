@@ -67,13 +67,14 @@ impl Demo {
             let tour = Arc::new(Tour::new(self.port, data, &sandbox)?);
             consumer::write(&tour)?;
             let front = tokio::spawn(front::serve(front, tour.clone()));
+            let stop = stop_signal();
             let printing = tokio::spawn(async move {
                 match tour.text().await {
                     Ok(text) => print(&text),
                     Err(reason) => print(&format!("The tour could not be written: {reason}\n")),
                 }
             });
-            running.run(stop_signal()).await;
+            running.run(stop).await;
             front.abort();
             printing.abort();
             sandbox.stop().await;

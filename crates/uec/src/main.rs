@@ -1,5 +1,6 @@
 //! `uec`: the NHS UEC Booking Standard as one program. This file reads the command line; each command has a file.
 
+mod assure;
 mod consumer;
 mod demo;
 mod provider;
@@ -33,6 +34,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Assurance: try a system over the wire, and make the evidence for the SCAL
+    #[command(subcommand)]
+    Assure(assure::Assure),
     /// Run everything on this machine with seeded data, and print a guided tour to paste
     Demo(demo::Demo),
     /// The Consumer: find, book, cancel and refer as a 111 service does
@@ -74,6 +78,7 @@ pub type Outcome = Result<(), Failure>;
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Assure(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Consumer(command) => command.run(),
         Command::Provider(command) => command.run(),

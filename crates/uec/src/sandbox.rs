@@ -93,14 +93,16 @@ impl Serve {
             source,
             provider: self.provider,
             tls: self.tls,
+            observer: Default::default(),
         };
         runtime()?.block_on(async {
             let listeners = Listeners::bind(&self.listen, &ports).await?;
             let running = Running::start(listeners, setup)
                 .await
                 .map_err(Failure::Usage)?;
+            let stop = stop_signal();
             print(&told(&running, with_remarks));
-            stop_signal().await;
+            stop.await;
             running.stop().await;
             print("Stopped.\n");
             Ok(())

@@ -92,9 +92,10 @@ impl Serve {
             let store = Store::open(&database, &Options::default()).map_err(|e| e.to_string())?;
             let running = prepare(listener, store.clone(), settings, seeded).await?;
             let address = running.address();
+            let stop = stop_signal();
             tracing::info!(%address, %database, "the Provider is ready");
             crate::print(&format!("Provider ready on {address} (stop with Ctrl-C)\n"));
-            running.run(stop_signal()).await;
+            running.run(stop).await;
             store.close();
             tracing::info!("stopped; everything acknowledged is stored");
             Ok(())
@@ -198,15 +199,20 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|e| Failure::Refused(format!("cannot start threads: {e}")))
 }
 
-/// Ready when the process is asked to stop (SIGTERM or Ctrl-C).
-pub async fn stop_signal() {
+/// Ready when the process is asked to stop (SIGTERM or Ctrl-C). Signals count from this call on, so make it before
+/// anybody is told that the program is ready.
+pub fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return tokio::signal::ctrl_c().await.unwrap_or(());
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+    let terminate = signal(SignalKind::terminate());
+    let interrupt = signal(SignalKind::interrupt());
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
+            return tokio::signal::ctrl_c().await.unwrap_or(());
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
 

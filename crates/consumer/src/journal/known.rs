@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 /// Most bookings of one look-up; a patient has a few, and a list for people ends long before.
 const MOST: i64 = 200;
 
-const COLUMNS: &str = "document, encounter, service, asid, root, start, end, state, appointment, url, etag, replaces, nhs_number";
+pub(super) const COLUMNS: &str = "document, encounter, service, asid, root, start, end, state, appointment, url, etag, replaces, nhs_number";
 
 /// What a look-up by id found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +61,11 @@ pub(super) fn encounter(t: &Transaction<'_>, id: &str) -> Result<Option<Encounte
     .optional()?)
 }
 
-fn at(ms: i64) -> Timestamp {
+pub(super) fn at(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-fn booking(r: &Row<'_>) -> rusqlite::Result<KnownBooking> {
+pub(super) fn booking(r: &Row<'_>) -> rusqlite::Result<KnownBooking> {
     Ok(KnownBooking {
         document: r.get(0)?,
         encounter: r.get(1)?,

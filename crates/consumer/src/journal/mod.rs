@@ -5,10 +5,12 @@
 //! booking, which CONS-REB-04 needs; names, addresses and message bodies are not kept. One thread writes, with full
 //! sync, so that what was acknowledged is stored.
 
+mod extract;
 mod file;
 mod known;
 mod rows;
 
+pub use extract::{Attempt, Extract, KeptStep};
 pub use known::{Found, OutsideTimeframe};
 pub use rows::{
     BookingRow, Encounter, ExchangeRow, KnownBooking, Settled, ShownSlot, State, StepId,

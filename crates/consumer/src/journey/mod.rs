@@ -12,6 +12,7 @@ mod cancel;
 mod capability;
 mod faults;
 pub mod location;
+mod lost;
 mod rebook;
 mod recover;
 mod search;
@@ -22,6 +23,7 @@ pub use book::{Booked, Booking};
 pub use booking_only::ReferralPermit;
 pub use cancel::{CancelReport, Cancelled};
 pub use capability::Capability;
+pub use lost::Lost;
 pub use rebook::Rebooked;
 pub use search::{NextFree, Shown, SlotSearch};
 

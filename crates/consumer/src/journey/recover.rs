@@ -9,6 +9,7 @@ use crate::plan;
 use crate::transport::Answer;
 use booking::instant;
 use fhir::Element;
+use jiff::Timestamp;
 
 /// Most appointments of a patient that are read to find the right one: those at the slot's time.
 const MAX_CANDIDATES: usize = 5;
@@ -77,7 +78,12 @@ impl Consultation {
         let bundle = answer
             .resource_of("Bundle")
             .filter(|_| answer.status == 200)?;
-        for at in candidates(bundle, attempt, self.journey.ssp()) {
+        for at in candidates(
+            bundle,
+            &target.booking_root,
+            attempt.slot.start,
+            self.journey.ssp(),
+        ) {
             if let Proof::Ours(shown) = self.proven(attempt, &at).await {
                 return Some(attempt.found(&at, Some(*shown)));
             }
@@ -102,15 +108,19 @@ fn says_repeat(answer: &Answer) -> bool {
 }
 
 /// The booked appointments at the slot's time.
-fn candidates(bundle: &Element, attempt: &Attempt<'_>, ssp: Option<&str>) -> Vec<AppointmentUrl> {
-    let root = &attempt.target.booking_root;
+pub(super) fn candidates(
+    bundle: &Element,
+    root: &str,
+    at: Timestamp,
+    ssp: Option<&str>,
+) -> Vec<AppointmentUrl> {
     let of_entry = |entry: &Element| {
         let appointment = entry.get("resource")?;
         let start = appointment.str_of("start").and_then(instant::parse);
         // Providers leave out what they do not want to tell: what is missing excludes nothing.
         let right = appointment.resource_type() == Some("Appointment")
             && appointment.str_of("status").is_none_or(|s| s == "booked")
-            && start.is_none_or(|s| s == attempt.slot.start);
+            && start.is_none_or(|s| s == at);
         let of_id = || {
             let id = booking::ids::ResourceId::parse(appointment.str_of("id")?).ok()?;
             Some(location::of_id(&id, root))

@@ -46,6 +46,7 @@ pub async fn run(
             1 => ("POST", "Appointment".to_owned()),
             _ => ("PUT", format!("Appointment/{id}")),
         };
+        // No `response`: STU3 keeps it for answers to batches (bdl-4); version and time are in the resource's meta.
         bundle.push(
             Element::new("entry")
                 .with(Element::text("fullUrl", &url))
@@ -54,18 +55,6 @@ pub async fn run(
                     Element::new("request")
                         .with(Element::text("method", method))
                         .with(Element::text("url", wanted)),
-                )
-                .with(
-                    Element::new("response")
-                        .with(Element::text(
-                            "status",
-                            if stored.version == 1 { "201" } else { "200" },
-                        ))
-                        .with(Element::text("etag", format!("W/\"{}\"", stored.version)))
-                        .with(Element::text(
-                            "lastModified",
-                            fhir::primitive::format_instant(stored.last_updated),
-                        )),
                 ),
         );
     }

@@ -5,6 +5,7 @@ use super::fault::DosFault;
 use super::service::{self, About, Call};
 use super::wsdl;
 use crate::faults::{self, Fault, Faults, Key, Point};
+use crate::watch::{Observer, Seen};
 use crate::world::World;
 use crate::world::model::Service;
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,6 +41,7 @@ pub struct Edge {
     pub(super) faults: Arc<Faults>,
     pub(super) zone: TimeZone,
     pub(super) tls: bool,
+    pub(super) observer: Observer,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -122,8 +125,21 @@ impl Edge {
         *about = call.about();
         let transaction = service::transaction(Timestamp::now());
         let operation = about.operation;
-        let tamper = |service: &Service| self.tampering(service, operation);
-        call.answer(&self.world, &transaction, &self.zone, &tamper)
+        // Asked once per service of an answer, so that it knows what the answer holds.
+        let services = RefCell::new(Vec::new());
+        let tamper = |service: &Service| {
+            services.borrow_mut().push(service.id);
+            self.tampering(service, operation)
+        };
+        let answer = call.answer(&self.world, &transaction, &self.zone, &tamper)?;
+        if let Some(operation) = operation {
+            let services = services.into_inner();
+            self.observer.saw(|| Seen::Dos {
+                operation,
+                services,
+            });
+        }
+        Ok(answer)
     }
 
     fn tampering(&self, service: &Service, operation: Option<&str>) -> Option<Tampering> {

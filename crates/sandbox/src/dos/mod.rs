@@ -21,7 +21,7 @@ mod xml;
 
 pub use edge::{MAX_BODY, PATH};
 pub use fault::DosFault;
-pub use server::serve;
+pub use server::{serve, serve_watched};
 
 /// The service's namespace, and the start of its SOAPActions.
 pub const NAMESPACE: &str = "https://nww.pathwaysdos.nhs.uk/app/api/webservices";

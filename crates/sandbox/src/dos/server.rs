@@ -2,6 +2,7 @@
 
 use super::edge::Edge;
 use crate::faults::Faults;
+use crate::watch::Observer;
 use crate::world::World;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -40,6 +41,18 @@ pub async fn serve(
     tls: Option<Arc<ServerConfig>>,
     stop: impl Future<Output = ()>,
 ) {
+    serve_watched(listener, world, faults, tls, Observer::default(), stop).await;
+}
+
+/// As [`serve`]; the observer is told which services each answer holds.
+pub async fn serve_watched(
+    listener: TcpListener,
+    world: Arc<World>,
+    faults: Arc<Faults>,
+    tls: Option<Arc<ServerConfig>>,
+    observer: Observer,
+    stop: impl Future<Output = ()>,
+) {
     let zone = match TimeZone::get("Europe/London") {
         Ok(zone) => zone,
         Err(error) => return tracing::error!(%error, "the directory cannot start"),
@@ -49,6 +62,7 @@ pub async fn serve(
         faults,
         zone,
         tls: tls.is_some(),
+        observer,
     });
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     let builder = Arc::new(builder());

@@ -21,6 +21,7 @@ pub use tree::SERVICES;
 
 use crate::directory::Directory;
 use crate::faults::{Fault, Faults, Key, Point};
+use crate::watch::Observer;
 use rustls::ServerConfig;
 use std::future::Future;
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub message_time: Duration,
     /// A client takes an answer within so long.
     pub write_time: Duration,
+    /// Who is told what is searched for.
+    pub observer: Observer,
 }
 
 impl Default for Settings {
@@ -60,6 +63,7 @@ impl Default for Settings {
             idle_time: Duration::from_secs(300),
             message_time: Duration::from_secs(30),
             write_time: Duration::from_secs(30),
+            observer: Observer::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::filter::{self, Filter};
 use super::tree::{Entry, Tree};
 use crate::directory::Directory;
 use crate::faults::{Fault, Faults, Key, Point};
+use crate::watch::Seen;
 use ldap3_proto::control::LdapControl;
 use ldap3_proto::proto::{
     LdapOp, LdapPartialAttribute, LdapResult, LdapResultCode, LdapSearchRequest,
@@ -108,6 +109,7 @@ impl Search<'_> {
             let why = format!("a filter has at most {} terms", filter::MAX_TERMS);
             return Ok(refused(Code::AdminLimitExceeded, "", &why));
         };
+        self.settings.observer.saw(|| asked_for(&base, &filter));
         let allowed = match seconds {
             0 => self.settings.time_limit,
             seconds => Duration::from_secs(seconds).min(self.settings.time_limit),
@@ -316,6 +318,23 @@ impl Search<'_> {
         }
         asids.truncate(MAX_SHARING);
         asids
+    }
+}
+
+/// What a search demands, for the observer.
+fn asked_for(base: &Dn, filter: &Filter) -> Seen {
+    let demanded = |name: &str| {
+        let mut found = Vec::new();
+        filter.demanded(name, &mut found);
+        found.first().map(|value| (*value).to_owned())
+    };
+    let of_base = base
+        .first()
+        .and_then(|part| part.strip_prefix("uniqueidentifier="));
+    Seen::Sds {
+        asid: demanded("uniqueidentifier").or(of_base.map(str::to_owned)),
+        party_key: demanded("nhsmhspartykey"),
+        interaction: demanded("nhsmhssvcia").or(demanded("nhsassvcia")),
     }
 }
 

@@ -20,6 +20,7 @@ mod trace;
 
 pub use server::serve;
 
+use crate::watch::Observer;
 use rustls::ClientConfig;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub head_time: Duration,
     /// `/sandbox/faults` is served.
     pub control: bool,
+    /// Who is told what passes.
+    pub observer: Observer,
 }
 
 impl Default for Settings {
@@ -65,6 +68,7 @@ impl Default for Settings {
             per_sender: 256,
             head_time: Duration::from_secs(10),
             control: true,
+            observer: Observer::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::relay::{Body, whole};
 use super::trace::{Key as LogKey, Line};
 use crate::directory::Directory;
 use crate::faults::{self, Fault, Faults, Key, Point};
+use crate::watch::{Heard, Seen};
 use http::header::HeaderMap;
 use http::request::Parts;
 use http::{Request, Response};
@@ -238,6 +239,11 @@ impl Proxy {
             Err(refusal) => {
                 let why = refusal.findings.first().map_or("", |(why, _)| why.as_str());
                 line.done(refusal.status(), why);
+                // What a Provider's silence led to was passed on before.
+                if refusal.status() < 500 {
+                    let seen = || Seen::SspRefused(Heard::of(&parts), refusal.status());
+                    self.settings.observer.saw(seen);
+                }
                 Ok(refuse(&refusal, &parts))
             }
         }
@@ -263,6 +269,8 @@ impl Proxy {
             tokio::time::sleep(delay).await;
             return Err(refusal);
         }
+        let heard = || Seen::SspPassed(Heard::of(parts));
+        self.settings.observer.saw(heard);
         let answer = self
             .forwarder
             .send(peer, parts, body, passed.target)

@@ -1,0 +1,452 @@
+//! Judging the Appointment of a booking (C39..C71, RES-*), as strictly as the published test kit: what a Provider
+//! tolerates or fills in is a fault of the consumer all the same.
+
+use booking::careconnect::conformance;
+use booking::instant;
+use booking::systems;
+use fhir::{Element, Issue};
+use jiff::Timestamp;
+
+use super::diary::{Slot, schedule_id};
+use super::judge_patient;
+use super::ledger::Notes;
+use super::rules::Rule;
+use super::state::{TOLERANCE_SECONDS, clipped};
+use crate::evidence::Finding;
+
+/// How far `created` and `indexed` may lie from now: the request is built just before it is sent.
+const NOW_SECONDS: i64 = 300;
+/// Most issues of the profiles that are told.
+const MAX_ISSUES: usize = 20;
+
+/// Judges a booking. `slot` is what its contained Slot names, with its service.
+pub(super) fn judge(
+    root: &Element,
+    issues: &[Issue],
+    slot: Option<(&str, &Slot)>,
+    now: Timestamp,
+    notes: &mut Notes,
+) {
+    head(root, now, notes);
+    let slots = contained(root, "Slot");
+    let patients = contained(root, "Patient");
+    let documents = contained(root, "DocumentReference");
+    let all = root.count("contained");
+    let right = slots.len() == 1 && patients.len() == 1 && documents.len() == 1 && all == 3;
+    let what = format!(
+        "{} Slots, {} Patients, {} DocumentReferences and {} others are contained",
+        slots.len(),
+        patients.len(),
+        documents.len(),
+        { all - slots.len() - patients.len() - documents.len() }
+    );
+    notes.judge(Rule::Contained, right, "Appointment.contained", what);
+    if let Some(claimed) = slots.first() {
+        the_slot(root, claimed, slot, notes);
+    }
+    points_to(root, "slot", slots.first().copied(), Rule::SlotRef, notes);
+    points_to(
+        root,
+        "supportingInformation",
+        documents.first().copied(),
+        Rule::Document,
+        notes,
+    );
+    participant(root, patients.first().copied(), notes);
+    if let Some(patient) = patients.first() {
+        judge_patient::judge(patient, now, notes);
+    }
+    if let Some(document) = documents.first() {
+        the_document(document, now, notes);
+    }
+    conforms(root, issues, notes);
+}
+
+/// The contained resources of a type.
+pub(super) fn contained<'a>(root: &'a Element, kind: &str) -> Vec<&'a Element> {
+    root.children()
+        .iter()
+        .filter(|c| c.name() == "contained" && c.resource_type() == Some(kind))
+        .collect()
+}
+
+/// The slot that a booking names: its identifier, else its id.
+pub(super) fn slot_id(root: &Element) -> Option<String> {
+    let slot = *contained(root, "Slot").first()?;
+    let identifier = slot.at("identifier.value").and_then(Element::as_str);
+    Some(identifier.or(slot.str_of("id"))?.to_ascii_lowercase())
+}
+
+/// What tells two patients apart: the NHS number, else family name and date of birth.
+pub(super) fn patient_key(root: &Element) -> String {
+    let Some(patient) = contained(root, "Patient").first().copied() else {
+        return String::new();
+    };
+    let number = patient
+        .all("identifier")
+        .find(|i| i.str_of("system") == Some(systems::NHS_NUMBER));
+    match number.and_then(|n| n.str_of("value")) {
+        Some(number) => number.to_owned(),
+        None => {
+            let family = patient
+                .at("name.family")
+                .and_then(Element::as_str)
+                .unwrap_or_default();
+            format!(
+                "{family}|{}",
+                patient.str_of("birthDate").unwrap_or_default()
+            )
+        }
+    }
+}
+
+/// Whether a resource states the profile of its type.
+pub(super) fn states_profile(resource: &Element) -> bool {
+    let wanted = resource.resource_type().and_then(systems::profile);
+    resource.get("meta").is_some_and(|m| {
+        m.all("profile")
+            .any(|p| p.as_str() == wanted && wanted.is_some())
+    })
+}
+
+fn head(root: &Element, now: Timestamp, notes: &mut Notes) {
+    let text = |name: &str| root.str_of(name).unwrap_or_default();
+    notes.judge(
+        Rule::Profile,
+        states_profile(root),
+        "Appointment.meta.profile",
+        "The Appointment does not state its profile",
+    );
+    notes.judge(
+        Rule::NoId,
+        root.get("id").is_none(),
+        "Appointment.id",
+        "A new Appointment carries an id",
+    );
+    let versioned = root.at("meta.versionId").is_some();
+    notes.judge(
+        Rule::NoId,
+        !versioned,
+        "Appointment.meta.versionId",
+        "A new Appointment carries a version id",
+    );
+    notes.judge(
+        Rule::StatusBooked,
+        text("status") == "booked",
+        "Appointment.status",
+        format!("status is `{}`", clipped(text("status"))),
+    );
+    notes.judge(
+        Rule::Language,
+        text("language") == "en-GB",
+        "Appointment.language",
+        format!("language is `{}`", clipped(text("language"))),
+    );
+    notes.judge(
+        Rule::Description,
+        !text("description").trim().is_empty(),
+        "Appointment.description",
+        "description is missing",
+    );
+    let created = current("created", root.str_of("created"), now);
+    notes.judge(
+        Rule::Created,
+        created.is_none(),
+        "Appointment.created",
+        created.unwrap_or_default(),
+    );
+}
+
+/// What is wrong with a time that should be now.
+fn current(name: &str, text: Option<&str>, now: Timestamp) -> Option<String> {
+    let Some(text) = text else {
+        return Some(format!("{name} is missing"));
+    };
+    match instant::parse(text) {
+        None => Some(format!(
+            "{name} is `{}`, which has no time with offset",
+            clipped(text)
+        )),
+        Some(at) => {
+            let away = at.as_second() - now.as_second();
+            match away {
+                _ if away < -NOW_SECONDS => {
+                    Some(format!("{name} lies {} seconds in the past", -away))
+                }
+                _ if away > TOLERANCE_SECONDS => {
+                    Some(format!("{name} lies {away} seconds in the future"))
+                }
+                _ => None,
+            }
+        }
+    }
+}
+
+fn the_slot(root: &Element, claimed: &Element, slot: Option<(&str, &Slot)>, notes: &mut Notes) {
+    notes.judge(
+        Rule::SlotProfile,
+        states_profile(claimed),
+        "Appointment.contained.ofType(Slot).meta.profile",
+        "The contained Slot does not state its profile",
+    );
+    let at = |e: &Element, name: &str| e.str_of(name).and_then(instant::parse);
+    let (start, end) = (at(root, "start"), at(root, "end"));
+    let what = match (start, end) {
+        (None, _) => Some("start is missing, or has no time with offset"),
+        (_, None) => Some("end is missing, or has no time with offset"),
+        // An appointment may end within its slot (RES-APPT-06).
+        (Some(s), Some(e)) => match (at(claimed, "start"), at(claimed, "end")) {
+            (Some(slot_start), _) if slot_start != s => Some("start is not the start of the slot"),
+            (_, Some(slot_end)) if e > slot_end || e <= s => Some("end is not the end of the slot"),
+            _ => None,
+        },
+    };
+    notes.judge(
+        Rule::Times,
+        what.is_none(),
+        "Appointment.start",
+        what.unwrap_or_default(),
+    );
+    let place = "Appointment.contained.ofType(Slot)";
+    let status = claimed.str_of("status").unwrap_or("missing");
+    let mut wrong: Vec<String> = Vec::new();
+    if status != "busy" {
+        wrong.push(format!("status is {}", clipped(status)));
+    }
+    let identifier = claimed.get("identifier");
+    let of = |name: &str| identifier.and_then(|i| i.str_of(name)).unwrap_or_default();
+    if of("system") != systems::UUID || !booking::ids::is_uuid(of("value")) {
+        wrong.push("identifier is no UUID".to_owned());
+    }
+    if let Some((service, slot)) = slot {
+        let schedule = format!("Schedule/{}", schedule_id(service, slot.schedule));
+        let differs = [
+            ("id", claimed.str_of("id").is_some_and(|id| id == slot.id)),
+            ("identifier", of("value").eq_ignore_ascii_case(&slot.id)),
+            (
+                "schedule",
+                claimed.at("schedule.reference").and_then(Element::as_str) == Some(&schedule),
+            ),
+            ("start", at(claimed, "start") == Some(slot.start)),
+            ("end", at(claimed, "end") == Some(slot.end)),
+        ];
+        wrong.extend(
+            differs
+                .iter()
+                .filter(|(_, same)| !same)
+                .map(|(name, _)| format!("{name} is not that of the search result")),
+        );
+    }
+    notes.judge(
+        Rule::SlotCopy,
+        wrong.is_empty(),
+        place,
+        format!("The contained Slot: {}", wrong.join(", ")),
+    );
+}
+
+/// One element that points with `#` to a contained resource.
+fn points_to(root: &Element, name: &str, target: Option<&Element>, rule: Rule, notes: &mut Notes) {
+    let count = root.count(name);
+    let reference = root
+        .get(name)
+        .and_then(|e| e.str_of("reference"))
+        .unwrap_or_default();
+    let id = target.and_then(|t| t.str_of("id"));
+    let what = match count {
+        0 => format!("{name} is missing"),
+        1 => format!(
+            "{name} is `{}`, not # and the id of the contained resource",
+            clipped(reference)
+        ),
+        n => format!("{name} stands {n} times"),
+    };
+    let fine = count == 1 && id.is_some() && reference.strip_prefix('#') == id;
+    notes.judge(rule, fine, &format!("Appointment.{name}"), what);
+}
+
+fn participant(root: &Element, patient: Option<&Element>, notes: &mut Notes) {
+    let place = "Appointment.participant";
+    let participants: Vec<&Element> = root.all("participant").collect();
+    let [one] = participants.as_slice() else {
+        notes.judge(
+            Rule::Actor,
+            false,
+            place,
+            format!("There are {} participants", participants.len()),
+        );
+        return;
+    };
+    let actors = one.count("actor");
+    let reference = one
+        .at("actor.reference")
+        .and_then(Element::as_str)
+        .unwrap_or_default();
+    let id = patient.and_then(|p| p.str_of("id"));
+    let what = match actors {
+        1 => format!(
+            "actor.reference is `{}`, not # and the id of the contained Patient",
+            clipped(reference)
+        ),
+        n => format!("There are {n} actors"),
+    };
+    let fine = actors == 1 && id.is_some() && reference.strip_prefix('#') == id;
+    notes.judge(Rule::Actor, fine, "Appointment.participant.actor", what);
+    // The published examples leave the status out, and a Provider fills it in (D-48).
+    let status = one.str_of("status");
+    notes.advise(
+        Rule::Actor,
+        status == Some("accepted"),
+        "Appointment.participant.status",
+        "participant.status is not accepted",
+    );
+    let Some(actor) = one.get("actor") else {
+        return;
+    };
+    let display = actor.str_of("display").unwrap_or_default().trim();
+    let family = patient
+        .and_then(|p| p.at("name.family"))
+        .and_then(Element::as_str)
+        .unwrap_or_default();
+    let readable = !display.is_empty() && display.to_lowercase().contains(&family.to_lowercase());
+    let what = if display.is_empty() {
+        "display is missing"
+    } else {
+        "display does not hold the patient's name"
+    };
+    notes.judge(
+        Rule::ActorDisplay,
+        readable,
+        "Appointment.participant.actor.display",
+        what,
+    );
+    actor_number(actor, patient, notes);
+}
+
+fn actor_number(actor: &Element, patient: Option<&Element>, notes: &mut Notes) {
+    let number = patient
+        .and_then(|p| {
+            p.all("identifier")
+                .find(|i| i.str_of("system") == Some(systems::NHS_NUMBER))
+        })
+        .and_then(|i| i.str_of("value"));
+    let given = actor.get("identifier");
+    let of = |name: &str| given.and_then(|i| i.str_of(name)).unwrap_or_default();
+    let what = match (number, given) {
+        (None, None) => None,
+        (None, Some(_)) => Some("The actor has an identifier, the contained Patient has none"),
+        (Some(_), None) => Some("The actor has no identifier; it repeats the patient's NHS number"),
+        (Some(_), Some(_)) if of("use") != "official" => {
+            Some("The use of the actor's identifier is not official")
+        }
+        (Some(_), Some(_)) if of("system") != systems::NHS_NUMBER => {
+            Some("The actor's identifier has another system")
+        }
+        (Some(number), Some(_)) if of("value") != number => {
+            Some("The actor's NHS number is not that of the contained Patient")
+        }
+        _ => None,
+    };
+    notes.judge(
+        Rule::ActorNumber,
+        what.is_none(),
+        "Appointment.participant.actor.identifier",
+        what.unwrap_or_default(),
+    );
+}
+
+fn the_document(document: &Element, now: Timestamp, notes: &mut Notes) {
+    let place = |name: &str| format!("Appointment.contained.ofType(DocumentReference).{name}");
+    let id = document.str_of("id").unwrap_or_default();
+    let local = !id.is_empty() && !id.contains('/');
+    notes.judge(
+        Rule::DocProfile,
+        local && states_profile(document),
+        &place("meta.profile"),
+        "The DocumentReference has no local id, or does not state its profile",
+    );
+    let of = |name: &str| {
+        document
+            .get("identifier")
+            .and_then(|i| i.str_of(name))
+            .unwrap_or_default()
+    };
+    let what = match (document.count("identifier"), of("system"), of("value")) {
+        (1, systems::UUID, value) if !booking::ids::is_uuid(value) => {
+            Some("The document's identifier is no UUID")
+        }
+        (1, systems::UUID, value) if value.bytes().any(|b| b.is_ascii_uppercase()) => {
+            Some("The document's UUID has capital letters")
+        }
+        (1, systems::UUID, _) => None,
+        (1, _, _) => Some("The document's identifier has another system"),
+        _ => Some("The document has not exactly one identifier"),
+    };
+    notes.judge(
+        Rule::DocIdentifier,
+        what.is_none(),
+        &place("identifier"),
+        what.unwrap_or_default(),
+    );
+    let status = document.str_of("status").unwrap_or("missing");
+    notes.judge(
+        Rule::DocStatus,
+        status == "current",
+        &place("status"),
+        format!("The document's status is {}", clipped(status)),
+    );
+    let coding = document.at("type.coding");
+    let code = |name: &str| coding.and_then(|c| c.str_of(name)).unwrap_or_default();
+    let fine = code("system") == systems::DOCUMENT_TYPE
+        && code("code") == systems::DOCUMENT_TYPE_CODE
+        && code("display") == systems::DOCUMENT_TYPE_DISPLAY;
+    notes.judge(
+        Rule::DocType,
+        fine,
+        &place("type.coding"),
+        "The document's type is missing, or another one",
+    );
+    let indexed = current("indexed", document.str_of("indexed"), now);
+    notes.judge(
+        Rule::DocIndexed,
+        indexed.is_none(),
+        &place("indexed"),
+        indexed.unwrap_or_default(),
+    );
+    let attachment = document.at("content.attachment");
+    let part = |name: &str| attachment.and_then(|a| a.str_of(name)).unwrap_or_default();
+    let fine = part("contentType") == systems::DOCUMENT_MEDIA_TYPE
+        && matches!(part("language"), "en" | "en-GB");
+    notes.judge(
+        Rule::DocAttachment,
+        fine,
+        &place("content.attachment"),
+        "The attachment's contentType or language is missing, or another one",
+    );
+}
+
+/// What profiles and STU3 say beyond the rules above; those say it in their own words.
+fn conforms(root: &Element, issues: &[Issue], notes: &mut Notes) {
+    let already = notes.has_error();
+    let all = issues.iter().cloned().chain(conformance().check(root));
+    let own = |i: &Issue| i.rule.starts_with("RES-") || i.rule.starts_with("ERR-");
+    let errors: Vec<Issue> = all
+        .filter(Issue::is_error)
+        .filter(|i| !(already && (own(i) || i.code == fhir::IssueCode::Required)))
+        .collect();
+    notes.note(Rule::Conforms, None);
+    for issue in errors.iter().take(MAX_ISSUES) {
+        let row = Rule::Conforms.row();
+        let mut finding = Finding::error(row.requirements, clipped_sentence(&issue.message))
+            .at(issue.expression.clone())
+            .right(row.right);
+        if own(issue) {
+            finding.requirement.push(issue.rule.clone().into());
+        }
+        notes.note(Rule::Conforms, Some(finding));
+    }
+}
+
+fn clipped_sentence(text: &str) -> String {
+    text.chars().take(300).collect()
+}

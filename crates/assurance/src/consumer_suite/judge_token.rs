@@ -1,0 +1,394 @@
+//! Judging the token claim by claim (C18, NAT-JWT-01..11).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use booking::ids::OdsCode;
+use booking::systems::{ODS_ORGANIZATION, SDS_ROLE_PROFILE, SDS_USER};
+use booking::wire::interaction::Interaction;
+use booking::wire::token::{LIFETIME_SECONDS, MAX_TOKEN};
+use serde_json::Value;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, Instant};
+
+use super::asked::Asked;
+use super::ledger::Notes;
+use super::rules::Rule;
+use super::state::{State, TOLERANCE_SECONDS, clipped};
+
+const WHERE: &str = "header Authorization";
+/// Most tokens remembered; only their hashes are kept.
+const MAX_USES: usize = 20_000;
+/// Two requests of one second may have equal tokens; so long after it was made a token has been kept back.
+const KEPT_BACK_SECONDS: i64 = 2;
+
+/// Two requests with equal tokens of their own leave within a second; on their way they lose less than this.
+const APART: Duration = Duration::from_millis(1500);
+
+/// Which tokens were used for which request.
+#[derive(Debug, Default)]
+pub(super) struct TokenUses {
+    of_token: HashMap<u64, Instant>,
+    of_pair: HashSet<(u64, u64)>,
+}
+
+/// Judges the token of a request.
+pub(super) fn judge(state: &mut State, asked: &Asked, interaction: Interaction, notes: &mut Notes) {
+    let token = match text(asked) {
+        Ok(token) => token,
+        Err(what) => {
+            notes.judge(Rule::JwtForm, false, WHERE, what);
+            return;
+        }
+    };
+    let claims = match payload(token) {
+        Ok(claims) => claims,
+        Err(what) => {
+            notes.judge(Rule::JwtForm, false, WHERE, what);
+            return;
+        }
+    };
+    let form = form(token);
+    notes.judge(
+        Rule::JwtForm,
+        form.is_none(),
+        WHERE,
+        form.unwrap_or_default(),
+    );
+    own(state, asked, token, &claims, notes);
+    who(&claims, notes);
+    audience(state.root.url(), &claims, notes);
+    times(&claims, asked.at.as_second(), notes);
+    purpose(&claims, interaction, notes);
+    device(&claims, notes);
+    organization(&claims, notes);
+    practitioner(&claims, notes);
+}
+
+fn text(asked: &Asked) -> Result<&str, String> {
+    let value = match (asked.count("authorization"), asked.header("authorization")) {
+        (1, Some(value)) => value,
+        (0, _) => return Err("There is no Authorization header".into()),
+        _ => return Err("Authorization is no text, or stands more than once".into()),
+    };
+    match value.strip_prefix("Bearer ") {
+        Some(token) if token.len() <= MAX_TOKEN => Ok(token),
+        Some(_) => Err(format!("The token is longer than {MAX_TOKEN} bytes")),
+        None => Err("Authorization is not `Bearer`, one space and a token".into()),
+    }
+}
+
+/// What is wrong with a token whose payload can be read.
+fn form(token: &str) -> Option<String> {
+    let parts: Vec<&str> = token.split('.').collect();
+    let [header, payload, signature] = parts.as_slice() else {
+        return Some("The token has not three parts".into());
+    };
+    if !signature.is_empty() {
+        return Some("The token carries a signature".into());
+    }
+    if header.contains('=') || payload.contains('=') {
+        return Some("The token's parts are padded with `=`".into());
+    }
+    let header: Option<Value> = decoded(header);
+    match header {
+        Some(Value::Object(h)) if h.get("alg").and_then(Value::as_str) == Some("none") => {
+            match h.get("typ").and_then(Value::as_str) {
+                Some("JWT") => None,
+                _ => Some("The header's typ is not JWT".into()),
+            }
+        }
+        Some(_) => Some("The header's alg is not none".into()),
+        None => Some("The header is no base64url of JSON".into()),
+    }
+}
+
+fn payload(token: &str) -> Result<Value, String> {
+    let part = token
+        .split('.')
+        .nth(1)
+        .ok_or("The token has not three parts")?;
+    match decoded(part) {
+        Some(claims @ Value::Object(_)) => Ok(claims),
+        _ => Err("The payload is no base64url of a JSON object".into()),
+    }
+}
+
+fn decoded(part: &str) -> Option<Value> {
+    let bytes = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// A token of an earlier, different request (CONS-REQ-01).
+fn own(state: &mut State, asked: &Asked, token: &str, claims: &Value, notes: &mut Notes) {
+    let hash = |text: &dyn Fn(&mut DefaultHasher)| {
+        let mut hasher = DefaultHasher::new();
+        text(&mut hasher);
+        hasher.finish()
+    };
+    let of_token = hash(&|h| token.hash(h));
+    let of_request = hash(&|h| {
+        (
+            &asked.method,
+            &asked.target,
+            asked.header("x-request-id"),
+            &asked.body[..],
+        )
+            .hash(h)
+    });
+    let uses = &mut state.tokens;
+    let first = uses.of_token.get(&of_token).copied();
+    let long = |at: Instant| asked.began.saturating_duration_since(at) >= APART;
+    let known = first.is_some_and(long);
+    let same_request = uses.of_pair.contains(&(of_token, of_request));
+    if uses.of_pair.len() < MAX_USES {
+        uses.of_token.entry(of_token).or_insert(asked.began);
+        uses.of_pair.insert((of_token, of_request));
+    }
+    let age = asked.at.as_second()
+        - claims
+            .get("iat")
+            .and_then(Value::as_i64)
+            .unwrap_or_default();
+    let again = known && !same_request && age >= KEPT_BACK_SECONDS;
+    notes.judge(
+        Rule::JwtOwn,
+        !again,
+        WHERE,
+        "The token of an earlier request is used again",
+    );
+}
+
+fn of<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .trim()
+}
+
+fn who(claims: &Value, notes: &mut Notes) {
+    let iss = of(claims, "/iss");
+    let url = iss
+        .strip_prefix("https://")
+        .or_else(|| iss.strip_prefix("http://"))
+        .is_some_and(|rest| !rest.is_empty());
+    let what = if iss.is_empty() {
+        "iss is missing".to_owned()
+    } else {
+        format!("iss is `{}`, which is no URL", clipped(iss))
+    };
+    notes.judge(Rule::JwtIss, url, "claim iss", what);
+    let (sub, id) = (
+        of(claims, "/sub"),
+        of(claims, "/requesting_practitioner/id"),
+    );
+    let what = if sub.is_empty() {
+        "sub is missing"
+    } else {
+        "sub is not requesting_practitioner.id"
+    };
+    notes.judge(
+        Rule::JwtSub,
+        !sub.is_empty() && (id.is_empty() || id == sub),
+        "claim sub",
+        what,
+    );
+}
+
+fn audience(root: &str, claims: &Value, notes: &mut Notes) {
+    let aud = of(claims, "/aud");
+    let what = match aud {
+        "" => "aud is missing, or no text".to_owned(),
+        given => format!("aud is `{}`; the service root is {root}", clipped(given)),
+    };
+    notes.judge(
+        Rule::JwtAud,
+        aud.strip_suffix('/').unwrap_or(aud) == root,
+        "claim aud",
+        what,
+    );
+}
+
+fn times(claims: &Value, now: i64, notes: &mut Notes) {
+    let whole = |name: &str| {
+        claims
+            .get(name)
+            .and_then(Value::as_i64)
+            .filter(|t| (1_000_000_000..=9_999_999_999).contains(t))
+    };
+    let missing = |name: &str| match claims.get(name) {
+        None => format!("{name} is missing"),
+        Some(_) => format!("{name} is no Unix time in seconds (10 digits, a number)"),
+    };
+    let iat = whole("iat");
+    match iat {
+        None => {
+            notes.judge(Rule::JwtIat, false, "claim iat", missing("iat"));
+        }
+        Some(iat) => {
+            let ahead = iat - now;
+            notes.judge(
+                Rule::JwtIat,
+                ahead <= TOLERANCE_SECONDS,
+                "claim iat",
+                format!("iat lies {ahead} seconds in the future"),
+            );
+        }
+    }
+    let what = match (whole("exp"), iat) {
+        (None, _) => Some(missing("exp")),
+        (Some(exp), _) if exp + TOLERANCE_SECONDS < now => {
+            Some(format!("The token expired {} seconds ago", now - exp))
+        }
+        (Some(exp), Some(iat)) if exp - iat != LIFETIME_SECONDS => {
+            Some(format!("exp is iat and {} seconds", exp - iat))
+        }
+        _ => None,
+    };
+    notes.judge(
+        Rule::JwtExp,
+        what.is_none(),
+        "claim exp",
+        what.unwrap_or_default(),
+    );
+}
+
+fn purpose(claims: &Value, interaction: Interaction, notes: &mut Notes) {
+    let reason = of(claims, "/reason_for_request");
+    let what = if reason.is_empty() {
+        "reason_for_request is missing".to_owned()
+    } else {
+        format!("reason_for_request is `{}`", clipped(reason))
+    };
+    notes.judge(
+        Rule::JwtReason,
+        reason == "directcare",
+        "claim reason_for_request",
+        what,
+    );
+    let (scope, wanted) = (of(claims, "/requested_scope"), interaction.scope());
+    let what = match scope {
+        "" => "requested_scope is missing".to_owned(),
+        given => format!(
+            "requested_scope is `{}`; to {} it is `{wanted}`",
+            clipped(given),
+            interaction.name()
+        ),
+    };
+    notes.judge(
+        Rule::JwtScope,
+        scope.split_ascii_whitespace().any(|s| s == wanted),
+        "claim requested_scope",
+        what,
+    );
+}
+
+fn identifiers(resource: &Value) -> Vec<(&str, &str)> {
+    let list = resource
+        .pointer("/identifier")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    list.iter()
+        .map(|i| (of(i, "/system"), of(i, "/value")))
+        .collect()
+}
+
+fn device(claims: &Value, notes: &mut Notes) {
+    let device = &claims["requesting_device"];
+    let named = identifiers(device)
+        .iter()
+        .any(|(system, value)| !system.is_empty() && !value.is_empty());
+    let missing: Vec<&str> = [
+        (device.is_object(), "the claim itself"),
+        (
+            of(device, "/resourceType") == "Device",
+            "resourceType Device",
+        ),
+        (named, "identifier with system and value"),
+        (!of(device, "/model").is_empty(), "model"),
+        (!of(device, "/version").is_empty(), "version"),
+    ]
+    .into_iter()
+    .filter_map(|(there, name)| (!there).then_some(name))
+    .collect();
+    let what = format!("requesting_device lacks {}", missing.join(", "));
+    notes.judge(
+        Rule::JwtDevice,
+        missing.is_empty(),
+        "claim requesting_device",
+        what,
+    );
+}
+
+fn organization(claims: &Value, notes: &mut Notes) {
+    let organization = &claims["requesting_organization"];
+    let ods = identifiers(organization)
+        .iter()
+        .any(|(system, value)| *system == ODS_ORGANIZATION && OdsCode::parse(value).is_ok());
+    let missing: Vec<&str> = [
+        (organization.is_object(), "the claim itself"),
+        (
+            of(organization, "/resourceType") == "Organization",
+            "resourceType Organization",
+        ),
+        (ods, "an identifier with its ODS code"),
+        (!of(organization, "/name").is_empty(), "name"),
+    ]
+    .into_iter()
+    .filter_map(|(there, name)| (!there).then_some(name))
+    .collect();
+    let what = format!("requesting_organization lacks {}", missing.join(", "));
+    notes.judge(
+        Rule::JwtOrganization,
+        missing.is_empty(),
+        "claim requesting_organization",
+        what,
+    );
+}
+
+fn practitioner(claims: &Value, notes: &mut Notes) {
+    let Some(practitioner) = claims.get("requesting_practitioner") else {
+        return;
+    };
+    let given = practitioner
+        .pointer("/name/0/given")
+        .and_then(Value::as_array)
+        .is_some_and(|g| !g.is_empty());
+    let sds = |system: &str| {
+        let fine = |value: &str| {
+            value == "UNK" || (value.len() == 12 && value.bytes().all(|b| b.is_ascii_digit()))
+        };
+        identifiers(practitioner)
+            .iter()
+            .filter(|(s, _)| *s == system)
+            .all(|(_, value)| fine(value))
+    };
+    let wrong: Vec<&str> = [
+        (
+            of(practitioner, "/resourceType") == "Practitioner",
+            "resourceType Practitioner",
+        ),
+        (!of(practitioner, "/id").is_empty(), "id"),
+        (
+            !of(practitioner, "/name/0/family").is_empty(),
+            "name.family",
+        ),
+        (given, "name.given"),
+        (sds(SDS_USER), "an SDS user id of 12 digits or UNK"),
+        (
+            sds(SDS_ROLE_PROFILE),
+            "an SDS role profile id of 12 digits or UNK",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(there, name)| (!there).then_some(name))
+    .collect();
+    let what = format!("requesting_practitioner lacks {}", wrong.join(", "));
+    notes.judge(
+        Rule::JwtPractitioner,
+        wrong.is_empty(),
+        "claim requesting_practitioner",
+        what,
+    );
+}

@@ -1,0 +1,233 @@
+//! The sockets of the simulator: bounds on connections, heads and bodies, and answers that are withheld.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::Timestamp;
+use rustls::ServerConfig;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::asked::Asked;
+use super::state::State;
+use super::tee::Tee;
+use super::{MAX_BODY, OnSeen, page};
+
+/// Connections at once; a further one waits to be taken.
+const CONNECTIONS: usize = 256;
+/// Largest request head; a token of 16 KiB and its headers fit.
+const HEAD_BYTES: usize = 64 << 10;
+/// Time for a request's head to arrive, and for a TLS handshake.
+const HEAD_TIME: Duration = Duration::from_secs(15);
+/// Time for a body to arrive.
+const BODY_TIME: Duration = Duration::from_secs(20);
+/// A booking takes so long: no longer than a real one, and long enough to see another one beside it.
+const BOOKING_TIME: Duration = Duration::from_millis(120);
+
+/// What all connections share.
+pub struct Shared {
+    pub(super) state: Mutex<State>,
+    pub(super) silence: Duration,
+    pub(super) on_seen: Option<OnSeen>,
+}
+
+/// The connection is cut without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is withheld on purpose")]
+struct Cut;
+
+/// Answers until the task is ended; its connections end with it.
+pub(super) async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    tls: Option<Arc<ServerConfig>>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let acceptor = tls.map(TlsAcceptor::from);
+    let mut tasks = JoinSet::new();
+    loop {
+        while tasks.try_join_next().is_some() {}
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, or reset before it was taken: wait, do not spin.
+                tracing::warn!(%error, "accept failed");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let (shared, acceptor) = (shared.clone(), acceptor.clone());
+        tasks.spawn(async move {
+            connection(stream, shared, acceptor).await;
+            drop(place);
+        });
+    }
+}
+
+async fn connection(stream: TcpStream, shared: Arc<Shared>, acceptor: Option<TlsAcceptor>) {
+    let _ = stream.set_nodelay(true);
+    match acceptor {
+        None => http(stream, shared).await,
+        Some(acceptor) => match tokio::time::timeout(HEAD_TIME, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => http(stream, shared).await,
+            Ok(Err(error)) => tracing::info!(%error, "TLS handshake failed"),
+            Err(_) => tracing::info!("TLS handshake timed out"),
+        },
+    }
+}
+
+async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, shared: Arc<Shared>) {
+    let (stream, heard) = Tee::new(stream);
+    let service = service_fn({
+        let (shared, heard) = (shared.clone(), heard.clone());
+        move |request| {
+            heard.clear();
+            answer(shared.clone(), request)
+        }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(HEAD_BYTES)
+        .half_close(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "connection ended");
+        if error.is_parse() {
+            unreadable(&shared, &heard.first_line());
+        }
+    }
+}
+
+/// A request line that no server reads: its address was not encoded.
+fn unreadable(shared: &Shared, line: &str) {
+    let shown = shared.lock().unreadable(line);
+    if let Some(shown) = shown {
+        shared.tell(&shown);
+    }
+}
+
+async fn answer(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Cut> {
+    let (at, began) = (Timestamp::now(), Instant::now());
+    let (parts, body) = request.into_parts();
+    if page::is_for(&parts.method, parts.uri.path()) {
+        return Ok(page::answer(&shared.lock()));
+    }
+    let body = match received(body).await? {
+        Ok(body) => body,
+        Err(refused) => return Ok(refused),
+    };
+    let target = parts.uri.path_and_query().map_or("/", |p| p.as_str());
+    let (way, path, query) = shared.lock().root.split(target);
+    let asked = Asked {
+        at,
+        began,
+        method: parts.method.to_string(),
+        target: target.to_owned(),
+        way,
+        path,
+        query,
+        headers: parts.headers,
+        body,
+    };
+    // A task of its own: what was begun is judged and kept also when the consumer goes away meanwhile.
+    let answered = match super::referral::is_for(parts.uri.path()) {
+        true => tokio::spawn(referral(shared.clone(), asked)).await,
+        false => tokio::spawn(played(shared.clone(), asked)).await,
+    };
+    match answered {
+        Ok(Some(response)) => Ok(response),
+        Ok(None) => {
+            tokio::time::sleep(shared.silence).await;
+            Err(Cut)
+        }
+        Err(error) => {
+            tracing::error!(%error, "a request could not be answered");
+            Err(Cut)
+        }
+    }
+}
+
+/// The whole body; or what is answered to one that is too long or too slow.
+async fn received(body: Incoming) -> Result<Result<Bytes, Response<Full<Bytes>>>, Cut> {
+    match tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(collected)) => Ok(Ok(collected.to_bytes())),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let text = format!("A body has at most {MAX_BODY} bytes\n");
+            Ok(Err(plain(StatusCode::PAYLOAD_TOO_LARGE, &text)))
+        }
+        Ok(Err(_)) => Err(Cut),
+        Err(_) => {
+            let text = "The body did not arrive in time\n";
+            Ok(Err(plain(StatusCode::REQUEST_TIMEOUT, text)))
+        }
+    }
+}
+
+async fn referral(shared: Arc<Shared>, asked: Asked) -> Option<Response<Full<Bytes>>> {
+    let (response, shown) = shared.lock().referral(&asked);
+    shared.tell(&shown);
+    Some(response)
+}
+
+/// Judges and answers; `None`: the answer is withheld.
+async fn played(shared: Arc<Shared>, mut asked: Asked) -> Option<Response<Full<Bytes>>> {
+    let taken = {
+        let mut state = shared.lock();
+        state.way(&mut asked);
+        state.take(&asked)
+    };
+    if taken.slow {
+        tokio::time::sleep(BOOKING_TIME).await;
+    }
+    let out = &taken.out;
+    let response = out
+        .status
+        .map(|status| respond(status, &out.headers, out.body.clone()));
+    // Withheld answers are told before the wait, so that a consumer that gives up is seen to do so.
+    let shown = shared.lock().done(&asked, taken, Instant::now());
+    shared.tell(&shown);
+    response
+}
+
+fn respond(status: u16, headers: &[(String, String)], body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+pub(super) fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+    let headers = [
+        (
+            "Content-Type".to_owned(),
+            "text/plain;charset=utf-8".to_owned(),
+        ),
+        ("Connection".to_owned(), "close".to_owned()),
+    ];
+    respond(status.as_u16(), &headers, Bytes::from(text.to_owned()))
+}

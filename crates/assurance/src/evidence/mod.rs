@@ -1,0 +1,25 @@
+//! Evidence: what a run found, kept as a folder that a person and a machine can read.
+
+mod body;
+mod folder;
+mod junit;
+pub(crate) mod markup;
+mod merge;
+mod message;
+mod model;
+mod redact;
+pub(crate) mod report;
+mod standing;
+mod table;
+
+pub use body::{BODY_KEPT, Body, Coded};
+pub(crate) use folder::write_whole;
+pub use folder::{Folder, FolderError, Record, Written, read};
+pub use junit::junit;
+pub use merge::{Replaced, merge};
+pub use model::{Counts, Exchange, Finding, Headers, Id, Kind, Outcome, Run, Severity, Verdict};
+pub use redact::Redaction;
+pub use report::{scal_page, write_scal};
+pub use standing::{Cited, Mark, Standing, Trial, cited, standings};
+pub(crate) use table::record;
+pub use table::{Line, csv, lines};

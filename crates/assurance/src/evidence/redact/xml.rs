@@ -1,0 +1,93 @@
+//! XML as the same tree.
+
+use super::node::{DEEPEST, Leaf, Node};
+use roxmltree::{Document, NodeType};
+
+/// Reads a whole document; none if it is not well-formed, has a document type, or is nested too deep.
+pub(super) fn parse(text: &str) -> Option<Node> {
+    let document = Document::parse(text).ok()?;
+    let mut root = Node::default();
+    for child in document.root().children() {
+        read(child, text, &mut root, DEEPEST)?;
+    }
+    Some(root)
+}
+
+fn read(from: roxmltree::Node, source: &str, parent: &mut Node, depth: usize) -> Option<()> {
+    let depth = depth.checked_sub(1)?;
+    match from.node_type() {
+        NodeType::Element => {
+            let mut node = Node {
+                name: from.tag_name().name().to_owned(),
+                ..Node::default()
+            };
+            for attribute in from.attributes() {
+                let leaf = Some(Leaf {
+                    text: attribute.value().to_owned(),
+                    range: attribute.range_value(),
+                });
+                match attribute.name() {
+                    "value" => node.leaf = leaf,
+                    name => node.children.push(Node {
+                        name: format!("@{name}"),
+                        leaf,
+                        ..Node::default()
+                    }),
+                }
+            }
+            for child in from.children() {
+                read(child, source, &mut node, depth)?;
+            }
+            take_text(&mut node);
+            parent.children.push(node);
+        }
+        NodeType::Text => {
+            let text = from.text().unwrap_or_default();
+            if !text.trim().is_empty() {
+                let leaf = Some(Leaf {
+                    text: text.to_owned(),
+                    range: from.range(),
+                });
+                parent.children.push(Node {
+                    name: "#text".to_owned(),
+                    leaf,
+                    ..Node::default()
+                });
+            }
+        }
+        NodeType::Comment => {
+            // Between the marks of the comment, so that it stays one.
+            let range = from.range();
+            let (start, end) = (range.start + 4, range.end.checked_sub(3)?);
+            let text = source.get(start..end)?.to_owned();
+            let leaf = Some(Leaf {
+                text,
+                range: start..end,
+            });
+            parent.children.push(Node {
+                name: "#comment".to_owned(),
+                leaf,
+                ..Node::default()
+            });
+        }
+        NodeType::Root | NodeType::PI => {}
+    }
+    Some(())
+}
+
+/// An element with text alone holds it as its value.
+fn take_text(node: &mut Node) {
+    let texts = node
+        .children
+        .iter()
+        .filter(|child| child.name == "#text")
+        .count();
+    let elements = node
+        .children
+        .iter()
+        .any(|child| !child.name.starts_with(['#', '@']));
+    if node.leaf.is_none() && texts == 1 && !elements {
+        let at = node.children.iter().position(|child| child.name == "#text");
+        node.leaf = at.and_then(|at| node.children.remove(at).leaf);
+    }
+}

@@ -1,0 +1,7 @@
+//! Assurance: a simulated consumer and a simulated provider that try every requirement over the wire, and the evidence.
+
+pub mod consumer_suite;
+pub mod evidence;
+pub mod plan;
+pub mod provider_suite;
+pub mod requirements;

@@ -1,0 +1,300 @@
+//! The folder of a plan: `plan.json`, its attachments, its reports. One program at a time writes it, and every answer
+//! is on the disk before the next question.
+
+use super::attachment;
+use super::check::{self, Unfit};
+use super::kind::PlanKind;
+use super::model::{Attachment, Plan, hex};
+use crate::evidence::{FolderError, write_whole};
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Name of the plan's file.
+pub const PLAN: &str = "plan.json";
+/// Locked while a program works on the folder. The lock ends with the program, however it ends.
+const LOCK: &str = "plan.lock";
+/// Where answers go when the plan's file was changed by somebody else meanwhile.
+const UNSAVED: &str = "plan.unsaved.json";
+/// Largest `plan.json`: every text of the longest plan at its bound.
+const PLAN_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Why a plan could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The file system said no.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// The folder holds no plan.
+    #[error(
+        "{0} holds no {PLAN}: make a plan with `uec assure plan new`, or name the folder of one"
+    )]
+    None(PathBuf),
+    /// The folder for a new plan is not empty.
+    #[error("{0} is not empty: name a new folder, so that nothing is mixed or lost")]
+    NotEmpty(PathBuf),
+    /// Another program works on it.
+    #[error("{0} is being worked on by another program on this machine: end that one first")]
+    Busy(PathBuf),
+    /// The file is of a newer version.
+    #[error(
+        "{path} was written by a newer version of this program ({format}): use that one. Nothing was changed."
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its form.
+        format: String,
+    },
+    /// The file is wrong.
+    #[error("{path} cannot be used; nothing was changed.\n  {}", faults.join("\n  "))]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, each with its place.
+        faults: Vec<String>,
+    },
+    /// The file was changed by somebody else.
+    #[error(
+        "{path} was changed by another program meanwhile and was left as that one made it. What was written down here is \
+         in {unsaved}: compare the two, and put it right."
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Where our own state is.
+        unsaved: PathBuf,
+    },
+    /// What was asked for is wrong; a sentence.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+impl PlanError {
+    pub(super) fn io(path: &Path, source: io::Error) -> PlanError {
+        PlanError::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+impl From<FolderError> for PlanError {
+    fn from(error: FolderError) -> PlanError {
+        match error {
+            FolderError::Io { path, source } => PlanError::Io { path, source },
+            other => PlanError::Wrong(other.to_string()),
+        }
+    }
+}
+
+/// A plan that this program alone works on.
+#[derive(Debug)]
+pub struct PlanFolder {
+    path: PathBuf,
+    /// What is written down. [`PlanFolder::save`] puts it on the disk.
+    pub plan: Plan,
+    /// SHA-256 of the file as it was last read or written here.
+    on_disk: String,
+    _lock: fs::File,
+}
+
+impl PlanFolder {
+    /// Makes the folder, readable by its owner alone, with an empty plan.
+    pub fn create(
+        path: &Path,
+        kind: PlanKind,
+        title: Option<&str>,
+    ) -> Result<PlanFolder, PlanError> {
+        if let Some(title) = title {
+            super::change::text("the title", title).map_err(PlanError::Wrong)?;
+        }
+        make(path)?;
+        let mut entries = fs::read_dir(path).map_err(|e| PlanError::io(path, e))?;
+        if entries.next().is_some() {
+            return Err(PlanError::NotEmpty(path.to_owned()));
+        }
+        let lock = lock(path)?;
+        let mut folder = PlanFolder {
+            path: path.to_owned(),
+            plan: Plan::new(kind, title),
+            on_disk: String::new(),
+            _lock: lock,
+        };
+        folder.write()?;
+        Ok(folder)
+    }
+
+    /// Opens a plan for work on it.
+    pub fn open(path: &Path) -> Result<PlanFolder, PlanError> {
+        if !path.join(PLAN).exists() {
+            return Err(PlanError::None(path.to_owned()));
+        }
+        let lock = lock(path)?;
+        let (plan, on_disk) = load(path)?;
+        Ok(PlanFolder {
+            path: path.to_owned(),
+            plan,
+            on_disk,
+            _lock: lock,
+        })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts what is written down on the disk: whole or not at all.
+    pub fn save(&mut self) -> Result<(), PlanError> {
+        let path = self.path.join(PLAN);
+        let found = read_bounded(&path)?;
+        if hex(found.as_bytes()) != self.on_disk {
+            let unsaved = self.path.join(UNSAVED);
+            write_whole(&unsaved, &self.text()?)?;
+            return Err(PlanError::Changed { path, unsaved });
+        }
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<(), PlanError> {
+        let text = self.text()?;
+        write_whole(&self.path.join(PLAN), &text)?;
+        self.on_disk = hex(&text);
+        Ok(())
+    }
+
+    fn text(&self) -> Result<Vec<u8>, PlanError> {
+        let mut text =
+            serde_json::to_vec_pretty(&self.plan).map_err(|e| PlanError::Wrong(e.to_string()))?;
+        text.push(b'\n');
+        // What could not be read back is not written.
+        if text.len() as u64 > PLAN_BYTES {
+            return Err(PlanError::Wrong(format!(
+                "the plan would be larger than {PLAN_BYTES} bytes: shorten what was written"
+            )));
+        }
+        Ok(text)
+    }
+
+    /// Copies a file into the folder for a step.
+    pub fn attach(&mut self, step: &super::Step, from: &Path) -> Result<Attachment, PlanError> {
+        let stem = self.stem(step)?;
+        attachment::copy(&self.path, &stem, from)
+    }
+
+    /// Keeps bytes that the tool made, as a file of a step.
+    pub fn attach_bytes(
+        &mut self,
+        step: &super::Step,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<Attachment, PlanError> {
+        let stem = self.stem(step)?;
+        attachment::write(&self.path, &stem, name, bytes)
+    }
+
+    /// The beginning of the next attachment's name: no file that is there begins so.
+    fn stem(&self, step: &super::Step) -> Result<String, PlanError> {
+        let all: Vec<&str> = self
+            .plan
+            .answers
+            .values()
+            .flat_map(|a| &a.attachments)
+            .map(|a| a.file.as_str())
+            .collect();
+        if all.len() >= attachment::MAX_COUNT {
+            return Err(PlanError::Wrong(format!(
+                "the plan has {} attachments already, and takes no more: put several pictures into one document",
+                attachment::MAX_COUNT
+            )));
+        }
+        let name = step.file_name();
+        let folder = self.path.join(attachment::FOLDER);
+        let taken = |stem: &str| {
+            let begins = |file: &str| file.starts_with(&format!("{stem}-"));
+            let on_disk = fs::read_dir(&folder).is_ok_and(|entries| {
+                entries
+                    .flatten()
+                    .any(|e| begins(&e.file_name().to_string_lossy()))
+            });
+            on_disk || all.iter().any(|file| begins(file))
+        };
+        (1..=MAX_TRIES)
+            .map(|n| format!("{name}-{n}"))
+            .find(|stem| !taken(stem))
+            .ok_or_else(|| {
+                PlanError::Wrong("the folder's attachments hold too many files".to_owned())
+            })
+    }
+}
+
+/// Names tried for an attachment; files of attempts that were broken off may lie in the folder.
+const MAX_TRIES: usize = 10 * attachment::MAX_COUNT;
+
+/// Reads a plan without working on it. What is read is whole, even while another program works on it.
+pub fn read(path: &Path) -> Result<Plan, PlanError> {
+    load(path).map(|(plan, _)| plan)
+}
+
+fn load(folder: &Path) -> Result<(Plan, String), PlanError> {
+    let path = folder.join(PLAN);
+    if !path.exists() {
+        return Err(PlanError::None(folder.to_owned()));
+    }
+    let text = read_bounded(&path)?;
+    let plan = check::plan(&text).map_err(|unfit| match unfit {
+        Unfit::Newer(format) => PlanError::Newer { path, format },
+        Unfit::Wrong(faults) => PlanError::Unfit { path, faults },
+    })?;
+    Ok((plan, hex(text.as_bytes())))
+}
+
+fn read_bounded(path: &Path) -> Result<String, PlanError> {
+    let file = fs::File::open(path).map_err(|e| PlanError::io(path, e))?;
+    let mut bytes = Vec::new();
+    file.take(PLAN_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| PlanError::io(path, e))?;
+    let unfit = |fault: String| PlanError::Unfit {
+        path: path.to_owned(),
+        faults: vec![fault],
+    };
+    if bytes.len() as u64 > PLAN_BYTES {
+        return Err(unfit(format!("it is longer than {PLAN_BYTES} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|e| {
+        unfit(format!(
+            "byte {}: this is no UTF-8 text",
+            e.utf8_error().valid_up_to()
+        ))
+    })
+}
+
+fn lock(folder: &Path) -> Result<fs::File, PlanError> {
+    let path = folder.join(LOCK);
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|e| PlanError::io(&path, e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(PlanError::Busy(folder.to_owned())),
+        Err(fs::TryLockError::Error(e)) => Err(PlanError::io(&path, e)),
+    }
+}
+
+fn make(path: &Path) -> Result<(), PlanError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|e| PlanError::io(path, e))
+}

@@ -1,0 +1,577 @@
+//! Group B: bookings that have to be refused, each for its own reason.
+
+use booking::situation::Situation;
+use serde_json::{Value, json};
+
+use super::messages::{to_xml, uuid, with};
+use super::registry::Test;
+use super::request::Request;
+use super::trial::{Ids, Step, Trial};
+
+/// The tests of this file.
+pub(super) static TESTS: &[Test] = &[
+    Test::new(
+        "BookAppointment_Invalid",
+        "XML with an element out of order",
+        &["PROV-GEN-14", "D-06", "P35"],
+        out_of_order,
+    ),
+    Test::new(
+        "BookAppointment_Forbidden",
+        "No token",
+        &["P1", "PROV-HDR-01", "D-01"],
+        forbidden,
+    ),
+    Test::new(
+        "BookAppointment_UnsupportedMediaType",
+        "Content-Type application/xml",
+        &["PROV-GEN-11"],
+        unsupported,
+    ),
+    Test::new(
+        "BookRefused_Unreadable",
+        "Bodies that are no Appointment",
+        &["P35", "P36", "D-06"],
+        unreadable,
+    ),
+    Test::new(
+        "BookRefused_WithId",
+        "A body with an id",
+        &["PROV-BOOK-10", "RES-APPT-01"],
+        |t| {
+            bent(
+                t,
+                "an id",
+                "/id",
+                json!("own-id"),
+                PROFILE,
+                &["PROV-BOOK-10"],
+            )
+        },
+    ),
+    Test::new(
+        "BookRefused_Appointment",
+        "Required elements of the Appointment left out, one by one",
+        &[
+            "PROV-BOOK-04",
+            "RES-APPT-05",
+            "RES-APPT-06",
+            "RES-APPT-08",
+            "RES-APPT-09",
+            "RES-APPT-10",
+            "RES-APPT-12",
+        ],
+        appointment,
+    ),
+    Test::new(
+        "BookRefused_Patient",
+        "Required elements of the Patient left out, one by one",
+        &[
+            "PROV-BOOK-04",
+            "RES-PAT-04",
+            "RES-PAT-05",
+            "RES-PAT-06",
+            "RES-PAT-07",
+        ],
+        patient,
+    ),
+    Test::new(
+        "BookRefused_Document",
+        "Required elements of the DocumentReference left out, one by one",
+        &[
+            "PROV-BOOK-04",
+            "RES-DOC-02",
+            "RES-DOC-03",
+            "RES-DOC-04",
+            "RES-DOC-06",
+        ],
+        document,
+    ),
+    Test::new(
+        "BookRefused_Contained",
+        "A contained resource too few or too many",
+        &["PROV-BOOK-04", "RES-APPT-04"],
+        contained_count,
+    ),
+    Test::new(
+        "BookRefused_NhsNumber",
+        "NHS numbers that cannot be",
+        &["ERR-18", "RES-PAT-03"],
+        nhs_number,
+    ),
+    Test::new(
+        "BookRefused_UnknownSlot",
+        "A slot that does not exist",
+        &["PROV-BOOK-02"],
+        unknown_slot,
+    ),
+    Test::new(
+        "BookRefused_SlotDiffers",
+        "A slot whose times or schedule are not those of the diary",
+        &["PROV-BOOK-02", "RES-APPT-06"],
+        slot_differs,
+    ),
+    Test::new(
+        "BookRefused_Coding",
+        "A content coding that nobody has",
+        &["PROV-GEN-13", "PROV-GEN-11"],
+        coding,
+    ),
+];
+
+fn out_of_order(t: &mut Trial) -> Step {
+    let message = t.message()?;
+    let ordered = String::from_utf8_lossy(&to_xml(&message)).into_owned();
+    let language = "<language value=\"en-GB\"/>";
+    let moved = ordered
+        .replacen(language, "", 1)
+        .replace("</Appointment>", &format!("{language}</Appointment>"));
+    let request = t.session.book_xml(moved.into_bytes());
+    let a = t.refused(
+        "`language` after `participant`",
+        &request,
+        Situation::BodyUnreadable,
+        &["PROV-GEN-14", "D-06"],
+    )?;
+    if a.status == 400 {
+        t.must(
+            a.is_xml,
+            &a,
+            &["PROV-GEN-08"],
+            "header Content-Type",
+            "A request in XML without Accept was answered in JSON",
+            "XML",
+        );
+    }
+    // The same message in order is fine, so it was the order.
+    let request = t.session.book_xml(ordered.into_bytes());
+    let a = t.send("the same in order", &request)?;
+    t.status(&a, 201, &["PROV-GEN-07"], "the same message in order")
+}
+
+fn forbidden(t: &mut Trial) -> Step {
+    let message = t.message()?;
+    let request = t
+        .session
+        .book_xml(to_xml(&message))
+        .without("Authorization");
+    t.refused(
+        "no Authorization",
+        &request,
+        Situation::TokenRefused,
+        &["P1", "PROV-HDR-01"],
+    )
+    .map(drop)
+}
+
+fn unsupported(t: &mut Trial) -> Step {
+    let message = t.message()?;
+    for media in [
+        "application/xml",
+        "text/plain",
+        "application/json",
+        "application/x-www-form-urlencoded",
+    ] {
+        let request = t
+            .session
+            .book_xml(to_xml(&message))
+            .with("Content-Type", media);
+        t.refused(
+            media,
+            &request,
+            Situation::MediaTypeUnsupported,
+            &["PROV-GEN-11"],
+        )?;
+    }
+    Ok(())
+}
+
+fn coding(t: &mut Trial) -> Step {
+    let message = t.message()?;
+    let request = t
+        .session
+        .book(&message)
+        .with("Content-Encoding", "compress");
+    t.refused(
+        "Content-Encoding: compress",
+        &request,
+        Situation::MediaTypeUnsupported,
+        &["PROV-GEN-11"],
+    )
+    .map(drop)
+}
+
+fn unreadable(t: &mut Trial) -> Step {
+    let whole = t.message()?.to_string();
+    let half = whole.get(..whole.len() / 2).unwrap_or_default().to_owned();
+    for (about, body) in [
+        ("half a message", half),
+        ("an empty body", String::new()),
+        ("no JSON", "not json".to_owned()),
+        ("an empty object", "{}".to_owned()),
+        ("a list", "[]".to_owned()),
+        ("a Patient", "{\"resourceType\":\"Patient\"}".to_owned()),
+        (
+            "a type that does not exist",
+            "{\"resourceType\":\"Nothing\"}".to_owned(),
+        ),
+        (
+            "a list where one is wanted",
+            whole.replace("\"status\":\"booked\"", "\"status\":[\"booked\"]"),
+        ),
+        (
+            "one where a list is wanted",
+            whole.replace("\"given\":[\"Odette\"]", "\"given\":\"Odette\""),
+        ),
+        (
+            "a text where a number is wanted",
+            whole.replace("\"rank\":1", "\"rank\":\"1\""),
+        ),
+    ] {
+        let request = t.session.book(&Value::Null).body(body);
+        t.refused(about, &request, Situation::BodyUnreadable, &["P35", "D-06"])?;
+    }
+    let twice = "\"status\":\"booked\",\"status\":\"booked\"";
+    let twice = whole.replace("\"status\":\"booked\"", twice);
+    let request = t.session.book(&Value::Null).body(twice);
+    let a = t.send("the same name twice", &request)?;
+    // Many readers take the last one; the catalogue does not forbid it.
+    t.should(
+        a.status == 400,
+        &a,
+        &["ERR-04"],
+        "status",
+        format!(
+            "A body with the same name twice was answered with {}",
+            a.status
+        ),
+        "400: such a body means two things",
+    );
+    t.session.tidy();
+    let message = t.message()?;
+    let request = t.session.book(&with(message, "/Slot/id", Value::Null));
+    t.refused(
+        "a contained Slot without id",
+        &request,
+        Situation::BodyUnreadable,
+        &["ASR-20"],
+    )
+    .map(drop)
+}
+
+/// Rows of the error table of which each is right for a fault.
+type Rows = &'static [Situation];
+/// It can be read and does not keep to the profile.
+const PROFILE: Rows = &[Situation::NotConformant];
+/// A text that is no value of its type: one reader stops at it (D-06), another finds it when it looks at the profile.
+const LEXICAL: Rows = &[Situation::NotConformant, Situation::BodyUnreadable];
+/// A reference that leads nowhere.
+const REFERENCE: Rows = &[Situation::NotConformant, Situation::ReferenceUnknown];
+/// Who has no Patient has no contact point either, and ranks come first (section 2).
+const PATIENT: Rows = &[Situation::NotConformant, Situation::ContactRank];
+/// An NHS number that is none is a fault of the profile too.
+const NUMBER: Rows = &[Situation::NhsNumberInvalid, Situation::NotConformant];
+
+/// Books with one place changed; wants one of these refusals.
+fn bent(t: &mut Trial, about: &str, place: &str, value: Value, rows: Rows, ids: Ids) -> Step {
+    let message = with(t.message()?, place, value);
+    let request = t.session.book(&message);
+    t.refused_as(about, &request, rows, ids)?;
+    // What a wrong server booked nevertheless would make the next step fail for another reason.
+    t.session.tidy();
+    Ok(())
+}
+
+/// A place, what comes there, which refusals are right, and which requirements that breaks.
+type Change<'a> = (&'a str, Value, Rows, Ids);
+
+fn each(t: &mut Trial, changes: &[Change<'_>]) -> Step {
+    for (place, value, rows, ids) in changes {
+        let named = place.trim_start_matches('/').replace('/', ".");
+        let about = match value {
+            Value::Null => format!("without {named}"),
+            _ => format!("a wrong {named}"),
+        };
+        bent(t, &about, place, value.clone(), rows, ids)?;
+    }
+    Ok(())
+}
+
+fn appointment(t: &mut Trial) -> Step {
+    each(
+        t,
+        &[
+            ("/description", Value::Null, PROFILE, &["RES-APPT-08"]),
+            (
+                "/supportingInformation",
+                Value::Null,
+                PROFILE,
+                &["RES-APPT-10"],
+            ),
+            ("/start", Value::Null, PROFILE, &["RES-APPT-06"]),
+            ("/end", Value::Null, PROFILE, &["RES-APPT-06"]),
+            ("/slot", Value::Null, PROFILE, &["RES-APPT-09"]),
+            ("/created", Value::Null, PROFILE, &["RES-APPT-07"]),
+            ("/participant", Value::Null, PROFILE, &["RES-APPT-12"]),
+            (
+                "/participant/0/actor",
+                Value::Null,
+                PROFILE,
+                &["RES-APPT-12"],
+            ),
+            ("/status", json!("proposed"), PROFILE, &["RES-APPT-05"]),
+            ("/status", json!("nonsense"), LEXICAL, &["RES-APPT-05"]),
+            ("/status", json!("cancelled"), PROFILE, &["RES-APPT-05"]),
+            (
+                "/start",
+                json!("2031-03-04"),
+                LEXICAL,
+                &["RES-APPT-06", "RES-GEN-02"],
+            ),
+            (
+                "/slot/0/reference",
+                json!("#nowhere"),
+                REFERENCE,
+                &["RES-APPT-09"],
+            ),
+            (
+                "/participant/0/actor/reference",
+                json!("#nowhere"),
+                REFERENCE,
+                &["RES-APPT-13"],
+            ),
+        ],
+    )
+}
+
+fn patient(t: &mut Trial) -> Step {
+    each(
+        t,
+        &[
+            ("/Patient/name", Value::Null, PROFILE, &["RES-PAT-04"]),
+            (
+                "/Patient/name/0/family",
+                Value::Null,
+                PROFILE,
+                &["RES-PAT-04"],
+            ),
+            (
+                "/Patient/name/0/given",
+                Value::Null,
+                PROFILE,
+                &["RES-PAT-04"],
+            ),
+            ("/Patient/gender", Value::Null, PROFILE, &["RES-PAT-05"]),
+            (
+                "/Patient/gender",
+                json!("nonsense"),
+                LEXICAL,
+                &["RES-PAT-05"],
+            ),
+            ("/Patient/birthDate", Value::Null, PROFILE, &["RES-PAT-06"]),
+            (
+                "/Patient/birthDate",
+                json!("12.3.1979"),
+                LEXICAL,
+                &["RES-PAT-06"],
+            ),
+            (
+                "/Patient/birthDate",
+                json!("2999-01-01"),
+                PROFILE,
+                &["RES-PAT-06"],
+            ),
+            ("/Patient/address", Value::Null, PROFILE, &["RES-PAT-07"]),
+            (
+                "/Patient/name/-",
+                json!({"use": "official", "family": "Other", "given": ["A"]}),
+                PROFILE,
+                &["RES-PAT-04"],
+            ),
+            (
+                "/Patient/telecom/0/value",
+                Value::Null,
+                PROFILE,
+                &["RES-PAT-08"],
+            ),
+            (
+                "/Patient/telecom/0/system",
+                Value::Null,
+                PROFILE,
+                &["RES-PAT-08"],
+            ),
+            (
+                "/Patient/identifier/0/extension",
+                Value::Null,
+                PROFILE,
+                &["RES-PAT-03"],
+            ),
+            (
+                "/Patient/identifier/0/use",
+                Value::Null,
+                PROFILE,
+                &["RES-PAT-03"],
+            ),
+            (
+                "/Patient/address/0/postalCode",
+                Value::Null,
+                PROFILE,
+                &["RES-PAT-07"],
+            ),
+        ],
+    )
+}
+
+fn document(t: &mut Trial) -> Step {
+    each(
+        t,
+        &[
+            (
+                "/DocumentReference/identifier",
+                Value::Null,
+                PROFILE,
+                &["RES-DOC-02"],
+            ),
+            (
+                "/DocumentReference/status",
+                Value::Null,
+                PROFILE,
+                &["RES-DOC-03"],
+            ),
+            (
+                "/DocumentReference/type",
+                Value::Null,
+                PROFILE,
+                &["RES-DOC-04"],
+            ),
+            (
+                "/DocumentReference/indexed",
+                Value::Null,
+                PROFILE,
+                &["RES-DOC-05"],
+            ),
+            (
+                "/DocumentReference/content",
+                Value::Null,
+                PROFILE,
+                &["RES-DOC-06"],
+            ),
+            (
+                "/DocumentReference/identifier/-",
+                json!({"system": booking::systems::UUID, "value": uuid()}),
+                PROFILE,
+                &["RES-DOC-02"],
+            ),
+            (
+                "/DocumentReference/type/coding/0/code",
+                json!("OTHER"),
+                PROFILE,
+                &["RES-DOC-04"],
+            ),
+            (
+                "/DocumentReference/content/0/attachment/contentType",
+                json!("text/plain"),
+                PROFILE,
+                &["RES-DOC-06"],
+            ),
+        ],
+    )
+}
+
+fn contained_count(t: &mut Trial) -> Step {
+    let ids: Ids = &["RES-APPT-04"];
+    bent(
+        t,
+        "no DocumentReference",
+        "/DocumentReference",
+        Value::Null,
+        PROFILE,
+        ids,
+    )?;
+    bent(t, "no Patient", "/Patient", Value::Null, PATIENT, ids)?;
+    let extra = json!({"resourceType": "Patient", "id": "other", "name": [{"family": "Other"}]});
+    bent(t, "two Patients", "/contained/-", extra, PROFILE, ids)
+}
+
+fn nhs_number(t: &mut Trial) -> Step {
+    for (about, number) in [
+        ("a check digit that is wrong", "9990000043"),
+        ("nine digits", "999000004"),
+        ("letters", "99900000AB"),
+    ] {
+        let message = with(t.message()?, "/Patient/identifier/0/value", json!(number));
+        let message = with(
+            message,
+            "/participant/0/actor/identifier/value",
+            json!(number),
+        );
+        let request = t.session.book(&message);
+        t.refused_as(about, &request, NUMBER, &["RES-PAT-03"])?;
+        t.session.tidy();
+    }
+    Ok(())
+}
+
+/// 422 for whatever about the slot does not fit: the catalogue leaves open which row of the table.
+fn slot_refused(t: &mut Trial, about: &str, request: &Request) -> Step {
+    let a = t.send(about, request)?;
+    let ids: Ids = &["PROV-BOOK-02", "ERR-16"];
+    if t.status(&a, 422, ids, about).is_ok() {
+        t.must(
+            a.kind() == "OperationOutcome",
+            &a,
+            &["PROV-GEN-17", "P36"],
+            "body",
+            "No OperationOutcome",
+            "an OperationOutcome",
+        );
+    }
+    t.session.tidy();
+    Ok(())
+}
+
+fn unknown_slot(t: &mut Trial) -> Step {
+    let mut message = t.message()?;
+    let unknown = uuid();
+    for (place, value) in [
+        ("/Slot/id", unknown.clone()),
+        ("/Slot/identifier/0/value", unknown.clone()),
+        ("/slot/0/reference", format!("#{unknown}")),
+    ] {
+        super::messages::set(&mut message, place, json!(value));
+    }
+    let request = t.session.book(&message);
+    slot_refused(t, "a slot that does not exist", &request)
+}
+
+fn slot_differs(t: &mut Trial) -> Step {
+    let ahead = "2031-03-04T03:00:00.000+00:00";
+    let later = "2031-03-04T03:10:00.000+00:00";
+    for (about, changes) in [
+        (
+            "another schedule",
+            &[("/Slot/schedule/reference", "Schedule/nowhere-1")][..],
+        ),
+        (
+            "another start",
+            &[
+                ("/Slot/start", ahead),
+                ("/Slot/end", later),
+                ("/start", ahead),
+                ("/end", later),
+            ],
+        ),
+        (
+            "an Appointment at another time than its slot",
+            &[("/start", ahead), ("/end", later)],
+        ),
+    ] {
+        let mut message = t.message()?;
+        for (place, value) in changes {
+            super::messages::set(&mut message, place, json!(value));
+        }
+        let request = t.session.book(&message);
+        slot_refused(t, about, &request)?;
+    }
+    Ok(())
+}

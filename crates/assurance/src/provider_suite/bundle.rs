@@ -1,0 +1,393 @@
+//! What a searchset of slots has to hold.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::HashSet;
+
+use booking::systems;
+
+use super::answer::{Answer, list, text};
+use super::query::Window;
+use super::request::Request;
+use super::trial::{Ids, Step, Trial};
+
+/// Sends a search that has to answer a Bundle.
+pub(super) fn searched(t: &mut Trial, purpose: &str, request: &Request, ids: Ids) -> Step<Answer> {
+    let a = t.succeeds(purpose, request, 200, "Bundle", ids)?;
+    form(t, &a);
+    Ok(a)
+}
+
+/// Sends a search that has to find slots.
+pub(super) fn found(t: &mut Trial, purpose: &str, request: &Request, ids: Ids) -> Step<Answer> {
+    let a = searched(t, purpose, request, ids)?;
+    let some = a.total().is_some_and(|total| total > 0);
+    let what = format!("“{purpose}” found no slot ({})", told(a.total()));
+    match t.must(
+        some,
+        &a,
+        ids,
+        "Bundle.total",
+        what,
+        "total > 0: the service has free slots from tomorrow on",
+    ) {
+        true => Ok(a),
+        false => Err(super::trial::Stop::Failed),
+    }
+}
+
+/// A `Bundle.total` in words.
+pub(super) fn told(total: Option<u64>) -> String {
+    match total {
+        Some(total) => format!("total is {total}"),
+        None => "no total is given".to_owned(),
+    }
+}
+
+/// PROV-SLOT-12, PROV-SLOT-13: what every searchset has.
+fn form(t: &mut Trial, a: &Answer) {
+    let b = a.resource.clone();
+    let ids: Ids = &["PROV-SLOT-12", "P11"];
+    let own = [
+        ("Bundle.type", text(&b, "/type") == "searchset", "searchset"),
+        ("Bundle.id", !text(&b, "/id").is_empty(), "an id"),
+        (
+            "Bundle.meta.lastUpdated",
+            !text(&b, "/meta/lastUpdated").is_empty(),
+            "the time of the search",
+        ),
+    ];
+    for (at, holds, right) in own {
+        t.must(
+            holds,
+            a,
+            ids,
+            at,
+            format!("{at} is missing or has another value"),
+            right,
+        );
+    }
+    let to_self = list(&b, "/link")
+        .iter()
+        .find(|l| text(l, "/relation") == "self");
+    let absolute = to_self.is_some_and(|l| text(l, "/url").contains("://"));
+    t.must(
+        absolute,
+        a,
+        ids,
+        "Bundle.link",
+        "No absolute self link",
+        "the self link with the criteria as understood",
+    );
+    let full = list(&b, "/entry")
+        .iter()
+        .all(|e| text(e, "/fullUrl").contains("://") || text(e, "/search/mode") == "outcome");
+    t.must(
+        full,
+        a,
+        ids,
+        "Bundle.entry.fullUrl",
+        "An entry has no absolute fullUrl",
+        "an absolute URL on each entry",
+    );
+    let modes = list(&b, "/entry")
+        .iter()
+        .all(|e| matches!(text(e, "/search/mode"), "match" | "include" | "outcome"));
+    t.must(
+        modes,
+        a,
+        ids,
+        "Bundle.entry.search.mode",
+        "An entry has no search mode",
+        "match, include or outcome",
+    );
+    let slots_only = a.slots().iter().all(|s| text(s, "/resourceType") == "Slot");
+    t.must(
+        slots_only,
+        a,
+        ids,
+        "Bundle.entry.search.mode",
+        "An entry that matches is no Slot",
+        "match for Slots, include for others",
+    );
+    let (total, count) = (a.total(), a.slots().len() as u64);
+    // A page of a longer result has fewer entries (PROV-SLOT-20).
+    let paged = list(&b, "/link")
+        .iter()
+        .any(|l| text(l, "/relation") == "next");
+    let fits = total == Some(count) || (paged && total.is_some_and(|t| t > count));
+    t.must(
+        fits,
+        a,
+        &["PROV-SLOT-13", "D-13"],
+        "Bundle.total",
+        format!("There are {count} matching Slots and {}", told(total)),
+        "the number of matching Slots",
+    );
+    let mut seen = HashSet::new();
+    let once = list(&b, "/entry")
+        .iter()
+        .filter_map(|e| e.get("resource"))
+        .all(|r| {
+            seen.insert((
+                text(r, "/resourceType").to_owned(),
+                text(r, "/id").to_owned(),
+            ))
+        });
+    t.must(
+        once,
+        a,
+        &["PROV-SLOT-15", "P11"],
+        "Bundle.entry",
+        "A resource stands more than once",
+        "each resource once, however many slots use it",
+    );
+}
+
+/// P14: all slots are as a search for free ones in this window must find them.
+pub(super) fn slots(t: &mut Trial, a: &Answer, window: Window, statuses: &[&str]) {
+    let (mut wrong_status, mut outside, mut times, mut schedule, mut identifier) = (0, 0, 0, 0, 0);
+    for slot in a.slots() {
+        wrong_status += usize::from(!statuses.contains(&text(slot, "/status")));
+        let at = |name: &str| booking::instant::parse(text(slot, name));
+        match (at("/start"), at("/end")) {
+            (Some(start), Some(end)) => {
+                outside += usize::from(start < window.lower || start > window.upper);
+                times += usize::from(end <= start);
+            }
+            _ => times += 1,
+        }
+        schedule += usize::from(!text(slot, "/schedule/reference").starts_with("Schedule/"));
+        let value = text(slot, "/identifier/0/value");
+        let one = list(slot, "/identifier").len() == 1
+            && text(slot, "/identifier/0/system") == systems::UUID
+            && uuid::Uuid::parse_str(value).is_ok_and(|u| u.to_string() == value);
+        identifier += usize::from(!one);
+    }
+    let all: [(usize, Ids, &str, &str, &str); 5] = [
+        (
+            wrong_status,
+            &["P14", "PROV-SLOT-07"],
+            "Slot.status",
+            "have another status than asked for",
+            "the statuses of the query",
+        ),
+        (
+            outside,
+            &["P23", "PROV-SLOT-05"],
+            "Slot.start",
+            "start outside the window",
+            "`start` within the bounds of the query",
+        ),
+        (
+            times,
+            &["P14", "RES-SLOT-05", "RES-GEN-02", "RES-GEN-04"],
+            "Slot.start",
+            "have no instants with offset, or end before they start",
+            "instants with offset, the end after the start",
+        ),
+        (
+            schedule,
+            &["P14", "PROV-SLOT-16", "RES-SLOT-03"],
+            "Slot.schedule",
+            "have no relative reference to a Schedule",
+            "`Schedule/<id>`",
+        ),
+        (
+            identifier,
+            &["RES-SLOT-02", "RES-GEN-05"],
+            "Slot.identifier",
+            "have not exactly one identifier that is a UUID in lower case",
+            "one identifier of the UUID system, in lower case",
+        ),
+    ];
+    for (count, ids, at, what, right) in all {
+        t.must(
+            count == 0,
+            a,
+            ids,
+            at,
+            format!("{count} of {} slots {what}", a.slots().len()),
+            right,
+        );
+    }
+}
+
+/// PROV-SLOT-16, PROV-SLOT-17: what was included belongs together.
+pub(super) fn included(t: &mut Trial, a: &Answer) {
+    let included: Vec<Value> = a.entries("include").into_iter().cloned().collect();
+    let of = |kind: &str| -> Vec<&Value> {
+        included
+            .iter()
+            .filter(|r| text(r, "/resourceType") == kind)
+            .collect()
+    };
+    let has = |reference: &str| {
+        let Some((kind, id)) = reference.split_once('/') else {
+            return false;
+        };
+        of(kind).iter().any(|r| text(r, "/id") == id)
+    };
+    let used: HashSet<&str> = a
+        .slots()
+        .iter()
+        .map(|s| text(s, "/schedule/reference"))
+        .collect();
+    for reference in &used {
+        t.must(
+            has(reference),
+            a,
+            &["PROV-SLOT-08", "P11"],
+            "Slot.schedule",
+            format!("{reference} is not in the Bundle"),
+            "the Schedule of each slot, when included",
+        );
+    }
+    for schedule in of("Schedule") {
+        let own = format!("Schedule/{}", text(schedule, "/id"));
+        t.must(
+            used.contains(own.as_str()),
+            a,
+            &["PROV-SLOT-15"],
+            "Bundle.entry",
+            format!("{own} belongs to no returned slot"),
+            "only what returned slots use",
+        );
+        identified(t, a, schedule, &["RES-SCH-01"]);
+        let actors: Vec<&str> = list(schedule, "/actor")
+            .iter()
+            .map(|r| text(r, "/reference"))
+            .collect();
+        let services = actors
+            .iter()
+            .filter(|r| r.starts_with("HealthcareService/"))
+            .count();
+        t.must(
+            services == 1,
+            a,
+            &["P13", "PROV-SLOT-17", "RES-SCH-02"],
+            "Schedule.actor",
+            format!("{own} has {services} HealthcareService actors"),
+            "exactly one",
+        );
+        for actor in actors {
+            let relative = !actor.contains("://") && actor.contains('/');
+            t.must(
+                relative,
+                a,
+                &["PROV-SLOT-16"],
+                "Schedule.actor",
+                format!("{own} has the actor {actor}"),
+                "a relative reference",
+            );
+            t.must(
+                !relative || has(actor),
+                a,
+                &["P19", "PROV-SLOT-17"],
+                "Schedule.actor",
+                format!("{actor} is not in the Bundle"),
+                "every referenced resource, when included",
+            );
+        }
+    }
+    for practitioner in of("Practitioner") {
+        let identifiers = list(practitioner, "/identifier").iter();
+        let roles: Vec<&str> = identifiers
+            .filter(|i| text(i, "/system") == systems::SDS_ROLE_PROFILE)
+            .map(|i| text(i, "/value"))
+            .collect();
+        let one = roles.len() == 1;
+        t.must(
+            one,
+            a,
+            &["PROV-SLOT-17", "RES-PRA-01"],
+            "Practitioner.identifier",
+            format!("{} sds-role-profile-id identifiers", roles.len()),
+            "exactly one",
+        );
+        let there = roles
+            .first()
+            .is_none_or(|role| has(&format!("PractitionerRole/{role}")));
+        t.must(
+            there,
+            a,
+            &["P19", "PROV-SLOT-17", "RES-ROL-01"],
+            "PractitionerRole.id",
+            "The role of a Practitioner is not in the Bundle",
+            "a PractitionerRole whose id is the sds-role-profile-id",
+        );
+    }
+    for service in of("HealthcareService") {
+        identified(t, a, service, &["RES-HCS-02"]);
+        for (name, kind) in [
+            ("/providedBy/reference", "Organization"),
+            ("/location/0/reference", "Location"),
+        ] {
+            let reference = text(service, name);
+            if reference.is_empty() {
+                continue;
+            }
+            t.must(
+                has(reference),
+                a,
+                &["P19", "PROV-SLOT-17"],
+                "HealthcareService",
+                format!("{reference} is not in the Bundle"),
+                &format!("the {kind} of the service, when included"),
+            );
+        }
+    }
+    let (organizations, services) = (of("Organization").len(), of("HealthcareService").len());
+    t.must(
+        organizations <= services,
+        a,
+        &["RES-ORG-01"],
+        "Bundle.entry",
+        format!("{organizations} Organizations for {services} services"),
+        "one HealthcareService for each Organization",
+    );
+}
+
+/// RES-SCH-01, RES-HCS-02: a resource of a kind that has exactly one identifier.
+fn identified(t: &mut Trial, a: &Answer, resource: &Value, ids: Ids) {
+    let kind = text(resource, "/resourceType");
+    let count = list(resource, "/identifier").len();
+    t.must(
+        count == 1,
+        a,
+        ids,
+        &format!("{kind}.identifier"),
+        format!("{kind}/{} has {count} identifiers", text(resource, "/id")),
+        "exactly one",
+    );
+}
+
+/// The service of the search is that of the schedules (RES-HCS-01).
+pub(super) fn of_service(t: &mut Trial, a: &Answer, service: &str) {
+    let services = a
+        .entries("include")
+        .into_iter()
+        .filter(|r| text(r, "/resourceType") == "HealthcareService");
+    let others = services.filter(|r| text(r, "/id") != service).count();
+    t.must(
+        others == 0,
+        a,
+        &["RES-HCS-01", "PROV-SLOT-15"],
+        "HealthcareService.id",
+        format!("{others} other services than {service}"),
+        "the service id of the search",
+    );
+}
+
+/// Ids of the matching slots, in no order.
+pub(super) fn ids(a: &Answer) -> HashSet<String> {
+    a.slots()
+        .iter()
+        .map(|s| text(s, "/id").to_owned())
+        .collect()
+}
+
+/// The start of a slot.
+pub(super) fn start(slot: &Value) -> Option<Timestamp> {
+    booking::instant::parse(text(slot, "/start"))
+}

@@ -1,0 +1,487 @@
+//! Group A: the CapabilityStatement, and the formats of answers.
+
+use booking::situation::Situation;
+use booking::systems;
+use serde_json::Value;
+use std::collections::HashSet;
+
+use super::answer::{Answer, list, text};
+use super::registry::Test;
+use super::trial::{Ids, Step, Trial};
+
+const FORMATS: Ids = &["P8", "P9", "PROV-GEN-07", "PROV-GEN-08"];
+
+/// The tests of this file.
+pub(super) static TESTS: &[Test] = &[
+    Test::new(
+        "Capability_xml_accept",
+        "Capability in XML, asked by Accept",
+        FORMATS,
+        |t| capability(t, "", Some("application/fhir+xml"), true).map(drop),
+    ),
+    Test::new(
+        "Capability_json_accept",
+        "Capability in JSON, asked by Accept",
+        FORMATS,
+        |t| capability(t, "", Some("application/fhir+json"), false).map(drop),
+    ),
+    Test::new(
+        "Capability_xml_parameter",
+        "Capability in XML, asked by _format",
+        FORMATS,
+        |t| capability(t, "?_format=application/fhir%2Bxml", None, true).map(drop),
+    ),
+    Test::new(
+        "Capability_json_parameter",
+        "Capability in JSON, asked by _format",
+        FORMATS,
+        |t| capability(t, "?_format=application/fhir%2Bjson", None, false).map(drop),
+    ),
+    Test::new(
+        "Capability_xml_parameter_json_accept",
+        "_format beats Accept: XML",
+        FORMATS,
+        |t| {
+            capability(
+                t,
+                "?_format=application/fhir%2Bxml",
+                Some("application/fhir+json"),
+                true,
+            )
+            .map(drop)
+        },
+    ),
+    Test::new(
+        "Capability_json_parameter_xml_accept",
+        "_format beats Accept: JSON",
+        FORMATS,
+        |t| {
+            capability(
+                t,
+                "?_format=application/fhir%2Bjson",
+                Some("application/fhir+xml"),
+                false,
+            )
+            .map(drop)
+        },
+    ),
+    Test::new(
+        "Capability_xml_accept_gzip",
+        "Capability in XML, gzipped",
+        &["P8", "P9", "PROV-GEN-13"],
+        gzip,
+    ),
+    Test::new(
+        "Capability_FormatSpellings",
+        "Every spelling of _format",
+        &["P9", "PROV-GEN-09"],
+        spellings,
+    ),
+    Test::new(
+        "Capability_AcceptSpellings",
+        "Every form of Accept",
+        &["P9", "PROV-GEN-08", "PROV-GEN-10"],
+        accepts,
+    ),
+    Test::new(
+        "Capability_UnsupportedFormat",
+        "A format that nobody has",
+        &["PROV-GEN-11", "D-14"],
+        unsupported,
+    ),
+    Test::new(
+        "Capability_Content",
+        "What the CapabilityStatement says",
+        &[
+            "P8",
+            "PROV-META-01",
+            "RES-CAP-01",
+            "RES-CAP-02",
+            "RES-CAP-03",
+            "RES-CAP-04",
+            "RES-CAP-05",
+            "RES-CAP-06",
+        ],
+        content,
+    ),
+    Test::new(
+        "Capability_TokenNeeded",
+        "The CapabilityStatement needs token and headers as well",
+        &["PROV-META-03"],
+        token_needed,
+    ),
+];
+
+fn capability(t: &mut Trial, query: &str, accept: Option<&str>, xml: bool) -> Step<Answer> {
+    let mut request = t.session.metadata().path(format!("/metadata{query}"));
+    if let Some(accept) = accept {
+        request = request.with("Accept", accept);
+    }
+    let a = t.succeeds(
+        "get the CapabilityStatement",
+        &request,
+        200,
+        "CapabilityStatement",
+        FORMATS,
+    )?;
+    is_format(t, &a, xml, FORMATS, accept.unwrap_or(query));
+    Ok(a)
+}
+
+/// Notes an error unless the answer has this format.
+pub(super) fn is_format(t: &mut Trial, a: &Answer, xml: bool, ids: Ids, asked: &str) -> bool {
+    let wanted = if xml {
+        "application/fhir+xml"
+    } else {
+        "application/fhir+json"
+    };
+    let given = a.header("content-type").unwrap_or("nothing").to_owned();
+    let fits = given.to_ascii_lowercase().starts_with(wanted);
+    t.must(
+        fits,
+        a,
+        ids,
+        "header Content-Type",
+        format!("`{asked}` was answered with {given}"),
+        wanted,
+    )
+}
+
+fn gzip(t: &mut Trial) -> Step {
+    let request = t
+        .session
+        .metadata()
+        .with("Accept", "application/fhir+xml")
+        .with("Accept-Encoding", "gzip");
+    let a = t.succeeds(
+        "get the CapabilityStatement gzipped",
+        &request,
+        200,
+        "CapabilityStatement",
+        FORMATS,
+    )?;
+    is_format(t, &a, true, FORMATS, "Accept: application/fhir+xml");
+    t.must(
+        a.gzipped,
+        &a,
+        &["PROV-GEN-13"],
+        "header Content-Encoding",
+        "The answer is not gzipped",
+        "gzip, as Accept-Encoding asks",
+    );
+    Ok(())
+}
+
+fn spellings(t: &mut Trial) -> Step {
+    for (value, xml) in [
+        ("json", false),
+        ("xml", true),
+        ("application/json", false),
+        ("application/xml", true),
+        ("text/xml", true),
+        ("application/fhir%2Bjson", false),
+        ("application/fhir%2Bxml", true),
+        ("application/fhir+json", false),
+        ("application/fhir+xml", true),
+        ("application%2Ffhir%2Bxml", true),
+    ] {
+        let request = t
+            .session
+            .metadata()
+            .path(format!("/metadata?_format={value}"));
+        let a = t.send("ask for a format by parameter", &request)?;
+        let ids: Ids = &["PROV-GEN-09"];
+        if t.status(&a, 200, ids, &format!("_format={value}")).is_ok() {
+            is_format(t, &a, xml, ids, value);
+        }
+    }
+    Ok(())
+}
+
+fn accepts(t: &mut Trial) -> Step {
+    for (value, xml) in [
+        ("application/fhir+json;charset=utf-8", false),
+        ("application/fhir+xml; charset=UTF-8", true),
+        ("*/*", false),
+        ("application/fhir+xml;q=0.2, application/fhir+json", false),
+        ("application/fhir+json;q=0.2, application/fhir+xml", true),
+        ("text/html, application/fhir+xml", true),
+    ] {
+        let request = t.session.metadata().with("Accept", value);
+        let a = t.send("ask for a format by header", &request)?;
+        let ids: Ids = &["PROV-GEN-10"];
+        if t.status(&a, 200, ids, &format!("Accept: {value}")).is_ok() {
+            is_format(t, &a, xml, ids, value);
+        }
+    }
+    let a = t.send("ask for no format", &t.session.metadata())?;
+    t.status(&a, 200, &["PROV-GEN-08"], "no Accept")?;
+    is_format(t, &a, false, &["PROV-GEN-08", "P9"], "no Accept");
+    Ok(())
+}
+
+fn unsupported(t: &mut Trial) -> Step {
+    let ids: Ids = &["PROV-GEN-11", "D-14"];
+    let request = t.session.metadata().path("/metadata?_format=text/turtle");
+    t.refused(
+        "_format=text/turtle",
+        &request,
+        Situation::MediaTypeUnsupported,
+        ids,
+    )?;
+    let request = t.session.metadata().with("Accept", "application/pdf");
+    t.refused(
+        "Accept: application/pdf",
+        &request,
+        Situation::MediaTypeUnsupported,
+        ids,
+    )?;
+    Ok(())
+}
+
+fn token_needed(t: &mut Trial) -> Step {
+    let ids: Ids = &["PROV-META-03"];
+    let request = t.session.metadata().without("Authorization");
+    t.refused("no token", &request, Situation::TokenRefused, ids)?;
+    let request = t.session.metadata().without("Ssp-From");
+    t.refused("no Ssp-From", &request, Situation::HeaderInvalid, ids)?;
+    Ok(())
+}
+
+fn content(t: &mut Trial) -> Step {
+    let a = capability(t, "", None, false)?;
+    let c = a.resource.clone();
+    for (at, holds, right) in [
+        (
+            "publisher",
+            !text(&c, "/publisher").is_empty(),
+            "the supplier",
+        ),
+        (
+            "fhirVersion",
+            text(&c, "/fhirVersion").starts_with("3.0."),
+            "3.0.1",
+        ),
+        (
+            "kind",
+            matches!(text(&c, "/kind"), "instance" | "capability"),
+            "instance or capability",
+        ),
+        ("status", !text(&c, "/status").is_empty(), "active"),
+        ("date", !text(&c, "/date").is_empty(), "the date"),
+        (
+            "software.name",
+            !text(&c, "/software/name").is_empty(),
+            "the product",
+        ),
+        (
+            "software.version",
+            !text(&c, "/software/version").is_empty(),
+            "its version",
+        ),
+        (
+            "acceptUnknown",
+            text(&c, "/acceptUnknown") == "both",
+            "both",
+        ),
+        (
+            "format",
+            formats(&c),
+            "application/fhir+json and application/fhir+xml",
+        ),
+    ] {
+        let what = format!("`{at}` is missing or says something else");
+        t.must(
+            holds,
+            &a,
+            &["RES-CAP-01"],
+            &format!("CapabilityStatement.{at}"),
+            what,
+            right,
+        );
+    }
+    t.must(
+        !text(&c, "/version").is_empty(),
+        &a,
+        &["RES-CAP-06"],
+        "CapabilityStatement.version",
+        "No version of the booking API",
+        "the version of the API that is served",
+    );
+    let given: HashSet<&str> = list(&c, "/profile")
+        .iter()
+        .map(|p| text(p, "/reference"))
+        .collect();
+    let wanted: HashSet<&str> = PROFILED
+        .iter()
+        .filter_map(|kind| systems::profile(kind))
+        .collect();
+    t.must(
+        given == wanted,
+        &a,
+        &["RES-CAP-02"],
+        "CapabilityStatement.profile",
+        format!(
+            "{} profiles are named, {} of them of the ten that are wanted",
+            given.len(),
+            given.intersection(&wanted).count()
+        ),
+        "the ten CareConnect profiles",
+    );
+    resources(t, &a, &c);
+    Ok(())
+}
+
+/// Types whose profiles are named (RES-CAP-02).
+const PROFILED: [&str; 10] = [
+    "Slot",
+    "HealthcareService",
+    "Schedule",
+    "Appointment",
+    "Patient",
+    "DocumentReference",
+    "Practitioner",
+    "PractitionerRole",
+    "Organization",
+    "Location",
+];
+
+fn formats(c: &Value) -> bool {
+    let all = list(c, "/format");
+    let has = |wanted: &str| all.iter().any(|f| f == wanted);
+    has("application/fhir+json") && has("application/fhir+xml")
+}
+
+/// Names in alphabetical order, or that there are none.
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut all: Vec<&str> = names.collect();
+    all.sort_unstable();
+    match all.is_empty() {
+        true => "none".to_owned(),
+        false => all.join(", "),
+    }
+}
+
+fn resources(t: &mut Trial, a: &Answer, c: &Value) {
+    let rest = list(c, "/rest");
+    let one = rest.len() == 1 && text(c, "/rest/0/mode") == "server";
+    t.must(
+        one,
+        a,
+        &["RES-CAP-03"],
+        "CapabilityStatement.rest",
+        format!(
+            "There are {} entries of rest, the first with mode `{}`",
+            rest.len(),
+            text(c, "/rest/0/mode")
+        ),
+        "one, with mode server",
+    );
+    let resources = list(c, "/rest/0/resource");
+    let kinds: HashSet<&str> = resources.iter().map(|r| text(r, "/type")).collect();
+    let two = resources.len() == 2 && kinds == HashSet::from(["Appointment", "Slot"]);
+    t.must(
+        two,
+        a,
+        &["RES-CAP-03"],
+        "CapabilityStatement.rest.resource",
+        format!("The resources are {}", listed(kinds.iter().copied())),
+        "exactly Appointment and Slot",
+    );
+    let of = |kind: &str| {
+        resources
+            .iter()
+            .find(|r| text(r, "/type") == kind)
+            .unwrap_or(&Value::Null)
+    };
+    let codes = |r: &Value| {
+        list(r, "/interaction")
+            .iter()
+            .map(|i| text(i, "/code").to_owned())
+            .collect::<Vec<_>>()
+    };
+    let names = |r: &Value| {
+        list(r, "/searchParam")
+            .iter()
+            .map(|p| text(p, "/name").to_owned())
+            .collect::<HashSet<_>>()
+    };
+    let (appointment, slot) = (of("Appointment"), of("Slot"));
+    let given = codes(appointment);
+    let distinct: HashSet<&String> = given.iter().collect();
+    let enough = ["read", "create", "search-type"]
+        .iter()
+        .all(|c| given.iter().any(|g| g == c));
+    t.must(
+        enough && distinct.len() == given.len(),
+        a,
+        &["RES-CAP-04"],
+        "Appointment.interaction",
+        format!("The interactions of Appointment are {}", given.join(", ")),
+        "distinct, at least read, create and search-type",
+    );
+    t.must(
+        appointment.get("updateCreate") == Some(&Value::Bool(false)),
+        a,
+        &["RES-CAP-04"],
+        "Appointment.updateCreate",
+        "updateCreate is not false",
+        "false",
+    );
+    let wanted: HashSet<String> = ["identifier", "_id", "version"].map(str::to_owned).into();
+    let documented = list(appointment, "/searchParam")
+        .iter()
+        .all(|p| !text(p, "/documentation").is_empty());
+    t.must(
+        names(appointment) == wanted && documented,
+        a,
+        &["RES-CAP-04"],
+        "Appointment.searchParam",
+        format!(
+            "The search parameters of Appointment are {}{}",
+            listed(names(appointment).iter().map(String::as_str)),
+            if documented {
+                ""
+            } else {
+                ", not all documented"
+            }
+        ),
+        "identifier, _id and version, each with documentation",
+    );
+    t.must(
+        codes(slot) == ["search-type"],
+        a,
+        &["RES-CAP-05"],
+        "Slot.interaction",
+        format!("The interactions of Slot are {}", codes(slot).join(", ")),
+        "search-type only",
+    );
+    let wanted: HashSet<String> = ["service", "status", "start"].map(str::to_owned).into();
+    t.must(
+        names(slot) == wanted,
+        a,
+        &["RES-CAP-05"],
+        "Slot.searchParam",
+        format!(
+            "The search parameters of Slot are {}",
+            listed(names(slot).iter().map(String::as_str))
+        ),
+        "service, status and start",
+    );
+    let includes: HashSet<&str> = list(slot, "/searchInclude")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let count = list(slot, "/searchInclude").len();
+    t.must(
+        includes.len() == 6 && count == 6,
+        a,
+        &["RES-CAP-05"],
+        "Slot.searchInclude",
+        format!(
+            "{count} includes are named, {} of them different",
+            includes.len()
+        ),
+        "exactly 6 distinct ones",
+    );
+}

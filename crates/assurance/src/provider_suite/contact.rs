@@ -1,0 +1,138 @@
+//! Group B: the contact-rank rule (`resources.md`, RES-RANK): exactly one contact point comes first.
+
+use booking::situation::Situation;
+use serde_json::{Value, json};
+
+use super::messages::{contact_only, with};
+use super::registry::Test;
+use super::trial::{Ids, Step, Trial};
+
+const RANK: Ids = &["RES-RANK-02", "D-05"];
+
+/// The tests of this file.
+pub(super) static TESTS: &[Test] = &[
+    Test::new(
+        "BookAppointment_TwoRank1",
+        "Two contact points of rank 1",
+        RANK,
+        |t| {
+            refused(
+                t,
+                "two contact points of rank 1",
+                &[("/Patient/contact/0/telecom/0/rank", json!(1))],
+            )
+        },
+    ),
+    Test::new(
+        "BookAppointment_NoRank1",
+        "No contact point of rank 1",
+        RANK,
+        |t| refused(t, "ranks 2 and 2", &[("/Patient/telecom/0/rank", json!(2))]),
+    ),
+    Test::new(
+        "Contact_NoRank",
+        "A contact point without rank",
+        &["RES-RANK-01", "RES-PAT-08"],
+        |t| {
+            refused(
+                t,
+                "a telecom without rank",
+                &[("/Patient/contact/0/telecom/0/rank", Value::Null)],
+            )
+        },
+    ),
+    Test::new(
+        "Contact_None",
+        "No contact point at all",
+        &["RES-RANK-01"],
+        |t| {
+            refused(
+                t,
+                "no contact point",
+                &[
+                    ("/Patient/telecom", Value::Null),
+                    ("/Patient/contact", Value::Null),
+                ],
+            )
+        },
+    ),
+    Test::new(
+        "Contact_TwoRank1InTelecom",
+        "Two telephones of the patient, both of rank 1",
+        RANK,
+        |t| {
+            let second =
+                json!({"system": "phone", "value": "07700 900457", "use": "mobile", "rank": 1});
+            refused(
+                t,
+                "two telephones of rank 1",
+                &[("/Patient/telecom/-", second)],
+            )
+        },
+    ),
+    Test::new(
+        "Contact_OrderMeansNothing",
+        "Rank decides, not the order; equal lower ranks are fine",
+        &["RES-RANK-01", "RES-RANK-03"],
+        order,
+    ),
+    Test::new(
+        "Contact_ThirdPartyFirst",
+        "The third party is called first, the patient second",
+        &["PROV-BOOK-06", "RES-RANK-02"],
+        third_party_first,
+    ),
+];
+
+fn refused(t: &mut Trial, about: &str, changes: &[(&str, Value)]) -> Step {
+    let slot = t.slot()?;
+    let mut message = t.session.booking(&slot);
+    for (place, value) in changes {
+        message = with(message, place, value.clone());
+    }
+    let request = t.session.book(&message);
+    let a = t.refused(about, &request, Situation::ContactRank, RANK)?;
+    if a.status != 400 {
+        return Ok(());
+    }
+    // What was refused has left the slot free.
+    let message = t.session.booking(&slot);
+    let request = t.session.book(&message);
+    let a = t.send("book the same slot rightly", &request)?;
+    t.status(
+        &a,
+        201,
+        &["P24", "PROV-BOOK-01"],
+        "the slot of a refused booking",
+    )
+}
+
+fn order(t: &mut Trial) -> Step {
+    let telecom = json!([
+        {"system": "email", "value": "odette@example.org", "rank": 3},
+        {"system": "phone", "value": "07700 900457", "use": "mobile", "rank": 2},
+        {"system": "phone", "value": "01632 960123", "use": "home", "rank": 1},
+    ]);
+    let message = with(t.message()?, "/Patient/telecom", telecom);
+    let request = t.session.book(&message);
+    let a = t.send("book with rank 1 last and two of rank 2", &request)?;
+    t.status(
+        &a,
+        201,
+        &["RES-RANK-01", "RES-RANK-03"],
+        "rank 1 last, two of rank 2",
+    )
+}
+
+fn third_party_first(t: &mut Trial) -> Step {
+    let own = json!([{"system": "phone", "value": "01632 960123", "use": "home", "rank": 2}]);
+    let message = with(contact_only(t.message()?), "/Patient/telecom", own);
+    let request = t.session.book(&message);
+    let a = t.send("book with the third party first", &request)?;
+    t.status(
+        &a,
+        201,
+        &["PROV-BOOK-06", "RES-RANK-02"],
+        "third party of rank 1, patient of rank 2",
+    )
+}

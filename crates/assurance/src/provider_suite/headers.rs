@@ -1,0 +1,313 @@
+//! Group H: the headers of requests, one by one (`provider-api.md` section 3).
+
+use booking::situation::Situation;
+
+use super::answer::Answer;
+use super::messages::{cancelled, uuid};
+use super::query::{Window, window};
+use super::registry::Test;
+use super::request::Request;
+use super::session::INTERACTION;
+use super::trial::{Ids, Step, Trial, answered};
+
+/// The tests of this file.
+pub(super) static TESTS: &[Test] = &[
+    Test::new(
+        "Header_Ssp-TraceID",
+        "Ssp-TraceID missing or malformed",
+        &["PROV-HDR-02"],
+        |t| {
+            bad(
+                t,
+                "Ssp-TraceID",
+                &["", "not-a-uuid", "12345"],
+                &["PROV-HDR-02"],
+            )
+        },
+    ),
+    Test::new(
+        "Header_Ssp-From",
+        "Ssp-From missing or malformed",
+        &["PROV-HDR-03"],
+        |t| {
+            bad(
+                t,
+                "Ssp-From",
+                &["", "91899900009", "9189990000999", "91899900009X"],
+                &["PROV-HDR-03"],
+            )
+        },
+    ),
+    Test::new(
+        "Header_Ssp-To",
+        "Ssp-To missing or malformed",
+        &["PROV-HDR-03"],
+        |t| {
+            bad(
+                t,
+                "Ssp-To",
+                &["", "91899900001", "abcdefghijkl"],
+                &["PROV-HDR-03"],
+            )
+        },
+    ),
+    Test::new(
+        "Header_Ssp-InteractionID",
+        "Ssp-InteractionID missing or malformed",
+        &["PROV-HDR-04"],
+        |t| {
+            let other = "urn:nhs:names:services:gpconnect:fhir:rest:search:slot";
+            bad(
+                t,
+                "Ssp-InteractionID",
+                &["", "search:slot", other],
+                &["PROV-HDR-04"],
+            )
+        },
+    ),
+    Test::new(
+        "Header_InteractionFits",
+        "The interaction suits method and path",
+        &[
+            "PROV-HDR-04",
+            "PROV-INT-01",
+            "PROV-INT-02",
+            "PROV-INT-03",
+            "PROV-INT-04",
+            "PROV-INT-07",
+        ],
+        fits,
+    ),
+    Test::new(
+        "Header_Case",
+        "Names of headers and the trace id in any case",
+        &["PROV-HDR-02", "RES-GEN-05"],
+        case,
+    ),
+    Test::new(
+        "Header_X-Request-ID",
+        "X-Request-ID is required on POST and PUT only",
+        &["PROV-HDR-05", "D-21"],
+        request_id,
+    ),
+    Test::new(
+        "Header_X-Correlation-ID",
+        "Whatever X-Request-ID is, it comes back byte for byte",
+        &["PROV-HDR-11"],
+        echo,
+    ),
+    Test::new(
+        "Header_Others",
+        "Prefer, Location and Forwarded change nothing",
+        &["PROV-HDR-07"],
+        others,
+    ),
+    Test::new(
+        "Header_KeepAlive",
+        "Several requests over one connection",
+        &["PROV-GEN-06"],
+        keep_alive,
+    ),
+    Test::new(
+        "Header_NoRouting",
+        "Ssp-To of another system changes nothing: the URL routes",
+        &["PROV-GEN-05"],
+        no_routing,
+    ),
+];
+
+fn search(t: &Trial) -> Request {
+    let service = t.session.target.service.as_str();
+    t.session
+        .search(&window(service, Window::days(1, 2), "free"))
+}
+
+fn bad(t: &mut Trial, name: &str, values: &[&str], ids: Ids) -> Step {
+    let request = search(t).without(name);
+    refused(t, name, &format!("no {name}"), &request, ids)?;
+    for value in values {
+        let request = search(t).with(name, *value);
+        refused(t, name, &format!("{name}: {value}"), &request, ids)?;
+    }
+    let request = search(t);
+    let value = request.header(name).unwrap_or_default().to_owned();
+    let a = t.send(&format!("{name} twice"), &request.also(name, value))?;
+    ambiguous(t, &a, ids, &format!("{name} twice"));
+    Ok(())
+}
+
+/// A header that stands twice is refused by the careful; the catalogue says nothing of it.
+pub(super) fn ambiguous(t: &mut Trial, a: &Answer, ids: Ids, about: &str) {
+    let what = answered(about, a);
+    let fits = matches!(a.status, 200 | 400 | 403);
+    t.must(fits, a, ids, "status", what, "400 or 403; or 200");
+}
+
+fn refused(t: &mut Trial, name: &str, about: &str, request: &Request, ids: Ids) -> Step {
+    let a = t.refused(about, request, Situation::HeaderInvalid, ids)?;
+    let named = a
+        .text
+        .to_ascii_lowercase()
+        .contains(&name.to_ascii_lowercase());
+    t.should(
+        a.status != 400 || named,
+        &a,
+        &["ERR-02"],
+        "OperationOutcome.issue.diagnostics",
+        format!("The refusal of “{about}” does not name the header"),
+        "the name of the header",
+    );
+    Ok(())
+}
+
+fn fits(t: &mut Trial) -> Step {
+    let (message, booked) = t.booked()?;
+    let body = cancelled(&message, &booked.answer.resource);
+    let other = t.message()?;
+    let s = &t.session;
+    let wrong = [
+        ("metadata as search:slot", s.metadata(), "search:slot"),
+        (
+            "search as create:appointment",
+            search(t),
+            "create:appointment",
+        ),
+        (
+            "book as update:appointment",
+            s.book(&other),
+            "update:appointment",
+        ),
+        ("read as search:slot", s.read(&booked.id), "search:slot"),
+        (
+            "cancel as create:appointment",
+            s.cancel(&booked.id, &booked.etag, &body),
+            "create:appointment",
+        ),
+    ];
+    for (about, request, suffix) in wrong {
+        let request = request.with("Ssp-InteractionID", format!("{INTERACTION}{suffix}"));
+        t.refused(about, &request, Situation::HeaderInvalid, &["PROV-HDR-04"])?;
+    }
+    Ok(())
+}
+
+fn case(t: &mut Trial) -> Step {
+    let trace = uuid().to_uppercase();
+    let request = search(t).with("ssp-traceid", trace);
+    let a = t.send("a trace id in capitals", &request)?;
+    let _ = t.status(
+        &a,
+        200,
+        &["PROV-HDR-02", "RES-GEN-05"],
+        "a trace id in capitals",
+    );
+    let mut request = search(t);
+    for (name, _) in &mut request.headers {
+        *name = name.to_ascii_uppercase();
+    }
+    let a = t.send("names of headers in capitals", &request)?;
+    let _ = t.status(&a, 200, &["PROV-HDR-01"], "names of headers in capitals");
+    Ok(())
+}
+
+fn request_id(t: &mut Trial) -> Step {
+    let ids: Ids = &["PROV-HDR-05", "D-21"];
+    let request = search(t).without("X-Request-ID");
+    let a = t.send("a search without X-Request-ID", &request)?;
+    let _ = t.status(&a, 200, ids, "a search without X-Request-ID");
+    let (message, booked) = t.booked()?;
+    let body = cancelled(&message, &booked.answer.resource);
+    let other = t.message()?;
+    let put = t
+        .session
+        .cancel(&booked.id, &booked.etag, &body)
+        .without("X-Request-ID");
+    let post = t.session.book(&other).without("X-Request-ID");
+    for (about, request) in [
+        ("a cancellation without X-Request-ID", put),
+        ("a booking without X-Request-ID", post),
+    ] {
+        t.refused(about, &request, Situation::RequestIdMissing, ids)?;
+    }
+    Ok(())
+}
+
+fn echo(t: &mut Trial) -> Step {
+    for id in [
+        uuid(),
+        uuid().to_uppercase(),
+        format!("{{{}}}", uuid()),
+        "case-17:a.b_c~1".to_owned(),
+    ] {
+        let request = search(t).with("X-Request-ID", id.clone());
+        let a = t.send("a search with this X-Request-ID", &request)?;
+        let back = a.header("x-correlation-id").unwrap_or_default().to_owned();
+        t.must(
+            back == id,
+            &a,
+            &["PROV-HDR-11"],
+            "header X-Correlation-ID",
+            format!("`{back}` came back for `{id}`"),
+            "the same, byte for byte",
+        );
+    }
+    Ok(())
+}
+
+fn others(t: &mut Trial) -> Step {
+    let message = t.message()?;
+    let request = t
+        .session
+        .book(&message)
+        .with("Prefer", "return=minimal")
+        .with("Location", "https://elsewhere.example.nhs.uk/")
+        .with("Forwarded", "for=192.0.2.1;proto=https;by=192.0.2.2");
+    t.succeeds(
+        "book with headers that are to be ignored",
+        &request,
+        201,
+        "Appointment",
+        &["PROV-HDR-07"],
+    )
+    .map(drop)
+}
+
+fn no_routing(t: &mut Trial) -> Step {
+    let request = search(t);
+    let a = t.send("search with the right Ssp-To", &request)?;
+    t.status(&a, 200, &["PROV-GEN-05"], "search")?;
+    // The last digit changed: another ASID, well formed.
+    let to = t.session.target.to.as_str();
+    let (head, last) = to.split_at(to.len().saturating_sub(1));
+    let other = format!("{head}{}", if last == "7" { "8" } else { "7" });
+    let request = request.with("Ssp-To", other);
+    let b = t.send("search with another Ssp-To", &request)?;
+    t.status(
+        &b,
+        200,
+        &["PROV-GEN-05"],
+        "another Ssp-To: the URL routes, not the header",
+    )?;
+    t.must(
+        a.total() == b.total(),
+        &b,
+        &["PROV-GEN-05"],
+        "Bundle.total",
+        "Another Ssp-To found other slots",
+        "the same: only the URL routes and selects",
+    );
+    Ok(())
+}
+
+fn keep_alive(t: &mut Trial) -> Step {
+    let requests = [t.session.metadata(), search(t), t.session.metadata()];
+    for a in t.in_turn("several requests over one connection", &requests)? {
+        let _ = t.status(
+            &a,
+            200,
+            &["PROV-GEN-06"],
+            "a request over a connection that is kept",
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! The simulated consumer: every published Provider test, and our own, over the wire only.
+//!
+//! The suite knows nothing of the Provider but its address, the ASIDs and the services: what else it needs it finds
+//! by searching. Everything it books it cancels; what it could not cancel it tells. A server that hangs, lies about
+//! lengths or answers without end ends in findings: every body, wait and list here has a bound.
+
+mod answer;
+mod book;
+mod book_refused;
+mod book_stored;
+mod bundle;
+mod cancel;
+mod capability;
+mod contact;
+mod headers;
+mod hostile;
+mod messages;
+mod order;
+mod query;
+mod races;
+mod read;
+mod registry;
+mod request;
+mod search;
+mod search_refused;
+mod session;
+mod spelling;
+mod target;
+mod token;
+mod tokens;
+mod trial;
+mod watch;
+mod wire;
+
+pub use registry::{Group, Test};
+pub use target::{Endpoint, PATIENCE, Target, TargetError};
+
+use crate::evidence::{Id, Kind, Outcome, Run, Verdict};
+use jiff::Timestamp;
+use registry::How;
+use session::Session;
+use trial::Trial;
+
+/// Which tests are run.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// The parts; all of them if none is named.
+    pub groups: Vec<Group>,
+    /// Names of tests, in full or by their beginning with `*` at the end; all of the parts if none is named.
+    pub tests: Vec<String>,
+}
+
+impl Choice {
+    /// The chosen tests in the order they run; a name that fits none is an error.
+    pub fn tests(&self) -> Result<Vec<&'static Test>, TargetError> {
+        let fits = |wanted: &str, id: &str| match wanted.strip_suffix('*') {
+            Some(start) => id.starts_with(start),
+            None => id == wanted,
+        };
+        let groups = Group::ALL.into_iter();
+        let groups = groups.filter(|g| self.groups.is_empty() || self.groups.contains(g));
+        let all: Vec<&'static Test> = groups.flat_map(Group::tests).collect();
+        if let Some(unknown) = self
+            .tests
+            .iter()
+            .find(|w| !all.iter().any(|t| fits(w, t.id)))
+        {
+            return Err(TargetError(format!(
+                "there is no test {unknown} in the chosen parts"
+            )));
+        }
+        let chosen = all.into_iter();
+        let chosen =
+            chosen.filter(|t| self.tests.is_empty() || self.tests.iter().any(|w| fits(w, t.id)));
+        Ok(chosen.collect())
+    }
+}
+
+/// What a run tells while it runs.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// A test begins.
+    Begins {
+        /// Its number, from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+        /// Its name.
+        id: &'a str,
+    },
+    /// A test has ended.
+    Ended {
+        /// Its number, from 1; of the checks at the end, the number of tests.
+        number: usize,
+        /// How many there are.
+        of: usize,
+        /// How.
+        outcome: &'a Outcome,
+    },
+    /// These may still be booked at the Provider: cancel them by hand.
+    Left(&'a [String]),
+}
+
+/// Runs the chosen tests. Blocks until all have ended, and must not be called inside an async runtime.
+pub fn run(
+    target: &Target,
+    choice: &Choice,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Run, TargetError> {
+    let tests = choice.tests()?;
+    let mut run = Run::started(Kind::Provider, target.endpoint.root());
+    let mut session = Session::new(target)?;
+    let of = tests.len();
+    for (at, test) in tests.into_iter().enumerate() {
+        let number = at + 1;
+        progress(Progress::Begins {
+            number,
+            of,
+            id: test.id,
+        });
+        let outcome = match (test.how, session.over()) {
+            (How::Skip(why), _) => skipped(test, why),
+            (How::Run(_), Some(why)) => skipped(test, why),
+            (How::Run(function), None) => Trial::of(test, function, &mut session),
+        };
+        session.test_ended();
+        progress(Progress::Ended {
+            number,
+            of,
+            outcome: &outcome,
+        });
+        run.outcomes.push(outcome);
+    }
+    let over = session.over().map(str::to_owned);
+    let (tidy, left, watch) = session.left_nothing();
+    let mut last = watch.outcomes();
+    last.push(tidy);
+    last.extend(over.map(|why| gave_up(&why)));
+    for outcome in &last {
+        progress(Progress::Ended {
+            number: of,
+            of,
+            outcome,
+        });
+    }
+    run.outcomes.extend(last);
+    if !left.is_empty() {
+        progress(Progress::Left(&left));
+    }
+    run.finished = Timestamp::now();
+    Ok(run)
+}
+
+fn skipped(test: &Test, why: &str) -> Outcome {
+    Outcome {
+        id: Id::Borrowed(test.id),
+        title: test.title.to_owned(),
+        requirements: test.requirements.iter().map(|r| Id::Borrowed(r)).collect(),
+        verdict: Verdict::Skipped(why.to_owned()),
+        findings: Vec::new(),
+        exchanges: Vec::new(),
+    }
+}
+
+/// A run that was cut short is not a clean one.
+fn gave_up(why: &str) -> Outcome {
+    use crate::evidence::Finding;
+    let finding = Finding::error(&["PROV-META-01"], format!("The run was cut short: {why}"))
+        .at("response")
+        .right("A Provider that answers every request, in time and with a bounded body.");
+    Outcome::tried(
+        "RunComplete",
+        "All tests could be run",
+        &["PROV-META-01"],
+        vec![finding],
+        Vec::new(),
+    )
+}

@@ -1,0 +1,219 @@
+//! Group R: many at once. One slot is booked once, one request id counts once, one version is cancelled once.
+
+use booking::situation::Situation;
+
+use super::answer::{Answer, text};
+use super::book::taken;
+use super::messages::cancelled;
+use super::registry::Test;
+use super::trial::{Ids, Step, Trial};
+
+/// Clients side by side: enough to meet, few enough for a test environment.
+const CLIENTS: usize = 8;
+/// Rounds of each race: one may go well by chance.
+const ROUNDS: usize = 3;
+
+/// The tests of this file.
+pub(super) static TESTS: &[Test] = &[
+    Test::new(
+        "Race_OneSlot",
+        "Eight clients book one slot",
+        &["P24", "PROV-BOOK-01", "PROV-BOOK-03"],
+        one_slot,
+    ),
+    Test::new(
+        "Race_OneRequestID",
+        "Eight bookings under one X-Request-ID",
+        &["PROV-BOOK-11", "D-03"],
+        one_request_id,
+    ),
+    Test::new(
+        "Race_SameRequest",
+        "One booking sent eight times at once",
+        &["PROV-BOOK-11", "D-03"],
+        same_request,
+    ),
+    Test::new(
+        "Race_Cancel",
+        "Eight clients cancel one appointment",
+        &["PROV-CAN-03", "PROV-CAN-05", "D-04"],
+        cancel,
+    ),
+    Test::new(
+        "Race_ManySlots",
+        "Eight clients book eight slots",
+        &["P24", "PROV-BOOK-01"],
+        many_slots,
+    ),
+];
+
+fn count(all: &[Answer], status: u16) -> usize {
+    all.iter().filter(|a| a.status == status).count()
+}
+
+fn told(all: &[Answer]) -> String {
+    all.iter()
+        .map(|a| a.status.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Notes an error unless exactly one succeeded, at the first answer that should not have.
+fn one_won(t: &mut Trial, all: &[Answer], status: u16, ids: Ids) -> bool {
+    let won = count(all, status);
+    let odd = all
+        .iter()
+        .filter(|a| a.status == status)
+        .nth(1)
+        .or(all.first());
+    let Some(odd) = odd else { return false };
+    t.must(
+        won == 1,
+        odd,
+        ids,
+        "status",
+        format!(
+            "{won} of {} requests at the same time succeeded (answers: {})",
+            all.len(),
+            told(all)
+        ),
+        &format!("exactly one {status}"),
+    )
+}
+
+fn one_slot(t: &mut Trial) -> Step {
+    for _ in 0..ROUNDS {
+        let slot = t.slot()?;
+        let requests: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                let message = t.session.booking(&slot);
+                t.session.book(&message)
+            })
+            .collect();
+        let all = t.together("book one slot at once", &requests)?;
+        one_won(t, &all, 201, &["P24", "PROV-BOOK-03"]);
+        for a in all.iter().filter(|a| a.status != 201) {
+            if t.is_refused(
+                a,
+                Situation::SlotTaken,
+                &["P29", "PROV-BOOK-03"],
+                "the others",
+            ) {
+                taken(t, a);
+            }
+        }
+        t.session.tidy();
+    }
+    Ok(())
+}
+
+fn one_request_id(t: &mut Trial) -> Step {
+    let id = super::messages::uuid();
+    let mut requests = Vec::new();
+    for _ in 0..CLIENTS {
+        let message = t.message()?;
+        requests.push(t.session.book(&message).with("X-Request-ID", id.clone()));
+    }
+    let all = t.together("book several slots under one X-Request-ID", &requests)?;
+    one_won(t, &all, 201, &["PROV-BOOK-11", "D-03"]);
+    for a in all.iter().filter(|a| a.status != 201) {
+        t.is_refused(
+            a,
+            Situation::RequestIdReused,
+            &["PROV-BOOK-11"],
+            "the others",
+        );
+    }
+    Ok(())
+}
+
+fn same_request(t: &mut Trial) -> Step {
+    for _ in 0..ROUNDS {
+        let message = t.message()?;
+        let request = t.session.book(&message);
+        let all = t.together("send one booking several times", &vec![request; CLIENTS])?;
+        one_won(t, &all, 201, &["PROV-BOOK-11", "D-03"]);
+        for a in all.iter().filter(|a| a.status != 201) {
+            t.is_refused(
+                a,
+                Situation::RequestIdReused,
+                &["PROV-BOOK-11", "D-03"],
+                "the others",
+            );
+        }
+        t.session.tidy();
+    }
+    Ok(())
+}
+
+fn cancel(t: &mut Trial) -> Step {
+    let (message, booked) = t.booked()?;
+    let body = cancelled(&message, &booked.answer.resource);
+    let requests: Vec<_> = (0..CLIENTS)
+        .map(|_| t.session.cancel(&booked.id, &booked.etag, &body))
+        .collect();
+    let all = t.together("cancel one appointment at once", &requests)?;
+    one_won(t, &all, 200, &["PROV-CAN-03", "PROV-CAN-05"]);
+    for a in all.iter().filter(|a| a.status != 200) {
+        t.is_refused(
+            a,
+            Situation::VersionConflict,
+            &["PROV-CAN-03", "D-04"],
+            "the others",
+        );
+    }
+    let request = t.session.read(&booked.id);
+    let a = t.succeeds(
+        "read it afterwards",
+        &request,
+        200,
+        "Appointment",
+        &["PROV-READ-01"],
+    )?;
+    t.must(
+        text(&a.resource, "/status") == "cancelled",
+        &a,
+        &["PROV-CAN-05"],
+        "Appointment.status",
+        "It is not cancelled",
+        "cancelled",
+    );
+    Ok(())
+}
+
+fn many_slots(t: &mut Trial) -> Step {
+    let mut requests = Vec::new();
+    for _ in 0..CLIENTS {
+        let message = t.message()?;
+        requests.push(t.session.book(&message));
+    }
+    let all = t.together("book several slots at once", &requests)?;
+    let won = count(&all, 201);
+    if let Some(odd) = all.iter().find(|a| a.status != 201) {
+        t.must(
+            false,
+            odd,
+            &["PROV-BOOK-01", "P24"],
+            "status",
+            format!(
+                "{won} of {CLIENTS} bookings at the same time succeeded (answers: {})",
+                told(&all)
+            ),
+            "a booking of a slot does not disturb that of another",
+        );
+    }
+    let mut ids: Vec<_> = all.iter().filter_map(Answer::appointment_id).collect();
+    ids.sort();
+    ids.dedup();
+    if let Some(first) = all.first() {
+        t.must(
+            ids.len() == won,
+            first,
+            &["P27", "PROV-GEN-15"],
+            "Appointment.id",
+            format!("{} ids for {won} bookings", ids.len()),
+            "a new id for each",
+        );
+    }
+    Ok(())
+}

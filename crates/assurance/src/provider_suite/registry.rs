@@ -1,0 +1,190 @@
+//! The table of tests: what each is called, what it tries, and how.
+
+use super::trial::{Ids, Step, Trial};
+use super::{
+    book, book_refused, book_stored, cancel, capability, contact, headers, hostile, order, races,
+    read, search, search_refused, spelling, tokens,
+};
+
+/// One test.
+pub struct Test {
+    /// Its name: that of the published test where there is one.
+    pub id: &'static str,
+    /// What it tries, in plain words.
+    pub title: &'static str,
+    /// The requirements that it tries: rows of the SCAL and ids of the catalogue.
+    pub requirements: Ids,
+    pub(super) how: How,
+}
+
+/// How a test is done.
+#[derive(Clone, Copy)]
+pub(super) enum How {
+    /// By this function.
+    Run(fn(&mut Trial<'_, '_>) -> Step),
+    /// Not at all, for this reason.
+    Skip(&'static str),
+}
+
+impl Test {
+    pub(super) const fn new(
+        id: &'static str,
+        title: &'static str,
+        requirements: Ids,
+        run: fn(&mut Trial<'_, '_>) -> Step,
+    ) -> Test {
+        Test {
+            id,
+            title,
+            requirements,
+            how: How::Run(run),
+        }
+    }
+
+    pub(super) const fn skipped(id: &'static str, title: &'static str, why: &'static str) -> Test {
+        Test {
+            id,
+            title,
+            requirements: &["ASR-11", "D-40"],
+            how: How::Skip(why),
+        }
+    }
+}
+
+/// A part of the suite, named by a letter. A, S, B and C are the parts of the published tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// A: the CapabilityStatement and the formats.
+    Capability,
+    /// S: slot searches.
+    Search,
+    /// B: bookings.
+    Book,
+    /// C: reading and cancelling.
+    Cancel,
+    /// T: tokens, claim by claim.
+    Tokens,
+    /// H: headers, methods, paths, the order of checks.
+    Headers,
+    /// R: races.
+    Races,
+    /// X: hostile input.
+    Hostile,
+}
+
+impl Group {
+    /// All of them, in the order they run: what is hostile comes last.
+    pub const ALL: [Group; 8] = [
+        Group::Capability,
+        Group::Search,
+        Group::Book,
+        Group::Cancel,
+        Group::Tokens,
+        Group::Headers,
+        Group::Races,
+        Group::Hostile,
+    ];
+
+    /// The letter on the command line.
+    pub fn letter(self) -> char {
+        match self {
+            Group::Capability => 'A',
+            Group::Search => 'S',
+            Group::Book => 'B',
+            Group::Cancel => 'C',
+            Group::Tokens => 'T',
+            Group::Headers => 'H',
+            Group::Races => 'R',
+            Group::Hostile => 'X',
+        }
+    }
+
+    /// The group of a letter, in either case.
+    pub fn of(letter: char) -> Option<Group> {
+        let letter = letter.to_ascii_uppercase();
+        Group::ALL.into_iter().find(|g| g.letter() == letter)
+    }
+
+    /// Its tests.
+    pub fn tests(self) -> impl Iterator<Item = &'static Test> {
+        let tables: Vec<&'static [Test]> = match self {
+            Group::Capability => vec![capability::TESTS],
+            Group::Search => vec![search::TESTS, spelling::TESTS, search_refused::TESTS],
+            Group::Book => vec![
+                book::TESTS,
+                book_stored::TESTS,
+                contact::TESTS,
+                book_refused::TESTS,
+                BOOK_NOT_TRIED,
+            ],
+            Group::Cancel => vec![read::TESTS, cancel::TESTS, CANCEL_NOT_TRIED],
+            Group::Tokens => vec![tokens::TESTS],
+            Group::Headers => vec![headers::TESTS, order::TESTS],
+            Group::Races => vec![races::TESTS],
+            Group::Hostile => vec![hostile::TESTS],
+        };
+        tables.into_iter().flatten()
+    }
+}
+
+const SENTINEL: &str = "The request of the published test is an ordinary one; only a simulator that knows the test's own \
+    slots gives this answer. Declare it as not applicable in the SCAL.";
+const ALTERED: &str = "The request of the published test is valid, so that a real system books it; it passes only if the \
+    tester alters the message by hand. Invalid messages are tried by the tests whose names begin with BookRefused.";
+
+static BOOK_NOT_TRIED: &[Test] = &[
+    Test::skipped(
+        "BookAppointment_FailedValidation",
+        "A booking that fails validation",
+        ALTERED,
+    ),
+    Test::skipped(
+        "BookAppointment_ServerError",
+        "A booking that the server fails on (500)",
+        SENTINEL,
+    ),
+    Test::skipped(
+        "BookAppointment_BadGateway",
+        "A booking that the gateway fails on (502)",
+        SENTINEL,
+    ),
+];
+
+static CANCEL_NOT_TRIED: &[Test] = &[
+    Test::skipped(
+        "CancelAppointment_ServerError",
+        "A cancellation that the server fails on (500)",
+        SENTINEL,
+    ),
+    Test::skipped(
+        "CancelAppointment_BadGateway",
+        "A cancellation that the gateway fails on",
+        SENTINEL,
+    ),
+    Test::skipped(
+        "CancelAppointment_GatewayTimeout",
+        "A cancellation that times out (504)",
+        SENTINEL,
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    /// Proves: ASR-10
+    #[test]
+    fn every_test_has_its_own_name_and_names_requirements() {
+        let all: Vec<&Test> = Group::ALL.into_iter().flat_map(Group::tests).collect();
+        let names: HashSet<&str> = all.iter().map(|t| t.id).collect();
+        assert_eq!(names.len(), all.len());
+        assert!(
+            all.iter()
+                .all(|t| !t.requirements.is_empty() && !t.title.is_empty())
+        );
+        for group in Group::ALL {
+            assert_eq!(Group::of(group.letter()), Some(group));
+        }
+    }
+}

@@ -1,0 +1,478 @@
+//! Group S: every spelling of the parameters that Consumers use gives the same result.
+
+use std::collections::HashSet;
+
+use super::answer::{Answer, text};
+use super::bundle::{found, ids, searched};
+use super::query::{INCLUDES, Window, full, midnight, window};
+use super::registry::Test;
+use super::trial::{Ids, Step, Trial};
+use booking::instant::london;
+
+/// The tests of this file.
+pub(super) static TESTS: &[Test] = &[
+    Test::new(
+        "Slots_ServiceSpellings",
+        "Every spelling of the service parameter",
+        &["P10", "PROV-SLOT-01"],
+        services,
+    ),
+    Test::new(
+        "Slots_IncludeSpellings",
+        "Every spelling of the includes",
+        &["P19", "PROV-SLOT-08"],
+        includes,
+    ),
+    Test::new(
+        "Slots_IncludesOneByOne",
+        "Each include on its own brings only what it names",
+        &["P19", "PROV-SLOT-08", "PROV-SLOT-15"],
+        one_by_one,
+    ),
+    Test::new(
+        "Slots_UnknownIncludes",
+        "Unknown includes are no error",
+        &["PROV-SLOT-09"],
+        unknown_includes,
+    ),
+    Test::new(
+        "Slots_TimeSpellings",
+        "Every spelling of a time",
+        &["PROV-SLOT-03", "PROV-SLOT-04", "D-19"],
+        times,
+    ),
+    Test::new(
+        "Slots_StatusSpellings",
+        "Every spelling of the status",
+        &["PROV-SLOT-07"],
+        statuses,
+    ),
+    Test::new(
+        "Slots_UnknownParameters",
+        "Unknown parameters are ignored and not in the self link",
+        &["PROV-SLOT-11", "PROV-SLOT-12"],
+        unknown_parameters,
+    ),
+    Test::new(
+        "Slots_InteractionSpellings",
+        "search:slot and read:slot",
+        &["PROV-INT-02", "D-22"],
+        interactions,
+    ),
+];
+
+fn service(t: &Trial) -> String {
+    t.session.target.service.as_str().to_owned()
+}
+
+/// Kinds and ids of everything in a Bundle.
+fn content(a: &Answer) -> HashSet<(String, String)> {
+    let all = a.entries("match").into_iter().chain(a.entries("include"));
+    all.map(|r| {
+        (
+            text(r, "/resourceType").to_owned(),
+            text(r, "/id").to_owned(),
+        )
+    })
+    .collect()
+}
+
+/// Searches and compares with what the plain spelling finds.
+fn same(
+    t: &mut Trial,
+    wanted: &HashSet<(String, String)>,
+    query: &str,
+    ids: Ids,
+    at: &str,
+    spelling: &str,
+) -> Step {
+    let request = t.session.search(query);
+    let a = t.send("search in another spelling", &request)?;
+    if t.status(&a, 200, ids, spelling).is_ok() {
+        let given = content(&a);
+        let what = format!(
+            "{spelling}: {} resources instead of {}",
+            given.len(),
+            wanted.len()
+        );
+        t.must(
+            given == *wanted,
+            &a,
+            ids,
+            at,
+            what,
+            "the same result in every spelling",
+        );
+    }
+    Ok(())
+}
+
+fn services(t: &mut Trial) -> Step {
+    let name = service(t);
+    let bounds = format!("{}&status=free", Window::usual().query());
+    let request = t.session.search(&window(&name, Window::usual(), "free"));
+    let wanted = content(&found(
+        t,
+        "search in the usual spelling",
+        &request,
+        &["PROV-SLOT-01"],
+    )?);
+    for parameter in [
+        "schedule.actor:healthcareservice",
+        "schedule.actor:HealthcareService",
+        "schedule.actor%3AHealthcareService",
+        "schedule.actor:HEALTHCARESERVICE",
+        "schedule.actor:HealthcareService.identifier",
+        "schedule.actor%3AHealthcareService.identifier",
+        "service",
+    ] {
+        let query = format!("{parameter}={name}{bounds}");
+        same(
+            t,
+            &wanted,
+            &query,
+            &["PROV-SLOT-01"],
+            "query service",
+            parameter,
+        )?;
+    }
+    let system = "https%3A%2F%2Ffhir.nhs.uk%2FId%2Fdos-service-id";
+    for value in [
+        format!("{system}%7C{name}"),
+        format!("https://fhir.nhs.uk/Id/dos-service-id|{name}"),
+        format!("%7C{name}"),
+        format!("HealthcareService/{name}"),
+        format!("HealthcareService%2F{name}"),
+    ] {
+        let query = format!("schedule.actor:healthcareservice={value}{bounds}");
+        same(
+            t,
+            &wanted,
+            &query,
+            &["PROV-SLOT-01"],
+            "query service",
+            &value,
+        )?;
+    }
+    // The order of the parameters means nothing.
+    let query = format!("status=free{}&service={name}", Window::usual().query());
+    same(
+        t,
+        &wanted,
+        &query,
+        &["PROV-SLOT-01"],
+        "query service",
+        "another order",
+    )
+}
+
+fn includes(t: &mut Trial) -> Step {
+    let name = service(t);
+    let base = window(&name, Window::usual(), "free");
+    let request = t.session.search(&full(&name));
+    let wanted = content(&found(
+        t,
+        "search in the usual spelling",
+        &request,
+        &["PROV-SLOT-08"],
+    )?);
+    let all = |name: &str, value: fn(&str) -> String| -> String {
+        INCLUDES
+            .iter()
+            .map(|i| format!("&{name}={}", value(i)))
+            .collect()
+    };
+    let plain: fn(&str) -> String = str::to_owned;
+    for (spelling, query) in [
+        ("_include, plain colons", all("_include", plain)),
+        ("_include:iterate", all("_include:iterate", plain)),
+        ("_include%3Aiterate", all("_include%3Aiterate", plain)),
+        ("_include:recurse", all("_include:recurse", plain)),
+        ("lower case", all("_include", |i| i.to_lowercase())),
+        ("upper case", all("_include", |i| i.to_uppercase())),
+        (
+            "points for colons",
+            all("_include", |i| i.replace(':', ".")),
+        ),
+        (
+            "HealthcareService:Location and :organization",
+            all("_include", |i| {
+                i.replace(":location", ":Location")
+                    .replace(":providedBy", ":organization")
+            }),
+        ),
+        (
+            "HealthcareService:Organization",
+            all("_include", |i| i.replace(":providedBy", ":Organization")),
+        ),
+        ("each twice", format!("{0}{0}", all("_include", plain))),
+    ] {
+        same(
+            t,
+            &wanted,
+            &format!("{base}{query}"),
+            &["PROV-SLOT-08"],
+            "query _include",
+            spelling,
+        )?;
+    }
+    let reversed: String = INCLUDES
+        .iter()
+        .rev()
+        .map(|i| format!("&_include={i}"))
+        .collect();
+    same(
+        t,
+        &wanted,
+        &format!("{base}{reversed}"),
+        &["PROV-SLOT-08"],
+        "query _include",
+        "in reverse order",
+    )
+}
+
+fn one_by_one(t: &mut Trial) -> Step {
+    let name = service(t);
+    let base = window(&name, Window::usual(), "free");
+    let first = "&_include=Slot:schedule";
+    for (query, allowed) in [
+        (first.to_owned(), &["Schedule"][..]),
+        (
+            format!("{first}&_include=Schedule:actor:HealthcareService"),
+            &["Schedule", "HealthcareService"],
+        ),
+        (
+            format!("{first}&_include=Schedule:actor:Practitioner"),
+            &["Schedule", "Practitioner"],
+        ),
+    ] {
+        let request = t.session.search(&format!("{base}{query}"));
+        let a = found(t, "search with some includes", &request, &["PROV-SLOT-08"])?;
+        let kinds: HashSet<&str> = a
+            .entries("include")
+            .iter()
+            .map(|r| text(r, "/resourceType"))
+            .collect();
+        let mut more: Vec<&str> = kinds
+            .difference(&allowed.iter().copied().collect())
+            .copied()
+            .collect();
+        more.sort_unstable();
+        t.must(
+            more.is_empty(),
+            &a,
+            &["PROV-SLOT-15"],
+            "query _include",
+            format!("{query} brought {} as well", more.join(", ")),
+            "only what was asked for",
+        );
+        t.must(
+            kinds.contains("Schedule"),
+            &a,
+            &["PROV-SLOT-08"],
+            "query _include",
+            format!("{query} brought no Schedule"),
+            "the Schedule of each slot",
+        );
+    }
+    Ok(())
+}
+
+fn unknown_includes(t: &mut Trial) -> Step {
+    let base = window(&service(t), Window::usual(), "free");
+    let request = t.session.search(&base);
+    let wanted = content(&found(
+        t,
+        "search without includes",
+        &request,
+        &["PROV-SLOT-09"],
+    )?);
+    for value in ["Slot:nonsense", "Patient:link", "Slot:*", ""] {
+        same(
+            t,
+            &wanted,
+            &format!("{base}&_include={value}"),
+            &["PROV-SLOT-09"],
+            "query _include",
+            &format!("_include={value}"),
+        )?;
+    }
+    Ok(())
+}
+
+fn times(t: &mut Trial) -> Step {
+    let name = service(t);
+    let request = t.session.search(&window(&name, Window::usual(), "free"));
+    let wanted = content(&found(
+        t,
+        "search in the usual spelling",
+        &request,
+        &["PROV-SLOT-03"],
+    )?);
+    let (lower, upper) = (midnight(1), midnight(5));
+    let local = |pattern: &str| {
+        let at = |t: jiff::Timestamp| t.to_zoned(london()).strftime(pattern).to_string();
+        (at(lower), at(upper))
+    };
+    let utc = |pattern: &str| {
+        (
+            lower.strftime(pattern).to_string(),
+            upper.strftime(pattern).to_string(),
+        )
+    };
+    let offset = |pattern: &str, plus: &str| {
+        let (l, u) = local(pattern);
+        (l.replace('+', plus), u.replace('+', plus))
+    };
+    for (spelling, (l, u)) in [
+        ("UTC with Z", utc("%Y-%m-%dT%H:%M:%SZ")),
+        ("UTC with Z, encoded", utc("%Y-%m-%dT%H%%3A%M%%3A%SZ")),
+        ("fraction of a second", utc("%Y-%m-%dT%H:%M:%S.000Z")),
+        ("offset, + encoded", offset("%Y-%m-%dT%H:%M:%S%:z", "%2B")),
+        ("offset, + raw", offset("%Y-%m-%dT%H:%M:%S%:z", "+")),
+        (
+            "offset, + as a space",
+            offset("%Y-%m-%dT%H:%M:%S%:z", "%20"),
+        ),
+        ("local time without offset", local("%Y-%m-%dT%H:%M:%S")),
+    ] {
+        let query = format!("service={name}&status=free&start=ge{l}&start=le{u}");
+        same(
+            t,
+            &wanted,
+            &query,
+            &["PROV-SLOT-03", "PROV-SLOT-04"],
+            "query start",
+            spelling,
+        )?;
+    }
+    let (l, u) = local("%Y-%m-%d");
+    // `le` of a whole day takes the day in, `lt` leaves it out.
+    let query = format!("service={name}&status=free&start=ge{l}&start=lt{u}");
+    let request = t.session.search(&query);
+    let a = searched(t, "search with dates only", &request, &["PROV-SLOT-04"])?;
+    let starts: HashSet<String> = wanted.iter().map(|(_, id)| id.clone()).collect();
+    let given = ids(&a);
+    // A slot at exactly midnight of the last day is in the one and not in the other.
+    let fits = given.is_subset(&starts) && given.len() + 8 >= starts.len() && !given.is_empty();
+    t.must(
+        fits,
+        &a,
+        &["PROV-SLOT-04", "D-19"],
+        "query start",
+        format!(
+            "ge{l} and lt{u} found {} slots instead of about {}",
+            given.len(),
+            starts.len()
+        ),
+        "dates are whole days in UK local time",
+    );
+    Ok(())
+}
+
+fn statuses(t: &mut Trial) -> Step {
+    let name = service(t);
+    let base = format!("service={name}{}", Window::usual().query());
+    let both = format!("{base}&status=free,busy");
+    let request = t.session.search(&both);
+    let a = searched(
+        t,
+        "search for free and busy slots",
+        &request,
+        &["PROV-SLOT-07"],
+    )?;
+    let wanted = content(&a);
+    for spelling in [
+        "&status=free%2Cbusy",
+        "&status=busy,free",
+        "&status=free&status=busy",
+    ] {
+        same(
+            t,
+            &wanted,
+            &format!("{base}{spelling}"),
+            &["PROV-SLOT-07"],
+            "query status",
+            spelling,
+        )?;
+    }
+    for status in ["busy-unavailable", "busy-tentative", "entered-in-error"] {
+        let request = t.session.search(&format!("{base}&status={status}"));
+        let a = searched(t, "search for another status", &request, &["PROV-SLOT-07"])?;
+        let others = a
+            .slots()
+            .iter()
+            .filter(|s| text(s, "/status") != status)
+            .count();
+        t.must(
+            others == 0,
+            &a,
+            &["PROV-SLOT-07"],
+            "Slot.status",
+            format!("status={status} found {others} slots of other statuses"),
+            "only slots of the status asked for",
+        );
+    }
+    let request = t.session.search(&base);
+    let a = searched(
+        t,
+        "search without status",
+        &request,
+        &["PROV-SLOT-07", "D-11"],
+    )?;
+    t.must(
+        content(&a).is_superset(&wanted),
+        &a,
+        &["PROV-SLOT-07", "D-11"],
+        "query status",
+        "Without status fewer slots were found than with free and busy",
+        "slots of every status",
+    );
+    Ok(())
+}
+
+fn unknown_parameters(t: &mut Trial) -> Step {
+    let base = window(&service(t), Window::usual(), "free");
+    let request = t.session.search(&base);
+    let wanted = content(&found(t, "search", &request, &["PROV-SLOT-11"])?);
+    let query = format!("{base}&colour=blue&_summary=false");
+    same(
+        t,
+        &wanted,
+        &query,
+        &["PROV-SLOT-11"],
+        "query",
+        "an unknown parameter",
+    )?;
+    let request = t.session.search(&query);
+    let a = searched(
+        t,
+        "search with an unknown parameter",
+        &request,
+        &["PROV-SLOT-11"],
+    )?;
+    let links = super::answer::list(&a.resource, "/link").iter();
+    let told = links
+        .filter(|l| text(l, "/relation") == "self")
+        .any(|l| text(l, "/url").contains("colour"));
+    t.must(
+        !told,
+        &a,
+        &["PROV-SLOT-11", "PROV-SLOT-12"],
+        "Bundle.link",
+        "The self link holds a parameter that was not understood",
+        "the criteria as understood",
+    );
+    Ok(())
+}
+
+fn interactions(t: &mut Trial) -> Step {
+    let query = window(&service(t), Window::usual(), "free");
+    for suffix in ["search:slot", "read:slot"] {
+        let name = format!("{}{suffix}", super::session::INTERACTION);
+        let request = t.session.search(&query).with("Ssp-InteractionID", name);
+        let a = t.send("search under this interaction", &request)?;
+        let _ = t.status(&a, 200, &["PROV-INT-02", "D-22"], suffix);
+    }
+    Ok(())
+}

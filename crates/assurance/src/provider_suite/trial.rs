@@ -1,0 +1,420 @@
+//! One test as it runs: it sends, judges, and notes what is not right.
+
+use crate::evidence::{Exchange, Finding, Id, Outcome, Verdict};
+use booking::situation::Situation;
+use serde_json::Value;
+
+use super::answer::{Answer, list, text};
+use super::registry::Test;
+use super::request::Request;
+use super::session::{self, Session};
+use super::wire::Exchanged;
+
+/// Most findings of one test; further ones would repeat them.
+const MAX_FINDINGS: usize = 50;
+/// Code system of error details (PROV-ERR-02).
+const SPINE: &str = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1";
+
+/// Why a test ends before its last step.
+pub(super) enum Stop {
+    /// What went wrong is noted.
+    Failed,
+    /// It cannot be tried; the reason.
+    Skip(String),
+}
+
+/// How a step ends.
+pub(super) type Step<T = ()> = Result<T, Stop>;
+
+/// A requirement list as tests name it.
+pub(super) type Ids = &'static [&'static str];
+
+/// A test that runs.
+pub(super) struct Trial<'s, 't> {
+    pub(super) session: &'s mut Session<'t>,
+    requirements: Ids,
+    findings: Vec<Finding>,
+    exchanges: Vec<Exchange>,
+}
+
+impl<'s, 't> Trial<'s, 't> {
+    /// Runs a test to its verdict.
+    pub(super) fn of(
+        test: &Test,
+        run: fn(&mut Trial<'_, '_>) -> Step,
+        session: &'s mut Session<'t>,
+    ) -> Outcome {
+        let mut trial = Trial {
+            session,
+            requirements: test.requirements,
+            findings: Vec::new(),
+            exchanges: Vec::new(),
+        };
+        let ended = run(&mut trial);
+        let mut outcome = Outcome::tried(
+            test.id,
+            test.title,
+            test.requirements,
+            trial.findings,
+            trial.exchanges,
+        );
+        match ended {
+            // A failure that was seen before the end stays one.
+            Err(Stop::Skip(why)) if outcome.verdict == Verdict::Passed => {
+                outcome.verdict = Verdict::Skipped(why);
+            }
+            Err(Stop::Failed) if outcome.verdict == Verdict::Passed => {
+                outcome.verdict = Verdict::Failed;
+            }
+            _ => {}
+        }
+        outcome
+    }
+
+    /// Notes a finding.
+    pub(super) fn note(&mut self, finding: Finding) {
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.push(finding);
+        }
+    }
+
+    /// Sends a request; no whole answer is a finding and ends the test.
+    pub(super) fn send(&mut self, purpose: &str, request: &Request) -> Step<Answer> {
+        if let Some(why) = self.session.over() {
+            return Err(Stop::Skip(why.to_owned()));
+        }
+        let exchanged = self.session.exchange(request, purpose);
+        self.kept(exchanged)
+    }
+
+    /// Sends a request whose sender may also be hung up on: none when the server closed the connection.
+    pub(super) fn send_or_closed(
+        &mut self,
+        purpose: &str,
+        request: &Request,
+    ) -> Step<Option<Answer>> {
+        if let Some(why) = self.session.over() {
+            return Err(Stop::Skip(why.to_owned()));
+        }
+        let exchanged = self.session.exchange(request, purpose);
+        if exchanged.closed {
+            self.exchanges.push(exchanged.exchange);
+            return Ok(None);
+        }
+        self.kept(exchanged).map(Some)
+    }
+
+    /// Sends requests one after the other over one connection.
+    pub(super) fn in_turn(&mut self, purpose: &str, requests: &[Request]) -> Step<Vec<Answer>> {
+        if let Some(why) = self.session.over() {
+            return Err(Stop::Skip(why.to_owned()));
+        }
+        let all = self.session.in_turn(requests, purpose).into_iter();
+        all.map(|exchanged| self.kept(exchanged)).collect()
+    }
+
+    /// Sends requests side by side; the answers that came, in their order.
+    pub(super) fn together(&mut self, purpose: &str, requests: &[Request]) -> Step<Vec<Answer>> {
+        if let Some(why) = self.session.over() {
+            return Err(Stop::Skip(why.to_owned()));
+        }
+        let all = self.session.together(requests, purpose);
+        if all.len() < requests.len() {
+            return Err(Stop::Skip(
+                "not all requests could be sent side by side".into(),
+            ));
+        }
+        all.into_iter()
+            .map(|exchanged| self.kept(exchanged))
+            .collect()
+    }
+
+    /// Sends bytes as they are; the status if there was one.
+    pub(super) fn raw(
+        &mut self,
+        purpose: &str,
+        bytes: &[u8],
+    ) -> Step<(usize, Option<u16>, Option<String>)> {
+        if let Some(why) = self.session.over() {
+            return Err(Stop::Skip(why.to_owned()));
+        }
+        let exchanged = self.session.raw(bytes, purpose);
+        let index = self.exchanges.len();
+        let (status, broken) = (exchanged.exchange.status, exchanged.exchange.broken.clone());
+        self.exchanges.push(exchanged.exchange);
+        Ok((index, status, broken))
+    }
+
+    fn kept(&mut self, exchanged: Exchanged) -> Step<Answer> {
+        let index = self.exchanges.len();
+        let answer = session::answer(index, &exchanged);
+        let broken = exchanged.exchange.broken.clone();
+        self.exchanges.push(exchanged.exchange);
+        match answer {
+            Some(answer) => Ok(answer),
+            None => {
+                let why = broken.unwrap_or_default();
+                self.note(
+                    Finding::error(self.requirements, format!("No whole answer came: {why}"))
+                        .at("response")
+                        .right("A complete HTTP answer in time and of a bounded size.")
+                        .in_exchange(index),
+                );
+                Err(Stop::Failed)
+            }
+        }
+    }
+
+    /// Notes an error unless it holds. Gives what holds.
+    pub(super) fn must(
+        &mut self,
+        holds: bool,
+        a: &Answer,
+        ids: Ids,
+        at: &str,
+        what: impl Into<String>,
+        right: &str,
+    ) -> bool {
+        if !holds {
+            self.note(
+                Finding::error(ids, what)
+                    .at(at)
+                    .right(right)
+                    .in_exchange(a.index),
+            );
+        }
+        holds
+    }
+
+    /// Notes a warning unless it holds (SHOULD).
+    pub(super) fn should(
+        &mut self,
+        holds: bool,
+        a: &Answer,
+        ids: Ids,
+        at: &str,
+        what: impl Into<String>,
+        right: &str,
+    ) {
+        if !holds {
+            self.note(
+                Finding::warning(ids, what)
+                    .at(at)
+                    .right(right)
+                    .in_exchange(a.index),
+            );
+        }
+    }
+
+    /// Notes an error unless the answer has this status.
+    pub(super) fn status(&mut self, a: &Answer, status: u16, ids: Ids, about: &str) -> Step {
+        let what = answered(about, a);
+        match self.must(
+            a.status == status,
+            a,
+            ids,
+            "status",
+            what,
+            &format!("{status}"),
+        ) {
+            true => Ok(()),
+            false => Err(Stop::Failed),
+        }
+    }
+
+    /// Sends a request that has to succeed with this status and resource type.
+    pub(super) fn succeeds(
+        &mut self,
+        purpose: &str,
+        request: &Request,
+        status: u16,
+        kind: &str,
+        ids: Ids,
+    ) -> Step<Answer> {
+        let a = self.send(purpose, request)?;
+        self.status(&a, status, ids, purpose)?;
+        let what = format!("The answer to “{purpose}” is {}", named(a.kind()));
+        match self.must(a.kind() == kind, &a, ids, "body", what, kind) {
+            true => Ok(a),
+            false => Err(Stop::Failed),
+        }
+    }
+
+    /// Sends a request that has to be refused as the error table has it (section 11).
+    pub(super) fn refused(
+        &mut self,
+        purpose: &str,
+        request: &Request,
+        situation: Situation,
+        ids: Ids,
+    ) -> Step<Answer> {
+        let a = self.send(purpose, request)?;
+        self.is_refused(&a, situation, ids, purpose);
+        Ok(a)
+    }
+
+    /// Sends a request that has to be refused, where the catalogue leaves open which row of the error table fits.
+    pub(super) fn refused_as(
+        &mut self,
+        purpose: &str,
+        request: &Request,
+        situations: &[Situation],
+        ids: Ids,
+    ) -> Step<Answer> {
+        let a = self.send(purpose, request)?;
+        let coded = |s: &Situation| has_coding(&a, s.row().spine);
+        let (same, first) = (
+            |s: &&Situation| s.row().status == a.status,
+            situations.first(),
+        );
+        let fits = situations.iter().filter(same);
+        let fit = fits.clone().find(|s| coded(s)).or(fits.clone().next());
+        if let Some(situation) = fit.or(first) {
+            self.is_refused(&a, *situation, ids, purpose);
+        }
+        Ok(a)
+    }
+
+    /// Judges a refusal: status and `issue.code` are MUST, the Spine code is SHOULD.
+    pub(super) fn is_refused(
+        &mut self,
+        a: &Answer,
+        situation: Situation,
+        ids: Ids,
+        about: &str,
+    ) -> bool {
+        let row = situation.row();
+        let named_ids = |ids: Ids| -> Vec<Id> {
+            let all = ids
+                .iter()
+                .copied()
+                .chain([row.id])
+                .filter(|id| !id.is_empty());
+            all.map(Id::Borrowed).collect()
+        };
+        if a.status != row.status {
+            let what = answered(about, a);
+            let mut finding = Finding::error(&[], what).at("status").in_exchange(a.index);
+            finding.requirement = named_ids(ids);
+            self.note(finding.right(format!("{} with an OperationOutcome", row.status)));
+            return false;
+        }
+        if a.kind() != "OperationOutcome" {
+            let what = format!("The error that answers “{about}” is {}", named(a.kind()));
+            let mut finding = Finding::error(&[], what).at("body").in_exchange(a.index);
+            finding.requirement = named_ids(&["PROV-GEN-17", "P36"]);
+            self.note(finding.right("An OperationOutcome on every 4xx and 5xx."));
+            return false;
+        }
+        let codes: Vec<&str> = list(&a.resource, "/issue")
+            .iter()
+            .map(|i| text(i, "/code"))
+            .collect();
+        let fits = codes.contains(&row.code);
+        if !fits {
+            let codes = codes.join("`, `");
+            let what = format!("“{about}” was refused with the issue code `{codes}`");
+            let mut finding = Finding::error(&[], what)
+                .at("OperationOutcome.issue[0].code")
+                .in_exchange(a.index);
+            finding.requirement = named_ids(&[]);
+            self.note(finding.right(format!("`{}`", row.code)));
+        }
+        let spine = situation != Situation::SlotTaken && !row.id.is_empty();
+        if spine && !has_coding(a, row.spine) {
+            let what = format!("The refusal of “{about}” does not carry the right Spine code");
+            let mut finding = Finding::warning(&[], what)
+                .at("OperationOutcome.issue[0].details.coding")
+                .in_exchange(a.index);
+            finding.requirement = named_ids(&["PROV-ERR-02"]);
+            self.note(finding.right(format!("`{}` of {SPINE}", row.spine)));
+        }
+        fits
+    }
+
+    /// A free slot of this test's own.
+    pub(super) fn slot(&mut self) -> Step<Value> {
+        if let Some(why) = self.session.over() {
+            return Err(Stop::Skip(why.to_owned()));
+        }
+        self.session.take_slot().ok_or_else(|| {
+            let service = self.session.target.service.as_str();
+            Stop::Skip(format!(
+                "service {service} has no (more) free slot from tomorrow on"
+            ))
+        })
+    }
+
+    /// A booking message for a free slot of this test's own.
+    pub(super) fn message(&mut self) -> Step<Value> {
+        let slot = self.slot()?;
+        Ok(self.session.booking(&slot))
+    }
+
+    /// Books a free slot: the message and the answer. The test goes on only if it succeeds.
+    pub(super) fn booked(&mut self) -> Step<(Value, Booked)> {
+        let message = self.message()?;
+        let request = self.session.book(&message);
+        let a = self.succeeds(
+            "book a free slot",
+            &request,
+            201,
+            "Appointment",
+            &["PROV-INT-03", "PROV-BOOK-08", "PROV-SLOT-21", "P26"],
+        )?;
+        let Some(id) = a.appointment_id() else {
+            self.must(
+                false,
+                &a,
+                &["PROV-BOOK-08", "P26"],
+                "Appointment.id",
+                "The booking has no id",
+                "a new id",
+            );
+            return Err(Stop::Failed);
+        };
+        let etag = a.header("etag").map(str::to_owned);
+        let etag =
+            etag.unwrap_or_else(|| format!("W/\"{}\"", text(&a.resource, "/meta/versionId")));
+        Ok((
+            message,
+            Booked {
+                id,
+                etag,
+                answer: a,
+            },
+        ))
+    }
+}
+
+/// A booking that succeeded.
+pub(super) struct Booked {
+    pub(super) id: String,
+    pub(super) etag: String,
+    pub(super) answer: Answer,
+}
+
+/// What a request was answered with, as a sentence.
+pub(super) fn answered(about: &str, a: &Answer) -> String {
+    format!(
+        "The request “{about}” was answered with {}{}",
+        a.status,
+        a.said()
+    )
+}
+
+/// True if an issue carries this Spine code.
+fn has_coding(a: &Answer, code: &str) -> bool {
+    list(&a.resource, "/issue").iter().any(|i| {
+        list(i, "/details/coding")
+            .iter()
+            .any(|c| text(c, "/system") == SPINE && text(c, "/code") == code)
+    })
+}
+
+fn named(kind: &str) -> String {
+    match kind {
+        "" => "no FHIR resource that could be read".to_owned(),
+        kind => format!("a resource of the type {kind}"),
+    }
+}

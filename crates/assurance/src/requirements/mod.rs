@@ -1,0 +1,144 @@
+//! The rows of the SCAL as data: what assurance asks of a Provider (`P…`) and of a Consumer (`C…`), why it matters,
+//! and which ids of the catalogue stand behind each (assurance chapter, sections 2 and 3).
+
+mod appointment;
+mod consumer;
+mod provider;
+
+use crate::evidence::{Id, Kind};
+
+/// How binding a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Has to be so.
+    Must,
+    /// Ought to be so.
+    Should,
+    /// Is allowed to be so.
+    May,
+}
+
+impl Level {
+    /// The word of the Standard.
+    pub fn word(self) -> &'static str {
+        match self {
+            Level::Must => "MUST",
+            Level::Should => "SHOULD",
+            Level::May => "MAY",
+        }
+    }
+}
+
+/// One row of the SCAL.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The number as the SCAL prints it, or the TKW name of a check without a number.
+    pub id: &'static str,
+    /// Every number that this row answers: `P11-P13` answers three.
+    pub numbers: &'static [&'static str],
+    /// Which side it binds.
+    pub kind: Kind,
+    /// How binding it is.
+    pub level: Level,
+    /// What is asked, one sentence.
+    pub text: &'static str,
+    /// Why it matters to a patient or to those who look after one.
+    pub why: &'static str,
+    /// Where to look, and what to change, when it fails.
+    pub change: &'static str,
+    /// Ids of the catalogue that say the same in detail.
+    pub catalogue: &'static [&'static str],
+    /// Names of the checks of the published test kit; one that ends in `*` stands for all that begin so.
+    pub checks: &'static [&'static str],
+    /// What only the supplier can show: screens, logs, declarations.
+    pub attach: Option<&'static str>,
+}
+
+impl Row {
+    const fn new(kind: Kind, level: Level, id: &'static str, text: &'static str) -> Row {
+        Row {
+            id,
+            numbers: &[],
+            kind,
+            level,
+            text,
+            why: "",
+            change: "",
+            catalogue: &[],
+            checks: &[],
+            attach: None,
+        }
+    }
+
+    const fn numbers(mut self, numbers: &'static [&'static str]) -> Row {
+        self.numbers = numbers;
+        self
+    }
+
+    const fn why(mut self, why: &'static str) -> Row {
+        self.why = why;
+        self
+    }
+
+    const fn change(mut self, change: &'static str) -> Row {
+        self.change = change;
+        self
+    }
+
+    const fn catalogue(mut self, ids: &'static [&'static str]) -> Row {
+        self.catalogue = ids;
+        self
+    }
+
+    const fn checks(mut self, names: &'static [&'static str]) -> Row {
+        self.checks = names;
+        self
+    }
+
+    const fn attach(mut self, what: &'static str) -> Row {
+        self.attach = Some(what);
+        self
+    }
+
+    /// True if this id is the row itself: its number, one of its numbers, or a check of the test kit.
+    pub fn is(&self, id: &str) -> bool {
+        let check = |name: &&str| match name.strip_suffix('*') {
+            Some(start) => id.starts_with(start),
+            None => *name == id,
+        };
+        self.id == id || self.numbers.contains(&id) || self.checks.iter().any(check)
+    }
+}
+
+/// The rows of one side, in the order of the SCAL.
+pub fn rows(kind: Kind) -> impl Iterator<Item = &'static Row> {
+    let tables: &[&'static [Row]] = match kind {
+        Kind::Provider => &[provider::ROWS],
+        Kind::Consumer => &[consumer::ROWS, appointment::ROWS],
+    };
+    tables
+        .iter()
+        .flat_map(|table| table.iter())
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// The row that an id names.
+pub fn row(kind: Kind, id: &str) -> Option<&'static Row> {
+    rows(kind).find(|row| row.is(id))
+}
+
+/// The rows that these ids are about. An id that names a row speaks for that row alone; only when none does are the
+/// ids of the catalogue followed to the rows that they stand behind. Otherwise a finding about one row would blame
+/// every row that shares a clause with it.
+pub fn rows_of(kind: Kind, ids: &[Id]) -> Vec<&'static Row> {
+    let named: Vec<_> = rows(kind)
+        .filter(|row| ids.iter().any(|id| row.is(id)))
+        .collect();
+    if !named.is_empty() {
+        return named;
+    }
+    rows(kind)
+        .filter(|row| ids.iter().any(|id| row.catalogue.contains(&id.as_ref())))
+        .collect()
+}

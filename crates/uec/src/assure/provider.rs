@@ -1,0 +1,333 @@
+//! `uec assure provider`: a simulated consumer tries a Provider and keeps the evidence.
+
+use crate::{Failure, Outcome, print};
+use assurance::evidence::{
+    Counts, Folder, FolderError, Kind, Outcome as Ended, Redaction, Run, Severity, Verdict,
+};
+use assurance::provider_suite::{self, Choice, Endpoint, Group, PATIENCE, Progress, Target, Test};
+use booking::ids::{Asid, OdsCode, ServiceId};
+use clap::Args;
+use consumer::config::Tls;
+use serde_json::{Value, json};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Longest patience that is sensible: the test bookings of a run should not lie about for a day.
+const MAX_PATIENCE: u64 = 120;
+/// Findings of one test that are shown in the terminal; all of them are in the report.
+const SHOWN: usize = 5;
+
+/// Try a Provider as a consumer would: every published test and our own, over the wire.
+#[derive(Args)]
+pub struct Provider {
+    /// Service root of the Provider, such as https://provider.example.nhs.uk/STU3/1/ODS
+    #[arg(long, value_name = "URL", required_unless_present = "list")]
+    pub endpoint: Option<String>,
+    /// ASID to call as (Ssp-From)
+    #[arg(long, value_name = "ASID", required_unless_present = "list")]
+    pub from_asid: Option<String>,
+    /// ASID of the Provider (Ssp-To)
+    #[arg(long, value_name = "ASID", required_unless_present = "list")]
+    pub to_asid: Option<String>,
+    /// DoS service with at least 16 free slots from tomorrow on
+    #[arg(long, value_name = "ID", required_unless_present = "list")]
+    pub service: Option<String>,
+    /// A DoS service that is known and has no slots
+    #[arg(long, value_name = "ID")]
+    pub service_empty: Option<String>,
+    /// A DoS service whose schedules name no practitioner, location or organisation
+    #[arg(long, value_name = "ID")]
+    pub service_slots_only: Option<String>,
+    /// ODS code of the organisation that the tokens name
+    #[arg(long, value_name = "CODE", default_value = "FX900")]
+    pub ods: String,
+    /// `aud` of the tokens, where the service root in SDS is not the endpoint (behind a proxy) [default: the endpoint]
+    #[arg(long, value_name = "URL")]
+    pub audience: Option<String>,
+    /// Authorities that sign the Provider's certificate, PEM
+    #[arg(long, value_name = "FILE")]
+    pub tls_ca: Option<PathBuf>,
+    /// Own certificate chain, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key", requires = "tls_ca")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the own certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Parts to run: A capability, S search, B book, C read and cancel, T tokens, H headers, R races, X hostile input
+    /// [default: all]
+    #[arg(long, value_name = "LETTERS", value_delimiter = ',')]
+    pub suite: Vec<String>,
+    /// Run this test only; a name, or its beginning with `*`; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub test: Vec<String>,
+    /// Print the tests and what they try, and run nothing
+    #[arg(long)]
+    pub list: bool,
+    /// Seconds that one exchange may take
+    #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE.as_secs(),
+        value_parser = clap::value_parser!(u64).range(1..=MAX_PATIENCE))]
+    pub patience: u64,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Folder for the evidence
+    #[arg(long, value_name = "DIR", required_unless_present = "list")]
+    pub out: Option<PathBuf>,
+    /// Delete the evidence that --out holds from before
+    #[arg(long)]
+    pub replace: bool,
+    /// Take tokens and patient data out of the evidence
+    #[arg(long)]
+    pub redact: bool,
+}
+
+impl Provider {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
+        let choice = self.choice()?;
+        let tests = choice.tests().map_err(usage)?;
+        if self.list {
+            print(&list_of(&tests, self.json));
+            return Ok(());
+        }
+        let target = self.target()?;
+        let out = self.out.clone().ok_or_else(|| usage("--out is missing"))?;
+        let folder = match self.replace {
+            true => Folder::replace(out),
+            false => Folder::create(out),
+        };
+        let mut folder = folder.map_err(failure)?;
+        if self.redact {
+            folder = folder.redacting(Redaction::On);
+        }
+        let mut screen = Screen::new(self.json);
+        let mut kept = Ok(());
+        let mut left = Vec::new();
+        let run = provider_suite::run(&target, &choice, &mut |progress| {
+            if let Progress::Ended { outcome, .. } = &progress
+                && kept.is_ok()
+            {
+                kept = folder.keep(Kind::Provider, outcome);
+            }
+            if let Progress::Left(names) = &progress {
+                left.extend_from_slice(names);
+            }
+            screen.show(&progress);
+        });
+        let run = run.map_err(usage)?;
+        kept.map_err(failure)?;
+        let counts = run.counts();
+        let summary = self.json.then(|| as_json(&run, &left));
+        let written = folder.finish(vec![run]).map_err(failure)?;
+        match summary {
+            Some(summary) => print(&format!("{summary:#}\n")),
+            None => print(&format!(
+                "{}Written: {}\n",
+                told(&counts),
+                written.report.display()
+            )),
+        }
+        verdict(&counts, &left)
+    }
+
+    fn choice(&self) -> Result<Choice, Failure> {
+        let mut groups = Vec::new();
+        for letter in self.suite.iter().flat_map(|part| part.trim().chars()) {
+            let group = Group::of(letter).ok_or_else(|| {
+                let all: Vec<String> = Group::ALL.iter().map(|g| g.letter().to_string()).collect();
+                usage(format!(
+                    "--suite: there is no part {letter}; there are {}",
+                    all.join(", ")
+                ))
+            })?;
+            groups.push(group);
+        }
+        Ok(Choice {
+            groups,
+            tests: self.test.clone(),
+        })
+    }
+
+    fn target(&self) -> Result<Target, Failure> {
+        let service = |flag: &str, given: &Option<String>| -> Result<Option<ServiceId>, Failure> {
+            let parsed = given.as_deref().map(ServiceId::parse).transpose();
+            parsed.map_err(|e| usage(format!("{flag}: the {e}")))
+        };
+        let identity = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),
+            _ => None,
+        };
+        let tls = self.tls_ca.clone().map(|ca| Tls { ca, identity });
+        Ok(Target {
+            endpoint: Endpoint::parse(self.endpoint.as_deref().unwrap_or_default())
+                .map_err(usage)?,
+            audience: self.audience.clone(),
+            from: asid("--from-asid", &self.from_asid)?,
+            to: asid("--to-asid", &self.to_asid)?,
+            organization: OdsCode::parse(&self.ods)
+                .map_err(|e| usage(format!("--ods: the {e}")))?,
+            service: service("--service", &self.service)?
+                .ok_or_else(|| usage("--service is missing"))?,
+            service_empty: service("--service-empty", &self.service_empty)?,
+            service_slots_only: service("--service-slots-only", &self.service_slots_only)?,
+            tls,
+            patience: Duration::from_secs(self.patience),
+        })
+    }
+}
+
+/// The tests and what they try.
+fn list_of(tests: &[&Test], as_json: bool) -> String {
+    let list = tests.iter();
+    match as_json {
+        true => {
+            let all: Vec<Value> = list
+                .map(|t| json!({"id": t.id, "title": t.title, "requirements": t.requirements}))
+                .collect();
+            format!("{:#}\n", Value::from(all))
+        }
+        false => list
+            .map(|t| format!("{}: {} [{}]\n", t.id, t.title, t.requirements.join(", ")))
+            .collect(),
+    }
+}
+
+fn asid(flag: &str, given: &Option<String>) -> Result<Asid, Failure> {
+    Asid::parse(given.as_deref().unwrap_or_default()).map_err(|e| usage(format!("{flag}: the {e}")))
+}
+
+fn usage(reason: impl ToString) -> Failure {
+    Failure::Usage(reason.to_string())
+}
+
+fn failure(error: FolderError) -> Failure {
+    match error {
+        FolderError::NotEmpty(_) => usage(format!("{error}, or say --replace")),
+        FolderError::NotOurs { .. } => usage(error),
+        other => Failure::Refused(other.to_string()),
+    }
+}
+
+fn told(counts: &Counts) -> String {
+    let Counts {
+        passed,
+        failed,
+        skipped,
+        declared,
+    } = counts;
+    let declared = match declared {
+        0 => String::new(),
+        some => format!(", {some} to declare"),
+    };
+    format!("{passed} passed, {failed} failed, {skipped} skipped{declared}\n")
+}
+
+/// A run in which nothing was tried proves nothing, so it is no success either.
+fn verdict(counts: &Counts, left: &[String]) -> Outcome {
+    if !left.is_empty() {
+        let names = left.join(", ");
+        return Err(Failure::Refused(format!(
+            "test bookings may still be live, cancel them by hand: {names}"
+        )));
+    }
+    match (counts.failed, counts.passed) {
+        (0, 0) => Err(Failure::Refused("no test could be tried".into())),
+        (0, _) => Ok(()),
+        (failed, _) => Err(Failure::Refused(format!("{failed} tests failed"))),
+    }
+}
+
+fn as_json(run: &Run, left: &[String]) -> Value {
+    let tests: Vec<Value> = run
+        .outcomes
+        .iter()
+        .map(|o| {
+            json!({
+                "id": o.id, "title": o.title, "requirements": o.requirements,
+                "verdict": o.verdict.word().to_lowercase(), "why": o.verdict.why(),
+                "findings": o.findings,
+            })
+        })
+        .collect();
+    json!({
+        "target": run.target, "started": run.started, "finished": run.finished,
+        "toolVersion": run.tool_version, "counts": run.counts(), "left": left, "tests": tests,
+    })
+}
+
+/// What is seen while the tests run: on standard error, so that `--json` prints nothing but the result.
+struct Screen {
+    quiet: bool,
+    live: bool,
+}
+
+impl Screen {
+    fn new(json: bool) -> Screen {
+        Screen {
+            quiet: json,
+            live: std::io::stderr().is_terminal(),
+        }
+    }
+
+    fn show(&mut self, progress: &Progress<'_>) {
+        match progress {
+            // A line that the verdict then overwrites: only a terminal can do that.
+            Progress::Begins { number, of, id } if self.live => {
+                say(&format!("\r\x1b[K[{number}/{of}] {id} …"));
+            }
+            Progress::Ended {
+                number,
+                of,
+                outcome,
+            } => {
+                let clear = if self.live { "\r\x1b[K" } else { "" };
+                let shown = !self.quiet || matches!(outcome.verdict, Verdict::Failed);
+                if shown {
+                    say(&format!("{clear}[{number}/{of}] {}", line(outcome)));
+                }
+            }
+            Progress::Left(names) => {
+                for name in *names {
+                    say(&format!("Still live, cancel it by hand: {name}\n"));
+                }
+            }
+            Progress::Begins { .. } => {}
+        }
+    }
+}
+
+/// One test in the terminal, with its first findings.
+fn line(outcome: &Ended) -> String {
+    let mut text = format!("{:<8} {}", outcome.verdict.word(), outcome.id);
+    if let Some(why) = outcome.verdict.why() {
+        text.push_str(&format!(": {why}"));
+    }
+    text.push('\n');
+    let serious = outcome
+        .findings
+        .iter()
+        .filter(|f| f.severity != Severity::Note);
+    let all: Vec<_> = serious.collect();
+    for finding in all.iter().take(SHOWN) {
+        let ids = finding.requirement.join(", ");
+        text.push_str(&format!(
+            "    {}: {} [{ids}]\n",
+            finding.severity.word(),
+            finding.what
+        ));
+        if !finding.right.is_empty() {
+            text.push_str(&format!("      right: {}\n", finding.right));
+        }
+    }
+    if all.len() > SHOWN {
+        text.push_str(&format!("    and {} more\n", all.len() - SHOWN));
+    }
+    text
+}
+
+/// A reader that went away is not an error.
+fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    let _ = std::io::stderr().flush();
+}

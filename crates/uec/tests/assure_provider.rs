@@ -1,0 +1,333 @@
+//! The provider suite put to the test: it passes our own Provider and one that shares no code with us, and it finds
+//! every fault that can be switched on in the latter. The evidence of the runs is kept as build output.
+
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod assured;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses a part of it"
+)]
+mod support;
+
+use assurance::evidence::{Folder, Run, Severity, Verdict};
+use assured::faults::TRIED;
+use assured::{DEMO, FROM, Fault, PYTHON, Python, TO};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use support::Server;
+use support::server::ROOT;
+
+/// Patience with the servers that work: far more than they need on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Patience with the faults that never come to an end; their tests end at the first exchange or after three.
+const SHORT: Duration = Duration::from_secs(1);
+/// Those faults.
+const SLOW: [&str; 3] = ["hangs", "create-hangs", "drips"];
+/// Faults that are tried side by side: they wait for each other's processes more than they compute.
+const WORKERS: usize = 4;
+/// Longest that one fault may take, however the server behaves.
+const LONGEST: Duration = Duration::from_secs(30);
+/// Most memory the program may take against a server that answers without end: its own bound on a body is 8 MiB, held
+/// in a few forms at once; without a bound it would be 100 MiB and more a body.
+const MOST_MEMORY_KIB: u64 = 160 << 10;
+
+/// The suite as a person starts it.
+fn assure(root: &str, services: [&str; 3], out: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
+    command.args(["assure", "provider", "--endpoint", root]);
+    command.args(["--from-asid", FROM, "--to-asid", TO]);
+    for (flag, service) in ["--service", "--service-empty", "--service-slots-only"]
+        .iter()
+        .zip(services)
+    {
+        command.args([flag, service]);
+    }
+    command.arg("--out").arg(out).arg("--replace").args(more);
+    command
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Everything was tried, nothing serious was found, nothing is left booked.
+#[track_caller]
+fn is_clean(run: &Run, skipped: &[&str]) {
+    let serious: Vec<String> = assured::serious(run).iter().map(assured::line).collect();
+    assert!(serious.is_empty(), "{}", serious.join("\n"));
+    let not_tried: BTreeSet<&str> = run
+        .outcomes
+        .iter()
+        .filter(|o| matches!(o.verdict, Verdict::Skipped(_)))
+        // The tests that only a simulator of its own can pass (ASR-11).
+        .filter(|o| !o.requirements.iter().any(|r| r == "ASR-11"))
+        .map(|o| o.id.as_ref())
+        .collect();
+    assert_eq!(not_tried, skipped.iter().copied().collect(), "not tried");
+    let last = run.outcomes.last().expect("outcomes");
+    assert_eq!(last.id, "NothingLeftBehind");
+    assert_eq!(last.verdict, Verdict::Passed);
+}
+
+/// Busy slots of the whole diary.
+fn busy(server: &Server) -> u64 {
+    let query = format!("{}&status=busy", Server::window_query(DEMO[0], 0, 15));
+    let query = query.replace("&status=free", "");
+    let bundle = server.search(&query).expect(200).json();
+    bundle["total"].as_u64().expect("total")
+}
+
+/// Proves: ASR-06, ASR-10
+#[test]
+fn our_own_provider_passes() {
+    let server = Server::start("assured", true);
+    let before = busy(&server);
+    let out = assured::kept("own-provider");
+    let root = format!("http://{}{ROOT}", server.address);
+    let output = assure(&root, DEMO, &out, &[])
+        .output()
+        .expect("the suite runs");
+    assert!(output.status.success(), "{}", said(&output));
+    let record = assurance::evidence::read(&out).expect("evidence");
+    is_clean(&record.runs[0], &["EveryAnswer_StrictTransportSecurity"]);
+    assert_eq!(busy(&server), before, "busy slots after the run");
+    println!("evidence: {}", out.join("report.html").display());
+}
+
+/// Proves: ASR-10, PROV-GEN-04, PROV-HDR-17
+#[test]
+fn our_own_provider_passes_over_tls() {
+    let certificates = assured::kept("certificates");
+    assured::certificates(&certificates);
+    let file = |name: &str| certificates.join(name).display().to_string();
+    let server = Server::spawn("assured-tls", true, |_| {
+        let pairs = [
+            ("--tls-certificate", "server.pem"),
+            ("--tls-key", "server.key"),
+            ("--tls-client-ca", "ca.pem"),
+        ];
+        pairs
+            .iter()
+            .flat_map(|(flag, name)| [(*flag).to_owned(), file(name)])
+            .collect()
+    });
+    server.wait_until(|s| std::net::TcpStream::connect(s.address).is_ok());
+    let out = assured::kept("own-provider-tls");
+    let root = format!("https://{}{ROOT}", server.address);
+    let (ca, cert, key) = (file("ca.pem"), file("client.pem"), file("client.key"));
+    let tls = ["--tls-ca", &ca, "--tls-cert", &cert, "--tls-key", &key];
+    let output = assure(&root, DEMO, &out, &tls)
+        .output()
+        .expect("the suite runs");
+    assert!(output.status.success(), "{}", said(&output));
+    let record = assurance::evidence::read(&out).expect("evidence");
+    is_clean(&record.runs[0], &[]);
+    println!("evidence: {}", out.join("report.html").display());
+}
+
+/// Proves: ASR-10
+#[test]
+fn a_provider_that_shares_no_code_with_us_passes() {
+    if !assured::has_python() {
+        return;
+    }
+    let python = Python::start(&[]);
+    let out = assured::kept("python-provider");
+    let run = assured::run(&assured::target(&python.root, PYTHON, PATIENCE), &[]);
+    // It has no history, which is a MAY.
+    is_clean(
+        &run,
+        &["EveryAnswer_StrictTransportSecurity", "Read_History"],
+    );
+    let folder = Folder::replace(&out).expect("folder of evidence");
+    folder.finish(vec![run]).expect("evidence");
+    println!("evidence: {}", out.join("report.html").display());
+}
+
+/// What came of one fault.
+struct Tried {
+    /// The finding that names the requirement, or why there is none.
+    told: Result<String, String>,
+    took: Duration,
+}
+
+fn try_fault(fault: &Fault, tests: &[&str]) -> Tried {
+    let begun = Instant::now();
+    let mut arguments = vec!["--fault", &fault.name];
+    let folder = assured::kept(&format!("certificates-{}", fault.name));
+    let secure = fault.name == "hsts-missing";
+    let (cert, key) = (folder.join("server.pem"), folder.join("server.key"));
+    let (cert, key) = (cert.display().to_string(), key.display().to_string());
+    let tls = secure.then(|| assured::certificates(&folder));
+    if secure {
+        arguments.extend(["--tls-cert", &cert, "--tls-key", &key]);
+    }
+    let python = Python::start(&arguments);
+    let patience = match SLOW.contains(&fault.name.as_str()) {
+        true => SHORT,
+        false => PATIENCE,
+    };
+    let mut target = assured::target(&python.root, PYTHON, patience);
+    target.tls = tls;
+    let run = assured::run(&target, tests);
+    let found = assured::serious(&run);
+    let fits = found.iter().find(|(_, f)| {
+        f.severity == Severity::Error && f.requirement.iter().any(|r| *r == fault.requirement)
+    });
+    let told = match fits {
+        Some(finding) if is_plain(finding) => Ok(assured::line(finding)),
+        Some(finding) => Err(format!("not plain: {}", assured::line(finding))),
+        None => {
+            let all: Vec<String> = found.iter().map(assured::line).collect();
+            Err(format!("not found; found was:\n    {}", all.join("\n    ")))
+        }
+    };
+    Tried {
+        told,
+        took: begun.elapsed(),
+    }
+}
+
+/// A finding says what, where and what would be right, in words.
+fn is_plain((_, finding): &(String, assurance::evidence::Finding)) -> bool {
+    let whole = [&finding.what, &finding.where_, &finding.right]
+        .iter()
+        .all(|part| !part.is_empty());
+    let code = ["Some(", "None", "Ok(", "Err(", "[\"", "{:?}"];
+    whole && !code.iter().any(|c| finding.what.contains(c))
+}
+
+/// Proves: ASR-10, P36
+#[test]
+fn every_seeded_fault_is_found() {
+    if !assured::has_python() {
+        return;
+    }
+    let faults = assured::listed();
+    let tried: BTreeMap<&str, &[&str]> = TRIED.iter().copied().collect();
+    let names: HashSet<&str> = faults.iter().map(|f| f.name.as_str()).collect();
+    assert_eq!(names, tried.keys().copied().collect(), "faults and tests");
+    assert!(faults.len() >= 45, "{} faults", faults.len());
+    let todo = Mutex::new(faults.iter());
+    let done = Mutex::new(BTreeMap::new());
+    let next = || todo.lock().expect("no panic").next();
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some(fault) = next() {
+                    let result = try_fault(fault, tried[fault.name.as_str()]);
+                    done.lock()
+                        .expect("no panic")
+                        .insert(fault.name.as_str(), result);
+                }
+            });
+        }
+    });
+    let done = done.into_inner().expect("no panic");
+    judge(&faults, &done);
+}
+
+/// Writes what was found for each fault, and fails if anything was not.
+fn judge(faults: &[Fault], done: &BTreeMap<&str, Tried>) {
+    let (mut table, mut missed) = (String::new(), Vec::new());
+    for fault in faults {
+        let tried = done
+            .get(fault.name.as_str())
+            .expect("every fault was tried");
+        let told = match &tried.told {
+            Ok(told) => told.clone(),
+            Err(why) => {
+                missed.push(format!("{} ({}): {why}", fault.name, fault.requirement));
+                why.clone()
+            }
+        };
+        if tried.took > LONGEST {
+            missed.push(format!("{} took {:?}", fault.name, tried.took));
+        }
+        let _ = writeln!(
+            table,
+            "{} [{}] {}\n    {told} ({:?})",
+            fault.name, fault.requirement, fault.what, tried.took
+        );
+    }
+    let out = assured::kept("wrong-providers.txt");
+    fs::write(&out, table).expect("written");
+    println!("{} faults; what was found: {}", faults.len(), out.display());
+    assert!(
+        missed.is_empty(),
+        "{} missed:\n{}",
+        missed.len(),
+        missed.join("\n")
+    );
+}
+
+/// The most memory that a process has had, in KiB, as far as it lives.
+fn peak(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Runs the program against a broken server: its exit code, what it said, its peak of memory, how long it took.
+fn against(fault: &str, tests: &[&str]) -> (Option<i32>, String, u64, Duration) {
+    let python = Python::start(&["--fault", fault]);
+    let out = assured::kept(&format!("against-{fault}"));
+    let named = tests.iter().flat_map(|test| ["--test", test]);
+    let more: Vec<&str> = ["--patience", "2"].into_iter().chain(named).collect();
+    let begun = Instant::now();
+    let mut child = assure(&python.root, PYTHON, &out, &more)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the suite runs");
+    let mut most = 0;
+    while child.try_wait().expect("its end").is_none() {
+        most = most.max(peak(child.id()).unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(5));
+        if begun.elapsed() > LONGEST {
+            let _ = child.kill();
+            panic!("{fault}: the run has not ended after {LONGEST:?}");
+        }
+    }
+    let output = child.wait_with_output().expect("its output");
+    (output.status.code(), said(&output), most, begun.elapsed())
+}
+
+/// Proves: PROV-META-01
+#[test]
+fn a_server_that_answers_without_end_exhausts_nothing() {
+    if !assured::has_python() {
+        return;
+    }
+    for fault in [
+        "endless-body",
+        "endless-head",
+        "gzip-bomb",
+        "answer-too-deep",
+    ] {
+        let (code, said, most, took) = against(fault, &["Capability_*"]);
+        assert_eq!(code, Some(1), "{fault}: {said}");
+        // Where there is no /proc nothing can be measured.
+        assert!(most < MOST_MEMORY_KIB, "{fault}: {most} KiB at most");
+        println!("{fault}: {} MiB at most, {took:?}", most >> 10);
+    }
+}
+
+/// Proves: PROV-META-01
+#[test]
+fn a_server_that_hangs_ends_the_run_soon_and_openly() {
+    if !assured::has_python() {
+        return;
+    }
+    let (code, said, _, took) = against("hangs", &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("no whole answer 3 times in a row"), "{said}");
+    assert!(took < LONGEST, "{took:?}");
+}

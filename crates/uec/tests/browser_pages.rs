@@ -1,0 +1,193 @@
+//! The reports in a real browser: at telephone and desktop width, with axe-core, and by the keyboard.
+//!
+//! Needs Node.js, npm and Chromium, which `.ci/run` installs; without them the test says so and looks at nothing.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses a part of it"
+)]
+mod support;
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use support::{CONSUMER_ASID, GP_CLINIC, NO_SLOTS, ROOT, SLOTS_ONLY, Server};
+
+/// Names under which Debian and others install the browser.
+const BROWSERS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
+/// ASID of the seeded Provider.
+const PROVIDER_ASID: &str = "918999000011";
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+/// The browser, and the folder with what drives it; none, with a reason, where something is missing.
+fn browser() -> Result<(PathBuf, PathBuf), String> {
+    let browser = BROWSERS.iter().find_map(|name| on_path(name));
+    let browser = browser.ok_or("no Chromium is installed")?;
+    for tool in ["node", "npm"] {
+        on_path(tool).ok_or(format!("{tool} is not installed"))?;
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in ["package.json", "package-lock.json", ".npmrc", "look.mjs"] {
+        std::fs::copy(source.join(file), folder.join(file)).unwrap();
+    }
+    let installed = Command::new("npm")
+        .args(["ci", "--no-audit", "--no-fund", "--prefer-offline"])
+        .current_dir(&folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        installed.status.success(),
+        "npm ci: {}",
+        String::from_utf8_lossy(&installed.stderr)
+    );
+    Ok((browser, folder))
+}
+
+/// A report with passed, failed, skipped and declared rows: the empty service named is not empty.
+fn report(server: &Server, out: &Path, empty: &str) -> PathBuf {
+    let run = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["assure", "provider", "--suite", "A,S", "--replace"])
+        .args(["--endpoint", &format!("http://{}{ROOT}", server.address)])
+        .args(["--audience", &server.audience()])
+        .args(["--from-asid", CONSUMER_ASID, "--to-asid", PROVIDER_ASID])
+        .args(["--service", GP_CLINIC, "--service-empty", empty])
+        .args(["--service-slots-only", SLOTS_ONLY, "--out"])
+        .arg(out)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let failed = empty != NO_SLOTS;
+    assert_eq!(
+        run.status.code(),
+        Some(i32::from(failed)),
+        "{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+    let table = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["assure", "report", "--scal"])
+        .arg(out.join("../table"))
+        .arg(out)
+        .output()
+        .unwrap();
+    assert!(
+        table.status.success(),
+        "{}",
+        String::from_utf8_lossy(&table.stderr)
+    );
+    out.join("report.html")
+}
+
+/// The report of an operational test plan with a failed step and a small picture.
+fn plan(folder: &Path) -> PathBuf {
+    let out = folder.join("plan");
+    let _ = std::fs::remove_dir_all(&out);
+    let picture = folder.join("diary.png");
+    std::fs::write(&picture, PICTURE).unwrap();
+    let (out, picture) = (out.to_str().unwrap(), picture.to_str().unwrap());
+    let steps: [&[&str]; 4] = [
+        &["new", "gp-hub", "--out", out],
+        &["set", out, "slots=no; not yet", "dos-lead=Wren Ash; FX1"],
+        &[
+            "record",
+            out,
+            "OPS-C5/Dx05",
+            "--result",
+            "failed",
+            "--by",
+            "Wren Ash",
+            "--seen",
+            "no button",
+            "--attach",
+            picture,
+        ],
+        &["report", out],
+    ];
+    for arguments in steps {
+        let run = Command::new(env!("CARGO_BIN_EXE_uec"))
+            .args(["assure", "plan"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let incomplete = arguments.first() == Some(&"report");
+        assert_eq!(
+            run.status.code(),
+            Some(i32::from(incomplete)),
+            "{arguments:?}"
+        );
+    }
+    folder.join("plan/report.html")
+}
+
+/// A picture of one pixel.
+const PICTURE: &[u8] =
+    b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+
+/// Proves: NFR-07
+#[test]
+fn reports_are_read_on_a_telephone_on_a_desk_and_by_the_keyboard() {
+    let (browser, folder) = match browser() {
+        Ok(both) => both,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let server = Server::start("browser", true);
+    let out = folder.join("evidence");
+    let page = report(&server, &out, GP_CLINIC);
+    let pictures = folder.join("pictures");
+    std::fs::create_dir_all(&pictures).unwrap();
+    let run = Command::new("node")
+        .arg("look.mjs")
+        .args([
+            &browser,
+            &pictures,
+            &page,
+            &folder.join("table.html"),
+            &plan(&folder),
+        ])
+        .current_dir(&folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        run.status.success(),
+        "{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+    let said = String::from_utf8_lossy(&run.stdout).into_owned();
+    let looks: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(looks.len(), 6, "three pages, two widths: {said}");
+    for look in &looks {
+        let about = format!("{look:#}");
+        assert_eq!(look["violations"], serde_json::json!([]), "{about}");
+        assert_eq!(look["errors"], serde_json::json!([]), "{about}");
+        assert!(look["rules"].as_u64() > Some(10), "{about}");
+        assert_eq!(look["scrolls"], 0, "nothing is cut off: {about}");
+        assert!(
+            look["firstStop"].as_str().unwrap().starts_with("Skip to"),
+            "{about}"
+        );
+        assert_eq!(look["shown"], look["failedShown"], "{about}");
+        assert!(look["shown"].as_u64() >= Some(1), "{about}");
+    }
+    println!("pictures: {}", pictures.display());
+}

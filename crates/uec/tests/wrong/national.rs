@@ -1,0 +1,170 @@
+//! The national services for the Python consumer: of the demo, and in front of the simulated Provider.
+
+use assurance::evidence::{Run, read};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// ASID of the consumer in all runs.
+pub const FROM_ASID: &str = "918999000099";
+/// How long a program may take until it listens, on a busy machine.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// A running demo: our Provider behind the sandbox.
+pub struct Demo {
+    process: Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The first of some consecutive free ports.
+fn free_ports(count: u16) -> u16 {
+    let base = 58_000 + (std::process::id() % 280) as u16 * 5;
+    let free =
+        |first: &u16| (0..count).all(|n| TcpListener::bind(("127.0.0.1", first + n)).is_ok());
+    let mut firsts = (base..base + 2000).step_by(usize::from(count));
+    firsts.find(free).expect("some ports are free")
+}
+
+impl Demo {
+    /// Starts it on ports of its own: front page, Provider, SSP, DoS, SDS.
+    pub fn start() -> Demo {
+        let port = free_ports(5);
+        let folder = tempfile::tempdir().unwrap();
+        let process = Command::new(env!("CARGO_BIN_EXE_uec"))
+            .args(["demo", "--port", &port.to_string(), "--data"])
+            .arg(folder.path().join("demo"))
+            .env("RUST_LOG", "error")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begun.elapsed() < READY_WITHIN, "the demo does not start");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Demo {
+            process,
+            port,
+            _folder: folder,
+        }
+    }
+
+    /// Where the consumer finds it.
+    pub fn way(&self) -> Vec<String> {
+        way(self.port + 2, self.port + 3, self.port + 4)
+    }
+}
+
+/// A running `uec assure consumer --national`.
+pub struct Simulated {
+    process: Child,
+    out: PathBuf,
+    root: String,
+    way: Vec<String>,
+}
+
+impl Drop for Simulated {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Simulated {
+    /// Starts it with the evidence going to this folder. Settings are taken from what it prints, as a person would.
+    pub fn start(out: &Path) -> Simulated {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_uec"))
+            .args([
+                "assure",
+                "consumer",
+                "--listen",
+                "127.0.0.1:0",
+                "--national",
+            ])
+            .args(["--from-asid", FROM_ASID, "--replace", "--out"])
+            .arg(out)
+            .env("RUST_LOG", "error")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = process.stderr.take().unwrap();
+        let (send, lines) = mpsc::channel();
+        // Its progress is read to the end, so that it never waits for a reader.
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        let mut told = HashMap::new();
+        loop {
+            let line = lines
+                .recv_timeout(READY_WITHIN)
+                .expect("the simulator says where it is");
+            if line.starts_with("Stop with Ctrl-C") {
+                break;
+            }
+            if let Some((name, value)) = line.trim().split_once("  ") {
+                told.insert(name.to_owned(), value.trim().to_owned());
+            }
+        }
+        let of = |name: &str| told.get(name).cloned().unwrap_or_default();
+        let settings = [
+            ("--ssp", "SSP"),
+            ("--dos", "DoS"),
+            ("--sds", "SDS"),
+            ("--from-asid", "Consumer ASID"),
+        ];
+        let pairs = settings.map(|(flag, name)| [flag.to_owned(), of(name)]);
+        Simulated {
+            process,
+            out: out.to_owned(),
+            root: of("Root"),
+            way: pairs.into_iter().flatten().collect(),
+        }
+    }
+
+    /// Where the consumer finds it. The root is for the mistake of not asking SDS.
+    pub fn way(&self) -> Vec<String> {
+        let mut way = self.way.clone();
+        way.extend(["--direct".to_owned(), self.root.clone()]);
+        way
+    }
+
+    /// Ends it as Ctrl-C does, and reads the evidence that it writes.
+    pub fn finish(mut self) -> Run {
+        let pid = self.process.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(told.is_ok_and(|s| s.success()), "the signal is sent");
+        self.process.wait().unwrap();
+        read(&self.out).unwrap().runs.remove(0)
+    }
+}
+
+/// What the consumer is told of SSP, DoS and SDS on these ports.
+fn way(ssp: u16, dos: u16, sds: u16) -> Vec<String> {
+    let settings = [
+        ("--ssp", format!("http://127.0.0.1:{ssp}")),
+        ("--dos", format!("http://127.0.0.1:{dos}")),
+        ("--sds", format!("ldap://127.0.0.1:{sds}")),
+        ("--from-asid", FROM_ASID.to_owned()),
+    ];
+    let pairs = settings
+        .into_iter()
+        .map(|(name, value)| [name.to_owned(), value]);
+    pairs.flatten().collect()
+}
