@@ -12,6 +12,8 @@
 mod support;
 
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use support::{CONSUMER_ASID, GP_CLINIC, NO_SLOTS, ROOT, SLOTS_ONLY, Server};
@@ -136,6 +138,41 @@ fn plan(folder: &Path) -> PathBuf {
     folder.join("plan/report.html")
 }
 
+/// The page of the simulated Provider, with a request that broke rules on it.
+fn status(folder: &Path) -> PathBuf {
+    let out = folder.join("watched");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["assure", "consumer", "--listen", "127.0.0.1:0", "--replace"])
+        .args(["--for", "30", "--out"])
+        .arg(&out)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let root = lines
+        .map_while(Result::ok)
+        .find_map(|line| Some(line.trim().strip_prefix("Root")?.trim().to_owned()));
+    let address = root.unwrap().replace("http://", "").replace("/STU3", "");
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    get("/STU3/Slot?start=le2031-03-04");
+    let answer = get("/");
+    let _ = child.kill();
+    let _ = child.wait();
+    let (_, page) = answer.split_once("\r\n\r\n").unwrap();
+    std::fs::write(folder.join("status.html"), page).unwrap();
+    folder.join("status.html")
+}
+
 /// A picture of one pixel.
 const PICTURE: &[u8] =
     b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
@@ -160,6 +197,7 @@ fn reports_are_read_on_a_telephone_on_a_desk_and_by_the_keyboard() {
             &page,
             &folder.join("table.html"),
             &plan(&folder),
+            &status(&folder),
         ])
         .current_dir(&folder)
         .stdin(Stdio::null())
@@ -175,13 +213,16 @@ fn reports_are_read_on_a_telephone_on_a_desk_and_by_the_keyboard() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(looks.len(), 6, "three pages, two widths: {said}");
+    assert_eq!(looks.len(), 8, "four pages, two widths: {said}");
     for look in &looks {
         let about = format!("{look:#}");
         assert_eq!(look["violations"], serde_json::json!([]), "{about}");
         assert_eq!(look["errors"], serde_json::json!([]), "{about}");
         assert!(look["rules"].as_u64() > Some(10), "{about}");
         assert_eq!(look["scrolls"], 0, "nothing is cut off: {about}");
+        if look["page"] == "status.html" {
+            continue;
+        }
         assert!(
             look["firstStop"].as_str().unwrap().starts_with("Skip to"),
             "{about}"

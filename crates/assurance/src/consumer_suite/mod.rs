@@ -43,11 +43,14 @@ use booking::ids::Asid;
 use jiff::Timestamp;
 use server::Shared;
 use state::State;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+/// How long the end of a run waits for connections that are just ending; those that stay open do not matter.
+const SETTLE_WITHIN: Duration = Duration::from_millis(100);
 /// Largest body of a request, and largest once it is decoded: a booking has about 5 kB.
 pub const MAX_BODY: usize = 1 << 20;
 
@@ -232,6 +235,7 @@ impl Simulator {
             state: Mutex::new(state),
             silence: settings.silence,
             on_seen: settings.on_seen,
+            open: AtomicUsize::new(0),
         });
         let task = tokio::spawn(server::serve(listener, shared.clone(), tls));
         Ok(Simulator {
@@ -264,6 +268,11 @@ impl Simulator {
 
     /// Stops answering, and gives what was seen and judged.
     pub fn finish(self) -> Run {
+        // A request that no server reads is answered before it is judged: connections that are ending may end.
+        let until = Instant::now() + SETTLE_WITHIN;
+        while self.watching.0.open.load(Ordering::Acquire) > 0 && Instant::now() < until {
+            std::thread::sleep(SETTLE_WITHIN / 20);
+        }
         self.task.abort();
         outcome::run(&mut self.watching.0.lock(), self.started)
     }

@@ -12,7 +12,10 @@ use super::state::State;
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;margin:0 auto;max-width:70rem;padding:1rem;color:#1b1b1b;background:#fff}\
 h1{font-size:1.5rem}table{border-collapse:collapse;width:100%}caption{text-align:left;font-weight:bold;padding:.5rem 0}\
 th,td{border-bottom:1px solid #767676;padding:.4rem .6rem;text-align:left;vertical-align:top}code{font-family:ui-monospace,monospace}\
-.scroll{overflow-x:auto}.done{color:#00552b;font-weight:bold}.bad{color:#a01200;font-weight:bold}.open{color:#4a4a4a}";
+.scroll{overflow-x:auto}.done{color:#00552b;font-weight:bold}.bad{color:#a01200;font-weight:bold}.open{color:#4a4a4a}\
+body{overflow-wrap:anywhere}@media (max-width:45rem){thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}\
+table,tbody,tr,th,td,caption{display:block}tr{border:1px solid #767676;margin:0 0 .8rem;padding:.4rem}th,td{border:0;padding:.2rem .4rem}\
+td:nth-child(3)::before{content:'Do: '}td:nth-child(4)::before{content:'Right: '}td:nth-child(5)::before{content:'State: '}}";
 
 /// Whether a request is for the page.
 pub(super) fn is_for(method: &Method, path: &str) -> bool {
@@ -55,8 +58,8 @@ fn page(state: &State) -> String {
         progress.faults,
     );
     out.push_str(
-        "<div class=\"scroll\" role=\"region\" aria-label=\"Scenarios\" tabindex=\"0\"><table><caption>Scenarios</caption><thead><tr><th scope=\"col\">Service</th><th scope=\"col\">Scenario</th>\
-         <th scope=\"col\">What to do</th><th scope=\"col\">What is right</th><th scope=\"col\">State</th></tr></thead><tbody>",
+        "<div class=\"scroll\" role=\"region\" aria-label=\"Scenarios\" tabindex=\"0\"><table role=\"table\"><caption>Scenarios</caption><thead role=\"rowgroup\"><tr role=\"row\"><th scope=\"col\" role=\"columnheader\">Service</th><th scope=\"col\" role=\"columnheader\">Scenario</th>\
+         <th scope=\"col\" role=\"columnheader\">What to do</th><th scope=\"col\" role=\"columnheader\">What is right</th><th scope=\"col\" role=\"columnheader\">State</th></tr></thead><tbody role=\"rowgroup\">",
     );
     for s in &progress.scenarios {
         let (class, state) = match (s.trespassed, s.left) {
@@ -68,7 +71,7 @@ fn page(state: &State) -> String {
         // Writing into a String cannot fail.
         let _ = write!(
             out,
-            "<tr><th scope=\"row\"><code>{}</code></th><td>{}</td><td>{}</td><td>{}</td><td class=\"{class}\">{}</td></tr>",
+            "<tr role=\"row\"><th scope=\"row\" role=\"rowheader\"><code>{}</code></th><td role=\"cell\">{}</td><td role=\"cell\">{}</td><td role=\"cell\">{}</td><td role=\"cell\" class=\"{class}\">{}</td></tr>",
             s.scenario.id,
             escaped(s.scenario.name),
             escaped(s.scenario.task),

@@ -60,6 +60,15 @@ impl From<Refusal> for Reply {
     }
 }
 
+/// How a reply leaves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    pub format: Format,
+    pub https: bool,
+    /// Methods of a path that was asked with another one.
+    pub allow: Option<&'static str>,
+}
+
 /// An answer as it goes over the wire.
 #[derive(Debug)]
 pub(super) struct Outgoing {
@@ -72,13 +81,12 @@ pub(super) struct Outgoing {
 }
 
 /// Turns a reply into what goes over the wire.
-pub(super) fn outgoing(
-    reply: Reply,
-    asked: &Asked,
-    format: Format,
-    https: bool,
-    allow: Option<&str>,
-) -> Outgoing {
+pub(super) fn outgoing(reply: Reply, asked: &Asked, manner: &Manner) -> Outgoing {
+    let Manner {
+        format,
+        https,
+        allow,
+    } = *manner;
     let id = Uuid::new_v4().to_string();
     let mut out = Outgoing {
         status: None,

@@ -9,6 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
 use rustls::ServerConfig;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use super::asked::Asked;
 use super::state::State;
 use super::tee::Tee;
-use super::{MAX_BODY, OnSeen, page};
+use super::{MAX_BODY, OnSeen, page, reply};
 
 /// Connections at once; a further one waits to be taken.
 const CONNECTIONS: usize = 256;
@@ -38,6 +39,8 @@ pub struct Shared {
     pub(super) state: Mutex<State>,
     pub(super) silence: Duration,
     pub(super) on_seen: Option<OnSeen>,
+    /// Connections that are open: what came over them may not be judged yet.
+    pub(super) open: AtomicUsize,
 }
 
 /// The connection is cut without an answer.
@@ -69,8 +72,10 @@ pub(super) async fn serve(
             }
         };
         let (shared, acceptor) = (shared.clone(), acceptor.clone());
+        shared.open.fetch_add(1, Ordering::AcqRel);
         tasks.spawn(async move {
-            connection(stream, shared, acceptor).await;
+            connection(stream, shared.clone(), acceptor).await;
+            shared.open.fetch_sub(1, Ordering::AcqRel);
             drop(place);
         });
     }
@@ -193,15 +198,17 @@ async fn played(shared: Arc<Shared>, mut asked: Asked) -> Option<Response<Full<B
         state.way(&mut asked);
         state.take(&asked)
     };
+    // Ten thousand slots take their time to write: nobody waits for that.
+    let out = reply::outgoing(taken.reply, &asked, &taken.manner);
     if taken.slow {
         tokio::time::sleep(BOOKING_TIME).await;
     }
-    let out = &taken.out;
     let response = out
         .status
         .map(|status| respond(status, &out.headers, out.body.clone()));
     // Withheld answers are told before the wait, so that a consumer that gives up is seen to do so.
-    let shown = shared.lock().done(&asked, taken, Instant::now());
+    let now = Instant::now();
+    let shown = shared.lock().done(&asked, taken.judged, out, now);
     shared.tell(&shown);
     response
 }

@@ -18,7 +18,7 @@ use super::diary::Diary;
 use super::judge_token::TokenUses;
 use super::ledger::{Ledger, Notes};
 use super::national::National;
-use super::reply::{self, Outgoing, Reply};
+use super::reply::{Manner, Outgoing, Reply};
 use super::rules::Rule;
 use super::scenario::{PROVIDER_ASID, Play, Scenario, scenarios};
 use super::tally::Tally;
@@ -63,13 +63,20 @@ impl Stored {
 /// What is to become of a request.
 #[derive(Debug)]
 pub(super) struct Taken {
-    pub out: Outgoing,
+    pub reply: Reply,
+    pub manner: Manner,
+    pub judged: Judged,
+    /// A booking takes a moment, as a real one does.
+    pub slow: bool,
+}
+
+/// What was judged of a request, until its answer has gone.
+#[derive(Debug)]
+pub(super) struct Judged {
     pub notes: Notes,
     pub operation: &'static str,
     pub scenario: Option<&'static Scenario>,
     pub serial: Option<u64>,
-    /// A booking takes a moment, as a real one does.
-    pub slow: bool,
 }
 
 /// Everything that the simulator knows.
@@ -190,19 +197,26 @@ impl State {
             _ => None,
         };
         let format = format_of(asked).unwrap_or(Format::Json);
-        let out = reply::outgoing(reply, asked, format, self.https, allow);
+        let manner = Manner {
+            format,
+            https: self.https,
+            allow,
+        };
         if let (Some(serial), Some(scenario)) = (call.serial, call.scenario)
             && let Some(attempt) = self.attempts.get_mut(serial)
         {
             attempt.scenario = Some(scenario.id);
         }
         Taken {
+            reply,
+            manner,
+            judged: Judged {
+                notes,
+                operation: wanted.word(),
+                scenario: call.scenario,
+                serial: call.serial,
+            },
             slow: wanted == Wanted::Book,
-            out,
-            notes,
-            operation: wanted.word(),
-            scenario: call.scenario,
-            serial: call.serial,
         }
     }
 
@@ -340,15 +354,13 @@ impl State {
     }
 
     /// The answer has gone, or was withheld: keeps the exchange. Gives the findings as they are shown.
-    pub fn done(&mut self, asked: &Asked, taken: Taken, ended: Instant) -> Shown {
-        let Taken {
-            out,
+    pub fn done(&mut self, asked: &Asked, judged: Judged, out: Outgoing, ended: Instant) -> Shown {
+        let Judged {
             notes,
             operation,
             scenario,
             serial,
-            ..
-        } = taken;
+        } = judged;
         let outcome = match out.status {
             None | Some(502 | 504) => Ended::Lost,
             Some(200..=299) => Ended::Done,

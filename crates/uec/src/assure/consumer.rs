@@ -21,6 +21,8 @@ use tokio::net::TcpListener;
 
 /// How often the ends `--until-complete` and `--idle` are looked at.
 const GLANCE: Duration = Duration::from_millis(200);
+/// After the last step of a walk a consumer may still look at what it did.
+const SETTLE: Duration = Duration::from_secs(1);
 /// Longest run, and longest silence, seconds: a week of witnessed tests.
 const MAX_SECONDS: u64 = 7 * 24 * 3600;
 
@@ -222,7 +224,8 @@ impl Consumer {
                 let long = self
                     .duration
                     .is_some_and(|s| began.elapsed() >= Duration::from_secs(s));
-                let complete = self.until_complete && progress.is_complete();
+                let quiet = progress.last.is_none_or(|l| l.elapsed() >= SETTLE);
+                let complete = self.until_complete && quiet && progress.is_complete();
                 if long || complete || progress.last.is_some_and(idle) {
                     return;
                 }
