@@ -4,6 +4,7 @@
 
 mod bench;
 mod conformance;
+mod faults;
 mod finding;
 mod generate;
 mod rust_source;
@@ -39,6 +40,8 @@ enum Command {
     Generate(generate::Arguments),
     /// Measures the built program against its targets
     Bench(bench::Arguments),
+    /// Breaks the built program and everything around it, and proves that nothing was lost
+    Faults(faults::Arguments),
     /// Runs everything that a change has to pass
     Test(test::Arguments),
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Conformance { check } => conformance::run(&workspace, check),
         Command::Generate(arguments) => generate::run(&workspace, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
+        Command::Faults(arguments) => faults::run(&workspace, &arguments),
         Command::Test(options) => test::run(&workspace, &options),
     });
     match result {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 
+use crate::faults;
 use crate::tidy;
 use crate::workspace::Workspace;
 
@@ -51,6 +52,11 @@ const STEPS: &[Step] = &[
         name: "fuzz",
         what: "mutated messages break no promise of codecs and wire rules",
         run: fuzz,
+    },
+    Step {
+        name: "faults",
+        what: "kills, cuts, full disks and races lose and double no booking",
+        run: faults::quick,
     },
 ];
 

@@ -158,6 +158,11 @@ impl Path {
         self.steps.push((SmolStr::new(name), index));
     }
 
+    /// A step under a name of the schema (no copy is made).
+    pub(crate) fn push_known(&mut self, name: &'static str, index: Option<usize>) {
+        self.steps.push((SmolStr::new_static(name), index));
+    }
+
     pub(crate) fn pop(&mut self) {
         self.steps.pop();
     }

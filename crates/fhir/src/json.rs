@@ -4,6 +4,7 @@ mod lexer;
 mod read;
 mod write;
 
+pub use lexer::end_of_plain;
 pub use read::parse;
 pub use write::{write, write_into, write_pretty};
 

@@ -67,15 +67,16 @@ pub fn is_primitive(type_name: &str) -> bool {
 /// a primitive; otherwise what is wrong and what would be right, without quoting the value.
 pub fn check(type_name: &str, value: &Value) -> Option<String> {
     let text = value.as_str();
+    // Those that most elements have come first.
     let wanted = match type_name {
-        "boolean" => return check_boolean(value),
-        "integer" | "unsignedInt" | "positiveInt" => return check_integer(type_name, text),
-        "decimal" => (!is_decimal(text)).then_some("a number like -12.50, without + or exponent"),
         "string" | "markdown" => return check_string(text),
         "uri" => return check_uri(text),
         "code" => (!is_code(text)).then_some(
             "a code: at least one character, no space at either end, single spaces within",
         ),
+        "boolean" => return check_boolean(value),
+        "integer" | "unsignedInt" | "positiveInt" => return check_integer(type_name, text),
+        "decimal" => (!is_decimal(text)).then_some("a number like -12.50, without + or exponent"),
         "id" => (!is_id(text)).then_some("an id: 1 to 64 letters, digits, hyphens and full stops"),
         "oid" => (!is_oid(text)).then_some("an OID as URI, such as urn:oid:1.2.36.1"),
         "uuid" => (!is_uuid_uri(text))
@@ -156,8 +157,9 @@ fn check_string(text: &str) -> Option<String> {
             "the text is longer than {MAX_STRING_BYTES} bytes, the most that FHIR allows"
         ));
     }
-    text.chars()
-        .any(|c| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || c == '\u{7f}')
+    // These are bytes of their own in UTF-8.
+    text.bytes()
+        .any(|b| (b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')) || b == 0x7f)
         .then(|| {
             "the text has a control character; only tab, line feed and carriage return are allowed"
                 .to_owned()
@@ -173,6 +175,10 @@ fn check_uri(text: &str) -> Option<String> {
         return (!is_oid(text))
             .then(|| "after urn:oid: there must be an OID, such as 1.2.36.1".to_owned());
     }
+    let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"');
+    if !text.is_empty() && text.bytes().all(plain) {
+        return None;
+    }
     let refused = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"');
     match text {
         "" => Some("the uri is empty; leave the element out or give an address".to_owned()),
@@ -185,6 +191,9 @@ fn check_uri(text: &str) -> Option<String> {
 
 /// STU3 code: `[^\s]+([\s]?[^\s]+)*`.
 pub(crate) fn is_code(text: &str) -> bool {
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) {
+        return true;
+    }
     let mut after_space = true;
     for c in text.chars() {
         let space = c.is_whitespace();

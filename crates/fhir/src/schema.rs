@@ -2,6 +2,7 @@
 //!
 //! The table is data, read once; it holds the resource types in use and every data type that they need.
 
+use crate::tree::Element;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -130,10 +131,31 @@ impl TypeDef {
         self.elements.iter().find(|e| e.name == name)
     }
 
+    /// The place of a name, looked for from the last one found: messages mostly keep the order.
+    pub(crate) fn place_from(&self, cursor: usize, name: &str) -> Option<usize> {
+        let (before, after) = self.elements.split_at(cursor.min(self.elements.len()));
+        let at = |part: &[ElementDef]| part.iter().position(|d| d.name == name);
+        at(after).map(|i| i + before.len()).or_else(|| at(before))
+    }
+
+    /// The definition of an element of this type.
+    pub(crate) fn def_of(&self, element: &Element) -> Option<&ElementDef> {
+        let name = element.name();
+        self.elements
+            .get(element.place_hint())
+            .filter(|d| same_name(d.name, name))
+            .or_else(|| self.element(name))
+    }
+
     /// How JSON writes it, when it is a primitive.
     pub fn json_kind(&self) -> Option<JsonKind> {
         (self.kind == Kind::Primitive).then_some(self.json)
     }
+}
+
+/// Equal names; those of the schema are mostly the same text in memory.
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
+    std::ptr::eq(a, b) || a == b
 }
 
 /// The codes of a value set.

@@ -39,6 +39,8 @@ pub struct Element {
     value: Option<Value>,
     children: Vec<Element>,
     listed: bool,
+    /// Found by the reader; spares everybody behind it the search.
+    place: u16,
     pos: Pos,
 }
 
@@ -78,6 +80,38 @@ impl Element {
             name: SmolStr::new_static(name),
             ..Element::default()
         }
+    }
+
+    /// Adds a child without value or children, to be filled where it is; `place` is that of the name in the type.
+    pub(crate) fn open_child(
+        &mut self,
+        name: &'static str,
+        place: usize,
+        pos: Pos,
+    ) -> &mut Element {
+        self.children.push_mut(Element {
+            name: SmolStr::new_static(name),
+            place: u16::try_from(place).unwrap_or_default(),
+            pos,
+            ..Element::default()
+        })
+    }
+
+    /// Where the schema's type of the parent probably has this name; the name decides.
+    pub(crate) fn place_hint(&self) -> usize {
+        usize::from(self.place)
+    }
+
+    /// Marks the last child as a member of a list.
+    pub(crate) fn mark_last_listed(&mut self) {
+        if let Some(last) = self.children.last_mut() {
+            last.listed = true;
+        }
+    }
+
+    /// Makes this element a resource of a type.
+    pub(crate) fn set_resource_type(&mut self, resource_type: SmolStr) {
+        self.resource_type = Some(resource_type);
     }
 
     /// Takes over what the other half of a primitive has: its value, or its id and extensions.

@@ -253,7 +253,7 @@ impl Provenance {
     /// Of a token that was checked.
     pub fn of(claims: &Claims) -> Provenance {
         Provenance {
-            json: claims.provenance.as_str().into(),
+            json: claims.provenance.clone(),
         }
     }
 
@@ -320,15 +320,16 @@ impl Body {
         let text = clipped(text);
         self.json.push('"');
         let mut plain = 0;
-        for (at, byte) in text.bytes().enumerate() {
-            if byte < 0x20 || byte == b'"' || byte == b'\\' {
-                self.json.push_str(&text[plain..at]);
-                // The short escapes are for people; this form is right for all of them.
-                let _ = write!(self.json, "\\u{byte:04x}");
-                plain = at + 1;
-            }
+        loop {
+            let at = fhir::json::end_of_plain(text.as_bytes(), plain);
+            self.json.push_str(&text[plain..at]);
+            let Some(byte) = text.as_bytes().get(at) else {
+                break;
+            };
+            // The short escapes are for people; this form is right for all of them.
+            let _ = write!(self.json, "\\u{byte:04x}");
+            plain = at + 1;
         }
-        self.json.push_str(&text[plain..]);
         self.json.push('"');
     }
 }

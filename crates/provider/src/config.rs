@@ -7,12 +7,12 @@ use serde::Deserialize;
 use std::path::PathBuf;
 
 /// All settings of `uec provider serve` that a file may hold.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// `HOST:PORT` to listen on.
     pub listen: Option<String>,
-    /// `sqlite:PATH`.
+    /// `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
     pub database: Option<String>,
     /// Scheme, host and port that consumers know this server by, without path: the service root of a tenant is
     /// `{base_url}/STU3/1/{ODS}` (PROV-GEN-01, D-20).
@@ -29,6 +29,18 @@ pub struct Settings {
     pub referral: Referral,
     /// Log output.
     pub log: Log,
+}
+
+/// The address of a database may hold its password.
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let database = self.database.as_deref().map(crate::store::redacted);
+        f.debug_struct("Settings")
+            .field("listen", &self.listen)
+            .field("database", &database)
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Certificates for HTTPS (PROV-GEN-04). Files are PEM.

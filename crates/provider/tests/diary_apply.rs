@@ -14,7 +14,7 @@ use provider::diary::declaration::read::read;
 use provider::diary::export::{export, to_toml};
 use provider::diary::generate::london_date;
 use provider::diary::plan::{Action, Plan};
-use provider::store::{self, AuditVerdict, PlacedSlot, SlotFilter, Store, TenantKey};
+use provider::store::{AuditVerdict, PlacedSlot, SlotFilter, Store, TenantKey};
 
 const CLINIC: &str = r#"
 [provider]
@@ -54,7 +54,7 @@ fn now() -> Timestamp {
 }
 
 fn memory() -> Store {
-    Store::open("sqlite::memory:", &store::Options::default()).unwrap()
+    store_fixture::memory()
 }
 
 fn declaration(text: &str) -> Declaration {

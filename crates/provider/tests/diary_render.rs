@@ -2,14 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
+mod store_fixture;
+
 use booking::careconnect::conformance;
 use fhir::Element;
 use provider::diary::catalogue::Catalogue;
 use provider::diary::{render, seed};
-use provider::store::{Options, Store};
 
 async fn catalogues() -> Vec<Catalogue> {
-    let store = Store::open("sqlite::memory:", &Options::default()).unwrap();
+    let store = store_fixture::memory();
     let now = "2027-03-01T12:00:00Z".parse().unwrap();
     seed::demo(&store, now).await.unwrap();
     let tenants = store.tenants().unwrap();

@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
+mod store_fixture;
+
 use booking::ids::{Asid, OdsCode, ServiceId};
 use booking::slot::SlotStatus;
 use jiff::{SignedDuration, Timestamp};
 use provider::diary::catalogue::Catalogue;
 use provider::diary::generate::{london, london_date};
 use provider::diary::seed;
-use provider::store::{Channel, Options, PlacedSlot, SlotFilter, Store};
+use provider::store::{Channel, PlacedSlot, SlotFilter, Store};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn now() -> Timestamp {
@@ -16,7 +18,7 @@ fn now() -> Timestamp {
 }
 
 async fn seeded() -> Store {
-    let store = Store::open("sqlite::memory:", &Options::default()).unwrap();
+    let store = store_fixture::memory();
     assert!(seed::demo(&store, now()).await.unwrap() > 0);
     store
 }

@@ -84,7 +84,7 @@ fn ods() -> OdsCode {
 }
 
 async fn clinic() -> Store {
-    let store = Store::open("sqlite::memory:", &store::Options::default()).unwrap();
+    let store = store_fixture::memory();
     let declaration =
         read(CLINIC, "clinic.toml", london_date(now())).unwrap_or_else(|e| panic!("{e}"));
     let options = Options {

@@ -5,7 +5,7 @@
 mod store_fixture;
 
 use provider::audit::AuditEntry;
-use provider::store::{AuditVerdict, Options, Store, TenantKey};
+use provider::store::{AuditVerdict, TenantKey};
 use std::time::{Duration, Instant};
 use store_fixture::*;
 
@@ -23,11 +23,21 @@ async fn chain(place: &Place, rows: usize) -> TenantKey {
 async fn after(tampering: &str) -> (i64, String) {
     let place = Place::new();
     let tenant = chain(&place, 9).await;
-    let raw = rusqlite::Connection::open(place.file()).unwrap();
-    raw.execute_batch("DROP TRIGGER audit_kept; DROP TRIGGER audit_fixed")
-        .unwrap();
-    raw.execute_batch(&tampering.replace("ROW", "key & 0xFFFFFFFF"))
-        .unwrap();
+    let raw = place.raw();
+    raw.run(text(
+        "DROP TRIGGER audit_kept; DROP TRIGGER audit_fixed",
+        "DROP TRIGGER audit_kept ON audit; DROP TRIGGER audit_fixed ON audit",
+    ));
+    // The number of a row is the lower part of its key on SQLite, a column on PostgreSQL.
+    let tampering = match on_postgres() {
+        false => tampering.replace("ROW", "key & 0xFFFFFFFF"),
+        true => tampering
+            .replace("ROW", "seq")
+            .replace("SELECT key + 1,", "SELECT tenant, key + 1,")
+            .replace("key", "seq")
+            .replace("zeroblob(32)", "decode(repeat('00', 32), 'hex')"),
+    };
+    raw.run(&tampering);
     drop(raw);
     match place.open().audit_verify(tenant).unwrap() {
         AuditVerdict::Broken { seq, what } => (seq, what),
@@ -79,15 +89,9 @@ async fn every_kind_of_tampering_is_found_at_its_first_row() {
 async fn rows_cannot_be_changed_or_deleted_in_passing() {
     let place = Place::new();
     chain(&place, 3).await;
-    let raw = rusqlite::Connection::open(place.file()).unwrap();
+    let raw = place.raw();
     for sql in ["DELETE FROM audit", "UPDATE audit SET body = '{}'"] {
-        assert!(
-            raw.execute(sql, [])
-                .unwrap_err()
-                .to_string()
-                .contains("never"),
-            "{sql}"
-        );
+        assert!(raw.try_run(sql).unwrap_err().contains("never"), "{sql}");
     }
 }
 
@@ -180,7 +184,7 @@ async fn one_bad_row_written_late_does_no_harm() {
     let place = Place::new();
     let store = place.open();
     let (tenant, _) = tenant(&store).await;
-    let elsewhere = Store::open("sqlite::memory:", &Options::default()).unwrap();
+    let elsewhere = memory();
     let mut stranger = tenant;
     for (ods, asid) in [("FX101", "918999000011"), ("FX202", "918999000022")] {
         stranger = tenant_named(&elsewhere, ods, asid).await.0;
@@ -196,7 +200,7 @@ async fn one_bad_row_written_late_does_no_harm() {
 
 #[tokio::test]
 async fn a_report_finds_the_first_row_of_a_time() {
-    let store = Store::open("sqlite::memory:", &Options::default()).unwrap();
+    let store = memory();
     let (tenant, _) = tenant(&store).await;
     for _ in 0..30 {
         store.audit(tenant, &staff()).await.unwrap();

@@ -127,7 +127,7 @@ fn an_older_schema_is_brought_up_to_date() {
     let place = Place::new();
     let raw = Connection::open(place.file()).unwrap();
     raw.execute_batch(include_str!(
-        "../src/store/sqlite/migrations/0001_initial.sql"
+        "../src/store/driver/sqlite/migrations/0001_initial.sql"
     ))
     .unwrap();
     raw.execute_batch("INSERT INTO tenant VALUES (1, 'FX101', '918999000011', 'Fernhill', 0, 0)")

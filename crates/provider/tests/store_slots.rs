@@ -8,14 +8,9 @@ use booking::ids::{Asid, OdsCode};
 use booking::slot::SlotStatus;
 use jiff::Timestamp;
 use provider::store::{
-    Declaration, DeclaredChange, Options, SlotCounts, SlotFilter, Store, StoreError, TenantKey,
-    utc_day,
+    Declaration, DeclaredChange, SlotCounts, SlotFilter, Store, StoreError, TenantKey, utc_day,
 };
 use store_fixture::*;
-
-fn memory() -> Store {
-    Store::open("sqlite::memory:", &Options::default()).unwrap()
-}
 
 #[tokio::test]
 async fn making_slots_again_makes_none_twice() {
@@ -174,14 +169,9 @@ async fn the_time_of_publication_is_kept() {
         .insert_slots(tenant, slots, now(), &staff())
         .await
         .unwrap();
-    let raw = rusqlite::Connection::open(place.file()).unwrap();
-    let published = |table: &str| -> Vec<Option<i64>> {
-        let mut all = raw
-            .prepare(&format!("SELECT published_at FROM {table} ORDER BY start"))
-            .unwrap();
-        let rows = all.query_map([], |r| r.get(0)).unwrap();
-        rows.map(Result::unwrap).collect()
-    };
+    let raw = place.raw();
+    let published =
+        |table: &str| raw.numbers(&format!("SELECT published_at FROM {table} ORDER BY start"));
     let at = |t: Timestamp| Some(t.as_millisecond());
     assert_eq!(published("slot"), [at(now()), None]);
     let later = minutes(now(), 60);

@@ -16,7 +16,7 @@ use provider::diary::plan::Plan;
 use provider::diary::slots::{self, Change, Selection};
 use provider::diary::{apply, declaration, export};
 use provider::http::describe;
-use provider::store::{AuditVerdict, BackupReport, Options, Store};
+use provider::store::{self, AuditVerdict, BackupReport, Options, Store};
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -45,17 +45,17 @@ pub enum Provider {
     Referral(referral::Referral),
     /// Print the API's description for tools: OpenAPI, or a Postman collection
     Describe(Describe),
-    /// Copy the database to a file while it is in use, and check the copy
+    /// Copy an SQLite database to a file while it is in use, and check the copy
     Backup(Backup),
-    /// Put a backup in the place of the database
+    /// Put a backup in the place of an SQLite database
     Restore(Restore),
 }
 
 /// The database that a command works on.
 #[derive(Args)]
 pub struct Database {
-    /// Database: `sqlite:PATH`
-    #[arg(long, env = "UEC_DATABASE", value_name = "URL")]
+    /// Database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
+    #[arg(long, env = "UEC_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: String,
 }
 
@@ -66,6 +66,14 @@ impl Database {
             ..Options::default()
         };
         Store::open(&self.database, &options).map_err(|e| Failure::Refused(e.to_string()))
+    }
+
+    /// Says what to use where a database is not a file that can be copied.
+    fn must_be_a_file(&self) -> Outcome {
+        match store::backed_up_elsewhere(&self.database) {
+            Some(why) => Err(Failure::Usage(why.to_string())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -459,6 +467,7 @@ pub struct Backup {
 
 impl Backup {
     fn run(self) -> Outcome {
+        self.database.must_be_a_file()?;
         let store = self.database.open(false)?;
         let report = store.backup(&self.to).map_err(|e| e.to_string())?;
         let entry = AuditEntry::local(Timestamp::now(), "backup", &actor());
@@ -498,6 +507,7 @@ pub struct Restore {
 
 impl Restore {
     fn run(self) -> Outcome {
+        self.database.must_be_a_file()?;
         let path = self
             .database
             .database

@@ -23,8 +23,8 @@ const TOP_UP: Duration = Duration::from_secs(15 * 60);
 /// Settings come from these flags, then from the environment, then from the file.
 #[derive(Args)]
 pub struct Serve {
-    /// Database: `sqlite:PATH`; made when it is not there
-    #[arg(long, env = "UEC_DATABASE", value_name = "URL")]
+    /// Database: `sqlite:PATH`, made when it is not there, or `postgres://USER@HOST/DATABASE`
+    #[arg(long, env = "UEC_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<String>,
     /// Address to listen on
     #[arg(long, env = "UEC_LISTEN", value_name = "HOST:PORT")]
@@ -81,7 +81,7 @@ impl Serve {
         }
         start_logging(settings.log.format);
         let database = settings.database.clone().ok_or_else(|| {
-            Failure::Usage("no database named: use --database sqlite:PATH, UEC_DATABASE, or `database` in the file".into())
+            Failure::Usage("no database named: use --database sqlite:PATH or postgres://USER@HOST/DATABASE, UEC_DATABASE, or `database` in the file".into())
         })?;
         let listen = settings
             .listen
@@ -93,7 +93,7 @@ impl Serve {
             let running = prepare(listener, store.clone(), settings, seeded).await?;
             let address = running.address();
             let stop = stop_signal();
-            tracing::info!(%address, %database, "the Provider is ready");
+            tracing::info!(%address, database = store.shown(), "the Provider is ready");
             crate::print(&format!("Provider ready on {address} (stop with Ctrl-C)\n"));
             running.run(stop).await;
             store.close();

@@ -28,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("fuzz", &["booking", "fhir"]),
     ("xtask", &["booking", "fhir", "provider"]),
+    ("faults", &["booking"]),
     ("bench", &["booking", "fhir", "provider"]),
 ];
 /// Crate → crates that only its tests may use, to have the real other side.
@@ -56,7 +57,7 @@ const IMPURE: &[&str] = &[
 /// Database crates and the crates that may name them: the Provider's store and the Consumer's journal.
 const DATABASES: (&[&str], &[&str]) = (
     &["deadpool-postgres", "rusqlite", "sqlx", "tokio-postgres"],
-    &["consumer", "provider"],
+    &["consumer", "faults", "provider"],
 );
 
 /// Checks what `cargo metadata` says.

@@ -226,6 +226,6 @@ mod tests {
             messages("crates/provider/src/diary/apply.rs", text).len(),
             2
         );
-        assert!(messages("crates/provider/src/store/sqlite/read.rs", text).is_empty());
+        assert!(messages("crates/provider/src/store/sql/read.rs", text).is_empty());
     }
 }

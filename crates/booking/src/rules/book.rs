@@ -114,7 +114,24 @@ pub fn booked_document(
     now: Timestamp,
     local_identifier: &str,
 ) -> Element {
-    let mut document = request.document.clone();
+    let numbered = request.nhs_number.is_some();
+    stored_document(
+        request.document.clone(),
+        numbered,
+        id,
+        now,
+        local_identifier,
+    )
+}
+
+/// [`booked_document`] of a document that is handed over; `numbered` when the request has an NHS number.
+pub fn stored_document(
+    mut document: Element,
+    numbered: bool,
+    id: &ResourceId,
+    now: Timestamp,
+    local_identifier: &str,
+) -> Element {
     document.remove("id");
     document.push_front(Element::text("id", id.as_str()));
     if let Some(meta) = document.get_mut("meta") {
@@ -131,7 +148,7 @@ pub fn booked_document(
         Element::text("created", instant::seconds(now)),
         BEFORE_CREATED,
     );
-    if request.nhs_number.is_none() {
+    if !numbered {
         let patient = document
             .children_mut()
             .iter_mut()

@@ -109,6 +109,10 @@ fn unsupported(diagnostics: String, place: &str) -> Refusal {
 fn format_parameter(raw_query: &str) -> Result<Option<Format>, Refusal> {
     let mut found = None;
     for piece in raw_query.split('&').take(query::MAX_PARAMETERS) {
+        // Other names are passed over without a look at their values.
+        if !(piece.starts_with("_f") || piece.starts_with("%5")) {
+            continue;
+        }
         let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
         if !matches!(name, "_format" | "%5Fformat" | "%5fformat") || value.is_empty() {
             continue;
@@ -156,9 +160,9 @@ fn accepted(accept: &[&[u8]]) -> Result<Option<Format>, Refusal> {
     {
         said_anything = true;
         let quality = quality(range);
-        let Some(format) = (match essence(range).as_str() {
-            "*/*" | "application/*" => Some(Format::Json),
-            _ => generic_type(range),
+        let Some(format) = (match is_any(essence(range), &["*/*", "application/*"]) {
+            true => Some(Format::Json),
+            false => generic_type(range),
         }) else {
             continue;
         };
@@ -201,13 +205,14 @@ fn quality(range: &str) -> u16 {
     }
 }
 
-fn essence(media_type: &str) -> String {
-    media_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase()
+/// A media type without its parameters; its case means nothing.
+fn essence(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// Which of some media types this is.
+fn is_any(essence: &str, of: &[&str]) -> bool {
+    of.iter().any(|name| name.eq_ignore_ascii_case(essence))
 }
 
 /// True when the parameters state UTF-8 or no charset (PROV-GEN-12).
@@ -226,27 +231,33 @@ fn utf8(media_type: &str) -> bool {
 
 /// A FHIR media type, the DSTU2 names included (PROV-GEN-10).
 fn fhir_type(media_type: &str) -> Option<Format> {
-    let format = match essence(media_type).as_str() {
-        "application/fhir+json" | "application/json+fhir" => Format::Json,
-        "application/fhir+xml" | "application/xml+fhir" => Format::Xml,
-        _ => return None,
+    let is = |names: &[&str]| is_any(essence(media_type), names);
+    let format = if is(&["application/fhir+json", "application/json+fhir"]) {
+        Format::Json
+    } else if is(&["application/fhir+xml", "application/xml+fhir"]) {
+        Format::Xml
+    } else {
+        return None;
     };
     utf8(media_type).then_some(format)
 }
 
 fn generic_type(media_type: &str) -> Option<Format> {
-    let format = match essence(media_type).as_str() {
-        "application/json" | "text/json" => Format::Json,
-        "application/xml" | "text/xml" => Format::Xml,
-        _ => return fhir_type(media_type),
+    let is = |names: &[&str]| is_any(essence(media_type), names);
+    let format = if is(&["application/json", "text/json"]) {
+        Format::Json
+    } else if is(&["application/xml", "text/xml"]) {
+        Format::Xml
+    } else {
+        return fhir_type(media_type);
     };
     utf8(media_type).then_some(format)
 }
 
 fn named(value: &str) -> Option<Format> {
-    match essence(value).as_str() {
-        "json" => Some(Format::Json),
-        "xml" => Some(Format::Xml),
+    match essence(value) {
+        json if json.eq_ignore_ascii_case("json") => Some(Format::Json),
+        xml if xml.eq_ignore_ascii_case("xml") => Some(Format::Xml),
         _ => generic_type(value),
     }
 }

@@ -8,6 +8,12 @@ use crate::refusal::{Finding, Refusal, Situation};
 pub trait Headers {
     /// All values of a header in the order received, without surrounding white space.
     fn values<'a>(&'a self, name: &str) -> Vec<&'a [u8]>;
+
+    /// The first value of a header and the second: what a header that may stand once is judged by.
+    fn first_two<'a>(&'a self, name: &str) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
+        let values = self.values(name);
+        (values.first().copied(), values.get(1).copied())
+    }
 }
 
 /// The four headers of the Spine Secure Proxy (PROV-HDR-02..04).
@@ -60,7 +66,7 @@ pub fn read_ssp(h: &impl Headers, i: Interaction) -> Result<SspHeaders, Refusal>
 /// Reads `X-Request-ID`; absent is no fault here, since only POST and PUT need it (D-21). Repeated, over-long
 /// or with invisible characters: ERR-02.
 pub fn read_request_id(h: &impl Headers) -> Result<Option<RequestId>, Refusal> {
-    if h.values("X-Request-ID").is_empty() {
+    if h.first_two("X-Request-ID").0.is_none() {
         return Ok(None);
     }
     let mut faults = Vec::new();
@@ -92,8 +98,8 @@ pub enum IfMatch {
 
 /// Reads `If-Match`: `W/"1"` or `"1"`. A list, `*` or an unquoted value is malformed.
 pub fn read_if_match(h: &impl Headers) -> IfMatch {
-    let values = h.values("If-Match");
-    let Some(first) = values.first() else {
+    let (first, second) = h.first_two("If-Match");
+    let Some(first) = first else {
         return IfMatch::Missing;
     };
     let text = std::str::from_utf8(first).unwrap_or_default();
@@ -102,7 +108,7 @@ pub fn read_if_match(h: &impl Headers) -> IfMatch {
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
     match version {
-        Some(version) if values.len() == 1 && VersionId::parse(version).is_ok() => {
+        Some(version) if second.is_none() && VersionId::parse(version).is_ok() => {
             IfMatch::Version(version.to_owned())
         }
         _ => IfMatch::Malformed(printable(&String::from_utf8_lossy(first))),
@@ -128,14 +134,13 @@ fn parsed<T>(
 }
 
 fn single<'a>(h: &'a impl Headers, name: &str, faults: &mut Vec<Finding>) -> Option<&'a str> {
-    let values = h.values(name);
-    let fault = match values.as_slice() {
-        [one] => match std::str::from_utf8(one) {
+    let fault = match h.first_two(name) {
+        (Some(one), None) => match std::str::from_utf8(one) {
             Ok(text) => return Some(text),
             Err(_) => "has bytes that are not ASCII",
         },
-        [] => "is missing",
-        _ => "stands more than once; send it once",
+        (None, _) => "is missing",
+        (Some(_), Some(_)) => "stands more than once; send it once",
     };
     faults.push(header_fault(name, fault.to_owned()));
     None

@@ -266,6 +266,9 @@ fn is_include(name: &str) -> bool {
 }
 
 fn same_path(a: &str, b: &str) -> bool {
+    if a.len() != b.len() || a == b {
+        return a.len() == b.len();
+    }
     let plain = |c: u8| {
         if c == b'.' {
             b':'
@@ -273,7 +276,7 @@ fn same_path(a: &str, b: &str) -> bool {
             c.to_ascii_lowercase()
         }
     };
-    a.len() == b.len() && a.bytes().map(plain).eq(b.bytes().map(plain))
+    a.bytes().map(plain).eq(b.bytes().map(plain))
 }
 
 /// Unknown values are no error (PROV-SLOT-09).
@@ -352,7 +355,7 @@ fn self_query(
     statuses: Option<StatusSet>,
     includes: Includes,
 ) -> String {
-    let mut out = String::with_capacity(320);
+    let mut out = String::with_capacity(384);
     query::append(&mut out, SERVICE_PARAMETER, service.as_str());
     append_bounds(&mut out, Some(lower), Some(upper));
     if let Some(set) = statuses {

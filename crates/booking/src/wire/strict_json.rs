@@ -3,9 +3,7 @@
 //!
 //! A token is read with every request, so the tree borrows its text and its objects are short lists.
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
-use std::fmt;
 
 /// A JSON value.
 #[derive(Debug, PartialEq)]
@@ -59,139 +57,446 @@ const MAX_MEMBERS: usize = 100;
 /// Reads one object of at most `depth` levels. The fault completes the sentence "The token payload …" and
 /// quotes nothing of the text but member names.
 pub(crate) fn object(bytes: &[u8], depth: usize) -> Result<Object<'_>, String> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { depth }.deserialize(&mut reader).map_err(fault)?;
-    reader.end().map_err(fault)?;
-    match value {
-        Json::Object(object) => Ok(object),
-        _ => Err("is not a JSON object".to_owned()),
-    }
-}
-
-fn fault(error: serde_json::Error) -> String {
-    if error.is_data() {
-        // Our own sentences below; serde_json appends the position.
-        error.to_string()
-    } else {
-        format!(
-            "is not well-formed JSON (line {}, column {})",
-            error.line(),
-            error.column()
-        )
-    }
-}
-
-struct Strict {
-    depth: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Json<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl Strict {
-    fn below<E: Error>(&self) -> Result<usize, E> {
-        self.depth
-            .checked_sub(1)
-            .ok_or_else(|| E::custom("is nested too deep"))
-    }
-}
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = Json<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Json<'de>, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Json<'de>, E> {
-        Ok(Json::Bool)
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Json<'de>, E> {
-        Ok(Json::Integer(value))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Json<'de>, E> {
-        Ok(i64::try_from(value).map_or(Json::OtherNumber, Json::Integer))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Json<'de>, E> {
-        Ok(Json::OtherNumber)
-    }
-
-    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Json<'de>, E> {
-        Ok(Json::Text(Cow::Borrowed(value)))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Json<'de>, E> {
-        Ok(Json::Text(Cow::Owned(value.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
-        let depth = self.below()?;
-        let mut out = Vec::new();
-        while let Some(value) = seq.next_element_seed(Strict { depth })? {
-            out.push(value);
+    let mut reader = match std::str::from_utf8(bytes) {
+        Ok(text) => Reader { text, at: 0 },
+        Err(error) => return Err(malformed(place(bytes, error.valid_up_to()))),
+    };
+    let read = reader.value(depth).and_then(|value| match reader.peek() {
+        None => Ok(value),
+        Some(_) => Err(Fault::Malformed),
+    });
+    match read {
+        Ok(Json::Object(object)) => Ok(object),
+        Ok(_) => Err("is not a JSON object".to_owned()),
+        Err(Fault::Malformed) => Err(malformed(place(bytes, reader.at))),
+        Err(Fault::Refused(sentence)) => {
+            let (line, column) = place(bytes, reader.at);
+            Err(format!("{sentence} at line {line} column {column}"))
         }
-        Ok(Json::List(out))
+    }
+}
+
+/// Why reading stops; the reader stands where it does.
+enum Fault {
+    Malformed,
+    Refused(String),
+}
+
+fn malformed((line, column): (usize, usize)) -> String {
+    format!("is not well-formed JSON (line {line}, column {column})")
+}
+
+/// Line and column, in bytes, of the byte at a place.
+fn place(bytes: &[u8], at: usize) -> (usize, usize) {
+    let before = bytes.get(..at).unwrap_or(bytes);
+    let line_start = before
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |i| i + 1);
+    let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+    // Where the text ends too early, its last byte is shown.
+    let column = (at + 1).min(bytes.len()).max(line_start) - line_start;
+    (line, column)
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
-        let depth = self.below()?;
-        let mut members: Vec<(Cow<'de, str>, Json<'de>)> = Vec::with_capacity(8);
-        while let Some(name) = map.next_key_seed(Name)? {
-            let value = map.next_value_seed(Strict { depth })?;
+    /// The next byte that is no white space, without taking it.
+    fn peek(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.byte() {
+            self.at += 1;
+        }
+        self.byte()
+    }
+
+    fn take(&mut self, wanted: u8) -> Result<(), Fault> {
+        match self.peek() == Some(wanted) {
+            true => {
+                self.at += 1;
+                Ok(())
+            }
+            false => Err(Fault::Malformed),
+        }
+    }
+
+    /// After a member: true when another one follows, false at the closing mark, which is taken.
+    fn more(&mut self, close: u8) -> Result<bool, Fault> {
+        let next = self.peek();
+        if next != Some(b',') && next != Some(close) {
+            return Err(Fault::Malformed);
+        }
+        self.at += 1;
+        Ok(next == Some(b','))
+    }
+
+    /// A value that may have `depth` levels.
+    fn value(&mut self, depth: usize) -> Result<Json<'a>, Fault> {
+        match self.peek() {
+            Some(b'"') => Ok(Json::Text(self.string()?)),
+            Some(b'{') => self.object(below(depth)?),
+            Some(b'[') => self.list(below(depth)?),
+            Some(b't') => self.word("true", Json::Bool),
+            Some(b'f') => self.word("false", Json::Bool),
+            Some(b'n') => self.word("null", Json::Null),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => Err(Fault::Malformed),
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Json<'a>, Fault> {
+        self.take(b'{')?;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(Json::Object(Object::default()));
+        }
+        let mut members: Vec<(Cow<'a, str>, Json<'a>)> = Vec::with_capacity(8);
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(Fault::Malformed);
+            }
+            let name = self.string()?;
+            self.take(b':')?;
+            let value = self.value(depth)?;
             if members.iter().any(|(known, _)| *known == name) {
-                let shown: String = name
-                    .chars()
-                    .filter(char::is_ascii_graphic)
-                    .take(64)
-                    .collect();
-                return Err(A::Error::custom(format!("has the member `{shown}` twice")));
+                let graphic = name.chars().filter(char::is_ascii_graphic);
+                let shown: String = graphic.take(64).collect();
+                return Err(Fault::Refused(format!("has the member `{shown}` twice")));
             }
             if members.len() == MAX_MEMBERS {
-                return Err(A::Error::custom(format!(
+                return Err(Fault::Refused(format!(
                     "has an object of more than {MAX_MEMBERS} members"
                 )));
             }
             members.push((name, value));
+            if !self.more(b'}')? {
+                return Ok(Json::Object(Object { members }));
+            }
         }
-        Ok(Json::Object(Object { members }))
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Json<'a>, Fault> {
+        self.take(b'[')?;
+        let mut out = Vec::new();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(Json::List(out));
+        }
+        loop {
+            out.push(self.value(depth)?);
+            if !self.more(b']')? {
+                return Ok(Json::List(out));
+            }
+        }
+    }
+
+    fn word(&mut self, word: &str, value: Json<'a>) -> Result<Json<'a>, Fault> {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or(&[]);
+        if !rest.starts_with(word.as_bytes()) {
+            return Err(Fault::Malformed);
+        }
+        self.at += word.len();
+        Ok(value)
+    }
+
+    /// A string at its opening quote, borrowed where it has no escapes.
+    fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
+        self.at += 1;
+        let plain = self.plain();
+        match self.byte() {
+            Some(b'"') => {
+                self.at += 1;
+                Ok(Cow::Borrowed(plain))
+            }
+            Some(b'\\') => self.escaped(plain.to_owned()).map(Cow::Owned),
+            _ => Err(Fault::Malformed),
+        }
+    }
+
+    /// What stands before the next quote, backslash or control character. These are bytes of their own in UTF-8.
+    fn plain(&mut self) -> &'a str {
+        let start = self.at;
+        self.at = fhir::json::end_of_plain(self.text.as_bytes(), start);
+        self.text.get(start..self.at).unwrap_or_default()
+    }
+
+    /// The rest of a string that has escapes.
+    fn escaped(&mut self, mut out: String) -> Result<String, Fault> {
+        loop {
+            match self.byte() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(out);
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    out.push(self.escape()?);
+                }
+                Some(b) if b >= 0x20 => out.push_str(self.plain()),
+                _ => return Err(Fault::Malformed),
+            }
+        }
+    }
+
+    /// What follows a backslash.
+    fn escape(&mut self) -> Result<char, Fault> {
+        let c = match self.byte() {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode(),
+            _ => return Err(Fault::Malformed),
+        };
+        self.at += 1;
+        Ok(c)
+    }
+
+    /// `uXXXX`, or two of them for a surrogate pair; half a pair is no character.
+    fn unicode(&mut self) -> Result<char, Fault> {
+        let first = self.hex4()?;
+        let code = match first {
+            0xD800..=0xDBFF => {
+                if self.byte() != Some(b'\\') {
+                    return Err(Fault::Malformed);
+                }
+                self.at += 1;
+                let second = self.hex4()?;
+                if !(0xDC00..=0xDFFF).contains(&second) {
+                    return Err(Fault::Malformed);
+                }
+                0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)
+            }
+            other => other,
+        };
+        char::from_u32(code).ok_or(Fault::Malformed)
+    }
+
+    fn hex4(&mut self) -> Result<u32, Fault> {
+        if self.byte() != Some(b'u') {
+            return Err(Fault::Malformed);
+        }
+        self.at += 1;
+        let mut code = 0;
+        for _ in 0..4 {
+            let digit = self.byte().and_then(|b| char::from(b).to_digit(16));
+            code = code * 16 + digit.ok_or(Fault::Malformed)?;
+            self.at += 1;
+        }
+        Ok(code)
+    }
+
+    /// A number as RFC 8259 has it: no leading zeros, digits on both sides of the point, within what can be held.
+    fn number(&mut self) -> Result<Json<'a>, Fault> {
+        let start = self.at;
+        self.at += usize::from(self.byte() == Some(b'-'));
+        let leading_zero = self.byte() == Some(b'0');
+        let whole = self.digits()?;
+        if leading_zero && whole > 1 {
+            return Err(Fault::Malformed);
+        }
+        let integer_end = self.at;
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.byte() {
+            self.at += 1;
+            self.at += usize::from(matches!(self.byte(), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        let digits = self.text.get(start..self.at).unwrap_or_default();
+        // No integer has a sign and no value.
+        if self.at == integer_end
+            && digits != "-0"
+            && let Ok(integer) = digits.parse()
+        {
+            return Ok(Json::Integer(integer));
+        }
+        match digits.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Json::OtherNumber),
+            _ => Err(Fault::Malformed),
+        }
+    }
+
+    /// Steps over at least one digit.
+    fn digits(&mut self) -> Result<usize, Fault> {
+        let start = self.at;
+        while self.byte().is_some_and(|b| b.is_ascii_digit()) {
+            self.at += 1;
+        }
+        match self.at - start {
+            0 => Err(Fault::Malformed),
+            count => Ok(count),
+        }
     }
 }
 
-/// A member's name, borrowed where it has no escapes.
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
-        deserializer.deserialize_str(self)
-    }
+fn below(depth: usize) -> Result<usize, Fault> {
+    let refused = || Fault::Refused("is nested too deep".to_owned());
+    depth.checked_sub(1).ok_or_else(refused)
 }
 
-impl<'de> Visitor<'de> for Name {
-    type Value = Cow<'de, str>;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member's name")
+    /// The reader of everything else, which knows repeated members no better.
+    fn known(text: &str) -> Option<serde_json::Value> {
+        serde_json::from_str(text)
+            .ok()
+            .filter(serde_json::Value::is_object)
     }
 
-    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Borrowed(value))
+    fn same(ours: &Json<'_>, theirs: &serde_json::Value) -> bool {
+        match (ours, theirs) {
+            (Json::Null, serde_json::Value::Null) => true,
+            (Json::Bool, serde_json::Value::Bool(_)) => true,
+            (Json::Integer(n), theirs) => theirs.as_i64() == Some(*n),
+            (Json::OtherNumber, theirs) => theirs.is_number(),
+            (Json::Text(text), theirs) => theirs.as_str() == Some(text.as_ref()),
+            (Json::List(list), serde_json::Value::Array(theirs)) => {
+                list.len() == theirs.len() && list.iter().zip(theirs).all(|(a, b)| same(a, b))
+            }
+            (Json::Object(object), serde_json::Value::Object(theirs)) => {
+                object.members.len() == theirs.len()
+                    && object.members.iter().all(|(name, value)| {
+                        theirs.get(name.as_ref()).is_some_and(|b| same(value, b))
+                    })
+            }
+            _ => false,
+        }
     }
 
-    fn visit_str<E: Error>(self, value: &str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Owned(value.to_owned()))
+    fn check(text: &str) {
+        let ours = object(text.as_bytes(), 12);
+        match (ours, known(text)) {
+            (Ok(ours), Some(theirs)) => assert!(same(&Json::Object(ours), &theirs), "{text}"),
+            (Err(_), None) => {}
+            (Err(fault), Some(_)) => assert!(!fault.contains("well-formed"), "{text}: {fault}"),
+            (Ok(_), None) => panic!("{text} is no JSON object"),
+        }
+    }
+
+    /// Proves: NAT-JWT-01
+    #[test]
+    fn reads_what_json_is_and_nothing_else() {
+        let values = [
+            "0",
+            "-0",
+            "1",
+            "-1",
+            "01",
+            "-",
+            "+1",
+            "1.",
+            ".5",
+            "1.5",
+            "1e3",
+            "1E+3",
+            "1e",
+            "1e+",
+            "1e999",
+            "9223372036854775807",
+            "9223372036854775808",
+            "-9223372036854775808",
+            "-9223372036854775809",
+            "99999999999999999999999",
+            "true",
+            "tru",
+            "false",
+            "null",
+            "nul",
+            "\"\"",
+            "\"a\"",
+            "\"a",
+            "\"\\\"\"",
+            "\"\\u0041\"",
+            "\"\\u00\"",
+            "\"\\ud83d\\ude00\"",
+            "\"\\ud83d\"",
+            "\"\\ude00\"",
+            "\"\\ud83dx\"",
+            "\"\\x\"",
+            "\"a\nb\"",
+            "\"a\u{7f}é😀\\n\\/b\"",
+            "[]",
+            "[1]",
+            "[1,]",
+            "[,]",
+            "[1 2]",
+            "{}",
+            "{\"b\":{}}",
+            "{\"b\"}",
+            "{b:1}",
+            "{\"b\":1,}",
+            "",
+            "1}",
+            "[[[[[[[[[[[]]]]]]]]]]]",
+            "[[[[[[[[[[[[]]]]]]]]]]]]",
+            "\u{feff}1",
+        ];
+        for value in values {
+            check(value);
+            check(&format!("{{\"a\":{value}}}"));
+            check(&format!(" {{ \"a\" :\t{value} , \"b\":\r\n[ {value} ] }} "));
+            check(&format!("{{\"a\":{value}}} x"));
+        }
+        for escape in 0..=0x7f_u8 {
+            check(&format!("{{\"a\":\"\\{}\"}}", char::from(escape)));
+            check(&format!("{{\"a\":\"{}\"}}", char::from(escape)));
+            check(&format!("{{\"a\":{}1}}", char::from(escape)));
+        }
+    }
+
+    /// Proves: NAT-JWT-01
+    #[test]
+    fn every_broken_text_is_as_broken_to_others() {
+        let text = "{\"iss\":\"a\\u00e9b\",\"n\":[1,-2.5e3,{\"x\":null}],\"deep\":{\"é\":true}}";
+        for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
+            check(&text[..at]);
+            for with in ["\"", "\\", ",", ":", "{", "]", "1", " ", "é"] {
+                check(&format!("{}{with}{}", &text[..at], &text[at..]));
+            }
+        }
+    }
+
+    /// Proves: NAT-JWT-01
+    #[test]
+    fn faults_say_where() {
+        let fault = |text: &[u8]| object(text, 3).unwrap_err();
+        assert_eq!(
+            fault(b"{\"a\":}"),
+            "is not well-formed JSON (line 1, column 6)"
+        );
+        assert_eq!(
+            fault(b"{\n \"a\" 1}"),
+            "is not well-formed JSON (line 2, column 6)"
+        );
+        assert_eq!(
+            fault(b"{\"a\":\"\xff\"}"),
+            "is not well-formed JSON (line 1, column 7)"
+        );
+        assert_eq!(fault(b""), "is not well-formed JSON (line 1, column 0)");
+        assert_eq!(fault(b"[1]"), "is not a JSON object");
+        assert!(
+            fault(b"{\"a\":1,\"\\u0061\":2}")
+                .starts_with("has the member `a` twice at line 1 column ")
+        );
+        assert!(
+            fault(b"{\"a\":{\"b\":{\"c\":{}}}}")
+                .starts_with("is nested too deep at line 1 column ")
+        );
     }
 }

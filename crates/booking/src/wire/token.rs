@@ -11,6 +11,7 @@ use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jiff::Timestamp;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Longest token read: a real one has 1 to 2 KiB, and HTTP servers limit the header to about this.
 pub const MAX_TOKEN: usize = 16 * 1024;
@@ -126,20 +127,19 @@ pub struct Claims {
     /// `requesting_practitioner`
     pub practitioner: Option<Practitioner>,
     /// The whole payload as received, a JSON object, for the audit trail (NAT-JWT-12).
-    pub provenance: String,
+    pub provenance: Arc<str>,
 }
 
 /// Takes the token out of `Authorization: Bearer …`: one header, the scheme in any case (PROV-HDR-01).
 pub fn bearer(h: &impl Headers) -> Result<&str, Refusal> {
-    let values = h.values("Authorization");
-    let value = match values.as_slice() {
-        [] => {
+    let value = match h.first_two("Authorization") {
+        (None, _) => {
             return Err(refused(
                 "The header Authorization is missing; it carries `Bearer` and the token.",
             ));
         }
-        [one] => std::str::from_utf8(one).ok(),
-        _ => {
+        (Some(one), None) => std::str::from_utf8(one).ok(),
+        (Some(_), Some(_)) => {
             return Err(refused(
                 "The header Authorization stands more than once; send it once.",
             ));
@@ -156,11 +156,17 @@ pub fn bearer(h: &impl Headers) -> Result<&str, Refusal> {
             "The token has {} bytes; at most {MAX_TOKEN} are read.",
             token.len()
         ))),
-        Some(token) if token.bytes().all(|b| b.is_ascii_graphic()) => Ok(token),
+        Some(token) if is_graphic(token) => Ok(token),
         _ => Err(refused(
             "The header Authorization is not `Bearer`, one space and a token.",
         )),
     }
+}
+
+/// Whether every byte is a visible character: of a long text, so it looks at all of it, many bytes at a time.
+fn is_graphic(text: &str) -> bool {
+    text.bytes()
+        .fold(true, |so_far, b| so_far & b.is_ascii_graphic())
 }
 
 /// Reads and checks an unsecured token: three parts, `alg` exactly `none`, empty signature (NAT-JWT-01), then
@@ -296,7 +302,7 @@ fn check_claims(payload: &Object<'_>, text: &str, e: &Expectation) -> Result<Cla
             device,
             organization,
             practitioner,
-            provenance: text.to_owned(),
+            provenance: text.into(),
         }),
         _ => Err(Refusal::of(Situation::TokenRefused, c.faults)),
     }

@@ -74,7 +74,20 @@ pub(super) struct Type {
     pub kind: Kind,
     pub special: Special,
     pub defs: Vec<Def>,
+    /// What `defs` say of numbers, in the same order, close together: looked at for every element of the type.
+    pub limits: Vec<Limit>,
     pub rules: Vec<Rule>,
+}
+
+/// How often an element may stand.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Limit {
+    /// So often.
+    Plain { min: u32, max: u32 },
+    /// It is the first of a choice; the numbers are those of all of them together.
+    Choice,
+    /// It is another of a choice.
+    Other,
 }
 
 /// Rules of a profile for one element or slice.
@@ -86,6 +99,10 @@ pub(super) struct Node {
     /// `value` of `value[x]`.
     pub choice: Option<&'static str>,
     pub slice: Option<&'static str>,
+    /// Type of the element that these rules' elements are in, by place in [`Compiled::types`], where it is certain.
+    pub within: Option<usize>,
+    /// Places of these rules' elements in that type.
+    pub places: Vec<usize>,
     pub min: u32,
     pub max: Option<u32>,
     pub fixed: Option<&'static str>,
@@ -151,7 +168,13 @@ impl Compiled {
                 type_name: profile.type_name,
                 contexts: profile.contexts.clone(),
                 modifier: profile.modifier,
-                root: maker.node(&profile.root, profile.url, &[]),
+                root: maker.node(
+                    &types,
+                    &profile.root,
+                    (None, places.get(profile.type_name).copied()),
+                    profile.url,
+                    &[],
+                ),
             });
         }
         Compiled {
@@ -270,7 +293,16 @@ impl Maker {
                 rules: self.rules(&element.invariants),
             });
         }
+        let limit = |(place, def): (usize, &Def)| match def.choice {
+            None => Limit::Plain {
+                min: def.min,
+                max: def.max.unwrap_or(u32::MAX),
+            },
+            Some(_) if def.leader == place => Limit::Choice,
+            Some(_) => Limit::Other,
+        };
         Type {
+            limits: defs.iter().enumerate().map(limit).collect(),
             name: base.name,
             kind: base.kind,
             special: match base.name {
@@ -284,9 +316,12 @@ impl Maker {
         }
     }
 
+    /// `within` and `own` are the types of the element around and of the element itself, where they are certain.
     fn node(
         &mut self,
+        types: &[Type],
         rules: &ElementRules,
+        (within, own): (Option<usize>, Option<usize>),
         profile: &'static str,
         discriminators: &[&'static str],
     ) -> Node {
@@ -303,13 +338,22 @@ impl Maker {
                     (Some(_), Some(slicing)) => &slicing.discriminators,
                     (Some(_), None) => &["url"][..],
                 };
-                self.node(child, profile, by)
+                let of_child = match places_of(types, own, child.name).as_slice() {
+                    [one] => own.and_then(|t| match types[t].defs[*one].holds {
+                        Holds::Type(place) => Some(place),
+                        Holds::Resource => None,
+                    }),
+                    _ => None,
+                };
+                self.node(types, child, (own, of_child), profile, by)
             })
             .collect();
         Node {
             profile,
             name: rules.name,
             choice: rules.name.strip_suffix("[x]"),
+            within,
+            places: places_of(types, within, rules.name),
             slice: rules.slice,
             min: rules.min.unwrap_or(0),
             max: rules.max.flatten(),
@@ -326,6 +370,18 @@ impl Maker {
             children,
         }
     }
+}
+
+/// Where a type has the elements of a name, which may be `value[x]`.
+fn places_of(types: &[Type], within: Option<usize>, name: &str) -> Vec<usize> {
+    let choice = name.strip_suffix("[x]");
+    let Some(of) = within.and_then(|place| types.get(place)) else {
+        return Vec::new();
+    };
+    let fits = |def: &Def| def.name == name || (choice.is_some() && def.choice == choice);
+    (0..of.defs.len())
+        .filter(|place| fits(&of.defs[*place]))
+        .collect()
 }
 
 /// The value that a slice has at a discriminator's path.

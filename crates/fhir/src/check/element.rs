@@ -1,11 +1,11 @@
 //! Base rules on one element: which children, how many, of what type; values; invariants.
 
 use super::MAX_DEPTH;
-use super::compiled::{Def, Holds, Rule, Special, Type};
+use super::compiled::{Def, Holds, Limit, Rule, Special, Type};
 use super::walk::{Step, Walk};
 use crate::issue::{IssueCode, Severity};
 use crate::primitive;
-use crate::schema::Kind;
+use crate::schema::{Kind, same_name};
 use crate::tree::Element;
 use std::ops::Range;
 
@@ -84,7 +84,7 @@ impl<'a> Walk<'a> {
         let mut cursor = 0;
         let mut unknown: usize = 0;
         for child in element.children() {
-            let Some(place) = find(&of.defs, child.name(), cursor) else {
+            let Some(place) = find(&of.defs, child, cursor) else {
                 if of.kind == Kind::Primitive && matches!(child.name(), "id" | "extension") {
                     self.child_of_primitive(child, unknown, nodes.clone());
                     unknown += usize::from(child.name() == "extension");
@@ -108,8 +108,14 @@ impl<'a> Walk<'a> {
                 nodes.clone(),
             );
         }
-        for (place, def) in of.defs.iter().enumerate() {
-            if def.leader == place {
+        for (place, limit) in of.limits.iter().enumerate() {
+            let count = self.counts[base + place];
+            let right = match limit {
+                Limit::Plain { min, max } => (*min..=*max).contains(&count),
+                Limit::Choice => false,
+                Limit::Other => true,
+            };
+            if !right {
                 self.cardinality(element, &of.defs, place, base);
             }
         }
@@ -279,10 +285,12 @@ impl<'a> Walk<'a> {
                     .map_err(|e| e.to_string()),
                 None => Err("its expression cannot be read".to_owned()),
             };
-            let from = if profile.is_empty() {
-                String::new()
-            } else {
-                format!(" of {profile}")
+            if matches!(outcome, Ok(None | Some(true))) {
+                continue;
+            }
+            let from = match profile {
+                "" => String::new(),
+                profile => format!(" of {profile}"),
             };
             match outcome {
                 Ok(Some(false)) => {
@@ -318,7 +326,11 @@ impl<'a> Walk<'a> {
 }
 
 /// The place of an element, looked for from the last one found: messages mostly keep the order.
-fn find(defs: &[Def], name: &str, cursor: usize) -> Option<usize> {
+fn find(defs: &[Def], child: &Element, cursor: usize) -> Option<usize> {
+    let (hint, name) = (child.place_hint(), child.name());
+    if defs.get(hint).is_some_and(|d| same_name(d.name, name)) {
+        return Some(hint);
+    }
     let (before, after) = defs.split_at(cursor.min(defs.len()));
     let at = |part: &[Def]| part.iter().position(|d| d.name == name);
     at(after).map(|i| i + before.len()).or_else(|| at(before))

@@ -74,12 +74,6 @@ impl<'a> Walk<'a> {
         base: usize,
     ) {
         for node in &parent.children {
-            let places = || {
-                of.defs
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, d)| node.is_for(d.name, d.choice))
-            };
             if node.slice.is_some() {
                 let members = element
                     .children()
@@ -88,9 +82,20 @@ impl<'a> Walk<'a> {
                     .count();
                 self.profile_count(element, node, members as u32, 0, None);
             } else {
-                let count = places().map(|(i, _)| self.counts[base + i]).sum();
-                let min = places().map(|(_, d)| d.min).min().unwrap_or(0);
-                let max = places().find_map(|(_, d)| d.max);
+                let found;
+                let known = node.within.and_then(|at| self.compiled.types.get(at));
+                let places = match known {
+                    Some(within) if std::ptr::eq(within, of) => &node.places,
+                    _ => {
+                        let fits = |i: &usize| node.is_for(of.defs[*i].name, of.defs[*i].choice);
+                        found = (0..of.defs.len()).filter(fits).collect();
+                        &found
+                    }
+                };
+                let defs = || places.iter().map(|i| &of.defs[*i]);
+                let count = places.iter().map(|i| self.counts[base + i]).sum();
+                let min = defs().map(|d| d.min).min().unwrap_or(0);
+                let max = defs().find_map(|d| d.max);
                 self.profile_count(element, node, count, min, max);
             }
             if let Some(rules) = node.slicing {
@@ -108,22 +113,26 @@ impl<'a> Walk<'a> {
         base_min: u32,
         base_max: Option<u32>,
     ) {
+        let few = count < node.min && count >= base_min;
+        let many = node
+            .max
+            .filter(|max| count > *max && base_max.is_none_or(|base| count <= base));
+        if !few && many.is_none() {
+            return;
+        }
         let name = match node.slice {
             Some(_) => format!("{} with {}", node.name, node.described()),
             None => node.name.to_owned(),
         };
         let below = [node.choice.unwrap_or(node.name)];
-        if count < node.min && count >= base_min {
+        if few {
             let message = match node.min {
                 1 => format!("{name} is missing; the profile requires it"),
                 n => format!("{name} is there {count} times; the profile requires at least {n}"),
             };
             self.error_below(element, &below, IssueCode::Required, message, node.profile);
         }
-        let Some(max) = node
-            .max
-            .filter(|max| count > *max && base_max.is_none_or(|base| count <= base))
-        else {
+        let Some(max) = many else {
             return;
         };
         let message = match max {

@@ -15,6 +15,8 @@ pub(super) struct Lexer<'a> {
     /// counted only when a place is asked for, and each byte once.
     continuation: usize,
     counted: usize,
+    /// Every byte is a character: mostly so, and then nothing need be counted.
+    ascii: bool,
 }
 
 /// A place to go back to.
@@ -37,6 +39,7 @@ impl<'a> Lexer<'a> {
             line_start: 0,
             continuation: 0,
             counted: 0,
+            ascii: text.is_ascii(),
         }
     }
 
@@ -59,9 +62,11 @@ impl<'a> Lexer<'a> {
     }
 
     pub(super) fn pos(&mut self) -> Pos {
-        let uncounted = self.bytes.get(self.counted..self.at).unwrap_or(&[]);
-        self.continuation += uncounted.iter().filter(|b| **b & 0xC0 == 0x80).count();
-        self.counted = self.counted.max(self.at);
+        if !self.ascii {
+            let uncounted = self.bytes.get(self.counted..self.at).unwrap_or(&[]);
+            self.continuation += uncounted.iter().filter(|b| **b & 0xC0 == 0x80).count();
+            self.counted = self.counted.max(self.at);
+        }
         let column = self.at.saturating_sub(self.line_start + self.continuation) + 1;
         Pos {
             line: self.line,
@@ -330,8 +335,9 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Where the first quote, backslash or control character stands from `at` on, eight bytes at a time.
-pub(super) fn end_of_plain(bytes: &[u8], mut at: usize) -> usize {
+/// Where the first quote, backslash or control character of JSON stands from `at` on, eight bytes at a time; the end
+/// of the text if there is none.
+pub fn end_of_plain(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
     let below = |word: u64, n: u64| word.wrapping_sub(ONES * n) & !word & HIGHS;

@@ -131,7 +131,7 @@ impl Reader<'_> {
                 None
             }
             Some(name) => {
-                *element = std::mem::take(element).with_resource_type(name);
+                element.set_resource_type(name.clone());
                 self.check_resource_type(name, pos);
                 self.schema.resource(name)
             }
@@ -249,6 +249,7 @@ impl Reader<'_> {
         }
         let nulls = self.nulls;
         let mut open = self.keys.open();
+        let mut cursor = 0;
         loop {
             self.lexer.peek();
             let pos = self.lexer.pos();
@@ -267,7 +268,7 @@ impl Reader<'_> {
             } else {
                 let twin = self.keys.twin(&open, &key);
                 let before = element.children().len();
-                self.member(element, &key, Member { pos, twin }, owner)?;
+                self.member(element, &key, Member { pos, twin }, owner, &mut cursor)?;
                 self.keys
                     .add(&mut open, key, before..element.children().len());
             }
@@ -288,6 +289,7 @@ impl Reader<'_> {
         key: &str,
         member: Member,
         owner: Owner,
+        cursor: &mut usize,
     ) -> Result<(), Issue> {
         let held = element.resource_type().is_some();
         if key == "resourceType" && (held || element.name().is_empty()) {
@@ -311,9 +313,10 @@ impl Reader<'_> {
                 return self.companion(element, def, member);
             }
         }
-        match of.element(key) {
-            Some(def) if !owner.companion || matches!(key, "id" | "extension") => {
-                self.known(element, def, member)
+        match of.place_from(*cursor, key) {
+            Some(place) if !owner.companion || matches!(key, "id" | "extension") => {
+                *cursor = place;
+                self.known(element, (&of.elements[place], place), member)
             }
             _ => {
                 let note = format!(
@@ -336,7 +339,7 @@ impl Reader<'_> {
     fn known(
         &mut self,
         parent: &mut Element,
-        def: &'static ElementDef,
+        (def, place): (&'static ElementDef, usize),
         member: Member,
     ) -> Result<(), Issue> {
         let is_array = self.lexer.peek() == Some(b'[');
@@ -353,8 +356,8 @@ impl Reader<'_> {
         }
         if !is_array {
             let index = def.is_list().then_some(0);
-            if let Some(child) = self.one(def, index)? {
-                place(parent, member.twin.as_ref(), 0, child);
+            if self.one(parent, (def, place), index)? {
+                join_twin(parent, member.twin.as_ref(), 0);
             }
             return Ok(());
         }
@@ -365,8 +368,9 @@ impl Reader<'_> {
             return Ok(());
         }
         for index in 0.. {
-            if let Some(child) = self.one(def, Some(index))? {
-                place(parent, member.twin.as_ref(), index, child.in_list());
+            if self.one(parent, (def, place), Some(index))? {
+                parent.mark_last_listed();
+                join_twin(parent, member.twin.as_ref(), index);
             }
             if !self.lexer.more(b']')? {
                 break;
@@ -375,26 +379,30 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// One value of a known element; `None` when it has the wrong JSON type (reported).
+    /// One value of a known element, put at the end of the parent's children; false when it has the wrong JSON type
+    /// (reported) and nothing was put there.
     fn one(
         &mut self,
-        def: &'static ElementDef,
+        parent: &mut Element,
+        (def, place): (&'static ElementDef, usize),
         index: Option<usize>,
-    ) -> Result<Option<Element>, Issue> {
+    ) -> Result<bool, Issue> {
         self.count()?;
         let next = self.lexer.peek();
-        let mut element = Element::known(def.name).at_pos(self.lexer.pos());
-        self.path.push(def.name, index);
+        let pos = self.lexer.pos();
+        // Read where it stays: an element is large, and moving it costs as much as reading it.
+        let element = parent.open_child(def.name, place, pos);
+        self.path.push_known(def.name, index);
         let of = self.schema.type_of(def);
         let read = match of.map(|t| (t, t.json_kind())) {
-            Some((_, Some(kind))) => self.primitive(&mut element, kind, index.is_some(), next)?,
+            Some((_, Some(kind))) => self.primitive(element, kind, index.is_some(), next)?,
             None if next == Some(b'{') => {
-                self.resource(&mut element)?;
+                self.resource(element)?;
                 true
             }
             Some((of, None)) if next == Some(b'{') => {
                 self.object(
-                    &mut element,
+                    element,
                     Owner {
                         of: Some(of),
                         companion: false,
@@ -409,7 +417,10 @@ impl Reader<'_> {
             }
         };
         self.path.pop();
-        Ok(read.then_some(element))
+        if !read {
+            parent.children_mut().pop();
+        }
+        Ok(read)
     }
 
     /// The value of a primitive; false when there is none to keep.
@@ -507,14 +518,16 @@ impl Reader<'_> {
     }
 }
 
-/// Puts a value or a companion at its place among the elements of its name: a primitive's value and its
-/// companion are one element, whichever came first.
-fn place(parent: &mut Element, twin: Option<&Range<usize>>, index: usize, child: Element) {
-    let there = twin
-        .and_then(|made| made.clone().nth(index))
-        .and_then(|at| parent.children_mut().get_mut(at));
-    match there {
-        None => parent.push(child),
-        Some(there) => there.absorb(child),
+/// A primitive's value and its companion are one element, whichever came first: where the last child has such a twin,
+/// it becomes part of it.
+fn join_twin(parent: &mut Element, twin: Option<&Range<usize>>, index: usize) {
+    let Some(at) = twin.and_then(|made| made.clone().nth(index)) else {
+        return;
+    };
+    if at + 1 < parent.children().len()
+        && let Some(half) = parent.children_mut().pop()
+        && let Some(there) = parent.children_mut().get_mut(at)
+    {
+        there.absorb(half);
     }
 }

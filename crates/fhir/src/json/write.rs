@@ -109,7 +109,7 @@ impl Writer<'_> {
         first: &mut bool,
     ) {
         let name = head.name();
-        let def = of.and_then(|t| t.element(name));
+        let def = of.and_then(|t| t.def_of(head));
         let child_type = def.and_then(|d| self.schema.type_of(d));
         let several = || same.clone().nth(1).is_some();
         let listed = def.map_or_else(|| head.is_listed(), ElementDef::is_list) || several();

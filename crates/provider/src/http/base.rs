@@ -40,19 +40,19 @@ impl Base {
         if self.configured {
             return false;
         }
-        let plain = |url: &str| -> String {
+        // Whether it names the loop-back interface; what stands behind such a name, or all of it.
+        fn plain(url: &str) -> (bool, &str) {
             let rest = url
                 .strip_prefix("https://")
                 .or_else(|| url.strip_prefix("http://"))
                 .unwrap_or(url);
-            match rest
-                .strip_prefix("localhost")
-                .or_else(|| rest.strip_prefix("[::1]"))
-            {
-                Some(after) => format!("127.0.0.1{after}"),
-                None => rest.replacen("0.0.0.0", "127.0.0.1", 1),
+            let own = ["localhost", "[::1]", "127.0.0.1", "0.0.0.0"];
+            let after = own.iter().find_map(|name| rest.strip_prefix(name));
+            match after {
+                Some(after) => (true, after),
+                None => (false, rest),
             }
-        };
+        }
         plain(audience) == plain(root)
     }
 }
@@ -80,6 +80,9 @@ mod tests {
         let local = Base::new(None, "127.0.0.1:8001");
         let root = local.root("FX101");
         assert!(local.is_audience("http://localhost:8001/STU3/1/FX101", &root));
-        assert!(!local.is_audience("http://localhost:8002/STU3/1/FX101", &root));
+        assert!(local.is_audience("https://[::1]:8001/STU3/1/FX101/", &root));
+        for other in ["http://localhost:8002/STU3/1/FX101", ":8001/STU3/1/FX101"] {
+            assert!(!local.is_audience(other, &root), "{other}");
+        }
     }
 }

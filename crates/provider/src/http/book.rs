@@ -24,7 +24,7 @@ pub async fn run(
     caller: Caller,
 ) -> Result<Answer, Refusal> {
     let parsed = demand.tree(edge.settings.limits.body_bytes)?;
-    let request = BookingRequest::read(parsed)?;
+    let mut request = BookingRequest::read(parsed)?;
     x.entry.consumer_faults = request
         .faults
         .iter()
@@ -43,7 +43,10 @@ pub async fn run(
     x.entry.appointment = Some(id.as_str().to_owned());
     x.recorded = true;
     // Made before the slot is looked at, so that the one writer need not: mostly it is stored.
-    let document = book::booked_document(&request, &id, x.now, id.as_str());
+    // Nothing behind this asks for the document as it was sent.
+    let sent = std::mem::take(&mut request.document);
+    let numbered = request.nhs_number.is_some();
+    let document = book::stored_document(sent, numbered, &id, x.now, id.as_str());
     let document = fhir::json::write(&document);
     let attempt = Arc::new(Attempt {
         request,

@@ -135,6 +135,11 @@ impl Headers for HeaderView<'_> {
             .map(HeaderValue::as_bytes)
             .collect()
     }
+
+    fn first_two<'a>(&'a self, name: &str) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
+        let mut values = self.0.get_all(name).iter().map(HeaderValue::as_bytes);
+        (values.next(), values.next())
+    }
 }
 
 impl Edge {
@@ -540,6 +545,9 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 }
 
 fn short(text: &str, most: usize) -> String {
+    if text.len() <= most && text.bytes().all(|b| b.is_ascii_graphic()) {
+        return text.to_owned();
+    }
     text.chars()
         .filter(|c| !c.is_control())
         .take(most)

@@ -63,40 +63,51 @@ impl From<Bytes> for Pieces {
 
 /// Pieces while they are put together.
 pub struct Writing {
-    done: Pieces,
-    open: String,
+    /// All text of its own; the pieces of it are cut at the end, so that they share one allocation.
+    text: String,
+    /// What is shared, and where in the text it stands.
+    shared: Vec<(usize, Bytes)>,
 }
 
 impl Writing {
     /// Begins, with room for this many bytes of text.
     pub fn new(room: usize) -> Writing {
         Writing {
-            done: Pieces::default(),
-            open: String::with_capacity(room),
+            text: String::with_capacity(room),
+            shared: Vec::with_capacity(8),
         }
     }
 
     /// The text at the end, to be written on.
     pub fn text(&mut self) -> &mut String {
-        &mut self.open
+        &mut self.text
     }
 
     /// Appends something rendered.
     pub fn rendered(&mut self, whole: &Rendered, from: usize, to: usize) {
         if to - from < COPIED {
-            self.open.push_str(whole.text(from, to));
-            return;
+            self.text.push_str(whole.text(from, to));
+        } else {
+            self.shared
+                .push((self.text.len(), whole.bytes.slice(from..to)));
         }
-        let room = self.open.capacity() - self.open.len();
-        let before = std::mem::replace(&mut self.open, String::with_capacity(room));
-        self.done.push(Bytes::from(before));
-        self.done.push(whole.bytes.slice(from..to));
     }
 
     /// Ends.
-    pub fn finish(mut self) -> Pieces {
-        self.done.push(Bytes::from(self.open));
-        self.done
+    pub fn finish(self) -> Pieces {
+        let text = Bytes::from(self.text);
+        let mut done = Pieces {
+            pieces: VecDeque::with_capacity(2 * self.shared.len() + 1),
+            length: 0,
+        };
+        let mut from = 0;
+        for (at, piece) in self.shared {
+            done.push(text.slice(from..at));
+            done.push(piece);
+            from = at;
+        }
+        done.push(text.slice(from..));
+        done
     }
 }
 

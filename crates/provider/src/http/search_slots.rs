@@ -254,12 +254,12 @@ impl CapCounts<'_> {
 }
 
 /// The searchset Bundle (PROV-SLOT-12..17), assembled from rendered entries.
-fn bundle(
+fn bundle<'a>(
     x: &Exchange,
     tenant: &TenantView,
-    service: &ServiceView,
+    service: &'a ServiceView,
     query: &SlotQuery,
-    found: &Found<'_>,
+    found: &Found<'a>,
 ) -> Pieces {
     let mut writing = Writing::new(ROOM);
     let out = writing.text();
@@ -276,7 +276,7 @@ fn bundle(
     let _ = write!(out, "{}/Slot?{}\"}}]", tenant.root, query.self_query);
     let mut entries = Entries {
         out: writing,
-        sent: Vec::new(),
+        sent: Vec::with_capacity(8),
         first: true,
     };
     // Neighbours in a day go out together.
@@ -305,20 +305,20 @@ fn bundle(
 }
 
 /// What the returned slots lead to, in the order schedules, service, people, place, organisation; each once.
-fn add_includes(
-    entries: &mut Entries,
-    service: &ServiceView,
+fn add_includes<'a>(
+    entries: &mut Entries<'a>,
+    service: &'a ServiceView,
     query: &SlotQuery,
-    found: &Found<'_>,
+    found: &Found<'a>,
 ) {
     let includes = &query.includes;
-    let used = |schedule: &&ScheduleView| {
+    let used = |schedule: &&'a ScheduleView| {
         found
             .chosen
             .iter()
             .any(|(_, d, _)| std::ptr::eq(found.days[*d].schedule, *schedule))
     };
-    let schedules: Vec<&ScheduleView> = service.schedules.iter().filter(used).collect();
+    let schedules: Vec<&'a ScheduleView> = service.schedules.iter().filter(used).collect();
     if includes.schedule {
         schedules.iter().for_each(|s| entries.add(&s.schedule));
     }
@@ -346,16 +346,16 @@ fn add_includes(
 }
 
 /// The `entry` list while it is written; without an entry the list is left out, since FHIR has no empty lists.
-struct Entries {
+struct Entries<'a> {
     out: Writing,
-    sent: Vec<String>,
+    sent: Vec<&'a str>,
     first: bool,
 }
 
-impl Entries {
-    fn add(&mut self, entry: &Entry) {
-        if !self.sent.contains(&entry.reference) {
-            self.sent.push(entry.reference.clone());
+impl<'a> Entries<'a> {
+    fn add(&mut self, entry: &'a Entry) {
+        if !self.sent.contains(&entry.reference.as_str()) {
+            self.sent.push(&entry.reference);
             self.add_json(&entry.json);
         }
     }

@@ -126,13 +126,13 @@ pub trait Counts {
     fn catalogue_version(&self) -> i64;
 }
 
-/// The rule of a booking: gets the slot as it is now, or nothing if there is none, and decides.
+/// The rule of a booking: gets the slot as it is now, or nothing if there is none, and decides. It is asked again when
+/// its transaction is done again.
 pub type DecideBooking =
-    Box<dyn FnOnce(Option<&PlacedSlot>, &dyn Counts) -> Result<Accepted, Refusal> + Send>;
+    Box<dyn Fn(Option<&PlacedSlot>, &dyn Counts) -> Result<Accepted, Refusal> + Send>;
 
-/// The rule of a cancellation: gets the current version and returns the next one's JSON.
-pub type DecideCancellation =
-    Box<dyn FnOnce(&StoredAppointment) -> Result<Vec<u8>, Refusal> + Send>;
+/// The rule of a cancellation: gets the current version and returns the next one's JSON; it may be asked again.
+pub type DecideCancellation = Box<dyn Fn(&StoredAppointment) -> Result<Vec<u8>, Refusal> + Send>;
 
 /// A booking to be made in one transaction (PROV-BOOK-01).
 pub struct Booking {

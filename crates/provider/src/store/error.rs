@@ -86,6 +86,36 @@ pub enum StoreError {
         /// What was seen.
         what: String,
     },
+    /// The database server cannot be reached, or the connection to it was lost.
+    #[error("the database server cannot be reached: {what}")]
+    Unreachable {
+        /// What was seen.
+        what: String,
+    },
+    /// The server knows no such database.
+    #[error(
+        "there is no database at {place}: make it (CREATE DATABASE), owned by the user of this program"
+    )]
+    NoDatabase {
+        /// The address, without password.
+        place: String,
+    },
+    /// The server does not let the user in.
+    #[error(
+        "the database server does not let this program in at {place}: check user, password and pg_hba.conf ({what})"
+    )]
+    LoginRefused {
+        /// The address, without password.
+        place: String,
+        /// The server's words.
+        what: String,
+    },
+    /// What was asked for is not to be had with this database.
+    #[error("{what}")]
+    Unsupported {
+        /// What to do instead.
+        what: String,
+    },
     /// Too much work is waiting; nothing was done.
     #[error("the database is busy: {what}")]
     Busy {
@@ -115,6 +145,7 @@ impl StoreError {
         matches!(
             self,
             StoreError::Busy { .. }
+                | StoreError::Unreachable { .. }
                 | StoreError::Closed
                 | StoreError::Full
                 | StoreError::Locked { .. }
@@ -124,6 +155,15 @@ impl StoreError {
     pub(crate) fn busy(what: &str) -> StoreError {
         StoreError::Busy {
             what: what.to_owned(),
+        }
+    }
+
+    pub(crate) fn no_backup() -> StoreError {
+        StoreError::Unsupported {
+            what: "a PostgreSQL database is backed up with PostgreSQL's own tools: pg_basebackup with an archive of the \
+                   WAL for a copy that can be brought to any moment (point-in-time recovery), or pg_dump --format=custom \
+                   and pg_restore for one moment; afterwards `uec provider audit verify` checks the audit trails"
+                .to_owned(),
         }
     }
 

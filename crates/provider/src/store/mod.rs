@@ -2,13 +2,14 @@
 //!
 //! [`Store`] is a handle that is cheap to clone. Reads are short and synchronous: one takes microseconds to some
 //! hundred microseconds and may be called in an async task. Writes are async and return when they are durable. No SQL
-//! outside the folder `sqlite`.
+//! outside the folders `sql` (statements and logic, the same for both databases) and `driver` (what differs).
 
 mod appointment;
+mod driver;
 mod error;
 mod model;
 mod referral;
-mod sqlite;
+mod sql;
 
 pub use appointment::{
     Accepted, AppointmentStatus, AuditRow, AuditVerdict, BackupReport, Booking, BookingRow,
@@ -30,10 +31,11 @@ pub use referral::{
 use crate::audit::AuditEntry;
 use booking::ids::{NhsNumber, RequestId, ResourceId};
 use bytes::Bytes;
+use driver::{postgres, sqlite};
 use jiff::Timestamp;
-use sqlite::Database;
-use sqlite::slots::{Change, Cursor, check_filter};
-use std::path::{Path, PathBuf};
+use sql::Database;
+use sql::slots::{Change, Cursor, check_filter};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -48,13 +50,15 @@ const LIST_MOST: usize = 100_000;
 pub struct Options {
     /// Makes the database if there is none.
     pub create: bool,
-    /// Reading connections at most; they share 48 MB of cache.
+    /// Reading connections at most; on SQLite they share 48 MB of cache.
     pub readers: usize,
+    /// PostgreSQL: threads that write, each with a connection; a tenant's writes are done by one of them.
+    pub writers: usize,
     /// Writes that may wait for the writer.
     pub queue: usize,
     /// How long a write waits for a place among them before it fails as busy.
     pub queue_wait: Duration,
-    /// Pages of 4 KiB that the database may have at most; beyond that it behaves as on a full disk. `None`: as many as
+    /// SQLite: pages of 4 KiB that the database may have at most; beyond that it behaves as on a full disk. `None`: as many as
     /// fit on the disk.
     pub max_pages: Option<i64>,
 }
@@ -66,11 +70,25 @@ impl Default for Options {
         Options {
             create: true,
             readers: cores.clamp(2, 16) + 2,
+            writers: 4,
             queue: 1_024,
             queue_wait: Duration::from_secs(2),
             max_pages: None,
         }
     }
+}
+
+/// An address of a database as it may be shown: without password.
+pub fn redacted(url: &str) -> String {
+    match postgres::is_address(url) {
+        true => postgres::redacted(url),
+        false => url.to_owned(),
+    }
+}
+
+/// What is to be used instead of `backup` and `restore` for a database that is not a file; nothing for a file.
+pub fn backed_up_elsewhere(url: &str) -> Option<StoreError> {
+    postgres::is_address(url).then(StoreError::no_backup)
 }
 
 /// A handle on the stored data.
@@ -80,17 +98,18 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens `sqlite:PATH` or `sqlite::memory:`; makes it or brings its schema up to date. A file that is not ours, is
-    /// newer than this program, locked, damaged or not accessible is left as it is.
+    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://USER@HOST/DATABASE`; makes it (a file, or the tables in an
+    /// empty database) or brings its schema up to date. What is not ours, is newer than this program, locked, damaged or
+    /// not accessible is left as it is.
     pub fn open(url: &str, options: &Options) -> Result<Store, StoreError> {
         Ok(Store {
             database: Arc::new(Database::open(url, options)?),
         })
     }
 
-    /// Where the data is, for messages.
-    pub fn path(&self) -> PathBuf {
-        self.database.path()
+    /// Where the data is, for messages; without password.
+    pub fn shown(&self) -> String {
+        self.database.shown()
     }
 
     /// Takes no more writes, finishes those that are waiting, writes the last audit rows. Blocks until then, for a
@@ -106,7 +125,7 @@ impl Store {
 
     /// All tenants in order of ODS code.
     pub fn tenants(&self) -> Result<Vec<TenantRow>, StoreError> {
-        self.database.read(sqlite::tenants)
+        self.database.read(sql::tenants)
     }
 
     /// Differs from an earlier one when something was committed in between, by whatever process. While it is the same,
@@ -117,12 +136,12 @@ impl Store {
 
     /// Goes up with every change of the tenant's declared things.
     pub fn catalogue_version(&self, tenant: TenantKey) -> Result<i64, StoreError> {
-        self.database.read(|c| sqlite::catalogue_version(c, tenant))
+        self.database.read(|c| sql::catalogue_version(c, tenant))
     }
 
     /// The declared things with their catalogue version, by kind, then position.
     pub fn declared(&self, tenant: TenantKey) -> Result<(i64, Vec<DeclaredRow>), StoreError> {
-        self.database.read(|c| sqlite::declared_rows(c, tenant))
+        self.database.read(|c| sql::declared_rows(c, tenant))
     }
 
     /// Versions of the days in `from..=to` (days since 1970-01-01 UTC, by slot start) that have or had slots.
@@ -134,7 +153,7 @@ impl Store {
         to: i32,
     ) -> Result<SlotDays, StoreError> {
         self.database
-            .read(|c| sqlite::slot_days(c, tenant, schedules, from, to))
+            .read(|c| sql::slot_days(c, tenant, schedules, from, to))
     }
 
     /// All slots of a schedule that start on a UTC day, in order of start, with the day's version (0: never had any).
@@ -145,12 +164,12 @@ impl Store {
         day: i32,
     ) -> Result<(i64, Vec<SlotRow>), StoreError> {
         self.database
-            .read(|c| sqlite::slots_of_day(c, tenant, schedule, day))
+            .read(|c| sql::slots_of_day(c, tenant, schedule, day))
     }
 
     /// A slot by its id.
     pub fn slot(&self, tenant: TenantKey, uuid: Uuid) -> Result<Option<PlacedSlot>, StoreError> {
-        self.database.read(|c| sqlite::slot(c, tenant, uuid))
+        self.database.read(|c| sql::slot(c, tenant, uuid))
     }
 
     /// Slots by schedule as named in the filter, then by start; at most `limit`.
@@ -161,7 +180,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<PlacedSlot>, StoreError> {
         self.database
-            .read(|c| sqlite::list_slots(c, tenant, filter, limit.min(LIST_MOST)))
+            .read(|c| sql::list_slots(c, tenant, filter, limit.min(LIST_MOST)))
     }
 
     /// How many slots are in which state.
@@ -170,8 +189,7 @@ impl Store {
         tenant: TenantKey,
         filter: &SlotFilter,
     ) -> Result<SlotCounts, StoreError> {
-        self.database
-            .read(|c| sqlite::count_slots(c, tenant, filter))
+        self.database.read(|c| sql::count_slots(c, tenant, filter))
     }
 
     /// A version of an appointment; `None`: the current one.
@@ -182,7 +200,7 @@ impl Store {
         version: Option<u32>,
     ) -> Result<Option<StoredAppointment>, StoreError> {
         self.database
-            .read(|c| sqlite::appointment(c, tenant, id, version))
+            .read(|c| sql::appointment(c, tenant, id, version))
     }
 
     /// All versions, oldest first; none if the appointment is unknown.
@@ -191,7 +209,7 @@ impl Store {
         tenant: TenantKey,
         id: &ResourceId,
     ) -> Result<Vec<StoredAppointment>, StoreError> {
-        self.database.read(|c| sqlite::history(c, tenant, id))
+        self.database.read(|c| sql::history(c, tenant, id))
     }
 
     /// The request as received that made a version (DAT-04), where it was kept.
@@ -202,7 +220,7 @@ impl Store {
         version: u32,
     ) -> Result<Option<Bytes>, StoreError> {
         self.database
-            .read(|c| sqlite::received(c, tenant, id, version))
+            .read(|c| sql::received(c, tenant, id, version))
     }
 
     /// A patient's appointments in their current versions, latest start first; at most `limit`.
@@ -213,7 +231,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<StoredAppointment>, StoreError> {
         self.database
-            .read(|c| sqlite::appointments_of(c, tenant, number, limit.min(LIST_MOST)))
+            .read(|c| sql::appointments_of(c, tenant, number, limit.min(LIST_MOST)))
     }
 
     /// Live bookings of schedules that start at or after a moment; at most `limit`.
@@ -225,7 +243,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<BookingRow>, StoreError> {
         self.database
-            .read(|c| sqlite::live_bookings(c, tenant, schedules, from, limit.min(LIST_MOST)))
+            .read(|c| sql::live_bookings(c, tenant, schedules, from, limit.min(LIST_MOST)))
     }
 
     /// Live bookings linked to a referral document, compared without regard to case (REF-PRO-02).
@@ -236,7 +254,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<BookingRow>, StoreError> {
         self.database
-            .read(|c| sqlite::bookings_of_document(c, tenant, document, limit.min(LIST_MOST)))
+            .read(|c| sql::bookings_of_document(c, tenant, document, limit.min(LIST_MOST)))
     }
 
     /// Who used an `X-Request-ID` for a create or update that succeeded.
@@ -245,12 +263,12 @@ impl Store {
         tenant: TenantKey,
         id: &RequestId,
     ) -> Result<Option<UsedRequestId>, StoreError> {
-        self.database.read(|c| sqlite::request_id(c, tenant, id))
+        self.database.read(|c| sql::request_id(c, tenant, id))
     }
 
     /// Live bookings that a cap counts.
     pub fn bookings_on(&self, tenant: TenantKey, of: &BookingCount<'_>) -> Result<u32, StoreError> {
-        self.database.read(|c| sqlite::bookings_on(c, tenant, of))
+        self.database.read(|c| sql::bookings_on(c, tenant, of))
     }
 
     /// Books a slot, all or nothing. The audit row of the attempt is written either way; only when the store itself
@@ -290,7 +308,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<ReferralRow>, StoreError> {
         self.database
-            .read(|c| sqlite::referral::rows(c, tenant, filter, limit.min(LIST_MOST)))
+            .read(|c| sql::referral::rows(c, tenant, filter, limit.min(LIST_MOST)))
     }
 
     /// One referral by its id here, its document id or its tracking id.
@@ -299,8 +317,7 @@ impl Store {
         tenant: Option<TenantKey>,
         name: &str,
     ) -> Result<Option<ReferralRow>, StoreError> {
-        self.database
-            .read(|c| sqlite::referral::one(c, tenant, name))
+        self.database.read(|c| sql::referral::one(c, tenant, name))
     }
 
     /// The message of a referral, as received. It is patient data: whoever asks for it belongs in the audit trail.
@@ -310,7 +327,7 @@ impl Store {
         id: Uuid,
     ) -> Result<Option<Bytes>, StoreError> {
         self.database
-            .read(|c| sqlite::referral::message(c, tenant, id))
+            .read(|c| sql::referral::message(c, tenant, id))
     }
 
     /// Takes a message off the quarantine list; it is kept. False when it is not on it.

@@ -14,24 +14,74 @@ use provider::store::{
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
-/// A store in a directory that goes away with it.
+pub mod postgres;
+pub mod raw;
+
+use raw::Raw;
+
+/// True in the test program that runs the suite of the store on PostgreSQL.
+pub fn on_postgres() -> bool {
+    env!("CARGO_CRATE_NAME").starts_with("postgres_")
+}
+
+/// What differs between the databases in a test.
+pub fn text<T>(sqlite: T, postgres: T) -> T {
+    if on_postgres() { postgres } else { sqlite }
+}
+
+/// A database that goes away with it: a file in a directory of its own, or one of the program's server.
 pub struct Place {
     pub directory: tempfile::TempDir,
+    url: String,
 }
 
 impl Place {
     pub fn new() -> Place {
-        Place {
-            directory: tempfile::tempdir().unwrap(),
-        }
+        let directory = tempfile::tempdir().unwrap();
+        let url = match on_postgres() {
+            true => server().migrated(),
+            false => url(&directory.path().join("provider.db")),
+        };
+        Place { directory, url }
     }
 
+    /// The file of SQLite.
     pub fn file(&self) -> PathBuf {
+        assert!(!on_postgres());
         self.directory.path().join("provider.db")
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub fn open(&self) -> Store {
-        open(&self.file())
+        open_url(&self.url)
+    }
+
+    pub fn open_with(&self, options: &Options) -> Store {
+        Store::open(&self.url, options).unwrap()
+    }
+
+    /// A connection past the store.
+    pub fn raw(&self) -> Raw {
+        match on_postgres() {
+            true => Raw::Postgres(raw::Postgres::connect(&self.url).unwrap()),
+            false => Raw::Sqlite(rusqlite::Connection::open(self.file()).unwrap()),
+        }
+    }
+}
+
+/// The program's server; without PostgreSQL the program ends here, having said why.
+pub fn server() -> &'static postgres::Server {
+    postgres::shared().unwrap_or_else(|| std::process::exit(0))
+}
+
+/// A store that nothing but the test sees: in memory, or on the server.
+pub fn memory() -> Store {
+    match on_postgres() {
+        true => open_url(&server().migrated()),
+        false => open_url("sqlite::memory:"),
     }
 }
 
@@ -40,7 +90,11 @@ pub fn url(path: &Path) -> String {
 }
 
 pub fn open(path: &Path) -> Store {
-    Store::open(&url(path), &Options::default()).unwrap()
+    open_url(&url(path))
+}
+
+pub fn open_url(url: &str) -> Store {
+    Store::open(url, &Options::default()).unwrap()
 }
 
 /// 1 March 2030, 09:00 UTC: the first slot.
@@ -178,7 +232,7 @@ pub fn booking(slot: Uuid, request_id: RequestId) -> Booking {
             }
             let service = ServiceId::parse("2000000011").unwrap();
             Ok(Accepted {
-                document: document.into_bytes(),
+                document: document.clone().into_bytes(),
                 service,
             })
         }),

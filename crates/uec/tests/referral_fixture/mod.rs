@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::support::http::connect;
-use crate::support::{Call, Response, Server, uuid};
+use super::support::http::connect;
+use super::support::{Call, Response, Server, uuid};
 
 pub const REPORT: &str = "urn:nhs-itk:services:201005:SendNHS111Report-v2-0";
 pub const PROFILE: &str = "urn:nhs-en:profile:nhs111CDADocument-v2-0";
@@ -139,7 +139,7 @@ impl Itk {
         use base64::Engine as _;
         let payload = if self.base64 {
             let bytes = if self.compressed {
-                crate::support::http::gzip(&self.payload)
+                super::support::http::gzip(&self.payload)
             } else {
                 self.payload.clone()
             };

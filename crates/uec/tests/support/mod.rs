@@ -2,6 +2,8 @@
 
 pub mod http;
 pub mod messages;
+#[path = "../../../provider/tests/store_fixture/postgres.rs"]
+pub mod postgres;
 pub mod server;
 pub mod token;
 

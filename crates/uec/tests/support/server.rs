@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::http::{Call, Response, exchange};
 use super::messages::Booking;
 use super::token::Token;
-use super::{GP_CLINIC, uuid};
+use super::{GP_CLINIC, postgres, uuid};
 
 /// Path of the demo provider's service root.
 pub const ROOT: &str = "/STU3/1/FX101";
@@ -64,8 +64,11 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("address of the port");
         drop(listener);
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("provider-{}-{name}", std::process::id()));
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!(
+            "provider-{}-{}-{name}",
+            std::process::id(),
+            module_path!().replace("::", "-")
+        ));
         if temporary {
             let _ = fs::remove_dir_all(&folder);
         }
@@ -82,10 +85,7 @@ impl Server {
             .arg(folder.join("pid"))
             .arg(env!("CARGO_BIN_EXE_uec"))
             .args(["provider", "serve", "--database"])
-            .arg(format!(
-                "sqlite:{}",
-                folder.join("provider.sqlite").display()
-            ))
+            .arg(database_in(&folder))
             .args(["--listen", &address.to_string(), "--seed", "demo"])
             .args(more(&folder))
             .stdin(Stdio::piped())
@@ -123,7 +123,7 @@ impl Server {
 
     /// Where the database is, as the command line names it.
     pub fn database(&self) -> String {
-        format!("sqlite:{}", self.folder.join("provider.sqlite").display())
+        database_in(&self.folder)
     }
 
     /// Kills the server process at once, while others still talk to it.
@@ -277,6 +277,22 @@ impl Server {
         let response = self.book(&booking.body()).expect(201);
         (booking, response)
     }
+}
+
+/// The database of a folder: a file in it, or, in the test programs that are named so, one of the program's PostgreSQL
+/// server, which without PostgreSQL ends here, having said why.
+fn database_in(folder: &Path) -> String {
+    if !env!("CARGO_CRATE_NAME").starts_with("postgres_") {
+        return format!("sqlite:{}", folder.join("provider.sqlite").display());
+    }
+    let note = folder.join("database");
+    if let Ok(url) = fs::read_to_string(&note) {
+        return url;
+    }
+    let server = postgres::shared().unwrap_or_else(|| std::process::exit(0));
+    let url = server.migrated();
+    fs::write(note, &url).expect("note of the database");
+    url
 }
 
 /// Midnight (UTC) of a day from today on, percent-encoded for a query.

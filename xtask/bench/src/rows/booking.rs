@@ -264,7 +264,7 @@ impl Ceiling {
             decide: Box::new(move |_, _| {
                 Ok(Accepted {
                     document: prepared.document.clone(),
-                    service,
+                    service: service.clone(),
                 })
             }),
         })

@@ -1,6 +1,6 @@
 //! `_name`: what a primitive carries besides its value.
 
-use super::{Member, Owner, Reader, place};
+use super::{Member, Owner, Reader, join_twin};
 use crate::issue::Issue;
 use crate::schema::ElementDef;
 use crate::tree::Element;
@@ -28,8 +28,8 @@ impl Reader<'_> {
         }
         if !is_array {
             let index = def.is_list().then_some(0);
-            if let Some(child) = self.companion_of_one(def, index)? {
-                place(parent, member.twin.as_ref(), 0, child);
+            if self.companion_of_one(parent, def, index)? {
+                join_twin(parent, member.twin.as_ref(), 0);
             }
             return Ok(());
         }
@@ -40,8 +40,9 @@ impl Reader<'_> {
             return Ok(());
         }
         for index in 0.. {
-            if let Some(child) = self.companion_of_one(def, Some(index))? {
-                place(parent, member.twin.as_ref(), index, child.in_list());
+            if self.companion_of_one(parent, def, Some(index))? {
+                parent.mark_last_listed();
+                join_twin(parent, member.twin.as_ref(), index);
             }
             if !self.lexer.more(b']')? {
                 break;
@@ -52,13 +53,15 @@ impl Reader<'_> {
 
     fn companion_of_one(
         &mut self,
+        parent: &mut Element,
         def: &'static ElementDef,
         index: Option<usize>,
-    ) -> Result<Option<Element>, Issue> {
+    ) -> Result<bool, Issue> {
         self.count()?;
         let next = self.lexer.peek();
-        let mut element = Element::known(def.name).at_pos(self.lexer.pos());
-        self.path.push(def.name, index);
+        let pos = self.lexer.pos();
+        let element = parent.open_child(def.name, usize::MAX, pos);
+        self.path.push_known(def.name, index);
         let read = match next {
             Some(b'n') if index.is_some() => {
                 self.lexer.word("null")?;
@@ -69,7 +72,7 @@ impl Reader<'_> {
                 // `id` and `extension` of a primitive are those of any element; Extension has both.
                 let of = self.schema.type_def("Extension");
                 self.object(
-                    &mut element,
+                    element,
                     Owner {
                         of,
                         companion: true,
@@ -84,6 +87,9 @@ impl Reader<'_> {
             }
         };
         self.path.pop();
-        Ok(read.then_some(element))
+        if !read {
+            parent.children_mut().pop();
+        }
+        Ok(read)
     }
 }

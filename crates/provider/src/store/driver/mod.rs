@@ -1,0 +1,25 @@
+//! The two databases behind one small door: statements with `?1` parameters go in, rows of four kinds of cell come out.
+//!
+//! Everything that the store does is written once above this folder. What differs between the databases is here: how a
+//! connection is made, what a transaction begins with, which fault means what, the schema, and the few statements that
+//! have two texts ([`Connection::text`]).
+
+mod cell;
+mod connection;
+mod fault;
+mod place;
+pub(in crate::store) mod postgres;
+pub(in crate::store) mod sqlite;
+
+pub(in crate::store) use cell::Value;
+pub(in crate::store) use connection::{Connection, Row};
+pub(in crate::store) use fault::{Fault, Kind, odd};
+pub(in crate::store) use place::Place;
+
+/// Parameters of a statement, in order.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => {
+        &[$($crate::store::driver::Value::from($value)),*]
+    };
+}
+pub(in crate::store) use values;

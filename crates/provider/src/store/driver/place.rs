@@ -1,0 +1,50 @@
+//! Where the data is: a file, memory, or a server.
+
+use super::connection::Connection;
+use super::{postgres, sqlite};
+use crate::store::error::StoreError;
+use std::sync::Arc;
+
+/// Where a database is, and how to get a connection to it.
+#[derive(Clone)]
+pub(in crate::store) enum Place {
+    /// A file, or memory of this process.
+    Sqlite(sqlite::Place),
+    /// A server, or several of which one takes writes.
+    Postgres(Arc<postgres::Server>),
+}
+
+impl Place {
+    /// Reads an address. Nothing is connected yet.
+    pub(in crate::store) fn parse(url: &str) -> Result<Place, StoreError> {
+        if postgres::is_address(url) {
+            let server = postgres::Server::start(url)?;
+            return Ok(Place::Postgres(Arc::new(server)));
+        }
+        sqlite::Place::parse(url).map(Place::Sqlite)
+    }
+
+    /// The place for messages, without password.
+    pub(in crate::store) fn shown(&self) -> String {
+        match self {
+            Place::Sqlite(place) => place.shown().display().to_string(),
+            Place::Postgres(server) => server.shown().to_owned(),
+        }
+    }
+
+    /// A connection for short reads, one of `of`.
+    pub(in crate::store) fn reader(&self, of: usize) -> Result<Connection, StoreError> {
+        match self {
+            Place::Sqlite(place) => Ok(sqlite::reader(place, of)?.into()),
+            Place::Postgres(server) => Ok(server.connect(postgres::Role::Reader)?.into()),
+        }
+    }
+
+    /// A connection for one long read.
+    pub(in crate::store) fn separate(&self, of: usize) -> Result<Connection, StoreError> {
+        match self {
+            Place::Sqlite(_) => self.reader(of),
+            Place::Postgres(server) => Ok(server.connect(postgres::Role::Long)?.into()),
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! One connection to a server: prepared statements, and statements sent together where no answer is needed between.
+
+use super::fault::{self, Seen};
+use super::session::Role;
+use super::statement::numbered;
+use super::wait::wait;
+use crate::store::driver::Fault;
+use crate::store::driver::cell::Value;
+use crate::store::error::StoreError;
+use futures_util::future::{join, join_all};
+use futures_util::{StreamExt, TryFutureExt};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::pin::pin;
+use tokio::task::AbortHandle;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Row, Statement};
+
+/// Prepared statements kept; there are fewer in this program.
+const STATEMENTS: usize = 256;
+/// Statements that may wait to be sent with the next one. All of them are sent in order when the answers are first
+/// asked for, which the library promises up to 30.
+const LATER: usize = 16;
+
+/// A statement whose answer nobody waits for; a fault of it is the next one's.
+enum Later {
+    Control(&'static str),
+    Execute(Statement, Vec<Owned>),
+}
+
+/// A parameter of a statement that is sent later.
+enum Owned {
+    Null,
+    Int(i64),
+    Text(Box<str>),
+    Bytes(Box<[u8]>),
+}
+
+impl Owned {
+    fn of(value: &Value<'_>) -> Owned {
+        match value {
+            Value::Null => Owned::Null,
+            Value::Int(number) => Owned::Int(*number),
+            Value::Text(text) => Owned::Text((*text).into()),
+            Value::Bytes(bytes) => Owned::Bytes((*bytes).into()),
+        }
+    }
+
+    fn value(&self) -> Value<'_> {
+        match self {
+            Owned::Null => Value::Null,
+            Owned::Int(number) => Value::Int(*number),
+            Owned::Text(text) => Value::Text(text),
+            Owned::Bytes(bytes) => Value::Bytes(bytes),
+        }
+    }
+}
+
+/// Where a connection stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// No transaction.
+    Idle,
+    /// In a transaction.
+    Open,
+    /// In a transaction that takes nothing but its end, or the end of its part.
+    Failed,
+    /// In a transaction that can only be begun again.
+    GivenUp,
+    /// Of no more use.
+    Dead,
+}
+
+/// A connection.
+pub(in crate::store) struct Connection {
+    client: Client,
+    driver: AbortHandle,
+    role: Role,
+    statements: RefCell<HashMap<Box<str>, Statement>>,
+    later: RefCell<Vec<Later>>,
+    state: Cell<State>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // A connection in good order says goodbye by itself.
+        if self.state.get() != State::Idle {
+            self.driver.abort();
+        }
+    }
+}
+
+impl Connection {
+    pub(super) fn new(client: Client, driver: AbortHandle, role: Role) -> Connection {
+        Connection {
+            client,
+            driver,
+            role,
+            statements: RefCell::default(),
+            later: RefCell::default(),
+            state: Cell::new(State::Idle),
+        }
+    }
+
+    fn noted(&self, seen: Seen) -> Fault {
+        let again = matches!(seen.fault.kind, crate::store::driver::Kind::Again);
+        match self.state.get() {
+            _ if seen.lost => {
+                self.state.set(State::Dead);
+                self.driver.abort();
+            }
+            State::Open | State::Failed if again => self.state.set(State::GivenUp),
+            State::Open => self.state.set(State::Failed),
+            _ => {}
+        }
+        seen.fault
+    }
+
+    fn run<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Fault> {
+        if self.state.get() == State::Dead {
+            return Err(fault::lost("the connection was lost before").fault);
+        }
+        match wait(work, self.role.patience()) {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(error)) => Err(self.noted(fault::of(&error))),
+            None => Err(self.noted(fault::lost("the server did not answer in time"))),
+        }
+    }
+
+    fn prepared(&self, sql: &str) -> Result<Statement, Fault> {
+        if let Some(statement) = self.statements.borrow().get(sql) {
+            return Ok(statement.clone());
+        }
+        let text = numbered(sql);
+        let statement = self.run(self.client.prepare(&text))?;
+        let mut statements = self.statements.borrow_mut();
+        if statements.len() >= STATEMENTS {
+            statements.clear();
+        }
+        statements.insert(sql.into(), statement.clone());
+        Ok(statement)
+    }
+
+    /// Sends what waits, in order; the answers come together.
+    async fn send(&self, later: &[Later]) -> Result<(), Error> {
+        let all = join_all(later.iter().map(|one| async move {
+            match one {
+                Later::Control(sql) => self.client.batch_execute(sql).await,
+                Later::Execute(statement, values) => {
+                    let values: Vec<Value<'_>> = values.iter().map(Owned::value).collect();
+                    let values = references(&values);
+                    self.client.execute(statement, &values).map_ok(|_| ()).await
+                }
+            }
+        }));
+        // The first fault is the cause of those after it.
+        all.await.into_iter().collect()
+    }
+
+    /// Waits for what was sent later.
+    pub(in crate::store) fn settle(&self) -> Result<(), Fault> {
+        let later = self.later.take();
+        match later.is_empty() {
+            true => Ok(()),
+            false => self.run(self.send(&later)),
+        }
+    }
+
+    fn put_later(&self, one: Later) -> Result<(), Fault> {
+        let waiting = {
+            let mut later = self.later.borrow_mut();
+            later.push(one);
+            later.len()
+        };
+        match waiting >= LATER {
+            true => self.settle(),
+            false => Ok(()),
+        }
+    }
+
+    fn control(&self, sql: &'static str) -> Result<(), Fault> {
+        self.put_later(Later::Control(sql))
+    }
+
+    pub(in crate::store::driver) fn query(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, Fault> {
+        let statement = self.prepared(sql)?;
+        let later = self.later.take();
+        let values = references(values);
+        self.run(async {
+            let (before, rows) =
+                join(self.send(&later), self.client.query(&statement, &values)).await;
+            before?;
+            rows
+        })
+    }
+
+    pub(in crate::store::driver) fn execute(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<u64, Fault> {
+        let statement = self.prepared(sql)?;
+        let later = self.later.take();
+        let values = references(values);
+        self.run(async {
+            let (before, changed) =
+                join(self.send(&later), self.client.execute(&statement, &values)).await;
+            before?;
+            changed
+        })
+    }
+
+    /// Has a statement sent together with the next one.
+    pub(in crate::store::driver) fn execute_later(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<(), Fault> {
+        let statement = self.prepared(sql)?;
+        self.put_later(Later::Execute(
+            statement,
+            values.iter().map(Owned::of).collect(),
+        ))
+    }
+
+    /// Runs the same statement with many sets of values, several on their way at a time; returns for each how many rows
+    /// it changed.
+    pub(in crate::store::driver) fn execute_each(
+        &self,
+        sql: &str,
+        all: &[Vec<Value<'_>>],
+    ) -> Result<Vec<u64>, Fault> {
+        self.settle()?;
+        let statement = self.prepared(sql)?;
+        let mut changed = Vec::with_capacity(all.len());
+        for some in all.chunks(LATER) {
+            let answers = self.run(async {
+                let each = some.iter().map(|values| {
+                    let statement = &statement;
+                    async move { self.client.execute(statement, &references(values)).await }
+                });
+                join_all(each)
+                    .await
+                    .into_iter()
+                    .collect::<Result<Vec<u64>, Error>>()
+            })?;
+            changed.extend(answers);
+        }
+        Ok(changed)
+    }
+
+    pub(in crate::store::driver) fn stream(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        mut take: impl FnMut(&Row) -> Result<bool, StoreError>,
+    ) -> Result<(), Fault> {
+        self.settle()?;
+        let statement = self.prepared(sql)?;
+        let rows = self.run(self.client.query_raw(&statement, references(values)))?;
+        let mut rows = pin!(rows);
+        while let Some(row) = self.run(async { rows.next().await.transpose() })? {
+            if !take(&row)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(in crate::store::driver) fn batch(&self, sql: &str) -> Result<(), Fault> {
+        self.settle()?;
+        self.run(self.client.batch_execute(sql))
+    }
+
+    pub(in crate::store::driver) fn begin(&self, how: &'static str) -> Result<(), Fault> {
+        if !matches!(self.state.get(), State::Idle | State::Dead) {
+            return Err(StoreError::unexpected("a transaction within a transaction").into());
+        }
+        self.control(how)?;
+        self.state.set(match self.state.get() {
+            State::Dead => State::Dead,
+            _ => State::Open,
+        });
+        Ok(())
+    }
+
+    pub(in crate::store::driver) fn commit(&self) -> Result<(), Fault> {
+        if self.state.get() != State::Open {
+            // PostgreSQL would roll back and call that a success.
+            return Err(StoreError::unexpected("a failed transaction cannot be committed").into());
+        }
+        self.control("COMMIT")?;
+        self.settle()?;
+        self.state.set(State::Idle);
+        Ok(())
+    }
+
+    pub(in crate::store::driver) fn rollback(&self) -> Result<(), Fault> {
+        self.later.take();
+        self.control("ROLLBACK")?;
+        self.settle()?;
+        self.state.set(State::Idle);
+        Ok(())
+    }
+
+    pub(in crate::store::driver) fn begin_part(&self) -> Result<(), Fault> {
+        self.control("SAVEPOINT job")
+    }
+
+    pub(in crate::store::driver) fn keep_part(&self) -> Result<(), Fault> {
+        // What belongs to the part must have gone well before it is kept.
+        self.settle()?;
+        self.control("RELEASE job")
+    }
+
+    pub(in crate::store::driver) fn undo_part(&self) -> Result<(), Fault> {
+        // What was not sent yet is not needed any more, but the part must have begun.
+        let begun: Vec<Later> = self
+            .later
+            .take()
+            .into_iter()
+            .filter(|one| matches!(one, Later::Control(_)))
+            .collect();
+        *self.later.borrow_mut() = begun;
+        self.control("ROLLBACK TO job")?;
+        self.control("RELEASE job")?;
+        self.settle()?;
+        if self.state.get() == State::Failed {
+            self.state.set(State::Open);
+        }
+        Ok(())
+    }
+
+    pub(in crate::store::driver) fn in_transaction(&self) -> bool {
+        matches!(self.state.get(), State::Open | State::Failed)
+    }
+
+    pub(in crate::store::driver) fn is_dead(&self) -> bool {
+        self.state.get() == State::Dead || self.client.is_closed()
+    }
+
+    /// True when the transaction, or the connection, must be begun again.
+    pub(in crate::store::driver) fn must_begin_again(&self) -> bool {
+        matches!(self.state.get(), State::GivenUp | State::Dead)
+    }
+}
+
+fn references<'v>(values: &'v [Value<'v>]) -> Vec<&'v (dyn ToSql + Sync)> {
+    values.iter().map(|value| value as _).collect()
+}

@@ -1,0 +1,25 @@
+//! PostgreSQL 15 or newer: any number of processes on one database.
+//!
+//! The client is asynchronous; one thread of the store drives all its connections ([`engine`]). Whoever asks waits in
+//! its own thread with a deadline ([`wait`]), so that the store is called in the same way for both databases.
+
+mod address;
+mod connection;
+mod engine;
+mod fault;
+mod migrations;
+mod password;
+mod server;
+mod session;
+mod snapshot;
+mod statement;
+mod tls;
+mod wait;
+
+pub(in crate::store) use address::{is_address, redacted};
+pub(in crate::store) use connection::Connection;
+pub(in crate::store) use migrations::open;
+pub(in crate::store) use server::Server;
+pub(in crate::store) use session::Role;
+pub(in crate::store) use snapshot::Watcher;
+pub(in crate::store) use wait::aside;

@@ -1,0 +1,73 @@
+//! What a connection is for, and the limits that the server keeps for it.
+
+use std::time::Duration;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Role {
+    /// Looks at the schema and brings it up to date.
+    Opening,
+    /// Writes groups.
+    Writer,
+    /// Short reads.
+    Reader,
+    /// One long read, such as the check of an audit trail.
+    Long,
+}
+
+/// What one statement of a writer may take: a batch of a diary change is tenths of a second.
+const WRITE: Duration = Duration::from_secs(8);
+/// What one short read may take.
+const READ: Duration = Duration::from_secs(4);
+/// What one row of a long read may take to come, and one statement of a schema change.
+const LONG: Duration = Duration::from_secs(60);
+/// How long another transaction's lock is waited for: as long as another program's on SQLite.
+const LOCK: Duration = Duration::from_secs(2);
+/// How long a schema change of another process is waited for.
+const LOCK_OPENING: Duration = Duration::from_secs(30);
+/// A transaction whose process does nothing for so long has lost its process; its locks are taken from it.
+const IDLE: Duration = Duration::from_secs(10);
+/// How much longer than the server a caller waits for the server's own word.
+const GRACE: Duration = Duration::from_secs(1);
+
+impl Role {
+    /// How long a caller waits for an answer before it takes the connection for dead.
+    pub(super) fn patience(self) -> Duration {
+        match self {
+            Role::Writer => WRITE + GRACE,
+            Role::Reader => READ + GRACE,
+            Role::Opening | Role::Long => LONG,
+        }
+    }
+
+    /// Sets the session up. The server asks as well whether the other side is still there, so that a client that vanished
+    /// in the middle of a message does not keep its locks.
+    pub(super) fn settings(self) -> String {
+        let (statement, lock) = match self {
+            Role::Writer => (WRITE, LOCK),
+            Role::Reader => (READ, LOCK),
+            // Not a bound on the whole of it, which may take hours; the caller watches that rows come.
+            Role::Long => (Duration::ZERO, LOCK),
+            Role::Opening => (Duration::ZERO, LOCK_OPENING),
+        };
+        let idle = match self {
+            // Rows are read between statements for as long as it takes.
+            Role::Long => Duration::ZERO,
+            _ => IDLE,
+        };
+        let read_only = match self {
+            Role::Writer | Role::Opening => "off",
+            Role::Reader | Role::Long => "on",
+        };
+        format!(
+            "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {};
+             SET default_transaction_read_only = {read_only};
+             SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3;
+             SELECT set_config('synchronous_commit', 'on', false)
+             WHERE current_setting('synchronous_commit') IN ('off', 'local')",
+            statement.as_millis(),
+            lock.as_millis(),
+            idle.as_millis(),
+        )
+    }
+}

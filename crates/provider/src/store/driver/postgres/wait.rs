@@ -1,0 +1,70 @@
+//! Waiting in a thread for what another thread drives.
+
+use std::cell::OnceCell;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+/// Wakes one thread.
+struct Sleeper {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Wake for Sleeper {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+thread_local! {
+    static SLEEPER: OnceCell<(Arc<Sleeper>, Waker)> = const { OnceCell::new() };
+}
+
+/// Waits for a future that other threads make progress with; `None` when it is not ready in time. It must not need a
+/// runtime around it.
+pub(super) fn wait<F: Future>(future: F, within: Duration) -> Option<F::Output> {
+    let (sleeper, waker) = SLEEPER.with(|cell| {
+        let (sleeper, waker) = cell.get_or_init(|| {
+            let sleeper = Arc::new(Sleeper {
+                thread: std::thread::current(),
+                woken: AtomicBool::new(false),
+            });
+            (sleeper.clone(), Waker::from(sleeper))
+        });
+        (sleeper.clone(), waker.clone())
+    });
+    let until = Instant::now() + within;
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(&waker);
+    loop {
+        sleeper.woken.store(false, Ordering::Release);
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return Some(value);
+        }
+        while !sleeper.woken.load(Ordering::Acquire) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            std::thread::park_timeout(left);
+        }
+    }
+}
+
+/// Runs what may wait for the database without holding up the other tasks of a server's thread.
+pub(in crate::store) fn aside<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}

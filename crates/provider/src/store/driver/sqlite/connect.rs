@@ -1,0 +1,199 @@
+//! Connections: how each is opened and what it is allowed to use.
+
+use super::checkpoint::Rest;
+use super::fault;
+use super::migrations;
+use crate::store::Options;
+use crate::store::error::StoreError;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How long a connection waits for another program's lock before it gives up: a group commits in milliseconds, a
+/// batch of a diary change in tenths of a second.
+const BUSY: Duration = Duration::from_secs(2);
+/// Opening waits less: a start-up that cannot get the database should say so.
+const BUSY_OPENING: Duration = Duration::from_millis(500);
+/// Page cache of the writer in KiB: the inner pages of every index of ten million slots and the recent leaves.
+const WRITER_CACHE_KIB: i64 = 32 * 1024;
+/// Page cache of all readers of the pool in KiB; the operating system's file cache stands behind it.
+const READERS_CACHE_KIB: i64 = 48 * 1024;
+/// WAL pages after which the writer checkpoints by itself, 512 MB: only when the thread that does it cannot keep up.
+const CHECKPOINT_PAGES: i64 = 128_000;
+/// Bytes to which the WAL file is cut after a checkpoint.
+const WAL_BYTES: i64 = 128 << 20;
+/// Prepared statements kept per connection; there are fewer in this program.
+const STATEMENTS: usize = 96;
+
+/// Where a database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Place {
+    /// A file.
+    File(PathBuf),
+    /// Memory of this process, under a name of its own.
+    Memory(String),
+}
+
+impl Place {
+    /// Reads `sqlite:PATH` or `sqlite::memory:`.
+    pub(in crate::store) fn parse(url: &str) -> Result<Place, StoreError> {
+        let wrong = |why: &str| StoreError::Address {
+            given: url.to_owned(),
+            why: why.to_owned(),
+        };
+        let Some(rest) = url.strip_prefix("sqlite:") else {
+            return Err(wrong(
+                "write sqlite:PATH, such as sqlite:/var/lib/uec/provider.db",
+            ));
+        };
+        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        match rest {
+            "" => Err(wrong("the path is missing; write sqlite:PATH")),
+            ":memory:" => Ok(Place::Memory(format!("/uec-{}", Uuid::new_v4()))),
+            path => Ok(Place::File(PathBuf::from(path))),
+        }
+    }
+
+    /// The path for messages.
+    pub(in crate::store) fn shown(&self) -> PathBuf {
+        match self {
+            Place::File(path) => path.clone(),
+            Place::Memory(_) => PathBuf::from(":memory:"),
+        }
+    }
+
+    fn open(&self, flags: OpenFlags) -> Result<Connection, StoreError> {
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = match self {
+            Place::File(path) => Connection::open_with_flags(path, flags),
+            // The memdb VFS shares a database of this name between the connections of one process.
+            Place::Memory(name) => Connection::open_with_flags(
+                format!("file:{name}?vfs=memdb"),
+                flags | OpenFlags::SQLITE_OPEN_URI,
+            ),
+        };
+        let connection = opened.map_err(|e| fault::opening(&self.shown(), &e))?;
+        connection.busy_timeout(BUSY_OPENING)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // A plan is made once, not again for every value of a parameter: all of them fit every value.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        Ok(connection)
+    }
+}
+
+/// Opens the writer's connection: makes the file if it may, checks whose it is, brings the schema up to date.
+pub(in crate::store) fn writer(
+    place: &Place,
+    options: &Options,
+    rest: Rest,
+) -> Result<super::Connection, StoreError> {
+    if let Place::File(path) = place {
+        check_path(path, options.create)?;
+    }
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    flags.set(OpenFlags::SQLITE_OPEN_CREATE, options.create);
+    let mut connection = place.open(flags)?;
+    let shown = place.shown();
+    migrations::check(&connection, &shown)?;
+    prepare_writer(place, &connection).map_err(|e| fault::opening(&shown, &e))?;
+    migrations::run(&mut connection, &shown)?;
+    if let Some(pages) = options.max_pages {
+        // Answers with the limit now in force, which is why this is a query.
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    connection.busy_timeout(BUSY)?;
+    Ok(super::Connection::new(connection, Some(rest)))
+}
+
+fn prepare_writer(place: &Place, connection: &Connection) -> rusqlite::Result<()> {
+    if matches!(place, Place::File(_)) {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        connection.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)
+}
+
+/// Opens a connection that can only read, one of `of` that share what cache there is.
+pub(in crate::store) fn reader(place: &Place, of: usize) -> Result<super::Connection, StoreError> {
+    let flags = match place {
+        Place::File(_) => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        // A read-only open of a memdb database is refused; query_only below does the same.
+        Place::Memory(_) => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let connection = place.open(flags)?;
+    let cache = READERS_CACHE_KIB / i64::try_from(of.max(1)).unwrap_or(READERS_CACHE_KIB);
+    let prepare = || -> rusqlite::Result<()> {
+        connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "mmap_size", 0)?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.pragma_update(None, "cache_size", -cache)?;
+        connection.busy_timeout(BUSY)
+    };
+    prepare().map_err(|e| fault::opening(&place.shown(), &e))?;
+    Ok(super::Connection::new(connection, None))
+}
+
+/// Opens a connection that reads nothing but whether something changed.
+pub(super) fn watcher(place: &Place) -> Result<Connection, StoreError> {
+    let flags = match place {
+        Place::File(_) => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Place::Memory(_) => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let connection = place.open(flags)?;
+    connection.busy_timeout(BUSY)?;
+    Ok(connection)
+}
+
+/// Opens a connection that copies the WAL back. It reads the WAL and writes the file, so it needs no cache.
+pub(super) fn checkpointer(place: &Place) -> Result<Connection, StoreError> {
+    let connection = place.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection
+        .pragma_update(None, "synchronous", "FULL")
+        .map_err(|e| fault::opening(&place.shown(), &e))?;
+    Ok(connection)
+}
+
+/// Says what is wrong with a path before SQLite says only that it cannot open it.
+fn check_path(path: &Path, create: bool) -> Result<(), StoreError> {
+    let directory = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => path,
+    };
+    if !directory.is_dir() {
+        return Err(StoreError::MissingDirectory {
+            path: directory.to_owned(),
+        });
+    }
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(StoreError::NotOurs {
+            path: path.to_owned(),
+            what: "it is a directory".to_owned(),
+        }),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => make_file(path),
+        Err(error) => Err(fault::file(path, &error)),
+    }
+}
+
+/// Makes an empty file that only this user can read, since it will hold patient data; SQLite gives the files beside
+/// it the same rights.
+fn make_file(path: &Path) -> Result<(), StoreError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        // Another process was quicker.
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(fault::file(path, &error)),
+    }
+}

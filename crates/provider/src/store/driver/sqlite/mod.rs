@@ -1,0 +1,102 @@
+//! SQLite: one file, one writing connection, readers beside it.
+
+mod backup;
+mod checkpoint;
+mod connect;
+mod fault;
+mod migrations;
+mod watch;
+
+pub(in crate::store) use backup::{backup, check as check_backup, restore};
+pub(in crate::store) use checkpoint::{Checkpointer, Rest};
+pub(in crate::store) use connect::{Place, reader, writer};
+pub(in crate::store) use watch::Watcher;
+
+use super::cell::Value;
+use super::fault::Fault;
+use crate::store::error::StoreError;
+use rusqlite::{Row, params_from_iter};
+
+/// A connection to a file.
+pub(in crate::store) struct Connection {
+    raw: rusqlite::Connection,
+    /// Asks the writer for a checkpoint.
+    rest: Option<Rest>,
+}
+
+impl Connection {
+    fn new(raw: rusqlite::Connection, rest: Option<Rest>) -> Connection {
+        Connection { raw, rest }
+    }
+
+    pub(super) fn raw(&self) -> &rusqlite::Connection {
+        &self.raw
+    }
+
+    pub(super) fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, Fault> {
+        let changed = self
+            .raw
+            .prepare_cached(sql)?
+            .execute(params_from_iter(values))?;
+        Ok(changed as u64)
+    }
+
+    pub(super) fn each(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        mut take: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), Fault> {
+        let mut statement = self.raw.prepare_cached(sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            take(row)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn stream(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        mut take: impl FnMut(&Row<'_>) -> Result<bool, StoreError>,
+    ) -> Result<(), Fault> {
+        let mut statement = self.raw.prepare_cached(sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            if !take(row)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn one<T>(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        read: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, Fault> {
+        let mut statement = self.raw.prepare_cached(sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        match rows.next()? {
+            Some(row) => Ok(Some(read(row)?)),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn control(&self, sql: &str) -> Result<(), Fault> {
+        self.raw.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    pub(super) fn in_transaction(&self) -> bool {
+        !self.raw.is_autocommit()
+    }
+
+    pub(super) fn between_groups(&self) {
+        if self.rest.as_ref().is_some_and(Rest::take) {
+            checkpoint::finish(&self.raw);
+        }
+    }
+}

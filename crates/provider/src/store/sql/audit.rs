@@ -1,0 +1,262 @@
+//! The audit chain of a tenant: every row carries a hash over the row before it.
+
+use super::group::snapshot;
+use super::read::{self, millis, moment};
+use crate::store::appointment::{AuditRow, AuditVerdict};
+use crate::store::driver::{Connection, Row, odd, values};
+use crate::store::error::StoreError;
+use crate::store::model::TenantKey;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+/// Highest number of a row: 2^40 rows for each tenant, more than a thousand a second for thirty years. On SQLite the
+/// tenant and the number share one key (`tenant * 2^40 + number`), so that a chain lies together without an index.
+const SEQ_MOST: i64 = (1 << 40) - 1;
+/// What the first row of a chain is chained to, with the tenant's ODS code after it.
+const BEGINNING: &[u8] = b"uec audit chain 1\n";
+
+/// The end of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    seq: i64,
+    at: i64,
+    hash: [u8; 32],
+}
+
+fn hash(before: &[u8; 32], seq: i64, at: i64, body: &str) -> [u8; 32] {
+    let mut sha = Sha256::new();
+    sha.update(before);
+    sha.update(seq.to_be_bytes());
+    sha.update(at.to_be_bytes());
+    sha.update(body.as_bytes());
+    sha.finalize().into()
+}
+
+/// Where a tenant's chain begins: different for every tenant, so that one chain cannot stand in for another.
+pub(super) fn beginning(connection: &Connection, tenant: TenantKey) -> Result<Head, StoreError> {
+    let sql = "SELECT ods FROM tenant WHERE key = ?1";
+    let ods: Option<String> = connection.one(sql, values![tenant.0], |r| r.get(0))?;
+    let ods =
+        ods.ok_or_else(|| StoreError::unexpected(format!("there is no tenant {}", tenant.0)))?;
+    let mut sha = Sha256::new();
+    sha.update(BEGINNING);
+    sha.update(ods.as_bytes());
+    Ok(Head {
+        seq: 0,
+        at: 0,
+        hash: sha.finalize().into(),
+    })
+}
+
+fn read_head(row: &Row<'_>) -> Result<Head, StoreError> {
+    Ok(Head {
+        seq: row.get(0)?,
+        at: row.get(1)?,
+        hash: row.get(2)?,
+    })
+}
+
+/// The end of a tenant's chain as written.
+pub(super) fn head(connection: &Connection, tenant: TenantKey) -> Result<Head, StoreError> {
+    let sql = "SELECT seq, at, hash FROM audit_head WHERE tenant = ?1";
+    match connection.one(sql, values![tenant.0], read_head)? {
+        Some(head) => Ok(head),
+        None => beginning(connection, tenant),
+    }
+}
+
+/// The same, and nobody else gets it before the transaction ends.
+pub(super) fn lock(connection: &Connection, tenant: TenantKey) -> Result<Option<Head>, StoreError> {
+    let sql = "SELECT seq, at, hash FROM audit_head WHERE tenant = ?1 FOR UPDATE";
+    Ok(connection.one(sql, values![tenant.0], read_head)?)
+}
+
+/// True when a chain has this row, whatever came after it.
+pub(super) fn holds(
+    connection: &Connection,
+    tenant: TenantKey,
+    head: &Head,
+) -> Result<bool, StoreError> {
+    let sql = connection.text(
+        "SELECT hash FROM audit WHERE key = (?1 << 40) + ?2",
+        "SELECT hash FROM audit WHERE tenant = ?1 AND seq = ?2",
+    );
+    let found: Option<[u8; 32]> = connection.one(sql, values![tenant.0, head.seq], |r| r.get(0))?;
+    Ok(found == Some(head.hash))
+}
+
+/// Writes the next row of a chain and returns the new end.
+pub(super) fn append(
+    connection: &Connection,
+    tenant: TenantKey,
+    head: &Head,
+    body: &str,
+) -> Result<Head, StoreError> {
+    let seq = head.seq + 1;
+    if seq > SEQ_MOST {
+        return Err(StoreError::unexpected(
+            "the audit trail has reached its last number",
+        ));
+    }
+    // The clock may be set back; the chain's times never go back.
+    let at = millis(Timestamp::now()).max(head.at);
+    let next = Head {
+        seq,
+        at,
+        hash: hash(&head.hash, seq, at, body),
+    };
+    let sql = connection.text(
+        "INSERT INTO audit (key, at, body, hash) VALUES ((?1 << 40) + ?2, ?3, ?4, ?5)",
+        "INSERT INTO audit (tenant, seq, at, body, hash) VALUES (?1, ?2, ?3, ?4, ?5)",
+    );
+    connection.execute_later(sql, values![tenant.0, seq, at, body, &next.hash])?;
+    Ok(next)
+}
+
+/// Writes down the end of a chain.
+pub(super) fn put_head(
+    connection: &Connection,
+    tenant: TenantKey,
+    head: &Head,
+) -> Result<(), StoreError> {
+    connection.execute_later(
+        "INSERT INTO audit_head (tenant, seq, at, hash) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (tenant) DO UPDATE SET seq = excluded.seq, at = excluded.at, hash = excluded.hash",
+        values![tenant.0, head.seq, head.at, &head.hash],
+    )?;
+    Ok(())
+}
+
+/// Rows after a number, in order.
+pub(super) fn rows(
+    connection: &Connection,
+    tenant: TenantKey,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<AuditRow>, StoreError> {
+    let sql = connection.text(
+        "SELECT key - (?1 << 40), at, body, hash FROM audit
+         WHERE key > (?1 << 40) + ?2 AND key <= (?1 << 40) + ?3 ORDER BY key LIMIT ?4",
+        "SELECT seq, at, body, hash FROM audit
+         WHERE tenant = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
+    );
+    let after = after.clamp(0, SEQ_MOST);
+    let rows = connection.all(
+        sql,
+        values![tenant.0, after, SEQ_MOST, read::rows(limit)],
+        |row| {
+            Ok(AuditRow {
+                seq: row.get(0)?,
+                at: moment(row.get(1)?)?,
+                body: row.get(2)?,
+                hash: row.get(3)?,
+            })
+        },
+    )?;
+    Ok(rows)
+}
+
+/// The number of the last row written before a moment, or 0: where a report over a time begins. Times in a chain
+/// never go back, so this halves its way there.
+pub(super) fn last_before(
+    connection: &Connection,
+    tenant: TenantKey,
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    let at = millis(at);
+    let (mut low, mut high) = (0, head(connection, tenant)?.seq);
+    let sql = connection.text(
+        "SELECT at FROM audit WHERE key = (?1 << 40) + ?2",
+        "SELECT at FROM audit WHERE tenant = ?1 AND seq = ?2",
+    );
+    // At most forty rounds: the number has so many bits.
+    while low < high {
+        let middle = low + (high - low + 1) / 2;
+        let written: Option<i64> = connection.one(sql, values![tenant.0, middle], |r| r.get(0))?;
+        let written = written.ok_or_else(|| odd("an audit row is missing"))?;
+        if written < at {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    Ok(low)
+}
+
+/// Checks a whole chain, one row in memory at a time, as of one moment.
+pub(in crate::store) fn verify(
+    connection: &Connection,
+    tenant: TenantKey,
+) -> Result<AuditVerdict, StoreError> {
+    snapshot(connection, |c| verify_chain(c, tenant))
+}
+
+fn verify_chain(connection: &Connection, tenant: TenantKey) -> Result<AuditVerdict, StoreError> {
+    let broken = |seq: i64, what: &str| AuditVerdict::Broken {
+        seq,
+        what: what.to_owned(),
+    };
+    let mut last = beginning(connection, tenant)?;
+    let mut fault = None;
+    let sql = connection.text(
+        "SELECT key - (?1 << 40), at, body, hash FROM audit
+         WHERE key > (?1 << 40) AND key <= (?1 << 40) + ?2 ORDER BY key",
+        "SELECT seq, at, body, hash FROM audit WHERE tenant = ?1 AND seq <= ?2 ORDER BY seq",
+    );
+    connection.stream(sql, values![tenant.0, SEQ_MOST], |row| {
+        match next(&last, row)? {
+            Ok(head) => last = head,
+            Err((seq, what)) => fault = Some(broken(seq, what)),
+        }
+        Ok(fault.is_none())
+    })?;
+    if let Some(fault) = fault {
+        return Ok(fault);
+    }
+    let end = head(connection, tenant)?;
+    if end.seq > last.seq {
+        return Ok(broken(
+            last.seq + 1,
+            "the row is missing; the trail was longer",
+        ));
+    }
+    if end != last {
+        return Ok(broken(
+            last.seq.max(1),
+            "the end of the trail is not the one that was written down with it",
+        ));
+    }
+    Ok(AuditVerdict::Verified {
+        rows: last.seq,
+        head: hex(&last.hash),
+    })
+}
+
+/// The end of the chain after this row, or the number of the first row that is not right, and why.
+fn next(last: &Head, row: &Row<'_>) -> Result<Result<Head, (i64, &'static str)>, StoreError> {
+    let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+    if seq != last.seq + 1 {
+        return Ok(Err((last.seq + 1, "the row is missing")));
+    }
+    let written: [u8; 32] = row.get(3)?;
+    if hash(&last.hash, seq, at, row.get(2).unwrap_or("")) != written {
+        let why = "its content, time, number or the row before it was changed";
+        return Ok(Err((seq, why)));
+    }
+    if at < last.at {
+        return Ok(Err((seq, "it is older than the row before it")));
+    }
+    Ok(Ok(Head {
+        seq,
+        at,
+        hash: written,
+    }))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|b| [b >> 4, b & 15])
+        .filter_map(|n| char::from_digit(u32::from(n), 16))
+        .collect()
+}

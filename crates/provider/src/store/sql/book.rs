@@ -1,0 +1,286 @@
+//! The booking transaction (PROV-BOOK-01, 03, 08, 11, 12, 13).
+
+use super::group::Group;
+use super::read::{self, millis, moment};
+use super::referral;
+use crate::audit::{AuditEntry, Fault};
+use crate::store::appointment::{
+    Accepted, AppointmentStatus, Booking, Counts, StoredAppointment, repeat_refusal, slot_taken,
+};
+use crate::store::driver::{Connection, odd, values};
+use crate::store::error::{StoreError, WriteError};
+use crate::store::model::{BookingCount, PlacedSlot, TenantKey, london_day, utc_day};
+use booking::ids::{Asid, NhsNumber, OdsCode, RequestId};
+use booking::refusal::{Refusal, Situation};
+use booking::slot::SlotStatus;
+use bytes::Bytes;
+use jiff::Timestamp;
+use std::cell::RefCell;
+
+/// What a rule may ask while the transaction is open.
+struct Asked<'c> {
+    connection: &'c Connection,
+    tenant: TenantKey,
+    failed: RefCell<Option<StoreError>>,
+}
+
+impl Asked<'_> {
+    fn note<T>(&self, outcome: Result<T, StoreError>, instead: T) -> T {
+        outcome.unwrap_or_else(|error| {
+            self.failed.borrow_mut().get_or_insert(error);
+            instead
+        })
+    }
+}
+
+impl Counts for Asked<'_> {
+    fn bookings_on(&self, of: &BookingCount<'_>) -> u32 {
+        self.note(
+            read::bookings_on(self.connection, self.tenant, of),
+            u32::MAX,
+        )
+    }
+
+    fn catalogue_version(&self) -> i64 {
+        self.note(read::catalogue_version(self.connection, self.tenant), -1)
+    }
+}
+
+/// Books, or records why not.
+pub(super) fn book(
+    group: &mut Group<'_>,
+    tenant: TenantKey,
+    booking: &Booking,
+) -> Result<StoredAppointment, WriteError> {
+    // What the attempt learns about the slot is also recorded when it fails.
+    let mut entry = booking.entry.clone();
+    let outcome = group.attempt(|g| attempt(g, tenant, booking, &mut entry));
+    record_refusal(group, tenant, entry, outcome)
+}
+
+/// Writes the audit row of a refused attempt, in the same transaction as everything else (AUD-01).
+pub(super) fn record_refusal<T>(
+    group: &mut Group<'_>,
+    tenant: TenantKey,
+    mut entry: AuditEntry,
+    outcome: Result<T, WriteError>,
+) -> Result<T, WriteError> {
+    if let Err(WriteError::Refused(refusal)) = &outcome {
+        entry.refused(refusal, Fault::of(refusal));
+        entry.slot_after = entry.slot_before;
+        group.attempt(|g| Ok(g.append_audit(tenant, &entry.body())?))?;
+    }
+    outcome
+}
+
+/// 409 when the id was used by a request that succeeded (PROV-BOOK-11, PROV-CAN-09).
+pub(super) fn refuse_repeat(
+    connection: &Connection,
+    tenant: TenantKey,
+    request_id: Option<&RequestId>,
+    asid: &Asid,
+    ods: &OdsCode,
+) -> Result<(), WriteError> {
+    let Some(id) = request_id else { return Ok(()) };
+    match read::request_id(connection, tenant, id)? {
+        Some(used) => Err(repeat_refusal(&used, asid, ods).into()),
+        None => Ok(()),
+    }
+}
+
+fn attempt(
+    group: &mut Group<'_>,
+    tenant: TenantKey,
+    booking: &Booking,
+    entry: &mut AuditEntry,
+) -> Result<StoredAppointment, WriteError> {
+    let c = group.connection;
+    // Until it is made there is no such appointment to name.
+    entry.appointment = None;
+    let (request_id, asid, ods) = (booking.request_id.as_ref(), &booking.asid, &booking.ods);
+    refuse_repeat(c, tenant, request_id, asid, ods).inspect_err(|error| {
+        if let WriteError::Refused(refusal) = error {
+            entry.appointment = refusal.existing.as_ref().map(|id| id.as_str().to_owned());
+        }
+    })?;
+    let (slot, accepted) = decided(c, tenant, booking, entry)?;
+    take_slot(c, tenant, &slot)?;
+    insert(c, tenant, &slot, booking, &accepted)?;
+    let document = booking.document_id.to_ascii_lowercase();
+    if referral::joined_by(
+        c,
+        tenant,
+        &document,
+        booking.nhs_number.as_ref(),
+        booking.at,
+    )? {
+        entry.detail = Some("the referral received before it joined the booking".to_owned());
+    }
+    entry.appointment = Some(booking.id.as_str().to_owned());
+    entry.version = Some(1);
+    entry.service = Some(accepted.service.as_str().to_owned());
+    entry.document = Some(document);
+    entry.slot_after = Some(SlotStatus::Busy.code());
+    if entry.interaction.is_some() {
+        entry.status = 201;
+    }
+    group.append_audit(tenant, &entry.body())?;
+    Ok(StoredAppointment {
+        id: booking.id.clone(),
+        version: 1,
+        status: AppointmentStatus::Booked,
+        last_updated: moment(millis(booking.at))?,
+        json: Bytes::from(accepted.document),
+        slot: slot.slot.key,
+    })
+}
+
+/// Reads the slot and asks the rule.
+fn decided(
+    c: &Connection,
+    tenant: TenantKey,
+    booking: &Booking,
+    entry: &mut AuditEntry,
+) -> Result<(PlacedSlot, Accepted), WriteError> {
+    let slot = match booking.slot {
+        Some(uuid) => read::slot(c, tenant, uuid)?,
+        None => None,
+    };
+    if let Some(found) = &slot {
+        entry.slot = Some(found.slot.uuid.to_string());
+        entry.slot_before = Some(found.slot.status.code());
+    }
+    let asked = Asked {
+        connection: c,
+        tenant,
+        failed: RefCell::new(None),
+    };
+    let decided = (booking.decide)(slot.as_ref(), &asked);
+    if let Some(error) = asked.failed.into_inner() {
+        return Err(error.into());
+    }
+    let accepted = decided?;
+    let missing = || Refusal::new(Situation::ReferenceUnknown, "The slot does not exist.");
+    Ok((slot.ok_or_else(missing)?, accepted))
+}
+
+/// Makes a free slot busy; whatever the rule said, one that is not free stays as it is.
+fn take_slot(c: &Connection, tenant: TenantKey, slot: &PlacedSlot) -> Result<(), WriteError> {
+    let taken = c.execute(
+        "UPDATE slot SET status = 1 WHERE key = ?1 AND tenant = ?2 AND status = 0",
+        values![slot.slot.key.0, tenant.0],
+    )?;
+    if taken != 1 {
+        return Err(slot_taken(slot.slot.status).into());
+    }
+    bump_day(c, tenant, slot.schedule.0, utc_day(slot.slot.start))?;
+    Ok(())
+}
+
+/// A slot of this schedule and day has changed: searches read it again.
+pub(super) fn bump_day(
+    c: &Connection,
+    tenant: TenantKey,
+    schedule: i64,
+    day: i32,
+) -> Result<(), StoreError> {
+    c.execute_later(
+        "INSERT INTO slot_day (tenant, schedule, day, version) VALUES (?1, ?2, ?3, 1)
+         ON CONFLICT (tenant, schedule, day) DO UPDATE SET version = slot_day.version + 1",
+        values![tenant.0, schedule, day],
+    )?;
+    Ok(())
+}
+
+/// One version of an appointment, to be stored.
+pub(super) struct Version<'a> {
+    pub(super) number: u32,
+    pub(super) status: AppointmentStatus,
+    pub(super) at: Timestamp,
+    pub(super) asid: &'a Asid,
+    pub(super) ods: &'a OdsCode,
+    pub(super) request_id: Option<&'a RequestId>,
+    pub(super) json: &'a [u8],
+    pub(super) received: Option<&'a [u8]>,
+}
+
+/// Writes the appointment, its first version and the link to its document.
+fn insert(
+    c: &Connection,
+    tenant: TenantKey,
+    placed: &PlacedSlot,
+    booking: &Booking,
+    accepted: &Accepted,
+) -> Result<(), WriteError> {
+    let slot = &placed.slot;
+    let at = millis(booking.at);
+    let inserted = c.one(
+        "INSERT INTO appointment (tenant, id, version, status, live, slot, schedule, start, finish, day, service,
+           template, release, nhs_number, booked_at, booked_asid, booked_ods, booked_kind)
+         SELECT tenant, ?2, 1, 0, 1, key, schedule, start, finish, ?4, ?5, template, release, ?6, ?7, ?8, ?9, ?10
+         FROM slot WHERE key = ?3 AND tenant = ?1 RETURNING key",
+        values![
+            tenant.0,
+            booking.id.as_str(),
+            slot.key.0,
+            london_day(slot.start),
+            accepted.service.as_str(),
+            booking.nhs_number.as_ref().map(NhsNumber::as_str),
+            at,
+            booking.asid.as_str(),
+            booking.ods.as_str(),
+            booking.kind.as_deref(),
+        ],
+        |row| row.get::<i64>(0),
+    );
+    let appointment = match inserted {
+        Ok(key) => key.ok_or_else(|| odd("a slot that is gone"))?,
+        // The index that keeps live bookings apart (PROV-BOOK-03): reached only if the slot's state was wrong.
+        Err(fault) if fault.is_live_booking() => {
+            return Err(slot_taken(SlotStatus::Busy).into());
+        }
+        Err(fault) => return Err(fault.into()),
+    };
+    let version = Version {
+        number: 1,
+        status: AppointmentStatus::Booked,
+        at: booking.at,
+        asid: &booking.asid,
+        ods: &booking.ods,
+        request_id: booking.request_id.as_ref(),
+        json: &accepted.document,
+        received: booking.received.as_deref(),
+    };
+    insert_version(c, tenant, appointment, &version)?;
+    let document = booking.document_id.to_ascii_lowercase();
+    c.execute_later(
+        "INSERT INTO document_link (tenant, document, appointment, linked_at) VALUES (?1, ?2, ?3, ?4)",
+        values![tenant.0, &document, appointment, at],
+    )?;
+    Ok(())
+}
+
+pub(super) fn insert_version(
+    c: &Connection,
+    tenant: TenantKey,
+    appointment: i64,
+    version: &Version<'_>,
+) -> Result<(), WriteError> {
+    c.execute_later(
+        "INSERT INTO appointment_version (tenant, appointment, version, status, at, asid, ods, request_id, json,
+           received) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        values![
+            tenant.0,
+            appointment,
+            version.number,
+            version.status as u8,
+            millis(version.at),
+            version.asid.as_str(),
+            version.ods.as_str(),
+            version.request_id.map(RequestId::as_str),
+            version.json,
+            version.received,
+        ],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! One write, with the means to answer it.
+
+use super::group::Group;
+use super::lot::Lot;
+use crate::store::error::{StoreError, WriteError};
+use std::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+/// A write. It can be done again when its transaction was lost for no fault of its own.
+pub(super) trait Job: Send {
+    /// Does the work, and keeps its outcome until the transaction's fate is known.
+    fn run(&mut self, group: &mut Group<'_>);
+    /// Answers: with the outcome, or with the reason why nothing was stored.
+    fn answer(self: Box<Self>, stored: Result<(), StoreError>);
+}
+
+pub(super) struct Write<T, F> {
+    pub(super) work: F,
+    pub(super) outcome: Option<Result<T, WriteError>>,
+    pub(super) answer: oneshot::Sender<Result<T, WriteError>>,
+}
+
+impl<T, F> Job for Write<T, F>
+where
+    T: Send + 'static,
+    F: FnMut(&mut Group<'_>) -> Result<T, WriteError> + Send,
+{
+    fn run(&mut self, group: &mut Group<'_>) {
+        self.outcome = Some((self.work)(group));
+    }
+
+    fn answer(self: Box<Self>, stored: Result<(), StoreError>) {
+        let unheard = || StoreError::unexpected("a write was stored without being done").into();
+        let answer = match stored {
+            Ok(()) => self.outcome.unwrap_or_else(|| Err(unheard())),
+            Err(error) => Err(error.into()),
+        };
+        // Nobody listens any more when the caller has gone away; what was committed stays.
+        let _ = self.answer.send(answer);
+    }
+}
+
+/// A job and its place in the queue.
+pub(super) struct Queued {
+    pub(super) lot: Lot,
+    pub(super) job: Box<dyn Job>,
+    pub(super) since: Instant,
+    pub(super) _place: OwnedSemaphorePermit,
+}
+
+/// What wakes a thread that writes.
+pub(super) enum Message {
+    /// A job.
+    Job(Queued),
+    /// Enough audit rows are waiting.
+    Rows,
+}

@@ -1,0 +1,293 @@
+//! A thread that writes: it takes what is waiting of one lot, does it in one transaction, commits, and only then
+//! answers.
+
+use super::group::{Fate, Group, Heads};
+use super::job::{Message, Queued};
+use super::lot::Lot;
+use super::revision::Commits;
+use super::soon::{LateRow, SOON_MOST, SOON_PER_GROUP, Soon};
+use super::writer::ANSWER_WITHIN;
+use crate::store::driver::{Connection, Place, postgres};
+use crate::store::error::{StoreError, WriteError};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Most jobs in one transaction: beyond this the sync is a small part of the cost and only latency grows.
+const GROUP_JOBS: usize = 256;
+/// After this long a transaction takes no more jobs, so that a slow job does not hold up the answers of the others.
+const GROUP_TIME: Duration = Duration::from_millis(10);
+/// A group whose oldest job waits longer is not tried again: its caller needs some of its 30 seconds for the answer.
+const RETRY_WITHIN: Duration = Duration::from_secs(20);
+/// Pause before the second try; each pause is twice the one before.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Longest pause.
+const PAUSE_MOST: Duration = Duration::from_secs(1);
+/// How often the last audit rows are tried to be written when the store closes.
+const LAST_TRIES: usize = 5;
+/// How long what is waiting is tried to be done when the store closes: a process that is told to stop has its own limit.
+const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+
+/// What runs in the thread.
+pub(super) struct Lane {
+    pub(super) place: Place,
+    pub(super) connection: Option<Connection>,
+    pub(super) commits: Commits,
+    pub(super) jobs: Receiver<Message>,
+    pub(super) waiting: VecDeque<Queued>,
+    pub(super) soon: Arc<Soon>,
+    /// When the store is closing: until when.
+    pub(super) closing: Option<Instant>,
+}
+
+/// A group over all its tries.
+struct Tried {
+    lot: Lot,
+    jobs: Vec<Queued>,
+    rows: Vec<LateRow>,
+    /// What the chains would be if the last try was stored, whose answer was lost.
+    doubt: Option<Heads>,
+    /// No job is added after the first try.
+    first: bool,
+}
+
+impl Lane {
+    pub(super) fn run(&mut self) {
+        let mut rows_last = false;
+        loop {
+            self.take_in();
+            // Rows that are due and jobs take turns, so that neither waits for the end of the other.
+            let due = self.soon.due();
+            let next = self.waiting.front().map(|queued| queued.lot);
+            let lot = match (due, next) {
+                (Some(due), Some(next)) => Some(if rows_last { next } else { due }),
+                (due, next) => due.or(next),
+            };
+            if let Some(lot) = lot {
+                rows_last = due == Some(lot) && next != Some(lot);
+                self.group(lot);
+                continue;
+            }
+            match self.jobs.recv_timeout(self.soon.patience()) {
+                Ok(Message::Job(queued)) => self.waiting.push_back(queued),
+                Ok(Message::Rows) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.last_rows();
+    }
+
+    fn take_in(&mut self) {
+        // Bounded: the queue has so many places.
+        while let Ok(message) = self.jobs.try_recv() {
+            if let Message::Job(queued) = message {
+                self.waiting.push_back(queued);
+            }
+        }
+    }
+
+    /// The next job of a lot.
+    fn next_of(&mut self, lot: Lot) -> Option<Queued> {
+        self.take_in();
+        let at = self.waiting.iter().position(|queued| queued.lot == lot)?;
+        self.waiting.remove(at)
+    }
+
+    /// One transaction: jobs of the lot that wait, and audit rows left for later; again if it is lost for a reason that
+    /// may be over.
+    fn group(&mut self, lot: Lot) {
+        let mut tried = Tried {
+            lot,
+            jobs: self.next_of(lot).into_iter().collect(),
+            rows: self.soon.take(lot),
+            doubt: None,
+            first: true,
+        };
+        let since = tried
+            .jobs
+            .first()
+            .map_or_else(Instant::now, |job| job.since);
+        let until = self.closing.unwrap_or(since + RETRY_WITHIN);
+        let mut pause = PAUSE;
+        // Ends at the latest when the time is over.
+        let outcome = loop {
+            let (error, again) = match self.attempt(&mut tried) {
+                Fate::Stored => break Ok(()),
+                Fate::NotStored(error) => (error, false),
+                Fate::Again(error) => (error, true),
+                Fate::Unknown(error, heads) => {
+                    tried.doubt = Some(heads);
+                    (error, true)
+                }
+            };
+            tried.first = false;
+            if !again || Instant::now() + pause >= until {
+                break Err(match &tried.doubt {
+                    Some(_) => {
+                        StoreError::busy("a write had no answer in time; it may have happened")
+                    }
+                    None => error,
+                });
+            }
+            tracing::warn!(%error, jobs = tried.jobs.len(), "a group of writes is tried again");
+            std::thread::sleep(jittered(pause));
+            pause = (pause * 2).min(PAUSE_MOST);
+        };
+        self.commits.note();
+        self.end(tried, outcome);
+    }
+
+    fn end(&mut self, tried: Tried, outcome: Result<(), StoreError>) {
+        if let Err(error) = &outcome {
+            tracing::error!(%error, jobs = tried.jobs.len(), "a group of writes was not stored");
+            self.soon.put_back(tried.lot, tried.rows);
+        }
+        for queued in tried.jobs {
+            queued.job.answer(outcome.clone());
+        }
+        if let Some(connection) = &self.connection {
+            connection.between_groups();
+        }
+    }
+
+    /// The writing connection, a new one if the last was lost.
+    fn connect(&mut self) -> Result<&Connection, StoreError> {
+        let alive = self.connection.take().filter(|c| !c.is_dead());
+        let connection = match (alive, &self.place) {
+            (Some(connection), _) => connection,
+            (None, Place::Postgres(server)) => server.connect(postgres::Role::Writer)?.into(),
+            (None, Place::Sqlite(_)) => {
+                return Err(StoreError::unexpected("the writing connection is gone"));
+            }
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    fn attempt(&mut self, tried: &mut Tried) -> Fate {
+        if let Err(error) = self.connect() {
+            return match error {
+                StoreError::Unreachable { .. } => Fate::Again(error),
+                _ => Fate::NotStored(error),
+            };
+        }
+        // Taken out while the queue is looked at.
+        let Some(connection) = self.connection.take() else {
+            return Fate::NotStored(StoreError::Closed);
+        };
+        let fate = self.on(&connection, tried);
+        self.connection = Some(connection);
+        fate
+    }
+
+    fn on(&mut self, connection: &Connection, tried: &mut Tried) -> Fate {
+        let mut group = match Group::begin(connection, tried.lot) {
+            Ok(group) => group,
+            Err(error) if connection.must_begin_again() => return Fate::Again(error),
+            // The lost connection of the try before may still hold the lock: the server takes it away in a few seconds.
+            Err(error @ StoreError::Busy { .. }) if !tried.first => return Fate::Again(error),
+            Err(error) => {
+                tracing::error!(%error, "no transaction could be begun");
+                // All that waits of this lot: each would only wait as long again. What comes later is tried.
+                while tried.jobs.len() < GROUP_JOBS
+                    && let Some(queued) = self.next_of(tried.lot)
+                {
+                    tried.jobs.push(queued);
+                }
+                return Fate::NotStored(error);
+            }
+        };
+        if let Some(heads) = tried.doubt.clone() {
+            match group.was_stored(&heads) {
+                Ok(true) => {
+                    group.give_up();
+                    return Fate::Stored;
+                }
+                // A job that writes no audit row looks for itself.
+                Ok(false) => group.doubtful = true,
+                Err(error) => {
+                    group.give_up();
+                    return Fate::Unknown(error, heads);
+                }
+            }
+            tried.doubt = None;
+        }
+        append_rows(&mut group, &tried.rows);
+        let began = Instant::now();
+        for queued in &mut tried.jobs {
+            queued.job.run(&mut group);
+        }
+        while tried.first
+            && tried.jobs.len() < GROUP_JOBS
+            && !group.is_lost()
+            && (tried.jobs.is_empty() || began.elapsed() < GROUP_TIME)
+            && let Some(mut queued) = self.next_of(tried.lot)
+        {
+            match queued.since.elapsed() > ANSWER_WITHIN {
+                // Its caller was told that it may still happen; it need not.
+                true => drop(queued),
+                false => {
+                    queued.job.run(&mut group);
+                    tried.jobs.push(queued);
+                }
+            }
+        }
+        group.commit()
+    }
+
+    /// The audit rows that are left when the store closes.
+    fn last_rows(&mut self) {
+        let until = Instant::now() + CLOSE_WITHIN;
+        self.closing = Some(until);
+        let mut tries = SOON_MOST.div_ceil(SOON_PER_GROUP) + LAST_TRIES;
+        while Instant::now() < until && tries > 0 {
+            let next = self.waiting.front().map(|queued| queued.lot);
+            if next.is_none() {
+                tries -= 1;
+            }
+            match next.or_else(|| self.soon.any()) {
+                Some(lot) => self.group(lot),
+                None if self.soon.close_if_empty() => return,
+                None => {}
+            }
+        }
+        for queued in self.waiting.drain(..) {
+            queued.job.answer(Err(StoreError::Closed));
+        }
+        let rows = self.soon.close();
+        tracing::error!(
+            rows,
+            "audit rows of searches could not be written before the end"
+        );
+    }
+}
+
+/// A pause that is not the same in every process.
+fn jittered(pause: Duration) -> Duration {
+    let part = u32::from(Uuid::new_v4().as_bytes()[0]);
+    pause / 2 + pause * part / 512
+}
+
+/// Appends the audit rows left for later. One that cannot be written takes the transaction with it only if the
+/// transaction itself is lost.
+fn append_rows(group: &mut Group<'_>, rows: &[LateRow]) {
+    if rows.is_empty() {
+        return;
+    }
+    let all = group.attempt(|g| {
+        for (tenant, body) in rows {
+            g.append_audit(*tenant, body)?;
+        }
+        Ok(())
+    });
+    if let (Err(error), false) = (all, group.is_lost()) {
+        tracing::error!(%error, rows = rows.len(), "audit rows are tried one by one");
+        for (tenant, body) in rows {
+            let one: Result<(), WriteError> = group.attempt(|g| Ok(g.append_audit(*tenant, body)?));
+            if let Err(error) = one {
+                tracing::error!(%error, tenant = tenant.number(), "an audit row could not be written");
+            }
+        }
+    }
+}

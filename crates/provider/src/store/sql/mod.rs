@@ -1,0 +1,260 @@
+//! The store over either database: threads that write in groups, a pool of readers beside them. All statements are
+//! here.
+//!
+//! Nothing is kept in memory that another process could change: what a transaction depends on it reads itself.
+
+pub(in crate::store) mod audit;
+mod book;
+mod cancel;
+mod declared;
+mod group;
+mod job;
+mod lane;
+mod lot;
+pub(in crate::store) mod read;
+mod readers;
+pub(super) mod referral;
+mod revision;
+pub(super) mod slots;
+mod soon;
+mod writer;
+
+use crate::audit::AuditEntry;
+use crate::store::Options;
+use crate::store::appointment::{
+    AuditRow, AuditVerdict, BackupReport, Booking, Cancellation, StoredAppointment,
+};
+use crate::store::driver::{Connection, Place, postgres, sqlite};
+use crate::store::error::{StoreError, WriteError};
+use crate::store::model::{
+    Declaration, Declared, Inserted, NewSlot, Revision, SlotFilter, TenantKey,
+};
+use crate::store::referral::{Arrival, Filed};
+use jiff::Timestamp;
+use readers::Readers;
+use revision::{Commits, Watch};
+use slots::{Batch, Change, Cursor};
+use std::path::Path;
+use writer::{Writer, store_only};
+
+pub(super) use group::snapshot;
+pub(super) use read::{
+    appointment, appointments_of, bookings_of_document, bookings_on, catalogue_version,
+    declared as declared_rows, history, live_bookings, received, request_id, slot, slot_days,
+    slots_of_day, tenants,
+};
+pub(super) use slots::{count as count_slots, list as list_slots};
+
+/// An open database.
+pub(super) struct Database {
+    place: Place,
+    most_readers: usize,
+    readers: Readers,
+    writer: Writer,
+    watch: Watch,
+    _checkpointer: Option<sqlite::Checkpointer>,
+}
+
+impl Database {
+    /// Opens, makes or brings up to date.
+    pub(super) fn open(url: &str, options: &Options) -> Result<Database, StoreError> {
+        let place = Place::parse(url)?;
+        let commits = Commits::default();
+        let (writing, checkpointer) = match &place {
+            Place::Sqlite(file) => {
+                let rest = sqlite::Rest::default();
+                let writing = sqlite::writer(file, options, rest.clone())?.into();
+                (
+                    Some(writing),
+                    Some(sqlite::Checkpointer::start(file, rest)?),
+                )
+            }
+            Place::Postgres(server) => {
+                postgres::aside(|| postgres::open(server, options))?;
+                (None, None)
+            }
+        };
+        let most_readers = options.readers.max(1);
+        let reading = place.clone();
+        Ok(Database {
+            readers: Readers::new(most_readers, Box::new(move || reading.reader(most_readers))),
+            writer: Writer::start(&place, writing, &commits, options)?,
+            watch: Watch::start(&place, commits)?,
+            most_readers,
+            place,
+            _checkpointer: checkpointer,
+        })
+    }
+
+    /// Where the database is, for messages.
+    pub(super) fn shown(&self) -> String {
+        self.place.shown()
+    }
+
+    /// What the database's content can be told apart by.
+    pub(super) fn revision(&self) -> Result<Revision, StoreError> {
+        self.watch.revision()
+    }
+
+    /// One read.
+    pub(super) fn read<T>(
+        &self,
+        read: impl Fn(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match &self.place {
+            Place::Sqlite(_) => self.readers.with(read),
+            Place::Postgres(_) => postgres::aside(|| self.readers.with(read)),
+        }
+    }
+
+    /// One long read, on a connection of its own.
+    fn read_long<T>(
+        &self,
+        read: impl Fn(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let work = || read(&self.place.separate(self.most_readers)?);
+        match &self.place {
+            Place::Sqlite(_) => work(),
+            Place::Postgres(_) => postgres::aside(work),
+        }
+    }
+
+    pub(super) async fn book(
+        &self,
+        tenant: TenantKey,
+        booking: Booking,
+    ) -> Result<StoredAppointment, WriteError> {
+        let lot = self.writer.lot(Some(tenant));
+        self.writer
+            .submit(lot, move |group| book::book(group, tenant, &booking))
+            .await
+    }
+
+    pub(super) async fn cancel(
+        &self,
+        tenant: TenantKey,
+        change: Cancellation,
+    ) -> Result<StoredAppointment, WriteError> {
+        let lot = self.writer.lot(Some(tenant));
+        self.writer
+            .submit(lot, move |group| cancel::cancel(group, tenant, &change))
+            .await
+    }
+
+    pub(super) async fn file_referral(
+        &self,
+        tenant: Option<TenantKey>,
+        arrival: Arrival,
+    ) -> Result<Filed, StoreError> {
+        let lot = self.writer.lot(tenant);
+        let done = self
+            .writer
+            .submit(lot, move |group| referral::file(group, tenant, &arrival));
+        done.await.map_err(store_only)
+    }
+
+    pub(super) async fn close_referral(
+        &self,
+        tenant: Option<TenantKey>,
+        id: uuid::Uuid,
+        because: String,
+        entry: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        let lot = self.writer.lot(tenant);
+        let done = self.writer.submit(lot, move |group| {
+            referral::close(group, tenant, id, &because, &entry)
+        });
+        done.await.map_err(store_only)
+    }
+
+    pub(super) async fn declare(
+        &self,
+        declaration: Declaration,
+        entry: AuditEntry,
+    ) -> Result<Declared, StoreError> {
+        let known = self.read(|c| read::tenant_of(c, declaration.ods.as_str()))?;
+        let lot = match known {
+            Some(tenant) => self.writer.lot(Some(tenant)),
+            None => self.writer.lot_of_new(),
+        };
+        let done = self.writer.submit(lot, move |group| {
+            declared::declare(group, &declaration, &entry)
+        });
+        done.await.map_err(store_only)
+    }
+
+    pub(super) async fn insert_slots(
+        &self,
+        tenant: TenantKey,
+        slots: Vec<NewSlot>,
+        at: Timestamp,
+        entry: AuditEntry,
+    ) -> Result<Inserted, StoreError> {
+        let lot = self.writer.lot(Some(tenant));
+        let done = self.writer.submit(lot, move |group| {
+            slots::insert(group, tenant, &slots, at, &entry)
+        });
+        done.await.map_err(store_only)
+    }
+
+    pub(super) async fn change_slots(
+        &self,
+        tenant: TenantKey,
+        filter: SlotFilter,
+        what: Change,
+        from: Cursor,
+        at: Timestamp,
+        entry: AuditEntry,
+    ) -> Result<Batch, StoreError> {
+        let lot = self.writer.lot(Some(tenant));
+        let done = self.writer.submit(lot, move |group| {
+            slots::change(group, tenant, &filter, what, from, at, &entry)
+        });
+        done.await.map_err(store_only)
+    }
+
+    pub(super) async fn audit(&self, tenant: TenantKey, body: String) -> Result<(), StoreError> {
+        self.writer.audit(tenant, body).await
+    }
+
+    pub(super) async fn audit_soon(
+        &self,
+        tenant: TenantKey,
+        body: String,
+    ) -> Result<(), StoreError> {
+        self.writer.audit_soon(tenant, body).await
+    }
+
+    pub(super) fn audit_verify(&self, tenant: TenantKey) -> Result<AuditVerdict, StoreError> {
+        self.read_long(|c| audit::verify(c, tenant))
+    }
+
+    pub(super) fn audit_rows(
+        &self,
+        tenant: TenantKey,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        self.read(|c| audit::rows(c, tenant, after, limit))
+    }
+
+    pub(super) fn audit_last_before(
+        &self,
+        tenant: TenantKey,
+        at: Timestamp,
+    ) -> Result<i64, StoreError> {
+        self.read(|c| audit::last_before(c, tenant, at))
+    }
+
+    pub(super) fn backup(&self, target: &Path) -> Result<BackupReport, StoreError> {
+        match &self.place {
+            Place::Sqlite(_) => self.read_long(|c| sqlite::backup(c, target)),
+            Place::Postgres(_) => Err(StoreError::no_backup()),
+        }
+    }
+
+    /// Does what is waiting and ends the writer; blocks.
+    pub(super) fn close(&self) {
+        self.writer.close();
+    }
+}

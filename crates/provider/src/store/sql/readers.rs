@@ -1,0 +1,160 @@
+//! A bounded pool of reading connections.
+
+use crate::store::driver::Connection;
+use crate::store::error::StoreError;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a read waits for a connection. Reads take microseconds; after this long something is badly wrong.
+const WAIT: Duration = Duration::from_secs(5);
+/// How often a read is done whose connection is lost meanwhile, or cannot be made: after a restart of the server every
+/// connection that was kept is dead, and the server may need a moment.
+const TRIES: usize = 6;
+/// How long nobody else tries to connect after a try failed, so that not every request waits for a server that is
+/// away.
+const AWAY: Duration = Duration::from_millis(250);
+/// Tries in a row that must fail before that is believed: one may have other reasons.
+const AWAY_AFTER: usize = 3;
+/// Pause before the second try; twice as long each time, two thirds of a second in all.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Makes a connection.
+type Open = Box<dyn Fn() -> Result<Connection, StoreError> + Send + Sync>;
+
+/// The pool. Connections are opened when first needed and kept.
+pub(super) struct Readers {
+    open: Open,
+    most: usize,
+    state: Mutex<State>,
+    returned: Condvar,
+}
+
+struct State {
+    idle: Vec<Connection>,
+    open: usize,
+    /// Why no connection could be made lately, how often in a row, and until when that is believed.
+    away: Option<(StoreError, usize, Instant)>,
+}
+
+impl Readers {
+    pub(super) fn new(most: usize, open: Open) -> Readers {
+        Readers {
+            open,
+            most: most.max(1),
+            state: Mutex::new(State {
+                idle: Vec::new(),
+                open: 0,
+                away: None,
+            }),
+            returned: Condvar::new(),
+        }
+    }
+
+    /// Runs one read on a connection of the pool; again on another if the connection is lost.
+    pub(super) fn with<T>(
+        &self,
+        read: impl Fn(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (mut tries, mut pause) = (1, PAUSE);
+        loop {
+            match self.once(&read) {
+                Ok((outcome, lost)) if !lost || tries == TRIES => return outcome,
+                // All that were kept are as likely lost as this one.
+                Ok(_) => self.drop_dead(),
+                Err(StoreError::Unreachable { .. }) if tries < TRIES && !self.is_away() => {}
+                Err(error) => return Err(error),
+            }
+            std::thread::sleep(pause);
+            pause *= 2;
+            tries += 1;
+        }
+    }
+
+    /// True when several connections in a row could not be made: then nobody waits for the next.
+    fn is_away(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state
+            .away
+            .as_ref()
+            .is_some_and(|(_, times, _)| *times >= AWAY_AFTER)
+    }
+
+    fn once<T>(
+        &self,
+        read: impl Fn(&Connection) -> Result<T, StoreError>,
+    ) -> Result<(Result<T, StoreError>, bool), StoreError> {
+        let connection = self.take()?;
+        let mut lease = Lease {
+            pool: self,
+            kept: None,
+        };
+        let outcome = read(&connection);
+        let lost = outcome.is_err() && connection.is_dead();
+        // A read transaction left open would keep the WAL from shrinking: such a connection is closed.
+        lease.kept = Some(connection)
+            .filter(|c| !c.in_transaction() && !c.must_begin_again() && !c.is_dead());
+        Ok((outcome, lost))
+    }
+
+    fn take(&self) -> Result<Connection, StoreError> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut state, _) = self
+            .returned
+            .wait_timeout_while(state, WAIT, |s| s.idle.is_empty() && s.open >= self.most)
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(connection) = state.idle.pop() {
+            return Ok(connection);
+        }
+        if state.open >= self.most {
+            return Err(StoreError::busy("every reading connection is in use"));
+        }
+        if let Some((error, times, until)) = &state.away
+            && *times >= AWAY_AFTER
+            && Instant::now() < *until
+        {
+            return Err(error.clone());
+        }
+        state.open += 1;
+        drop(state);
+        let opened = (self.open)();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = state.away.take().map_or(0, |(_, times, _)| times);
+        if let Err(error) = &opened {
+            state.away = Some((error.clone(), times + 1, Instant::now() + AWAY));
+            drop(state);
+            self.put(None);
+        }
+        opened
+    }
+
+    fn drop_dead(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = state.idle.len();
+        state.idle.retain(|connection| !connection.is_dead());
+        state.open -= before - state.idle.len();
+        drop(state);
+        self.returned.notify_all();
+    }
+
+    fn put(&self, connection: Option<Connection>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match connection {
+            Some(connection) => state.idle.push(connection),
+            None => state.open -= 1,
+        }
+        drop(state);
+        self.returned.notify_one();
+    }
+}
+
+/// Gives the place in the pool back, also when a read panics.
+struct Lease<'p> {
+    pool: &'p Readers,
+    kept: Option<Connection>,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        self.pool.put(self.kept.take());
+    }
+}

@@ -1,0 +1,461 @@
+//! Slots in bulk: made, removed, held back, released, listed. A batch is one job, so that bookings get their turn
+//! between two batches.
+
+use super::book::bump_day;
+use super::group::Group;
+use super::read::{self, Labels, millis, moment};
+use crate::audit::AuditEntry;
+use crate::store::SLOTS_PER_JOB;
+use crate::store::driver::{Connection, Value, values};
+use crate::store::error::{StoreError, WriteError};
+use crate::store::model::{
+    Inserted, NewSlot, PlacedSlot, ScheduleKey, SlotCounts, SlotFilter, SlotKey, TenantKey, utc_day,
+};
+use booking::slot::SlotStatus;
+use jiff::Timestamp;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// A bulk change of slots that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Change {
+    /// Hold back.
+    Hold,
+    /// Release, which publishes those that never were.
+    Release,
+    /// Take out of the diary.
+    Remove,
+}
+
+/// Where a bulk change has got to: the schedule's place in the filter, then start and key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Cursor {
+    schedule: usize,
+    start: i64,
+    key: i64,
+}
+
+impl Cursor {
+    /// Before everything.
+    pub(in crate::store) const START: Cursor = Cursor {
+        schedule: 0,
+        start: i64::MIN,
+        key: 0,
+    };
+}
+
+/// What one batch did.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct Batch {
+    /// Slots changed.
+    pub(in crate::store) changed: u64,
+    /// Where the next batch begins; `None` when this was the last.
+    pub(in crate::store) next: Option<Cursor>,
+}
+
+/// Days whose versions change.
+#[derive(Default)]
+struct Days(BTreeSet<(i64, i32)>);
+
+impl Days {
+    fn touch(&mut self, schedule: i64, start: Timestamp) {
+        self.0.insert((schedule, utc_day(start)));
+    }
+
+    fn bump(&self, c: &Connection, tenant: TenantKey) -> Result<(), StoreError> {
+        self.0
+            .iter()
+            .try_for_each(|(schedule, day)| bump_day(c, tenant, *schedule, *day))
+    }
+}
+
+fn label(
+    c: &Connection,
+    tenant: TenantKey,
+    text: Option<&Arc<str>>,
+    known: &mut HashMap<Arc<str>, i64>,
+) -> Result<Option<i64>, StoreError> {
+    let Some(text) = text else { return Ok(None) };
+    if let Some(key) = known.get(text) {
+        return Ok(Some(*key));
+    }
+    c.execute(
+        "INSERT INTO label (tenant, text) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        values![tenant.0, text.as_ref()],
+    )?;
+    let key = c.number(
+        "SELECT key FROM label WHERE tenant = ?1 AND text = ?2",
+        values![tenant.0, text.as_ref()],
+    )?;
+    known.insert(text.clone(), key);
+    Ok(Some(key))
+}
+
+/// Makes a batch of slots; those that the schedule already has are left alone.
+pub(super) fn insert(
+    group: &mut Group<'_>,
+    tenant: TenantKey,
+    slots: &[NewSlot],
+    at: Timestamp,
+    entry: &AuditEntry,
+) -> Result<Inserted, WriteError> {
+    let mut taken = false;
+    let outcome = group.attempt(|group| {
+        let c = group.connection;
+        let (mut labels, mut days) = (HashMap::new(), Days::default());
+        let mut schedules = BTreeSet::new();
+        let mut rows = Vec::with_capacity(slots.len());
+        for slot in slots {
+            if schedules.insert(slot.schedule) {
+                check_schedule(c, tenant, slot.schedule)?;
+            }
+            let template = label(c, tenant, slot.template.as_ref(), &mut labels)?;
+            let release = label(c, tenant, slot.release.as_ref(), &mut labels)?;
+            rows.push(vec![
+                Value::from(tenant.0),
+                slot.schedule.0.into(),
+                millis(slot.start).into(),
+                millis(slot.end).into(),
+                slot.uuid.as_bytes().into(),
+                slot.held.into(),
+                slot.channel.map(|c| c as u8).into(),
+                template.into(),
+                release.into(),
+                (!slot.held).then(|| millis(at)).into(),
+            ]);
+        }
+        let sql = "INSERT INTO slot (tenant, schedule, start, finish, uuid, status, held, channel, template, release,
+             published_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10)
+             ON CONFLICT (tenant, schedule, start, finish) DO NOTHING";
+        let inserted = c
+            .execute_each(sql, &rows)
+            .inspect_err(|fault| taken = fault.is_unique())?;
+        let mut made = 0;
+        for (slot, _) in slots.iter().zip(inserted).filter(|(_, n)| *n > 0) {
+            made += 1;
+            days.touch(slot.schedule.0, slot.start);
+        }
+        days.bump(c, tenant)?;
+        if made > 0 {
+            record(group, tenant, entry, &format!("{made} slots made"))?;
+        }
+        Ok(Inserted {
+            made,
+            existing: slots.len() as u64 - made,
+        })
+    });
+    match (outcome, taken) {
+        (Err(_), true) => Err(same_id(group.connection, tenant, slots)?.into()),
+        (outcome, _) => outcome,
+    }
+}
+
+/// Says which id of an import is taken, after nothing of the import was stored.
+fn same_id(c: &Connection, tenant: TenantKey, slots: &[NewSlot]) -> Result<StoreError, StoreError> {
+    let mut seen = BTreeSet::new();
+    for slot in slots {
+        let taken = match seen.insert(slot.uuid) {
+            false => true,
+            true => read::slot(c, tenant, slot.uuid)?.is_some_and(|s| {
+                s.schedule != slot.schedule || s.slot.start != slot.start || s.slot.end != slot.end
+            }),
+        };
+        if !taken {
+            continue;
+        }
+        return Ok(StoreError::Conflict {
+            what: format!(
+                "the slot id {} belongs to another slot: give each slot an id of its own",
+                slot.uuid
+            ),
+        });
+    }
+    Ok(StoreError::unexpected(
+        "slots were refused although their ids are free",
+    ))
+}
+
+fn check_schedule(
+    c: &Connection,
+    tenant: TenantKey,
+    schedule: ScheduleKey,
+) -> Result<(), StoreError> {
+    let sql = "SELECT key FROM schedule WHERE key = ?1 AND tenant = ?2";
+    let found = c.one(sql, values![schedule.0, tenant.0], |_| Ok(()))?;
+    found
+        .ok_or_else(|| StoreError::unexpected(format!("the tenant has no schedule {}", schedule.0)))
+}
+
+fn record(
+    group: &mut Group<'_>,
+    tenant: TenantKey,
+    entry: &AuditEntry,
+    what: &str,
+) -> Result<(), StoreError> {
+    let mut entry = entry.clone();
+    entry.detail = Some(match entry.detail.take() {
+        Some(said) => format!("{said}; {what}"),
+        None => what.to_owned(),
+    });
+    group.append_audit(tenant, &entry.body())
+}
+
+/// A query over the slots of a filter: its text so far and its values.
+struct Query<'f> {
+    sql: String,
+    values: Vec<Value<'f>>,
+}
+
+impl<'f> Query<'f> {
+    fn new(sql: String, values: Vec<Value<'f>>) -> Query<'f> {
+        Query { sql, values }
+    }
+
+    /// Adds a value and returns its mark.
+    fn mark(&mut self, value: impl Into<Value<'f>>) -> String {
+        self.values.push(value.into());
+        format!("?{}", self.values.len())
+    }
+
+    /// Adds a condition with one value, which stands where the condition says `??`.
+    fn and(&mut self, condition: &str, value: impl Into<Value<'f>>) {
+        let mark = self.mark(value);
+        self.sql.push_str(" AND ");
+        self.sql.push_str(&condition.replace("??", &mark));
+    }
+
+    /// Adds the conditions of a filter after those on tenant, schedule and place.
+    fn narrow(&mut self, filter: &'f SlotFilter) {
+        if let Some(from) = filter.from {
+            self.and("s.start >= ??", millis(from));
+        }
+        if let Some(to) = filter.to {
+            self.and("s.start < ??", millis(to));
+        }
+        if let Some(template) = &filter.template {
+            let condition = "s.template IN (SELECT l.key FROM label l WHERE l.tenant = s.tenant AND l.text = ??)";
+            self.and(condition, template);
+        }
+        if let Some(status) = filter.status {
+            self.and("s.status = ??", status.number());
+        }
+        if let Some(held) = filter.held {
+            self.and("s.held = ??", held);
+        }
+        if let Some(last) = filter.slots.last() {
+            let (n, marks) = read::marks(self.values.len() + 1, filter.slots.len());
+            self.sql.push_str(&format!(" AND s.uuid IN ({marks})"));
+            let all = filter.slots.iter().chain(std::iter::repeat(last)).take(n);
+            self.values
+                .extend(all.map(|uuid| Value::from(uuid.as_bytes())));
+        }
+    }
+}
+
+/// Refuses filters that no statement can hold.
+pub(in crate::store) fn check_filter(filter: &SlotFilter) -> Result<(), StoreError> {
+    match filter.slots.len() > SLOTS_PER_JOB {
+        true => Err(StoreError::Conflict {
+            what: format!(
+                "at most {SLOTS_PER_JOB} slots can be named at once; {} were",
+                filter.slots.len()
+            ),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// The slots of a filter from a place on, at most `limit`, and the place after them.
+fn page(
+    c: &Connection,
+    tenant: TenantKey,
+    filter: &SlotFilter,
+    from: Cursor,
+    limit: usize,
+) -> Result<(Vec<PlacedSlot>, Option<Cursor>), StoreError> {
+    let (mut found, mut labels, mut place) = (Vec::new(), Labels::new(c, tenant), from);
+    while let Some(schedule) = filter.schedules.get(place.schedule) {
+        let left = limit - found.len();
+        let mut query = Query::new(
+            format!(
+                "SELECT {} FROM {} WHERE s.tenant = ?1 AND s.schedule = ?2 AND (s.start, s.key) > (?3, ?4)",
+                read::PLACED_COLUMNS,
+                read::PLACED_FROM,
+            ),
+            vec![
+                tenant.0.into(),
+                schedule.0.into(),
+                place.start.into(),
+                place.key.into(),
+            ],
+        );
+        query.narrow(filter);
+        let limit = query.mark(read::rows(left));
+        query
+            .sql
+            .push_str(&format!(" ORDER BY s.start, s.key LIMIT {limit}"));
+        let before = found.len();
+        let mut last = (place.start, place.key);
+        c.each(&query.sql, &query.values, |row| {
+            let slot = read::placed_slot(row, &mut labels)?;
+            last = (millis(slot.slot.start), slot.slot.key.0);
+            found.push(slot);
+            Ok(())
+        })?;
+        if found.len() - before == left {
+            return Ok((
+                found,
+                Some(Cursor {
+                    schedule: place.schedule,
+                    start: last.0,
+                    key: last.1,
+                }),
+            ));
+        }
+        place = Cursor {
+            schedule: place.schedule + 1,
+            ..Cursor::START
+        };
+    }
+    Ok((found, None))
+}
+
+/// Lists slots by schedule as asked for, then by start.
+pub(in crate::store) fn list(
+    c: &Connection,
+    tenant: TenantKey,
+    filter: &SlotFilter,
+    limit: usize,
+) -> Result<Vec<PlacedSlot>, StoreError> {
+    check_filter(filter)?;
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    page(c, tenant, filter, Cursor::START, limit).map(|(slots, _)| slots)
+}
+
+/// Counts the slots of a filter.
+pub(in crate::store) fn count(
+    c: &Connection,
+    tenant: TenantKey,
+    filter: &SlotFilter,
+) -> Result<SlotCounts, StoreError> {
+    check_filter(filter)?;
+    let mut counts = SlotCounts::default();
+    for schedule in &filter.schedules {
+        let mut query = Query::new(
+            "SELECT s.status, s.held, count(*) FROM slot s WHERE s.tenant = ?1 AND s.schedule = ?2"
+                .to_owned(),
+            vec![tenant.0.into(), schedule.0.into()],
+        );
+        query.narrow(filter);
+        query.sql.push_str(" GROUP BY s.status, s.held");
+        c.each(&query.sql, &query.values, |row| {
+            let (status, held, n): (u8, bool, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let counted = match (SlotStatus::from_number(status), held) {
+                (Some(SlotStatus::Free), false) => &mut counts.free,
+                (Some(SlotStatus::Free), true) => &mut counts.held,
+                (Some(SlotStatus::Busy), _) => &mut counts.busy,
+                _ => &mut counts.other,
+            };
+            *counted += u64::try_from(n).unwrap_or(0);
+            Ok(())
+        })?;
+    }
+    Ok(counts)
+}
+
+/// Does one batch of a bulk change. Only slots that the change makes a difference to are counted; a slot that is
+/// not free, or that has begun, is never removed.
+pub(super) fn change(
+    group: &mut Group<'_>,
+    tenant: TenantKey,
+    filter: &SlotFilter,
+    what: Change,
+    from: Cursor,
+    at: Timestamp,
+    entry: &AuditEntry,
+) -> Result<Batch, WriteError> {
+    group.attempt(|group| {
+        let c = group.connection;
+        let narrowed = narrowed(filter, what, at);
+        let (slots, next) = page(c, tenant, &narrowed, from, SLOTS_PER_JOB)?;
+        let mut days = Days::default();
+        let mut changed = 0;
+        for placed in &slots {
+            if placed.booking.is_some() && what == Change::Remove {
+                continue;
+            }
+            change_one(c, tenant, placed.slot.key, what, at)?;
+            days.touch(placed.schedule.0, placed.slot.start);
+            changed += 1;
+        }
+        days.bump(c, tenant)?;
+        if changed > 0 {
+            let done = match what {
+                Change::Hold => "held back",
+                Change::Release => "released",
+                Change::Remove => "removed",
+            };
+            record(group, tenant, entry, &format!("{changed} slots {done}"))?;
+        }
+        Ok(Batch { changed, next })
+    })
+}
+
+/// The filter with what the change itself asks for.
+fn narrowed(filter: &SlotFilter, what: Change, at: Timestamp) -> SlotFilter {
+    let mut narrowed = filter.clone();
+    let free = |f: &mut SlotFilter| match f.status {
+        None | Some(SlotStatus::Free) => f.status = Some(SlotStatus::Free),
+        Some(_) => f.schedules.clear(),
+    };
+    let is_held = |f: &mut SlotFilter, held: bool| match f.held {
+        Some(wanted) if wanted != held => f.schedules.clear(),
+        _ => f.held = Some(held),
+    };
+    match what {
+        Change::Hold => is_held(&mut narrowed, false),
+        Change::Release => is_held(&mut narrowed, true),
+        Change::Remove => {
+            free(&mut narrowed);
+            let now = moment(millis(at) + 1).unwrap_or(at);
+            narrowed.from = Some(narrowed.from.map_or(now, |from| from.max(now)));
+        }
+    }
+    narrowed
+}
+
+fn change_one(
+    c: &Connection,
+    tenant: TenantKey,
+    key: SlotKey,
+    what: Change,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let (tenant, key, at) = (tenant.0, key.0, millis(at));
+    match what {
+        Change::Hold => c.execute_later(
+            "UPDATE slot SET held = 1 WHERE key = ?1 AND tenant = ?2",
+            values![key, tenant],
+        )?,
+        Change::Release => c.execute_later(
+            "UPDATE slot SET held = 0, published_at = coalesce(published_at, ?3) WHERE key = ?1 AND tenant = ?2",
+            values![key, tenant, at],
+        )?,
+        Change::Remove => {
+            c.execute_later(
+                "INSERT INTO slot_removed (key, tenant, schedule, start, finish, uuid, template, published_at,
+                   removed_at)
+                 SELECT key, tenant, schedule, start, finish, uuid, template, published_at, CAST(?3 AS BIGINT)
+                 FROM slot WHERE key = ?1 AND tenant = ?2",
+                values![key, tenant, at],
+            )?;
+            c.execute_later(
+                "DELETE FROM slot WHERE key = ?1 AND tenant = ?2",
+                values![key, tenant],
+            )?;
+        }
+    }
+    Ok(())
+}

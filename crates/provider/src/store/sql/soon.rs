@@ -1,0 +1,150 @@
+//! Audit rows that need not be durable before the answer.
+
+use super::lot::Lot;
+use crate::store::model::TenantKey;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Rows that may wait: a few seconds of searches at full load, about 10 MB.
+pub(super) const SOON_MOST: usize = 8_192;
+/// Rows that one transaction takes, about 1 ms of work.
+pub(super) const SOON_PER_GROUP: usize = 128;
+/// As many rows of a lot wake the writer, and keep it writing until there are fewer: at full load they cost the least
+/// together.
+const SOON_WAKES: usize = 64;
+/// How long a row waits when nothing else is written; the promise is one second.
+const SOON_WITHIN: Duration = Duration::from_millis(400);
+/// How long rows wait after a transaction that failed, so that they are not tried without a pause.
+const AFTER_FAULT: Duration = Duration::from_millis(400);
+
+/// A row and its tenant.
+pub(super) type LateRow = (TenantKey, String);
+
+/// The rows that wait.
+#[derive(Default)]
+pub(super) struct Soon {
+    rows: Mutex<Rows>,
+}
+
+#[derive(Default)]
+struct Rows {
+    lots: HashMap<Lot, Waiting>,
+    count: usize,
+    closed: bool,
+}
+
+struct Waiting {
+    rows: VecDeque<LateRow>,
+    /// Since when the first of them waits, or from when on it does.
+    since: Instant,
+}
+
+/// What became of a row that was to wait.
+pub(super) enum Left {
+    /// It waits.
+    Waits,
+    /// It waits, and the writer should be woken.
+    Wakes,
+    /// Too many are waiting; here it is again.
+    Full(String),
+    /// The store is closed.
+    Closed,
+}
+
+impl Soon {
+    fn lock(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a row with those that wait.
+    pub(super) fn leave(&self, lot: Lot, tenant: TenantKey, body: String) -> Left {
+        let mut all = self.lock();
+        if all.closed {
+            return Left::Closed;
+        }
+        if all.count >= SOON_MOST {
+            return Left::Full(body);
+        }
+        all.count += 1;
+        let waiting = all.lots.entry(lot).or_insert_with(|| Waiting {
+            rows: VecDeque::new(),
+            since: Instant::now(),
+        });
+        waiting.rows.push_back((tenant, body));
+        match waiting.rows.len() == SOON_WAKES {
+            true => Left::Wakes,
+            false => Left::Waits,
+        }
+    }
+
+    /// Rows of a lot for one transaction, oldest first.
+    pub(super) fn take(&self, lot: Lot) -> Vec<LateRow> {
+        let mut all = self.lock();
+        let Some(waiting) = all.lots.get_mut(&lot) else {
+            return Vec::new();
+        };
+        let n = waiting.rows.len().min(SOON_PER_GROUP);
+        let taken: Vec<_> = waiting.rows.drain(..n).collect();
+        waiting.since = Instant::now();
+        if waiting.rows.is_empty() {
+            all.lots.remove(&lot);
+        }
+        all.count -= n;
+        taken
+    }
+
+    /// After a transaction that failed the rows go back to where they were.
+    pub(super) fn put_back(&self, lot: Lot, rows: Vec<LateRow>) {
+        if rows.is_empty() {
+            return;
+        }
+        let mut all = self.lock();
+        all.count += rows.len();
+        let later = Instant::now() + AFTER_FAULT;
+        let waiting = all.lots.entry(lot).or_insert_with(|| Waiting {
+            rows: VecDeque::new(),
+            since: later,
+        });
+        waiting.since = later;
+        for row in rows.into_iter().rev() {
+            waiting.rows.push_front(row);
+        }
+    }
+
+    /// A lot whose rows should be written now.
+    pub(super) fn due(&self) -> Option<Lot> {
+        let (all, now) = (self.lock(), Instant::now());
+        all.lots
+            .iter()
+            .filter(|(_, w)| w.since <= now)
+            .find(|(_, w)| w.rows.len() >= SOON_WAKES || now - w.since >= SOON_WITHIN)
+            .map(|(lot, _)| *lot)
+    }
+
+    /// How long until rows are due.
+    pub(super) fn patience(&self) -> Duration {
+        let (all, now) = (self.lock(), Instant::now());
+        let first = all.lots.values().map(|w| w.since + SOON_WITHIN).min();
+        first.map_or(SOON_WITHIN, |at| at.saturating_duration_since(now))
+    }
+
+    /// Any lot that has rows.
+    pub(super) fn any(&self) -> Option<Lot> {
+        self.lock().lots.keys().next().copied()
+    }
+
+    /// Takes no more rows; returns how many are left.
+    pub(super) fn close(&self) -> usize {
+        let mut all = self.lock();
+        all.closed = true;
+        all.count
+    }
+
+    /// Closes if nothing is left.
+    pub(super) fn close_if_empty(&self) -> bool {
+        let mut all = self.lock();
+        all.closed = all.count == 0;
+        all.closed
+    }
+}

@@ -1,0 +1,188 @@
+//! Opening a PostgreSQL database: what is made, and what is refused with which sentence.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
+mod store_fixture;
+
+use provider::store::{Options, Store, StoreError, backed_up_elsewhere, redacted};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use store_fixture::raw::{Postgres, try_run};
+use store_fixture::*;
+
+fn error(url: &str) -> StoreError {
+    match Store::open(url, &Options::default()) {
+        Ok(_) => panic!("it opened"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn an_empty_database_gets_the_schema_and_keeps_its_data() {
+    let url = server().empty();
+    let none = Options {
+        create: false,
+        ..Options::default()
+    };
+    let missing = Store::open(&url, &none).err().unwrap();
+    assert!(matches!(missing, StoreError::Missing { .. }), "{missing}");
+    let (key, _) = tenant(&open_url(&url)).await;
+    let store = Store::open(&url, &none).unwrap();
+    assert_eq!(store.tenants().unwrap()[0].key, key);
+    store.ready().unwrap();
+    assert!(!store.shown().contains('?'));
+}
+
+/// Processes that start together take each step once, also when the server was just made.
+#[test]
+fn many_processes_may_make_the_schema_at_once() {
+    let url = server().empty();
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| open_url(&url).tenants().unwrap().len()))
+            .collect();
+        assert!(all.into_iter().all(|t| t.join().unwrap() == 0));
+    });
+    let steps = Postgres::connect(&url).unwrap();
+    let rows = steps
+        .rows("SELECT count(*), max(number) FROM uec_schema")
+        .unwrap();
+    assert_eq!(rows[0][0].as_deref(), Some("1"));
+}
+
+#[test]
+fn a_newer_schema_and_a_foreign_database_are_left_alone() {
+    let newer = server().migrated();
+    try_run(&newer, "UPDATE uec_schema SET number = 4711").unwrap();
+    let said = error(&newer);
+    assert!(
+        matches!(said, StoreError::NewerSchema { found: 4711, .. }),
+        "{said}"
+    );
+    assert!(said.to_string().contains("newer version"), "{said}");
+
+    let foreign = server().empty();
+    try_run(&foreign, "CREATE TABLE recipes (name TEXT)").unwrap();
+    let said = error(&foreign);
+    assert!(matches!(said, StoreError::NotOurs { .. }), "{said}");
+    let tables = Postgres::connect(&foreign).unwrap();
+    let tables = tables
+        .rows("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+        .unwrap();
+    assert_eq!(tables.len(), 1, "{tables:?}");
+}
+
+#[test]
+fn a_database_that_is_not_there_and_a_user_that_may_not_are_named() {
+    let port = server().port;
+    let said = error(&format!(
+        "postgres://uec:s3cret@127.0.0.1:{port}/nowhere?sslmode=disable"
+    ));
+    assert!(matches!(said, StoreError::NoDatabase { .. }), "{said}");
+    assert!(!said.to_string().contains("s3cret"), "{said}");
+    let said = error(&format!(
+        "postgres://nobody:s3cret@127.0.0.1:{port}/postgres"
+    ));
+    assert!(matches!(said, StoreError::LoginRefused { .. }), "{said}");
+    assert!(!said.to_string().contains("s3cret"), "{said}");
+    let said = error(&format!(
+        "postgres://uec@127.0.0.1:{port}/postgres?sslmode=require"
+    ));
+    assert!(matches!(said, StoreError::Unreachable { .. }), "{said}");
+}
+
+#[test]
+fn a_server_that_is_away_is_waited_for_and_then_named() {
+    let begun = Instant::now();
+    let said = error("postgres://uec:s3cret@127.0.0.1:1/x");
+    assert!(
+        matches!(said, StoreError::Unreachable { .. }) && said.is_transient(),
+        "{said}"
+    );
+    assert!(!said.to_string().contains("s3cret"), "{said}");
+    assert!((Duration::from_secs(10)..Duration::from_secs(25)).contains(&begun.elapsed()));
+}
+
+/// The first host refuses; the second is the one that takes writes.
+#[tokio::test]
+async fn several_hosts_are_tried() {
+    let url = server().migrated();
+    let database = url.split('/').next_back().unwrap();
+    let url = format!(
+        "postgres://uec@127.0.0.1:1,127.0.0.1:{}/{database}",
+        server().port
+    );
+    tenant(&open_url(&url)).await;
+}
+
+#[test]
+fn a_backup_is_made_with_the_tools_of_the_server() {
+    let store = memory();
+    let said = store.backup(Path::new("never-made.db")).unwrap_err();
+    assert!(said.to_string().contains("pg_basebackup"), "{said}");
+    assert!(!Path::new("never-made.db").exists());
+    assert!(backed_up_elsewhere("postgres://x/y").is_some());
+    assert!(backed_up_elsewhere("sqlite:x").is_none());
+    assert_eq!(
+        redacted("postgres://u:p@h/d?password=p"),
+        "postgres://u@h/d"
+    );
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so_and_has_kept_everything() {
+    let place = Place::new();
+    let store = place.open();
+    let (tenant, _) = tenant(&store).await;
+    for _ in 0..20 {
+        store.audit_soon(tenant, &staff()).await.unwrap();
+    }
+    store.close();
+    assert_eq!(store.audit(tenant, &staff()).await, Err(StoreError::Closed));
+    assert_eq!(
+        store.audit_soon(tenant, &staff()).await,
+        Err(StoreError::Closed)
+    );
+    assert_eq!(assert_trail_verifies(&place.open(), tenant), 21);
+}
+
+/// Everything leads with the tenant, and nothing that a search asks reads what it does not need.
+#[tokio::test]
+async fn every_table_leads_with_the_tenant() {
+    let place = Place::new();
+    let raw = place.raw();
+    let without = raw.numbers(
+        "SELECT count(*) FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+         JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]
+         WHERE t.relnamespace = 'public'::regnamespace AND a.attname <> 'tenant'
+         AND t.relname NOT IN ('tenant', 'uec_schema')",
+    );
+    assert_eq!(without, [Some(0)]);
+}
+
+/// A store is used in the same way on a runtime of one thread, of many, and without one.
+#[test]
+fn reads_work_with_and_without_a_runtime() {
+    let place = Place::new();
+    let store = place.open();
+    assert!(store.tenants().unwrap().is_empty());
+    let one = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let key = one.block_on(async { tenant(&store).await.0 });
+    let many = tokio::runtime::Runtime::new().unwrap();
+    let read = store.clone();
+    let found = many.block_on(async move {
+        tokio::spawn(async move { read.tenants().unwrap()[0].key })
+            .await
+            .unwrap()
+    });
+    assert_eq!(found, key);
+    let read = store.clone();
+    let found = many.block_on(async move {
+        let work = move || read.tenants().unwrap()[0].key;
+        tokio::task::spawn_blocking(work).await.unwrap()
+    });
+    assert_eq!(found, key);
+}

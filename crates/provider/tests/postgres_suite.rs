@@ -1,0 +1,23 @@
+//! The suite of the store, and of the diary on it, run on PostgreSQL: the same tests, the same assertions.
+
+#![allow(
+    clippy::duplicate_mod,
+    reason = "each suite brings its own view of the fixture"
+)]
+
+#[path = "diary_apply.rs"]
+mod diary_apply;
+#[path = "diary_render.rs"]
+mod diary_render;
+#[path = "diary_seed.rs"]
+mod diary_seed;
+#[path = "diary_slots.rs"]
+mod diary_slots;
+#[path = "store_audit.rs"]
+mod store_audit;
+#[path = "store_book.rs"]
+mod store_book;
+#[path = "store_failure.rs"]
+mod store_failure;
+#[path = "store_slots.rs"]
+mod store_slots;

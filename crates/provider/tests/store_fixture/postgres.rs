@@ -1,0 +1,341 @@
+//! A PostgreSQL server for the tests of a program: started from the installed binaries on a free port, with its data in
+//! a folder of the build, ended with the program however that ends.
+
+#![allow(dead_code)] // each test file uses a part
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// A server on a busy machine is ready well before.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// Keeps the server only as long as the pipe to its input is open.
+const WATCH: &str = r#"folder=$1; shift; "$@" & pid=$!; cat >/dev/null; kill -QUIT "$pid"; wait "$pid" 2>/dev/null; rm -rf "$folder""#;
+
+/// A running server.
+pub struct Server {
+    pub port: u16,
+    folder: PathBuf,
+    bin: PathBuf,
+    as_user: Vec<String>,
+    settings: Vec<String>,
+    watch: std::sync::Mutex<Option<Child>>,
+}
+
+/// The one server of this test program; `None`, with a reason printed, where PostgreSQL is not installed. Writes are
+/// not synced to the disk: nothing but the process is ever killed. A program that includes this file several times has
+/// one server all the same: the first to make the folder starts it, the others read there where it is.
+pub fn shared() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    SERVER
+        .get_or_init(|| {
+            let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+            let began = stat.split(' ').nth(21).unwrap_or("0").to_owned();
+            let meeting = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+                .join(format!("postgres-{}-{began}", std::process::id()));
+            match std::fs::create_dir(&meeting) {
+                Ok(()) => {
+                    let server = Server::start_in(
+                        meeting.clone(),
+                        &["fsync=off", "full_page_writes=off"],
+                        &[],
+                    );
+                    let port = server.as_ref().map_or(0, |s| {
+                        s.make_template();
+                        s.port
+                    });
+                    std::fs::write(meeting.join("new"), port.to_string()).unwrap();
+                    std::fs::rename(meeting.join("new"), meeting.join("port")).unwrap();
+                    server
+                }
+                Err(_) => Server::met(&meeting),
+            }
+        })
+        .as_ref()
+}
+
+/// The folder of the server's programs: that of the search path, else the newest of Debian's.
+fn binaries() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    let mut versions: Vec<PathBuf> = versions.flatten().map(|e| e.path()).collect();
+    versions.sort_by_key(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        std::cmp::Reverse(name.parse::<u32>().unwrap_or(0))
+    });
+    places.extend(versions.into_iter().map(|v| v.join("bin")));
+    places
+        .into_iter()
+        .find(|place| place.join("initdb").exists() && place.join("postgres").exists())
+}
+
+/// How to run a program of the server: it refuses to be root.
+fn unprivileged() -> Vec<String> {
+    let id = |args: &[&str]| -> String {
+        let out = Command::new("id").args(args).output().unwrap();
+        String::from_utf8_lossy(&out.stdout).trim().to_owned()
+    };
+    if id(&["-u"]) != "0" {
+        return Vec::new();
+    }
+    let user = ["postgres", "nobody"]
+        .into_iter()
+        .find(|user| !id(&["-u", user]).is_empty())
+        .expect("a user for the server");
+    [
+        "setpriv",
+        "--reuid",
+        &id(&["-u", user]),
+        "--regid",
+        &id(&["-g", user]),
+        "--clear-groups",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+impl Server {
+    /// Makes a server of its own for a test and waits until it answers.
+    pub fn start(name: &str, settings: &[&str]) -> Option<Server> {
+        Server::start_with(name, settings, &[])
+    }
+
+    /// Makes a server with files in its data that only it can read.
+    pub fn start_with(name: &str, settings: &[&str], files: &[(&str, &str)]) -> Option<Server> {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("postgres-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        Server::start_in(folder, settings, files)
+    }
+
+    fn start_in(folder: PathBuf, settings: &[&str], files: &[(&str, &str)]) -> Option<Server> {
+        let Some(bin) = binaries() else {
+            println!(
+                "skipped: PostgreSQL is not installed (initdb is neither in PATH nor in /usr/lib/postgresql)"
+            );
+            return None;
+        };
+        let as_user = unprivileged();
+        std::fs::create_dir_all(&folder).unwrap();
+        if let Some(user) = as_user.get(2) {
+            let owned = Command::new("chown").arg(user).arg(&folder).status();
+            assert!(owned.unwrap().success(), "the folder's owner");
+        }
+        let made = run_as(&as_user, &bin.join("initdb"))
+            .args([
+                "--auth=trust",
+                "--username=uec",
+                "--encoding=UTF8",
+                "--locale=C",
+            ])
+            .args(["--no-sync", "--pgdata"])
+            .arg(folder.join("data"))
+            .output()
+            .unwrap();
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        for (name, text) in files {
+            use std::os::unix::fs::PermissionsExt;
+            let file = folder.join("data").join(name);
+            std::fs::write(&file, text).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+            if let Some(user) = as_user.get(2) {
+                let owned = Command::new("chown").arg(user).arg(&file).status();
+                assert!(owned.unwrap().success(), "the owner of {name}");
+            }
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = Server {
+            port: port.local_addr().unwrap().port(),
+            folder,
+            bin,
+            as_user,
+            settings: settings.iter().map(|s| (*s).to_owned()).collect(),
+            watch: std::sync::Mutex::new(None),
+        };
+        drop(port);
+        server.up();
+        Some(server)
+    }
+
+    /// Starts the process on the data that is there.
+    pub fn up(&self) {
+        let mut command = Command::new("sh");
+        command.args(["-c", WATCH, "sh"]).arg(&self.folder);
+        command.args(&self.as_user).arg(self.bin.join("postgres"));
+        command.arg("-D").arg(self.data());
+        let port = format!("port={}", self.port);
+        let fixed = [
+            port.as_str(),
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "max_connections=400",
+            "shared_buffers=64MB",
+            "logging_collector=off",
+        ];
+        let own = self.settings.iter().map(String::as_str);
+        for setting in fixed.into_iter().chain(own) {
+            command.args(["-c", setting]);
+        }
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("log"))
+            .unwrap();
+        let child = command
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        *self.watch.lock().unwrap() = Some(child);
+        let begun = Instant::now();
+        while !self.answers() {
+            assert!(begun.elapsed() < READY_WITHIN, "the server is not ready");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn answers(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok() && self.psql("SELECT 1").is_ok()
+    }
+
+    /// Has a statement done by the server's own client.
+    pub fn psql(&self, sql: &str) -> Result<(), String> {
+        let own = self.bin.join("psql");
+        let psql = if own.exists() { own } else { "psql".into() };
+        let out = Command::new(psql)
+            .args([
+                "--no-psqlrc",
+                "--quiet",
+                "--set",
+                "ON_ERROR_STOP=1",
+                "--command",
+                sql,
+            ])
+            .arg(self.url("postgres"))
+            .output()
+            .unwrap();
+        match out.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&out.stderr).into_owned()),
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Kills every process of the server at once; its data stays.
+    pub fn kill_9(&self) {
+        let pid = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap().to_owned();
+        // The watcher must not tidy up: the data is needed again.
+        if let Some(mut watch) = self.watch.lock().unwrap().take() {
+            watch.kill().unwrap();
+            watch.wait().unwrap();
+        }
+        let killed = Command::new("sh")
+            .args([
+                "-c",
+                r#"kill -STOP "$0"; kill -9 $(pgrep -P "$0") "$0" 2>/dev/null; true"#,
+                &pid,
+            ])
+            .status();
+        assert!(killed.unwrap().success());
+        let begun = Instant::now();
+        while Path::new(&format!("/proc/{pid}")).exists() {
+            assert!(begun.elapsed() < READY_WITHIN);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::fs::remove_file(self.data().join("postmaster.pid")).unwrap();
+    }
+
+    /// Address of a database.
+    pub fn url(&self, database: &str) -> String {
+        format!(
+            "postgres://uec@127.0.0.1:{}/{database}?sslmode=disable",
+            self.port
+        )
+    }
+
+    /// The server that another part of this program started.
+    fn met(meeting: &Path) -> Option<Server> {
+        let begun = Instant::now();
+        let port = loop {
+            match std::fs::read_to_string(meeting.join("port")) {
+                Ok(port) => break port.parse().unwrap(),
+                Err(_) => assert!(begun.elapsed() < READY_WITHIN, "no server was started"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        (port != 0).then(|| Server {
+            port,
+            folder: PathBuf::new(),
+            bin: binaries().unwrap(),
+            as_user: Vec::new(),
+            settings: Vec::new(),
+            watch: std::sync::Mutex::new(None),
+        })
+    }
+
+    /// Makes a database with the schema in it, for others to be copied from.
+    fn make_template(&self) {
+        self.psql("CREATE DATABASE template_uec").unwrap();
+        let options = provider::store::Options::default();
+        drop(provider::store::Store::open(&self.url("template_uec"), &options).unwrap());
+    }
+
+    /// Makes a database with the schema in it and returns its address.
+    pub fn migrated(&self) -> String {
+        self.database("template_uec")
+    }
+
+    /// Makes an empty database and returns its address.
+    pub fn empty(&self) -> String {
+        self.database("template0")
+    }
+
+    /// Makes a database like another and returns its address.
+    pub fn database(&self, template: &str) -> String {
+        let name = format!("t{}", uuid::Uuid::new_v4().simple());
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        let begun = Instant::now();
+        // A connection that was just closed may still be there for a moment.
+        while let Err(error) = self.psql(&sql) {
+            assert!(begun.elapsed() < Duration::from_secs(10), "{error}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.url(&name)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut watch) = self.watch.lock().unwrap().take() {
+            drop(watch.stdin.take());
+            let _ = watch.wait();
+        }
+    }
+}
+
+fn run_as(as_user: &[String], program: &Path) -> Command {
+    match as_user {
+        [] => Command::new(program),
+        [first, rest @ ..] => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
+    }
+}

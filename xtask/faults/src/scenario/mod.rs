@@ -1,0 +1,188 @@
+//! What is broken, one file each. Every scenario ends in the same proof.
+
+mod clock;
+mod crowd;
+mod cut;
+mod cut_database;
+mod failover;
+mod forged;
+mod full_disk;
+mod kill_database;
+mod kill_provider;
+mod locked;
+mod memory;
+mod pause;
+mod race;
+mod slow_disk;
+mod stuck;
+
+use crate::Setting;
+use crate::proof::Verdict;
+use crate::stage::{Kind, Stage};
+use crate::world::Size;
+use std::future::Future;
+use std::pin::Pin;
+
+/// Clients of the mixed load.
+const CLIENTS: usize = 24;
+/// How long a Provider may answer nothing after what was broken is whole again.
+const BACK_WITHIN: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// How a scenario ended.
+pub enum End {
+    /// It was played and judged.
+    Proved(Box<Verdict>, Vec<Figure>),
+    /// It cannot be played here.
+    Skipped(String),
+}
+
+/// A figure for the report.
+pub struct Figure {
+    /// What was counted.
+    pub name: &'static str,
+    /// How many.
+    pub value: String,
+}
+
+/// A figure.
+pub fn figure(name: &'static str, value: impl ToString) -> Figure {
+    Figure {
+        name,
+        value: value.to_string(),
+    }
+}
+
+type Played<'a> = Pin<Box<dyn Future<Output = Result<End, String>> + 'a>>;
+
+/// A scenario.
+pub struct Scenario {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What is broken.
+    pub what: &'static str,
+    /// The stores that have it.
+    pub stores: &'static [Kind],
+    /// Plays it.
+    pub play: for<'a> fn(&'a Setting) -> Played<'a>,
+}
+
+const BOTH: &[Kind] = &[Kind::Sqlite, Kind::Postgres];
+const POSTGRES: &[Kind] = &[Kind::Postgres];
+
+/// All of them, in the order in which they are played.
+pub const ALL: &[Scenario] = &[
+    Scenario {
+        name: "kill-provider",
+        what: "kill -9 of the Provider under load, and restart",
+        stores: BOTH,
+        play: |s| Box::pin(kill_provider::play(s)),
+    },
+    Scenario {
+        name: "kill-database",
+        what: "kill -9 of PostgreSQL and all its processes under load, and restart",
+        stores: POSTGRES,
+        play: |s| Box::pin(kill_database::play(s)),
+    },
+    Scenario {
+        name: "failover",
+        what: "loss of the primary under load, promotion of its synchronous standby",
+        stores: POSTGRES,
+        play: |s| Box::pin(failover::play(s)),
+    },
+    Scenario {
+        name: "cut",
+        what: "the connection to the client cut at every step of a booking and a cancellation",
+        stores: BOTH,
+        play: |s| Box::pin(cut::play(s)),
+    },
+    Scenario {
+        name: "cut-database",
+        what: "the connection to PostgreSQL cut at every step of a booking and a cancellation",
+        stores: POSTGRES,
+        play: |s| Box::pin(cut_database::play(s)),
+    },
+    Scenario {
+        name: "race",
+        what: "several processes, many clients for each slot",
+        stores: BOTH,
+        play: |s| Box::pin(race::play(s)),
+    },
+    Scenario {
+        name: "crowd",
+        what: "thousands of clients for one slot at the same moment",
+        stores: BOTH,
+        play: |s| Box::pin(crowd::play(s)),
+    },
+    Scenario {
+        name: "pause",
+        what: "processes stopped for seconds under load, and continued",
+        stores: BOTH,
+        play: |s| Box::pin(pause::play(s)),
+    },
+    Scenario {
+        name: "stuck",
+        what: "clients that never read, never finish, or vanish",
+        stores: BOTH,
+        play: |s| Box::pin(stuck::play(s)),
+    },
+    Scenario {
+        name: "locked",
+        what: "another program holds the database under load",
+        stores: BOTH,
+        play: |s| Box::pin(locked::play(s)),
+    },
+    Scenario {
+        name: "slow-disk",
+        what: "every sync of the disk takes long",
+        stores: BOTH,
+        play: |s| Box::pin(slow_disk::play(s)),
+    },
+    Scenario {
+        name: "full-disk",
+        what: "the disk is full under load, and has room again",
+        stores: BOTH,
+        play: |s| Box::pin(full_disk::play(s)),
+    },
+    Scenario {
+        name: "memory",
+        what: "little memory, large requests; what the limit kills is started again",
+        stores: BOTH,
+        play: |s| Box::pin(memory::play(s)),
+    },
+    Scenario {
+        name: "clock",
+        what: "the clock jumps forward and back under load",
+        stores: BOTH,
+        play: |s| Box::pin(clock::play(s)),
+    },
+    Scenario {
+        name: "forged",
+        what: "the proof itself: a lost booking, a double one and a broken chain are forged and must be found",
+        stores: BOTH,
+        play: |s| Box::pin(forged::play(s)),
+    },
+];
+
+/// The diary of scenarios with mixed load.
+fn diary(setting: &Setting) -> Size {
+    match setting.quick {
+        true => Size {
+            clinics: 3,
+            days: 3,
+        },
+        false => Size {
+            clinics: 8,
+            days: 14,
+        },
+    }
+}
+
+/// A stage with that diary.
+async fn stage(setting: &Setting, name: &str) -> Result<Stage, String> {
+    Stage::set(setting, name, diary(setting)).await
+}
+
+/// Runs what blocks without holding up the clients.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(work)
+}

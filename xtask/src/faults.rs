@@ -1,0 +1,56 @@
+//! `cargo xtask faults`: builds the program and the fault runner, and runs it.
+
+use std::process::Stdio;
+
+use crate::workspace::Workspace;
+
+/// The optimised program with the checks of a debug one, for a million attempts.
+const FULL: &str = "fuzz";
+/// The short form breaks what the tests before it have built already.
+const QUICK: &str = "dev";
+
+/// Options of `cargo xtask faults`: the runner's own.
+#[derive(clap::Args)]
+#[command(disable_help_flag = true)]
+pub struct Arguments {
+    /// Options of the runner; `--help` shows them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    options: Vec<String>,
+}
+
+/// Fails when something was lost, doubled or broken.
+pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), String> {
+    let options: Vec<&str> = arguments.options.iter().map(String::as_str).collect();
+    with(workspace, &options)
+}
+
+/// The bounded form, on every store that is there.
+pub fn quick(workspace: &Workspace) -> Result<(), String> {
+    with(workspace, &["--quick", "--database", "sqlite"])?;
+    with(workspace, &["--quick", "--database", "postgres"])
+}
+
+fn with(workspace: &Workspace, options: &[&str]) -> Result<(), String> {
+    let profile = match options.contains(&"--quick") {
+        true => QUICK,
+        false => FULL,
+    };
+    let build = ["build", "--quiet", "--locked", "--profile", profile];
+    cargo(workspace, &[&build[..], &["--package", "uec"]].concat())?;
+    let run = ["run", "--quiet", "--locked", "--profile", profile];
+    let line = [&run[..], &["--package", "faults", "--"], options].concat();
+    cargo(workspace, &line)
+}
+
+fn cargo(workspace: &Workspace, line: &[&str]) -> Result<(), String> {
+    let status = workspace
+        .cargo()
+        .args(line)
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|e| format!("cargo does not start: {e}"))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("`cargo {}` failed", line.join(" "))),
+    }
+}
