@@ -152,6 +152,8 @@ fn every_reason_is_a_sentence() {
         Withheld::Embargoed { until },
         Withheld::TooLate,
         Withheld::HeldBack,
+        Withheld::ForTestSystems,
+        Withheld::TestSystem,
     ] {
         let sentence = withheld.sentence();
         assert!(sentence.ends_with('.') && sentence.len() > 20, "{sentence}");

@@ -29,6 +29,61 @@ pub struct Settings {
     pub referral: Referral,
     /// Log output.
     pub log: Log,
+    /// The operators' own port.
+    pub admin: Admin,
+    /// When the server calls itself ready.
+    pub health: Health,
+    /// Traces for a collector.
+    pub telemetry: Telemetry,
+}
+
+/// What operators ask: health and metrics.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// `HOST:PORT` of a port of their own, plain HTTP, for an inner network: health and metrics. None: health is on the
+    /// API's port only.
+    pub listen: Option<String>,
+    /// The API's port shows `/metrics` too.
+    pub metrics_on_api: bool,
+}
+
+/// When the server calls itself ready.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Health {
+    /// With less free space on the database's disk it is not ready, bytes.
+    pub disk_free_bytes: u64,
+}
+
+impl Default for Health {
+    fn default() -> Health {
+        Health {
+            disk_free_bytes: 256 << 20,
+        }
+    }
+}
+
+/// Traces for an OpenTelemetry collector.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// Base URL of a collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`. None: nothing is sent.
+    pub otlp: Option<String>,
+    /// Name of this service in traces.
+    pub service_name: String,
+    /// Share of requests that are traced, 0 to 1, where the caller has not decided.
+    pub sample: f64,
+}
+
+impl Default for Telemetry {
+    fn default() -> Telemetry {
+        Telemetry {
+            otlp: None,
+            service_name: "uec-provider".to_owned(),
+            sample: 1.0,
+        }
+    }
 }
 
 /// The address of a database may hold its password.
@@ -107,6 +162,19 @@ pub struct Limits {
     pub header_seconds: u64,
     /// Seconds until the body of a request must be there.
     pub body_seconds: u64,
+    /// Share of `requests` that searches may take, percent; the rest is kept for bookings.
+    pub searches_percent: u8,
+    /// Searches are turned away while a task that is ready waits longer than this for a processor, milliseconds.
+    pub search_delay_ms: u64,
+    /// Requests a second of one consumer (ASID) at one provider; 0: no limit. A declared consumer may have its own.
+    pub consumer_per_second: u32,
+    /// Requests at once of one consumer after a pause; 0: as many as a second.
+    pub consumer_burst: u32,
+    /// Requests of one consumer under way at once; 0: no limit.
+    pub consumer_requests: u32,
+    /// Seconds between not being ready and taking no more connections, when the server is told to stop: the time that
+    /// a load balancer needs to notice.
+    pub drain_wait_seconds: u64,
     /// Seconds that requests under way have when the server is told to stop.
     pub drain_seconds: u64,
 }
@@ -119,6 +187,12 @@ impl Default for Limits {
             requests: 4_096,
             header_seconds: 15,
             body_seconds: 30,
+            searches_percent: 75,
+            search_delay_ms: 2_000,
+            consumer_per_second: 0,
+            consumer_burst: 0,
+            consumer_requests: 0,
+            drain_wait_seconds: 0,
             drain_seconds: 30,
         }
     }
@@ -209,6 +283,26 @@ impl Settings {
         if l.header_seconds == 0 || l.body_seconds == 0 {
             return Err("limits.header_seconds and limits.body_seconds must be at least 1".into());
         }
+        if !(1..=100).contains(&l.searches_percent) {
+            return Err("limits.searches_percent must be between 1 and 100".into());
+        }
+        if l.search_delay_ms == 0 {
+            return Err("limits.search_delay_ms must be at least 1".into());
+        }
+        if l.consumer_burst > 0 && l.consumer_per_second == 0 {
+            return Err("limits.consumer_burst needs limits.consumer_per_second".into());
+        }
+        if l.drain_wait_seconds > 600 || l.drain_seconds > 600 {
+            return Err(
+                "limits.drain_wait_seconds and limits.drain_seconds must be at most 600".into(),
+            );
+        }
+        if !(0.0..=1.0).contains(&self.telemetry.sample) {
+            return Err("telemetry.sample must be between 0 and 1".into());
+        }
+        if let Some(url) = &self.telemetry.otlp {
+            check_collector(url)?;
+        }
         if self.search.default_hours == 0 || self.search.max_days == 0 || self.search.max_days > 366
         {
             return Err(
@@ -242,6 +336,19 @@ pub fn check_base_url(url: &str) -> Result<(), String> {
     }
 }
 
+/// A collector's address is `http(s)://host[:port][/path]`.
+pub fn check_collector(url: &str) -> Result<(), String> {
+    let rest = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
+    match rest {
+        Some(host) if !host.is_empty() && !host.starts_with('/') => Ok(()),
+        _ => Err(format!(
+            "telemetry.otlp `{url}` must be http://HOST:PORT or https://HOST:PORT, the base of the collector"
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +359,23 @@ mod tests {
         assert!(error.contains("uec.toml"), "{error}");
         assert!(error.contains("line 2"), "{error}");
         assert!(error.contains("body_bytes"), "{error}");
+    }
+
+    #[test]
+    fn limits_that_cannot_be_meant_are_refused() {
+        for (text, word) in [
+            ("[limits]\nsearches_percent = 0\n", "searches_percent"),
+            ("[limits]\nconsumer_burst = 5\n", "consumer_per_second"),
+            (
+                "[limits]\ndrain_wait_seconds = 6000\n",
+                "drain_wait_seconds",
+            ),
+            ("[telemetry]\nsample = 1.5\n", "telemetry.sample"),
+            ("[telemetry]\notlp = \"collector:4318\"\n", "telemetry.otlp"),
+        ] {
+            let error = Settings::parse(text, "uec.toml").unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! The Provider of the UEC Booking Standard: HTTP edge, diary, store and audit.
 
 pub mod audit;
+pub mod certificate;
 pub mod config;
 pub mod diary;
+pub mod health;
 pub mod http;
+pub mod metrics;
 pub mod referral;
 pub mod store;
+pub mod telemetry;
 mod toml_error;

@@ -97,6 +97,7 @@ impl Demo {
 /// The Provider's settings: with certificates it believes only the SSP.
 fn settings(sandbox: &Sandbox, listen: &str) -> Settings {
     let mut settings = Settings::default();
+    settings.admin.metrics_on_api = true;
     if let Some(files) = sandbox.certificates() {
         settings.base_url = Some(format!("https://{listen}"));
         settings.tls = Some(Tls {

@@ -6,8 +6,10 @@ mod demo;
 mod provider;
 mod sandbox;
 mod serve;
+mod telemetry;
 mod token;
 mod validate;
+mod web;
 
 use clap::{Parser, Subcommand};
 use std::io::Write;

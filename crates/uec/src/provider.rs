@@ -1,5 +1,7 @@
 //! `uec provider …`: serve, the diary, the audit trail, backup. One struct per command.
 
+mod backup;
+mod doctor;
 mod referral;
 
 use crate::serve::{Serve, runtime};
@@ -10,13 +12,12 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use provider::audit::AuditEntry;
 use provider::config::check_base_url;
 use provider::diary::plan::Plan;
 use provider::diary::slots::{self, Change, Selection};
 use provider::diary::{apply, declaration, export};
 use provider::http::describe;
-use provider::store::{self, AuditVerdict, BackupReport, Options, Store};
+use provider::store::{self, AuditVerdict, Options, Store};
 use serde_json::json;
 use std::io::Write;
 use std::path::PathBuf;
@@ -45,10 +46,12 @@ pub enum Provider {
     Referral(referral::Referral),
     /// Print the API's description for tools: OpenAPI, or a Postman collection
     Describe(Describe),
+    /// Check the set-up: database, clock, certificates, endpoint, diary, rights
+    Doctor(doctor::Doctor),
     /// Copy an SQLite database to a file while it is in use, and check the copy
-    Backup(Backup),
+    Backup(backup::Backup),
     /// Put a backup in the place of an SQLite database
-    Restore(Restore),
+    Restore(backup::Restore),
 }
 
 /// The database that a command works on.
@@ -88,6 +91,7 @@ impl Provider {
             Provider::Audit(Audit::Verify(verify)) => verify.run(),
             Provider::Referral(referral) => referral.run(),
             Provider::Describe(describe) => describe.run(),
+            Provider::Doctor(doctor) => doctor.run(),
             Provider::Backup(backup) => backup.run(),
             Provider::Restore(restore) => restore.run(),
         }
@@ -452,93 +456,6 @@ impl Verify {
     }
 }
 
-/// Arguments of `uec provider backup`.
-#[derive(Args)]
-pub struct Backup {
-    #[command(flatten)]
-    database: Database,
-    /// File to make; one that is there is not overwritten
-    #[arg(long, value_name = "FILE")]
-    to: PathBuf,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl Backup {
-    fn run(self) -> Outcome {
-        self.database.must_be_a_file()?;
-        let store = self.database.open(false)?;
-        let report = store.backup(&self.to).map_err(|e| e.to_string())?;
-        let entry = AuditEntry::local(Timestamp::now(), "backup", &actor());
-        runtime()?.block_on(async {
-            for tenant in store.tenants().map_err(|e| e.to_string())? {
-                store
-                    .audit(tenant.key, &entry)
-                    .await
-                    .map_err(|e| e.to_string())?;
-            }
-            Ok::<(), String>(())
-        })?;
-        store.close();
-        show_report(
-            &report,
-            &format!("{} written and checked", self.to.display()),
-            self.json,
-        )
-    }
-}
-
-/// Arguments of `uec provider restore`.
-#[derive(Args)]
-pub struct Restore {
-    #[command(flatten)]
-    database: Database,
-    /// Backup to put in place
-    #[arg(long, value_name = "FILE")]
-    from: PathBuf,
-    /// Replace the database that is there; never one that a program has open
-    #[arg(long)]
-    replace: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl Restore {
-    fn run(self) -> Outcome {
-        self.database.must_be_a_file()?;
-        let path = self
-            .database
-            .database
-            .strip_prefix("sqlite:")
-            .ok_or_else(|| Failure::Usage("--database must be sqlite:PATH".to_owned()))?;
-        let report = Store::restore(&self.from, &PathBuf::from(path), self.replace)
-            .map_err(|e| e.to_string())?;
-        show_report(&report, &format!("{path} restored and checked"), self.json)
-    }
-}
-
-fn show_report(report: &BackupReport, what: &str, as_json: bool) -> Outcome {
-    if as_json {
-        return print_json(&json!({
-            "schema": report.schema, "tenants": report.tenants, "slots": report.slots,
-            "appointments": report.appointments, "versions": report.versions,
-            "audit_rows": report.audit_rows, "bytes": report.bytes,
-        }));
-    }
-    print(&format!(
-        "{what}: {} providers, {} slots, {} appointments in {} versions, {} audit rows, {} bytes\n",
-        report.tenants,
-        report.slots,
-        report.appointments,
-        report.versions,
-        report.audit_rows,
-        report.bytes
-    ));
-    Ok(())
-}
-
 /// The provider that is meant: the one named, or the only one there is.
 fn which_provider(store: &Store, named: Option<&str>) -> Result<OdsCode, Failure> {
     let tenants = store.tenants().map_err(|e| e.to_string())?;
@@ -586,9 +503,12 @@ fn actor() -> String {
     )
 }
 
+fn london() -> TimeZone {
+    TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC)
+}
+
 fn london_date(now: Timestamp) -> Date {
-    let zone = TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC);
-    now.to_zoned(zone).date()
+    now.to_zoned(london()).date()
 }
 
 fn print_json<T: serde::Serialize>(value: &T) -> Outcome {

@@ -1,6 +1,6 @@
 //! Starting the Provider server: settings from flags, environment and file; database; seed; sockets; end.
 
-use crate::Failure;
+use crate::{Failure, telemetry};
 use clap::{Args, ValueEnum};
 use provider::config::{LogFormat, Settings, Tls, Unsigned, check_base_url};
 use provider::diary::seed;
@@ -62,6 +62,21 @@ pub struct Serve {
         requires = "tls_certificate"
     )]
     pub tls_client_ca: Option<PathBuf>,
+    /// Address of a port for health and metrics alone: plain HTTP, for an inner network
+    #[arg(long, env = "UEC_ADMIN_LISTEN", value_name = "HOST:PORT")]
+    pub admin_listen: Option<String>,
+    /// How log lines are written
+    #[arg(long, env = "UEC_LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogLines>,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogLines {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
 }
 
 /// Data that a server can be started with.
@@ -78,6 +93,7 @@ impl Serve {
         let seeded = self.seed == Some(Seed::Demo);
         if seeded {
             settings.trust.unsigned = Unsigned::Any;
+            settings.admin.metrics_on_api = true;
         }
         start_logging(settings.log.format);
         let database = settings.database.clone().ok_or_else(|| {
@@ -89,8 +105,15 @@ impl Serve {
             .unwrap_or_else(|| "127.0.0.1:8001".to_owned());
         runtime()?.block_on(async {
             let listener = server::bind(&listen).await?;
+            let admin = match &settings.admin.listen {
+                None => None,
+                Some(address) => Some(bind_admin(address).await?),
+            };
             let store = Store::open(&database, &Options::default()).map_err(|e| e.to_string())?;
-            let running = prepare(listener, store.clone(), settings, seeded).await?;
+            let mut running = prepare(listener, store.clone(), settings, seeded).await?;
+            if let Some(listener) = admin {
+                running = running.with_admin(listener);
+            }
             let address = running.address();
             let stop = stop_signal();
             tracing::info!(%address, database = store.shown(), "the Provider is ready");
@@ -113,6 +136,16 @@ impl Serve {
         if let Some(listen) = &self.listen {
             settings.listen = Some(listen.clone());
         }
+        if let Some(listen) = &self.admin_listen {
+            settings.admin.listen = Some(listen.clone());
+        }
+        if let Some(lines) = self.log_format {
+            settings.log.format = match lines {
+                LogLines::Text => LogFormat::Text,
+                LogLines::Json => LogFormat::Json,
+            };
+        }
+        telemetry::from_environment(&mut settings.telemetry).map_err(Failure::Usage)?;
         if let Some(url) = &self.base_url {
             check_base_url(url).map_err(Failure::Usage)?;
             settings.base_url = Some(url.clone());
@@ -128,7 +161,13 @@ impl Serve {
     }
 }
 
-fn read_settings(path: &Path) -> Result<Settings, Failure> {
+async fn bind_admin(address: &str) -> Result<TcpListener, String> {
+    let listener = server::bind(address).await;
+    listener.map_err(|e| e.replace("--listen", "--admin-listen"))
+}
+
+/// Settings of a file. The error names file, line and key.
+pub fn read_settings(path: &Path) -> Result<Settings, Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         Failure::Usage(format!(
             "cannot read the settings file {}: {e}",
@@ -163,7 +202,11 @@ pub async fn prepare(
     spawn_top_up(store.clone());
     let base = Base::new(settings.base_url.as_deref(), &shown(address));
     let settings = Arc::new(settings);
-    let edge = Arc::new(Edge::new(store, settings.clone(), trust, base)?);
+    let mut edge = Edge::new(store, settings.clone(), trust, base)?;
+    if let Some(tracer) = telemetry::start(&settings.telemetry, &edge.metrics)? {
+        edge = edge.traced(tracer);
+    }
+    let edge = Arc::new(edge);
     Server::new(listener, edge, settings).map_err(Failure::Usage)
 }
 
@@ -227,6 +270,7 @@ pub fn start_logging(format: LogFormat) {
     // A second call (the demo starts several parts) keeps the first.
     let _ = match format {
         LogFormat::Text => builder.with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().try_init(),
+        // What a line says stands beside its level and time, where log stores look for it.
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
 }

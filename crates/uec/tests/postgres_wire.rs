@@ -11,10 +11,18 @@ mod provider_appointment;
 mod provider_book;
 #[path = "provider_crash.rs"]
 mod provider_crash;
+#[path = "provider_limits.rs"]
+mod provider_limits;
+#[path = "provider_metrics.rs"]
+mod provider_metrics;
 #[path = "provider_races.rs"]
 mod provider_races;
 #[path = "provider_slots.rs"]
 mod provider_slots;
+#[path = "provider_telemetry.rs"]
+mod provider_telemetry;
+#[path = "provider_test_tenant.rs"]
+mod provider_test_tenant;
 #[path = "referral_crash.rs"]
 mod referral_crash;
 #[path = "referral_match.rs"]

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use support::operations::{get, until};
 use support::{Booking, CONSUMER_ASID, Call, GP_CLINIC, Server, uuid};
 
 /// Lines may be written a little after the answer.
@@ -134,6 +135,69 @@ fn patients_are_not_in_the_log() {
     ] {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
+}
+
+/// Proves: AUD-04, AUD-05, NFR-04, NFR-11
+#[test]
+fn json_lines_say_what_belongs_together_and_no_more() {
+    let server = Server::spawn("log-json", true, |_| {
+        vec!["--log-format".to_owned(), "json".to_owned()]
+    });
+    server.wait_until(|s| get(s.address, "/health/ready").is_some_and(|r| r.status == 200));
+    let booking = Booking::of(&server.take_slot());
+    let call = server.book(&booking.body());
+    let created = call.expect(201);
+    let refused = server.read(&uuid());
+    refused.expect(404);
+    let find = |trace: &str, message: &str| {
+        server.log().lines().find_map(|line| {
+            let json: serde_json::Value = serde_json::from_str(line).ok()?;
+            (json["trace"] == trace && json["message"] == message).then_some(json)
+        })
+    };
+    until("both are logged", || {
+        find(&trace_of(&refused), "request").is_some()
+    });
+    let line = find(&trace_of(&call), "request").expect("a line");
+    for (key, value) in [
+        ("level", "INFO"),
+        ("interaction", "book"),
+        ("tenant", "FX101"),
+        ("asid", CONSUMER_ASID),
+        ("request", call.request_id().expect("an id")),
+        ("id", created.header("x-request-id").expect("an id")),
+    ] {
+        assert_eq!(line[key], value, "{key} of {line}");
+    }
+    assert_eq!(line["status"], 201);
+    assert!(line["micros"].as_u64().is_some_and(|n| n > 0));
+    assert!(line["timestamp"].is_string());
+    let line = find(&trace_of(&refused), "refused").expect("a line");
+    assert_eq!(
+        (&line["error"], &line["interaction"]),
+        (&json!("ERR-09"), &json!("read"))
+    );
+    let log = server.log();
+    let words = log
+        .lines()
+        .filter(|line| !line.starts_with("Provider ready"));
+    for line in words {
+        assert!(
+            serde_json::from_str::<serde_json::Value>(line).is_ok(),
+            "not JSON: {line}"
+        );
+    }
+    let number = booking.nhs_number.clone().expect("a number");
+    for secret in [
+        number.as_str(),
+        "Testwell",
+        "1979-03-12",
+        "LS99",
+        &created.location_id(),
+    ] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
+    server.kill();
 }
 
 /// Proves: AUD-01

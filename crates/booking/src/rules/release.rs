@@ -108,6 +108,10 @@ pub enum Withheld {
     TooLate,
     /// Staff hold it back.
     HeldBack,
+    /// The service is on trial, and the consumer is not.
+    ForTestSystems,
+    /// The consumer is on trial, and the service is not.
+    TestSystem,
 }
 
 impl Withheld {
@@ -129,6 +133,12 @@ impl Withheld {
             }
             Withheld::TooLate => "It is too late to book these slots.".to_owned(),
             Withheld::HeldBack => "These slots are held back by the provider's staff.".to_owned(),
+            Withheld::ForTestSystems => {
+                "This service is on trial: its slots are for test systems only.".to_owned()
+            }
+            Withheld::TestSystem => {
+                "Your system is a test system here: it is shown services on trial only.".to_owned()
+            }
         }
     }
 }

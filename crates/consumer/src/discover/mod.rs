@@ -148,6 +148,32 @@ impl Discovery {
     }
 }
 
+/// What SDS says of a system that takes bookings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// ODS code of its organisation.
+    pub ods: Option<String>,
+    /// Its party key.
+    pub party_key: String,
+    /// Service root for slot searches.
+    pub slots_root: String,
+    /// Service root for bookings.
+    pub booking_root: String,
+}
+
+/// Asks SDS how a system is registered, as every Consumer does before it books.
+pub async fn registered(config: &ConsumerConfig, asid: &Asid) -> Result<Registered, Obstacle> {
+    let client = sds::Client::new(config)
+        .map_err(|e| Obstacle::new(Kind::SdsUnreachable).note("settings", e))?;
+    let found = client.find(&BookingAddress::Asid(asid.clone())).await?;
+    Ok(Registered {
+        ods: found.ods,
+        party_key: found.party_key,
+        slots_root: found.slots_root,
+        booking_root: found.booking_root,
+    })
+}
+
 type Cell = Arc<OnceCell<Found>>;
 
 /// One contact with one patient: what SDS said is remembered within it, and not beyond (NAT-SDS-07). Clones share

@@ -116,6 +116,10 @@ pub struct Catalogue {
     rules: HashMap<String, ReleaseRule>,
     clinic_rules: HashMap<String, Vec<String>>,
     nobody: ReleaseRule,
+    /// Something here is marked `test`.
+    pub(super) trial: bool,
+    /// A consumer has limits of its own.
+    pub(super) limited: bool,
 }
 
 /// The release rules that a slot stands under, and where they were declared.
@@ -153,6 +157,7 @@ impl Catalogue {
                 horizon_days: super::declaration::DEFAULT_HORIZON_DAYS,
                 schedule_system: super::declaration::SCHEDULE_SYSTEM.to_owned(),
                 others_may: Right::ALL.to_vec(),
+                test: false,
             });
         let practitioners = of_kind::<Practitioner>(rows, kind::PRACTITIONER)?;
         let roles = of_kind::<Role>(rows, kind::ROLE)?;
@@ -167,12 +172,18 @@ impl Catalogue {
             .filter(|(_, release)| !release.is_empty())
             .map(|(id, release)| (id.clone(), release.clone()))
             .collect();
+        let services = of_kind::<Service>(rows, kind::SERVICE)?;
+        let consumers = of_kind::<Consumer>(rows, kind::CONSUMER)?;
         Ok(Catalogue {
+            trial: provider.test
+                || services.iter().any(|s| s.test)
+                || consumers.iter().any(|c| c.test),
+            limited: consumers.iter().any(Consumer::has_limits),
             tenant: tenant.clone(),
             organizations: of_kind(rows, kind::ORGANIZATION)?,
             locations: of_kind(rows, kind::LOCATION)?,
-            services: of_kind(rows, kind::SERVICE)?,
-            consumers: of_kind(rows, kind::CONSUMER)?,
+            services,
+            consumers,
             rules: releases.iter().map(|r| (r.id.clone(), rule(r))).collect(),
             provider,
             practitioners,
@@ -330,6 +341,7 @@ impl Catalogue {
         now: Timestamp,
         count: impl FnMut(&BookingCount<'_>) -> u32,
     ) -> Result<(), Withheld> {
+        self.shows(service, who)?;
         self.release_of(service, template, release)
             .admits(held, start, who, now, count)
     }

@@ -83,6 +83,9 @@ pub struct Provider {
     /// What consumers that are not declared may do.
     #[serde(default = "all_rights")]
     pub others_may: Vec<Right>,
+    /// On trial: its slots are for consumers on trial only.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub test: bool,
 }
 
 fn default_horizon() -> u16 {
@@ -256,6 +259,9 @@ pub struct Service {
     /// Release rules for everything booked through it.
     #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
     pub release: Vec<String>,
+    /// On trial: its slots are for consumers on trial only.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub test: bool,
 }
 
 /// `[[schedule]]`: a diary (RES-SCH-01, RES-SCH-02).
@@ -475,9 +481,29 @@ pub struct Consumer {
     /// What it may do; everything when absent.
     #[serde(default = "all_rights")]
     pub may: Vec<Right>,
+    /// On trial: it is shown services on trial only.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub test: bool,
+    /// On trial, and shown the other services as well.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub live_too: bool,
+    /// Requests a second, in the place of the server's own limit; 0: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<u32>,
+    /// Requests at once after a pause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub burst: Option<u32>,
+    /// Requests under way at once; 0: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under_way: Option<u32>,
 }
 
 impl Consumer {
+    /// True when it has limits of its own.
+    pub fn has_limits(&self) -> bool {
+        self.per_second.is_some() || self.burst.is_some() || self.under_way.is_some()
+    }
+
     /// What it is stored under: its ODS code, and its ASID if it has one.
     pub fn id(&self) -> String {
         match &self.asid {

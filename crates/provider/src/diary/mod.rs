@@ -13,4 +13,5 @@ pub mod reconcile;
 pub mod render;
 pub mod seed;
 pub mod slots;
+pub mod standing;
 mod written;

@@ -110,7 +110,7 @@ pub fn refuse(
         );
     }
     if matches!(refusal.status(), 429 | 503) {
-        put(headers, header::RETRY_AFTER, "1");
+        put(headers, header::RETRY_AFTER, &x.retry_after.to_string());
     }
     if matches!(refusal.status(), 408 | 413) {
         // The rest of the body is not read: the connection cannot be used again.

@@ -20,6 +20,7 @@ pub async fn run(
     x.entry.appointment = Some(id.as_str().to_owned());
     let parsed = demand.tree(edge.settings.limits.body_bytes)?;
     let readable = cancel::read(parsed, &id)?;
+    read::shown(edge, &demand, &caller, &id)?;
     let current = edge
         .store
         .appointment(demand.tenant.key, &id, None)

@@ -5,7 +5,9 @@
 
 use super::answer::{self, Answer, Body};
 use super::base::Base;
+pub use super::exchange::Exchange;
 use super::itk::Intake;
+use super::limits::{Admission, OfConsumer, TurnedAway};
 use super::rendered::RenderedDays;
 use super::routes::{self, Matched, Unmatched};
 use super::tenants::{Found, TenantView, Tenants};
@@ -13,9 +15,14 @@ use super::trust::{Peer, Trust};
 use super::{
     body, book, cancel, capability, history, log, read, search_appointments, search_slots,
 };
-use crate::audit::{AuditEntry, Fault};
+use crate::audit::Fault;
 use crate::config::Settings;
+use crate::health::Health;
+use crate::metrics::requests::{Answered, Asked, Traffic};
+use crate::metrics::sample::Sampler;
+use crate::metrics::{Metrics, Shed};
 use crate::store::{Revision, Store};
+use crate::telemetry::Tracer;
 use booking::ids::{Asid, OdsCode, RequestId, ResourceId, VersionId};
 use booking::refusal::{Refusal, Situation};
 use booking::rules::release::ConsumerFacts;
@@ -29,13 +36,10 @@ use futures_util::FutureExt;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
-use uuid::Uuid;
 
 /// Everything that answers requests: one per server.
 pub struct Edge {
@@ -49,11 +53,20 @@ pub struct Edge {
     pub rendered: RenderedDays,
     /// Europe/London.
     pub zone: TimeZone,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Whether this server should be sent requests.
+    pub health: Health,
+    /// Who may use how much.
+    pub admission: Admission,
+    /// Figures read from the database for metrics.
+    pub sampler: Arc<Sampler>,
+    /// Where spans of requests go.
+    pub traces: Tracer,
     /// What takes in referrals.
     pub(super) intake: Intake,
     pub(super) trust: Trust,
     base: Base,
-    under_way: Semaphore,
 }
 
 /// Who calls: nothing behind the edge runs without one.
@@ -64,37 +77,6 @@ pub struct Caller {
     pub claims: Claims,
     /// The caller's rights, as declared by the tenant.
     pub facts: ConsumerFacts,
-}
-
-/// One request while it is worked on.
-pub struct Exchange {
-    /// The other end.
-    pub peer: Peer,
-    /// When the request was taken up; the clock of every rule.
-    pub now: Timestamp,
-    /// `X-Request-ID` of the response.
-    pub response_id: Uuid,
-    /// The request's own `X-Request-ID`, byte for byte.
-    pub correlation: Option<HeaderValue>,
-    /// Format of the response.
-    pub format: Format,
-    /// The format asked for, looked at when its turn comes.
-    requested: Result<Format, Refusal>,
-    /// The response is compressed.
-    pub gzip: bool,
-    /// What is recorded of this request; the interaction fills in what it learns.
-    pub entry: AuditEntry,
-    /// The entry is already stored, in the transaction of the interaction.
-    pub recorded: bool,
-    /// The entry must be stored before the answer leaves: patient data was read.
-    pub durable: bool,
-}
-
-impl Exchange {
-    /// The response's id as text.
-    pub fn response_id_text(&self) -> String {
-        self.response_id.to_string()
-    }
 }
 
 /// A refusal with what the edge adds to it.
@@ -155,7 +137,11 @@ impl Edge {
         Ok(Edge {
             tenants,
             rendered: RenderedDays::new(settings.search.cache_bytes),
-            under_way: Semaphore::new(settings.limits.requests),
+            admission: Admission::new(&settings.limits),
+            health: Health::new(&settings, &store),
+            metrics: Arc::new(Metrics::default()),
+            sampler: Arc::default(),
+            traces: Tracer::off(),
             intake: Intake::new(),
             zone,
             store,
@@ -165,26 +151,25 @@ impl Edge {
         })
     }
 
-    /// `Ok` when the database answers; else what is wrong.
-    pub async fn ready(&self) -> Result<(), String> {
-        let store = self.store.clone();
-        tokio::task::spawn_blocking(move || store.ready().map_err(|e| e.to_string()))
-            .await
-            .map_err(|e| e.to_string())?
+    /// The same, handing a span of every request to an exporter.
+    #[must_use]
+    pub fn traced(mut self, traces: Tracer) -> Edge {
+        self.traces = traces;
+        self
     }
 
     /// Answers one request. Never fails, never panics: what goes wrong inside is answered 500 and logged.
     pub async fn serve(&self, peer: Peer, request: Request<Incoming>) -> Response<Body> {
         let started = Instant::now();
+        let _counted = self.metrics.requests.begin();
         let (parts, body) = request.into_parts();
         let mut x = self.exchange(peer, &parts);
-        let outcome = match self.under_way.try_acquire() {
-            Err(_) => Err(Refusal::new(
-                Situation::Unavailable,
-                "The server has as many requests under way as it takes; try again in a second.",
-            )
-            .into()),
-            Ok(_permit) => AssertUnwindSafe(self.run(&mut x, &parts, body))
+        let search = routes::is_search(parts.method.as_str(), parts.uri.path());
+        // Kept until the answer is made.
+        let entered = self.admission.enter(search);
+        let outcome = match &entered {
+            Err(why) => Err(self.turned_away(*why).into()),
+            Ok(_) => AssertUnwindSafe(self.run(&mut x, &parts, body))
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| {
@@ -192,36 +177,78 @@ impl Edge {
                 }),
         };
         let response = self.finish(&mut x, outcome).await;
-        log::request(&x, response.status().as_u16(), started.elapsed());
+        let asked = x
+            .entry
+            .interaction
+            .map_or(Asked::Nothing, Asked::Interaction);
+        self.answered(&x, asked, &response, started.elapsed());
         response
     }
 
-    pub(super) fn exchange(&self, peer: Peer, parts: &http::request::Parts) -> Exchange {
-        let now = Timestamp::now();
-        let response_id = Uuid::new_v4();
-        let first = |name: &str| parts.headers.get(name);
-        // Until the formats are checked in their turn, errors go out in the format asked for if it can be told.
-        let requested = requested_format(parts);
-        let format = requested.as_ref().map_or(Format::Json, |format| *format);
-        let gzip = accepts_gzip(&parts.headers);
-        let mut entry = AuditEntry::new(now, response_id);
-        entry.method = short(parts.method.as_str(), 16);
-        entry.path = short(parts.uri.path(), 256);
-        entry.forwarded = first("forwarded")
-            .and_then(|v| v.to_str().ok())
-            .map(|v| short(v, 256));
-        Exchange {
-            peer,
-            now,
-            response_id,
-            correlation: first("x-request-id").cloned(),
-            format,
-            requested,
-            gzip,
-            entry,
-            recorded: false,
-            durable: false,
+    /// Logs, counts and traces an answer.
+    pub(super) fn answered(
+        &self,
+        x: &Exchange,
+        asked: Asked,
+        response: &Response<Body>,
+        took: Duration,
+    ) {
+        let status = response.status().as_u16();
+        log::request(x, asked, status, took);
+        self.metrics.requests.answered(&Answered {
+            tenant: x.entry.tenant,
+            asked,
+            traffic: x.traffic,
+            status,
+            refused: x.refused,
+            took,
+            bytes: response.body().len(),
+        });
+        if self.traces.is_on() {
+            self.traces.span(&self.metrics, x, asked, status, took);
         }
+    }
+
+    /// 503 for a request that is not worked on at all.
+    fn turned_away(&self, why: Shed) -> Refusal {
+        self.metrics.shed(why);
+        let said = match why {
+            Shed::Lag | Shed::Share => {
+                "The server is busy and keeps its room for bookings; search again in a second."
+            }
+            _ => "The server has as many requests under way as it takes; try again in a second.",
+        };
+        Refusal::new(Situation::Unavailable, said).log(why.name())
+    }
+
+    /// What a consumer may use; beyond it 429 with the time after which there is more.
+    fn allowed(
+        &self,
+        x: &mut Exchange,
+        tenant: &TenantView,
+        caller: &Caller,
+    ) -> Result<OfConsumer<'_>, Refusal> {
+        let (asid, ods) = (&caller.ssp.from, &caller.claims.organization.ods);
+        let default = self.admission.default_allowance();
+        let (allowance, declared) = tenant.catalogue.allowance(asid, ods, default);
+        let entered = self
+            .admission
+            .consumer(tenant.key, asid, allowance, declared);
+        entered.map_err(|TurnedAway { why, retry_after }| {
+            self.metrics.shed(why);
+            x.retry_after = retry_after;
+            let said = match why {
+                Shed::UnderWay => format!(
+                    "{asid} has {} requests under way here, which is as many as it may; wait for answers.",
+                    allowance.under_way
+                ),
+                _ => format!(
+                    "{asid} sends more than the {} requests a second that it may; try again in {retry_after} s.",
+                    allowance.per_second
+                ),
+            };
+            Refusal::new(Situation::TooManyRequests, said).log(why.name())
+        })
     }
 
     /// Steps 1 to 5; the interaction does the rest.
@@ -248,12 +275,16 @@ impl Edge {
         let tenant = &found.view;
         x.entry.tenant = Some(tenant.key);
         x.entry.interaction = Some(matched.interaction);
+        x.ods = Some(matched.ods.clone());
+        x.traffic = Traffic::of(tenant.catalogue.provider.test);
         let refused = |refusal: Refusal| Failure {
             refusal: Box::new(refusal),
             allow: None,
             root: Some(tenant.root.clone()),
         };
         let caller = self.caller(x, parts, &matched, tenant)?;
+        // Kept until the interaction is done.
+        let _allowed = self.allowed(x, tenant, &caller)?;
         let (asid, ods) = (
             caller.ssp.from.clone(),
             caller.claims.organization.ods.clone(),
@@ -294,6 +325,12 @@ impl Edge {
         let facts = tenant
             .catalogue
             .consumer_facts(&ssp.from, &claims.organization.ods);
+        if tenant
+            .catalogue
+            .is_test_consumer(&ssp.from, &claims.organization.ods)
+        {
+            x.traffic = Traffic::Test;
+        }
         Ok(Caller { ssp, claims, facts })
     }
 
@@ -349,6 +386,8 @@ impl Edge {
             })?;
             let within = Duration::from_secs(self.settings.limits.body_seconds);
             demand.body = body::read(body, coding, self.settings.limits.body_bytes, within).await?;
+            let asked = Asked::Interaction(demand.matched.interaction);
+            self.metrics.requests.received(asked, demand.body.len());
         }
         Ok(demand)
     }
@@ -419,6 +458,7 @@ impl Edge {
             }
         };
         x.entry.status = failure.refusal.status();
+        x.refused = Some(failure.refusal.situation);
         let existing = match (&failure.root, &failure.refusal.existing) {
             (Some(root), Some(id)) => Some(format!("{root}/Appointment/{id}")),
             _ => None,
@@ -507,49 +547,4 @@ pub fn stored_tree(json: &[u8]) -> Result<Element, Refusal> {
 /// What a failing store means to the caller; the reason goes to the log only.
 pub fn store_refusal(error: crate::store::StoreError) -> Refusal {
     Refusal::from(&error)
-}
-
-fn requested_format(parts: &http::request::Parts) -> Result<Format, Refusal> {
-    let accept: Vec<&[u8]> = parts
-        .headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
-    let content_type = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .map(HeaderValue::as_bytes);
-    format::response_format(parts.uri.query().unwrap_or(""), &accept, content_type)
-}
-
-/// True when `Accept-Encoding` has gzip with a weight above zero (PROV-GEN-13).
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(header::ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|v| v.to_str().ok())
-        .any(|value| {
-            value.split(',').any(|part| {
-                let mut pieces = part.split(';').map(str::trim);
-                let coding = pieces.next().unwrap_or("");
-                let refused = pieces.any(|p| {
-                    p.strip_prefix("q=")
-                        .and_then(|q| q.parse::<f32>().ok())
-                        .is_some_and(|q| q <= 0.0)
-                });
-                (coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip"))
-                    && !refused
-            })
-        })
-}
-
-fn short(text: &str, most: usize) -> String {
-    if text.len() <= most && text.bytes().all(|b| b.is_ascii_graphic()) {
-        return text.to_owned();
-    }
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(most)
-        .collect()
 }

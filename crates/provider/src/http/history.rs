@@ -18,6 +18,7 @@ pub async fn run(
     read::may_read(caller)?;
     let id = read::path_id(demand)?;
     x.entry.appointment = Some(id.as_str().to_owned());
+    read::shown(edge, demand, caller, id)?;
     let mut versions = edge
         .store
         .history(demand.tenant.key, id)

@@ -12,6 +12,7 @@ use super::log;
 use super::trust::Peer;
 use crate::audit::Fault;
 use crate::config::ReferralSenders;
+use crate::metrics::requests::Asked;
 use crate::referral::answer::{acknowledgement, fault};
 use crate::referral::{Arrived, Code, Reason, Wire, Wrapper, read};
 use crate::store::{Arrival, Filed, REFERRAL_BYTES, StoreError, TenantKey, TenantRow};
@@ -77,6 +78,7 @@ pub fn is_path(path: &str) -> bool {
 /// Answers one message. Never fails: what goes wrong inside is told as a fault that invites a repeat.
 pub async fn serve(edge: &Edge, peer: Peer, request: Request<Incoming>) -> Response<Body> {
     let started = Instant::now();
+    let _counted = edge.metrics.requests.begin();
     let (parts, body) = request.into_parts();
     let mut x = edge.exchange(peer, &parts);
     x.entry.action = Some(ACTION.to_owned());
@@ -90,6 +92,7 @@ pub async fn serve(edge: &Edge, peer: Peer, request: Request<Incoming>) -> Respo
         Ok(response) => response,
         Err(refusal) => {
             x.entry.refused(&refusal, Fault::of(&refusal));
+            x.refused = Some(refusal.situation);
             if let Some(tenant) = x.entry.tenant {
                 // The answer says that nothing was taken; that stands also when this row cannot be written.
                 if let Err(error) = edge.store.audit_soon(tenant, &x.entry).await {
@@ -100,7 +103,7 @@ pub async fn serve(edge: &Edge, peer: Peer, request: Request<Incoming>) -> Respo
             refused(&mut x, wire, &refusal)
         }
     };
-    log::request(&x, response.status().as_u16(), started.elapsed());
+    edge.answered(&x, Asked::Referral, &response, started.elapsed());
     response
 }
 
@@ -114,6 +117,7 @@ async fn receive(
     let tenants = edge.store.tenants().map_err(|e| Refusal::from(&e))?;
     let named = tenant_of_path(parts.uri.path(), &tenants)?;
     x.entry.tenant = named;
+    x.ods = ods_of(&tenants, named);
     if parts.method != http::Method::POST {
         return Err(Refusal::new(
             Situation::MethodNotAllowed,
@@ -140,6 +144,7 @@ async fn receive(
             )
         })?;
     let bytes = body::read(incoming, coding, REFERRAL_BYTES, BODY_WITHIN).await?;
+    edge.metrics.requests.received(Asked::Referral, bytes.len());
     if bytes.is_empty() {
         return Err(Refusal::new(
             Situation::BodyUnreadable,
@@ -164,6 +169,11 @@ fn tenant_of_path(path: &str, tenants: &[TenantRow]) -> Result<Option<TenantKey>
     let ods = OdsCode::parse(&rest.to_ascii_uppercase()).map_err(|_| unknown())?;
     let row = tenants.iter().find(|t| t.ods == ods).ok_or_else(unknown)?;
     Ok(Some(row.key))
+}
+
+fn ods_of(tenants: &[TenantRow], key: Option<TenantKey>) -> Option<OdsCode> {
+    let row = tenants.iter().find(|t| Some(t.key) == key)?;
+    Some(row.ods.clone())
 }
 
 /// Who may send (NFR-01): what is stored is shown to clinicians, and it takes space.
@@ -262,6 +272,7 @@ async fn file(
     } = message.arrived;
     let key = tenant.as_ref().map(|t| t.key);
     x.entry.tenant = key;
+    x.ods = tenant.as_ref().map(|t| t.ods.clone());
     x.entry.query = wrapper.tracking.as_ref().map(|t| format!("tracking {t}"));
     x.entry.ods = sender_of(
         &wrapper,

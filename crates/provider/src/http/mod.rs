@@ -4,6 +4,7 @@
 //! answer leaves through [`answer`] (headers, format, compression). Routes are one table, [`routes`], from which
 //! the CapabilityStatement is derived too.
 
+pub mod admin;
 pub mod answer;
 pub mod base;
 pub mod body;
@@ -12,8 +13,10 @@ pub mod cancel;
 pub mod capability;
 pub mod describe;
 pub mod edge;
+pub mod exchange;
 pub mod history;
 pub mod itk;
+pub mod limits;
 pub mod log;
 pub mod pieces;
 pub mod read;

@@ -18,6 +18,7 @@ pub async fn run(
     may_read(caller)?;
     let id = path_id(demand)?;
     x.entry.appointment = Some(id.as_str().to_owned());
+    shown(edge, demand, caller, id)?;
     let stored = find(edge, demand, id)?;
     x.durable = true;
     x.entry.version = Some(stored.version);
@@ -97,6 +98,38 @@ fn unknown_version(id: &ResourceId, vid: &VersionId) -> Refusal {
         Situation::AppointmentUnknown,
         format!("Appointment `{id}` has no version `{vid}`."),
     )
+}
+
+/// 404 where the appointment is one of a service that the caller is not shown: a trial and the real thing do not see
+/// each other's bookings.
+pub fn shown(
+    edge: &Edge,
+    demand: &Demand,
+    caller: &Caller,
+    id: &ResourceId,
+) -> Result<(), Refusal> {
+    match is_shown(edge, demand, caller, id)? {
+        true => Ok(()),
+        false => Err(unknown(id)),
+    }
+}
+
+/// Whether the caller is shown appointments of this one's service; one that does not exist is found missing elsewhere.
+pub fn is_shown(
+    edge: &Edge,
+    demand: &Demand,
+    caller: &Caller,
+    id: &ResourceId,
+) -> Result<bool, Refusal> {
+    let catalogue = &demand.tenant.catalogue;
+    if !catalogue.has_trial() {
+        return Ok(true);
+    }
+    let service = edge
+        .store
+        .service_of(demand.tenant.key, id)
+        .map_err(store_refusal)?;
+    Ok(service.is_none_or(|service| catalogue.shows(&service, &caller.facts).is_ok()))
 }
 
 /// Refuses a caller whose right to read was taken away (ERR-07).

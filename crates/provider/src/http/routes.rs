@@ -103,6 +103,12 @@ pub struct Unmatched {
 /// Path prefix of every service root: FHIR version name and CareConnect major version (PROV-GEN-01).
 pub const ROOT_PREFIX: &str = "/STU3/1/";
 
+/// True when a request can wait rather than a booking: a search, or the CapabilityStatement. Told from the request line
+/// alone, before anything else is looked at.
+pub fn is_search(method: &str, path: &str) -> bool {
+    matches!(method, "GET" | "HEAD") && !path.contains("/Appointment/")
+}
+
 /// Finds the interaction of a method and path. Paths and ids are case sensitive (PROV-GEN-01).
 pub fn find(method: &str, path: &str) -> Result<Matched, Unmatched> {
     let unknown = || Unmatched {

@@ -34,7 +34,7 @@ pub async fn run(
     let mut entries = Vec::new();
     for stored in found {
         let tree = stored_tree(&stored.json)?;
-        if !query.covers(&tree, x.now) {
+        if !query.covers(&tree, x.now) || !read::is_shown(edge, demand, caller, &stored.id)? {
             continue;
         }
         let url = format!("{}/Appointment/{}", demand.tenant.root, stored.id);

@@ -6,6 +6,7 @@ use super::pieces::{Pieces, Writing};
 use super::rendered::RenderedDay;
 use super::tenants::{Entry, ScheduleView, ServiceView, TenantView};
 use crate::diary::catalogue::SlotRelease;
+use crate::metrics::requests::Traffic;
 use crate::store::{BookingCount, Revision, SlotRow, StoreError, utc_day};
 use booking::refusal::{Refusal, Situation, information_outcome};
 use booking::rules::release::Withheld;
@@ -50,6 +51,9 @@ pub async fn run(
             .service(&query.service)
             .cloned()
             .ok_or_else(|| unknown_service(&query))?;
+        if let Err(withheld) = tenant.catalogue.shows(&query.service, &caller.facts) {
+            return Ok(hidden(x, &tenant, &service, &query, withheld));
+        }
         if let Some(days) = days(edge, &tenant, &service, revision, &query, x.now)? {
             let found = select(edge, &tenant, &query, caller, x.now, &days)?;
             x.entry.slots_returned = Some(found.chosen.len() as u32);
@@ -69,6 +73,25 @@ pub async fn run(
         Situation::Unavailable,
         "The diary is being changed at this moment; try again in a second.",
     ))
+}
+
+/// The answer where the caller is not shown the service's slots: as if all of them were for others (PROV-SLOT-14).
+fn hidden(
+    x: &mut Exchange,
+    tenant: &TenantView,
+    service: &ServiceView,
+    query: &SlotQuery,
+    withheld: Withheld,
+) -> Answer {
+    x.traffic = Traffic::Test;
+    let found = Found {
+        days: &[],
+        chosen: Vec::new(),
+        withheld: Some(withheld),
+    };
+    x.entry.slots_returned = Some(0);
+    x.entry.reason = found.reason();
+    Answer::ok(Content::Json(bundle(x, tenant, service, query, &found)))
 }
 
 fn unknown_service(query: &SlotQuery) -> Refusal {

@@ -1,11 +1,12 @@
 //! The sockets: listening, TLS, HTTP/1.1 and HTTP/2, bounds on connections, drain at the end.
 
+use super::admin;
 use super::edge::Edge;
 use super::itk;
 use super::tls;
 use super::trust::Peer;
 use crate::config::Settings;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 /// A TLS handshake that takes longer is broken off: a real one takes milliseconds.
@@ -35,6 +37,23 @@ pub struct Server {
     tls: Option<Arc<ServerConfig>>,
     edge: Arc<Edge>,
     settings: Arc<Settings>,
+    admin: Option<TcpListener>,
+}
+
+/// Tasks that go on beside the requests and end with the server.
+#[derive(Default)]
+struct Beside(Vec<JoinHandle<()>>);
+
+impl Beside {
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.push(tokio::spawn(task));
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
 }
 
 /// Binds the port, so that a port in use is known before anything else is done. The error is a sentence.
@@ -68,7 +87,28 @@ impl Server {
             tls,
             edge,
             settings,
+            admin: None,
         })
+    }
+
+    /// The same, with a port of the operators' own.
+    #[must_use]
+    pub fn with_admin(mut self, listener: TcpListener) -> Server {
+        self.admin = Some(listener);
+        self
+    }
+
+    /// What goes on beside the requests: the operators' port, the looks at the server's health, the measure of delay.
+    fn beside(&mut self) -> Beside {
+        let mut beside = Beside::default();
+        if let Some(listener) = self.admin.take() {
+            beside.spawn(admin::serve(listener, self.edge.clone()));
+        }
+        let edge = self.edge.clone();
+        beside.spawn(async move { edge.health.watch(&edge.store).await });
+        let edge = self.edge.clone();
+        beside.spawn(async move { edge.admission.measure().await });
+        beside
     }
 
     /// The address in use.
@@ -76,8 +116,21 @@ impl Server {
         self.address
     }
 
-    /// Answers until `stop` is ready, then lets requests under way finish, for `limits.drain_seconds` at most.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
+    /// Answers until `stop` is ready. Then it is not ready any more, goes on for `limits.drain_wait_seconds`, takes no
+    /// more connections, and lets requests under way finish, for `limits.drain_seconds` at most.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        self.edge.health.first(&self.edge.store).await;
+        let _beside = self.beside();
+        let (noticed, edge) = (
+            Duration::from_secs(self.settings.limits.drain_wait_seconds),
+            self.edge.clone(),
+        );
+        let stop = async move {
+            stop.await;
+            edge.health.stop();
+            tracing::info!(seconds = noticed.as_secs(), "stopping: not ready any more");
+            tokio::time::sleep(noticed).await;
+        };
         let graceful = GracefulShutdown::new();
         let connections = Arc::new(Semaphore::new(self.settings.limits.connections));
         let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -115,6 +168,7 @@ impl Server {
                 }
             };
             let (edge, settings) = (self.edge.clone(), self.settings.clone());
+            let counted = self.edge.metrics.connection();
             let (acceptor, builder, watcher) =
                 (acceptor.clone(), builder.clone(), graceful.watcher());
             tokio::spawn(async move {
@@ -122,7 +176,7 @@ impl Server {
                     stream, address, acceptor, &builder, watcher, edge, &settings,
                 )
                 .await;
-                drop(permit);
+                drop((permit, counted));
             });
         }
         drop(self.listener);
@@ -193,44 +247,20 @@ async fn answer(
     peer: Peer,
     request: Request<Incoming>,
 ) -> Result<Response<super::answer::Body>, Infallible> {
-    if request.uri().path().starts_with("/health/") {
-        return Ok(health(&edge, request.method().as_str(), request.uri().path()).await);
+    let path = request.uri().path();
+    if admin::is_path(path) {
+        let metrics = edge.settings.admin.metrics_on_api;
+        return Ok(admin::answer(&edge, request.method(), path, metrics).await);
     }
-    if itk::is_path(request.uri().path()) {
-        return Ok(itk::serve(&edge, peer, request).await);
-    }
-    Ok(edge.serve(peer, request).await)
-}
-
-/// `/health/live`: the process answers. `/health/ready`: the database answers too and a write would be taken.
-async fn health(edge: &Edge, method: &str, path: &str) -> Response<super::answer::Body> {
-    let (status, text) = match (method, path) {
-        ("GET" | "HEAD", "/health/live") => (StatusCode::OK, "live\n".to_owned()),
-        ("GET" | "HEAD", "/health/ready") => match edge.ready().await {
-            Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
-            Err(reason) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!("not ready: {reason}\n"),
-            ),
-        },
-        (_, "/health/live" | "/health/ready") => {
-            (StatusCode::METHOD_NOT_ALLOWED, "use GET\n".to_owned())
-        }
-        _ => (
-            StatusCode::NOT_FOUND,
-            "there are /health/live and /health/ready\n".to_owned(),
-        ),
+    // HTTP/2 says by itself that a connection ends.
+    let closing = request.version() <= Version::HTTP_11 && edge.health.is_stopping();
+    let mut response = match itk::is_path(path) {
+        true => itk::serve(&edge, peer, request).await,
+        false => edge.serve(peer, request).await,
     };
-    let mut response = Response::new(bytes::Bytes::from(text).into());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        http::HeaderValue::from_static("text/plain;charset=utf-8"),
-    );
-    headers.insert(
-        header::CACHE_CONTROL,
-        http::HeaderValue::from_static("no-store"),
-    );
-    response
+    if closing {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    Ok(response)
 }

@@ -251,6 +251,15 @@ impl Tenants {
         Ok(Some(Found { view, revision }))
     }
 
+    /// ODS codes by key, as far as they were asked for.
+    pub fn names(&self) -> HashMap<i64, String> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known
+            .values()
+            .map(|k| (k.view.key.number(), k.view.catalogue.tenant.ods.to_string()))
+            .collect()
+    }
+
     fn keep(&self, ods: &OdsCode, view: &Arc<TenantView>, revision: Revision) {
         let view = view.clone();
         self.known

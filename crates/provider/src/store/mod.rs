@@ -7,6 +7,7 @@
 mod appointment;
 mod driver;
 mod error;
+mod gauges;
 mod model;
 mod referral;
 mod sql;
@@ -17,6 +18,7 @@ pub use appointment::{
     repeat_refusal,
 };
 pub use error::{StoreError, WriteError};
+pub use gauges::{Gauges, Inspection, Load, ServerSeen, Waiting};
 pub use model::{
     BookingCount, Channel, CountBy, Declaration, Declared, DeclaredChange, DeclaredRow, Inserted,
     NewSlot, PlacedSlot, Revision, SCHEDULE_KIND, ScheduleKey, SlotCounts, SlotDays, SlotFilter,
@@ -29,13 +31,13 @@ pub use referral::{
 };
 
 use crate::audit::AuditEntry;
-use booking::ids::{NhsNumber, RequestId, ResourceId};
+use booking::ids::{NhsNumber, RequestId, ResourceId, ServiceId};
 use bytes::Bytes;
 use driver::{postgres, sqlite};
 use jiff::Timestamp;
 use sql::Database;
 use sql::slots::{Change, Cursor, check_filter};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -107,9 +109,20 @@ impl Store {
         })
     }
 
+    /// Looks at a database from outside and changes nothing, not even its schema; `pages`: every page of a file too, about a
+    /// second per gigabyte.
+    pub fn inspect(url: &str, pages: bool) -> Result<Inspection, StoreError> {
+        driver::Place::parse(url)?.inspect(pages)
+    }
+
     /// Where the data is, for messages; without password.
     pub fn shown(&self) -> String {
         self.database.shown()
+    }
+
+    /// The file that the data is in, if it is one.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.database.file()
     }
 
     /// Takes no more writes, finishes those that are waiting, writes the last audit rows. Blocks until then, for a
@@ -121,6 +134,52 @@ impl Store {
     /// `Ok` when the data can be read.
     pub fn ready(&self) -> Result<(), StoreError> {
         self.tenants().map(|_| ())
+    }
+
+    /// Counters of this store, for metrics and readiness.
+    pub fn gauges(&self) -> &Gauges {
+        self.database.gauges()
+    }
+
+    /// What is waiting and in use at this moment.
+    pub fn load(&self) -> Load {
+        self.database.load()
+    }
+
+    /// Writes without changing anything, as durably as a booking: `Ok` when a booking would be stored.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.database.probe().await
+    }
+
+    /// Live bookings from a London day ([`london_day`]) on, by service.
+    pub fn live_by_service(
+        &self,
+        tenant: TenantKey,
+        from_day: i32,
+    ) -> Result<Vec<(ServiceId, u64)>, StoreError> {
+        self.database
+            .read(|c| sql::standing::live_by_service(c, tenant, from_day))
+    }
+
+    /// Referrals received since a moment that wait for somebody. `None`: those that belong to nobody.
+    pub fn referrals_waiting(
+        &self,
+        tenant: Option<TenantKey>,
+        since: Timestamp,
+    ) -> Result<Waiting, StoreError> {
+        let since = since.as_millisecond();
+        self.database
+            .read(|c| sql::standing::referrals_waiting(c, tenant, since))
+    }
+
+    /// The service that an appointment is attributed to; `None` when it is unknown.
+    pub fn service_of(
+        &self,
+        tenant: TenantKey,
+        id: &ResourceId,
+    ) -> Result<Option<ServiceId>, StoreError> {
+        self.database
+            .read(|c| sql::standing::service_of(c, tenant, id))
     }
 
     /// All tenants in order of ODS code.

@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod messages;
+pub mod operations;
 #[path = "../../../provider/tests/store_fixture/postgres.rs"]
 pub mod postgres;
 pub mod server;

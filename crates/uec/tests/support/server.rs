@@ -73,6 +73,7 @@ impl Server {
             let _ = fs::remove_dir_all(&folder);
         }
         fs::create_dir_all(&folder).expect("folder of the database");
+        let more = more(&folder);
         let log = fs::File::create(folder.join("log")).expect("log");
         let removed = if temporary {
             folder.clone()
@@ -87,7 +88,7 @@ impl Server {
             .args(["provider", "serve", "--database"])
             .arg(database_in(&folder))
             .args(["--listen", &address.to_string(), "--seed", "demo"])
-            .args(more(&folder))
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("log"))
             .stderr(log)
@@ -99,6 +100,16 @@ impl Server {
             free: Mutex::new(VecDeque::new()),
             watch,
         }
+    }
+
+    /// Starts a server on a database that is named, and waits until it is ready.
+    pub fn on(name: &str, database: &str, more: &[&str]) -> Server {
+        let server = Server::spawn(name, true, |folder| {
+            fs::write(folder.join("database"), database).expect("note of the database");
+            more.iter().map(|text| (*text).to_owned()).collect()
+        });
+        server.wait_until(Server::is_ready);
+        server
     }
 
     /// Waits until the server answers as it should.
@@ -141,7 +152,7 @@ impl Server {
         let _ = self.watch.wait();
     }
 
-    fn is_ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         if TcpStream::connect(self.address).is_err() {
             return false;
         }

@@ -30,6 +30,7 @@ pub(super) fn check(declaration: &Declaration, today: Date, sheet: &mut Sheet<'_
     for (i, release) in declaration.releases.iter().enumerate() {
         one_release(i, release, sheet);
     }
+    consumers(declaration, sheet);
     calendar::totals(declaration, today, sheet);
     calendar::overlaps(declaration, today, sheet);
 }
@@ -166,6 +167,20 @@ fn unique_ids(d: &Declaration, sheet: &mut Sheet<'_>) {
             };
             let what = "this organisation and system are declared twice; write one table for them";
             sheet.fault("consumer", i, key, what.to_owned());
+        }
+    }
+}
+
+/// Marks and limits that cannot be meant.
+fn consumers(d: &Declaration, sheet: &mut Sheet<'_>) {
+    for (i, consumer) in d.consumers.iter().enumerate() {
+        if consumer.live_too && !consumer.test {
+            let what = "is for a consumer that has `test = true`; any other sees what is not on trial anyway";
+            sheet.fault("consumer", i, "live_too", what.to_owned());
+        }
+        if consumer.burst.is_some() && consumer.per_second.is_none() {
+            let what = "needs `per_second` beside it";
+            sheet.fault("consumer", i, "burst", what.to_owned());
         }
     }
 }

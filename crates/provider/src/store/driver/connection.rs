@@ -179,6 +179,16 @@ impl Connection {
         Ok(found.ok_or_else(|| odd("an answer without a row"))?)
     }
 
+    /// Writes into the open transaction what changes nothing and is synced like everything else.
+    pub(in crate::store) fn probe(&self) -> Result<(), Fault> {
+        match &self.inner {
+            Inner::Sqlite(c) => c.probe(),
+            Inner::Postgres(c) => c
+                .query("SELECT pg_logical_emit_message(true, 'uec', '')::text", &[])
+                .map(|_| ()),
+        }
+    }
+
     /// Begins a transaction that writes.
     pub(in crate::store) fn begin(&self) -> Result<(), Fault> {
         self.labels.borrow_mut().clear();

@@ -3,6 +3,8 @@
 use super::connection::Connection;
 use super::{postgres, sqlite};
 use crate::store::error::StoreError;
+use crate::store::gauges::Inspection;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Where a database is, and how to get a connection to it.
@@ -29,6 +31,22 @@ impl Place {
         match self {
             Place::Sqlite(place) => place.shown().display().to_string(),
             Place::Postgres(server) => server.shown().to_owned(),
+        }
+    }
+
+    /// The file, when it is one.
+    pub(in crate::store) fn file(&self) -> Option<PathBuf> {
+        match self {
+            Place::Sqlite(sqlite::Place::File(path)) => Some(path.clone()),
+            Place::Sqlite(sqlite::Place::Memory(_)) | Place::Postgres(_) => None,
+        }
+    }
+
+    /// Looks at it from outside; `pages`: every page of a file too.
+    pub(in crate::store) fn inspect(&self, pages: bool) -> Result<Inspection, StoreError> {
+        match self {
+            Place::Sqlite(place) => sqlite::inspect(place, pages),
+            Place::Postgres(server) => postgres::aside(|| postgres::inspect(server)),
         }
     }
 

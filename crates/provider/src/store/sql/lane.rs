@@ -9,6 +9,7 @@ use super::soon::{LateRow, SOON_MOST, SOON_PER_GROUP, Soon};
 use super::writer::ANSWER_WITHIN;
 use crate::store::driver::{Connection, Place, postgres};
 use crate::store::error::{StoreError, WriteError};
+use crate::store::gauges::Gauges;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -38,6 +39,7 @@ pub(super) struct Lane {
     pub(super) jobs: Receiver<Message>,
     pub(super) waiting: VecDeque<Queued>,
     pub(super) soon: Arc<Soon>,
+    pub(super) gauges: Arc<Gauges>,
     /// When the store is closing: until when.
     pub(super) closing: Option<Instant>,
 }
@@ -110,7 +112,7 @@ impl Lane {
             .first()
             .map_or_else(Instant::now, |job| job.since);
         let until = self.closing.unwrap_or(since + RETRY_WITHIN);
-        let mut pause = PAUSE;
+        let (mut pause, mut began) = (PAUSE, Instant::now());
         // Ends at the latest when the time is over.
         let outcome = loop {
             let (error, again) = match self.attempt(&mut tried) {
@@ -134,8 +136,11 @@ impl Lane {
             tracing::warn!(%error, jobs = tried.jobs.len(), "a group of writes is tried again");
             std::thread::sleep(jittered(pause));
             pause = (pause * 2).min(PAUSE_MOST);
+            began = Instant::now();
         };
         self.commits.note();
+        self.gauges
+            .group(tried.jobs.len(), began.elapsed(), outcome.is_ok());
         self.end(tried, outcome);
     }
 
@@ -276,17 +281,18 @@ fn append_rows(group: &mut Group<'_>, rows: &[LateRow]) {
         return;
     }
     let all = group.attempt(|g| {
-        for (tenant, body) in rows {
-            g.append_audit(*tenant, body)?;
+        for row in rows {
+            g.append_audit(row.tenant, &row.body)?;
         }
         Ok(())
     });
     if let (Err(error), false) = (all, group.is_lost()) {
         tracing::error!(%error, rows = rows.len(), "audit rows are tried one by one");
-        for (tenant, body) in rows {
-            let one: Result<(), WriteError> = group.attempt(|g| Ok(g.append_audit(*tenant, body)?));
+        for row in rows {
+            let one: Result<(), WriteError> =
+                group.attempt(|g| Ok(g.append_audit(row.tenant, &row.body)?));
             if let Err(error) = one {
-                tracing::error!(%error, tenant = tenant.number(), "an audit row could not be written");
+                tracing::error!(%error, tenant = row.tenant.number(), "an audit row could not be written");
             }
         }
     }

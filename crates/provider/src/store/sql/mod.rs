@@ -17,6 +17,7 @@ pub(super) mod referral;
 mod revision;
 pub(super) mod slots;
 mod soon;
+pub(super) mod standing;
 mod writer;
 
 use crate::audit::AuditEntry;
@@ -26,6 +27,7 @@ use crate::store::appointment::{
 };
 use crate::store::driver::{Connection, Place, postgres, sqlite};
 use crate::store::error::{StoreError, WriteError};
+use crate::store::gauges::{Gauges, Load};
 use crate::store::model::{
     Declaration, Declared, Inserted, NewSlot, Revision, SlotFilter, TenantKey,
 };
@@ -34,7 +36,8 @@ use jiff::Timestamp;
 use readers::Readers;
 use revision::{Commits, Watch};
 use slots::{Batch, Change, Cursor};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use writer::{Writer, store_only};
 
 pub(super) use group::snapshot;
@@ -52,6 +55,7 @@ pub(super) struct Database {
     readers: Readers,
     writer: Writer,
     watch: Watch,
+    gauges: Arc<Gauges>,
     _checkpointer: Option<sqlite::Checkpointer>,
 }
 
@@ -76,12 +80,18 @@ impl Database {
         };
         let most_readers = options.readers.max(1);
         let reading = place.clone();
+        let gauges = Arc::new(Gauges::default());
         Ok(Database {
-            readers: Readers::new(most_readers, Box::new(move || reading.reader(most_readers))),
-            writer: Writer::start(&place, writing, &commits, options)?,
+            readers: Readers::new(
+                most_readers,
+                Box::new(move || reading.reader(most_readers)),
+                gauges.clone(),
+            ),
+            writer: Writer::start(&place, writing, &commits, &gauges, options)?,
             watch: Watch::start(&place, commits)?,
             most_readers,
             place,
+            gauges,
             _checkpointer: checkpointer,
         })
     }
@@ -89,6 +99,35 @@ impl Database {
     /// Where the database is, for messages.
     pub(super) fn shown(&self) -> String {
         self.place.shown()
+    }
+
+    /// The file that it is, if it is one.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        self.place.file()
+    }
+
+    pub(super) fn gauges(&self) -> &Gauges {
+        &self.gauges
+    }
+
+    pub(super) fn load(&self) -> Load {
+        let (queued, queue_most, audit_waiting, audit_oldest) = self.writer.waiting();
+        let (readers_in_use, readers_most) = self.readers.in_use();
+        Load {
+            queued,
+            queue_most,
+            readers_in_use,
+            readers_most,
+            audit_waiting,
+            audit_oldest,
+        }
+    }
+
+    /// A write that changes nothing, as durable as any.
+    pub(super) async fn probe(&self) -> Result<(), StoreError> {
+        let lot = self.writer.lot(None);
+        let done = self.writer.submit(lot, standing::probe);
+        done.await.map_err(store_only)
     }
 
     /// What the database's content can be told apart by.

@@ -2,7 +2,8 @@
 
 use crate::store::driver::Connection;
 use crate::store::error::StoreError;
-use std::sync::{Condvar, Mutex, PoisonError};
+use crate::store::gauges::Gauges;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a read waits for a connection. Reads take microseconds; after this long something is badly wrong.
@@ -27,6 +28,7 @@ pub(super) struct Readers {
     most: usize,
     state: Mutex<State>,
     returned: Condvar,
+    gauges: Arc<Gauges>,
 }
 
 struct State {
@@ -37,7 +39,7 @@ struct State {
 }
 
 impl Readers {
-    pub(super) fn new(most: usize, open: Open) -> Readers {
+    pub(super) fn new(most: usize, open: Open, gauges: Arc<Gauges>) -> Readers {
         Readers {
             open,
             most: most.max(1),
@@ -47,6 +49,7 @@ impl Readers {
                 away: None,
             }),
             returned: Condvar::new(),
+            gauges,
         }
     }
 
@@ -106,6 +109,7 @@ impl Readers {
             return Ok(connection);
         }
         if state.open >= self.most {
+            self.gauges.reader_refused();
             return Err(StoreError::busy("every reading connection is in use"));
         }
         if let Some((error, times, until)) = &state.away
@@ -134,6 +138,12 @@ impl Readers {
         state.open -= before - state.idle.len();
         drop(state);
         self.returned.notify_all();
+    }
+
+    /// Connections in use, and how many may be.
+    pub(super) fn in_use(&self) -> (usize, usize) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.open.saturating_sub(state.idle.len()), self.most)
     }
 
     fn put(&self, connection: Option<Connection>) {

@@ -18,8 +18,13 @@ const SOON_WITHIN: Duration = Duration::from_millis(400);
 /// How long rows wait after a transaction that failed, so that they are not tried without a pause.
 const AFTER_FAULT: Duration = Duration::from_millis(400);
 
-/// A row and its tenant.
-pub(super) type LateRow = (TenantKey, String);
+/// An audit row that waits.
+pub(super) struct LateRow {
+    pub(super) tenant: TenantKey,
+    pub(super) body: String,
+    /// Since when.
+    since: Instant,
+}
 
 /// The rows that wait.
 #[derive(Default)]
@@ -71,7 +76,11 @@ impl Soon {
             rows: VecDeque::new(),
             since: Instant::now(),
         });
-        waiting.rows.push_back((tenant, body));
+        waiting.rows.push_back(LateRow {
+            tenant,
+            body,
+            since: Instant::now(),
+        });
         match waiting.rows.len() == SOON_WAKES {
             true => Left::Wakes,
             false => Left::Waits,
@@ -110,6 +119,13 @@ impl Soon {
         for row in rows.into_iter().rev() {
             waiting.rows.push_front(row);
         }
+    }
+
+    /// How many wait, and since when the oldest.
+    pub(super) fn waiting(&self) -> (usize, Option<Instant>) {
+        let all = self.lock();
+        let firsts = all.lots.values().filter_map(|w| w.rows.front());
+        (all.count, firsts.map(|row| row.since).min())
     }
 
     /// A lot whose rows should be written now.

@@ -9,6 +9,7 @@ use super::soon::{Left, Soon};
 use crate::store::Options;
 use crate::store::driver::{Connection, Place};
 use crate::store::error::{StoreError, WriteError};
+use crate::store::gauges::Gauges;
 use crate::store::model::TenantKey;
 use std::collections::VecDeque;
 use std::sync::mpsc::{self, Sender};
@@ -27,6 +28,8 @@ const LANES_MOST: usize = 32;
 pub(super) struct Writer {
     lanes: Vec<Handle>,
     places: Arc<Semaphore>,
+    queue: usize,
+    gauges: Arc<Gauges>,
     wait: Duration,
     /// True when all writes may share a transaction.
     one_lot: bool,
@@ -46,6 +49,7 @@ impl Writer {
         place: &Place,
         mut connection: Option<Connection>,
         commits: &Commits,
+        gauges: &Arc<Gauges>,
         options: &Options,
     ) -> Result<Writer, StoreError> {
         let one_lot = matches!(place, Place::Sqlite(_));
@@ -63,6 +67,7 @@ impl Writer {
                 jobs: received,
                 waiting: VecDeque::new(),
                 soon: soon.clone(),
+                gauges: gauges.clone(),
                 closing: None,
             };
             let thread = std::thread::Builder::new()
@@ -80,6 +85,8 @@ impl Writer {
         Ok(Writer {
             lanes: (0..lanes).map(start).collect::<Result<_, StoreError>>()?,
             places: Arc::new(Semaphore::new(options.queue.max(1))),
+            queue: options.queue.max(1),
+            gauges: gauges.clone(),
             wait: options.queue_wait,
             one_lot,
         })
@@ -117,7 +124,10 @@ impl Writer {
         {
             Ok(Ok(place)) => place,
             Ok(Err(_)) => return Err(StoreError::Closed.into()),
-            Err(_) => return Err(StoreError::busy("too many writes are waiting").into()),
+            Err(_) => {
+                self.gauges.queue_refused();
+                return Err(StoreError::busy("too many writes are waiting").into());
+            }
         };
         let (answer, answered) = oneshot::channel();
         let queued = Queued {
@@ -135,6 +145,7 @@ impl Writer {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(StoreError::unexpected("the writer ended without an answer").into()),
             Err(_) => {
+                self.gauges.queue_refused();
                 Err(StoreError::busy("a write had no answer in time; it may still happen").into())
             }
         }
@@ -167,6 +178,18 @@ impl Writer {
             group.attempt(|g| g.append_audit(tenant, &body).map_err(WriteError::Store))
         });
         written.await.map_err(store_only)
+    }
+
+    /// Writes waiting or being done and how many may; audit rows waiting and the age of the oldest.
+    pub(super) fn waiting(&self) -> (usize, usize, usize, Duration) {
+        let queued = self.queue.saturating_sub(self.places.available_permits());
+        let (mut rows, mut oldest) = (0, Duration::ZERO);
+        for lane in &self.lanes {
+            let (count, since) = lane.soon.waiting();
+            rows += count;
+            oldest = oldest.max(since.map_or(Duration::ZERO, |since| since.elapsed()));
+        }
+        (queued, self.queue, rows, oldest)
     }
 
     /// Takes no more work, does what is waiting, and ends the threads. Blocks until then.

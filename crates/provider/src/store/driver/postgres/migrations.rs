@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const STEPS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
 
 /// The newest schema known here.
-const NEWEST: i64 = STEPS.len() as i64;
+pub(super) const NEWEST: i64 = STEPS.len() as i64;
 /// Oldest server that is supported, as `server_version_num` has it.
 const SERVER: i64 = 150_000;
 /// Key of the advisory lock under which one process at a time takes steps: "UECB" and 1.
@@ -72,7 +72,7 @@ fn try_open(server: &Server, options: &Options) -> Result<(), StoreError> {
 }
 
 /// The schema's number, 0 for an empty database. Refuses what is not ours or newer.
-fn schema(c: &Connection, place: &std::path::Path) -> Result<i64, StoreError> {
+pub(super) fn schema(c: &Connection, place: &std::path::Path) -> Result<i64, StoreError> {
     let known = c.number(
         "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = 'uec_schema'",
         &[],

@@ -7,6 +7,7 @@ mod address;
 mod connection;
 mod engine;
 mod fault;
+mod inspect;
 mod migrations;
 mod password;
 mod server;
@@ -18,6 +19,7 @@ mod wait;
 
 pub(in crate::store) use address::{is_address, redacted};
 pub(in crate::store) use connection::Connection;
+pub(in crate::store) use inspect::inspect;
 pub(in crate::store) use migrations::open;
 pub(in crate::store) use server::Server;
 pub(in crate::store) use session::Role;

@@ -4,12 +4,14 @@ mod backup;
 mod checkpoint;
 mod connect;
 mod fault;
+mod inspect;
 mod migrations;
 mod watch;
 
 pub(in crate::store) use backup::{backup, check as check_backup, restore};
 pub(in crate::store) use checkpoint::{Checkpointer, Rest};
 pub(in crate::store) use connect::{Place, reader, writer};
+pub(in crate::store) use inspect::inspect;
 pub(in crate::store) use watch::Watcher;
 
 use super::cell::Value;
@@ -31,6 +33,12 @@ impl Connection {
 
     pub(super) fn raw(&self) -> &rusqlite::Connection {
         &self.raw
+    }
+
+    /// Writes the mark of our files again, so that the transaction writes and syncs a page.
+    pub(super) fn probe(&self) -> Result<(), Fault> {
+        let mark = migrations::APPLICATION;
+        Ok(self.raw.pragma_update(None, "application_id", mark)?)
     }
 
     pub(super) fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, Fault> {

@@ -40,7 +40,7 @@ fn wire_of(number: u8) -> Option<Wire> {
 
 /// Whose referrals: a condition on the column `tenant` with the parameter `?1`, and its value. What belongs to nobody
 /// has no tenant on SQLite, and the tenant 0 on PostgreSQL, where every row leads with one.
-fn owner(c: &Connection, tenant: Option<TenantKey>) -> (&'static str, Value<'static>) {
+pub(super) fn owner(c: &Connection, tenant: Option<TenantKey>) -> (&'static str, Value<'static>) {
     match tenant {
         Some(tenant) => ("tenant = ?1", tenant.0.into()),
         None => c.text(

@@ -1,0 +1,285 @@
+//! Whether this server should be sent requests, and if not, why: looked at beside the requests, told at once.
+//!
+//! [`Health::watch`] reads and writes the database, looks at the disk and the certificates, every few seconds. Asking
+//! costs nothing and never hangs: when the looking itself hangs, that is a reason too.
+
+use crate::certificate::Validity;
+use crate::config::Settings;
+use crate::http::tls;
+use crate::store::{Store, StoreError};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often everything is looked at.
+const EVERY: Duration = Duration::from_secs(5);
+/// How often while something is wrong, so that recovery shows soon.
+const EVERY_WHILE_WRONG: Duration = Duration::from_secs(1);
+/// A commit this young shows that writing works; else a write is tried.
+const COMMITTED_WITHIN: Duration = Duration::from_secs(10);
+/// A read or write that takes longer than this is not one to send patients to.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+/// How long a server that starts waits for its first look before it answers.
+const FIRST_WITHIN: Duration = Duration::from_millis(500);
+/// When nothing was looked at for this long, the looking hangs.
+const LOOKED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Why the server is not ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// A short name for programs: `database-read`, `database-write`, `disk`, `certificate`, `starting`, `stopping`,
+    /// `stalled`.
+    pub code: &'static str,
+    /// A sentence for people, without addresses, paths or secrets.
+    pub text: String,
+}
+
+impl Reason {
+    fn new(code: &'static str, text: impl Into<String>) -> Reason {
+        let text = text.into();
+        Reason { code, text }
+    }
+}
+
+/// A certificate in use.
+struct InUse {
+    name: &'static str,
+    validity: Validity,
+}
+
+/// What is known of the server's state.
+pub struct Health {
+    /// File of the database, when there is one.
+    file: Option<PathBuf>,
+    disk_free: u64,
+    certificates: Vec<InUse>,
+    stopping: AtomicBool,
+    looked: Mutex<Option<(Instant, Vec<Reason>)>>,
+    /// A read is out: one that hangs is not followed by others.
+    reading: Arc<AtomicBool>,
+}
+
+impl Health {
+    /// Knows nothing yet; reads the certificates' validity.
+    pub fn new(settings: &Settings, store: &Store) -> Health {
+        let file = store.file();
+        Health {
+            file,
+            disk_free: settings.health.disk_free_bytes,
+            certificates: settings.tls.as_ref().map(in_use).unwrap_or_default(),
+            stopping: AtomicBool::new(false),
+            looked: Mutex::new(None),
+            reading: Arc::default(),
+        }
+    }
+
+    /// From now on not ready: the server is about to stop.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// True after [`Health::stop`].
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Why requests should go elsewhere; empty: send them.
+    pub fn reasons(&self, store: &Store) -> Vec<Reason> {
+        if self.is_stopping() {
+            return vec![Reason::new("stopping", "The server is stopping.")];
+        }
+        let looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reasons = match looked.as_ref() {
+            None => vec![Reason::new("starting", "The server is starting.")],
+            Some((at, _)) if at.elapsed() > LOOKED_WITHIN => vec![Reason::new(
+                "stalled",
+                "The server's own checks have not come back for half a minute.",
+            )],
+            Some((_, reasons)) => reasons.clone(),
+        };
+        drop(looked);
+        if store.gauges().is_failing() && !reasons.iter().any(|r| r.code == "database-write") {
+            reasons.push(Reason::new(
+                "database-write",
+                "The last write to the database failed.",
+            ));
+        }
+        reasons
+    }
+
+    /// Names of certificates in use and the seconds until they expire.
+    pub fn certificates(&self) -> Vec<(&'static str, i64)> {
+        let now = Timestamp::now();
+        let left = |c: &InUse| (c.name, c.validity.seconds_left(now));
+        self.certificates.iter().map(left).collect()
+    }
+
+    /// The first look, so that a server that can be ready is ready when it answers for the first time.
+    pub async fn first(&self, store: &Store) {
+        if let Ok(reasons) = tokio::time::timeout(FIRST_WITHIN, self.look(store)).await {
+            self.note(reasons);
+        }
+    }
+
+    /// Looks at everything, again and again.
+    pub async fn watch(&self, store: &Store) {
+        loop {
+            let reasons = self.look(store).await;
+            let pause = match reasons.is_empty() {
+                true => EVERY,
+                false => EVERY_WHILE_WRONG,
+            };
+            self.note(reasons);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Looks at everything once.
+    pub async fn look(&self, store: &Store) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        reasons.extend(self.readable(store).await.err());
+        reasons.extend(writable(store).await.err());
+        reasons.extend(self.disk());
+        reasons.extend(self.expired());
+        reasons
+    }
+
+    async fn readable(&self, store: &Store) -> Result<(), Reason> {
+        let late = || {
+            Reason::new(
+                "database-read",
+                "The database does not answer a read in time.",
+            )
+        };
+        if self.reading.swap(true, Ordering::AcqRel) {
+            return Err(late());
+        }
+        let (reading, out) = (store.clone(), self.reading.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let _out = Out(out);
+            reading.ready()
+        });
+        match tokio::time::timeout(ANSWER_WITHIN, read).await {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(error))) => Err(Reason::new("database-read", told("read", &error))),
+            Ok(Err(_)) => Err(Reason::new(
+                "database-read",
+                "Reading the database failed unexpectedly.",
+            )),
+            Err(_) => Err(late()),
+        }
+    }
+
+    fn note(&self, reasons: Vec<Reason>) {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = looked.as_ref().map_or(&[][..], |(_, reasons)| reasons);
+        for new in reasons.iter().filter(|r| !before.contains(r)) {
+            tracing::error!(code = new.code, reason = %new.text, "not ready");
+        }
+        if reasons.is_empty() && !before.is_empty() {
+            tracing::info!("ready again");
+        }
+        *looked = Some((Instant::now(), reasons));
+    }
+
+    fn disk(&self) -> Option<Reason> {
+        let free = free_bytes(self.file.as_deref()?)?;
+        (free < self.disk_free).then(|| {
+            Reason::new(
+                "disk",
+                format!(
+                    "The disk of the database has {} MB left; {} MB are wanted.",
+                    free >> 20,
+                    self.disk_free >> 20
+                ),
+            )
+        })
+    }
+
+    fn expired(&self) -> Option<Reason> {
+        let now = Timestamp::now();
+        let bad = self
+            .certificates
+            .iter()
+            .find(|c| now > c.validity.until || now < c.validity.from)?;
+        Some(Reason::new(
+            "certificate",
+            match now > bad.validity.until {
+                true => format!("The {} certificate has expired.", bad.name),
+                false => format!("The {} certificate does not hold yet.", bad.name),
+            },
+        ))
+    }
+}
+
+/// A read that is out, until it is back, also by a panic.
+struct Out(Arc<AtomicBool>);
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+async fn writable(store: &Store) -> Result<(), Reason> {
+    let gauges = store.gauges();
+    if !gauges.is_failing() && gauges.since_commit().is_some_and(|t| t < COMMITTED_WITHIN) {
+        return Ok(());
+    }
+    match tokio::time::timeout(ANSWER_WITHIN, store.probe()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Reason::new("database-write", told("written", &error))),
+        Err(_) => Err(Reason::new(
+            "database-write",
+            "The database does not answer a write in time.",
+        )),
+    }
+}
+
+/// What a store's error means, without the words of the operating system, which may name files.
+fn told(what: &str, error: &StoreError) -> String {
+    let why = match error {
+        StoreError::Full => "no space is left",
+        StoreError::Locked { .. } => "another program holds it",
+        StoreError::Busy { .. } => "it is busy",
+        StoreError::Corrupt { .. } => "it is damaged",
+        StoreError::Permission { .. } => "there is no permission",
+        StoreError::Io { .. } => "its disk fails",
+        StoreError::Closed => "it is closed",
+        _ => "the log says why",
+    };
+    format!("The database cannot be {what}: {why}.")
+}
+
+/// Bytes that this process may still write on the disk of a file.
+pub fn free_bytes(file: &Path) -> Option<u64> {
+    let place = file.parent().filter(|p| !p.as_os_str().is_empty());
+    let stat = rustix::fs::statvfs(place.unwrap_or(Path::new("."))).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+fn in_use(tls: &crate::config::Tls) -> Vec<InUse> {
+    let mut found = Vec::new();
+    let files = [
+        ("server", Some(&tls.certificate)),
+        ("client-authority", tls.client_ca.as_ref()),
+    ];
+    for (name, file) in files {
+        // A file that cannot be read stops the start-up elsewhere.
+        let chain = file.and_then(|file| tls::certificates(file, name).ok());
+        let validities = chain
+            .iter()
+            .flatten()
+            .filter_map(|der| crate::certificate::validity(der));
+        // Of several, the server's chain holds as long as its shortest; of authorities one is enough.
+        let validity = match name {
+            "server" => validities.min_by_key(|v| v.until),
+            _ => validities.max_by_key(|v| v.until),
+        };
+        found.extend(validity.map(|validity| InUse { name, validity }));
+    }
+    found
+}

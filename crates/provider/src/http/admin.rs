@@ -1,0 +1,128 @@
+//! What operators ask: `/health/live`, `/health/ready`, `/metrics`, on the API's port or on one of their own.
+//!
+//! The port of their own speaks plain HTTP/1.1 without tokens and belongs on an inner network. The API's port answers
+//! `/health/…` always and `/metrics` only when told to: what a provider's services are doing is not for everybody who can
+//! reach its API.
+
+use super::answer::Body;
+use super::edge::Edge;
+use crate::metrics::page::Page;
+use crate::metrics::text::MEDIA_TYPE;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// Connections of the operators' own port: a scraper, some probes, a person.
+const CONNECTIONS: usize = 64;
+/// Seconds until the head of a request must be there.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// Largest head of a request.
+const HEAD_BYTES: usize = 16 << 10;
+/// A connection that stays longer than this is closed, so that nobody keeps all of them.
+const CONNECTION_WITHIN: Duration = Duration::from_secs(300);
+
+/// True for the paths of this file.
+pub fn is_path(path: &str) -> bool {
+    path.starts_with("/health/") || path == "/metrics"
+}
+
+/// Answers on a port of the operators' own, without end.
+pub async fn serve(listener: TcpListener, edge: Arc<Edge>) {
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = connections.clone().acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let edge = edge.clone();
+        tokio::spawn(async move {
+            let service = service_fn(move |request: Request<Incoming>| {
+                let edge = edge.clone();
+                async move {
+                    let (method, path) = (request.method(), request.uri().path());
+                    Ok::<_, Infallible>(answer(&edge, method, path, true).await)
+                }
+            });
+            let served = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_WITHIN)
+                .max_buf_size(HEAD_BYTES)
+                .serve_connection(TokioIo::new(stream), service);
+            let _ = tokio::time::timeout(CONNECTION_WITHIN, served).await;
+            drop(permit);
+        });
+    }
+}
+
+/// Answers one of these paths; `metrics`: this port shows them.
+pub async fn answer(
+    edge: &Arc<Edge>,
+    method: &Method,
+    path: &str,
+    metrics: bool,
+) -> Response<Body> {
+    const JSON: &str = "application/json";
+    const TEXT: &str = "text/plain;charset=utf-8";
+    let known = matches!(path, "/health/live" | "/health/ready") || metrics && path == "/metrics";
+    if !known {
+        let text =
+            "there are /health/live and /health/ready; /metrics is on the port of admin.listen\n";
+        return respond(StatusCode::NOT_FOUND, TEXT, text.to_owned());
+    }
+    if method != Method::GET && method != Method::HEAD {
+        return respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "use GET\n".to_owned());
+    }
+    match path {
+        "/health/live" => respond(StatusCode::OK, JSON, "{\"status\":\"live\"}\n".to_owned()),
+        "/health/ready" => ready(edge, JSON),
+        _ => respond(StatusCode::OK, MEDIA_TYPE, page(edge).await),
+    }
+}
+
+fn ready(edge: &Edge, media: &'static str) -> Response<Body> {
+    let reasons = edge.health.reasons(&edge.store);
+    if reasons.is_empty() {
+        return respond(StatusCode::OK, media, "{\"status\":\"ready\"}\n".to_owned());
+    }
+    let body = serde_json::json!({"status": "not ready", "reasons": reasons});
+    respond(StatusCode::SERVICE_UNAVAILABLE, media, format!("{body}\n"))
+}
+
+async fn page(edge: &Arc<Edge>) -> String {
+    let sample = edge.sampler.current(&edge.store).await;
+    Page {
+        metrics: &edge.metrics,
+        names: edge.tenants.names(),
+        gauges: edge.store.gauges(),
+        load: edge.store.load(),
+        sample: sample.as_ref().map(|(age, sample)| (*age, &**sample)),
+        refused: edge.admission.refused(),
+        ready: edge.health.reasons(&edge.store).is_empty(),
+        lag: edge.admission.lag(),
+        certificates: edge.health.certificates(),
+    }
+    .write()
+}
+
+fn respond(status: StatusCode, media: &'static str, text: String) -> Response<Body> {
+    let mut response = Response::new(Bytes::from(text).into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
+}

@@ -1,0 +1,103 @@
+//! Metrics for Prometheus: counters of requests, and figures of the store, the diary, certificates and the process.
+//!
+//! What happens on the way of a request is counted by atomics. What must be read from the database is read beside the
+//! requests, at most every few seconds ([`sample`]). No patient data, and of consumers only the ASIDs that a tenant
+//! declared.
+
+pub mod histogram;
+pub mod page;
+pub mod requests;
+pub mod sample;
+pub mod text;
+
+use requests::Requests;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// Why a request was turned away before or instead of being worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shed {
+    /// As many requests under way as the server takes.
+    Full,
+    /// A search, while the rest is kept for bookings.
+    Share,
+    /// A search, because the processors do not keep up.
+    Lag,
+    /// The consumer sent more a second than it may.
+    Rate,
+    /// The consumer has more under way than it may.
+    UnderWay,
+}
+
+impl Shed {
+    /// All of them, in the order of their counters.
+    pub const ALL: [Shed; 5] = [
+        Shed::Full,
+        Shed::Share,
+        Shed::Lag,
+        Shed::Rate,
+        Shed::UnderWay,
+    ];
+
+    /// The value of the label `reason`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Shed::Full => "full",
+            Shed::Share => "kept-for-bookings",
+            Shed::Lag => "lag",
+            Shed::Rate => "consumer-rate",
+            Shed::UnderWay => "consumer-concurrency",
+        }
+    }
+}
+
+/// All counters of a server.
+pub struct Metrics {
+    /// When the process began, seconds since 1970.
+    started: f64,
+    /// Requests.
+    pub requests: Requests,
+    shed: [AtomicU64; Shed::ALL.len()],
+    connections: AtomicI64,
+    /// Spans handed to the exporter.
+    pub spans: AtomicU64,
+    /// Spans thrown away because the exporter did not keep up.
+    pub spans_dropped: AtomicU64,
+    /// Spans that the collector did not take.
+    pub spans_failed: AtomicU64,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics {
+            started: jiff::Timestamp::now().as_millisecond() as f64 / 1e3,
+            requests: Requests::default(),
+            shed: std::array::from_fn(|_| AtomicU64::new(0)),
+            connections: AtomicI64::new(0),
+            spans: AtomicU64::new(0),
+            spans_dropped: AtomicU64::new(0),
+            spans_failed: AtomicU64::new(0),
+        }
+    }
+}
+
+/// An open connection, counted until it is dropped.
+pub struct OpenConnection(std::sync::Arc<Metrics>);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Metrics {
+    /// Notes that a request was turned away.
+    pub fn shed(&self, why: Shed) {
+        self.shed[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes a connection.
+    pub fn connection(self: &std::sync::Arc<Metrics>) -> OpenConnection {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        OpenConnection(self.clone())
+    }
+}

@@ -1,0 +1,298 @@
+//! The page that is scraped: everything in one text.
+
+use super::sample::Sample;
+use super::text::{Kind, Text, label};
+use super::{Metrics, Shed};
+use crate::http::limits::Refused;
+use crate::store::{Gauges, Load, Waiting};
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// What the page shows beside the counters.
+pub struct Page<'p> {
+    /// Counters of the server.
+    pub metrics: &'p Metrics,
+    /// ODS codes of tenants by key.
+    pub names: HashMap<i64, String>,
+    /// Counters of the store.
+    pub gauges: &'p Gauges,
+    /// What waits and is in use in the store.
+    pub load: Load,
+    /// Figures read from the database, with their age.
+    pub sample: Option<(Duration, &'p Sample)>,
+    /// Requests refused by consumer; only declared ones by their ASID.
+    pub refused: Vec<Refused>,
+    /// Whether `/health/ready` says ready.
+    pub ready: bool,
+    /// Delay of a task that was ready to run, last measured.
+    pub lag: Duration,
+    /// Names of certificates and the seconds until they expire.
+    pub certificates: Vec<(&'static str, i64)>,
+}
+
+impl Page<'_> {
+    /// The text.
+    pub fn write(&self) -> String {
+        let mut out = Text::default();
+        self.metrics.requests.write(&mut out, &self.names);
+        self.refusals(&mut out);
+        self.store(&mut out);
+        self.audit(&mut out);
+        if let Some((age, sample)) = self.sample {
+            diary(&mut out, sample);
+            out.one(
+                "uec_sample_age_seconds",
+                Kind::Gauge,
+                "Age of the figures of slots, bookings and referrals.",
+                age.as_secs_f64(),
+            );
+        }
+        self.process(&mut out);
+        out.finish()
+    }
+
+    fn refusals(&self, out: &mut Text) {
+        const SHED: &str = "uec_requests_shed_total";
+        out.head(
+            SHED,
+            Kind::Counter,
+            "Requests turned away for load or limits, by reason.",
+        );
+        for why in Shed::ALL {
+            let count = self.metrics.shed[why as usize].load(Ordering::Relaxed);
+            out.value(SHED, &label("reason", why.name()), count);
+        }
+        const LIMITED: &str = "uec_consumer_limited_total";
+        out.head(
+            LIMITED,
+            Kind::Counter,
+            "Requests refused by a consumer's own limits; only declared consumers by name.",
+        );
+        for refused in &self.refused {
+            let labels = format!(
+                "{},{}",
+                label("tenant", &refused.tenant(&self.names)),
+                label("asid", &refused.asid)
+            );
+            out.value(LIMITED, &labels, refused.count);
+        }
+        out.one(
+            "uec_task_delay_seconds",
+            Kind::Gauge,
+            "How long a task that was ready had to wait for a processor, last measured.",
+            self.lag.as_secs_f64(),
+        );
+    }
+
+    fn store(&self, out: &mut Text) {
+        let (g, load) = (self.gauges, self.load);
+        const COMMITS: &str = "uec_store_commits_total";
+        out.head(COMMITS, Kind::Counter, "Groups of writes, by result.");
+        for (result, count) in [("stored", &g.commits), ("failed", &g.failures)] {
+            out.value(
+                COMMITS,
+                &label("result", result),
+                count.load(Ordering::Relaxed),
+            );
+        }
+        for (name, help, histogram, unit) in [
+            (
+                "uec_store_batch_jobs",
+                "Writes of one group; a group of late audit rows alone has none.",
+                &g.jobs,
+                1.0,
+            ),
+            (
+                "uec_store_commit_duration_seconds",
+                "From the begin of a group to the end of its commit.",
+                &g.took,
+                1e6,
+            ),
+        ] {
+            out.head(name, Kind::Histogram, help);
+            histogram.write(out.raw(), name, "", unit);
+        }
+        const BUSY: &str = "uec_store_busy_total";
+        out.head(
+            BUSY,
+            Kind::Counter,
+            "Work refused because too much waited, by what was waited for.",
+        );
+        for (what, count) in [
+            ("queue", &g.queue_refusals),
+            ("readers", &g.reader_refusals),
+        ] {
+            out.value(BUSY, &label("what", what), count.load(Ordering::Relaxed));
+        }
+        for (name, help, value) in [
+            (
+                "uec_store_queue_depth",
+                "Writes waiting or being done.",
+                load.queued,
+            ),
+            (
+                "uec_store_queue_capacity",
+                "Most writes that may wait.",
+                load.queue_most,
+            ),
+            (
+                "uec_store_readers_in_use",
+                "Reading connections in use.",
+                load.readers_in_use,
+            ),
+            (
+                "uec_store_readers_capacity",
+                "Most reading connections.",
+                load.readers_most,
+            ),
+        ] {
+            out.one(name, Kind::Gauge, help, value as f64);
+        }
+    }
+
+    fn audit(&self, out: &mut Text) {
+        out.one(
+            "uec_audit_rows_waiting",
+            Kind::Gauge,
+            "Audit rows of searches not yet written.",
+            self.load.audit_waiting as f64,
+        );
+        out.one(
+            "uec_audit_lag_seconds",
+            Kind::Gauge,
+            "Age of the oldest of them; the promise is one second.",
+            self.load.audit_oldest.as_secs_f64(),
+        );
+    }
+
+    fn process(&self, out: &mut Text) {
+        let m = self.metrics;
+        let spans = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed) as f64;
+        for (name, kind, help, value) in [
+            (
+                "uec_ready",
+                Kind::Gauge,
+                "1 while /health/ready says ready.",
+                f64::from(u8::from(self.ready)),
+            ),
+            (
+                "uec_connections_open",
+                Kind::Gauge,
+                "Connections of the API.",
+                m.connections.load(Ordering::Relaxed).max(0) as f64,
+            ),
+            (
+                "uec_telemetry_spans_total",
+                Kind::Counter,
+                "Spans handed to the exporter.",
+                spans(&m.spans),
+            ),
+            (
+                "uec_telemetry_spans_dropped_total",
+                Kind::Counter,
+                "Spans thrown away because the exporter did not keep up.",
+                spans(&m.spans_dropped),
+            ),
+            (
+                "uec_telemetry_spans_failed_total",
+                Kind::Counter,
+                "Spans that the collector did not take.",
+                spans(&m.spans_failed),
+            ),
+            (
+                "process_start_time_seconds",
+                Kind::Gauge,
+                "Start of the process, seconds since 1970.",
+                m.started,
+            ),
+        ] {
+            out.one(name, kind, help, value);
+        }
+        const CERTIFICATE: &str = "uec_tls_certificate_expiry_seconds";
+        if !self.certificates.is_empty() {
+            out.head(
+                CERTIFICATE,
+                Kind::Gauge,
+                "Seconds until a certificate in use expires; negative afterwards.",
+            );
+        }
+        for (which, seconds) in &self.certificates {
+            out.value(CERTIFICATE, &label("certificate", which), seconds);
+        }
+        out.head(
+            "uec_build_info",
+            Kind::Gauge,
+            "The program, as labels of a constant.",
+        );
+        out.value(
+            "uec_build_info",
+            &label("version", env!("CARGO_PKG_VERSION")),
+            1,
+        );
+    }
+}
+
+fn diary(out: &mut Text, sample: &Sample) {
+    let traffic = |test| super::requests::Traffic::of(test).name();
+    const FREE: &str = "uec_slots_free";
+    out.head(
+        FREE,
+        Kind::Gauge,
+        "Free slots not held back that start within the time named, by service.",
+    );
+    for tenant in &sample.tenants {
+        for service in &tenant.services {
+            for (within, free) in [("24h", service.free_day), ("7d", service.free_week)] {
+                let labels = format!(
+                    "{},{},{},{}",
+                    label("tenant", &tenant.ods),
+                    label("service", &service.service),
+                    label("within", within),
+                    label("traffic", traffic(service.test))
+                );
+                out.value(FREE, &labels, free);
+            }
+        }
+    }
+    const LIVE: &str = "uec_bookings_live";
+    out.head(
+        LIVE,
+        Kind::Gauge,
+        "Bookings not cancelled, from today on, by service.",
+    );
+    for tenant in &sample.tenants {
+        for service in &tenant.services {
+            let labels = format!(
+                "{},{},{}",
+                label("tenant", &tenant.ods),
+                label("service", &service.service),
+                label("traffic", traffic(service.test))
+            );
+            out.value(LIVE, &labels, service.bookings);
+        }
+    }
+    let waiting: Vec<(&str, Waiting)> = sample
+        .tenants
+        .iter()
+        .map(|t| (t.ods.as_str(), t.waiting))
+        .chain([("none", sample.unassigned)])
+        .collect();
+    for (name, help, of) in [
+        (
+            "uec_referrals_unmatched",
+            "Referrals of the last three months that have no booking.",
+            (|w: &Waiting| w.unmatched) as fn(&Waiting) -> u64,
+        ),
+        (
+            "uec_referrals_quarantined",
+            "Referrals of the last three months that are kept aside.",
+            |w: &Waiting| w.quarantined,
+        ),
+    ] {
+        out.head(name, Kind::Gauge, help);
+        for (tenant, waiting) in &waiting {
+            out.value(name, &label("tenant", tenant), of(waiting));
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Requests counted: by tenant, interaction and outcome. The tables have a fixed size, so that no caller can make them
+//! grow, and a request notes itself in a few atomic additions.
+
+use super::histogram::{Histogram, MICROS};
+use super::text::{Kind, Text, label};
+use crate::store::TenantKey;
+use booking::refusal::Situation;
+use booking::wire::interaction::Interaction;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Tenants counted apart; those with a higher key share the name `other`. More series than these strain a Prometheus.
+const TENANTS: usize = 256;
+/// Place of requests whose tenant is not known: wrong path, shed before it was looked up.
+const NO_TENANT: usize = TENANTS;
+/// Place of tenants beyond the table.
+const OTHER_TENANTS: usize = TENANTS + 1;
+/// The interactions, referrals, and what was none of them.
+const KINDS: usize = Interaction::ALL.len() + 2;
+/// 1xx to 5xx, by the hundreds; outcomes of the error table stand behind them.
+const CLASSES: usize = 5;
+/// Outcomes told apart.
+const OUTCOMES: usize = CLASSES + Situation::ALL.len();
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// An interaction of the Standard.
+    Interaction(Interaction),
+    /// A referral was sent.
+    Referral,
+    /// Nothing that there is here.
+    Nothing,
+}
+
+impl Asked {
+    const fn place(self) -> usize {
+        match self {
+            Asked::Interaction(interaction) => interaction as usize,
+            Asked::Referral => KINDS - 2,
+            Asked::Nothing => KINDS - 1,
+        }
+    }
+
+    /// The word in metrics, logs and traces.
+    pub fn name(self) -> &'static str {
+        match self {
+            Asked::Interaction(interaction) => interaction.name(),
+            Asked::Referral => "referral",
+            Asked::Nothing => "none",
+        }
+    }
+
+    fn all() -> impl Iterator<Item = Asked> {
+        let interactions = Interaction::ALL.into_iter().map(Asked::Interaction);
+        interactions.chain([Asked::Referral, Asked::Nothing])
+    }
+}
+
+/// Whether a request was part of a trial (`test` in the declaration).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Traffic {
+    /// Real.
+    #[default]
+    Live,
+    /// A tenant, service or consumer marked `test`.
+    Test,
+}
+
+impl Traffic {
+    const ALL: [Traffic; 2] = [Traffic::Live, Traffic::Test];
+
+    /// Of a mark.
+    pub fn of(test: bool) -> Traffic {
+        match test {
+            true => Traffic::Test,
+            false => Traffic::Live,
+        }
+    }
+
+    /// The value of the label `traffic`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Traffic::Live => "live",
+            Traffic::Test => "test",
+        }
+    }
+}
+
+/// One request that was answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered {
+    /// Its tenant, if it was known.
+    pub tenant: Option<TenantKey>,
+    /// What was asked for.
+    pub asked: Asked,
+    /// Part of a trial or not.
+    pub traffic: Traffic,
+    /// HTTP status.
+    pub status: u16,
+    /// The row of the error table, if it was refused by one.
+    pub refused: Option<Situation>,
+    /// From the head of the request to the head of the answer.
+    pub took: Duration,
+    /// Bytes of the answer's body.
+    pub bytes: u64,
+}
+
+/// Counters of one tenant.
+struct Tenant {
+    /// By traffic, then kind, then outcome.
+    outcomes: [[[AtomicU64; OUTCOMES]; KINDS]; 2],
+}
+
+impl Tenant {
+    fn new() -> Box<Tenant> {
+        let row = || std::array::from_fn(|_| AtomicU64::new(0));
+        Box::new(Tenant {
+            outcomes: std::array::from_fn(|_| std::array::from_fn(|_| row())),
+        })
+    }
+}
+
+/// All counters of requests.
+pub struct Requests {
+    tenants: Box<[OnceLock<Box<Tenant>>]>,
+    /// By traffic, then kind.
+    took: [[Histogram; KINDS]; 2],
+    received: [AtomicU64; KINDS],
+    sent: [AtomicU64; KINDS],
+    under_way: AtomicI64,
+}
+
+impl Default for Requests {
+    fn default() -> Requests {
+        let zeros = || std::array::from_fn(|_| AtomicU64::new(0));
+        Requests {
+            tenants: (0..TENANTS + 2).map(|_| OnceLock::new()).collect(),
+            took: std::array::from_fn(|_| std::array::from_fn(|_| Histogram::new(MICROS))),
+            received: zeros(),
+            sent: zeros(),
+            under_way: AtomicI64::new(0),
+        }
+    }
+}
+
+/// A request under way, counted until it is dropped.
+pub struct UnderWay<'r>(&'r AtomicI64);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Requests {
+    /// Notes that a request began.
+    pub fn begin(&self) -> UnderWay<'_> {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(&self.under_way)
+    }
+
+    /// Notes bytes of a body that was received.
+    pub fn received(&self, asked: Asked, bytes: usize) {
+        self.received[asked.place()].fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Notes an answer.
+    pub fn answered(&self, of: &Answered) {
+        let (traffic, kind) = (of.traffic as usize, of.asked.place());
+        let outcome = match of.refused {
+            Some(situation) => CLASSES + situation as usize,
+            None => usize::from(of.status / 100).clamp(1, CLASSES) - 1,
+        };
+        let place = match of.tenant.map(|key| usize::try_from(key.number())) {
+            None => NO_TENANT,
+            Some(Ok(key)) if key < TENANTS => key,
+            Some(_) => OTHER_TENANTS,
+        };
+        let tenant = self.tenants[place].get_or_init(Tenant::new);
+        tenant.outcomes[traffic][kind][outcome].fetch_add(1, Ordering::Relaxed);
+        let micros = u64::try_from(of.took.as_micros()).unwrap_or(u64::MAX);
+        self.took[traffic][kind].note(micros);
+        self.sent[kind].fetch_add(of.bytes, Ordering::Relaxed);
+    }
+
+    /// Appends what was counted; `names` are the ODS codes of the tenants by key.
+    pub fn write(&self, out: &mut Text, names: &HashMap<i64, String>) {
+        out.head(
+            "uec_requests_total",
+            Kind::Counter,
+            "Requests answered, by provider, interaction, status class, row of the error table, and live or test.",
+        );
+        for (place, tenant) in self.tenants.iter().enumerate() {
+            let Some(tenant) = tenant.get() else { continue };
+            let name = match place {
+                NO_TENANT => "none".to_owned(),
+                OTHER_TENANTS => "other".to_owned(),
+                // One that went away keeps its series apart: none may be there twice.
+                key => match names.get(&(key as i64)) {
+                    Some(name) => name.clone(),
+                    None => format!("key-{key}"),
+                },
+            };
+            write_tenant(out, &name, tenant);
+        }
+        self.write_durations(out);
+        for (name, help, values) in [
+            (
+                "uec_request_body_bytes_total",
+                "Bytes of request bodies, uncompressed.",
+                &self.received,
+            ),
+            (
+                "uec_response_body_bytes_total",
+                "Bytes of answers' bodies as sent.",
+                &self.sent,
+            ),
+        ] {
+            out.head(name, Kind::Counter, help);
+            for asked in Asked::all() {
+                let labels = label("interaction", asked.name());
+                out.value(name, &labels, values[asked.place()].load(Ordering::Relaxed));
+            }
+        }
+        let under_way = self.under_way.load(Ordering::Relaxed).max(0);
+        out.one(
+            "uec_requests_in_progress",
+            Kind::Gauge,
+            "Requests under way at this moment.",
+            under_way as f64,
+        );
+    }
+
+    fn write_durations(&self, out: &mut Text) {
+        const NAME: &str = "uec_request_duration_seconds";
+        out.head(
+            NAME,
+            Kind::Histogram,
+            "From the head of a request to the head of its answer.",
+        );
+        for traffic in Traffic::ALL {
+            for asked in Asked::all() {
+                let histogram = &self.took[traffic as usize][asked.place()];
+                if histogram.count() > 0 {
+                    let labels = format!(
+                        "{},{},",
+                        label("interaction", asked.name()),
+                        label("traffic", traffic.name())
+                    );
+                    histogram.write(out.raw(), NAME, &labels, 1e6);
+                }
+            }
+        }
+    }
+}
+
+fn write_tenant(out: &mut Text, name: &str, tenant: &Tenant) {
+    for traffic in Traffic::ALL {
+        for asked in Asked::all() {
+            let row = &tenant.outcomes[traffic as usize][asked.place()];
+            for (outcome, count) in row.iter().enumerate() {
+                let count = count.load(Ordering::Relaxed);
+                if count == 0 {
+                    continue;
+                }
+                let (class, error) = outcome_labels(outcome);
+                let labels = format!(
+                    "{},{},{},{},{}",
+                    label("tenant", name),
+                    label("interaction", asked.name()),
+                    label("status", class),
+                    label("error", error),
+                    label("traffic", traffic.name())
+                );
+                out.value("uec_requests_total", &labels, count);
+            }
+        }
+    }
+}
+
+/// Status class and row of the error table; a situation without a row goes by its status.
+fn outcome_labels(outcome: usize) -> (&'static str, &'static str) {
+    const NAMES: [&str; CLASSES] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+    let class = |status: u16| NAMES[usize::from(status / 100).clamp(1, CLASSES) - 1];
+    let Some(situation) = outcome
+        .checked_sub(CLASSES)
+        .and_then(|n| Situation::ALL.get(n))
+    else {
+        return (NAMES[outcome.min(CLASSES - 1)], "");
+    };
+    let row = situation.row();
+    let error = match (row.id, row.status) {
+        ("", 404) => "404",
+        ("", 408) => "408",
+        ("", 413) => "413",
+        ("", 429) => "429",
+        (id, _) => id,
+    };
+    (class(row.status), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_situation_has_a_row_of_its_own() {
+        for situation in Situation::ALL {
+            let (class, error) = outcome_labels(CLASSES + *situation as usize);
+            assert!(!error.is_empty(), "{situation:?}");
+            assert!(
+                class.starts_with(&situation.row().status.to_string()[..1]),
+                "{situation:?}"
+            );
+        }
+        assert_eq!(outcome_labels(1), ("2xx", ""));
+    }
+
+    #[test]
+    fn places_do_not_overlap() {
+        let places: Vec<usize> = Asked::all().map(Asked::place).collect();
+        assert_eq!(places, (0..KINDS).collect::<Vec<_>>());
+    }
+}

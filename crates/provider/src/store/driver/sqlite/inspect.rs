@@ -1,0 +1,64 @@
+//! A look at a database from outside: nothing is made, changed or brought up to date.
+
+use super::connect::{self, Place};
+use super::{fault, migrations};
+use crate::store::error::StoreError;
+use crate::store::gauges::Inspection;
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long the look waits for another program's lock.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// Looks at a database file; `pages`: every page too, which takes about a second per gigabyte.
+pub(in crate::store) fn inspect(place: &Place, pages: bool) -> Result<Inspection, StoreError> {
+    let Place::File(path) = place else {
+        return Err(StoreError::Address {
+            given: "sqlite::memory:".to_owned(),
+            why: "a database in memory cannot be looked at from outside".to_owned(),
+        });
+    };
+    let bytes = std::fs::metadata(path)
+        .map_err(|e| fault::file(path, &e))?
+        .len();
+    let reader = connect::reader(place, 1)?;
+    let schema = migrations::check(reader.raw(), path)?;
+    let damage = match pages {
+        true => quick_check(reader.raw())?,
+        false => None,
+    };
+    Ok(Inspection {
+        file: Some(path.clone()),
+        schema,
+        newest: migrations::NEWEST,
+        bytes,
+        wal_bytes: std::fs::metadata(beside(path, "-wal")).map_or(0, |f| f.len()),
+        pages_checked: pages,
+        damage,
+        unwritable: writable(path).err().map(|e| e.to_string()),
+        server: None,
+    })
+}
+
+fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn quick_check(connection: &Connection) -> Result<Option<String>, StoreError> {
+    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |r| r.get(0))?;
+    Ok((said != "ok").then_some(said))
+}
+
+/// Takes the lock that a write needs, and gives it back.
+fn writable(path: &Path) -> Result<(), StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|e| fault::opening(path, &e))?;
+    connection.busy_timeout(WAIT)?;
+    connection
+        .execute_batch("BEGIN IMMEDIATE; ROLLBACK")
+        .map_err(|e| fault::opening(path, &e))
+}

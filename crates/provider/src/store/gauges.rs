@@ -1,0 +1,159 @@
+//! What the store tells about itself: commits, queues, connections. Counted by atomics where the work is done.
+
+use crate::metrics::histogram::{Histogram, JOBS, MICROS};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Counters of one open store.
+#[derive(Debug)]
+pub struct Gauges {
+    opened: Instant,
+    /// Groups that were committed.
+    pub commits: AtomicU64,
+    /// Groups that were not.
+    pub failures: AtomicU64,
+    /// Jobs of each group; audit rows written late are not jobs.
+    pub jobs: Histogram,
+    /// From the first statement of a group to the end of its commit, microseconds.
+    pub took: Histogram,
+    /// Writes refused because the queue was full, or unanswered in time.
+    pub queue_refusals: AtomicU64,
+    /// Reads refused because every connection was in use.
+    pub reader_refusals: AtomicU64,
+    /// Milliseconds since the store was opened, at the last commit.
+    last: AtomicU64,
+    failing: AtomicBool,
+}
+
+impl Default for Gauges {
+    fn default() -> Gauges {
+        Gauges {
+            opened: Instant::now(),
+            commits: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            jobs: Histogram::new(JOBS),
+            took: Histogram::new(MICROS),
+            queue_refusals: AtomicU64::new(0),
+            reader_refusals: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Gauges {
+    /// Notes the end of a group.
+    pub fn group(&self, jobs: usize, took: Duration, committed: bool) {
+        self.failing.store(!committed, Ordering::Relaxed);
+        if !committed {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.jobs.note(jobs as u64);
+        self.took
+            .note(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        let at = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(at, Ordering::Relaxed);
+    }
+
+    /// Notes a write that was refused because too many waited.
+    pub fn queue_refused(&self) {
+        self.queue_refusals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes a read that was refused because every connection was in use.
+    pub fn reader_refused(&self) {
+        self.reader_refusals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// True while the last group was not stored.
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    /// Time since the last commit; `None` before the first.
+    pub fn since_commit(&self) -> Option<Duration> {
+        if self.commits.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
+        Some(self.opened.elapsed().saturating_sub(last))
+    }
+}
+
+/// What is waiting and in use at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Writes waiting or being done.
+    pub queued: usize,
+    /// Most that may.
+    pub queue_most: usize,
+    /// Connections reading at this moment.
+    pub readers_in_use: usize,
+    /// Most that may.
+    pub readers_most: usize,
+    /// Audit rows not yet written.
+    pub audit_waiting: usize,
+    /// Age of the oldest of them.
+    pub audit_oldest: Duration,
+}
+
+/// What waits for people, of one tenant or of nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Referrals filed without a booking.
+    pub unmatched: u64,
+    /// Referrals in quarantine.
+    pub quarantined: u64,
+}
+
+/// A database as seen from outside, by `doctor`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// Its file; `None` on a server.
+    pub file: Option<std::path::PathBuf>,
+    /// Number of its schema.
+    pub schema: i64,
+    /// Newest schema known here.
+    pub newest: i64,
+    /// Size of the database.
+    pub bytes: u64,
+    /// Size of what is written but not yet copied into it.
+    pub wal_bytes: u64,
+    /// Every page was looked at.
+    pub pages_checked: bool,
+    /// What is damaged, as far as it was looked for.
+    pub damage: Option<String>,
+    /// Why nothing could be written at this moment.
+    pub unwritable: Option<String>,
+    /// The server it is on; `None` for a file.
+    pub server: Option<ServerSeen>,
+}
+
+/// What a PostgreSQL server says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSeen {
+    /// Its version, as it names it.
+    pub version: String,
+    /// It is in recovery: a standby, or about to start.
+    pub standby: bool,
+    /// What is committed is synced to the disk.
+    pub fsync: bool,
+    /// A page torn by a crash can be put together again.
+    pub full_page_writes: bool,
+    /// What a commit waits for, as set for new sessions.
+    pub synchronous_commit: String,
+    /// Standbys that a commit waits for; empty: none.
+    pub synchronous_standbys: String,
+    /// Connections that it takes.
+    pub connections_most: i64,
+    /// Connections that it has, its own workers included.
+    pub connections: i64,
+    /// Transactions since the oldest row was frozen; at two thousand million the server stops.
+    pub transaction_age: i64,
+    /// Prepared transactions, which this program never makes.
+    pub prepared: i64,
+    /// Replication slots that nobody reads, which keep WAL for ever.
+    pub idle_slots: i64,
+}

@@ -1,0 +1,235 @@
+//! Spans of requests for an OpenTelemetry exporter: one a request, handed over without ever waiting.
+//!
+//! A span names systems and interactions, never patients: the path as sent, the query and the body are not in it. The
+//! trace is the caller's (W3C `traceparent`); without one it is the `Ssp-TraceID`, so that what the proxy calls it is
+//! what the trace is called; without that it is a new one.
+
+use crate::http::edge::Exchange;
+use crate::metrics::Metrics;
+use crate::metrics::requests::Asked;
+use booking::ids::{OdsCode, RequestId};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use uuid::Uuid;
+
+/// Spans that may wait for the exporter: some seconds at full load, about 4 MB.
+const QUEUE: usize = 8_192;
+/// Length of a `traceparent` of version 00.
+const PARENT_CHARS: usize = 55;
+
+/// The caller's trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// Id of the trace.
+    pub trace: [u8; 16],
+    /// Id of the caller's span.
+    pub parent: [u8; 8],
+    /// The caller records this trace.
+    pub sampled: bool,
+}
+
+impl Context {
+    /// Reads a `traceparent`; what is not one is as good as none (W3C Trace Context, 4.3).
+    pub fn read(value: Option<&str>) -> Option<Context> {
+        let value = value?.trim();
+        let mut parts = value.split('-');
+        let (version, trace) = (parts.next()?, parts.next()?);
+        let (parent, flags) = (parts.next()?, parts.next()?);
+        let known = version == "00" && value.len() == PARENT_CHARS;
+        // A version to come may say more, but begins like this one.
+        let newer = hex::<1>(version)?[0] != 0xFF && version != "00" && value.len() >= PARENT_CHARS;
+        if !known && !newer {
+            return None;
+        }
+        let (trace, parent) = (hex::<16>(trace)?, hex::<8>(parent)?);
+        if trace == [0; 16] || parent == [0; 8] {
+            return None;
+        }
+        Some(Context {
+            trace,
+            parent,
+            sampled: hex::<1>(flags)?[0] & 1 == 1,
+        })
+    }
+}
+
+fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let lower = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if text.len() != 2 * N || !text.bytes().all(lower) {
+        return None;
+    }
+    let mut out = [0; N];
+    for (n, byte) in out.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * n..2 * n + 2)?, 16).ok()?;
+    }
+    Some(out)
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// Id of the trace.
+    pub trace: [u8; 16],
+    /// Id of this span.
+    pub id: [u8; 8],
+    /// Id of the caller's span.
+    pub parent: Option<[u8; 8]>,
+    /// What was asked for.
+    pub name: &'static str,
+    /// Nanoseconds since 1970.
+    pub start: u64,
+    /// Nanoseconds since 1970.
+    pub end: u64,
+    /// HTTP status.
+    pub status: u16,
+    /// HTTP method.
+    pub method: String,
+    /// Texts by name; those without a value are left out.
+    pub attributes: Vec<(&'static str, String)>,
+}
+
+/// Hands spans over, or does nothing.
+pub struct Tracer {
+    queue: Option<Sender<Span>>,
+    /// Traces whose first eight bytes are below this are kept.
+    below: u64,
+}
+
+impl Tracer {
+    /// Does nothing.
+    pub fn off() -> Tracer {
+        Tracer {
+            queue: None,
+            below: 0,
+        }
+    }
+
+    /// A tracer that keeps this share of the traces, and the exporter's end of it.
+    pub fn new(share: f64) -> (Tracer, Receiver<Span>) {
+        let (queue, spans) = channel(QUEUE);
+        // A float that is too large becomes the largest number, which is meant.
+        let below = (share.clamp(0.0, 1.0) * u64::MAX as f64) as u64;
+        let queue = Some(queue);
+        (Tracer { queue, below }, spans)
+    }
+
+    /// True when spans are wanted.
+    pub fn is_on(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// Hands over the span of a request; thrown away and counted when the exporter does not keep up.
+    pub fn span(&self, metrics: &Metrics, x: &Exchange, asked: Asked, status: u16, took: Duration) {
+        let Some(queue) = &self.queue else { return };
+        let trace = self.trace(x);
+        let wanted = match x.context {
+            Some(context) => context.sampled,
+            None => first_half(&trace) <= self.below && self.below > 0,
+        };
+        if !wanted {
+            return;
+        }
+        let start = u64::try_from(x.now.as_nanosecond()).unwrap_or(0);
+        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let span = Span {
+            trace,
+            id: span_id(),
+            parent: x.context.map(|c| c.parent),
+            name: asked.name(),
+            start,
+            end: start.saturating_add(took),
+            status,
+            method: x.entry.method.clone(),
+            attributes: attributes(x),
+        };
+        let counter = match queue.try_send(span) {
+            Ok(()) => &metrics.spans,
+            Err(_) => &metrics.spans_dropped,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn trace(&self, x: &Exchange) -> [u8; 16] {
+        if let Some(context) = x.context {
+            return context.trace;
+        }
+        let ssp = x.entry.trace_id.as_deref();
+        let of_ssp = ssp
+            .and_then(|id| Uuid::parse_str(id).ok())
+            .filter(|id| !id.is_nil());
+        of_ssp.unwrap_or_else(Uuid::new_v4).into_bytes()
+    }
+}
+
+fn first_half(trace: &[u8; 16]) -> u64 {
+    // A UUID has fixed bits in its second half only; the first bytes of one of version 7 are the time, so these are mixed.
+    let [a, b, c, d, e, f, g, h, ..] = *trace;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h]).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+fn span_id() -> [u8; 8] {
+    let random = Uuid::new_v4().into_bytes();
+    let [a, b, c, d, e, f, _, _, _, g, h, ..] = random;
+    // Never all zero, which would be no id.
+    [a | 1, b, c, d, e, f, g, h]
+}
+
+fn attributes(x: &Exchange) -> Vec<(&'static str, String)> {
+    let entry = &x.entry;
+    let error = x.refused.map(|situation| match situation.row().id {
+        "" => situation.row().status.to_string(),
+        id => id.to_owned(),
+    });
+    [
+        ("uec.tenant", x.ods.as_ref().map(OdsCode::to_string)),
+        ("uec.traffic", Some(x.traffic.name().to_owned())),
+        ("uec.error", error),
+        ("uec.response_id", Some(x.response_id.to_string())),
+        (
+            "uec.request_id",
+            entry.request_id.as_ref().map(RequestId::to_string),
+        ),
+        ("uec.service", entry.service.clone()),
+        ("ssp.trace_id", entry.trace_id.clone()),
+        ("ssp.from", entry.asid_from.clone()),
+        ("uec.organisation", entry.ods.clone()),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_traceparent_is_read_strictly() {
+        let right = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let context = Context::read(Some(right)).unwrap();
+        assert!(context.sampled);
+        assert_eq!((context.trace[0], context.parent[7]), (0x0a, 0x31));
+        let not = Context::read(Some(
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
+        ));
+        assert!(!not.unwrap().sampled);
+        assert!(
+            Context::read(Some(
+                "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more"
+            ))
+            .is_some()
+        );
+        for wrong in [
+            "",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+        ] {
+            assert_eq!(Context::read(Some(wrong)), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `uec provider backup` and `restore`: an SQLite database copied while it is in use, and put back.
+
+use super::{Database, actor, print_json};
+use crate::serve::runtime;
+use crate::{Failure, Outcome, print};
+use clap::Args;
+use jiff::Timestamp;
+use provider::audit::AuditEntry;
+use provider::store::{BackupReport, Store};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Arguments of `uec provider backup`.
+#[derive(Args)]
+pub struct Backup {
+    #[command(flatten)]
+    database: Database,
+    /// File to make; one that is there is not overwritten
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Backup {
+    pub(super) fn run(self) -> Outcome {
+        self.database.must_be_a_file()?;
+        let store = self.database.open(false)?;
+        let report = store.backup(&self.to).map_err(|e| e.to_string())?;
+        let entry = AuditEntry::local(Timestamp::now(), "backup", &actor());
+        runtime()?.block_on(async {
+            for tenant in store.tenants().map_err(|e| e.to_string())? {
+                store
+                    .audit(tenant.key, &entry)
+                    .await
+                    .map_err(|e| e.to_string())?;
+            }
+            Ok::<(), String>(())
+        })?;
+        store.close();
+        show_report(
+            &report,
+            &format!("{} written and checked", self.to.display()),
+            self.json,
+        )
+    }
+}
+
+/// Arguments of `uec provider restore`.
+#[derive(Args)]
+pub struct Restore {
+    #[command(flatten)]
+    database: Database,
+    /// Backup to put in place
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// Replace the database that is there; never one that a program has open
+    #[arg(long)]
+    replace: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Restore {
+    pub(super) fn run(self) -> Outcome {
+        self.database.must_be_a_file()?;
+        let path = self
+            .database
+            .database
+            .strip_prefix("sqlite:")
+            .ok_or_else(|| Failure::Usage("--database must be sqlite:PATH".to_owned()))?;
+        let report = Store::restore(&self.from, &PathBuf::from(path), self.replace)
+            .map_err(|e| e.to_string())?;
+        show_report(&report, &format!("{path} restored and checked"), self.json)
+    }
+}
+
+fn show_report(report: &BackupReport, what: &str, as_json: bool) -> Outcome {
+    if as_json {
+        return print_json(&json!({
+            "schema": report.schema, "tenants": report.tenants, "slots": report.slots,
+            "appointments": report.appointments, "versions": report.versions,
+            "audit_rows": report.audit_rows, "bytes": report.bytes,
+        }));
+    }
+    print(&format!(
+        "{what}: {} providers, {} slots, {} appointments in {} versions, {} audit rows, {} bytes\n",
+        report.tenants,
+        report.slots,
+        report.appointments,
+        report.versions,
+        report.audit_rows,
+        report.bytes
+    ));
+    Ok(())
+}

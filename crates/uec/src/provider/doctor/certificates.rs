@@ -1,0 +1,135 @@
+//! Certificates and whose tokens are believed.
+
+use super::{Findings, Patient};
+use provider::certificate::{chain_fault, is_for, validity};
+use provider::config::{Tls, Unsigned};
+use provider::http::tls::{certificates, server_config};
+use provider::http::trust::Trust;
+use std::path::Path;
+
+/// Days before the end from which on a certificate should be renewed; issuing one takes some weeks.
+const RENEW_DAYS: i64 = 30;
+const DAY: i64 = 24 * 60 * 60;
+
+/// Looks at the configured files.
+pub fn check(patient: &Patient, out: &mut Findings<'_>) {
+    trust(patient, out);
+    let Some(tls) = &patient.settings.tls else {
+        return out.note(
+            "No certificate is configured: the server speaks plain HTTP.",
+            "Let a proxy in front end TLS on the same machine, or set [tls].",
+        );
+    };
+    match server_config(tls) {
+        Ok(_) => out.ok("Certificate and key can be read and go together."),
+        Err(error) => out.problem(
+            format!("The server would not start: {error}."),
+            "Put the right files in [tls]: the chain with the server's own certificate first, and its key.",
+        ),
+    }
+    server(patient, tls, out);
+    match &tls.client_ca {
+        None => out.warn(
+            "Client certificates are not asked for.",
+            "Set tls.client_ca to the authority of the Spine Secure Proxy's certificate.",
+        ),
+        Some(path) => expiry(patient, path, "client authority", out),
+    }
+}
+
+fn trust(patient: &Patient, out: &mut Findings<'_>) {
+    match Trust::open(&patient.settings.trust) {
+        Err(error) => out.problem(format!("Nobody is trusted: {error}."), "Set [trust]."),
+        Ok(_) if patient.settings.trust.unsigned == Unsigned::Any => out.problem(
+            "Unsigned tokens are believed from anybody who reaches the port.",
+            "Set trust.unsigned = \"ssp\" and trust.ssp_names before real patients are booked.",
+        ),
+        Ok(_) => {
+            let by_name = patient.settings.trust.unsigned == Unsigned::Ssp;
+            let asked = patient
+                .settings
+                .tls
+                .as_ref()
+                .is_some_and(|t| t.client_ca.is_some());
+            if by_name && !patient.settings.trust.ssp_names.is_empty() && !asked {
+                out.problem(
+                    "The Spine Secure Proxy is to be known by its certificate, and none is asked for.",
+                    "Set tls.client_ca.",
+                );
+            }
+        }
+    }
+}
+
+fn server(patient: &Patient, tls: &Tls, out: &mut Findings<'_>) {
+    expiry(patient, &tls.certificate, "server", out);
+    let Ok(chain) = certificates(&tls.certificate, "tls.certificate") else {
+        // Told already.
+        return;
+    };
+    match chain_fault(&chain) {
+        Some(fault) => out.problem(
+            format!("The server's certificates: {fault}."),
+            "Put the issuing authorities behind the server's own certificate, each signing the one before.",
+        ),
+        None if chain.len() == 1 => out.note(
+            "The certificate file holds the server's own certificate alone.",
+            "If an intermediate authority issued it, put that one behind it: callers may not have it.",
+        ),
+        None => out.ok(format!("The chain of {} certificates holds together.", chain.len())),
+    }
+    let host = patient.settings.base_url.as_deref().and_then(host);
+    if let (Some(host), Some(first)) = (host, chain.first()) {
+        match is_for(first, host) {
+            true => out.ok(format!("The certificate is for {host}.")),
+            false => out.problem(
+                format!("The certificate is not for {host}, the host of the base URL."),
+                "Have one issued with that DNS name among its subject alternative names.",
+            ),
+        }
+    }
+}
+
+/// Host of a base URL.
+fn host(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    match rest.strip_prefix('[') {
+        Some(v6) => v6.split(']').next(),
+        None => rest.split(':').next(),
+    }
+}
+
+fn expiry(patient: &Patient, path: &Path, name: &str, out: &mut Findings<'_>) {
+    let chain = match certificates(path, name) {
+        Ok(chain) => chain,
+        Err(error) => {
+            return out.problem(
+                format!("The {name} certificate cannot be read: {error}."),
+                "Check the path, and that the file is PEM.",
+            );
+        }
+    };
+    for (n, der) in chain.iter().enumerate() {
+        let which = match (n, chain.len()) {
+            (_, 1) => format!("The {name} certificate"),
+            (n, of) => format!("Certificate {} of {of} in the {name} file", n + 1),
+        };
+        let Some(validity) = validity(der) else {
+            out.problem(format!("{which} has no validity that can be read."), "");
+            continue;
+        };
+        let left = validity.seconds_left(patient.now);
+        let renew = "Have it renewed, put the new file in place, and restart the server.";
+        match left {
+            _ if patient.now < validity.from => out.problem(
+                format!("{which} does not hold before {}.", validity.from),
+                "Check the clock of this machine, or wait.",
+            ),
+            ..0 => out.problem(format!("{which} expired on {}.", validity.until), renew),
+            left if left < RENEW_DAYS * DAY => {
+                out.warn(format!("{which} expires in {} days.", left / DAY), renew);
+            }
+            left => out.ok(format!("{which} holds for {} days.", left / DAY)),
+        }
+    }
+}

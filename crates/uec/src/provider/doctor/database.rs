@@ -1,0 +1,226 @@
+//! The database: there, ours, whole, writable, with room, and its audit trails.
+
+use super::Findings;
+use provider::config::Settings;
+use provider::health::free_bytes;
+use provider::store::{AuditVerdict, Inspection, Options, ServerSeen, Store};
+use std::path::Path;
+
+/// A WAL longer than this is not being copied back, bytes: the server starts it anew at a tenth.
+const LONG_WAL: u64 = 640 << 20;
+/// Transactions after which the server should long have looked after every row again; it does by itself at 200 million.
+const OLD_TRANSACTIONS: i64 = 1_000_000_000;
+/// Audit trails up to this long are checked whole, about a second.
+const SHORT_TRAIL: i64 = 1_000_000;
+
+/// Looks at the database; hands on the open store when its data can be looked at.
+pub fn check(url: &str, settings: &Settings, pages: bool, out: &mut Findings<'_>) -> Option<Store> {
+    let seen = match Store::inspect(url, pages) {
+        Ok(seen) => seen,
+        Err(error) => {
+            out.problem(
+                format!("The database cannot be read: {error}."),
+                "Check the address, the rights of the user that runs this, and that the server was started once.",
+            );
+            return None;
+        }
+    };
+    whole(&seen, out);
+    match (&seen.file, &seen.server) {
+        (Some(file), _) => disk(&seen, file, settings, out),
+        (None, Some(server)) => of_server(server, out),
+        (None, None) => {}
+    }
+    if seen.schema != seen.newest {
+        out.warn(
+            format!(
+                "The schema is {}, this program knows {}: its data was not looked at.",
+                seen.schema, seen.newest
+            ),
+            "Make a backup, then start this release's server once: it brings the schema up to date.",
+        );
+        return None;
+    }
+    if seen.unwritable.is_some() || seen.damage.is_some() {
+        // Opening it would take the write lock, or read what is damaged.
+        return None;
+    }
+    let options = Options {
+        create: false,
+        ..Options::default()
+    };
+    match Store::open(url, &options) {
+        Ok(store) => {
+            contents(&store, out);
+            Some(store)
+        }
+        Err(error) => {
+            out.problem(
+                format!("The database cannot be opened: {error}."),
+                "Do what the sentence says, then run this again.",
+            );
+            None
+        }
+    }
+}
+
+fn whole(seen: &Inspection, out: &mut Findings<'_>) {
+    match &seen.damage {
+        Some(what) => out.problem(
+            format!("The database is damaged: {what}."),
+            "Stop the server, keep the file, and restore the latest good backup.",
+        ),
+        None if seen.pages_checked => out.ok(format!(
+            "The database is whole, {} MB, schema {}.",
+            seen.bytes >> 20,
+            seen.schema
+        )),
+        None => out.ok(format!(
+            "The database can be read, {} MB, schema {}; its pages were not looked at.",
+            seen.bytes >> 20,
+            seen.schema
+        )),
+    }
+    match &seen.unwritable {
+        Some(why) => out.problem(
+            format!("Nothing can be written: {why}."),
+            "Close whatever else holds the database, or give the user that runs the server the right to write.",
+        ),
+        None => out.ok("It can be written."),
+    }
+}
+
+fn disk(seen: &Inspection, file: &Path, settings: &Settings, out: &mut Findings<'_>) {
+    if seen.wal_bytes > LONG_WAL {
+        out.warn(
+            format!(
+                "{} MB are written but not yet copied into the database file.",
+                seen.wal_bytes >> 20
+            ),
+            "Look for a program that keeps a read open for long, or a disk that cannot keep up.",
+        );
+    }
+    let wanted = settings.health.disk_free_bytes;
+    match free_bytes(file) {
+        None => out.note("The free space of its disk could not be read.", ""),
+        Some(free) if free < wanted => out.problem(
+            format!(
+                "Its disk has {} MB left; below {} MB the server is not ready.",
+                free >> 20,
+                wanted >> 20
+            ),
+            "Free space on the disk, or move the database to a larger one.",
+        ),
+        // Room for a copy, so that a backup can be made beside it.
+        Some(free) if free < wanted.max(seen.bytes * 2) => out.warn(
+            format!(
+                "Its disk has {} MB left, less than twice the database.",
+                free >> 20
+            ),
+            "Plan for a larger disk: a backup beside the database would fill it.",
+        ),
+        Some(free) => out.ok(format!("Its disk has {} MB left.", free >> 20)),
+    }
+}
+
+/// What keeps a server from losing a booking, or from taking the next one.
+fn of_server(seen: &ServerSeen, out: &mut Findings<'_>) {
+    out.ok(format!("The server is PostgreSQL {}.", seen.version));
+    if !seen.fsync || !seen.full_page_writes {
+        out.problem(
+            "The server does not make sure that what is committed is on its disk: a booking can be lost when it stops.",
+            "Set fsync = on and full_page_writes = on in postgresql.conf, and reload it.",
+        );
+    }
+    match seen.synchronous_standbys.as_str() {
+        "" => out.note(
+            "No standby confirms a commit: when the server's disk is lost, so are the bookings since the last backup.",
+            "Set synchronous_standby_names, see docs/postgresql.md.",
+        ),
+        names => out.ok(format!("A commit waits for a standby: {names}.")),
+    }
+    if seen.connections * 10 > seen.connections_most * 8 {
+        out.warn(
+            format!(
+                "{} of {} connections are in use.",
+                seen.connections, seen.connections_most
+            ),
+            "Raise max_connections, or give each process fewer readers and writers.",
+        );
+    }
+    if seen.transaction_age > OLD_TRANSACTIONS {
+        out.problem(
+            format!(
+                "The oldest row was last looked after {} million transactions ago; the server stops at 2000 million.",
+                seen.transaction_age / 1_000_000
+            ),
+            "Find out what keeps autovacuum from its work: a transaction left open, a standby, a replication slot.",
+        );
+    }
+    if seen.prepared > 0 {
+        out.warn(
+            format!("{} prepared transactions are left open.", seen.prepared),
+            "They are not this program's; end them with COMMIT PREPARED or ROLLBACK PREPARED.",
+        );
+    }
+    if seen.idle_slots > 0 {
+        out.warn(
+            format!(
+                "{} replication slots have no reader, and keep WAL until the disk is full.",
+                seen.idle_slots
+            ),
+            "Bring the standby back, or drop the slot with pg_drop_replication_slot.",
+        );
+    }
+}
+
+fn contents(store: &Store, out: &mut Findings<'_>) {
+    let tenants = match store.tenants() {
+        Ok(tenants) => tenants,
+        Err(error) => return out.problem(format!("Its providers cannot be read: {error}."), ""),
+    };
+    if tenants.is_empty() {
+        out.problem(
+            "No provider is declared.",
+            "Declare one with `uec provider apply FILE`.",
+        );
+    }
+    for tenant in tenants {
+        let last = store.audit_last_before(tenant.key, jiff::Timestamp::MAX);
+        match last {
+            Err(error) => out.problem(
+                format!("The audit trail of {} cannot be read: {error}.", tenant.ods),
+                "Keep the file and restore the latest good backup.",
+            ),
+            Ok(rows) if rows > SHORT_TRAIL => out.note(
+                format!("The audit trail of {} has {rows} rows; it was not checked.", tenant.ods),
+                "Check it with `uec provider audit verify`, which takes about a second per million rows.",
+            ),
+            Ok(_) => trail(store, &tenant, out),
+        }
+    }
+}
+
+fn trail(store: &Store, tenant: &provider::store::TenantRow, out: &mut Findings<'_>) {
+    match store.audit_verify(tenant.key) {
+        Ok(AuditVerdict::Verified { rows, head }) => out.ok(format!(
+            "The audit trail of {} holds together: {rows} rows, head {}.",
+            tenant.ods,
+            head.get(..12).unwrap_or(&head)
+        )),
+        Ok(AuditVerdict::Broken { seq, what }) => out.problem(
+            format!(
+                "The audit trail of {} is broken at row {seq}: {what}.",
+                tenant.ods
+            ),
+            "Keep the file as evidence, find out who could change it, and compare it with backups.",
+        ),
+        Err(error) => out.problem(
+            format!(
+                "The audit trail of {} cannot be checked: {error}.",
+                tenant.ods
+            ),
+            "",
+        ),
+    }
+}

@@ -1,0 +1,186 @@
+//! The endpoint as others know it: reachable under its base URL, and registered in SDS under the same.
+
+use super::{Catalogued, Findings, Patient};
+use crate::web;
+use consumer::config::{ConsumerConfig, DemoAddresses};
+use consumer::discover::registered;
+use std::error::Error;
+use std::time::Duration;
+
+/// How long the endpoint may take.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// Asks the endpoint, and SDS where one is named.
+pub async fn check(
+    patient: &Patient,
+    catalogues: &[Catalogued],
+    sds: Option<&str>,
+    out: &mut Findings<'_>,
+) {
+    let Some(base) = &patient.settings.base_url else {
+        return out.warn(
+            "No base URL is set: consumers' tokens name another one than this server expects.",
+            "Set base_url to what SDS publishes, without the path.",
+        );
+    };
+    if base.starts_with("http://") {
+        out.warn(
+            "The base URL is not https.",
+            "Publish https: the Standard's service root is.",
+        );
+    }
+    reachable(base, out).await;
+    let Some(sds) = sds else {
+        return out.note(
+            "SDS was not asked how the endpoint is registered.",
+            "Name it with --sds ldap://HOST; certificates come from UEC_CONSUMER_CA and the like.",
+        );
+    };
+    let settings = ConsumerConfig::demo_with(&DemoAddresses::default(), &environment);
+    let mut config = match settings {
+        Ok(config) => config,
+        Err(error) => {
+            return out.problem(
+                format!("SDS cannot be asked: {error}."),
+                "Check the certificates that UEC_CONSUMER_CA and the like name.",
+            );
+        }
+    };
+    config.sds = sds.to_owned();
+    // What is registered may be on a test network; it is told, not used.
+    config.allow_plain = true;
+    for of in catalogues {
+        registration(base, of, &config, out).await;
+    }
+}
+
+/// Certificates for SDS; everything else of a Consumer does not matter here.
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "UEC_CONSUMER_CA" | "UEC_CONSUMER_CERTIFICATE" | "UEC_CONSUMER_KEY" => {
+            std::env::var(name).ok()
+        }
+        _ => None,
+    }
+}
+
+async fn reachable(base: &str, out: &mut Findings<'_>) {
+    let client = match web::client(WITHIN) {
+        Ok(client) => client,
+        Err(error) => return out.warn(format!("{error}."), ""),
+    };
+    let answer = client.get(format!("{base}/health/ready")).send().await;
+    match answer {
+        Ok(answer) if answer.status().is_success() => {
+            out.ok(format!("{base} answers and is ready."));
+        }
+        Ok(answer) if answer.status().as_u16() == 503 => {
+            let text = answer.text().await.unwrap_or_default();
+            let text: String = text.chars().filter(|c| !c.is_control()).take(300).collect();
+            out.problem(
+                format!("{base} answers but is not ready: {text}"),
+                "Do what the reasons say.",
+            );
+        }
+        Ok(answer) => out.warn(
+            format!(
+                "{base} answers {} where its health should be.",
+                answer.status()
+            ),
+            "Check that it is this server, and that a proxy in front passes /health on.",
+        ),
+        Err(error) => unreachable(base, &error, out),
+    }
+}
+
+fn unreachable(base: &str, error: &reqwest::Error, out: &mut Findings<'_>) {
+    match tls_fault(error) {
+        // The server has spoken: only this program has no certificate to show.
+        Some(rustls::Error::AlertReceived(_)) => {
+            out.ok(format!("{base} answers and asks for a client certificate."));
+        }
+        Some(rustls::Error::InvalidCertificate(why)) => out.warn(
+            format!("{base} answers with a certificate that this machine does not trust: {why:?}."),
+            "Right if only the national network's authorities sign it; wrong if consumers see the same.",
+        ),
+        _ => out.problem(
+            format!("{base} cannot be reached from here."),
+            "Start the server; check the name, the port, the firewall and the proxy in front.",
+        ),
+    }
+}
+
+fn tls_fault(error: &reqwest::Error) -> Option<&rustls::Error> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(found);
+        }
+        let io = error.downcast_ref::<std::io::Error>();
+        let inner = io.and_then(|io| io.get_ref());
+        if let Some(found) = inner.and_then(|e| e.downcast_ref::<rustls::Error>()) {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+async fn registration(
+    base: &str,
+    of: &Catalogued,
+    config: &ConsumerConfig,
+    out: &mut Findings<'_>,
+) {
+    let asid = &of.catalogue.tenant.asid;
+    let wanted = format!("{base}/STU3/1/{}", of.ods);
+    let found = match registered(config, asid).await {
+        Ok(found) => found,
+        Err(obstacle) => {
+            let detail = obstacle.fields();
+            return out.problem(
+                format!(
+                    "SDS: a Consumer that looks up {asid} of {} is stopped: {} ({detail})",
+                    of.ods,
+                    obstacle.kind.name()
+                ),
+                "Have the registration corrected: one nhsAs entry with the CareConnect interactions, one nhsMhs entry each \
+                 with one address.",
+            );
+        }
+    };
+    let mut right = true;
+    for (what, root) in [
+        ("slots", &found.slots_root),
+        ("bookings", &found.booking_root),
+    ] {
+        if root.trim_end_matches('/') != wanted {
+            right = false;
+            out.problem(
+                format!(
+                    "SDS sends {what} of {} to {root}, this server expects {wanted}.",
+                    of.ods
+                ),
+                "Have nhsMHSEndPoint corrected, or set base_url to what is registered.",
+            );
+        }
+    }
+    if found
+        .ods
+        .as_deref()
+        .is_some_and(|ods| ods != of.ods.as_str())
+    {
+        right = false;
+        out.warn(
+            format!(
+                "SDS has {asid} under the organisation {}, here it is {}.",
+                found.ods.as_deref().unwrap_or(""),
+                of.ods
+            ),
+            "Check which of the two is right.",
+        );
+    }
+    if right {
+        out.ok(format!("SDS sends slots and bookings of {} here.", of.ods));
+    }
+}
