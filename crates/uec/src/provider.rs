@@ -1,6 +1,7 @@
 //! `uec provider …`: serve, the diary, the audit trail, backup. One struct per command.
 
 mod backup;
+mod copy;
 mod doctor;
 mod referral;
 
@@ -52,6 +53,17 @@ pub enum Provider {
     Backup(backup::Backup),
     /// Put a backup in the place of an SQLite database
     Restore(backup::Restore),
+    /// Move house: copy a whole database into an empty one, SQLite or PostgreSQL, and verify the copy
+    ///
+    /// Everything is copied: providers, declarations, slots, appointments with all versions and X-Request-IDs, referrals with
+    /// their documents, the quarantine, the audit trails. The source is read as of one moment and never changed. The target
+    /// is filled in one transaction, which is committed after its rows were read again and have the same number and digest,
+    /// every audit trail verifies and ends in the same hash, and no slot has two live bookings. Whatever happens before,
+    /// the target stays as it was, and the command can be given again.
+    ///
+    /// Nobody can write to the source meanwhile; while a provider is connected to it, nothing is copied. With
+    /// --while-running the copy is a rehearsal: what is booked in the source after its moment is not in it.
+    Copy(copy::Copy),
 }
 
 /// The database that a command works on.
@@ -94,6 +106,7 @@ impl Provider {
             Provider::Doctor(doctor) => doctor.run(),
             Provider::Backup(backup) => backup.run(),
             Provider::Restore(restore) => restore.run(),
+            Provider::Copy(copy) => copy.run(),
         }
     }
 }

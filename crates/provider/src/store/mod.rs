@@ -5,6 +5,7 @@
 //! outside the folders `sql` (statements and logic, the same for both databases) and `driver` (what differs).
 
 mod appointment;
+mod copy;
 mod driver;
 mod error;
 mod gauges;
@@ -16,6 +17,10 @@ pub use appointment::{
     Accepted, AppointmentStatus, AuditRow, AuditVerdict, BackupReport, Booking, BookingRow,
     Cancellation, Counts, DecideBooking, DecideCancellation, StoredAppointment, UsedRequestId,
     repeat_refusal,
+};
+pub use copy::{
+    CopiedChain, CopiedTable, CopyError, CopyListener, CopyOptions, CopyProgress, CopyReport,
+    CopyStage, copy,
 };
 pub use error::{StoreError, WriteError};
 pub use gauges::{Gauges, Inspection, Load, ServerSeen, Waiting};

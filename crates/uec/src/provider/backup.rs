@@ -24,7 +24,8 @@ pub struct Backup {
 }
 
 impl Backup {
-    pub(super) fn run(self) -> Outcome {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
         self.database.must_be_a_file()?;
         let store = self.database.open(false)?;
         let report = store.backup(&self.to).map_err(|e| e.to_string())?;
@@ -64,7 +65,8 @@ pub struct Restore {
 }
 
 impl Restore {
-    pub(super) fn run(self) -> Outcome {
+    /// Runs the command.
+    pub fn run(self) -> Outcome {
         self.database.must_be_a_file()?;
         let path = self
             .database

@@ -92,6 +92,12 @@ pub(in crate::store) trait Column<'r>: Sized {
     fn read(cell: Cell<'r>) -> Option<Self>;
 }
 
+impl<'r> Column<'r> for Cell<'r> {
+    fn read(cell: Cell<'r>) -> Option<Self> {
+        Some(cell)
+    }
+}
+
 impl Column<'_> for bool {
     fn read(cell: Cell<'_>) -> Option<Self> {
         match cell {

@@ -11,7 +11,7 @@ mod place;
 pub(in crate::store) mod postgres;
 pub(in crate::store) mod sqlite;
 
-pub(in crate::store) use cell::Value;
+pub(in crate::store) use cell::{Cell, Value};
 pub(in crate::store) use connection::{Connection, Row};
 pub(in crate::store) use fault::{Fault, Kind, odd};
 pub(in crate::store) use place::Place;

@@ -191,7 +191,11 @@ pub(in crate::store) fn verify(
     snapshot(connection, |c| verify_chain(c, tenant))
 }
 
-fn verify_chain(connection: &Connection, tenant: TenantKey) -> Result<AuditVerdict, StoreError> {
+/// The same, in the transaction that is open.
+pub(in crate::store) fn verify_chain(
+    connection: &Connection,
+    tenant: TenantKey,
+) -> Result<AuditVerdict, StoreError> {
     let broken = |seq: i64, what: &str| AuditVerdict::Broken {
         seq,
         what: what.to_owned(),

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const STEPS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
 
 /// The newest schema known here.
-pub(super) const NEWEST: i64 = STEPS.len() as i64;
+pub(in crate::store) const NEWEST: i64 = STEPS.len() as i64;
 /// Oldest server that is supported, as `server_version_num` has it.
 const SERVER: i64 = 150_000;
 /// Key of the advisory lock under which one process at a time takes steps: "UECB" and 1.
@@ -47,16 +47,7 @@ pub(in crate::store) fn open(server: &Server, options: &Options) -> Result<(), S
 fn try_open(server: &Server, options: &Options) -> Result<(), StoreError> {
     let c = Connection::from(server.connect(Role::Opening)?);
     let place = PathBuf::from(server.shown());
-    let version = c.number("SELECT current_setting('server_version_num')::bigint", &[])?;
-    if version < SERVER {
-        return Err(StoreError::Unsupported {
-            what: format!(
-                "{} is PostgreSQL {}: version 15 or newer is needed",
-                place.display(),
-                version / 10_000
-            ),
-        });
-    }
+    supported(&c, &place)?;
     match schema(&c, &place)? {
         NEWEST => return Ok(()),
         0 if !options.create => return Err(StoreError::Missing { path: place }),
@@ -67,6 +58,21 @@ fn try_open(server: &Server, options: &Options) -> Result<(), StoreError> {
         if step(&c, &place)? == NEWEST {
             break;
         }
+    }
+    Ok(())
+}
+
+/// Refuses a server that is too old.
+pub(super) fn supported(c: &Connection, place: &std::path::Path) -> Result<(), StoreError> {
+    let version = c.number("SELECT current_setting('server_version_num')::bigint", &[])?;
+    if version < SERVER {
+        return Err(StoreError::Unsupported {
+            what: format!(
+                "{} is PostgreSQL {}: version 15 or newer is needed",
+                place.display(),
+                version / 10_000
+            ),
+        });
     }
     Ok(())
 }
@@ -130,4 +136,15 @@ fn next(c: &Connection, place: &std::path::Path) -> Result<i64, StoreError> {
     c.execute("UPDATE uec_schema SET number = ?1", values![number])?;
     tracing::info!(number, "the schema of the database was brought up to date");
     Ok(number)
+}
+
+/// Takes all steps that are missing, in the transaction that is open; no other process takes any until its end.
+pub(super) fn take(c: &Connection, place: &std::path::Path) -> Result<(), StoreError> {
+    // Each round takes a step; one more finds that there is none.
+    for _ in 0..=STEPS.len() {
+        if next(c, place)? == NEWEST {
+            break;
+        }
+    }
+    Ok(())
 }

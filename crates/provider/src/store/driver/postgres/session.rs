@@ -13,6 +13,8 @@ pub(in crate::store) enum Role {
     Reader,
     /// One long read, such as the check of an audit trail.
     Long,
+    /// Fills an empty database, in one transaction.
+    Copy,
 }
 
 /// What one statement of a writer may take: a batch of a diary change is tenths of a second.
@@ -27,6 +29,11 @@ const LOCK: Duration = Duration::from_secs(2);
 const LOCK_OPENING: Duration = Duration::from_secs(30);
 /// A transaction whose process does nothing for so long has lost its process; its locks are taken from it.
 const IDLE: Duration = Duration::from_secs(10);
+/// What one statement of a copy may take: some pass over a whole table. A server that has gone away is noticed by the
+/// connection long before.
+const COPY: Duration = Duration::from_secs(60 * 60);
+/// How long a copy may write nothing: it waits for the database that it reads from.
+const IDLE_COPY: Duration = Duration::from_secs(10 * 60);
 /// How much longer than the server a caller waits for the server's own word.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -37,6 +44,7 @@ impl Role {
             Role::Writer => WRITE + GRACE,
             Role::Reader => READ + GRACE,
             Role::Opening | Role::Long => LONG,
+            Role::Copy => COPY,
         }
     }
 
@@ -47,16 +55,17 @@ impl Role {
             Role::Writer => (WRITE, LOCK),
             Role::Reader => (READ, LOCK),
             // Not a bound on the whole of it, which may take hours; the caller watches that rows come.
-            Role::Long => (Duration::ZERO, LOCK),
+            Role::Long | Role::Copy => (Duration::ZERO, LOCK),
             Role::Opening => (Duration::ZERO, LOCK_OPENING),
         };
         let idle = match self {
             // Rows are read between statements for as long as it takes.
             Role::Long => Duration::ZERO,
+            Role::Copy => IDLE_COPY,
             _ => IDLE,
         };
         let read_only = match self {
-            Role::Writer | Role::Opening => "off",
+            Role::Writer | Role::Opening | Role::Copy => "off",
             Role::Reader | Role::Long => "on",
         };
         format!(

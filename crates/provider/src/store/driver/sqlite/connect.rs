@@ -64,7 +64,7 @@ impl Place {
         }
     }
 
-    fn open(&self, flags: OpenFlags) -> Result<Connection, StoreError> {
+    pub(super) fn open(&self, flags: OpenFlags) -> Result<Connection, StoreError> {
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = match self {
             Place::File(path) => Connection::open_with_flags(path, flags),
@@ -161,7 +161,7 @@ pub(super) fn checkpointer(place: &Place) -> Result<Connection, StoreError> {
 }
 
 /// Says what is wrong with a path before SQLite says only that it cannot open it.
-fn check_path(path: &Path, create: bool) -> Result<(), StoreError> {
+pub(super) fn check_path(path: &Path, create: bool) -> Result<(), StoreError> {
     let directory = match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
         Some(parent) => parent,

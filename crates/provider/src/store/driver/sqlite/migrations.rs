@@ -77,14 +77,15 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), StoreE
         .map_err(opening)?;
     // Another process may have taken the steps while this one waited for the lock.
     let done = usize::try_from(check(&transaction, path)?).unwrap_or(0);
-    for step in STEPS.iter().skip(done) {
-        transaction.execute_batch(step).map_err(opening)?;
-    }
-    transaction
-        .pragma_update(None, "application_id", APPLICATION)
-        .map_err(opening)?;
-    transaction
-        .pragma_update(None, "user_version", NEWEST)
-        .map_err(opening)?;
+    take(&transaction, done).map_err(opening)?;
     transaction.commit().map_err(opening)
+}
+
+/// Takes the steps after the first `done`, in the transaction that is open.
+pub(super) fn take(connection: &Connection, done: usize) -> rusqlite::Result<()> {
+    for step in STEPS.iter().skip(done) {
+        connection.execute_batch(step)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    connection.pragma_update(None, "user_version", NEWEST)
 }

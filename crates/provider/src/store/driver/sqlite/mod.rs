@@ -6,12 +6,14 @@ mod connect;
 mod fault;
 mod inspect;
 mod migrations;
+mod moving;
 mod watch;
 
 pub(in crate::store) use backup::{backup, check as check_backup, restore};
 pub(in crate::store) use checkpoint::{Checkpointer, Rest};
 pub(in crate::store) use connect::{Place, reader, writer};
 pub(in crate::store) use inspect::inspect;
+pub(in crate::store) use moving::{NEWEST, Target, source, target};
 pub(in crate::store) use watch::Watcher;
 
 use super::cell::Value;
