@@ -14,6 +14,8 @@ pub struct Settings {
     pub listen: Option<String>,
     /// `sqlite:PATH` or `postgres://USER@HOST/DATABASE`.
     pub database: Option<String>,
+    /// `postgres://USER@HOST/DATABASE` of a streaming standby, for searches.
+    pub database_replica: Option<String>,
     /// Scheme, host and port that consumers know this server by, without path: the service root of a tenant is
     /// `{base_url}/STU3/1/{ODS}` (PROV-GEN-01, D-20).
     pub base_url: Option<String>,

@@ -11,3 +11,7 @@ pub mod referral;
 pub mod store;
 pub mod telemetry;
 mod toml_error;
+
+/// The fixture of the tests names this crate from outside.
+#[cfg(test)]
+extern crate self as provider;

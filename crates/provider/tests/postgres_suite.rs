@@ -1,4 +1,8 @@
 //! The suite of the store, and of the diary on it, run on PostgreSQL: the same tests, the same assertions.
+//!
+//! Not here: `store_open` and `store_backup`, which are about the file of SQLite (damaged, locked, of another program,
+//! copied while it is written; `postgres_open` and `postgres_restore` are their counterparts), and `diary_declaration` and
+//! `diary_generate`, which use no database.
 
 #![allow(
     clippy::duplicate_mod,
@@ -21,3 +25,5 @@ mod store_book;
 mod store_failure;
 #[path = "store_slots.rs"]
 mod store_slots;
+#[path = "store_upgrade.rs"]
+mod store_upgrade;

@@ -2,22 +2,22 @@
 
 mod backup;
 mod copy;
+mod describe;
 mod doctor;
+mod migrate;
 mod referral;
 
 use crate::serve::{Serve, runtime};
 use crate::{Failure, Outcome, print};
 use booking::ids::{OdsCode, ServiceId};
 use booking::slot::SlotStatus;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use provider::config::check_base_url;
 use provider::diary::plan::Plan;
 use provider::diary::slots::{self, Change, Selection};
 use provider::diary::{apply, declaration, export};
-use provider::http::describe;
 use provider::store::{self, AuditVerdict, Options, Store};
 use serde_json::json;
 use std::io::Write;
@@ -46,9 +46,11 @@ pub enum Provider {
     #[command(subcommand)]
     Referral(referral::Referral),
     /// Print the API's description for tools: OpenAPI, or a Postman collection
-    Describe(Describe),
+    Describe(describe::Describe),
     /// Check the set-up: database, clock, certificates, endpoint, diary, rights
     Doctor(doctor::Doctor),
+    /// Bring a database's schema up to date, and nothing else
+    Migrate(migrate::Migrate),
     /// Copy an SQLite database to a file while it is in use, and check the copy
     Backup(backup::Backup),
     /// Put a backup in the place of an SQLite database
@@ -104,51 +106,11 @@ impl Provider {
             Provider::Referral(referral) => referral.run(),
             Provider::Describe(describe) => describe.run(),
             Provider::Doctor(doctor) => doctor.run(),
+            Provider::Migrate(migrate) => migrate.run(),
             Provider::Backup(backup) => backup.run(),
             Provider::Restore(restore) => restore.run(),
             Provider::Copy(copy) => copy.run(),
         }
-    }
-}
-
-/// Arguments of `uec provider describe`.
-#[derive(Args)]
-#[command(
-    after_help = "Example:\n  uec provider describe postman --base-url https://booking.example.nhs.uk > collection.json"
-)]
-pub struct Describe {
-    /// What to print
-    #[arg(value_enum)]
-    format: Description,
-    /// Scheme, host and port of the Provider
-    #[arg(
-        long,
-        env = "UEC_BASE_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8001"
-    )]
-    base_url: String,
-}
-
-/// Forms of the API's description.
-#[derive(Clone, Copy, ValueEnum)]
-enum Description {
-    /// OpenAPI 3.0
-    Openapi,
-    /// Postman collection 2.1: the journey in order
-    Postman,
-}
-
-impl Describe {
-    fn run(self) -> Outcome {
-        check_base_url(&self.base_url).map_err(Failure::Usage)?;
-        let base = self.base_url.trim_end_matches('/');
-        let value = match self.format {
-            Description::Openapi => describe::openapi(base),
-            Description::Postman => describe::postman(base),
-        };
-        print(&format!("{value:#}\n"));
-        Ok(())
     }
 }
 

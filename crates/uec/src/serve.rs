@@ -26,6 +26,14 @@ pub struct Serve {
     /// Database: `sqlite:PATH`, made when it is not there, or `postgres://USER@HOST/DATABASE`
     #[arg(long, env = "UEC_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<String>,
+    /// Streaming standby of a PostgreSQL database, for searches: `postgres://USER@HOST/DATABASE`
+    #[arg(
+        long,
+        env = "UEC_DATABASE_REPLICA",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database_replica: Option<String>,
     /// Address to listen on
     #[arg(long, env = "UEC_LISTEN", value_name = "HOST:PORT")]
     pub listen: Option<String>,
@@ -109,7 +117,11 @@ impl Serve {
                 None => None,
                 Some(address) => Some(bind_admin(address).await?),
             };
-            let store = Store::open(&database, &Options::default()).map_err(|e| e.to_string())?;
+            let options = Options {
+                replica: settings.database_replica.clone(),
+                ..Options::default()
+            };
+            let store = Store::open(&database, &options).map_err(|e| e.to_string())?;
             let mut running = prepare(listener, store.clone(), settings, seeded).await?;
             if let Some(listener) = admin {
                 running = running.with_admin(listener);
@@ -132,6 +144,9 @@ impl Serve {
         };
         if let Some(database) = &self.database {
             settings.database = Some(database.clone());
+        }
+        if let Some(replica) = &self.database_replica {
+            settings.database_replica = Some(replica.clone());
         }
         if let Some(listen) = &self.listen {
             settings.listen = Some(listen.clone());

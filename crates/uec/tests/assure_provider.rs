@@ -1,28 +1,20 @@
-//! The provider suite put to the test: it passes our own Provider and one that shares no code with us, and it finds
-//! every fault that can be switched on in the latter. The evidence of the runs is kept as build output.
+//! The provider suite put to the test: it passes a Provider that shares no code with us, and it finds every fault that
+//! can be switched on in it. The evidence of the runs is kept as build output.
 
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 mod assured;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "each test program uses a part of it"
-)]
-mod support;
 
-use assurance::evidence::{Folder, Run, Severity, Verdict};
+use assurance::evidence::{Folder, Severity};
 use assured::faults::TRIED;
-use assured::{DEMO, FROM, Fault, PYTHON, Python, TO};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use assured::{Fault, PYTHON, Python, assure, is_clean, said};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use support::Server;
-use support::server::ROOT;
 
 /// Patience with the servers that work: far more than they need on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,100 +29,6 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Most memory the program may take against a server that answers without end: its own bound on a body is 8 MiB, held
 /// in a few forms at once; without a bound it would be 100 MiB and more a body.
 const MOST_MEMORY_KIB: u64 = 160 << 10;
-
-/// The suite as a person starts it.
-fn assure(root: &str, services: [&str; 3], out: &Path, more: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
-    command.args(["assure", "provider", "--endpoint", root]);
-    command.args(["--from-asid", FROM, "--to-asid", TO]);
-    for (flag, service) in ["--service", "--service-empty", "--service-slots-only"]
-        .iter()
-        .zip(services)
-    {
-        command.args([flag, service]);
-    }
-    command.arg("--out").arg(out).arg("--replace").args(more);
-    command
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// Everything was tried, nothing serious was found, nothing is left booked.
-#[track_caller]
-fn is_clean(run: &Run, skipped: &[&str]) {
-    let serious: Vec<String> = assured::serious(run).iter().map(assured::line).collect();
-    assert!(serious.is_empty(), "{}", serious.join("\n"));
-    let not_tried: BTreeSet<&str> = run
-        .outcomes
-        .iter()
-        .filter(|o| matches!(o.verdict, Verdict::Skipped(_)))
-        // The tests that only a simulator of its own can pass (ASR-11).
-        .filter(|o| !o.requirements.iter().any(|r| r == "ASR-11"))
-        .map(|o| o.id.as_ref())
-        .collect();
-    assert_eq!(not_tried, skipped.iter().copied().collect(), "not tried");
-    let last = run.outcomes.last().expect("outcomes");
-    assert_eq!(last.id, "NothingLeftBehind");
-    assert_eq!(last.verdict, Verdict::Passed);
-}
-
-/// Busy slots of the whole diary.
-fn busy(server: &Server) -> u64 {
-    let query = format!("{}&status=busy", Server::window_query(DEMO[0], 0, 15));
-    let query = query.replace("&status=free", "");
-    let bundle = server.search(&query).expect(200).json();
-    bundle["total"].as_u64().expect("total")
-}
-
-/// Proves: ASR-06, ASR-10
-#[test]
-fn our_own_provider_passes() {
-    let server = Server::start("assured", true);
-    let before = busy(&server);
-    let out = assured::kept("own-provider");
-    let root = format!("http://{}{ROOT}", server.address);
-    let output = assure(&root, DEMO, &out, &[])
-        .output()
-        .expect("the suite runs");
-    assert!(output.status.success(), "{}", said(&output));
-    let record = assurance::evidence::read(&out).expect("evidence");
-    is_clean(&record.runs[0], &["EveryAnswer_StrictTransportSecurity"]);
-    assert_eq!(busy(&server), before, "busy slots after the run");
-    println!("evidence: {}", out.join("report.html").display());
-}
-
-/// Proves: ASR-10, PROV-GEN-04, PROV-HDR-17
-#[test]
-fn our_own_provider_passes_over_tls() {
-    let certificates = assured::kept("certificates");
-    assured::certificates(&certificates);
-    let file = |name: &str| certificates.join(name).display().to_string();
-    let server = Server::spawn("assured-tls", true, |_| {
-        let pairs = [
-            ("--tls-certificate", "server.pem"),
-            ("--tls-key", "server.key"),
-            ("--tls-client-ca", "ca.pem"),
-        ];
-        pairs
-            .iter()
-            .flat_map(|(flag, name)| [(*flag).to_owned(), file(name)])
-            .collect()
-    });
-    server.wait_until(|s| std::net::TcpStream::connect(s.address).is_ok());
-    let out = assured::kept("own-provider-tls");
-    let root = format!("https://{}{ROOT}", server.address);
-    let (ca, cert, key) = (file("ca.pem"), file("client.pem"), file("client.key"));
-    let tls = ["--tls-ca", &ca, "--tls-cert", &cert, "--tls-key", &key];
-    let output = assure(&root, DEMO, &out, &tls)
-        .output()
-        .expect("the suite runs");
-    assert!(output.status.success(), "{}", said(&output));
-    let record = assurance::evidence::read(&out).expect("evidence");
-    is_clean(&record.runs[0], &[]);
-    println!("evidence: {}", out.join("report.html").display());
-}
 
 /// Proves: ASR-10
 #[test]

@@ -90,7 +90,7 @@ fn tls_is_used_and_the_server_checked_as_asked_for() {
     opened(&url("localhost", &full(&own.authority))).expect("checked");
     for (host, file) in [("localhost", &own.stranger), ("127.0.0.1", &own.authority)] {
         let said = opened(&url(host, &full(file))).expect_err(host);
-        assert!(matches!(said, StoreError::Unreachable { .. }), "{said}");
+        assert!(matches!(said, StoreError::Untrusted { .. }), "{said}");
         assert!(said.to_string().contains("ertificate"), "{said}");
     }
     for wrong in ["sslmode=verify-full", "sslmode=verify-ca", "sslrootcert=x"] {

@@ -6,6 +6,7 @@ use super::itk;
 use super::tls;
 use super::trust::Peer;
 use crate::config::Settings;
+use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -27,6 +28,10 @@ use tokio_rustls::TlsAcceptor;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Largest request head; a token of 16 KiB and its headers fit.
 const HEAD_BYTES: usize = 64 << 10;
+/// How long a connection that was just made may take to send its first request when the server stops.
+const FIRST_REQUEST: Duration = Duration::from_millis(200);
+/// Connections that are taken after the last one that was waited for; the listen queue holds as many.
+const WAITING_MOST: usize = 1_024;
 /// Streams of one HTTP/2 connection at once.
 const STREAMS: u32 = 256;
 
@@ -148,6 +153,19 @@ impl Server {
             .keep_alive_interval(Duration::from_secs(30));
         let builder = Arc::new(builder);
         let acceptor = self.tls.clone().map(TlsAcceptor::from);
+        let take = |stream, address, permit| {
+            let (edge, settings) = (self.edge.clone(), self.settings.clone());
+            let counted = self.edge.metrics.connection();
+            let (acceptor, builder, watcher) =
+                (acceptor.clone(), builder.clone(), graceful.watcher());
+            tokio::spawn(async move {
+                connection(
+                    stream, address, acceptor, &builder, watcher, edge, &settings,
+                )
+                .await;
+                drop((permit, counted));
+            });
+        };
         tokio::pin!(stop);
         loop {
             let permit = tokio::select! {
@@ -167,19 +185,21 @@ impl Server {
                     continue;
                 }
             };
-            let (edge, settings) = (self.edge.clone(), self.settings.clone());
-            let counted = self.edge.metrics.connection();
-            let (acceptor, builder, watcher) =
-                (acceptor.clone(), builder.clone(), graceful.watcher());
-            tokio::spawn(async move {
-                connection(
-                    stream, address, acceptor, &builder, watcher, edge, &settings,
-                )
-                .await;
-                drop((permit, counted));
-            });
+            take(stream, address, permit);
+        }
+        // Connections that were made but not yet taken: closing the listener would reset them.
+        for _ in 0..WAITING_MOST {
+            let waiting = self.listener.accept().now_or_never();
+            let (Some(Ok((stream, address))), Ok(permit)) =
+                (waiting, connections.clone().try_acquire_owned())
+            else {
+                break;
+            };
+            take(stream, address, Ok(permit));
         }
         drop(self.listener);
+        // What was just connected sends its request, which a shutdown would not wait for.
+        tokio::time::sleep(FIRST_REQUEST).await;
         let drain = Duration::from_secs(self.settings.limits.drain_seconds);
         if tokio::time::timeout(drain, graceful.shutdown())
             .await

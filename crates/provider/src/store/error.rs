@@ -110,6 +110,17 @@ pub enum StoreError {
         /// The server's words.
         what: String,
     },
+    /// The server's certificate is not believed.
+    #[error(
+        "the certificate of the database server at {place} is not believed: check sslrootcert, and that the address \
+             names the host as the certificate does ({what})"
+    )]
+    Untrusted {
+        /// The address, without password.
+        place: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// What was asked for is not to be had with this database.
     #[error("{what}")]
     Unsupported {

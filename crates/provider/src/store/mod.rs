@@ -12,6 +12,8 @@ mod gauges;
 mod model;
 mod referral;
 mod sql;
+#[cfg(test)]
+mod upgrade_tests;
 
 pub use appointment::{
     Accepted, AppointmentStatus, AuditRow, AuditVerdict, BackupReport, Booking, BookingRow,
@@ -38,7 +40,7 @@ pub use referral::{
 use crate::audit::AuditEntry;
 use booking::ids::{NhsNumber, RequestId, ResourceId, ServiceId};
 use bytes::Bytes;
-use driver::{postgres, sqlite};
+use driver::{Release, postgres, sqlite};
 use jiff::Timestamp;
 use sql::Database;
 use sql::slots::{Change, Cursor, check_filter};
@@ -53,7 +55,7 @@ pub const SLOTS_PER_JOB: usize = 2_000;
 const LIST_MOST: usize = 100_000;
 
 /// How a store is opened.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Makes the database if there is none.
     pub create: bool,
@@ -68,6 +70,24 @@ pub struct Options {
     /// SQLite: pages of 4 KiB that the database may have at most; beyond that it behaves as on a full disk. `None`: as many as
     /// fit on the disk.
     pub max_pages: Option<i64>,
+    /// PostgreSQL: address of a streaming standby where searches read what it has already; what it has not, and everything
+    /// else, is read at the primary.
+    pub replica: Option<String>,
+}
+
+/// The address of a replica may hold its password.
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("create", &self.create)
+            .field("readers", &self.readers)
+            .field("writers", &self.writers)
+            .field("queue", &self.queue)
+            .field("queue_wait", &self.queue_wait)
+            .field("max_pages", &self.max_pages)
+            .field("replica", &self.replica.as_deref().map(redacted))
+            .finish()
+    }
 }
 
 impl Default for Options {
@@ -81,6 +101,7 @@ impl Default for Options {
             queue: 1_024,
             queue_wait: Duration::from_secs(2),
             max_pages: None,
+            replica: None,
         }
     }
 }
@@ -110,7 +131,7 @@ impl Store {
     /// not accessible is left as it is.
     pub fn open(url: &str, options: &Options) -> Result<Store, StoreError> {
         Ok(Store {
-            database: Arc::new(Database::open(url, options)?),
+            database: Arc::new(Database::open(url, options, Release::CURRENT)?),
         })
     }
 
@@ -217,7 +238,7 @@ impl Store {
         to: i32,
     ) -> Result<SlotDays, StoreError> {
         self.database
-            .read(|c| sql::slot_days(c, tenant, schedules, from, to))
+            .read_diary(|c| sql::slot_days(c, tenant, schedules, from, to))
     }
 
     /// All slots of a schedule that start on a UTC day, in order of start, with the day's version (0: never had any).
@@ -228,7 +249,7 @@ impl Store {
         day: i32,
     ) -> Result<(i64, Vec<SlotRow>), StoreError> {
         self.database
-            .read(|c| sql::slots_of_day(c, tenant, schedule, day))
+            .read_diary(|c| sql::slots_of_day(c, tenant, schedule, day))
     }
 
     /// A slot by its id.

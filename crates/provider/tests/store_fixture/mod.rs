@@ -45,6 +45,16 @@ impl Place {
         Place { directory, url }
     }
 
+    /// The same without anything in it.
+    pub fn bare() -> Place {
+        let directory = tempfile::tempdir().unwrap();
+        let url = match on_postgres() {
+            true => server().empty(),
+            false => url(&directory.path().join("provider.db")),
+        };
+        Place { directory, url }
+    }
+
     /// The file of SQLite.
     pub fn file(&self) -> PathBuf {
         assert!(!on_postgres());

@@ -35,8 +35,7 @@ pub fn shared() -> Option<&'static Server> {
         .get_or_init(|| {
             let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
             let began = stat.split(' ').nth(21).unwrap_or("0").to_owned();
-            let meeting = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-                .join(format!("postgres-{}-{began}", std::process::id()));
+            let meeting = build_folder().join(format!("postgres-{}-{began}", std::process::id()));
             match std::fs::create_dir(&meeting) {
                 Ok(()) => {
                     let server = Server::start_in(
@@ -58,6 +57,17 @@ pub fn shared() -> Option<&'static Server> {
         .as_ref()
 }
 
+/// A folder of the build; a library's own tests are not told which, but stand in one beside it.
+fn build_folder() -> PathBuf {
+    let told = option_env!("CARGO_TARGET_TMPDIR").map(PathBuf::from);
+    told.unwrap_or_else(|| {
+        let own = std::env::current_exe().unwrap();
+        let folder = own.ancestors().nth(3).unwrap().join("tmp");
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    })
+}
+
 /// The folder of the server's programs: that of the search path, else the newest of Debian's.
 fn binaries() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -74,6 +84,20 @@ fn binaries() -> Option<PathBuf> {
     places
         .into_iter()
         .find(|place| place.join("initdb").exists() && place.join("postgres").exists())
+}
+
+/// Makes a folder for the server.
+fn make_folder(as_user: &[String], folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    give(as_user, folder);
+}
+
+/// Gives a file or folder to the server's user.
+fn give(as_user: &[String], place: &Path) {
+    if let Some(user) = as_user.get(2) {
+        let owned = Command::new("chown").arg(user).arg(place).status();
+        assert!(owned.unwrap().success(), "the owner of {place:?}");
+    }
 }
 
 /// How to run a program of the server: it refuses to be root.
@@ -109,8 +133,7 @@ impl Server {
 
     /// Makes a server with files in its data that only it can read.
     pub fn start_with(name: &str, settings: &[&str], files: &[(&str, &str)]) -> Option<Server> {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("postgres-{}-{name}", std::process::id()));
+        let folder = build_folder().join(format!("postgres-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         Server::start_in(folder, settings, files)
     }
@@ -123,11 +146,7 @@ impl Server {
             return None;
         };
         let as_user = unprivileged();
-        std::fs::create_dir_all(&folder).unwrap();
-        if let Some(user) = as_user.get(2) {
-            let owned = Command::new("chown").arg(user).arg(&folder).status();
-            assert!(owned.unwrap().success(), "the folder's owner");
-        }
+        make_folder(&as_user, &folder);
         let made = run_as(&as_user, &bin.join("initdb"))
             .args([
                 "--auth=trust",
@@ -149,11 +168,12 @@ impl Server {
             let file = folder.join("data").join(name);
             std::fs::write(&file, text).unwrap();
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-            if let Some(user) = as_user.get(2) {
-                let owned = Command::new("chown").arg(user).arg(&file).status();
-                assert!(owned.unwrap().success(), "the owner of {name}");
-            }
+            give(&as_user, &file);
         }
+        Some(Server::on(folder, bin, as_user, settings))
+    }
+
+    fn on(folder: PathBuf, bin: PathBuf, as_user: Vec<String>, settings: &[&str]) -> Server {
         let port = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Server {
             port: port.local_addr().unwrap().port(),
@@ -165,7 +185,74 @@ impl Server {
         };
         drop(port);
         server.up();
-        Some(server)
+        server
+    }
+
+    /// A program of the server, where it is installed.
+    fn program(&self, name: &str) -> Option<PathBuf> {
+        let real = self.bin.join("initdb").canonicalize().ok()?;
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        [self.bin.as_path(), real.parent()?]
+            .into_iter()
+            .map(Path::to_owned)
+            .chain(std::env::split_paths(&path))
+            .map(|place| place.join(name))
+            .find(|file| file.exists())
+    }
+
+    /// True where the server can be copied while it runs; says so where it cannot.
+    pub fn copies(&self) -> bool {
+        let can = self.program("pg_basebackup").is_some();
+        if !can {
+            println!("skipped: pg_basebackup is not installed");
+        }
+        can
+    }
+
+    /// Copies the server while it runs, into a folder of its own; its data is in `data` there.
+    pub fn base_backup(&self, name: &str, more: &[&str]) -> PathBuf {
+        let folder = build_folder().join(format!("postgres-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        make_folder(&self.as_user, &folder);
+        let program = self.program("pg_basebackup").expect("see copies");
+        let made = run_as(&self.as_user, &program)
+            .args(["--host", "127.0.0.1", "--username", "uec"])
+            .args(["--port", &self.port.to_string()])
+            .args(["--checkpoint", "fast", "--no-sync", "--pgdata"])
+            .arg(folder.join("data"))
+            .args(more)
+            .current_dir("/")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "{said}");
+        folder
+    }
+
+    /// A standby that follows this server.
+    pub fn standby(&self, name: &str, settings: &[&str]) -> Server {
+        let folder = self.base_backup(name, &["--write-recovery-conf"]);
+        Server::on(folder, self.bin.clone(), self.as_user.clone(), settings)
+    }
+
+    /// A server on a copy, that first replays the archive of this one as the settings say.
+    pub fn recovered(&self, copy: PathBuf, settings: &[&str]) -> Server {
+        let signal = copy.join("data").join("recovery.signal");
+        std::fs::write(&signal, "").unwrap();
+        give(&self.as_user, &signal);
+        Server::on(copy, self.bin.clone(), self.as_user.clone(), settings)
+    }
+
+    /// A folder that the server can write to, beside its data.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.folder.join(name);
+        make_folder(&self.as_user, &folder);
+        folder
+    }
+
+    /// Makes a standby take writes.
+    pub fn promote(&self) {
+        self.psql("SELECT pg_promote(true, 60)").unwrap();
     }
 
     /// Starts the process on the data that is there.
@@ -212,8 +299,7 @@ impl Server {
 
     /// Has a statement done by the server's own client.
     pub fn psql(&self, sql: &str) -> Result<(), String> {
-        let own = self.bin.join("psql");
-        let psql = if own.exists() { own } else { "psql".into() };
+        let psql = self.program("psql").unwrap_or_else(|| "psql".into());
         let out = Command::new(psql)
             .args([
                 "--no-psqlrc",

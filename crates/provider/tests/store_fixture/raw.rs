@@ -116,6 +116,30 @@ impl Raw {
         }
     }
 
+    /// All rows as text; null is empty.
+    #[track_caller]
+    pub fn words(&self, sql: &str) -> Vec<Vec<String>> {
+        match self {
+            Raw::Sqlite(c) => {
+                let mut all = c.prepare(sql).unwrap();
+                let width = all.column_count();
+                let rows = all.query_map([], |row| {
+                    let cell = |n| match row.get_ref(n)? {
+                        rusqlite::types::ValueRef::Integer(number) => Ok(number.to_string()),
+                        other => Ok(other.as_str_or_null()?.unwrap_or_default().to_owned()),
+                    };
+                    (0..width).map(cell).collect()
+                });
+                rows.unwrap().map(Result::unwrap).collect()
+            }
+            Raw::Postgres(c) => {
+                let rows = c.rows(sql).unwrap().into_iter();
+                rows.map(|row| row.into_iter().map(Option::unwrap_or_default).collect())
+                    .collect()
+            }
+        }
+    }
+
     #[track_caller]
     pub fn number(&self, sql: &str) -> i64 {
         self.numbers(sql)[0].unwrap()

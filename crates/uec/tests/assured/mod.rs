@@ -2,15 +2,16 @@
 
 pub mod faults;
 
-use assurance::evidence::{Finding, Run, Severity};
+use assurance::evidence::{Finding, Run, Severity, Verdict};
 use assurance::provider_suite::{self, Choice, Endpoint, Target};
 use booking::ids::{Asid, OdsCode, ServiceId};
 use consumer::config::Tls;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 /// Services of the Python provider: with everything, without slots, with slots and schedules only.
@@ -20,9 +21,13 @@ pub const DEMO: [&str; 3] = ["2000000011", "2000000014", "2000000015"];
 pub const FROM: &str = "918999000099";
 pub const TO: &str = "918999000011";
 
-/// Where evidence is kept as build output.
+/// Where evidence is kept as build output: the runs on PostgreSQL beside the others.
 pub fn kept(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("assurance");
+    let folder = match env!("CARGO_CRATE_NAME").starts_with("postgres_") {
+        true => "assurance-postgres",
+        false => "assurance",
+    };
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(folder);
     fs::create_dir_all(&folder).expect("folder for evidence");
     folder.join(name)
 }
@@ -180,4 +185,43 @@ pub fn certificates(folder: &Path) -> Tls {
         ca: folder.join("ca.pem"),
         identity: Some((folder.join("client.pem"), folder.join("client.key"))),
     }
+}
+
+/// The suite as a person starts it.
+pub fn assure(root: &str, services: [&str; 3], out: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
+    command.args(["assure", "provider", "--endpoint", root]);
+    command.args(["--from-asid", FROM, "--to-asid", TO]);
+    for (flag, service) in ["--service", "--service-empty", "--service-slots-only"]
+        .iter()
+        .zip(services)
+    {
+        command.args([flag, service]);
+    }
+    command.arg("--out").arg(out).arg("--replace").args(more);
+    command
+}
+
+/// What a program wrote to its log.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Everything was tried, nothing serious was found, nothing is left booked.
+#[track_caller]
+pub fn is_clean(run: &Run, skipped: &[&str]) {
+    let serious: Vec<String> = serious(run).iter().map(line).collect();
+    assert!(serious.is_empty(), "{}", serious.join("\n"));
+    let not_tried: BTreeSet<&str> = run
+        .outcomes
+        .iter()
+        .filter(|o| matches!(o.verdict, Verdict::Skipped(_)))
+        // The tests that only a simulator of its own can pass (ASR-11).
+        .filter(|o| !o.requirements.iter().any(|r| r == "ASR-11"))
+        .map(|o| o.id.as_ref())
+        .collect();
+    assert_eq!(not_tried, skipped.iter().copied().collect(), "not tried");
+    let last = run.outcomes.last().expect("outcomes");
+    assert_eq!(last.id, "NothingLeftBehind");
+    assert_eq!(last.verdict, Verdict::Passed);
 }

@@ -9,12 +9,15 @@ mod connection;
 mod fault;
 mod place;
 pub(in crate::store) mod postgres;
+mod release;
 pub(in crate::store) mod sqlite;
 
 pub(in crate::store) use cell::{Cell, Value};
 pub(in crate::store) use connection::{Connection, Row};
 pub(in crate::store) use fault::{Fault, Kind, odd};
 pub(in crate::store) use place::Place;
+pub(in crate::store) use release::Release;
+use release::newest;
 
 /// Parameters of a statement, in order.
 macro_rules! values {

@@ -20,7 +20,7 @@ impl Place {
     /// Reads an address. Nothing is connected yet.
     pub(in crate::store) fn parse(url: &str) -> Result<Place, StoreError> {
         if postgres::is_address(url) {
-            let server = postgres::Server::start(url)?;
+            let server = postgres::Server::start(url, postgres::Target::Primary)?;
             return Ok(Place::Postgres(Arc::new(server)));
         }
         sqlite::Place::parse(url).map(Place::Sqlite)

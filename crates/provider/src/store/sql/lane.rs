@@ -206,8 +206,13 @@ impl Lane {
         if let Some(heads) = tried.doubt.clone() {
             match group.was_stored(&heads) {
                 Ok(true) => {
-                    group.give_up();
-                    return Fate::Stored;
+                    // It can be seen, which is not yet that a synchronous standby has it: a commit after it waits for that.
+                    return match group.commit() {
+                        Fate::Stored => Fate::Stored,
+                        Fate::NotStored(error) | Fate::Again(error) | Fate::Unknown(error, _) => {
+                            Fate::Unknown(error, heads)
+                        }
+                    };
                 }
                 // A job that writes no audit row looks for itself.
                 Ok(false) => group.doubtful = true,

@@ -14,6 +14,7 @@ mod lot;
 pub(in crate::store) mod read;
 mod readers;
 pub(super) mod referral;
+mod replica;
 mod revision;
 pub(super) mod slots;
 mod soon;
@@ -25,7 +26,7 @@ use crate::store::Options;
 use crate::store::appointment::{
     AuditRow, AuditVerdict, BackupReport, Booking, Cancellation, StoredAppointment,
 };
-use crate::store::driver::{Connection, Place, postgres, sqlite};
+use crate::store::driver::{Connection, Place, Release, postgres, sqlite};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::gauges::{Gauges, Load};
 use crate::store::model::{
@@ -34,6 +35,7 @@ use crate::store::model::{
 use crate::store::referral::{Arrival, Filed};
 use jiff::Timestamp;
 use readers::Readers;
+use replica::Replica;
 use revision::{Commits, Watch};
 use slots::{Batch, Change, Cursor};
 use std::path::{Path, PathBuf};
@@ -53,6 +55,7 @@ pub(super) struct Database {
     place: Place,
     most_readers: usize,
     readers: Readers,
+    replica: Option<Replica>,
     writer: Writer,
     watch: Watch,
     gauges: Arc<Gauges>,
@@ -60,25 +63,33 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens, makes or brings up to date.
-    pub(super) fn open(url: &str, options: &Options) -> Result<Database, StoreError> {
+    /// Opens, makes or brings up to date, as far as a release knows.
+    pub(super) fn open(
+        url: &str,
+        options: &Options,
+        release: Release,
+    ) -> Result<Database, StoreError> {
         let place = Place::parse(url)?;
         let commits = Commits::default();
         let (writing, checkpointer) = match &place {
             Place::Sqlite(file) => {
                 let rest = sqlite::Rest::default();
-                let writing = sqlite::writer(file, options, rest.clone())?.into();
+                let writing = sqlite::writer(file, options, release.sqlite, rest.clone())?.into();
                 (
                     Some(writing),
                     Some(sqlite::Checkpointer::start(file, rest)?),
                 )
             }
             Place::Postgres(server) => {
-                postgres::aside(|| postgres::open(server, options))?;
+                postgres::aside(|| postgres::open(server, options, release.postgres))?;
                 (None, None)
             }
         };
         let most_readers = options.readers.max(1);
+        let replica = match &options.replica {
+            Some(address) => Some(Replica::start(&place, address, most_readers)?),
+            None => None,
+        };
         let reading = place.clone();
         let gauges = Arc::new(Gauges::default());
         Ok(Database {
@@ -88,7 +99,8 @@ impl Database {
                 gauges.clone(),
             ),
             writer: Writer::start(&place, writing, &commits, &gauges, options)?,
-            watch: Watch::start(&place, commits)?,
+            watch: Watch::start(&place, commits, replica.is_some())?,
+            replica,
             most_readers,
             place,
             gauges,
@@ -143,6 +155,26 @@ impl Database {
         match &self.place {
             Place::Sqlite(_) => self.readers.with(read),
             Place::Postgres(_) => postgres::aside(|| self.readers.with(read)),
+        }
+    }
+
+    /// One read of the diary as a search needs it: not older than what was committed when the revision is asked for. At
+    /// the replica when it has all of that, else at the primary.
+    pub(super) fn read_diary<T>(
+        &self,
+        read: impl Fn(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let Some(replica) = &self.replica else {
+            return self.read(read);
+        };
+        let found = postgres::aside(|| {
+            let needed = self.watch.position()?;
+            Ok::<_, StoreError>(needed.and_then(|needed| replica.read(&needed, &read)))
+        });
+        match found {
+            Ok(Some(found)) => Ok(found),
+            // The primary itself says what is wrong with it.
+            Ok(None) | Err(_) => self.read(read),
         }
     }
 

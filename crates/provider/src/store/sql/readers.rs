@@ -14,8 +14,8 @@ const TRIES: usize = 6;
 /// How long nobody else tries to connect after a try failed, so that not every request waits for a server that is
 /// away.
 const AWAY: Duration = Duration::from_millis(250);
-/// Tries in a row that must fail before that is believed: one may have other reasons.
-const AWAY_AFTER: usize = 3;
+/// How long every try must have failed before that is believed: one may have other reasons.
+const AWAY_AFTER: Duration = Duration::from_millis(500);
 /// Pause before the second try; twice as long each time, two thirds of a second in all.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -34,8 +34,8 @@ pub(super) struct Readers {
 struct State {
     idle: Vec<Connection>,
     open: usize,
-    /// Why no connection could be made lately, how often in a row, and until when that is believed.
-    away: Option<(StoreError, usize, Instant)>,
+    /// Since when no connection could be made.
+    away: Option<Away>,
 }
 
 impl Readers {
@@ -76,10 +76,7 @@ impl Readers {
     /// True when several connections in a row could not be made: then nobody waits for the next.
     fn is_away(&self) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state
-            .away
-            .as_ref()
-            .is_some_and(|(_, times, _)| *times >= AWAY_AFTER)
+        state.away.as_ref().is_some_and(Away::is_believed)
     }
 
     fn once<T>(
@@ -112,19 +109,21 @@ impl Readers {
             self.gauges.reader_refused();
             return Err(StoreError::busy("every reading connection is in use"));
         }
-        if let Some((error, times, until)) = &state.away
-            && *times >= AWAY_AFTER
-            && Instant::now() < *until
-        {
-            return Err(error.clone());
+        if let Some(away) = state.away.as_ref().filter(|a| a.is_believed()) {
+            return Err(away.error.clone());
         }
         state.open += 1;
         drop(state);
         let opened = (self.open)();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let times = state.away.take().map_or(0, |(_, times, _)| times);
+        let before = state.away.take().map(|away| away.since);
         if let Err(error) = &opened {
-            state.away = Some((error.clone(), times + 1, Instant::now() + AWAY));
+            let tried = Instant::now();
+            state.away = Some(Away {
+                error: error.clone(),
+                since: before.unwrap_or(tried),
+                tried,
+            });
             drop(state);
             self.put(None);
         }
@@ -154,6 +153,21 @@ impl Readers {
         }
         drop(state);
         self.returned.notify_one();
+    }
+}
+
+/// A server to which no connection can be made.
+struct Away {
+    /// What the last try said.
+    error: StoreError,
+    since: Instant,
+    tried: Instant,
+}
+
+impl Away {
+    /// True while nobody needs to try again.
+    fn is_believed(&self) -> bool {
+        self.tried - self.since >= AWAY_AFTER && self.tried.elapsed() < AWAY
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether anything in the database changed, told without reading it: at once of this process's commits, within
 //! [`OTHERS_WITHIN`] of another's.
 
+use crate::store::driver::postgres::Position;
 use crate::store::driver::{Place, postgres, sqlite};
 use crate::store::error::StoreError;
 use crate::store::model::Revision;
@@ -30,7 +31,7 @@ impl Commits {
 /// A connection that sees whether there are other commits than before.
 enum Watcher {
     Sqlite(sqlite::Watcher),
-    Postgres(postgres::Watcher),
+    Postgres(Box<postgres::Watcher>),
 }
 
 impl Watcher {
@@ -38,6 +39,13 @@ impl Watcher {
         match self {
             Watcher::Sqlite(watcher) => watcher.count(),
             Watcher::Postgres(watcher) => watcher.count(),
+        }
+    }
+
+    fn position(&self) -> Option<Position> {
+        match self {
+            Watcher::Sqlite(_) => None,
+            Watcher::Postgres(watcher) => watcher.position(),
         }
     }
 }
@@ -61,10 +69,18 @@ struct State {
 }
 
 impl Watch {
-    pub(super) fn start(place: &Place, commits: Commits) -> Result<Watch, StoreError> {
+    /// Begins to watch; `positions`: also how far in the log a standby must be.
+    pub(super) fn start(
+        place: &Place,
+        commits: Commits,
+        positions: bool,
+    ) -> Result<Watch, StoreError> {
         let mut watcher = match place {
             Place::Sqlite(place) => Watcher::Sqlite(sqlite::Watcher::start(place)?),
-            Place::Postgres(server) => Watcher::Postgres(postgres::Watcher::start(server.clone())?),
+            Place::Postgres(server) => {
+                let watcher = postgres::Watcher::start(server.clone(), positions)?;
+                Watcher::Postgres(Box::new(watcher))
+            }
         };
         let own = commits.count();
         let seen = watcher.count()?;
@@ -97,6 +113,13 @@ impl Watch {
             return Ok(revision);
         }
         postgres::aside(|| self.lock().revision(self.commits.count()))
+    }
+
+    /// How far a standby must be to hold all that the revision now stands for; `None` when that cannot be told.
+    pub(super) fn position(&self) -> Result<Option<Position>, StoreError> {
+        let mut state = self.lock();
+        state.revision(self.commits.count())?;
+        Ok(state.watcher.position())
     }
 }
 

@@ -3,6 +3,7 @@
 //! Everything that the client library knows may be said; `sslmode=verify-full` and `sslrootcert` are read here.
 
 use super::password;
+use super::server::Target;
 use super::tls::Tls;
 use crate::store::error::StoreError;
 use std::path::PathBuf;
@@ -57,8 +58,8 @@ struct Encryption {
 }
 
 impl Address {
-    /// Reads an address. Only a server that takes writes will do, of one host or of several.
-    pub(super) fn parse(url: &str) -> Result<Address, StoreError> {
+    /// Reads an address, of one host or of several.
+    pub(super) fn parse(url: &str, target: Target) -> Result<Address, StoreError> {
         let shown = redacted(url);
         let wrong = |why: String| StoreError::Address {
             given: shown.clone(),
@@ -79,7 +80,10 @@ impl Address {
             ));
         }
         config.ssl_mode(encryption.mode);
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        config.target_session_attrs(match target {
+            Target::Primary => TargetSessionAttrs::ReadWrite,
+            Target::Any => TargetSessionAttrs::Any,
+        });
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT);
         }
@@ -195,7 +199,10 @@ mod tests {
     use super::*;
 
     fn error(url: &str) -> String {
-        Address::parse(url).err().expect(url).to_string()
+        Address::parse(url, Target::Primary)
+            .err()
+            .expect(url)
+            .to_string()
     }
 
     #[test]
@@ -218,8 +225,8 @@ mod tests {
 
     #[test]
     fn hosts_and_their_ports_are_read() {
-        let address =
-            Address::parse("postgresql://uec@a:5433,b/x?connect_timeout=2&sslmode=require");
+        let url = "postgresql://uec@a:5433,b/x?connect_timeout=2&sslmode=require";
+        let address = Address::parse(url, Target::Primary);
         let address = address.unwrap();
         assert_eq!(address.config.get_hosts().len(), 2);
         assert_eq!(address.config.get_ssl_mode(), SslMode::Require);

@@ -105,6 +105,12 @@ fn of_server(told: &DbError) -> Seen {
 /// What a fault while connecting means.
 pub(super) fn connecting(shown: &str, error: &Error) -> StoreError {
     let Some(told) = error.as_db_error() else {
+        if let Some(what) = about_certificate(error) {
+            return StoreError::Untrusted {
+                place: shown.to_owned(),
+                what,
+            };
+        }
         return StoreError::Unreachable {
             what: format!("{shown}: {}", in_full(error)),
         };
@@ -124,4 +130,20 @@ pub(super) fn connecting(shown: &str, error: &Error) -> StoreError {
             what: format!("{shown}: {} ({})", told.message(), told.code().code()),
         },
     }
+}
+
+/// What is wrong with the server's certificate, if that is the cause.
+fn about_certificate(error: &Error) -> Option<String> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        let wrapped = inner
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+            .and_then(|e| e.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::InvalidCertificate(why)) = wrapped {
+            return Some(why.to_string());
+        }
+        cause = inner.source();
+    }
+    None
 }

@@ -1,6 +1,6 @@
 //! A look at a database from outside: nothing is made, changed or brought up to date.
 
-use super::migrations::{NEWEST, schema};
+use super::migrations::{NEWEST, STEPS, schema};
 use super::server::Server;
 use super::session::Role;
 use crate::store::driver::{Connection, values};
@@ -12,7 +12,7 @@ use std::path::Path;
 pub(in crate::store) fn inspect(server: &Server) -> Result<Inspection, StoreError> {
     let c = Connection::from(server.connect(Role::Long)?);
     let place = Path::new(server.shown());
-    let schema = schema(&c, place)?;
+    let schema = schema(&c, place, STEPS)?;
     let bytes = c.number("SELECT pg_database_size(current_database())", &[])?;
     let seen = c.one(
         "SELECT current_setting('server_version'), pg_is_in_recovery()::int::bigint,

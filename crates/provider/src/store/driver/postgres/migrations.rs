@@ -1,22 +1,25 @@
-//! The schema, as numbered steps, each in a transaction of its own. The number of the last step taken is in
-//! `uec_schema`; that table also tells our databases from others.
+//! The schema, as numbered steps. The number of the last step taken is in `uec_schema`; that table also tells our
+//! databases from others.
 //!
 //! Rule for every step, because processes of the version before go on while it is taken and after it: it only adds. A
 //! new column has a default or may be null, and no statement of the version before reads `*`; nothing is renamed,
-//! retyped or dropped before every version that uses it is out of service, which is two releases later; an index on a
-//! table that has rows is made in a step of its own; no step holds a lock that stops writers for more than a moment. A
-//! step that was released never changes.
+//! retyped or dropped before every version that uses it is out of service, which is two releases later. An index on a
+//! table that has rows is a step of its own, of one statement, which begins with `CREATE INDEX CONCURRENTLY` or `CREATE
+//! UNIQUE INDEX CONCURRENTLY`. A step that was released never changes.
+//!
+//! A process of the version before that is running does not look at the number again, also when it connects anew; one
+//! that is started on the newer schema refuses, because it cannot know what was added.
 
 use super::server::Server;
 use super::session::Role;
 use crate::store::Options;
-use crate::store::driver::{Connection, values};
+use crate::store::driver::{Connection, Fault, newest, values};
 use crate::store::error::StoreError;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The steps in order; step n takes the schema from n-1 to n.
-const STEPS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+pub(in crate::store) const STEPS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
 
 /// The newest schema known here.
 pub(in crate::store) const NEWEST: i64 = STEPS.len() as i64;
@@ -26,15 +29,27 @@ const SERVER: i64 = 150_000;
 const LOCK: i64 = 0x5545_4342_0000_0001;
 /// How long a server that is starting, or changing its primary, is waited for when the store is opened.
 const START: Duration = Duration::from_secs(15);
+/// How long a step that another process takes is waited for.
+const HELD: Duration = Duration::from_secs(60);
+/// How long a step waits for a lock: whoever wants the table meanwhile waits behind it.
+const LOCK_MILLIS: u64 = 500;
+/// How long the locks of a step are tried for. What holds them longer is a long read, such as the check of an audit trail.
+const STEP: Duration = Duration::from_secs(10 * 60);
 /// Pause between two tries.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How an index that is made beside the writers begins.
+const BESIDE: &str = "INDEX CONCURRENTLY ";
 
 /// Checks whose database it is and takes the steps that are missing.
-pub(in crate::store) fn open(server: &Server, options: &Options) -> Result<(), StoreError> {
+pub(in crate::store) fn open(
+    server: &Server,
+    options: &Options,
+    steps: &[&str],
+) -> Result<(), StoreError> {
     let until = Instant::now() + START;
     // Ends when the server answers or the time is over.
     loop {
-        match try_open(server, options) {
+        match try_open(server, options, steps) {
             Err(StoreError::Unreachable { what }) if Instant::now() < until => {
                 tracing::warn!(%what, "the database is not there yet");
                 std::thread::sleep(PAUSE);
@@ -44,41 +59,118 @@ pub(in crate::store) fn open(server: &Server, options: &Options) -> Result<(), S
     }
 }
 
-fn try_open(server: &Server, options: &Options) -> Result<(), StoreError> {
+fn try_open(server: &Server, options: &Options, steps: &[&str]) -> Result<(), StoreError> {
     let c = Connection::from(server.connect(Role::Opening)?);
-    let place = PathBuf::from(server.shown());
-    supported(&c, &place)?;
-    match schema(&c, &place)? {
-        NEWEST => return Ok(()),
-        0 if !options.create => return Err(StoreError::Missing { path: place }),
-        _ => {}
+    let place = Path::new(server.shown());
+    supported(&c, place)?;
+    let found = schema(&c, place, steps)?;
+    if found == newest(steps) {
+        return Ok(());
     }
-    // Each round takes one step, or finds that another process took it.
-    for _ in 0..STEPS.len() {
-        if step(&c, &place)? == NEWEST {
+    if found == 0 && !options.create {
+        return Err(StoreError::Missing {
+            path: place.to_owned(),
+        });
+    }
+    may_change(&c, place, found, steps)?;
+    let c = Connection::from(server.connect(Role::Schema)?);
+    if !hold(&c, place, steps)? {
+        return Ok(());
+    }
+    // Each round takes one step. The lock goes with the connection if one fails.
+    for _ in 0..steps.len() {
+        // Another process may have taken it while this one waited for the lock.
+        let done = schema(&c, place, steps)?;
+        let Some(sql) = usize::try_from(done).ok().and_then(|n| steps.get(n)) else {
             break;
-        }
+        };
+        step(&c, done + 1, sql)?;
     }
+    c.one("SELECT pg_advisory_unlock(?1)", values![LOCK], |_| Ok(()))?;
     Ok(())
 }
 
 /// Refuses a server that is too old.
-pub(super) fn supported(c: &Connection, place: &std::path::Path) -> Result<(), StoreError> {
+pub(super) fn supported(c: &Connection, place: &Path) -> Result<(), StoreError> {
     let version = c.number("SELECT current_setting('server_version_num')::bigint", &[])?;
-    if version < SERVER {
-        return Err(StoreError::Unsupported {
+    match version < SERVER {
+        true => Err(StoreError::Unsupported {
             what: format!(
                 "{} is PostgreSQL {}: version 15 or newer is needed",
                 place.display(),
                 version / 10_000
             ),
-        });
+        }),
+        false => Ok(()),
+    }
+}
+
+/// Takes all steps of an empty database in the transaction that is open, in which no index needs to be made beside
+/// writers; what others take waits for its end.
+pub(super) fn take(c: &Connection, place: &Path) -> Result<(), StoreError> {
+    c.one(
+        "SELECT pg_advisory_xact_lock(?1)",
+        values![LOCK],
+        |_| Ok(()),
+    )?;
+    let done = usize::try_from(schema(c, place, STEPS)?).unwrap_or(0);
+    for (number, sql) in (1..).zip(STEPS).skip(done) {
+        match index_of(sql) {
+            Some(_) => c.batch(&sql.replacen(BESIDE, "INDEX ", 1))?,
+            None => c.batch(sql)?,
+        }
+        note(c, number)?;
     }
     Ok(())
 }
 
+/// Refuses when the user of this program may not change the schema.
+fn may_change(c: &Connection, place: &Path, found: i64, steps: &[&str]) -> Result<(), StoreError> {
+    let may = c.number(
+        "SELECT has_schema_privilege(current_schema()::text, 'CREATE')::int::bigint",
+        &[],
+    )?;
+    match may {
+        0 => Err(StoreError::Unsupported {
+            what: format!(
+                "the schema of {} is {found} and this version needs {}: its user may not change it, so run `uec provider \
+                 migrate` of this version once as the owner of the tables",
+                place.display(),
+                newest(steps)
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Waits until no other process takes steps, and takes none itself until this connection ends. False when nothing is left
+/// to be done. It asks again and again: an index that is made beside the writers waits for every statement that is under
+/// way, also for one that waits for its lock.
+fn hold(c: &Connection, place: &Path, steps: &[&str]) -> Result<bool, StoreError> {
+    let until = Instant::now() + HELD;
+    // Ends when the lock is free or the time is over.
+    loop {
+        let held = c.number(
+            "SELECT pg_try_advisory_lock(?1)::int::bigint",
+            values![LOCK],
+        )?;
+        if held == 1 {
+            return Ok(true);
+        }
+        if schema(c, place, steps)? == newest(steps) {
+            return Ok(false);
+        }
+        if Instant::now() > until {
+            return Err(StoreError::busy(
+                "another process is bringing its schema up to date; start again when it is done",
+            ));
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
 /// The schema's number, 0 for an empty database. Refuses what is not ours or newer.
-pub(super) fn schema(c: &Connection, place: &std::path::Path) -> Result<i64, StoreError> {
+pub(super) fn schema(c: &Connection, place: &Path, steps: &[&str]) -> Result<i64, StoreError> {
     let known = c.number(
         "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = 'uec_schema'",
         &[],
@@ -99,52 +191,106 @@ pub(super) fn schema(c: &Connection, place: &std::path::Path) -> Result<i64, Sto
         };
     }
     let found = c.number("SELECT number FROM uec_schema", &[])?;
-    match found > NEWEST {
+    match found > newest(steps) {
         true => Err(StoreError::NewerSchema {
             path: place.to_owned(),
             found,
-            known: NEWEST,
+            known: newest(steps),
         }),
         false => Ok(found),
     }
 }
 
-/// Takes the next step, if one is missing, and returns the number then.
-fn step(c: &Connection, place: &std::path::Path) -> Result<i64, StoreError> {
-    c.begin()?;
-    let outcome = next(c, place);
-    match &outcome {
-        Ok(_) => c.commit()?,
-        Err(_) => c.rollback()?,
-    }
-    outcome
-}
-
-fn next(c: &Connection, place: &std::path::Path) -> Result<i64, StoreError> {
-    c.one(
-        "SELECT pg_advisory_xact_lock(?1)",
-        values![LOCK],
-        |_| Ok(()),
-    )?;
-    // Another process may have taken it while this one waited for the lock.
-    let done = schema(c, place)?;
-    let Some(sql) = usize::try_from(done).ok().and_then(|n| STEPS.get(n)) else {
-        return Ok(done);
-    };
-    c.batch(sql)?;
-    let number = done + 1;
-    c.execute("UPDATE uec_schema SET number = ?1", values![number])?;
-    tracing::info!(number, "the schema of the database was brought up to date");
-    Ok(number)
-}
-
-/// Takes all steps that are missing, in the transaction that is open; no other process takes any until its end.
-pub(super) fn take(c: &Connection, place: &std::path::Path) -> Result<(), StoreError> {
-    // Each round takes a step; one more finds that there is none.
-    for _ in 0..=STEPS.len() {
-        if next(c, place)? == NEWEST {
-            break;
+/// Takes one step; again while its locks are held by somebody else.
+fn step(c: &Connection, number: i64, sql: &str) -> Result<(), StoreError> {
+    let until = Instant::now() + STEP;
+    // Ends when the step is taken or the time is over.
+    loop {
+        let outcome = match index_of(sql) {
+            Some(name) => beside(c, name, sql, number),
+            None => at_once(c, sql, number),
+        };
+        match outcome {
+            Err(error @ StoreError::Busy { .. }) if Instant::now() < until && !c.is_dead() => {
+                tracing::info!(%error, number, "a step of the schema is tried again");
+                std::thread::sleep(PAUSE);
+            }
+            Ok(()) => {
+                tracing::info!(number, "the schema of the database was brought up to date");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         }
     }
+}
+
+/// A step in a transaction of its own.
+fn at_once(c: &Connection, sql: &str, number: i64) -> Result<(), StoreError> {
+    c.begin()?;
+    let taken = c
+        .batch(&format!("SET LOCAL lock_timeout = {LOCK_MILLIS}"))
+        .and_then(|()| c.batch(sql))
+        .and_then(|()| note(c, number));
+    match taken {
+        Ok(()) => Ok(c.commit()?),
+        Err(fault) => {
+            if !c.is_dead() {
+                c.rollback()?;
+            }
+            Err(fault.error)
+        }
+    }
+}
+
+/// An index that is made while others write. One that was broken off is there, but not valid; it is made anew.
+fn beside(c: &Connection, name: &str, sql: &str, number: i64) -> Result<(), StoreError> {
+    let with = |valid: &str| {
+        c.number(
+            &format!(
+                "SELECT count(*) FROM pg_index i JOIN pg_class k ON k.oid = i.indexrelid
+                 WHERE k.relnamespace = current_schema()::regnamespace AND k.relname = ?1 AND {valid}"
+            ),
+            values![name],
+        )
+    };
+    if with("NOT i.indisvalid")? > 0 {
+        c.batch(&format!("DROP INDEX CONCURRENTLY {name}"))?;
+    }
+    if with("i.indisvalid")? == 0 {
+        c.batch(sql)?;
+    }
+    Ok(note(c, number)?)
+}
+
+fn note(c: &Connection, number: i64) -> Result<(), Fault> {
+    c.execute("UPDATE uec_schema SET number = ?1", values![number])?;
     Ok(())
+}
+
+/// The name of the index when a step makes one beside the writers.
+fn index_of(sql: &str) -> Option<&str> {
+    let comment = |line: &&str| line.starts_with("--") || line.trim().is_empty();
+    let first = sql.lines().find(|line| !comment(line))?;
+    let (create, rest) = first.split_once(BESIDE)?;
+    matches!(create.trim(), "CREATE" | "CREATE UNIQUE")
+        .then(|| rest.split_whitespace().next())
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::index_of;
+
+    #[test]
+    fn an_index_beside_the_writers_is_told_by_how_it_begins() {
+        for sql in [
+            "CREATE INDEX CONCURRENTLY slot_note ON slot (tenant, note)",
+            "-- Why.\n\nCREATE UNIQUE INDEX CONCURRENTLY slot_note\n  ON slot (tenant, note)",
+        ] {
+            assert_eq!(index_of(sql), Some("slot_note"), "{sql}");
+        }
+        for sql in ["CREATE INDEX a ON b (c)", "ALTER TABLE a ADD b BIGINT", ""] {
+            assert_eq!(index_of(sql), None, "{sql}");
+        }
+    }
 }

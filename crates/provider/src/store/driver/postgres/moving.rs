@@ -27,7 +27,7 @@ pub(in crate::store) fn source(server: &Server) -> Result<(Connection, i64), Sto
     let c = Connection::from(server.connect(Role::Long)?);
     let place = PathBuf::from(server.shown());
     migrations::supported(&c, &place)?;
-    let schema = migrations::schema(&c, &place)?;
+    let schema = migrations::schema(&c, &place, migrations::STEPS)?;
     Ok((c, schema))
 }
 
@@ -48,7 +48,7 @@ pub(in crate::store) fn target(server: &Server) -> Result<Connection, StoreError
     let c = Connection::from(server.connect(Role::Copy)?);
     let place = PathBuf::from(server.shown());
     migrations::supported(&c, &place)?;
-    migrations::schema(&c, &place)?;
+    migrations::schema(&c, &place, migrations::STEPS)?;
     c.begin()?;
     migrations::take(&c, &place)?;
     c.batch("LOCK TABLE tenant, audit_head IN ACCESS EXCLUSIVE MODE")?;

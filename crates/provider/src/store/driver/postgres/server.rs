@@ -14,6 +14,15 @@ use tokio_postgres::Client;
 /// How much longer a caller waits for the thread that connects than that waits for the server.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// Which of the hosts of an address will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Target {
+    /// The one that takes writes.
+    Primary,
+    /// Any that answers.
+    Any,
+}
+
 /// Where connections come from.
 pub(in crate::store) struct Server {
     address: Arc<Address>,
@@ -22,9 +31,9 @@ pub(in crate::store) struct Server {
 
 impl Server {
     /// Reads the address and starts the thread; nothing is connected yet.
-    pub(in crate::store) fn start(url: &str) -> Result<Server, StoreError> {
+    pub(in crate::store) fn start(url: &str, target: Target) -> Result<Server, StoreError> {
         Ok(Server {
-            address: Arc::new(Address::parse(url)?),
+            address: Arc::new(Address::parse(url, target)?),
             engine: Engine::start()?,
         })
     }

@@ -5,12 +5,16 @@ use std::time::Duration;
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Role {
-    /// Looks at the schema and brings it up to date.
+    /// Looks at the schema.
     Opening,
+    /// Brings the schema up to date.
+    Schema,
     /// Writes groups.
     Writer,
     /// Short reads.
     Reader,
+    /// Short reads at a standby, which may fail: the primary is asked then.
+    Replica,
     /// One long read, such as the check of an audit trail.
     Long,
     /// Fills an empty database, in one transaction.
@@ -21,12 +25,15 @@ pub(in crate::store) enum Role {
 const WRITE: Duration = Duration::from_secs(8);
 /// What one short read may take.
 const READ: Duration = Duration::from_secs(4);
-/// What one row of a long read may take to come, and one statement of a schema change.
+/// What one short read at a standby may take.
+const READ_REPLICA: Duration = Duration::from_secs(1);
+/// What one row of a long read may take to come, and a look at the schema.
 const LONG: Duration = Duration::from_secs(60);
 /// How long another transaction's lock is waited for: as long as another program's on SQLite.
 const LOCK: Duration = Duration::from_secs(2);
-/// How long a schema change of another process is waited for.
-const LOCK_OPENING: Duration = Duration::from_secs(30);
+/// What one statement of a schema change may take: an index of a table of many years is tens of minutes. A server that has
+/// gone away is noticed by the connection long before.
+const SCHEMA: Duration = Duration::from_secs(4 * 60 * 60);
 /// A transaction whose process does nothing for so long has lost its process; its locks are taken from it.
 const IDLE: Duration = Duration::from_secs(10);
 /// What one statement of a copy may take: some pass over a whole table. A server that has gone away is noticed by the
@@ -43,8 +50,10 @@ impl Role {
         match self {
             Role::Writer => WRITE + GRACE,
             Role::Reader => READ + GRACE,
+            Role::Replica => READ_REPLICA + GRACE,
             Role::Opening | Role::Long => LONG,
             Role::Copy => COPY,
+            Role::Schema => SCHEMA,
         }
     }
 
@@ -54,9 +63,11 @@ impl Role {
         let (statement, lock) = match self {
             Role::Writer => (WRITE, LOCK),
             Role::Reader => (READ, LOCK),
+            Role::Replica => (READ_REPLICA, LOCK),
             // Not a bound on the whole of it, which may take hours; the caller watches that rows come.
             Role::Long | Role::Copy => (Duration::ZERO, LOCK),
-            Role::Opening => (Duration::ZERO, LOCK_OPENING),
+            // A lock that a table is changed under is waited for as each step says.
+            Role::Opening | Role::Schema => (Duration::ZERO, Duration::ZERO),
         };
         let idle = match self {
             // Rows are read between statements for as long as it takes.
@@ -65,8 +76,8 @@ impl Role {
             _ => IDLE,
         };
         let read_only = match self {
-            Role::Writer | Role::Opening | Role::Copy => "off",
-            Role::Reader | Role::Long => "on",
+            Role::Writer | Role::Opening | Role::Schema | Role::Copy => "off",
+            Role::Reader | Role::Replica | Role::Long => "on",
         };
         format!(
             "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {};

@@ -223,7 +223,7 @@ pub(in crate::store) fn check(path: &Path) -> Result<BackupReport, StoreError> {
         .len();
     let file = connect::reader(&Place::File(path.to_owned()), ALONE)?;
     let c = file.raw();
-    let schema = migrations::check(c, path)?;
+    let schema = migrations::check(c, path, migrations::STEPS)?;
     if schema == 0 {
         return Err(StoreError::NotOurs {
             path: path.to_owned(),

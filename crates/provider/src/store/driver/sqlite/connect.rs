@@ -87,6 +87,7 @@ impl Place {
 pub(in crate::store) fn writer(
     place: &Place,
     options: &Options,
+    steps: &[&str],
     rest: Rest,
 ) -> Result<super::Connection, StoreError> {
     if let Place::File(path) = place {
@@ -96,14 +97,14 @@ pub(in crate::store) fn writer(
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, options.create);
     let mut connection = place.open(flags)?;
     let shown = place.shown();
-    migrations::check(&connection, &shown)?;
+    migrations::check(&connection, &shown, steps)?;
     prepare_writer(place, &connection).map_err(|e| fault::opening(&shown, &e))?;
-    migrations::run(&mut connection, &shown)?;
+    connection.busy_timeout(BUSY)?;
+    migrations::run(&mut connection, &shown, steps)?;
     if let Some(pages) = options.max_pages {
         // Answers with the limit now in force, which is why this is a query.
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
-    connection.busy_timeout(BUSY)?;
     Ok(super::Connection::new(connection, Some(rest)))
 }
 

@@ -23,7 +23,7 @@ pub(in crate::store) fn inspect(place: &Place, pages: bool) -> Result<Inspection
         .map_err(|e| fault::file(path, &e))?
         .len();
     let reader = connect::reader(place, 1)?;
-    let schema = migrations::check(reader.raw(), path)?;
+    let schema = migrations::check(reader.raw(), path, migrations::STEPS)?;
     let damage = match pages {
         true => quick_check(reader.raw())?,
         false => None,

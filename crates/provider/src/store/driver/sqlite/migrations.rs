@@ -1,7 +1,12 @@
 //! The schema, as numbered steps. The number of the last step taken is in `user_version`; `application_id` tells
 //! our files from others.
+//!
+//! A process of the release before may have the file open while the steps are taken, all in one transaction that waits for
+//! its writes and that its writes wait for: for as long as other programs are waited for, so a step does not pass over
+//! large tables. It goes on afterwards, since a step only adds, as on PostgreSQL; when it is started again it refuses.
 
 use super::fault;
+use crate::store::driver::newest;
 use crate::store::error::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
@@ -10,13 +15,13 @@ use std::path::Path;
 pub(super) const APPLICATION: i64 = 0x5545_4342;
 
 /// The steps in order; step n takes the schema from n-1 to n. A step that was released never changes.
-const STEPS: &[&str] = &[
+pub(in crate::store) const STEPS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_referrals.sql"),
 ];
 
 /// The newest schema known here.
-pub(super) const NEWEST: i64 = STEPS.len() as i64;
+pub(in crate::store) const NEWEST: i64 = STEPS.len() as i64;
 
 /// What a file says about itself.
 struct Marks {
@@ -46,8 +51,12 @@ fn read_marks(connection: &Connection) -> rusqlite::Result<Marks> {
     })
 }
 
-/// Refuses a file that is not ours or newer than this program; returns its schema number, 0 for an empty file.
-pub(super) fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+/// Refuses a file that is not ours or newer than these steps; returns its schema number, 0 for an empty file.
+pub(super) fn check(
+    connection: &Connection,
+    path: &Path,
+    steps: &[&str],
+) -> Result<i64, StoreError> {
     let found = marks(connection).map_err(|e| fault::opening(path, &e))?;
     let empty = found.tables == 0 && found.application == 0 && found.schema == 0;
     if found.application != APPLICATION && !empty {
@@ -56,19 +65,23 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<i64, StoreEr
             what: "it is an SQLite database of another program".to_owned(),
         });
     }
-    if found.schema > NEWEST {
+    if found.schema > newest(steps) {
         return Err(StoreError::NewerSchema {
             path: path.to_owned(),
             found: found.schema,
-            known: NEWEST,
+            known: newest(steps),
         });
     }
     Ok(found.schema)
 }
 
 /// Takes the steps that are missing, all in one transaction.
-pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    if check(connection, path)? == NEWEST {
+pub(super) fn run(
+    connection: &mut Connection,
+    path: &Path,
+    steps: &[&str],
+) -> Result<(), StoreError> {
+    if check(connection, path, steps)? == newest(steps) {
         return Ok(());
     }
     let opening = |e: rusqlite::Error| fault::opening(path, &e);
@@ -76,16 +89,16 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), StoreE
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(opening)?;
     // Another process may have taken the steps while this one waited for the lock.
-    let done = usize::try_from(check(&transaction, path)?).unwrap_or(0);
-    take(&transaction, done).map_err(opening)?;
+    let done = usize::try_from(check(&transaction, path, steps)?).unwrap_or(0);
+    take(&transaction, done, steps).map_err(opening)?;
     transaction.commit().map_err(opening)
 }
 
 /// Takes the steps after the first `done`, in the transaction that is open.
-pub(super) fn take(connection: &Connection, done: usize) -> rusqlite::Result<()> {
-    for step in STEPS.iter().skip(done) {
+pub(super) fn take(connection: &Connection, done: usize, steps: &[&str]) -> rusqlite::Result<()> {
+    for step in steps.iter().skip(done) {
         connection.execute_batch(step)?;
     }
     connection.pragma_update(None, "application_id", APPLICATION)?;
-    connection.pragma_update(None, "user_version", NEWEST)
+    connection.pragma_update(None, "user_version", newest(steps))
 }

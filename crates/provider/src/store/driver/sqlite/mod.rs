@@ -13,6 +13,7 @@ pub(in crate::store) use backup::{backup, check as check_backup, restore};
 pub(in crate::store) use checkpoint::{Checkpointer, Rest};
 pub(in crate::store) use connect::{Place, reader, writer};
 pub(in crate::store) use inspect::inspect;
+pub(in crate::store) use migrations::STEPS;
 pub(in crate::store) use moving::{NEWEST, Target, source, target};
 pub(in crate::store) use watch::Watcher;
 

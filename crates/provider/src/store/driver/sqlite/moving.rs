@@ -80,7 +80,7 @@ pub(in crate::store) fn source(
         connection.pragma_update(None, "query_only", true)
     };
     begin().map_err(|e| fault::opening(path, &e))?;
-    let schema = migrations::check(&connection, path)?;
+    let schema = migrations::check(&connection, path, migrations::STEPS)?;
     Ok((super::Connection::new(connection, None), schema))
 }
 
@@ -110,7 +110,7 @@ fn begin_target(place: &Place, path: &Path) -> Result<Connection, StoreError> {
         .pragma_update(None, "locking_mode", "EXCLUSIVE")
         .map_err(opening)?;
     // Whose file it is, before anything about it is changed.
-    migrations::check(&connection, path)?;
+    migrations::check(&connection, path, migrations::STEPS)?;
     let begin = || -> rusqlite::Result<()> {
         // New pages go straight into the file; a WAL would take everything twice.
         connection.pragma_update(None, "journal_mode", "DELETE")?;
@@ -122,8 +122,9 @@ fn begin_target(place: &Place, path: &Path) -> Result<Connection, StoreError> {
         connection.execute_batch("BEGIN EXCLUSIVE")
     };
     begin().map_err(opening)?;
-    let done = usize::try_from(migrations::check(&connection, path)?).unwrap_or(0);
-    migrations::take(&connection, done).map_err(opening)?;
+    let done =
+        usize::try_from(migrations::check(&connection, path, migrations::STEPS)?).unwrap_or(0);
+    migrations::take(&connection, done, migrations::STEPS).map_err(opening)?;
     Ok(connection)
 }
 
