@@ -21,6 +21,9 @@ pub struct Arguments {
     /// Write docs/benchmarks.md
     #[arg(long)]
     write: bool,
+    /// Database to measure with: sqlite, postgres or both
+    #[arg(long, value_name = "STORE", default_value = "both", value_parser = ["sqlite", "postgres", "both"])]
+    store: String,
     /// Folder for databases, on the disk to be measured
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
@@ -36,6 +39,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), String> {
             line.push(flag);
         }
     }
+    line.extend(["--store", &arguments.store]);
     if arguments.write {
         line.extend(["--write", PAGE]);
     }

@@ -1,12 +1,12 @@
 //! A provider made for measuring: services, one diary each, and slots every forty minutes.
 
+use crate::place::{self, Place};
 use jiff::{SignedDuration, Timestamp};
 use provider::audit::AuditEntry;
 use provider::diary::apply;
 use provider::diary::declaration::read::read;
-use provider::store::{Inserted, NewSlot, Options, ScheduleKey, Store, TenantKey};
+use provider::store::{Inserted, NewSlot, ScheduleKey, Store, TenantKey};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 /// The provider.
@@ -28,12 +28,16 @@ pub struct Clinic {
     pub key: ScheduleKey,
 }
 
-/// A database with the provider.
+/// A database with the provider, while slots are made in it.
 pub struct Fixture {
-    /// Its file.
-    pub path: PathBuf,
-    /// Open.
-    pub store: Store,
+    store: Store,
+    made: Made,
+}
+
+/// A database with the provider.
+pub struct Made {
+    /// Its address.
+    pub url: String,
     /// The provider.
     pub tenant: TenantKey,
     /// Its clinics.
@@ -55,16 +59,11 @@ pub struct MadeSlot {
     pub end: Timestamp,
 }
 
-/// Opens a database for the bench itself.
-pub fn open(path: &Path) -> Result<Store, String> {
-    Store::open(&format!("sqlite:{}", path.display()), &Options::default())
-        .map_err(|e| e.to_string())
-}
-
 impl Fixture {
     /// A new database with so many clinics and no slots.
-    pub async fn make(path: &Path, clinics: usize) -> Result<Fixture, String> {
-        let store = open(path)?;
+    pub async fn make(place: &Place, name: &str, clinics: usize) -> Result<Fixture, String> {
+        let url = place.make(name)?;
+        let store = place::open(&url)?;
         let now = Timestamp::now();
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
         let wanted = read(&declaration(clinics), "bench.toml", today).map_err(|e| e.to_string())?;
@@ -96,12 +95,20 @@ impl Fixture {
         let hour = now.as_second().div_euclid(3_600) + 2;
         let first = Timestamp::from_second(hour * 3_600).map_err(|e| e.to_string())?;
         Ok(Fixture {
-            path: path.to_owned(),
             store,
-            tenant,
-            clinics,
-            first,
+            made: Made {
+                url,
+                tenant,
+                clinics,
+                first,
+            },
         })
+    }
+
+    /// Closes the database.
+    pub fn close(self) -> Made {
+        self.store.close();
+        self.made
     }
 
     /// Gives every clinic so many slots; calls `made` with each.
@@ -111,14 +118,14 @@ impl Fixture {
         mut made: impl FnMut(MadeSlot),
     ) -> Result<(), String> {
         let entry = AuditEntry::local(Timestamp::now(), "slots.make", "bench");
-        let total = per_clinic * self.clinics.len();
+        let total = per_clinic * self.made.clinics.len();
         let mut done = Inserted::default();
         let mut said = 0;
-        for (n, clinic) in self.clinics.iter().enumerate() {
+        for (n, clinic) in self.made.clinics.iter().enumerate() {
             let mut slots = Vec::with_capacity(per_clinic);
             for i in 0..per_clinic {
                 let minutes = i64::try_from(i).unwrap_or(i64::MAX) * EVERY;
-                let start = self.first + SignedDuration::from_mins(minutes);
+                let start = self.made.first + SignedDuration::from_mins(minutes);
                 let end = start + SignedDuration::from_mins(10);
                 let uuid = Uuid::now_v7();
                 made(MadeSlot {
@@ -140,7 +147,7 @@ impl Fixture {
             }
             let batch = self
                 .store
-                .insert_slots(self.tenant, slots, Timestamp::now(), &entry)
+                .insert_slots(self.made.tenant, slots, Timestamp::now(), &entry)
                 .await
                 .map_err(|e| e.to_string())?;
             done.made += batch.made;

@@ -8,15 +8,19 @@ mod client;
 mod fixture;
 mod load;
 mod message;
+mod place;
 mod report;
 mod rows;
 mod server;
 
 use clap::Parser;
+use place::{Place, Stores};
 use report::Measure;
+use rows::{Row, Run};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
+use tokio::runtime::Runtime;
 
 /// The same allocator as the program has, so that neither side of a ratio has an advantage.
 #[global_allocator]
@@ -39,6 +43,9 @@ struct Arguments {
     /// Write the page of figures to this file
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+    /// Database to measure with; PostgreSQL is started from its installed programs
+    #[arg(long, value_enum, default_value = "both")]
+    store: Stores,
     /// The program to measure [default: `uec` beside this one]
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
@@ -84,23 +91,10 @@ fn run(arguments: Arguments) -> Result<bool, String> {
     let chosen = rows::choose(&arguments.rows)?;
     let setting = setting(&arguments)?;
     let began = Instant::now();
-    let mut measures: Vec<Measure> = Vec::new();
-    let mut failed = None;
-    for row in chosen {
-        eprintln!("{}: {}", row.name, row.what);
-        match runtime.block_on((row.run)(&setting)) {
-            Ok(found) => measures.extend(found),
-            Err(reason) => failed = Some(format!("row `{}`: {reason}", row.name)),
-        }
-        if failed.is_some() {
-            break;
-        }
-    }
+    let measured = measure(&runtime, &setting, arguments.store, &chosen);
     // Databases of gigabytes; if they cannot be removed the next run does it.
     let _ = std::fs::remove_dir_all(&setting.data);
-    if let Some(reason) = failed {
-        return Err(reason);
-    }
+    let measures = measured?;
     let facts = report::Facts::gather(&setting, began.elapsed());
     match arguments.json {
         true => println!("{}", report::json(&facts, &measures)),
@@ -111,6 +105,41 @@ fn run(arguments: Arguments) -> Result<bool, String> {
             .map_err(|e| format!("cannot write {}: {e}", file.display()))?;
     }
     Ok(measures.iter().all(|m| m.met != Some(false)))
+}
+
+/// One row after the other, each on every store.
+fn measure(
+    runtime: &Runtime,
+    setting: &Setting,
+    stores: Stores,
+    rows: &[&Row],
+) -> Result<Vec<Measure>, String> {
+    let places = match rows.iter().all(|row| matches!(row.run, Run::Alone(_))) {
+        true => Vec::new(),
+        false => Place::all(stores, &setting.data)?,
+    };
+    let mut measures = Vec::new();
+    for row in rows {
+        let failed = |on: &str| {
+            let (name, on) = (row.name, on.to_owned());
+            move |reason: String| format!("row `{name}`{on}: {reason}")
+        };
+        match row.run {
+            Run::Alone(run) => {
+                eprintln!("{}: {}", row.name, row.what);
+                measures.extend(runtime.block_on(run(setting)).map_err(failed(""))?);
+            }
+            Run::On(run) => {
+                for place in &places {
+                    let on = format!(" on {}", place.name());
+                    eprintln!("{}{on}: {}", row.name, row.what);
+                    let found = runtime.block_on(run(setting, place)).map_err(failed(&on))?;
+                    measures.extend(found.into_iter().map(|m| m.on(place.name())));
+                }
+            }
+        }
+    }
+    Ok(measures)
 }
 
 fn setting(arguments: &Arguments) -> Result<Setting, String> {

@@ -1,6 +1,6 @@
 //! Requests as bytes: slot searches, and bookings of invented patients.
 
-use crate::fixture::{ASID, Fixture, MadeSlot, ODS};
+use crate::fixture::{ASID, Made, MadeSlot, ODS};
 use booking::ids::OdsCode;
 use booking::wire::interaction::Interaction;
 use booking::wire::token::{self, Minting};
@@ -41,16 +41,16 @@ fn head(method: &str, path: &str, address: &str, token: &str, interaction: &str)
 }
 
 /// A search for the first hundred slots of a clinic: 67 hours, so within three days.
-pub fn search(fixture: &Fixture, clinic: usize, address: &str, token: &str) -> Vec<u8> {
+pub fn search(made: &Made, clinic: usize, address: &str, token: &str) -> Vec<u8> {
     let text = |at: Timestamp| {
         at.strftime("%Y-%m-%dT%H%%3A%M%%3A%S%%2B00%%3A00")
             .to_string()
     };
-    let last = fixture.first + SignedDuration::from_mins(crate::fixture::EVERY * 99);
+    let last = made.first + SignedDuration::from_mins(crate::fixture::EVERY * 99);
     let path = format!(
         "Slot?schedule.actor%3Ahealthcareservice={}&start=ge{}&start=le{}&status=free{INCLUDES}",
-        fixture.clinics[clinic].service,
-        text(fixture.first),
+        made.clinics[clinic].service,
+        text(made.first),
         text(last),
     );
     let mut out = head("GET", &path, address, token, "search:slot");
@@ -59,14 +59,8 @@ pub fn search(fixture: &Fixture, clinic: usize, address: &str, token: &str) -> V
 }
 
 /// A booking of a slot, as a whole request.
-pub fn book(
-    fixture: &Fixture,
-    slot: &MadeSlot,
-    number: usize,
-    address: &str,
-    token: &str,
-) -> Vec<u8> {
-    let body = body(slot, &fixture.clinics[slot.clinic].schedule, number);
+pub fn book(made: &Made, slot: &MadeSlot, number: usize, address: &str, token: &str) -> Vec<u8> {
+    let body = body(slot, &made.clinics[slot.clinic].schedule, number);
     let mut out = head("POST", "Appointment", address, token, "create:appointment");
     out.push_str(&format!(
         "X-Request-ID: {}\r\nContent-Type: application/fhir+json\r\nContent-Length: {}\r\n\r\n{body}",

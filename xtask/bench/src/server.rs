@@ -2,6 +2,7 @@
 
 use crate::Setting;
 use std::io::{BufRead, BufReader};
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,10 +12,19 @@ const TICKS: f64 = 100.0;
 
 /// Processor time that a process (`self` or its number) used so far, in seconds.
 pub fn processor_seconds(process: &str) -> f64 {
+    processor_ticks(process, 11..13)
+}
+
+/// The sum of some times of `/proc/PID/stat` in seconds, by place after the name: 11 and 12 are its own time as a user and
+/// in the system, 13 and 14 those of its children that ended.
+pub fn processor_ticks(process: &str, places: Range<usize>) -> f64 {
     let text = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The name in brackets may hold spaces; user and system time are the 12th and 13th field after it.
+    // The name in brackets may hold spaces.
     let after = text.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let fields = after.split_whitespace().skip(11).take(2);
+    let fields = after
+        .split_whitespace()
+        .skip(places.start)
+        .take(places.len());
     fields.filter_map(|f| f.parse::<f64>().ok()).sum::<f64>() / TICKS
 }
 
@@ -27,7 +37,7 @@ pub struct Server {
 
 impl Server {
     /// Starts the program on a database, believing unsigned tokens.
-    pub fn start(setting: &Setting, database: &Path) -> Result<Server, String> {
+    pub fn start(setting: &Setting, database: &str) -> Result<Server, String> {
         let config = setting.data.join("bench.toml");
         std::fs::write(&config, "[trust]\nunsigned = \"any\"\n")
             .map_err(|e| format!("cannot write {}: {e}", config.display()))?;
@@ -36,7 +46,7 @@ impl Server {
             .args(["provider", "serve", "--listen", "127.0.0.1:0", "--config"])
             .arg(&config)
             .arg("--database")
-            .arg(format!("sqlite:{}", database.display()))
+            .arg(database)
             .env("RUST_LOG", "error");
         Server::spawn(command)
     }

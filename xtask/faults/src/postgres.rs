@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 const USER: &str = "postgres";
 /// How long a start may take: after a crash the log is read first.
 const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How long processes that were killed may take to go.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
 /// The database.
 const DATABASE: &str = "uec";
 /// Oldest release that the Provider knows.
@@ -165,10 +167,17 @@ impl Cluster {
         let Some(mut server) = self.server.take() else {
             return;
         };
+        // Stopped first, so that it starts no other between the look and the kill.
+        process::signal(server.id(), "STOP");
         let children = children_of(server.id());
         server.kill();
-        for child in children {
-            process::signal(child, "KILL");
+        for child in &children {
+            process::signal(*child, "KILL");
+        }
+        // A server does not start on data that a process of the one before still uses.
+        let until = Instant::now() + GONE_WITHIN;
+        while children.iter().any(|id| is_alive(*id)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -274,6 +283,13 @@ fn append(file: &Path, text: &str) -> Result<(), String> {
     let mut all = std::fs::read_to_string(file).unwrap_or_default();
     all.push_str(text);
     std::fs::write(file, all).map_err(|e| format!("cannot write {}: {e}", file.display()))
+}
+
+/// True while a process runs; one that is dead and only not yet asked for does not.
+fn is_alive(id: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    !matches!(after.trim_start().chars().next(), None | Some('Z' | 'X'))
 }
 
 /// Processes whose parent is this one.

@@ -20,7 +20,7 @@ const TRIES: usize = 3;
 pub async fn run(
     edge: &Edge,
     x: &mut Exchange,
-    demand: Demand,
+    mut demand: Demand,
     caller: Caller,
 ) -> Result<Answer, Refusal> {
     let parsed = demand.tree(edge.settings.limits.body_bytes)?;
@@ -57,6 +57,7 @@ pub async fn run(
     for _ in 0..TRIES {
         let stale = Arc::new(AtomicBool::new(false));
         let booking = transaction(x, &demand, &tenant, &attempt, &id, &stale);
+        demand.announced = None;
         match edge.store.book(tenant.key, booking).await {
             Ok(stored) => return Ok(read::of_stored(&demand, 201, stored)),
             Err(WriteError::Refused(_)) if stale.load(Ordering::Relaxed) => {

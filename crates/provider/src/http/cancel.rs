@@ -13,7 +13,7 @@ use booking::wire::headers::IfMatch;
 pub async fn run(
     edge: &Edge,
     x: &mut Exchange,
-    demand: Demand,
+    mut demand: Demand,
     caller: Caller,
 ) -> Result<Answer, Refusal> {
     let id = read::path_id(&demand)?.clone();
@@ -58,6 +58,7 @@ pub async fn run(
             )))
         }),
     };
+    demand.announced = None;
     match edge.store.cancel(demand.tenant.key, change).await {
         Ok(stored) => Ok(read::of_stored(&demand, 200, stored)),
         Err(WriteError::Refused(refusal)) => Err(refusal),

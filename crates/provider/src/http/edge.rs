@@ -21,7 +21,7 @@ use crate::health::Health;
 use crate::metrics::requests::{Answered, Asked, Traffic};
 use crate::metrics::sample::Sampler;
 use crate::metrics::{Metrics, Shed};
-use crate::store::{Revision, Store};
+use crate::store::{Announced, Revision, Store};
 use crate::telemetry::Tracer;
 use booking::ids::{Asid, OdsCode, RequestId, ResourceId, VersionId};
 use booking::refusal::{Refusal, Situation};
@@ -374,6 +374,7 @@ impl Edge {
             request_id,
             body: Bytes::new(),
             body_format,
+            announced: None,
         };
         if write {
             demand.request_id.as_ref().ok_or_else(|| {
@@ -388,6 +389,7 @@ impl Edge {
             demand.body = body::read(body, coding, self.settings.limits.body_bytes, within).await?;
             let asked = Asked::Interaction(demand.matched.interaction);
             self.metrics.requests.received(asked, demand.body.len());
+            demand.announced = Some(self.store.announce(found.view.key));
         }
         Ok(demand)
     }
@@ -508,6 +510,8 @@ pub struct Demand {
     pub body: Bytes,
     /// Format of the body.
     pub body_format: Format,
+    /// Tells the store that a write comes; taken back before it does.
+    pub(super) announced: Option<Announced>,
 }
 
 impl Demand {

@@ -54,7 +54,7 @@ pub async fn run(
         if let Err(withheld) = tenant.catalogue.shows(&query.service, &caller.facts) {
             return Ok(hidden(x, &tenant, &service, &query, withheld));
         }
-        if let Some(days) = days(edge, &tenant, &service, revision, &query, x.now)? {
+        if let Some(days) = days(edge, &tenant, &service, revision, &query, x.now).await? {
             let found = select(edge, &tenant, &query, caller, x.now, &days)?;
             x.entry.slots_returned = Some(found.chosen.len() as u32);
             x.entry.reason = found.reason();
@@ -113,7 +113,7 @@ struct Day<'a> {
 }
 
 /// The days that the window touches; `None` when the catalogue changed since the tenant was read.
-fn days<'a>(
+async fn days<'a>(
     edge: &Edge,
     tenant: &TenantView,
     service: &'a ServiceView,
@@ -131,6 +131,7 @@ fn days<'a>(
     let window = (utc_day(lower), utc_day(upper));
     let versions = service
         .slot_days(&edge.store, tenant.key, revision, window)
+        .await
         .map_err(store_refusal)?;
     if versions.catalogue_version != tenant.version {
         return Ok(None);

@@ -44,17 +44,26 @@ pub struct ServiceView {
     /// Its diaries.
     pub schedules: Vec<ScheduleView>,
     recent: RecentDays,
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl ServiceView {
-    /// Versions of the days that have slots: as read before if nothing was committed since.
-    pub fn slot_days(
+    /// Versions of the days that have slots: as read before if nothing was committed since. Where the database is far
+    /// away one request reads them, the others wait for it.
+    pub async fn slot_days(
         &self,
         store: &Store,
         tenant: TenantKey,
         revision: Revision,
         days: (i32, i32),
     ) -> Result<Arc<SlotDays>, StoreError> {
+        if let Some(known) = self.recent.get(revision, days) {
+            return Ok(known);
+        }
+        let _turn = match store.is_far() {
+            true => Some(self.turn.lock().await),
+            false => None,
+        };
         if let Some(known) = self.recent.get(revision, days) {
             return Ok(known);
         }
@@ -85,12 +94,15 @@ impl RecentDays {
         let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let mut fitting = windows
             .iter()
-            .filter(|w| w.revision == revision && w.days == days);
+            .filter(|w| w.revision >= revision && w.days == days);
         fitting.next().map(|w| w.read.clone())
     }
 
     fn put(&self, revision: Revision, days: (i32, i32), read: Arc<SlotDays>) {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        if windows.iter().any(|w| w.revision > revision) {
+            return;
+        }
         windows.retain(|w| w.revision == revision && w.days != days);
         windows.truncate(RECENT_WINDOWS - 1);
         windows.push_front(Recent {
@@ -175,6 +187,7 @@ fn service_view(
     };
     ServiceView {
         recent: RecentDays::default(),
+        turn: tokio::sync::Mutex::default(),
         service: entry(render::healthcare_service(service)),
         location: catalogue
             .location_of(service)
@@ -203,6 +216,8 @@ fn service_view(
 pub struct Tenants {
     base: Base,
     known: RwLock<HashMap<OdsCode, Known>>,
+    /// Held by who looks whether a tenant changed, where that takes its time.
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone)]
@@ -224,25 +239,27 @@ impl Tenants {
         Ok(Tenants {
             base,
             known: RwLock::new(known),
+            turn: tokio::sync::Mutex::default(),
         })
     }
 
     /// The tenant with this routing segment, up to date; also one that was declared a moment ago.
     pub async fn find(&self, store: &Store, ods: &OdsCode) -> Result<Option<Found>, Refusal> {
-        let revision = store.revision().map_err(store_refusal)?;
-        let known = self
-            .known
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(ods)
-            .cloned();
-        let Some(known) = known else {
+        let revision = store.revision_now().await.map_err(store_refusal)?;
+        if let Some(found) = self.up_to_date(ods, revision) {
+            return Ok(Some(found));
+        }
+        let _turn = match store.is_far() {
+            true => Some(self.turn.lock().await),
+            false => None,
+        };
+        // Another request may have looked meanwhile.
+        if let Some(found) = self.up_to_date(ods, revision) {
+            return Ok(Some(found));
+        }
+        let Some(Known { view, .. }) = self.known(ods) else {
             return self.reload(store, ods, revision).await;
         };
-        let view = known.view;
-        if known.revision == revision {
-            return Ok(Some(Found { view, revision }));
-        }
         let version = store.catalogue_version(view.key).map_err(store_refusal)?;
         if version != view.version {
             return self.reload(store, ods, revision).await;
@@ -258,6 +275,20 @@ impl Tenants {
             .values()
             .map(|k| (k.view.key.number(), k.view.catalogue.tenant.ods.to_string()))
             .collect()
+    }
+
+    fn known(&self, ods: &OdsCode) -> Option<Known> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(ods).cloned()
+    }
+
+    /// The tenant, if it was seen in this state of the database or a later one.
+    fn up_to_date(&self, ods: &OdsCode, revision: Revision) -> Option<Found> {
+        let known = self.known(ods).filter(|k| k.revision >= revision)?;
+        Some(Found {
+            view: known.view,
+            revision: known.revision,
+        })
     }
 
     fn keep(&self, ods: &OdsCode, view: &Arc<TenantView>, revision: Revision) {

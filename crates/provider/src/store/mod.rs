@@ -42,6 +42,7 @@ use booking::ids::{NhsNumber, RequestId, ResourceId, ServiceId};
 use bytes::Bytes;
 use driver::{Release, postgres, sqlite};
 use jiff::Timestamp;
+pub(crate) use sql::Announced;
 use sql::Database;
 use sql::slots::{Change, Cursor, check_filter};
 use std::path::{Path, PathBuf};
@@ -216,7 +217,17 @@ impl Store {
     /// Differs from an earlier one when something was committed in between, by whatever process. While it is the same,
     /// what was read after it was first seen still holds; asking costs much less than reading.
     pub fn revision(&self) -> Result<Revision, StoreError> {
-        self.database.revision()
+        self.database.revision_blocking()
+    }
+
+    /// The same without blocking a thread where the database is far away.
+    pub async fn revision_now(&self) -> Result<Revision, StoreError> {
+        self.database.revision().await
+    }
+
+    /// True where a read takes a way over the network, so that it pays to wait for another's.
+    pub fn is_far(&self) -> bool {
+        self.database.is_far()
     }
 
     /// Goes up with every change of the tenant's declared things.
@@ -354,6 +365,12 @@ impl Store {
     /// Live bookings that a cap counts.
     pub fn bookings_on(&self, tenant: TenantKey, of: &BookingCount<'_>) -> Result<u32, StoreError> {
         self.database.read(|c| sql::bookings_on(c, tenant, of))
+    }
+
+    /// Says that a booking or a cancellation is being made ready, so that the group of writes under way waits a moment
+    /// for it. What this returns must be gone before the write is waited for.
+    pub(crate) fn announce(&self, tenant: TenantKey) -> Announced {
+        self.database.announce(tenant)
     }
 
     /// Books a slot, all or nothing. The audit row of the attempt is written either way; only when the store itself

@@ -23,9 +23,8 @@ pub struct ScheduleKey(pub(in crate::store) i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotKey(pub(in crate::store) i64);
 
-/// A state of the whole database, as far as it can be told apart from the one before. Only whether two are equal means
-/// something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A state of the whole database, as far as it can be told apart from the one before; a later one is greater.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Eq, Ord)]
 pub struct Revision(pub(in crate::store) u64);
 
 macro_rules! key {

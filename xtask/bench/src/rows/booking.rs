@@ -2,9 +2,10 @@
 
 use super::median;
 use crate::Setting;
-use crate::fixture::{self, Fixture, MadeSlot};
+use crate::fixture::{self, Fixture, Made, MadeSlot};
 use crate::load::{self, Load, Pace};
 use crate::message;
+use crate::place::{self, Place};
 use crate::report::Measure;
 use crate::server::{Server, processor_seconds};
 use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
@@ -12,7 +13,7 @@ use booking::wire::interaction::Interaction;
 use bytes::Bytes;
 use jiff::Timestamp;
 use provider::audit::{AuditEntry, Provenance};
-use provider::store::{Accepted, Booking, Store, TenantKey};
+use provider::store::{Accepted, Booking, Store};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,32 +29,27 @@ const MADE_BEFORE: usize = 24_000;
 const CLINICS: usize = 50;
 
 /// Measures the row.
-pub async fn run(setting: &Setting) -> Result<Vec<Measure>, String> {
+pub async fn run(setting: &Setting, place: &Place) -> Result<Vec<Measure>, String> {
     let (rounds, seconds, per_clinic) = if setting.quick {
         (2, 1, 1_200)
     } else {
         (4, 4, 4_000)
     };
-    let path = setting.data.join("booking.sqlite");
-    let ceiling_path = setting.data.join("ceiling.sqlite");
     let mut slots = Vec::with_capacity(CLINICS * per_clinic);
-    let fixture = Fixture::make(&path, CLINICS).await?;
+    let fixture = Fixture::make(place, "booking", CLINICS).await?;
     fixture.fill(per_clinic, |slot| slots.push(slot)).await?;
-    fixture
-        .store
-        .backup(&ceiling_path)
-        .map_err(|e| e.to_string())?;
-    fixture.store.close();
-    let server = Server::start(setting, &path)?;
+    let made = Arc::new(fixture.close());
+    let ceiling_url = place.copy("booking", "ceiling")?;
+    place.settle()?;
+    let server = Server::start(setting, &made.url)?;
     let over_http = OverHttp {
-        fixture: Arc::new(fixture),
+        made: made.clone(),
         slots: Arc::new(slots),
         next: Arc::new(AtomicUsize::new(0)),
     };
     let ceiling = Ceiling {
-        store: fixture::open(&ceiling_path)?,
-        tenant: over_http.fixture.tenant,
-        fixture: over_http.fixture.clone(),
+        store: place::open(&ceiling_url)?,
+        made,
         slots: over_http.slots.clone(),
         next: Arc::new(AtomicUsize::new(0)),
         document: Arc::new(document(&over_http.slots)?),
@@ -63,19 +59,25 @@ pub async fn run(setting: &Setting) -> Result<Vec<Measure>, String> {
         .round(&server, Pace::Closed, duration / 4, CLIENTS)
         .await?;
     ceiling.round(duration / 4).await?;
+    place.analyze("booking")?;
+    place.analyze("ceiling")?;
     let (mut http, mut direct) = (Vec::new(), Vec::new());
     let (mut cpu, mut direct_cpu, mut direct_count) = (0.0, 0.0, 0.0);
+    // Of the database's own processes, beside the two.
+    let (mut stored, mut direct_stored) = (0.0, 0.0);
     for _ in 0..rounds {
-        let before = server.cpu();
+        let before = (server.cpu(), place.cpu());
         http.push(
             over_http
                 .round(&server, Pace::Closed, duration, CLIENTS)
                 .await?,
         );
-        cpu += server.cpu() - before;
-        let before = processor_seconds("self");
+        cpu += server.cpu() - before.0;
+        stored += place.cpu() - before.1;
+        let before = (processor_seconds("self"), place.cpu());
         let rate = ceiling.round(duration).await?;
-        direct_cpu += processor_seconds("self") - before;
+        direct_cpu += processor_seconds("self") - before.0;
+        direct_stored += place.cpu() - before.1;
         direct_count += rate * duration.as_secs_f64();
         direct.push(rate);
     }
@@ -94,6 +96,12 @@ pub async fn run(setting: &Setting) -> Result<Vec<Measure>, String> {
         .await?;
     let cpu_micros = cpu * 1e6 / all.count().max(1) as f64;
     let direct_micros = direct_cpu * 1e6 / f64::max(direct_count, 1.0);
+    let stored = stored * 1e6 / all.count().max(1) as f64;
+    let direct_stored = direct_stored * 1e6 / f64::max(direct_count, 1.0);
+    let beside = match place.is_sqlite() {
+        true => String::new(),
+        false => format!("; PostgreSQL's own {stored:.0} µs and {direct_stored:.0} µs"),
+    };
     let (p99, longest) = (half.within(0.99), half.within(1.0));
     Ok(vec![
         Measure::new("booking", "bookings per second, of the commit ceiling")
@@ -105,7 +113,10 @@ pub async fn run(setting: &Setting) -> Result<Vec<Measure>, String> {
             .values(json!({
                 "per_second": peak, "ceiling_per_second": top, "ratio": ratio,
                 "p50_ms": all.within(0.5), "p99_ms": all.within(0.99), "longest_ms": all.within(1.0),
-                "processor_us_per_booking": {"provider": cpu_micros, "ceiling": direct_micros},
+                "processor_us_per_booking": {
+                    "provider": cpu_micros, "ceiling": direct_micros,
+                    "database": stored, "database_of_ceiling": direct_stored,
+                },
                 "half_rate": {"per_second": half.rate(), "p50_ms": half.within(0.5), "p99_ms": p99, "longest_ms": longest},
             })),
         Measure::new("booking", "p99 at half of the peak rate")
@@ -119,7 +130,7 @@ pub async fn run(setting: &Setting) -> Result<Vec<Measure>, String> {
             .measured(format!("{longest:.1} ms of {} bookings", half.count()))
             .target("under 100 ms", longest < 100.0),
         Measure::new("booking", "at the peak rate").measured(format!(
-            "p50 {:.1} ms, p99 {:.1} ms; processor time per booking {cpu_micros:.0} µs, of the ceiling {direct_micros:.0} µs",
+            "p50 {:.1} ms, p99 {:.1} ms; processor time per booking {cpu_micros:.0} µs, of the ceiling {direct_micros:.0} µs{beside}",
             all.within(0.5),
             all.within(0.99)
         )),
@@ -128,7 +139,7 @@ pub async fn run(setting: &Setting) -> Result<Vec<Measure>, String> {
 
 /// Bookings through the whole Provider.
 struct OverHttp {
-    fixture: Arc<Fixture>,
+    made: Arc<Made>,
     slots: Arc<Vec<MadeSlot>>,
     next: Arc<AtomicUsize>,
 }
@@ -142,11 +153,11 @@ impl OverHttp {
         connections: usize,
     ) -> Result<Load, String> {
         let token = message::token(&server.address, Interaction::Book)?;
-        let (fixture, slots, next) = (self.fixture.clone(), self.slots.clone(), self.next.clone());
+        let (made, slots, next) = (self.made.clone(), self.slots.clone(), self.next.clone());
         let address = server.address.clone();
         let make = move |number: usize| -> Option<Arc<[u8]>> {
             let slot = slots.get(number)?;
-            Some(message::book(&fixture, slot, number, &address, &token).into())
+            Some(message::book(&made, slot, number, &address, &token).into())
         };
         // Made before the clock starts: writing messages is not what is measured.
         let first = next.load(Ordering::Relaxed);
@@ -166,8 +177,7 @@ impl OverHttp {
 #[derive(Clone)]
 struct Ceiling {
     store: Store,
-    tenant: TenantKey,
-    fixture: Arc<Fixture>,
+    made: Arc<Made>,
     slots: Arc<Vec<MadeSlot>>,
     next: Arc<AtomicUsize>,
     document: Arc<Prepared>,
@@ -213,7 +223,7 @@ impl Ceiling {
                     };
                     let booking = this.booking(slot, number)?;
                     this.store
-                        .book(this.tenant, booking)
+                        .book(this.made.tenant, booking)
                         .await
                         .map_err(|e| format!("{e:?}"))?;
                     count += 1;
@@ -235,9 +245,9 @@ impl Ceiling {
         let id = ResourceId::parse(&Uuid::now_v7().to_string()).map_err(text)?;
         let request_id = RequestId::parse(&Uuid::new_v4().to_string()).map_err(text)?;
         let document_id = Uuid::new_v4().to_string();
-        let service = ServiceId::parse(&self.fixture.clinics[slot.clinic].service).map_err(text)?;
+        let service = ServiceId::parse(&self.made.clinics[slot.clinic].service).map_err(text)?;
         let mut entry = AuditEntry::new(now, Uuid::new_v4());
-        entry.tenant = Some(self.tenant);
+        entry.tenant = Some(self.made.tenant);
         entry.interaction = Some(Interaction::Book);
         entry.method = "POST".to_owned();
         entry.path = format!("/STU3/1/{}/Appointment", fixture::ODS);

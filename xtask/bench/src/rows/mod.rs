@@ -8,6 +8,7 @@ mod search;
 mod startup;
 
 use crate::Setting;
+use crate::place::Place;
 use crate::report::Measure;
 use std::future::Future;
 use std::pin::Pin;
@@ -21,7 +22,15 @@ pub struct Row {
     /// What it measures.
     pub what: &'static str,
     /// Measures it.
-    pub run: fn(&Setting) -> Measuring<'_>,
+    pub run: Run,
+}
+
+/// How a row is measured.
+pub enum Run {
+    /// Without a store.
+    Alone(for<'a> fn(&'a Setting) -> Measuring<'a>),
+    /// On each store.
+    On(for<'a> fn(&'a Setting, &'a Place) -> Measuring<'a>),
 }
 
 /// All rows, in the order of the page.
@@ -29,32 +38,32 @@ const ROWS: &[Row] = &[
     Row {
         name: "search",
         what: "slot search against a bare server of the same HTTP library",
-        run: |s| Box::pin(search::run(s)),
+        run: Run::On(|s, p| Box::pin(search::run(s, p))),
     },
     Row {
         name: "booking",
         what: "booking against the commit ceiling of the same disk",
-        run: |s| Box::pin(booking::run(s)),
+        run: Run::On(|s, p| Box::pin(booking::run(s, p))),
     },
     Row {
         name: "growth",
         what: "slot search with few and with millions of slots in the database",
-        run: |s| Box::pin(growth::run(s)),
+        run: Run::On(|s, p| Box::pin(growth::run(s, p))),
     },
     Row {
         name: "race",
         what: "one slot, 10,000 clients",
-        run: |s| Box::pin(race::run(s)),
+        run: Run::On(|s, p| Box::pin(race::run(s, p))),
     },
     Row {
         name: "startup",
         what: "from start to ready, on an existing database",
-        run: |s| Box::pin(startup::run(s)),
+        run: Run::On(|s, p| Box::pin(startup::run(s, p))),
     },
     Row {
         name: "codec",
         what: "an Appointment decoded, checked and encoded",
-        run: |s| Box::pin(codec::run(s)),
+        run: Run::Alone(|s| Box::pin(codec::run(s))),
     },
 ];
 

@@ -4,6 +4,7 @@ use crate::Setting;
 use crate::fixture::Fixture;
 use crate::load::{self, Pace};
 use crate::message;
+use crate::place::Place;
 use crate::report::Measure;
 use crate::server::Server;
 use booking::wire::interaction::Interaction;
@@ -17,18 +18,18 @@ const CONNECTIONS: usize = 400;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Measures the row.
-pub async fn run(setting: &Setting) -> Result<Vec<Measure>, String> {
+pub async fn run(setting: &Setting, place: &Place) -> Result<Vec<Measure>, String> {
     let clients = if setting.quick { 2_000 } else { 10_000 };
-    let fixture = Fixture::make(&setting.data.join("race.sqlite"), 1).await?;
+    let fixture = Fixture::make(place, "race", 1).await?;
     let mut slots = Vec::new();
     fixture.fill(1, |slot| slots.push(slot)).await?;
-    fixture.store.close();
+    let made = fixture.close();
     let slot = slots.pop().ok_or("no slot was made")?;
-    let server = Server::start(setting, &fixture.path)?;
+    let server = Server::start(setting, &made.url)?;
     let address = server.address.clone();
     let token = message::token(&address, Interaction::Book)?;
     let requests = Arc::new(move |n: usize| {
-        (n < clients).then(|| message::book(&fixture, &slot, n, &address, &token).into())
+        (n < clients).then(|| message::book(&made, &slot, n, &address, &token).into())
     });
     let load = load::run(
         &server.address,

@@ -3,9 +3,10 @@
 use super::median;
 use crate::Setting;
 use crate::client::Connection;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, Made};
 use crate::load::{self, Load, Pace};
 use crate::message;
+use crate::place::Place;
 use crate::report::Measure;
 use crate::server::Server;
 use booking::wire::interaction::Interaction;
@@ -19,25 +20,30 @@ const CONNECTIONS: usize = 32;
 const SLOTS: usize = 100;
 
 /// Measures the row.
-pub async fn run(setting: &Setting) -> Result<Vec<Measure>, String> {
+pub async fn run(setting: &Setting, place: &Place) -> Result<Vec<Measure>, String> {
     let (rounds, seconds) = if setting.quick { (3, 1) } else { (5, 4) };
-    let fixture = Fixture::make(&setting.data.join("search.sqlite"), 8).await?;
+    let fixture = Fixture::make(place, "search", 8).await?;
     fixture.fill(SLOTS, |_| {}).await?;
-    fixture.store.close();
-    let server = Server::start(setting, &fixture.path)?;
+    let made = fixture.close();
+    place.analyze("search")?;
+    place.settle()?;
+    let server = Server::start(setting, &made.url)?;
     let file = setting.data.join("answer.http");
-    let request = request(&fixture, &server.address)?;
+    let request = request(&made, &server.address)?;
     let size = keep_answer(&server.address, &request, &file).await?;
     let bare = Server::bare(&file)?;
     let (mut ours, mut theirs) = (Side::default(), Side::default());
     let warm = Duration::from_millis(500);
     load(&server, &request, warm).await?;
     load(&bare, &request, warm).await?;
+    let mut stored = 0.0;
     for _ in 0..rounds {
+        let before = place.cpu();
         // A token is valid for five minutes, a round takes seconds.
-        let request = self::request(&fixture, &server.address)?;
+        let request = self::request(&made, &server.address)?;
         ours.round(&server, &request, Duration::from_secs(seconds))
             .await?;
+        stored += place.cpu() - before;
         theirs
             .round(&bare, &request, Duration::from_secs(seconds))
             .await?;
@@ -49,12 +55,19 @@ pub async fn run(setting: &Setting) -> Result<Vec<Measure>, String> {
     let rate = median(&pairs(Load::rate));
     let tail = median(&pairs(|l| l.within(0.99)));
     let (o, t) = (ours.total(), theirs.total());
+    let stored = stored * 1e6 / o.count().max(1) as f64;
+    let beside = match place.is_sqlite() {
+        true => String::new(),
+        false => format!("; {stored:.0} µs of PostgreSQL's own processes"),
+    };
     let values = json!({
         "answer_bytes": size,
         "requests_per_second": {"provider": o.rate(), "bare": t.rate()},
         "p50_ms": {"provider": o.within(0.5), "bare": t.within(0.5)},
         "p99_ms": {"provider": o.within(0.99), "bare": t.within(0.99)},
-        "processor_us_per_request": {"provider": ours.cpu_micros(), "bare": theirs.cpu_micros()},
+        "processor_us_per_request": {
+            "provider": ours.cpu_micros(), "bare": theirs.cpu_micros(), "database": stored,
+        },
         "ratio": rate, "p99_ratio": tail,
     });
     Ok(vec![
@@ -77,16 +90,16 @@ pub async fn run(setting: &Setting) -> Result<Vec<Measure>, String> {
             ))
             .target("at most 3 ×", tail <= 3.0),
         Measure::new("search", "processor time of the server per request").measured(format!(
-            "{:.0} µs to {:.0} µs of the bare server",
+            "{:.0} µs to {:.0} µs of the bare server{beside}",
             ours.cpu_micros(),
             theirs.cpu_micros()
         )),
     ])
 }
 
-fn request(fixture: &Fixture, address: &str) -> Result<Arc<[u8]>, String> {
+fn request(made: &Made, address: &str) -> Result<Arc<[u8]>, String> {
     let token = message::token(address, Interaction::SearchSlots)?;
-    Ok(message::search(fixture, 0, address, &token).into())
+    Ok(message::search(made, 0, address, &token).into())
 }
 
 /// Stores one answer for the bare server, after a look at whether it is the one meant.

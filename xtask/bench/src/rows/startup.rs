@@ -4,6 +4,7 @@ use super::median;
 use crate::Setting;
 use crate::client::Connection;
 use crate::fixture::Fixture;
+use crate::place::Place;
 use crate::report::Measure;
 use crate::server::Server;
 use serde_json::json;
@@ -14,15 +15,15 @@ const CLINICS: usize = 50;
 const SLOTS: usize = 1_000;
 
 /// Measures the row.
-pub async fn run(setting: &Setting) -> Result<Vec<Measure>, String> {
+pub async fn run(setting: &Setting, place: &Place) -> Result<Vec<Measure>, String> {
     let times = if setting.quick { 7 } else { 20 };
-    let fixture = Fixture::make(&setting.data.join("startup.sqlite"), CLINICS).await?;
+    let fixture = Fixture::make(place, "startup", CLINICS).await?;
     fixture.fill(SLOTS, |_| {}).await?;
-    fixture.store.close();
+    let made = fixture.close();
     let mut took = Vec::with_capacity(times);
     for _ in 0..times {
         let began = Instant::now();
-        let server = Server::start(setting, &fixture.path)?;
+        let server = Server::start(setting, &made.url)?;
         let mut connection = Connection::open(&server.address).await?;
         let request = format!(
             "GET /health/ready HTTP/1.1\r\nHost: {}\r\n\r\n",

@@ -99,6 +99,19 @@ impl Connection {
         }
     }
 
+    /// Says that a query will be asked before anything is changed. What is far away is asked several at a time then.
+    pub(in crate::store) fn ahead(&self, sql: &str, values: &[Value<'_>]) -> Result<(), Fault> {
+        match &self.inner {
+            Inner::Sqlite(_) => Ok(()),
+            Inner::Postgres(c) => c.ahead(sql, values),
+        }
+    }
+
+    /// True where each statement takes a way over the network.
+    pub(in crate::store) fn is_far(&self) -> bool {
+        self.text(false, true)
+    }
+
     /// Runs a statement with many sets of values; returns for each how many rows it changed.
     pub(in crate::store) fn execute_each(
         &self,

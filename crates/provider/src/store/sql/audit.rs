@@ -3,11 +3,13 @@
 use super::group::snapshot;
 use super::read::{self, millis, moment};
 use crate::store::appointment::{AuditRow, AuditVerdict};
-use crate::store::driver::{Connection, Row, odd, values};
+use crate::store::driver::{Connection, Row, Value, odd, values};
 use crate::store::error::StoreError;
 use crate::store::model::TenantKey;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::fmt::Write;
 
 /// Highest number of a row: 2^40 rows for each tenant, more than a thousand a second for thirty years. On SQLite the
 /// tenant and the number share one key (`tenant * 2^40 + number`), so that a chain lies together without an index.
@@ -85,13 +87,41 @@ pub(super) fn holds(
     Ok(found == Some(head.hash))
 }
 
-/// Writes the next row of a chain and returns the new end.
+/// Rows of a chain that one statement writes where a statement is dear, most first. Few sizes, so that few statements
+/// are prepared.
+const TOGETHER: [usize; 3] = [64, 8, 1];
+
+/// Writes the next rows of a chain and returns the new end.
 pub(super) fn append(
     connection: &Connection,
     tenant: TenantKey,
     head: &Head,
-    body: &str,
+    bodies: &[&str],
 ) -> Result<Head, StoreError> {
+    let mut last = *head;
+    let mut heads = Vec::with_capacity(bodies.len());
+    for body in bodies {
+        last = after(&last, body)?;
+        heads.push(last);
+    }
+    let mut rows = &heads.iter().zip(bodies).collect::<Vec<_>>()[..];
+    while !rows.is_empty() {
+        let fits = |n: &&usize| **n <= rows.len() && (**n == 1 || connection.is_far());
+        let n = TOGETHER.iter().find(fits).copied().unwrap_or(1);
+        let (some, rest) = rows.split_at(n);
+        let mut values = Vec::with_capacity(1 + 4 * n);
+        values.push(Value::from(tenant.0));
+        for (head, body) in some {
+            values.extend_from_slice(values![head.seq, head.at, **body, &head.hash]);
+        }
+        connection.execute_later(&insert(connection, n), &values)?;
+        rows = rest;
+    }
+    Ok(last)
+}
+
+/// The end of a chain after one more row.
+fn after(head: &Head, body: &str) -> Result<Head, StoreError> {
     let seq = head.seq + 1;
     if seq > SEQ_MOST {
         return Err(StoreError::unexpected(
@@ -100,17 +130,28 @@ pub(super) fn append(
     }
     // The clock may be set back; the chain's times never go back.
     let at = millis(Timestamp::now()).max(head.at);
-    let next = Head {
+    Ok(Head {
         seq,
         at,
         hash: hash(&head.hash, seq, at, body),
-    };
-    let sql = connection.text(
-        "INSERT INTO audit (key, at, body, hash) VALUES ((?1 << 40) + ?2, ?3, ?4, ?5)",
-        "INSERT INTO audit (tenant, seq, at, body, hash) VALUES (?1, ?2, ?3, ?4, ?5)",
-    );
-    connection.execute_later(sql, values![tenant.0, seq, at, body, &next.hash])?;
-    Ok(next)
+    })
+}
+
+/// The statement that writes so many rows: the tenant, then number, time, text and hash of each.
+fn insert(connection: &Connection, rows: usize) -> Cow<'static, str> {
+    const ONE: &str =
+        "INSERT INTO audit (key, at, body, hash) VALUES ((?1 << 40) + ?2, ?3, ?4, ?5)";
+    if !connection.is_far() {
+        return Cow::Borrowed(ONE);
+    }
+    let mut sql = "INSERT INTO audit (tenant, seq, at, body, hash) VALUES ".to_owned();
+    for first in (0..rows).map(|row| 2 + 4 * row) {
+        let comma = if first == 2 { "" } else { ", " };
+        let (at, body, hash) = (first + 1, first + 2, first + 3);
+        // Writing into a String cannot fail.
+        let _ = write!(sql, "{comma}(?1, ?{first}, ?{at}, ?{body}, ?{hash})");
+    }
+    Cow::Owned(sql)
 }
 
 /// Writes down the end of a chain.

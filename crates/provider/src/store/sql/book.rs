@@ -3,19 +3,20 @@
 use super::group::Group;
 use super::read::{self, millis, moment};
 use super::referral;
-use crate::audit::{AuditEntry, Fault};
+use crate::audit::{self, AuditEntry};
 use crate::store::appointment::{
     Accepted, AppointmentStatus, Booking, Counts, StoredAppointment, repeat_refusal, slot_taken,
 };
-use crate::store::driver::{Connection, odd, values};
+use crate::store::driver::{Connection, Fault, values};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::model::{BookingCount, PlacedSlot, TenantKey, london_day, utc_day};
-use booking::ids::{Asid, NhsNumber, OdsCode, RequestId};
+use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId};
 use booking::refusal::{Refusal, Situation};
 use booking::slot::SlotStatus;
 use bytes::Bytes;
 use jiff::Timestamp;
 use std::cell::RefCell;
+use uuid::Uuid;
 
 /// What a rule may ask while the transaction is open.
 struct Asked<'c> {
@@ -46,15 +47,36 @@ impl Counts for Asked<'_> {
     }
 }
 
+/// What an attempt learns that is also recorded when it fails.
+#[derive(Default)]
+struct Learned {
+    slot: Option<(Uuid, SlotStatus)>,
+    /// The appointment that an earlier request with this id made.
+    existing: Option<ResourceId>,
+}
+
+impl Learned {
+    fn note(&self, entry: &mut AuditEntry) {
+        entry.slot = self.slot.map(|(uuid, _)| uuid.to_string());
+        entry.slot_before = self.slot.map(|(_, status)| status.code());
+    }
+}
+
 /// Books, or records why not.
 pub(super) fn book(
     group: &mut Group<'_>,
     tenant: TenantKey,
     booking: &Booking,
 ) -> Result<StoredAppointment, WriteError> {
-    // What the attempt learns about the slot is also recorded when it fails.
+    let mut learned = Learned::default();
+    let outcome = group.attempt(|g| attempt(g, tenant, booking, &mut learned));
+    if outcome.is_ok() {
+        return outcome;
+    }
     let mut entry = booking.entry.clone();
-    let outcome = group.attempt(|g| attempt(g, tenant, booking, &mut entry));
+    learned.note(&mut entry);
+    // There is no such appointment to name, unless it was made before.
+    entry.appointment = learned.existing.map(|id| id.as_str().to_owned());
     record_refusal(group, tenant, entry, outcome)
 }
 
@@ -66,7 +88,7 @@ pub(super) fn record_refusal<T>(
     outcome: Result<T, WriteError>,
 ) -> Result<T, WriteError> {
     if let Err(WriteError::Refused(refusal)) = &outcome {
-        entry.refused(refusal, Fault::of(refusal));
+        entry.refused(refusal, audit::Fault::of(refusal));
         entry.slot_after = entry.slot_before;
         group.attempt(|g| Ok(g.append_audit(tenant, &entry.body())?))?;
     }
@@ -92,39 +114,37 @@ fn attempt(
     group: &mut Group<'_>,
     tenant: TenantKey,
     booking: &Booking,
-    entry: &mut AuditEntry,
+    learned: &mut Learned,
 ) -> Result<StoredAppointment, WriteError> {
     let c = group.connection;
-    // Until it is made there is no such appointment to name.
-    entry.appointment = None;
-    let (request_id, asid, ods) = (booking.request_id.as_ref(), &booking.asid, &booking.ods);
-    refuse_repeat(c, tenant, request_id, asid, ods).inspect_err(|error| {
+    let document = booking.document_id.to_ascii_lowercase();
+    let request_id = booking.request_id.as_ref();
+    read::ahead_of_booking(c, tenant, request_id, booking.slot.as_ref())?;
+    referral::ahead_of_join(c, tenant, &document)?;
+    refuse_repeat(c, tenant, request_id, &booking.asid, &booking.ods).inspect_err(|error| {
         if let WriteError::Refused(refusal) = error {
-            entry.appointment = refusal.existing.as_ref().map(|id| id.as_str().to_owned());
+            learned.existing = refusal.existing.clone();
         }
     })?;
-    let (slot, accepted) = decided(c, tenant, booking, entry)?;
-    take_slot(c, tenant, &slot)?;
-    insert(c, tenant, &slot, booking, &accepted)?;
-    let document = booking.document_id.to_ascii_lowercase();
-    if referral::joined_by(
-        c,
-        tenant,
-        &document,
-        booking.nhs_number.as_ref(),
-        booking.at,
-    )? {
+    let (slot, accepted) = decided(c, tenant, booking, learned)?;
+    let patient = booking.nhs_number.as_ref();
+    let mut entry = booking.entry.clone();
+    if referral::joined_by(c, tenant, &document, patient, booking.at)? {
         entry.detail = Some("the referral received before it joined the booking".to_owned());
     }
+    learned.note(&mut entry);
     entry.appointment = Some(booking.id.as_str().to_owned());
     entry.version = Some(1);
     entry.service = Some(accepted.service.as_str().to_owned());
-    entry.document = Some(document);
     entry.slot_after = Some(SlotStatus::Busy.code());
     if entry.interaction.is_some() {
         entry.status = 201;
     }
+    insert(c, tenant, &slot, booking, (&accepted, &document)).map_err(taken_or)?;
+    entry.document = Some(document);
     group.append_audit(tenant, &entry.body())?;
+    // Last, since its answer is waited for: that of everything before comes with it.
+    take_slot(c, tenant, &slot)?;
     Ok(StoredAppointment {
         id: booking.id.clone(),
         version: 1,
@@ -135,21 +155,26 @@ fn attempt(
     })
 }
 
+/// The index that keeps live bookings apart (PROV-BOOK-03) is reached only if the slot's state was wrong.
+fn taken_or(fault: Fault) -> WriteError {
+    match fault.is_live_booking() {
+        true => slot_taken(SlotStatus::Busy).into(),
+        false => fault.into(),
+    }
+}
+
 /// Reads the slot and asks the rule.
 fn decided(
     c: &Connection,
     tenant: TenantKey,
     booking: &Booking,
-    entry: &mut AuditEntry,
+    learned: &mut Learned,
 ) -> Result<(PlacedSlot, Accepted), WriteError> {
     let slot = match booking.slot {
         Some(uuid) => read::slot(c, tenant, uuid)?,
         None => None,
     };
-    if let Some(found) = &slot {
-        entry.slot = Some(found.slot.uuid.to_string());
-        entry.slot_before = Some(found.slot.status.code());
-    }
+    learned.slot = slot.as_ref().map(|s| (s.slot.uuid, s.slot.status));
     let asked = Asked {
         connection: c,
         tenant,
@@ -166,15 +191,15 @@ fn decided(
 
 /// Makes a free slot busy; whatever the rule said, one that is not free stays as it is.
 fn take_slot(c: &Connection, tenant: TenantKey, slot: &PlacedSlot) -> Result<(), WriteError> {
+    bump_day(c, tenant, slot.schedule.0, utc_day(slot.slot.start))?;
     let taken = c.execute(
         "UPDATE slot SET status = 1 WHERE key = ?1 AND tenant = ?2 AND status = 0",
         values![slot.slot.key.0, tenant.0],
-    )?;
-    if taken != 1 {
-        return Err(slot_taken(slot.slot.status).into());
+    );
+    match taken.map_err(taken_or)? {
+        1 => Ok(()),
+        _ => Err(slot_taken(slot.slot.status).into()),
     }
-    bump_day(c, tenant, slot.schedule.0, utc_day(slot.slot.start))?;
-    Ok(())
 }
 
 /// A slot of this schedule and day has changed: searches read it again.
@@ -210,18 +235,18 @@ fn insert(
     tenant: TenantKey,
     placed: &PlacedSlot,
     booking: &Booking,
-    accepted: &Accepted,
-) -> Result<(), WriteError> {
+    (accepted, document): (&Accepted, &str),
+) -> Result<(), Fault> {
     let slot = &placed.slot;
-    let at = millis(booking.at);
-    let inserted = c.one(
+    let (id, at) = (booking.id.as_str(), millis(booking.at));
+    c.execute_later(
         "INSERT INTO appointment (tenant, id, version, status, live, slot, schedule, start, finish, day, service,
            template, release, nhs_number, booked_at, booked_asid, booked_ods, booked_kind)
          SELECT tenant, ?2, 1, 0, 1, key, schedule, start, finish, ?4, ?5, template, release, ?6, ?7, ?8, ?9, ?10
-         FROM slot WHERE key = ?3 AND tenant = ?1 RETURNING key",
+         FROM slot WHERE key = ?3 AND tenant = ?1",
         values![
             tenant.0,
-            booking.id.as_str(),
+            id,
             slot.key.0,
             london_day(slot.start),
             accepted.service.as_str(),
@@ -231,16 +256,7 @@ fn insert(
             booking.ods.as_str(),
             booking.kind.as_deref(),
         ],
-        |row| row.get::<i64>(0),
-    );
-    let appointment = match inserted {
-        Ok(key) => key.ok_or_else(|| odd("a slot that is gone"))?,
-        // The index that keeps live bookings apart (PROV-BOOK-03): reached only if the slot's state was wrong.
-        Err(fault) if fault.is_live_booking() => {
-            return Err(slot_taken(SlotStatus::Busy).into());
-        }
-        Err(fault) => return Err(fault.into()),
-    };
+    )?;
     let version = Version {
         number: 1,
         status: AppointmentStatus::Booked,
@@ -251,27 +267,28 @@ fn insert(
         json: &accepted.document,
         received: booking.received.as_deref(),
     };
-    insert_version(c, tenant, appointment, &version)?;
-    let document = booking.document_id.to_ascii_lowercase();
+    insert_version(c, tenant, id, &version)?;
     c.execute_later(
-        "INSERT INTO document_link (tenant, document, appointment, linked_at) VALUES (?1, ?2, ?3, ?4)",
-        values![tenant.0, &document, appointment, at],
-    )?;
-    Ok(())
+        "INSERT INTO document_link (tenant, document, appointment, linked_at)
+         VALUES (?1, ?2, (SELECT key FROM appointment WHERE tenant = ?1 AND id = ?3), ?4)",
+        values![tenant.0, document, id, at],
+    )
 }
 
+/// Writes a version of the appointment with an id.
 pub(super) fn insert_version(
     c: &Connection,
     tenant: TenantKey,
-    appointment: i64,
+    id: &str,
     version: &Version<'_>,
-) -> Result<(), WriteError> {
+) -> Result<(), Fault> {
     c.execute_later(
         "INSERT INTO appointment_version (tenant, appointment, version, status, at, asid, ods, request_id, json,
-           received) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+           received)
+         VALUES (?1, (SELECT key FROM appointment WHERE tenant = ?1 AND id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         values![
             tenant.0,
-            appointment,
+            id,
             version.number,
             version.status as u8,
             millis(version.at),
@@ -281,6 +298,5 @@ pub(super) fn insert_version(
             version.json,
             version.received,
         ],
-    )?;
-    Ok(())
+    )
 }

@@ -120,7 +120,7 @@ fn write(
     current: &StoredAppointment,
     version: &Version<'_>,
 ) -> Result<(), WriteError> {
-    insert_version(c, tenant, held.key, version)?;
+    insert_version(c, tenant, current.id.as_str(), version)?;
     let at = millis(version.at);
     let ended = c.execute(
         "UPDATE appointment SET version = ?3, status = ?4, live = 0, cancelled_at = ?5, cancelled_asid = ?6,

@@ -150,11 +150,20 @@ impl<'c> Group<'c> {
 
     /// Appends a row to a tenant's audit chain.
     pub(super) fn append_audit(&mut self, tenant: TenantKey, body: &str) -> Result<(), StoreError> {
+        self.append_audits(tenant, &[body])
+    }
+
+    /// Appends rows to a tenant's audit chain.
+    pub(super) fn append_audits(
+        &mut self,
+        tenant: TenantKey,
+        bodies: &[&str],
+    ) -> Result<(), StoreError> {
         let head = match self.heads.get(&tenant).or(self.held.get(&tenant)) {
             Some(head) => *head,
             None => audit::head(self.connection, tenant)?,
         };
-        let next = audit::append(self.connection, tenant, &head, body)?;
+        let next = audit::append(self.connection, tenant, &head, bodies)?;
         self.heads.insert(tenant, next);
         Ok(())
     }

@@ -42,6 +42,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use writer::{Writer, store_only};
 
+pub(crate) use writer::Announced;
+
 pub(super) use group::snapshot;
 pub(super) use read::{
     appointment, appointments_of, bookings_of_document, bookings_on, catalogue_version,
@@ -143,8 +145,18 @@ impl Database {
     }
 
     /// What the database's content can be told apart by.
-    pub(super) fn revision(&self) -> Result<Revision, StoreError> {
-        self.watch.revision()
+    pub(super) async fn revision(&self) -> Result<Revision, StoreError> {
+        self.watch.revision().await
+    }
+
+    /// The same; blocks.
+    pub(super) fn revision_blocking(&self) -> Result<Revision, StoreError> {
+        self.watch.revision_blocking()
+    }
+
+    /// True where a read takes a way over the network.
+    pub(super) fn is_far(&self) -> bool {
+        matches!(self.place, Place::Postgres(_))
     }
 
     /// One read.
@@ -188,6 +200,10 @@ impl Database {
             Place::Sqlite(_) => work(),
             Place::Postgres(_) => postgres::aside(work),
         }
+    }
+
+    pub(super) fn announce(&self, tenant: TenantKey) -> Announced {
+        self.writer.announce(self.writer.lot(Some(tenant)))
     }
 
     pub(super) async fn book(

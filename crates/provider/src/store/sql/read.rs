@@ -56,12 +56,33 @@ fn no_tenant(tenant: TenantKey) -> StoreError {
     StoreError::unexpected(format!("there is no tenant {}", tenant.0))
 }
 
+const CATALOGUE_VERSION: &str = "SELECT catalogue_version FROM tenant WHERE key = ?1";
+
+/// Says that slot, request id and catalogue version will be read.
+pub(super) fn ahead_of_booking(
+    c: &Connection,
+    tenant: TenantKey,
+    request: Option<&RequestId>,
+    slot: Option<&Uuid>,
+) -> Result<(), StoreError> {
+    if !c.is_far() {
+        return Ok(());
+    }
+    if let Some(request) = request {
+        c.ahead(REQUEST_ID, values![tenant.0, request.as_str()])?;
+    }
+    if let Some(uuid) = slot {
+        c.ahead(&placed_by_uuid(), values![tenant.0, uuid.as_bytes()])?;
+    }
+    c.ahead(CATALOGUE_VERSION, values![tenant.0])?;
+    Ok(())
+}
+
 pub(in crate::store) fn catalogue_version(
     c: &Connection,
     tenant: TenantKey,
 ) -> Result<i64, StoreError> {
-    let sql = "SELECT catalogue_version FROM tenant WHERE key = ?1";
-    let found = c.one(sql, values![tenant.0], |r| r.get(0))?;
+    let found = c.one(CATALOGUE_VERSION, values![tenant.0], |r| r.get(0))?;
     found.ok_or_else(|| no_tenant(tenant))
 }
 
@@ -260,6 +281,10 @@ pub(in crate::store) fn slots_of_day(
     Ok((version, slots))
 }
 
+fn placed_by_uuid() -> String {
+    format!("SELECT {PLACED_COLUMNS} FROM {PLACED_FROM} WHERE s.tenant = ?1 AND s.uuid = ?2")
+}
+
 /// A slot by its id.
 pub(in crate::store) fn slot(
     c: &Connection,
@@ -267,7 +292,7 @@ pub(in crate::store) fn slot(
     uuid: Uuid,
 ) -> Result<Option<PlacedSlot>, StoreError> {
     let found = c.one(
-        &format!("SELECT {PLACED_COLUMNS} FROM {PLACED_FROM} WHERE s.tenant = ?1 AND s.uuid = ?2"),
+        &placed_by_uuid(),
         values![tenant.0, uuid.as_bytes()],
         |row| placed_slot(row, &mut Labels::new(c, tenant)),
     )?;
@@ -363,25 +388,23 @@ pub(in crate::store) fn received(
     Ok(found.flatten().map(Bytes::from))
 }
 
+const REQUEST_ID: &str = "SELECT v.asid, v.ods, a.id FROM appointment_version v
+     JOIN appointment a ON a.tenant = v.tenant AND a.key = v.appointment
+     WHERE v.tenant = ?1 AND v.request_id = ?2";
+
 pub(in crate::store) fn request_id(
     c: &Connection,
     tenant: TenantKey,
     wanted: &RequestId,
 ) -> Result<Option<UsedRequestId>, StoreError> {
-    let found = c.one(
-        "SELECT v.asid, v.ods, a.id FROM appointment_version v
-         JOIN appointment a ON a.tenant = v.tenant AND a.key = v.appointment
-         WHERE v.tenant = ?1 AND v.request_id = ?2",
-        values![tenant.0, wanted.as_str()],
-        |r| {
-            Ok(UsedRequestId {
-                request_id: wanted.clone(),
-                asid: id(r.get(0)?, Asid::parse, "an ASID")?,
-                ods: id(r.get(1)?, OdsCode::parse, "an ODS code")?,
-                appointment: id(r.get(2)?, ResourceId::parse, "the id of an appointment")?,
-            })
-        },
-    )?;
+    let found = c.one(REQUEST_ID, values![tenant.0, wanted.as_str()], |r| {
+        Ok(UsedRequestId {
+            request_id: wanted.clone(),
+            asid: id(r.get(0)?, Asid::parse, "an ASID")?,
+            ods: id(r.get(1)?, OdsCode::parse, "an ODS code")?,
+            appointment: id(r.get(2)?, ResourceId::parse, "the id of an appointment")?,
+        })
+    })?;
     Ok(found)
 }
 

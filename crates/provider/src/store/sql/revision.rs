@@ -1,8 +1,8 @@
 //! Whether anything in the database changed, told without reading it: at once of this process's commits, within
 //! [`OTHERS_WITHIN`] of another's.
 
-use crate::store::driver::postgres::Position;
-use crate::store::driver::{Place, postgres, sqlite};
+use crate::store::driver::postgres::{self, Position};
+use crate::store::driver::{Place, sqlite};
 use crate::store::error::StoreError;
 use crate::store::model::Revision;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,42 +30,32 @@ impl Commits {
 
 /// A connection that sees whether there are other commits than before.
 enum Watcher {
-    Sqlite(sqlite::Watcher),
-    Postgres(Box<postgres::Watcher>),
-}
-
-impl Watcher {
-    fn count(&mut self) -> Result<i64, StoreError> {
-        match self {
-            Watcher::Sqlite(watcher) => watcher.count(),
-            Watcher::Postgres(watcher) => watcher.count(),
-        }
-    }
-
-    fn position(&self) -> Option<Position> {
-        match self {
-            Watcher::Sqlite(_) => None,
-            Watcher::Postgres(watcher) => watcher.position(),
-        }
-    }
+    /// Asking takes less than a microsecond.
+    Near(Mutex<sqlite::Watcher>),
+    /// Asking takes a way over the network: one asks, the others wait for the answer.
+    Far(tokio::sync::Mutex<postgres::Watcher>),
 }
 
 /// The revision as last seen.
 pub(super) struct Watch {
     commits: Commits,
+    watcher: Watcher,
     state: Mutex<State>,
-    /// Asking takes a way over the network.
-    far: bool,
 }
 
 struct State {
-    watcher: Watcher,
     /// The watcher's count as last seen; only differences mean something.
-    seen: i64,
+    seen: Option<i64>,
+    /// How far a standby must be to hold that.
+    position: Option<Position>,
     revision: u64,
     /// This process's commits when the watcher was last asked, and when that was.
     own: u64,
     asked: Instant,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Watch {
@@ -75,72 +65,104 @@ impl Watch {
         commits: Commits,
         positions: bool,
     ) -> Result<Watch, StoreError> {
-        let mut watcher = match place {
-            Place::Sqlite(place) => Watcher::Sqlite(sqlite::Watcher::start(place)?),
+        let watcher = match place {
+            Place::Sqlite(place) => Watcher::Near(Mutex::new(sqlite::Watcher::start(place)?)),
             Place::Postgres(server) => {
                 let watcher = postgres::Watcher::start(server.clone(), positions)?;
-                Watcher::Postgres(Box::new(watcher))
+                Watcher::Far(tokio::sync::Mutex::new(watcher))
             }
         };
-        let own = commits.count();
-        let seen = watcher.count()?;
-        Ok(Watch {
-            far: matches!(place, Place::Postgres(_)),
+        let watch = Watch {
             state: Mutex::new(State {
-                watcher,
-                seen,
+                seen: None,
+                position: None,
                 revision: 0,
-                own,
+                own: commits.count(),
                 asked: Instant::now(),
             }),
             commits,
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+            watcher,
+        };
+        watch.revision_blocking()?;
+        Ok(watch)
     }
 
     /// The revision now: differs from an earlier one when something was committed in between.
-    pub(super) fn revision(&self) -> Result<Revision, StoreError> {
-        if !self.far {
-            return self.lock().revision(self.commits.count());
-        }
-        // Mostly there is nothing to wait for.
-        if let Ok(state) = self.state.try_lock()
-            && let Some(revision) = state.fresh(self.commits.count(), Instant::now())
-        {
+    pub(super) async fn revision(&self) -> Result<Revision, StoreError> {
+        if let Some(revision) = self.fresh() {
             return Ok(revision);
         }
-        postgres::aside(|| self.lock().revision(self.commits.count()))
+        match &self.watcher {
+            Watcher::Near(watcher) => self.ask_near(watcher),
+            Watcher::Far(watcher) => self.ask_far(watcher).await,
+        }
+    }
+
+    /// The same for who is not in a task.
+    pub(super) fn revision_blocking(&self) -> Result<Revision, StoreError> {
+        match &self.watcher {
+            Watcher::Near(watcher) => self.ask_near(watcher),
+            Watcher::Far(watcher) => postgres::blocking(self.ask_far(watcher)),
+        }
     }
 
     /// How far a standby must be to hold all that the revision now stands for; `None` when that cannot be told.
     pub(super) fn position(&self) -> Result<Option<Position>, StoreError> {
-        let mut state = self.lock();
-        state.revision(self.commits.count())?;
-        Ok(state.watcher.position())
+        self.revision_blocking()?;
+        Ok(locked(&self.state).position)
+    }
+
+    fn fresh(&self) -> Option<Revision> {
+        locked(&self.state).fresh(self.commits.count(), Instant::now())
+    }
+
+    fn ask_near(&self, watcher: &Mutex<sqlite::Watcher>) -> Result<Revision, StoreError> {
+        let watcher = locked(watcher);
+        // Somebody else may have asked meanwhile.
+        if let Some(revision) = self.fresh() {
+            return Ok(revision);
+        }
+        // Before the database is asked, so that what comes in between counts next time.
+        let (own, now) = (self.commits.count(), Instant::now());
+        let seen = watcher.count()?;
+        Ok(locked(&self.state).note(seen, None, own, now))
+    }
+
+    async fn ask_far(
+        &self,
+        watcher: &tokio::sync::Mutex<postgres::Watcher>,
+    ) -> Result<Revision, StoreError> {
+        let mut watcher = watcher.lock().await;
+        if let Some(revision) = self.fresh() {
+            return Ok(revision);
+        }
+        let (own, now) = (self.commits.count(), Instant::now());
+        let seen = watcher.count().await?;
+        Ok(locked(&self.state).note(seen, watcher.position(), own, now))
     }
 }
 
 impl State {
     fn fresh(&self, own: u64, now: Instant) -> Option<Revision> {
-        let fresh = own == self.own && now.duration_since(self.asked) < OTHERS_WITHIN;
+        let fresh = self.seen.is_some()
+            && own == self.own
+            && now.duration_since(self.asked) < OTHERS_WITHIN;
         fresh.then_some(Revision(self.revision))
     }
 
-    /// `own` was taken before the database is asked, so that what comes in between counts next time.
-    fn revision(&mut self, own: u64) -> Result<Revision, StoreError> {
-        let now = Instant::now();
-        if let Some(revision) = self.fresh(own, now) {
-            return Ok(revision);
-        }
-        let seen = self.watcher.count()?;
-        (self.own, self.asked) = (own, now);
-        if seen != self.seen {
-            self.seen = seen;
+    fn note(
+        &mut self,
+        seen: i64,
+        position: Option<Position>,
+        own: u64,
+        asked: Instant,
+    ) -> Revision {
+        self.position = position;
+        (self.own, self.asked) = (own, asked);
+        if self.seen != Some(seen) {
+            self.seen = Some(seen);
             self.revision += 1;
         }
-        Ok(Revision(self.revision))
+        Revision(self.revision)
     }
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 /// Rows that may wait: a few seconds of searches at full load, about 10 MB.
 pub(super) const SOON_MOST: usize = 8_192;
-/// Rows that one transaction takes, about 1 ms of work.
-pub(super) const SOON_PER_GROUP: usize = 128;
+/// Rows that one transaction takes, about 2 ms of work.
+pub(super) const SOON_PER_GROUP: usize = 256;
 /// As many rows of a lot wake the writer, and keep it writing until there are fewer: at full load they cost the least
 /// together.
-const SOON_WAKES: usize = 64;
+const SOON_WAKES: usize = 192;
 /// How long a row waits when nothing else is written; the promise is one second.
 const SOON_WITHIN: Duration = Duration::from_millis(400);
 /// How long rows wait after a transaction that failed, so that they are not tried without a pause.

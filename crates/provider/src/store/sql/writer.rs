@@ -12,6 +12,7 @@ use crate::store::error::{StoreError, WriteError};
 use crate::store::gauges::Gauges;
 use crate::store::model::TenantKey;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -23,6 +24,27 @@ use tokio::sync::{Semaphore, oneshot};
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Most threads that write.
 const LANES_MOST: usize = 32;
+
+/// How many writes of a lane are being made ready.
+#[derive(Clone, Default)]
+pub(super) struct Coming(Arc<AtomicUsize>);
+
+impl Coming {
+    /// True when there is one.
+    pub(super) fn any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// A write that is being made ready: what it needs is there, and it comes within a moment unless it is refused. A group
+/// waits that moment for it.
+pub(crate) struct Announced(Coming);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// The handle on the threads.
 pub(super) struct Writer {
@@ -38,6 +60,7 @@ pub(super) struct Writer {
 /// The handle on one.
 struct Handle {
     jobs: Mutex<Option<Sender<Message>>>,
+    coming: Coming,
     soon: Arc<Soon>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -60,6 +83,7 @@ impl Writer {
         let start = |n: usize| {
             let (jobs, received) = mpsc::channel();
             let soon = Arc::new(Soon::default());
+            let coming = Coming::default();
             let mut lane = Lane {
                 place: place.clone(),
                 connection: connection.take(),
@@ -68,6 +92,7 @@ impl Writer {
                 waiting: VecDeque::new(),
                 soon: soon.clone(),
                 gauges: gauges.clone(),
+                coming: coming.clone(),
                 closing: None,
             };
             let thread = std::thread::Builder::new()
@@ -78,6 +103,7 @@ impl Writer {
                 })?;
             Ok(Handle {
                 jobs: Mutex::new(Some(jobs)),
+                coming,
                 soon,
                 thread: Mutex::new(Some(thread)),
             })
@@ -107,6 +133,13 @@ impl Writer {
             true => Lot::Any,
             false => Lot::New,
         }
+    }
+
+    /// Says that a write of this lot comes soon.
+    pub(super) fn announce(&self, lot: Lot) -> Announced {
+        let coming = self.lane(lot).coming.clone();
+        coming.0.fetch_add(1, Ordering::Relaxed);
+        Announced(coming)
     }
 
     fn lane(&self, lot: Lot) -> &Handle {

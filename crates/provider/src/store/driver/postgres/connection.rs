@@ -12,7 +12,9 @@ use futures_util::{StreamExt, TryFutureExt};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::pin::pin;
+use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 
@@ -21,6 +23,8 @@ const STATEMENTS: usize = 256;
 /// Statements that may wait to be sent with the next one. All of them are sent in order when the answers are first
 /// asked for, which the library promises up to 30.
 const LATER: usize = 16;
+/// Queries that may be said ahead.
+const AHEAD: usize = 8;
 
 /// A statement whose answer nobody waits for; a fault of it is the next one's.
 enum Later {
@@ -46,6 +50,16 @@ impl Owned {
         }
     }
 
+    fn is(&self, value: &Value<'_>) -> bool {
+        match (self, value) {
+            (Owned::Null, Value::Null) => true,
+            (Owned::Int(own), Value::Int(other)) => own == other,
+            (Owned::Text(own), Value::Text(other)) => **own == **other,
+            (Owned::Bytes(own), Value::Bytes(other)) => **own == **other,
+            _ => false,
+        }
+    }
+
     fn value(&self) -> Value<'_> {
         match self {
             Owned::Null => Value::Null,
@@ -53,6 +67,23 @@ impl Owned {
             Owned::Text(text) => Value::Text(text),
             Owned::Bytes(bytes) => Value::Bytes(bytes),
         }
+    }
+}
+
+/// A query that will be asked, and its answer once it is there.
+struct Ahead {
+    sql: Box<str>,
+    statement: Statement,
+    values: Vec<Owned>,
+    rows: Option<Vec<Row>>,
+}
+
+impl Ahead {
+    fn is(&self, sql: &str, values: &[Value<'_>]) -> bool {
+        let same = |(own, other): (&Owned, &Value<'_>)| own.is(other);
+        *self.sql == *sql
+            && self.values.len() == values.len()
+            && self.values.iter().zip(values).all(same)
     }
 }
 
@@ -76,8 +107,11 @@ pub(in crate::store) struct Connection {
     client: Client,
     driver: AbortHandle,
     role: Role,
+    /// Drives this connection alone, in the thread that waits: two switches of threads fewer for each answer.
+    own: Option<Runtime>,
     statements: RefCell<HashMap<Box<str>, Statement>>,
     later: RefCell<Vec<Later>>,
+    ahead: RefCell<Vec<Ahead>>,
     state: Cell<State>,
 }
 
@@ -91,13 +125,20 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    pub(super) fn new(client: Client, driver: AbortHandle, role: Role) -> Connection {
+    /// `own` drives the connection if nothing else does.
+    pub(super) fn new(
+        (client, driver): (Client, AbortHandle),
+        role: Role,
+        own: Option<Runtime>,
+    ) -> Connection {
         Connection {
             client,
             driver,
             role,
+            own,
             statements: RefCell::default(),
             later: RefCell::default(),
+            ahead: RefCell::default(),
             state: Cell::new(State::Idle),
         }
     }
@@ -120,7 +161,12 @@ impl Connection {
         if self.state.get() == State::Dead {
             return Err(fault::lost("the connection was lost before").fault);
         }
-        match wait(work, self.role.patience()) {
+        let patience = self.role.patience();
+        let answered = match &self.own {
+            Some(own) => own.block_on(async { timeout(patience, work).await.ok() }),
+            None => wait(work, patience),
+        };
+        match answered {
             Some(Ok(value)) => Ok(value),
             Some(Err(error)) => Err(self.noted(fault::of(&error))),
             None => Err(self.noted(fault::lost("the server did not answer in time"))),
@@ -159,6 +205,8 @@ impl Connection {
 
     /// Waits for what was sent later.
     pub(in crate::store) fn settle(&self) -> Result<(), Fault> {
+        // A change makes answers to earlier questions old.
+        self.ahead.take();
         let later = self.later.take();
         match later.is_empty() {
             true => Ok(()),
@@ -167,6 +215,7 @@ impl Connection {
     }
 
     fn put_later(&self, one: Later) -> Result<(), Fault> {
+        self.ahead.take();
         let waiting = {
             let mut later = self.later.borrow_mut();
             later.push(one);
@@ -187,8 +236,30 @@ impl Connection {
         sql: &str,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, Fault> {
+        let mut ahead = self.ahead.take();
+        let asked = ahead.iter().position(|one| one.is(sql, values));
+        if let Some(rows) = asked.and_then(|at| ahead[at].rows.take()) {
+            ahead.retain(|one| one.rows.is_some());
+            *self.ahead.borrow_mut() = ahead;
+            return Ok(rows);
+        }
         let statement = self.prepared(sql)?;
         let later = self.later.take();
+        if let Some(at) = asked {
+            // All of them go together, and each keeps its answer until it is asked.
+            let rows = self.run(async {
+                let (before, rows) = join(self.send(&later), self.ask(&ahead)).await;
+                before?;
+                rows.into_iter().collect::<Result<Vec<_>, Error>>()
+            })?;
+            let mut answered: Vec<Ahead> = ahead;
+            for (one, rows) in answered.iter_mut().zip(rows) {
+                one.rows = Some(rows);
+            }
+            let rows = answered.swap_remove(at).rows.unwrap_or_default();
+            *self.ahead.borrow_mut() = answered;
+            return Ok(rows);
+        }
         let values = references(values);
         self.run(async {
             let (before, rows) =
@@ -198,11 +269,43 @@ impl Connection {
         })
     }
 
+    async fn ask(&self, ahead: &[Ahead]) -> Vec<Result<Vec<Row>, Error>> {
+        let each = ahead.iter().map(|one| async move {
+            let values: Vec<Value<'_>> = one.values.iter().map(Owned::value).collect();
+            self.client
+                .query(&one.statement, &references(&values))
+                .await
+        });
+        join_all(each).await
+    }
+
+    /// Says that a query will be asked before anything is changed; those said in a row are sent together with the first
+    /// of them that is asked.
+    pub(in crate::store::driver) fn ahead(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<(), Fault> {
+        let statement = self.prepared(sql)?;
+        let mut ahead = self.ahead.borrow_mut();
+        // Together with what waits to be sent these must not be more than the library sends in order.
+        if ahead.len() < AHEAD {
+            ahead.push(Ahead {
+                sql: sql.into(),
+                statement,
+                values: values.iter().map(Owned::of).collect(),
+                rows: None,
+            });
+        }
+        Ok(())
+    }
+
     pub(in crate::store::driver) fn execute(
         &self,
         sql: &str,
         values: &[Value<'_>],
     ) -> Result<u64, Fault> {
+        self.ahead.take();
         let statement = self.prepared(sql)?;
         let later = self.later.take();
         let values = references(values);
@@ -300,6 +403,7 @@ impl Connection {
     }
 
     pub(in crate::store::driver) fn rollback(&self) -> Result<(), Fault> {
+        self.ahead.take();
         self.later.take();
         self.control("ROLLBACK")?;
         self.settle()?;
@@ -340,6 +444,13 @@ impl Connection {
     }
 
     pub(in crate::store::driver) fn is_dead(&self) -> bool {
+        if let Some(own) = &self.own {
+            // What came since it was last used is read now; the second turn is for what that wakes.
+            own.block_on(async {
+                tokio::task::yield_now().await;
+                tokio::task::yield_now().await;
+            });
+        }
         self.state.get() == State::Dead || self.client.is_closed()
     }
 

@@ -1,4 +1,4 @@
-//! The thread that drives all connections of a store.
+//! The thread that drives the reading connections of a store.
 
 use crate::store::error::StoreError;
 use std::thread::JoinHandle;

@@ -1,7 +1,8 @@
 //! PostgreSQL 15 or newer: any number of processes on one database.
 //!
-//! The client is asynchronous; one thread of the store drives all its connections ([`engine`]). Whoever asks waits in
-//! its own thread with a deadline ([`wait`]), so that the store is called in the same way for both databases.
+//! The client is asynchronous; one thread of the store drives the connections that read ([`engine`]), each thread that
+//! writes drives its own. Whoever asks waits in its own thread with a deadline ([`wait`]), so that the store is called in
+//! the same way for both databases.
 
 mod address;
 mod connection;
@@ -26,4 +27,4 @@ pub(in crate::store) use moving::{hold, others, own_pid, source, target};
 pub(in crate::store) use server::{Server, Target};
 pub(in crate::store) use session::Role;
 pub(in crate::store) use snapshot::{Position, Watcher};
-pub(in crate::store) use wait::aside;
+pub(in crate::store) use wait::{aside, blocking};

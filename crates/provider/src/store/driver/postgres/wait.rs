@@ -9,6 +9,9 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+/// How long one wait is; it is only begun again.
+const BLOCKING: Duration = Duration::from_secs(60);
+
 /// Wakes one thread.
 struct Sleeper {
     thread: Thread,
@@ -67,4 +70,16 @@ pub(in crate::store) fn aside<T>(work: impl FnOnce() -> T) -> T {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
         _ => work(),
     }
+}
+
+/// Waits for a future that bounds its own time.
+pub(in crate::store) fn blocking<F: Future>(future: F) -> F::Output {
+    aside(|| {
+        let mut future = pin!(future);
+        loop {
+            if let Some(value) = wait(future.as_mut(), BLOCKING) {
+                return value;
+            }
+        }
+    })
 }

@@ -402,7 +402,19 @@ fn insert(c: &Connection, arrival: &Arrival, stored: &Stored<'_>) -> Result<(), 
     Ok(())
 }
 
-/// A booking was made that names this document: if the document came first, it joins the case in the same
+const WAITING: &str =
+    "SELECT key, nhs_number FROM referral WHERE tenant = ?1 AND document = ?2 AND state < 2";
+
+/// Says that [`joined_by`] will be asked about this document.
+pub(in crate::store::sql) fn ahead_of_join(
+    c: &Connection,
+    tenant: TenantKey,
+    document: &str,
+) -> Result<(), StoreError> {
+    Ok(c.ahead(WAITING, values![tenant.0, document])?)
+}
+
+/// A booking is made that names this document: if the document came first, it joins the case in the same
 /// transaction (REF-PRO-04). True when it was there.
 pub(in crate::store::sql) fn joined_by(
     c: &Connection,
@@ -411,11 +423,10 @@ pub(in crate::store::sql) fn joined_by(
     patient: Option<&NhsNumber>,
     at: Timestamp,
 ) -> Result<bool, StoreError> {
-    let waiting: Option<(i64, Option<String>)> = c.one(
-        "SELECT key, nhs_number FROM referral WHERE tenant = ?1 AND document = ?2 AND state < 2",
-        values![tenant.0, document],
-        |r| Ok((r.get(0)?, r.get(1)?)),
-    )?;
+    let waiting: Option<(i64, Option<String>)> =
+        c.one(WAITING, values![tenant.0, document], |r| {
+            Ok((r.get(0)?, r.get(1)?))
+        })?;
     let Some((key, number)) = waiting else {
         return Ok(false);
     };

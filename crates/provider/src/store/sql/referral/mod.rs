@@ -7,7 +7,7 @@
 mod file;
 mod list;
 
-pub(super) use file::{close, file, joined_by};
+pub(super) use file::{ahead_of_join, close, file, joined_by};
 pub(in crate::store) use list::{message, one, rows};
 
 use crate::referral::Wire;
