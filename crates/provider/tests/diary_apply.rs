@@ -471,6 +471,42 @@ async fn two_people_applying_at_once_do_not_undo_each_other() {
     assert!(name == "A" || name == "B");
 }
 
+/// Several processes find at the same moment that days ahead are missing: each slot is made by one of them.
+#[test]
+fn processes_that_top_up_at_once_make_each_slot_once() {
+    let place = store_fixture::Place::new();
+    let first = place.open();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(applied(&first, CLINIC));
+    let later = now() + SignedDuration::from_hours(3 * 24);
+    let begin = std::sync::Barrier::new(4);
+    let added: u64 = std::thread::scope(|scope| {
+        let processes: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let store = place.open();
+                    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+                    begin.wait();
+                    let added = runtime.block_on(top_up(&store, later, &mut |_| {}));
+                    store.close();
+                    added.expect("topped up")
+                })
+            })
+            .collect();
+        processes
+            .into_iter()
+            .map(|p| p.join().expect("ended"))
+            .sum()
+    });
+    assert_eq!(added, 36, "what each says it added, together");
+    let mut starts: Vec<_> = slots(&first).iter().map(|s| s.slot.start).collect();
+    assert_eq!(starts.len(), 96 + 36);
+    starts.sort();
+    starts.dedup();
+    assert_eq!(starts.len(), 96 + 36, "no two at the same time");
+    store_fixture::assert_trail_verifies(&first, tenant(&first));
+}
+
 #[tokio::test]
 async fn changes_are_in_the_audit_trail() {
     let store = memory();
