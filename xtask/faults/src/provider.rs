@@ -89,7 +89,9 @@ impl Launch {
 
     fn settings(&self) -> Result<PathBuf, String> {
         let path = self.folder.join("provider.toml");
-        std::fs::write(&path, "[trust]\nunsigned = \"any\"\n")
+        // A disk that is filled on purpose is smaller than what a Provider wants to be free.
+        let settings = "[trust]\nunsigned = \"any\"\n[health]\ndisk_free_bytes = 0\n";
+        std::fs::write(&path, settings)
             .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
         Ok(path)
     }
