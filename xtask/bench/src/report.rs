@@ -222,7 +222,8 @@ cores with the Provider and the load. Where it is not installed its rows are lef
 
 ## Where the time goes
 
-From profiles on two cores, of which the load takes about a third:
+From sampled profiles on two cores, of which the load takes about a third. The parts of SQLite's sums are from one short
+profile of the build before the last changes, and rough; the rows above are from this one:
 
 - A search on SQLite costs about 40 µs of processor time, where the bare server takes 14: three fifths of it in the threads
   that answer (sending alone is a sixth of the whole, as in the bare server; the rest is spread thin over token, query,
@@ -232,15 +233,15 @@ From profiles on two cores, of which the load takes about a third:
 - A booking on SQLite costs about 215 µs: half in the threads that answer (JSON to tree and back 22 µs, the checks of profiles
   and overrides 24 µs, allocation 10 µs, the connection 23 µs), 85 µs in the writer, 20 µs copying the WAL back. The
   writer's part is 20 µs of writes in the kernel, 7 µs of sync, 16 µs in B-trees, the rest statements and audit row.
-- What was tried on SQLite and left out: pages of 8 KiB (the ratio rises because the ceiling falls, and single waits become
-  long), and groups that wait 3 ms for bookings that are being checked (72 % with, 73 % without).
+- What was tried on SQLite and left out, since it gained no more than runs differ: pages of 8 KiB (65 % to 77 % in three runs,
+  99th percentile at half rate 21 ms to 477 ms), and groups that wait 3 ms for bookings that are being checked (72 % with, 73 %
+  without, one run each).
 - On PostgreSQL what counts is how often a thread waits for the server and how many threads that wakes. A booking asks its
   four questions in one message and sends its six changes in another (seven ways there and back before), and each writing
   thread drives its own connection; a group waits, 3 ms at most, for bookings whose body has arrived and is being checked,
   and one that is alone waits for nothing. The audit rows of searches are written 64 to a statement (one before), and whether
-  anything changed is asked by one request for all that wait: a search costs about 37 µs of the Provider and 11 µs of
-  PostgreSQL, where it was 96 µs and 48 µs. Of the 700 µs of PostgreSQL's own that a booking costs, a fifth is receiving and
-  sending, a tenth each checks of foreign keys and packing the two documents, the rest rows, indexes and the log.
+  anything changed is asked by one request for all that wait: a search costs about 41 µs of the Provider and 12 µs of
+  PostgreSQL, where it was 96 µs and 48 µs. What PostgreSQL itself does for a booking, 700 µs, was not taken apart.
 - Until PostgreSQL has analysed a new database, which it does once a minute, it looks appointments up by any index that begins
   with the tenant and reads all of it: 2 ms a booking after some thousand bookings. The rows are measured after an ANALYZE,
   which does for both sides what the minute would do. At the rates of a real service nobody notices.
