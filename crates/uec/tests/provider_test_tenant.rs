@@ -59,6 +59,30 @@ fn on_trial(name: &str, consumer: &str) -> Server {
     server
 }
 
+/// A service that is marked although somebody is booked into it: the consumer that booked can still read and cancel, and
+/// nobody books anew.
+#[test]
+fn what_was_booked_before_the_mark_can_be_cancelled() {
+    let server = Server::start("trial-late", true);
+    let booking = Booking::of(&server.take_slot());
+    let made = server.book(&booking.body()).expect(201);
+    declare(&server, "FX101", |text| {
+        let line = format!("id = \"{GP_CLINIC}\"\n");
+        let marked = text.replace(&line, &format!("{line}test = true\n"));
+        assert_ne!(marked, text, "the service is declared");
+        marked
+    });
+    until("the mark is known", || {
+        slots(&search(&server, GP_CLINIC, false)) == 0
+    });
+    let id = made.location_id();
+    assert_eq!(answer(&server.read(&id)).status, 200);
+    let cancel = server.cancel(&id, "W/\"1\"", &booking.cancelled(&made.json()));
+    let cancelled = answer(&cancel);
+    assert_eq!(cancelled.status, 200, "{}", cancelled.shown());
+    server.kill();
+}
+
 /// Proves: PROV-SLOT-14, ERR-07, ERR-09
 #[test]
 fn a_service_on_trial_and_the_real_ones_do_not_see_each_other() {

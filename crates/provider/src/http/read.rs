@@ -114,7 +114,8 @@ pub fn shown(
     }
 }
 
-/// Whether the caller is shown appointments of this one's service; one that does not exist is found missing elsewhere.
+/// Whether the caller is shown appointments of this one's service, or booked this one: what somebody booked they can
+/// always cancel, also when the service was marked afterwards. One that does not exist is found missing elsewhere.
 pub fn is_shown(
     edge: &Edge,
     demand: &Demand,
@@ -125,11 +126,13 @@ pub fn is_shown(
     if !catalogue.has_trial() {
         return Ok(true);
     }
-    let service = edge
+    let origin = edge
         .store
-        .service_of(demand.tenant.key, id)
+        .origin_of(demand.tenant.key, id)
         .map_err(store_refusal)?;
-    Ok(service.is_none_or(|service| catalogue.shows(&service, &caller.facts).is_ok()))
+    Ok(origin.is_none_or(|(service, asid)| {
+        asid == caller.ssp.from || catalogue.shows(&service, &caller.facts).is_ok()
+    }))
 }
 
 /// Refuses a caller whose right to read was taken away (ERR-07).

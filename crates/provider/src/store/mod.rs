@@ -38,7 +38,7 @@ pub use referral::{
 };
 
 use crate::audit::AuditEntry;
-use booking::ids::{NhsNumber, RequestId, ResourceId, ServiceId};
+use booking::ids::{Asid, NhsNumber, RequestId, ResourceId, ServiceId};
 use bytes::Bytes;
 use driver::{Release, postgres, sqlite};
 use jiff::Timestamp;
@@ -199,14 +199,14 @@ impl Store {
             .read(|c| sql::standing::referrals_waiting(c, tenant, since))
     }
 
-    /// The service that an appointment is attributed to; `None` when it is unknown.
-    pub fn service_of(
+    /// The service that an appointment is attributed to, and the system that booked it; `None` when it is unknown.
+    pub fn origin_of(
         &self,
         tenant: TenantKey,
         id: &ResourceId,
-    ) -> Result<Option<ServiceId>, StoreError> {
+    ) -> Result<Option<(ServiceId, Asid)>, StoreError> {
         self.database
-            .read(|c| sql::standing::service_of(c, tenant, id))
+            .read(|c| sql::standing::origin_of(c, tenant, id))
     }
 
     /// All tenants in order of ODS code.

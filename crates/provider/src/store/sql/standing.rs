@@ -6,7 +6,7 @@ use crate::store::driver::{Connection, odd, values};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::gauges::Waiting;
 use crate::store::model::TenantKey;
-use booking::ids::{ResourceId, ServiceId};
+use booking::ids::{Asid, ResourceId, ServiceId};
 
 /// Live bookings from a London day on, by service.
 pub(in crate::store) fn live_by_service(
@@ -52,16 +52,20 @@ pub(in crate::store) fn referrals_waiting(
     })
 }
 
-/// The service that an appointment is attributed to.
-pub(in crate::store) fn service_of(
+/// The service that an appointment is attributed to, and the system that booked it.
+pub(in crate::store) fn origin_of(
     c: &Connection,
     tenant: TenantKey,
     id: &ResourceId,
-) -> Result<Option<ServiceId>, StoreError> {
+) -> Result<Option<(ServiceId, Asid)>, StoreError> {
     let found = c.one(
-        "SELECT service FROM appointment WHERE tenant = ?1 AND id = ?2",
+        "SELECT service, booked_asid FROM appointment WHERE tenant = ?1 AND id = ?2",
         values![tenant.0, id.as_str()],
-        |row| service(row.get(0)?),
+        |row| {
+            let asid = Asid::parse(row.get(1)?);
+            let asid = asid.map_err(|_| odd("the ASID of an appointment"))?;
+            Ok((service(row.get(0)?)?, asid))
+        },
     )?;
     Ok(found)
 }
