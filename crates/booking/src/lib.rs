@@ -18,3 +18,5 @@ pub mod situation;
 pub mod slot;
 pub mod systems;
 pub mod wire;
+
+pub use placing::state_profile;

@@ -78,7 +78,7 @@ pub(crate) fn ensure<'a>(parent: &'a mut Element, name: &str, before: &[&str]) -
 
 /// States a resource's CareConnect profile in `meta.profile`; false when it stood there already or the type has
 /// none.
-pub(crate) fn state_profile(resource: &mut Element) -> bool {
+pub fn state_profile(resource: &mut Element) -> bool {
     let Some(profile) = resource.resource_type().and_then(crate::systems::profile) else {
         return false;
     };

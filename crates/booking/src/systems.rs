@@ -16,7 +16,7 @@ pub const SDS_ROLE_PROFILE: &str = "https://fhir.nhs.uk/Id/sds-role-profile-id";
 pub const DOS_SERVICE: &str = "https://fhir.nhs.uk/Id/dos-service-id";
 /// Identifier system of URLs.
 pub const URI: &str = "urn:ietf:rfc:3986";
-/// Identifier system of the local patient identifiers made here, where the caller names no other (D-17).
+/// Identifier system of the local patient identifiers that a Provider gives when it is set so (D-17).
 pub const LOCAL_PATIENT: &str = "urn:uec:local-patient";
 
 /// Extension of a Patient's NHS number identifier.

@@ -27,7 +27,7 @@ fn a_booking_in_xml_is_stored_as_the_same_booking() {
                 &request,
                 &id(),
                 now(),
-                "7",
+                None,
             )))
             .unwrap()
         };
@@ -48,7 +48,7 @@ fn a_booking_in_json_is_cancelled_in_xml_and_the_other_way_round() {
         (parse_xml, parse),
     ] {
         let request = BookingRequest::read(first(&published_form())).unwrap();
-        let stored = booked_document(&request, &id(), now(), "7");
+        let stored = booked_document(&request, &id(), now(), None);
         let mut body = published_form();
         body["status"] = json!("cancelled");
         let cancel = |body: &Value| -> Result<(), Refusal> {
@@ -83,7 +83,7 @@ fn stored_documents_are_in_the_order_of_fhir() {
         .unwrap()
         .remove("identifier");
     let request = BookingRequest::read(parse(&message)).unwrap();
-    let booked = booked_document(&request, &id(), now(), "7");
+    let booked = booked_document(&request, &id(), now(), None);
     for document in [cancelled_document(&booked, 2, now()), booked] {
         let xml = fhir::xml::write(&document);
         let parsed = fhir::xml::parse(&xml, &Limits::default()).unwrap();

@@ -220,19 +220,6 @@ fn what_means_the_same_is_no_difference() {
     }
 }
 
-/// Proves: PROV-CAN-02, D-17
-#[test]
-fn a_local_identifier_of_the_provider_need_not_come_back() {
-    let server = Server::shared();
-    let booking = Booking::of(&server.take_slot()).without_nhs_number();
-    let created = server.book(&booking.body()).expect(201);
-    let body = booking.cancelled(&created.json());
-    assert_eq!(contained(&body, "Patient").get("identifier"), None);
-    server
-        .cancel(&created.location_id(), FIRST, &body)
-        .expect(200);
-}
-
 /// Proves: PROV-CAN-02, ERR-19, D-49
 #[test]
 fn every_other_change_is_refused_and_named() {

@@ -433,7 +433,7 @@ fn book_appointment_happy_path() {
     is_booked(&call, &call.expect(201));
 }
 
-/// Proves: BookAppointment_NoNHSNumber, PROV-BOOK-05
+/// Proves: BookAppointment_NoNHSNumber, PROV-BOOK-05, D-17
 #[test]
 fn book_appointment_no_nhs_number() {
     let server = Server::shared();
@@ -441,7 +441,12 @@ fn book_appointment_no_nhs_number() {
         .without_nhs_number()
         .with("/patient/contact", Value::Null);
     let call = server.book(&booking.body());
-    is_booked(&call, &call.expect(201));
+    let response = call.expect(201);
+    is_booked(&call, &response);
+    // TKW validates the answer too: an identifier of a Patient is an NHS number with its extension, or not there.
+    let stored = response.json();
+    let patient = support::messages::contained(&stored, "Patient");
+    assert_eq!(patient.get("identifier"), None);
 }
 
 /// Proves: BookAppointment_TelecomAndContact, PROV-BOOK-06

@@ -251,7 +251,7 @@ impl State {
             Box::new(Refusal::new(Situation::Unexpected, "No id could be made.").log(e.to_string()))
         };
         let id = ResourceId::parse(&Uuid::new_v4().to_string()).map_err(fault)?;
-        let mut document = book::booked_document(request, &id, call.now, id.as_str());
+        let mut document = book::booked_document(request, &id, call.now, None);
         let desk = Element::new("extension")
             .in_list()
             .with(Element::text("url", DESK))

@@ -163,12 +163,12 @@ fn no_nhs_number(t: &mut Trial) -> Step {
     let a = is_booked(t, "book without NHS number", &request, &["PROV-BOOK-05"])?;
     let local = !list(contained(&a.resource, "Patient"), "/identifier").is_empty();
     t.must(
-        local,
+        !local,
         &a,
-        &["PROV-BOOK-05", "D-17"],
+        &["PROV-BOOK-05", "RES-PAT-02", "D-17"],
         "Patient.identifier",
-        "The stored patient has no identifier",
-        "a local identifier of the Provider",
+        "A patient without NHS number was given an identifier, on which TKW's report of this answer fails",
+        "no identifier in the contained Patient",
     );
     Ok(())
 }

@@ -106,31 +106,24 @@ fn mismatches(claim: &BookingRequest, slot: &SlotSnapshot, path: &str) -> Vec<Fi
 }
 
 /// The stored Appointment, version 1 (PROV-BOOK-08): `id`, `meta`, server `created` (D-16), and, for a patient
-/// without NHS number, a local `Patient.identifier` (D-17). `local_identifier` is a value of our own system, or
-/// `system|value`.
+/// without NHS number where the Provider is set so, a local `Patient.identifier` (D-17).
 pub fn booked_document(
     request: &BookingRequest,
     id: &ResourceId,
     now: Timestamp,
-    local_identifier: &str,
+    local_identifier: Option<&str>,
 ) -> Element {
-    let numbered = request.nhs_number.is_some();
-    stored_document(
-        request.document.clone(),
-        numbered,
-        id,
-        now,
-        local_identifier,
-    )
+    let local_identifier = local_identifier.filter(|_| request.nhs_number.is_none());
+    stored_document(request.document.clone(), id, now, local_identifier)
 }
 
-/// [`booked_document`] of a document that is handed over; `numbered` when the request has an NHS number.
+/// [`booked_document`] of a document that is handed over. A `local_identifier`, a value of our own system or
+/// `system|value`, is given to the patient, who must be one without NHS number.
 pub fn stored_document(
     mut document: Element,
-    numbered: bool,
     id: &ResourceId,
     now: Timestamp,
-    local_identifier: &str,
+    local_identifier: Option<&str>,
 ) -> Element {
     document.remove("id");
     document.push_front(Element::text("id", id.as_str()));
@@ -148,7 +141,7 @@ pub fn stored_document(
         Element::text("created", instant::seconds(now)),
         BEFORE_CREATED,
     );
-    if !numbered {
+    if let Some(local_identifier) = local_identifier {
         let patient = document
             .children_mut()
             .iter_mut()

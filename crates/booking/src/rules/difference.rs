@@ -225,7 +225,7 @@ fn server_sets(place: Place, name: &str) -> bool {
     place == Place::Appointment && matches!(name, "status" | "language" | "created" | "contained")
 }
 
-/// Identifiers of a Patient that are not NHS numbers are the Provider's (D-17).
+/// Identifiers of a Patient that are not NHS numbers are the Provider's, where it gives them (D-17).
 fn added_here(place: Place, e: &Element) -> bool {
     place == Place::Patient
         && e.name() == "identifier"

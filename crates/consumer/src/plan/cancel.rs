@@ -28,7 +28,9 @@ pub fn plan(
     Ok(request)
 }
 
-/// The same document with `status` `cancelled`; everything else stays, content that nobody here knows too.
+/// The same document with `status` `cancelled`; everything else stays, content that nobody here knows too. A contained
+/// resource that does not state its profile states it: the rules for messages want it, and no Provider compares
+/// `meta` (PROV-CAN-02).
 pub fn cancelled(read: &Element) -> Element {
     let mut document = read.clone();
     match document.get_mut("status") {
@@ -36,5 +38,31 @@ pub fn cancelled(read: &Element) -> Element {
         Some(status) => status.set_value(Some(Value::String("cancelled".into()))),
         None => document.push(Element::text("status", "cancelled")),
     }
+    for child in document.children_mut() {
+        if child.name() == "contained" {
+            booking::state_profile(child);
+        }
+    }
     document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Proves: CONS-CAN-02
+    #[test]
+    fn a_contained_resource_states_its_profile_and_nothing_else_changes() {
+        let slot = Element::resource("Slot").with(Element::text("id", "s-1"));
+        let read = Element::resource("Appointment")
+            .with(slot.named("contained").in_list())
+            .with(Element::text("status", "booked"))
+            .with(Element::text("unknown", "kept"));
+        let sent = cancelled(&read);
+        let profile = sent.at("contained.meta.profile").and_then(Element::as_str);
+        assert_eq!(profile, booking::systems::profile("Slot"));
+        assert_eq!(sent.str_of("status"), Some("cancelled"));
+        assert_eq!(sent.str_of("unknown"), Some("kept"));
+        assert_eq!(cancelled(&sent), sent, "once is enough");
+    }
 }

@@ -157,6 +157,7 @@ impl Catalogue {
                 horizon_days: super::declaration::DEFAULT_HORIZON_DAYS,
                 schedule_system: super::declaration::SCHEDULE_SYSTEM.to_owned(),
                 others_may: Right::ALL.to_vec(),
+                local_patient_identifiers: false,
                 test: false,
             });
         let practitioners = of_kind::<Practitioner>(rows, kind::PRACTITIONER)?;

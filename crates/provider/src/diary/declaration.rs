@@ -83,6 +83,9 @@ pub struct Provider {
     /// What consumers that are not declared may do.
     #[serde(default = "all_rights")]
     pub others_may: Vec<Right>,
+    /// A patient without NHS number is given an identifier of this Provider (D-17).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub local_patient_identifiers: bool,
     /// On trial: its slots are for consumers on trial only.
     #[serde(default, skip_serializing_if = "is_false")]
     pub test: bool,

@@ -45,8 +45,9 @@ pub async fn run(
     // Made before the slot is looked at, so that the one writer need not: mostly it is stored.
     // Nothing behind this asks for the document as it was sent.
     let sent = std::mem::take(&mut request.document);
-    let numbered = request.nhs_number.is_some();
-    let document = book::stored_document(sent, numbered, &id, x.now, id.as_str());
+    let local = demand.tenant.catalogue.provider.local_patient_identifiers;
+    let local = (local && request.nhs_number.is_none()).then_some(id.as_str());
+    let document = book::stored_document(sent, &id, x.now, local);
     let document = fhir::json::write(&document);
     let attempt = Arc::new(Attempt {
         request,

@@ -97,6 +97,7 @@ pub static TRIED: &[(&str, &[&str])] = &[
     ("ranks-422", &["BookAppointment_TwoRank1"]),
     ("third-party-not-counted", &["BookAppointment_Contact"]),
     ("number-demanded", &["BookAppointment_NoNHSNumber"]),
+    ("number-replaced", &["BookAppointment_NoNHSNumber"]),
     ("number-unchecked", &["BookRefused_NhsNumber"]),
     ("profile-unchecked", &["BookRefused_Document"]),
     ("faults-400", &["BookRefused_Document"]),

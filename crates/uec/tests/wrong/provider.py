@@ -351,7 +351,7 @@ class Provider(Server):
             part["meta"] = {"profile": [PROFILE.format(part["resourceType"])]}
             if part["resourceType"] == "Slot":
                 part["status"] = "free" if on("slot-copied-free") else "busy"
-            if part["resourceType"] == "Patient" and not part.get("identifier"):
+            if part["resourceType"] == "Patient" and not part.get("identifier") and on("number-replaced"):
                 part["identifier"] = [{"use": "usual", "system": "https://tansy.example.nhs.uk/patient",
                                        "value": uuid.uuid4().hex}]
             if part["resourceType"] == "Patient" and on("third-party-dropped"):

@@ -98,6 +98,7 @@ FAULTS = {
     "ranks-422": ("D-05", "wrong ranks are answered with 422"),
     "third-party-not-counted": ("PROV-BOOK-06", "contact details of third parties are not counted"),
     "number-demanded": ("PROV-BOOK-05", "a patient without NHS number is refused"),
+    "number-replaced": ("D-17", "a patient without NHS number is given a local identifier"),
     "number-unchecked": ("RES-PAT-03", "the check digit of NHS numbers is not looked at"),
     "profile-unchecked": ("RES-DOC-02", "required elements may be missing"),
     "faults-400": ("ERR-17", "a booking that does not keep to the profile is answered with 400"),
