@@ -160,6 +160,73 @@ async fn every_table_leads_with_the_tenant() {
     assert_eq!(without, [Some(0)]);
 }
 
+/// Bookings of one tenant in [`plans_are_right_before_the_server_has_analysed`]: what is read of each other's rows grows with
+/// their square.
+const BOOKINGS: usize = 400;
+/// Rows that may be read for each: some forty are, whatever the number of bookings.
+const READ_EACH: i64 = 80;
+
+/// Books every slot of a new tenant, reads what was booked, and tells how many rows the server read for that.
+async fn rows_read(place: &Place, ods: &str, asid: &str) -> i64 {
+    let raw = place.raw();
+    let read = || {
+        raw.number(
+            "SELECT ((SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)
+               + (SELECT sum(seq_tup_read) FROM pg_stat_user_tables))::bigint",
+        )
+    };
+    let before = read();
+    let store = place.open();
+    let (tenant, gp) = tenant_named(&store, ods, asid).await;
+    let slots = make_slots(&store, tenant, gp, BOOKINGS).await;
+    let mut made = Vec::new();
+    for slot in slots {
+        made.push(book(&store, tenant, slot).await);
+    }
+    // On a connection that has planned nothing yet, and on one that planned when there was nothing.
+    for store in [place.open(), store] {
+        let live = store.live_bookings(tenant, &[gp], first_start(), BOOKINGS);
+        assert_eq!(live.unwrap().len(), BOOKINGS);
+        drop(store);
+    }
+    let store = place.open();
+    for booked in made.iter().step_by(2) {
+        store
+            .cancel(tenant, cancellation(&booked.id, 1))
+            .await
+            .unwrap();
+    }
+    drop(store);
+    // What a connection has read is counted when it ends.
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'uec'";
+    let until = Instant::now() + Duration::from_secs(60);
+    while raw.number(others) > 0 {
+        assert!(Instant::now() < until, "a connection was left open");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    read() - before
+}
+
+/// A server analyses tables about once a minute, and a tenant that came after that is not in what it learned.
+/// Proves: NFR-02
+#[tokio::test]
+async fn plans_are_right_before_the_server_has_analysed() {
+    let place = Place::new();
+    let raw = place.raw();
+    for table in raw.words("SELECT relname FROM pg_stat_user_tables") {
+        raw.run(&format!(
+            "ALTER TABLE {} SET (autovacuum_enabled = false)",
+            table[0]
+        ));
+    }
+    let most = READ_EACH * BOOKINGS as i64;
+    let first = rows_read(&place, "FX101", "918999000011").await;
+    assert!(first < most, "{first} rows of a new database");
+    raw.run("ANALYZE");
+    let second = rows_read(&place, "FX102", "918999000012").await;
+    assert!(second < most, "{second} rows of a new tenant");
+}
+
 /// A store is used in the same way on a runtime of one thread, of many, and without one.
 #[test]
 fn reads_work_with_and_without_a_runtime() {

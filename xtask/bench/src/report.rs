@@ -242,9 +242,8 @@ profile of the build before the last changes, and rough; the rows above are from
   and one that is alone waits for nothing. The audit rows of searches are written 64 to a statement (one before), and whether
   anything changed is asked by one request for all that wait: a search costs about 41 µs of the Provider and 12 µs of
   PostgreSQL, where it was 96 µs and 48 µs. What PostgreSQL itself does for a booking, 700 µs, was not taken apart.
-- Until PostgreSQL has analysed a new database, which it does once a minute, it looks appointments up by any index that begins
-  with the tenant and reads all of it: 2 ms a booking after some thousand bookings. The rows are measured after an ANALYZE,
-  which does for both sides what the minute would do. At the rates of a real service nobody notices.
+- The rows on PostgreSQL are measured after an ANALYZE, which it does by itself about once a minute. Before that the statistics that
+  a new database is made with choose the same indexes.
 - On two cores, which load, server and database share, these sums are what limits the rates: the bare server and the ceiling
   leave the cores to one thing alone. On PostgreSQL the database's own part of a search is as much as the bare server's whole
   request, and comes on top of it: half of the bare server's rate would need cores of its own for the database.

@@ -12,6 +12,7 @@
 
 use super::server::Server;
 use super::session::Role;
+use super::statistics;
 use crate::store::Options;
 use crate::store::driver::{Connection, Fault, newest, values};
 use crate::store::error::StoreError;
@@ -85,6 +86,9 @@ fn try_open(server: &Server, options: &Options, steps: &[&str]) -> Result<(), St
             break;
         };
         step(&c, done + 1, sql)?;
+        if done == 0 {
+            statistics::begin_with(&c)?;
+        }
     }
     c.one("SELECT pg_advisory_unlock(?1)", values![LOCK], |_| Ok(()))?;
     Ok(())
@@ -118,6 +122,9 @@ pub(super) fn take(c: &Connection, place: &Path) -> Result<(), StoreError> {
         match index_of(sql) {
             Some(_) => c.batch(&sql.replacen(BESIDE, "INDEX ", 1))?,
             None => c.batch(sql)?,
+        }
+        if number == 1 {
+            statistics::fill(c)?;
         }
         note(c, number)?;
     }

@@ -16,6 +16,7 @@ mod server;
 mod session;
 mod snapshot;
 mod statement;
+mod statistics;
 mod tls;
 mod wait;
 
