@@ -1,4 +1,5 @@
 //! The Consumer of the UEC Booking Standard: discovery, booking journey, referral.
+#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic when the stream cannot be written.
 
 pub mod client;
 pub mod config;

@@ -2,6 +2,7 @@
 //! primitive types with their grammar, and a profile checker.
 //!
 //! This crate knows no I/O and nothing of the NHS: profiles are data that a caller hands in.
+#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic when the stream cannot be written.
 
 pub mod check;
 mod codec;

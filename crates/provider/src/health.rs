@@ -6,6 +6,7 @@
 use crate::certificate::Validity;
 use crate::config::Settings;
 use crate::http::tls;
+use crate::log_state::LogState;
 use crate::store::{Store, StoreError};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -30,8 +31,8 @@ const LOOKED_WITHIN: Duration = Duration::from_secs(30);
 /// Why the server is not ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// A short name for programs: `database-read`, `database-write`, `disk`, `certificate`, `starting`, `stopping`,
-    /// `stalled`.
+    /// A short name for programs: `database-read`, `database-write`, `disk`, `certificate`, `log`, `starting`,
+    /// `stopping`, `stalled`.
     pub code: &'static str,
     /// A sentence for people, without addresses, paths or secrets.
     pub text: String,
@@ -60,6 +61,8 @@ pub struct Health {
     looked: Mutex<Option<(Instant, Vec<Reason>)>>,
     /// A read is out: one that hangs is not followed by others.
     reading: Arc<AtomicBool>,
+    /// Whether the log can be written.
+    pub log: Arc<LogState>,
 }
 
 impl Health {
@@ -73,6 +76,7 @@ impl Health {
             stopping: AtomicBool::new(false),
             looked: Mutex::new(None),
             reading: Arc::default(),
+            log: Arc::default(),
         }
     }
 
@@ -106,6 +110,13 @@ impl Health {
                 "database-write",
                 "The last write to the database failed.",
             ));
+        }
+        if self.log.is_failing() {
+            let text = format!(
+                "The log cannot be written; {} lines are lost.",
+                self.log.lost()
+            );
+            reasons.push(Reason::new("log", text));
         }
         reasons
     }

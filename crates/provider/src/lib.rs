@@ -1,4 +1,5 @@
 //! The Provider of the UEC Booking Standard: HTTP edge, diary, store and audit.
+#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic when the stream cannot be written.
 
 pub mod audit;
 pub mod certificate;
@@ -6,6 +7,7 @@ pub mod config;
 pub mod diary;
 pub mod health;
 pub mod http;
+pub mod log_state;
 pub mod metrics;
 pub mod referral;
 pub mod store;

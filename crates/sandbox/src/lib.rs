@@ -1,4 +1,5 @@
 //! Stand-ins for the national services: DoS, SDS and SSP, each usable alone.
+#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic when the stream cannot be written.
 
 pub mod directory;
 pub mod dos;

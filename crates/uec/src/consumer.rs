@@ -48,6 +48,17 @@ enum Command {
 }
 
 impl Consumer {
+    /// What the command has changed when it succeeds.
+    pub fn done(&self) -> Option<&'static str> {
+        match &self.command {
+            Command::Book(_) => Some("booked"),
+            Command::Cancel(_) => Some("cancelled"),
+            Command::Rebook(_) => Some("booked anew"),
+            Command::Refer(_) => Some("sent"),
+            _ => None,
+        }
+    }
+
     /// Runs the command.
     pub fn run(self) -> Outcome {
         self.settings.start_logging();

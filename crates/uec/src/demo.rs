@@ -5,8 +5,9 @@ mod consumer;
 mod front;
 mod tour;
 
-use crate::serve::{prepare, runtime, start_logging, stop_signal};
-use crate::{Failure, Outcome, print};
+use crate::output::announce;
+use crate::serve::{prepare, runtime, stop_signal};
+use crate::{Failure, Outcome, log};
 use ::sandbox::{Listeners, Ports, SSP_NAME, Sandbox, Setup};
 use clap::Args;
 use provider::config::{LogFormat, Settings, Tls, Unsigned};
@@ -38,7 +39,7 @@ pub struct Demo {
 impl Demo {
     /// Runs until it is told to stop.
     pub fn run(self) -> Outcome {
-        start_logging(LogFormat::Text);
+        log::start(LogFormat::Text, "info");
         let data = absolute(&self.data);
         std::fs::create_dir_all(&data).map_err(|e| {
             Failure::Refused(format!("cannot make the folder {}: {e}", data.display()))
@@ -70,8 +71,8 @@ impl Demo {
             let stop = stop_signal();
             let printing = tokio::spawn(async move {
                 match tour.text().await {
-                    Ok(text) => print(&text),
-                    Err(reason) => print(&format!("The tour could not be written: {reason}\n")),
+                    Ok(text) => announce(&text),
+                    Err(reason) => announce(&format!("The tour could not be written: {reason}\n")),
                 }
             });
             running.run(stop).await;
@@ -79,7 +80,7 @@ impl Demo {
             printing.abort();
             sandbox.stop().await;
             store.close();
-            print("Stopped. The demo's bookings are kept; start again to go on.\n");
+            announce("Stopped. The demo's bookings are kept; start again to go on.\n");
             Ok(())
         })
     }

@@ -1,8 +1,11 @@
 //! `uec`: the NHS UEC Booking Standard as one program. This file reads the command line; each command has a file.
+#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic; `output` writes.
 
 mod assure;
 mod consumer;
 mod demo;
+mod log;
+mod output;
 mod provider;
 mod sandbox;
 mod serve;
@@ -12,7 +15,8 @@ mod validate;
 mod web;
 
 use clap::{Parser, Subcommand};
-use std::io::Write;
+use output::Unwritten;
+pub use output::print;
 use std::process::ExitCode;
 
 /// Faster than the system's allocator where JSON is read and written.
@@ -78,29 +82,87 @@ impl From<String> for Failure {
 /// What every command returns.
 pub type Outcome = Result<(), Failure>;
 
+impl Command {
+    /// What the command has changed when it succeeds; none for one that only prints.
+    fn done(&self) -> Option<&'static str> {
+        match self {
+            Command::Consumer(consumer) => consumer.done(),
+            Command::Provider(provider) => provider.done(),
+            _ => None,
+        }
+    }
+
+    fn run(self) -> Outcome {
+        match self {
+            Command::Assure(command) => command.run(),
+            Command::Demo(command) => command.run(),
+            Command::Consumer(command) => command.run(),
+            Command::Provider(command) => command.run(),
+            Command::Sandbox(command) => command.run(),
+            Command::Token(command) => command.run(),
+            Command::Validate(command) => command.run(),
+        }
+    }
+}
+
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Assure(command) => command.run(),
-        Command::Demo(command) => command.run(),
-        Command::Consumer(command) => command.run(),
-        Command::Provider(command) => command.run(),
-        Command::Sandbox(command) => command.run(),
-        Command::Token(command) => command.run(),
-        Command::Validate(command) => command.run(),
+    let (outcome, done) = match Arguments::try_parse() {
+        Ok(arguments) => {
+            let done = arguments.command.done();
+            (arguments.command.run(), done)
+        }
+        Err(error) => (not_run(&error), None),
     };
-    let (code, reason) = match outcome {
-        Ok(()) => return ExitCode::SUCCESS,
-        Err(Failure::Refused(reason)) => (1, reason),
-        Err(Failure::Usage(reason)) => (2, reason),
+    log::flush();
+    let mut code = match outcome {
+        Ok(()) => 0,
+        Err(failure) => {
+            let (code, reason) = match failure {
+                Failure::Refused(reason) => (1, reason),
+                Failure::Usage(reason) => (2, reason),
+            };
+            if !reason.is_empty() {
+                output::note(&format!("uec: {reason}\n"));
+            }
+            code
+        }
     };
-    if !reason.is_empty() {
-        let _ = writeln!(std::io::stderr(), "uec: {reason}");
+    if let Some(unwritten) = output::unwritten() {
+        output::note(&missing(&unwritten, done));
+        if code == 0 && !unwritten.reader_left {
+            code = 1;
+        }
     }
     ExitCode::from(code)
 }
 
-/// Prints to standard output. A reader that went away (`| head`) is not an error.
-pub fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    let _ = std::io::stdout().flush();
+/// Help, the version, or what is wrong with the command line.
+fn not_run(error: &clap::Error) -> Outcome {
+    let wrong = error.use_stderr();
+    let text = match output::is_coloured(!wrong) {
+        true => error.render().ansi().to_string(),
+        false => error.render().to_string(),
+    };
+    if wrong {
+        output::note(&text);
+        return Err(Failure::Usage(String::new()));
+    }
+    print(&text);
+    Ok(())
+}
+
+/// What standard error says when standard output could not be written. What was changed stands, so its report is
+/// repeated; when a reader saw the beginning and left, nothing is said.
+fn missing(unwritten: &Unwritten, done: Option<&str>) -> String {
+    let error = &unwritten.error;
+    match done {
+        _ if unwritten.reader_left && !(unwritten.is_all && done.is_some()) => String::new(),
+        Some(done) => format!(
+            "uec: {done}, but standard output cannot be written: {error}. What it should have said:\n{}",
+            unwritten.text
+        ),
+        None => format!(
+            "uec: standard output cannot be written, so what it holds is not complete: {error}\n"
+        ),
+    }
 }

@@ -8,7 +8,7 @@ mod migrate;
 mod referral;
 
 use crate::serve::{Serve, runtime};
-use crate::{Failure, Outcome, print};
+use crate::{Failure, Outcome, output, print};
 use booking::ids::{OdsCode, ServiceId};
 use booking::slot::SlotStatus;
 use clap::{Args, Subcommand};
@@ -20,7 +20,6 @@ use provider::diary::slots::{self, Change, Selection};
 use provider::diary::{apply, declaration, export};
 use provider::store::{self, AuditVerdict, Options, Store};
 use serde_json::json;
-use std::io::Write;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -95,6 +94,23 @@ impl Database {
 }
 
 impl Provider {
+    /// What the command has changed when it succeeds.
+    pub fn done(&self) -> Option<&'static str> {
+        match self {
+            Provider::Apply(apply) if !apply.dry_run => Some("applied"),
+            Provider::Slots(Slots::Hold(c) | Slots::Release(c) | Slots::Remove(c))
+                if !c.dry_run =>
+            {
+                Some("the slots are changed")
+            }
+            Provider::Migrate(_) => Some("migrated"),
+            Provider::Backup(_) => Some("written"),
+            Provider::Restore(_) => Some("restored"),
+            Provider::Copy(_) => Some("copied"),
+            _ => None,
+        }
+    }
+
     /// Runs the command.
     pub fn run(self) -> Outcome {
         match self {
@@ -157,12 +173,10 @@ impl Apply {
             actor: actor(),
         };
         let mut progress = |p: apply::Progress| {
-            let _ = write!(
-                std::io::stderr(),
+            output::note(&format!(
                 "\rslots: {} removed, {} added",
-                p.removed,
-                p.added
-            );
+                p.removed, p.added
+            ));
         };
         let applied =
             runtime()?.block_on(apply::apply(&store, &wanted, now, &options, &mut progress));
@@ -171,7 +185,7 @@ impl Apply {
             Err(error) => return Err(Failure::Refused(error.to_string())),
         };
         if applied.slots_added + applied.slots_removed > 0 {
-            let _ = writeln!(std::io::stderr());
+            output::note("\n");
         }
         store.close();
         self.show(&applied.plan)

@@ -1,7 +1,8 @@
 //! `uec sandbox …`: the national services, stand-ins for tests.
 
-use crate::serve::{runtime, start_logging, stop_signal};
-use crate::{Failure, Outcome, print};
+use crate::output::announce;
+use crate::serve::{runtime, stop_signal};
+use crate::{Failure, Outcome, log, print};
 use ::sandbox::world::{Addresses, DEMO, World};
 use ::sandbox::{Listeners, Ports, Sandbox as Running, Setup, Source};
 use clap::{Args, Subcommand};
@@ -70,7 +71,7 @@ pub struct Serve {
 
 impl Serve {
     fn run(self) -> Outcome {
-        start_logging(LogFormat::Text);
+        log::start(LogFormat::Text, "info");
         let source = match &self.world {
             None => Source::Demo,
             Some(path) => Source::File {
@@ -101,10 +102,10 @@ impl Serve {
                 .await
                 .map_err(Failure::Usage)?;
             let stop = stop_signal();
-            print(&told(&running, with_remarks));
+            announce(&told(&running, with_remarks));
             stop.await;
             running.stop().await;
-            print("Stopped.\n");
+            announce("Stopped.\n");
             Ok(())
         })
     }

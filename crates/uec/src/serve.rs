@@ -1,6 +1,6 @@
 //! Starting the Provider server: settings from flags, environment and file; database; seed; sockets; end.
 
-use crate::{Failure, telemetry};
+use crate::{Failure, log, output, telemetry};
 use clap::{Args, ValueEnum};
 use provider::config::{LogFormat, Settings, Tls, Unsigned, check_base_url};
 use provider::diary::seed;
@@ -103,7 +103,7 @@ impl Serve {
             settings.trust.unsigned = Unsigned::Any;
             settings.admin.metrics_on_api = true;
         }
-        start_logging(settings.log.format);
+        log::start(settings.log.format, "info");
         let database = settings.database.clone().ok_or_else(|| {
             Failure::Usage("no database named: use --database sqlite:PATH or postgres://USER@HOST/DATABASE, UEC_DATABASE, or `database` in the file".into())
         })?;
@@ -129,7 +129,7 @@ impl Serve {
             let address = running.address();
             let stop = stop_signal();
             tracing::info!(%address, database = store.shown(), "the Provider is ready");
-            crate::print(&format!("Provider ready on {address} (stop with Ctrl-C)\n"));
+            output::announce(&format!("Provider ready on {address} (stop with Ctrl-C)\n"));
             running.run(stop).await;
             store.close();
             tracing::info!("stopped; everything acknowledged is stored");
@@ -217,7 +217,7 @@ pub async fn prepare(
     spawn_top_up(store.clone());
     let base = Base::new(settings.base_url.as_deref(), &shown(address));
     let settings = Arc::new(settings);
-    let mut edge = Edge::new(store, settings.clone(), trust, base)?;
+    let mut edge = Edge::new(store, settings.clone(), trust, base)?.logged(log::state());
     if let Some(tracer) = telemetry::start(&settings.telemetry, &edge.metrics)? {
         edge = edge.traced(tracer);
     }
@@ -272,20 +272,4 @@ pub fn stop_signal() -> impl Future<Output = ()> {
             _ = interrupt.recv() => {}
         }
     }
-}
-
-/// Logs go to standard error; `RUST_LOG` chooses what (default: info).
-pub fn start_logging(format: LogFormat) {
-    use tracing_subscriber::{EnvFilter, fmt};
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false);
-    // A second call (the demo starts several parts) keeps the first.
-    let _ = match format {
-        LogFormat::Text => builder.with_ansi(false).try_init(),
-        // What a line says stands beside its level and time, where log stores look for it.
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
 }

@@ -12,7 +12,7 @@ use sandbox::faults::{Fault, Point, Rule};
 use sandbox::{Listeners, Ports, Sandbox, Setup};
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 const GP_CLINIC: &str = "2000000011";
@@ -91,17 +91,26 @@ impl Nation {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let at = self.sandbox.addresses();
-        Command::new(env!("CARGO_BIN_EXE_uec"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
+        command
             .current_dir(self.folder.path())
             .env_clear()
             .env("UEC_DOS_URL", &at.dos)
             .env("UEC_SDS_URL", &at.sds)
             .env("UEC_SSP_URL", &at.ssp)
             .arg("consumer")
-            .args(arguments)
-            .output()
-            .unwrap()
+            .args(arguments);
+        command
+    }
+
+    /// Runs a command whose standard output is this.
+    fn run_to(&self, stdout: Stdio, arguments: &[&str]) -> Output {
+        self.command(arguments).stdout(stdout).output().unwrap()
     }
 
     /// Runs a command that succeeds, and returns what it printed.
@@ -125,6 +134,54 @@ impl Nation {
         assert_eq!(out.status.code(), Some(code), "{arguments:?}");
         String::from_utf8(out.stderr).unwrap()
     }
+}
+
+/// A booking stands although its report cannot be printed: standard error says so, and where it is.
+#[test]
+fn a_booking_that_cannot_be_printed_is_told_on_standard_error() {
+    let nation = Nation::start();
+    let full = || {
+        Stdio::from(
+            std::fs::File::options()
+                .write(true)
+                .open("/dev/full")
+                .unwrap(),
+        )
+    };
+    let book = [
+        "--verbose",
+        "book",
+        "--service",
+        GP_CLINIC,
+        "--first",
+        "--yes",
+        "--patient",
+        "ada.toml",
+    ];
+    let out = nation.run_to(full(), &book);
+    let told = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(1), "{told}");
+    for words in [
+        "uec: booked, but standard output",
+        "Booked: ",
+        "/Appointment/",
+    ] {
+        assert!(told.contains(words), "{words} in\n{told}");
+    }
+    // It is there, and listed.
+    assert!(nation.text(&["show"]).contains("booked"));
+    // Words for people on standard error are lost without harm.
+    let cancel = ["--verbose", "cancel", "last", "--yes", "--patient-told"];
+    let out = nation.command(&cancel).stderr(full()).output().unwrap();
+    assert_eq!(out.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&out.stdout).contains("cancelled"));
+    // Data that nobody could read is a failure, and a reader that left is not.
+    let slots = ["slots", "--service", GP_CLINIC];
+    assert_eq!(nation.run_to(full(), &slots).status.code(), Some(1));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let out = nation.run_to(writer.into(), &slots);
+    assert_eq!((out.status.code(), out.stderr), (Some(0), Vec::new()));
 }
 
 /// Proves: CONS-DOS-01, CONS-DOS-02, CONS-SLOT-06, CONS-SLOT-07, CONS-SLOT-08, CONS-DOS-05, CONS-DOS-06

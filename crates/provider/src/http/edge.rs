@@ -18,6 +18,7 @@ use super::{
 use crate::audit::Fault;
 use crate::config::Settings;
 use crate::health::Health;
+use crate::log_state::LogState;
 use crate::metrics::requests::{Answered, Asked, Traffic};
 use crate::metrics::sample::Sampler;
 use crate::metrics::{Metrics, Shed};
@@ -155,6 +156,13 @@ impl Edge {
     #[must_use]
     pub fn traced(mut self, traces: Tracer) -> Edge {
         self.traces = traces;
+        self
+    }
+
+    /// The same, knowing whether this process's log can be written.
+    #[must_use]
+    pub fn logged(mut self, log: Arc<LogState>) -> Edge {
+        self.health.log = log;
         self
     }
 

@@ -25,6 +25,8 @@ pub struct Page<'p> {
     pub refused: Vec<Refused>,
     /// Whether `/health/ready` says ready.
     pub ready: bool,
+    /// Log lines that could not be written.
+    pub log_lines_lost: u64,
     /// Delay of a task that was ready to run, last measured.
     pub lag: Duration,
     /// Names of certificates and the seconds until they expire.
@@ -175,6 +177,12 @@ impl Page<'_> {
                 Kind::Gauge,
                 "1 while /health/ready says ready.",
                 f64::from(u8::from(self.ready)),
+            ),
+            (
+                "uec_log_lines_lost_total",
+                Kind::Counter,
+                "Lines of the log that could not be written.",
+                self.log_lines_lost as f64,
             ),
             (
                 "uec_connections_open",

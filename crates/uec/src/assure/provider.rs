@@ -1,6 +1,6 @@
 //! `uec assure provider`: a simulated consumer tries a Provider and keeps the evidence.
 
-use crate::{Failure, Outcome, print};
+use crate::{Failure, Outcome, output, print};
 use assurance::evidence::{
     Counts, Folder, FolderError, Kind, Outcome as Ended, Redaction, Run, Severity, Verdict,
 };
@@ -9,7 +9,6 @@ use booking::ids::{Asid, OdsCode, ServiceId};
 use clap::Args;
 use consumer::config::Tls;
 use serde_json::{Value, json};
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -266,7 +265,7 @@ impl Screen {
     fn new(json: bool) -> Screen {
         Screen {
             quiet: json,
-            live: std::io::stderr().is_terminal(),
+            live: output::notes_are_seen(),
         }
     }
 
@@ -274,7 +273,7 @@ impl Screen {
         match progress {
             // A line that the verdict then overwrites: only a terminal can do that.
             Progress::Begins { number, of, id } if self.live => {
-                say(&format!("\r\x1b[K[{number}/{of}] {id} …"));
+                output::note(&format!("\r\x1b[K[{number}/{of}] {id} …"));
             }
             Progress::Ended {
                 number,
@@ -284,12 +283,12 @@ impl Screen {
                 let clear = if self.live { "\r\x1b[K" } else { "" };
                 let shown = !self.quiet || matches!(outcome.verdict, Verdict::Failed);
                 if shown {
-                    say(&format!("{clear}[{number}/{of}] {}", line(outcome)));
+                    output::note(&format!("{clear}[{number}/{of}] {}", line(outcome)));
                 }
             }
             Progress::Left(names) => {
                 for name in *names {
-                    say(&format!("Still live, cancel it by hand: {name}\n"));
+                    output::note(&format!("Still live, cancel it by hand: {name}\n"));
                 }
             }
             Progress::Begins { .. } => {}
@@ -324,10 +323,4 @@ fn line(outcome: &Ended) -> String {
         text.push_str(&format!("    and {} more\n", all.len() - SHOWN));
     }
     text
-}
-
-/// A reader that went away is not an error.
-fn say(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
-    let _ = std::io::stderr().flush();
 }

@@ -1,7 +1,7 @@
 //! What every command starts from: settings, discovery, journey, and the encounter it belongs to.
 
 use super::Stopped;
-use crate::Failure;
+use crate::{Failure, log};
 use booking::ids::ServiceId;
 use clap::Args;
 use consumer::config::{ConsumerConfig, DemoAddresses, KEYS, Role};
@@ -10,10 +10,10 @@ use consumer::journal::{Encounter, Found, Journal, JournalError};
 use consumer::journey::{Consultation, Journey, Located, Target, timeframe};
 use consumer::obstacle::Obstacle;
 use jiff::Timestamp;
+use provider::config::LogFormat;
 use serde_json::json;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
 /// First port of `uec demo`; its SSP, DoS and SDS are on the ones after its Provider.
@@ -86,14 +86,7 @@ impl Settings {
         } else {
             "off"
         };
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-        let builder = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_target(false)
-            .with_ansi(false);
-        // Whoever came first stays.
-        let _ = builder.try_init();
+        log::start(LogFormat::Text, default);
     }
 
     fn load(&self) -> Result<ConsumerConfig, Failure> {

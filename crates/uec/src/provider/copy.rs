@@ -4,12 +4,11 @@
 
 use super::print_json;
 use crate::serve::{runtime, stop_signal};
-use crate::{Failure, Outcome, print};
+use crate::{Failure, Outcome, output, print};
 use clap::Args;
 use provider::store::{self, CopyError, CopyOptions, CopyProgress, CopyReport, CopyStage};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -149,11 +148,8 @@ impl Screen {
             return;
         }
         self.said = Some(now);
-        let _ = writeln!(
-            std::io::stderr(),
-            "{}",
-            line(progress, now.duration_since(self.began))
-        );
+        let line = line(progress, now.duration_since(self.began));
+        output::note(&format!("{line}\n"));
     }
 }
 

@@ -61,6 +61,16 @@ impl Server {
 
     /// Starts a server, with more arguments that may name files in its folder; does not wait for it.
     pub fn spawn(name: &str, temporary: bool, more: impl FnOnce(&Path) -> Vec<String>) -> Server {
+        Server::spawn_logging_to(None, name, temporary, more)
+    }
+
+    /// The same, with the log somewhere else than in its folder.
+    pub fn spawn_logging_to(
+        stderr: Option<Stdio>,
+        name: &str,
+        temporary: bool,
+        more: impl FnOnce(&Path) -> Vec<String>,
+    ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("address of the port");
         drop(listener);
@@ -91,7 +101,7 @@ impl Server {
             .args(more)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("log"))
-            .stderr(log)
+            .stderr(stderr.unwrap_or_else(|| log.into()))
             .spawn()
             .expect("sh starts");
         Server {

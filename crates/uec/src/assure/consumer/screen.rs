@@ -1,8 +1,8 @@
 //! What is seen while the simulator runs: a line per request, and on a terminal the state of the scenarios below.
 
+use crate::output;
 use assurance::consumer_suite::{Shown, Watching};
 use assurance::evidence::Severity;
-use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Findings of one request that are shown; all of them are in the report.
@@ -24,7 +24,7 @@ impl Screen {
     pub fn new(json: bool) -> Screen {
         Screen {
             quiet: json,
-            live: std::io::stderr().is_terminal(),
+            live: output::notes_are_seen(),
             watching: OnceLock::new(),
             below: Mutex::new(0),
         }
@@ -57,13 +57,13 @@ impl Screen {
             *below = table.lines().count();
             out.push_str(&table);
         }
-        write(&out);
+        output::note(&out);
     }
 
     /// Leaves the table as it stands, or prints it once where there is no terminal.
     pub fn end(&self) {
         if !self.live && !self.quiet {
-            write(&self.table());
+            output::note(&self.table());
         }
     }
 
@@ -139,10 +139,4 @@ fn line(seen: &Shown) -> String {
         text.push_str(&format!("     and {} more\n", serious.len() - SHOWN));
     }
     text
-}
-
-/// A reader that went away is not an error.
-fn write(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
-    let _ = std::io::stderr().flush();
 }
