@@ -5,7 +5,7 @@ use fhir::Element;
 
 /// The resource for one entry of the searchset: `id`, `meta`, `status`, `start`, `end`, `created`, the
 /// participant's NHS number and status, and `identifier` with the Appointment's own URL. `url` is absolute and
-/// has no `_history`.
+/// names the version (D-51).
 ///
 /// A patient without NHS number (found by `_id`) is identified by the Provider's local identifier.
 pub fn search_entry(stored: &Element, url: &str) -> Element {

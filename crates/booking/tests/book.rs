@@ -272,6 +272,7 @@ const BROKEN: &[Broken] = &[
     ("RES-PAT-07", "Appointment.contained[1].address[0].use", |b| b["contained"][1]["address"][0]["use"] = json!("work")),
     ("RES-PAT-07", "Appointment.contained[1].address[0].postalCode", |b| remove(&mut b["contained"][1]["address"][0], "postalCode")),
     ("RES-PAT-08", "Appointment.contained[1].telecom[0].system", |b| remove(&mut b["contained"][1]["telecom"][0], "system")),
+    ("RES-PAT-09", "Appointment.contained[1].contact[0].relationship", |b| remove(&mut b["contained"][1]["contact"][0], "relationship")),
     ("RES-PAT-09", "Appointment.contained[1].contact[0].name", |b| remove(&mut b["contained"][1]["contact"][0], "name")),
     ("RES-RANK-05", "Appointment.contained[1].contact[0].telecom[0].value", |b| b["contained"][1]["contact"][0]["telecom"][0]["system"] = json!("email")),
     ("RES-DOC-02", "Appointment.contained[0].identifier[0].value", |b| b["contained"][0]["identifier"][0]["value"] = json!("1234")),

@@ -351,6 +351,44 @@ fn misspelt_criteria_are_refused_and_other_unknown_ones_ignored() {
     assert!(!query.self_query.contains("_count") && !query.self_query.contains("_format"));
 }
 
+/// Proves: PROV-SLOT-11, PROV-SRCH-01
+#[test]
+fn modifiers_of_known_parameters_are_refused() {
+    for name in [
+        "status:not",
+        "start:ge",
+        "start:missing",
+        "start:",
+        "Status:not",
+        "service:not",
+        "schedule.actor:missing",
+        "schedule.actor:Practitioner",
+        "schedule.actor:healthcareservice:not",
+        "Schedule.Actor:HealthcareService.identifier:in",
+    ] {
+        bad(&format!("{name}=free"), &format!("http.{name}"));
+    }
+    slots("_include:iterate=Slot:schedule&_revinclude:iterate=x&colour:not=blue");
+    let nobody = "patient.identifier=9990123454";
+    for name in [
+        "start:ge",
+        "startX",
+        "_id:not",
+        "version:missing",
+        "patient:missing",
+        "patient:Patient.name",
+        "Patient.Identifier:not",
+        "participant.actor:Practitioner",
+    ] {
+        let refusal =
+            AppointmentQuery::parse(&format!("{nobody}&{name}=1"), &london()).unwrap_err();
+        assert_eq!(refusal.status(), 400, "{name}");
+        let place = refusal.findings[0].location.clone();
+        assert_eq!(place, Some(format!("http.{name}")));
+    }
+    assert!(AppointmentQuery::parse(&format!("{nobody}&colour:not=blue&foo=1"), &london()).is_ok());
+}
+
 /// Proves: PROV-SLOT-12
 #[test]
 fn the_self_link_shows_the_criteria_as_understood_and_reads_back_the_same() {

@@ -117,6 +117,7 @@ fn a_minted_token_is_accepted_and_read_whole() {
 fn what_is_tolerated() {
     let good: &[fn(&mut Value)] = &[
         |p| p["aud"] = json!(format!("{ROOT}/")),
+        |p| p["aud"] = json!([ROOT]),
         |p| p["requested_scope"] = json!("organization/slot.read  patient/appointment.write"),
         |p| remove(p, "requesting_practitioner"),
         |p| p["requesting_practitioner"] = Value::Null,
@@ -164,7 +165,11 @@ const FAULTS: &[Fault] = &[
     ("sub", |p| p["sub"] = json!("someone-else")),
     ("aud", |p| remove(p, "aud")),
     ("aud", |p| p["aud"] = json!("notanendpoint")),
-    ("aud", |p| p["aud"] = json!([ROOT])),
+    ("aud", |p| p["aud"] = json!([])),
+    ("aud", |p| p["aud"] = json!([ROOT, ROOT])),
+    ("aud", |p| p["aud"] = json!([[ROOT]])),
+    ("aud", |p| p["aud"] = json!([""])),
+    ("aud", |p| p["aud"] = json!(["notanendpoint"])),
     ("aud", |p| p["aud"] = json!(format!("{ROOT}//"))),
     ("iat", |p| remove(p, "iat")),
     ("iat", |p| p["iat"] = json!("1930378511")),

@@ -324,14 +324,27 @@ impl Settings {
     }
 }
 
-/// A base URL is `http(s)://host[:port]`, without path, query or trailing slash.
+/// A base URL is `https://host[:port]`, without path, query or trailing slash. It is https also where a proxy ends TLS
+/// (PROV-GEN-01, D-20): consumers, directories and the links in referrals take an appointment's URL as it was sent.
 pub fn check_base_url(url: &str) -> Result<(), String> {
+    if url.starts_with("http://") {
+        return Err(format!(
+            "base_url `{url}` must begin with https://, also where a proxy in front ends TLS: it stands in every URL \
+             that is sent, in tokens, and in referrals"
+        ));
+    }
+    check_origin(url)
+}
+
+/// An address for tools on this machine: a base URL that may be `http` too.
+pub fn check_origin(url: &str) -> Result<(), String> {
     let rest = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"));
-    let legal = |c: char| c.is_ascii_alphanumeric() || ".-:[]_".contains(c);
     match rest {
-        Some(host) if !host.is_empty() && host.chars().all(legal) => Ok(()),
+        Some(host) if !host.contains('/') && booking::wire::url::normal_form(url).is_some() => {
+            Ok(())
+        }
         _ => Err(format!(
             "base_url `{url}` must be https://HOST or https://HOST:PORT, without path or trailing slash"
         )),
@@ -385,5 +398,19 @@ mod tests {
         assert!(check_base_url("https://provider.example:8443").is_ok());
         assert!(check_base_url("https://provider.example/STU3").is_err());
         assert!(check_base_url("provider.example").is_err());
+        for other in [
+            "http://provider.example",
+            "HTTPS://provider.example",
+            "https://",
+            "https://:8443",
+            "https://provider.example:99999",
+            "https://provider.example/",
+            "https://user@provider.example",
+            "https://provider.example?x",
+            "https://a b",
+        ] {
+            assert!(check_base_url(other).is_err(), "{other}");
+        }
+        assert!(check_origin("http://127.0.0.1:8001").is_ok());
     }
 }

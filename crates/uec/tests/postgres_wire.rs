@@ -9,6 +9,8 @@
 
 #[path = "assure_own.rs"]
 mod assure_own;
+#[path = "provider_addressing.rs"]
+mod provider_addressing;
 #[path = "provider_appointment.rs"]
 mod provider_appointment;
 #[path = "provider_book.rs"]

@@ -456,6 +456,15 @@ fn contacts_without_a_clear_first_are_refused() {
     server.book(&none.body()).expect(400);
 }
 
+/// Proves: RES-PAT-09, ERR-17
+#[test]
+fn a_third_party_says_who_it_is_to_the_patient() {
+    for value in [Value::Null, json!([{"id": "r"}])] {
+        let response = book_with("/patient/contact/0/relationship", value, 422);
+        names_place(&response, "contact[0].relationship");
+    }
+}
+
 /// Proves: PROV-BOOK-07
 #[test]
 fn a_document_id_may_occur_in_several_bookings() {
@@ -567,8 +576,12 @@ fn a_consumer_that_may_only_search_cannot_book() {
 #[test]
 fn ssp_headers_do_not_route() {
     let server = Server::shared();
-    let call = server.book(&Booking::of(&server.take_slot()).body());
-    call.with("Ssp-To", "918999000022").expect(201);
+    let slot = server.take_slot();
+    let call = server.book(&Booking::of(&slot).body());
+    let elsewhere = call.clone().with("Ssp-To", "918999000022");
+    // FX202 has this system, but the URL says FX101: nothing is looked for there.
+    elsewhere.expect(400);
+    call.expect(201);
 }
 
 /// Proves: RES-PAT-01, RES-DOC-01

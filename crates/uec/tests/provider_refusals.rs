@@ -193,6 +193,68 @@ fn claims_have_to_fit() {
     with_token(&token().claim("requesting_practitioner", practitioner)).expect(200);
 }
 
+/// Proves: NAT-JWT-04, D-58
+#[test]
+fn the_audience_is_compared_as_a_url() {
+    let server = Server::shared();
+    let root = server.audience();
+    let with = |aud: Value| with_token(&server.token(SLOT_SCOPE).claim("aud", aud));
+    for same in [
+        json!([root]),
+        json!([format!("{root}/")]),
+        json!(root.replacen("https", "HTTPS", 1)),
+        json!(root.replacen("FX101", "%46X101", 1)),
+        json!(root.replacen("/STU3", "/./STU3", 1)),
+        json!(root.replacen("/1/", "/2/../1/", 1)),
+    ] {
+        with(same).expect(200);
+    }
+    for (other, words) in [
+        (json!([]), "empty list"),
+        (json!([root, root]), "2 audiences"),
+        (json!([""]), "is empty"),
+        (json!([["x"]]), "not a string"),
+        (
+            json!(["https://elsewhere.example/STU3/1/FX101"]),
+            "service root",
+        ),
+        (json!(root.to_lowercase()), "service root"),
+        (json!(format!("{root}?x")), "service root"),
+    ] {
+        token_refused(&with(other.clone()), "aud");
+        let said = with(other.clone()).expect(403).text();
+        assert!(said.contains(words), "{other}: {said}");
+    }
+}
+
+/// Proves: PROV-HDR-08, PROV-HDR-03, ERR-02
+#[test]
+fn a_request_to_another_system_is_refused() {
+    let server = Server::shared();
+    let other = "918999000022";
+    let slot = server.take_slot();
+    for call in [
+        server.metadata(),
+        search(),
+        server.book(&Booking::of(&slot).body()),
+        search().with("Accept", "image/png"),
+    ] {
+        let call = call.with("Ssp-To", other);
+        let response = refused(&call, 400, "invalid", "MISSING_OR_INVALID_HEADER");
+        let issue = issue(&response);
+        assert_eq!(issue["location"][0], "http.Ssp-To");
+        let said = issue["diagnostics"].as_str().expect("words");
+        assert!(
+            said.contains(other) && said.contains("918999000011"),
+            "{said}"
+        );
+    }
+    // Nobody without a right token is told whose system it is.
+    let call = search().without("Authorization").with("Ssp-To", other);
+    call.expect(403);
+    server.book(&Booking::of(&slot).body()).expect(201);
+}
+
 /// Proves: NAT-JWT-08, PROV-INT-02, PROV-INT-03, PROV-INT-04, PROV-INT-07, PROV-INT-08, D-23
 #[test]
 fn each_interaction_needs_its_scope() {

@@ -402,6 +402,10 @@ fn unknown_parameters_are_ignored_and_misspelt_criteria_are_not() {
         "start-date=ge2031-01-01",
         "statuses=free",
         "status1=free",
+        "status:not=busy",
+        "start:ge=2031-01-01",
+        "start:missing=false",
+        "schedule.actor:healthcareservice:not=2000000011",
     ] {
         let response = server
             .search(&format!("{}&{bad}", window(SLOTS_ONLY)))
@@ -515,6 +519,8 @@ fn slots_that_are_withheld_are_explained_and_not_shown() {
         (1, &"outcome".into())
     );
     let outcome = &all[0]["resource"];
+    let id = outcome["id"].as_str().expect("an id");
+    assert_eq!(all[0]["fullUrl"], format!("urn:uuid:{id}"));
     assert_eq!(outcome["resourceType"], "OperationOutcome");
     assert_eq!(outcome["issue"][0]["severity"], "information");
     assert!(

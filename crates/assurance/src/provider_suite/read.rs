@@ -345,18 +345,17 @@ fn of_patient(t: &mut Trial) -> Step {
         format!("The entry tells more than it may: {}", more.join(", ")),
         "only id, meta, status, start, end, created, participant and identifier",
     );
-    let version = text(&booked.answer.resource, "/meta/versionId");
-    let url = format!("/Appointment/{}/_history/{version}", booked.id);
+    let url = format!("/Appointment/{}", booked.id);
     let full = list(&a.resource, "/entry")
         .iter()
         .all(|e| text(e, "/fullUrl").ends_with(&url));
     t.must(
         full,
         &a,
-        &["PROV-SRCH-03"],
+        &["PROV-SRCH-03", "D-51"],
         "Bundle.entry.fullUrl",
-        "The fullUrl of an entry does not name the version",
-        "the version-specific URL",
+        "The fullUrl of an entry is not the appointment's URL, or names a version (bdl-8)",
+        "the appointment's URL without its version",
     );
     no_patient(t)
 }

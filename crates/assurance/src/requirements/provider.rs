@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
         .checks(&["P-VDATE-INCOM-JWT-CHK-EXP"]),
     must("P3", "A token counts only where its audience (aud) is this Provider's own service root.")
         .why("A token made for another Provider must not open this one.")
-        .change("Compare aud with the service root published in SDS; a trailing slash may be forgiven, nothing else.")
+        .change("Compare aud with the service root published in SDS; a trailing slash, a list of one and another spelling of the same URL may be forgiven, nothing else.")
         .catalogue(&["PROV-GEN-03", "NAT-JWT-04"])
         .checks(&["P-VDATE-INCOM-JWT-AUDI-CLAIM"]),
     must("P4", "A token counts only for the operation that its scope (requested_scope) allows.")

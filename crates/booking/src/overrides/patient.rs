@@ -235,12 +235,13 @@ fn is_email(value: &str) -> bool {
             .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
 }
 
-/// The published examples leave out `name.use`, which the profile wants, so its absence is tolerated; the
-/// relationship helps whoever rings, but a booking does not fail for it.
+/// Whoever rings a third party must know who that is to the patient. The published examples leave out `name.use`,
+/// which the profile wants, so its absence is tolerated.
 fn third_party(contact: &Element, path: &str, report: &mut Report) {
-    if contact.count("relationship") == 0 {
+    let says = |e: &Element| e.count("coding") > 0 || e.get("text").is_some();
+    if !contact.all("relationship").any(says) {
         let message = "`relationship` is missing; it says who the contact is to the patient.";
-        report.fault(
+        report.error(
             IssueCode::Required,
             contact,
             format!("{path}.relationship"),

@@ -53,8 +53,8 @@ impl std::fmt::Debug for AppointmentQuery {
 
 impl AppointmentQuery {
     /// Reads the raw query. A search must name a patient or an appointment: `version` alone would list every
-    /// patient's, so it is refused like an empty query (ERR-01). Unknown parameters are ignored; past `start`
-    /// bounds are allowed (PROV-SRCH-04).
+    /// patient's, so it is refused like an empty query (ERR-01). Unknown parameters are ignored, modifiers of known
+    /// ones are refused (PROV-SLOT-11); past `start` bounds are allowed (PROV-SRCH-04).
     pub fn parse(raw_query: &str, zone: &TimeZone) -> Result<AppointmentQuery, Refusal> {
         let mut nhs_number = None;
         let mut id = None;
@@ -81,7 +81,13 @@ impl AppointmentQuery {
                         NhsNumber::parse,
                     )?;
                 }
-                _ => {}
+                _ => {
+                    let names: Vec<&str> = PATIENT_SPELLINGS
+                        .into_iter()
+                        .chain(["participant.actor", "_id", "version"])
+                        .collect();
+                    query::refuse_unsupported(&name, &names, &["start"])?;
+                }
             }
         }
         if nhs_number.is_none() && id.is_none() {

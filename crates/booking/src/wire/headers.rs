@@ -63,6 +63,16 @@ pub fn read_ssp(h: &impl Headers, i: Interaction) -> Result<SspHeaders, Refusal>
     }
 }
 
+/// The refusal of a request whose `Ssp-To` names a system that is not the one behind this service root (ERR-02,
+/// PROV-HDR-08).
+pub fn other_system(to: &Asid, own: &Asid) -> Refusal {
+    let fault = format!("names {to}, but the system behind this service root is {own}");
+    Refusal::of(
+        Situation::HeaderInvalid,
+        vec![header_fault("Ssp-To", fault)],
+    )
+}
+
 /// Reads `X-Request-ID`; absent is no fault here, since only POST and PUT need it (D-21). Repeated, over-long
 /// or with invisible characters: ERR-02.
 pub fn read_request_id(h: &impl Headers) -> Result<Option<RequestId>, Refusal> {

@@ -2,6 +2,7 @@
 //! in bytes and takes values or refusals.
 
 pub mod appointment_query;
+mod audience;
 pub mod format;
 pub mod headers;
 pub mod interaction;
@@ -11,3 +12,4 @@ pub mod slot_query;
 mod strict_json;
 pub mod time;
 pub mod token;
+pub mod url;

@@ -59,6 +59,37 @@ pub fn only_format(raw_query: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Refuses what would silently widen a search if it were ignored (PROV-SLOT-11, D-07): a known name with a modifier
+/// (`status:not`), and one of `criteria` with letters, digits, `_` or `-` behind it (`startX`). `names` are the known
+/// names in any case; every other unknown parameter is ignored.
+pub(crate) fn refuse_unsupported(
+    name: &str,
+    names: &[&str],
+    criteria: &[&str],
+) -> Result<(), Refusal> {
+    let refuse = |fault: &str, known: &str, rest: &str| {
+        let shown = printable(name);
+        let sentence = format!("There is no search parameter `{shown}`{fault} `{known}`{rest}.");
+        Err(refused(sentence).location(format!("http.{shown}")))
+    };
+    let modified = |known: &&str| {
+        let parts = name.split_at_checked(known.len());
+        parts.is_some_and(|(head, tail)| head.eq_ignore_ascii_case(known) && tail.starts_with(':'))
+    };
+    let misspelt = |known: &&str| {
+        let tail = name.strip_prefix(known).filter(|tail| !tail.is_empty());
+        let inside = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+        tail.is_some_and(|tail| tail.chars().all(inside))
+    };
+    if let Some(known) = names.iter().chain(criteria).copied().find(modified) {
+        return refuse(":", known, " takes no modifier here");
+    }
+    match criteria.iter().copied().find(misspelt) {
+        Some(known) => refuse("; it is spelt", known, ""),
+        None => Ok(()),
+    }
+}
+
 fn refused(diagnostics: String) -> Refusal {
     Refusal::new(Situation::InvalidParameter, diagnostics)
 }

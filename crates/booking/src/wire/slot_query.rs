@@ -115,6 +115,14 @@ const SERVICE_SPELLINGS: [&str; 3] = [
     "service",
 ];
 
+/// What a modifier of the service parameter could stand behind.
+const SERVICE_NAMES: [&str; 4] = [
+    "schedule.actor:healthcareservice",
+    "schedule.actor:healthcareservice.identifier",
+    "schedule.actor",
+    "service",
+];
+
 impl SlotQuery {
     /// Reads the raw query of a slot search (PROV-SLOT-01..11). Faults of the query are ERR-01; whether the
     /// service is known is a later step. Values without an offset are local time of `zone` (D-19).
@@ -136,7 +144,7 @@ impl SlotQuery {
                 }
                 _ if is_service(&name) => add_service(&mut service, &name, &value)?,
                 _ if is_include(&name) => add_include(&mut includes, &value),
-                _ => refuse_misspelt(&name)?,
+                _ => query::refuse_unsupported(&name, &SERVICE_NAMES, &["start", "status"])?,
             }
         }
         let service = service.ok_or_else(|| {
@@ -295,27 +303,6 @@ fn add_include(includes: &mut Includes, value: &str) {
     } else if is("HealthcareService:providedBy") || is("HealthcareService:organization") {
         includes.organization = true;
     }
-}
-
-/// `start` or `status` followed by letters, digits, `_` or `-` is a misspelt criterion (PROV-SLOT-11, D-07);
-/// every other unknown parameter is ignored.
-fn refuse_misspelt(name: &str) -> Result<(), Refusal> {
-    for known in ["start", "status"] {
-        let misspelt = name.strip_prefix(known).is_some_and(|tail| {
-            !tail.is_empty()
-                && tail
-                    .chars()
-                    .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
-        });
-        if misspelt {
-            let shown = printable(name);
-            return Err(refused(
-                &shown,
-                format!("There is no search parameter `{shown}`; it is spelt `{known}`."),
-            ));
-        }
-    }
-    Ok(())
 }
 
 /// Fills in a missing bound from the window and shortens a span over its limit (PROV-SLOT-05, PROV-SLOT-20).

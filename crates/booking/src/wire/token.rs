@@ -1,5 +1,6 @@
 //! The token that a Consumer makes per request (`national-services.md` section 4). Every fault is 403 (D-01).
 
+use super::audience;
 use super::headers::Headers;
 pub use super::minting::{Minting, mint};
 use super::strict_json::{self, Json, Object};
@@ -335,8 +336,14 @@ impl Check {
     }
 
     fn audience(&mut self, payload: &Object<'_>, e: &Expectation) -> Option<String> {
-        let given = self.string(payload, "", "aud")?;
-        let root = given.strip_suffix('/').unwrap_or(&given);
+        let given = match audience::named(payload) {
+            Ok(given) => given,
+            Err(fault) => {
+                self.fault("aud", fault);
+                return None;
+            }
+        };
+        let root = given.strip_suffix('/').unwrap_or(given);
         if (e.audience)(root) {
             return Some(root.to_owned());
         }

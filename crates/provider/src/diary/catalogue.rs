@@ -153,6 +153,7 @@ impl Catalogue {
             .unwrap_or_else(|| Provider {
                 ods: tenant.ods.clone(),
                 asid: tenant.asid.clone(),
+                further_asids: Vec::new(),
                 name: tenant.name.clone(),
                 horizon_days: super::declaration::DEFAULT_HORIZON_DAYS,
                 schedule_system: super::declaration::SCHEDULE_SYSTEM.to_owned(),
@@ -259,6 +260,11 @@ impl Catalogue {
     pub fn role_of(&self, schedule: &Schedule) -> Option<&Role> {
         let id = schedule.role.as_ref()?;
         self.roles.iter().find(|r| r.id == *id)
+    }
+
+    /// Whether an ASID is one of this provider's own systems (PROV-HDR-08).
+    pub fn is_own_system(&self, asid: &Asid) -> bool {
+        self.tenant.asid == *asid || self.provider.further_asids.contains(asid)
     }
 
     /// What a consumer may do: what every declaration that matches its system or its organisation allows; without a

@@ -71,6 +71,9 @@ pub struct Provider {
     /// Its system, `Ssp-To`.
     #[serde(with = "one")]
     pub asid: Asid,
+    /// More systems of its own that consumers may address, where the directory lists several for one service root.
+    #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
+    pub further_asids: Vec<Asid>,
     /// Name.
     #[serde(with = "text")]
     pub name: String,

@@ -1,6 +1,7 @@
 //! How consumers know this server: the base URL, service roots, and the audience of tokens.
 
 use super::routes;
+use booking::wire::url;
 
 /// How consumers know this server.
 #[derive(Clone, Debug)]
@@ -30,15 +31,20 @@ impl Base {
         format!("{}{}{ods}", self.url, routes::ROOT_PREFIX)
     }
 
-    /// True when a token's audience is this root (NAT-JWT-04): a trailing slash is tolerated; where nobody
-    /// configured a base URL, `http` and the names of the loop-back interface too.
+    /// True when a token's audience is this root (NAT-JWT-04), compared as URLs (D-58). A trailing slash is tolerated;
+    /// where nobody configured a base URL, `http` and the names of the loop-back interface too.
     pub fn is_audience(&self, audience: &str, root: &str) -> bool {
         let audience = audience.strip_suffix('/').unwrap_or(audience);
         if audience == root {
             return true;
         }
-        if self.configured {
+        let (Some(audience), Some(root)) = (url::normal_form(audience), url::normal_form(root))
+        else {
             return false;
+        };
+        let audience = audience.strip_suffix('/').unwrap_or(&audience);
+        if audience == root || self.configured {
+            return audience == root;
         }
         // Whether it names the loop-back interface; what stands behind such a name, or all of it.
         fn plain(url: &str) -> (bool, &str) {
@@ -53,7 +59,7 @@ impl Base {
                 None => (false, rest),
             }
         }
-        plain(audience) == plain(root)
+        plain(audience) == plain(&root)
     }
 }
 
@@ -61,14 +67,29 @@ impl Base {
 mod tests {
     use super::*;
 
-    /// Proves: NAT-JWT-04, PROV-GEN-03, D-20
+    /// Proves: NAT-JWT-04, PROV-GEN-03, D-20, D-58
     #[test]
     fn audience_is_the_service_root() {
         let base = Base::new(Some("https://booking.example"), "0.0.0.0:8443");
         let root = base.root("FX101");
         assert_eq!(root, "https://booking.example/STU3/1/FX101");
         assert!(base.is_audience(&root, &root) && base.is_audience(&format!("{root}/"), &root));
+        for same in [
+            "HTTPS://Booking.EXAMPLE:443/STU3/1/FX101",
+            "https://booking.example:/STU3/1/%46X101/",
+            "https://booking.example/STU3/./1/x/../FX101",
+            "https://booking.example/STU3/1/FX101/.",
+        ] {
+            assert!(base.is_audience(same, &root), "{same}");
+        }
         for other in [
+            "https://booking.example/stu3/1/FX101",
+            "https://booking.example/STU3/1/fx101",
+            "https://booking.example:8443/STU3/1/FX101",
+            "https://booking.example/STU3/1/FX101?a",
+            "https://user@booking.example/STU3/1/FX101",
+            "https://booking.example.org/STU3/1/FX101",
+            "https://booking.example/STU3%2F1/FX101",
             "http://booking.example/STU3/1/FX101",
             "https://booking.example/STU3/1/FX102",
             "https://booking.example",

@@ -330,6 +330,12 @@ impl Edge {
         };
         let claims = self.trust.verify(token::bearer(&view)?, &x.peer, &expect)?;
         x.entry.claims(&claims);
+        if !tenant.catalogue.is_own_system(&ssp.to) {
+            return Err(headers::other_system(
+                &ssp.to,
+                &tenant.catalogue.tenant.asid,
+            ));
+        }
         let facts = tenant
             .catalogue
             .consumer_facts(&ssp.from, &claims.organization.ods);

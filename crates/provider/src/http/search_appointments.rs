@@ -37,14 +37,13 @@ pub async fn run(
         if !query.covers(&tree, x.now) || !read::is_shown(edge, demand, caller, &stored.id)? {
             continue;
         }
+        // A fullUrl never names a version (bdl-8, D-51); the identifier does.
         let url = format!("{}/Appointment/{}", demand.tenant.root, stored.id);
+        let of_version = format!("{url}/_history/{}", stored.version);
         entries.push(
             Element::new("entry")
-                .with(Element::text(
-                    "fullUrl",
-                    format!("{url}/_history/{}", stored.version),
-                ))
-                .with(patient_summary::search_entry(&tree, &url).named("resource"))
+                .with(Element::text("fullUrl", url))
+                .with(patient_summary::search_entry(&tree, &of_version).named("resource"))
                 .with(Element::new("search").with(Element::text("mode", "match"))),
         );
     }

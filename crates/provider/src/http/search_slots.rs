@@ -316,7 +316,8 @@ fn bundle<'a>(
         if let Some(withheld) = &found.withheld {
             let outcome = information_outcome(&x.response_id_text(), &withheld.sentence());
             entries.add_json(&format!(
-                "{{\"resource\":{},\"search\":{{\"mode\":\"outcome\"}}}}",
+                "{{\"fullUrl\":\"urn:uuid:{}\",\"resource\":{},\"search\":{{\"mode\":\"outcome\"}}}}",
+                x.response_id,
                 String::from_utf8_lossy(&fhir::json::write(&outcome))
             ));
         }

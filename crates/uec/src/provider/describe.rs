@@ -2,7 +2,7 @@
 
 use crate::{Failure, Outcome, print};
 use clap::{Args, ValueEnum};
-use provider::config::check_base_url;
+use provider::config::check_origin;
 use provider::http::describe;
 
 /// Arguments of `uec provider describe`.
@@ -35,7 +35,7 @@ enum Description {
 
 impl Describe {
     pub(super) fn run(self) -> Outcome {
-        check_base_url(&self.base_url).map_err(Failure::Usage)?;
+        check_origin(&self.base_url).map_err(Failure::Usage)?;
         let base = self.base_url.trim_end_matches('/');
         let value = match self.format {
             Description::Openapi => describe::openapi(base),
