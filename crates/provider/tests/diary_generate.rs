@@ -154,6 +154,7 @@ fn no_two_slots_ever_meet() {
             from: daily(from, "23:59", 1).from,
             to: daily("00:01", to, 1).to,
             slot_minutes: minutes,
+            capacity: 1,
             channel: None,
             held: false,
             release: Vec::new(),

@@ -11,6 +11,8 @@
 
 #[path = "diary_apply.rs"]
 mod diary_apply;
+#[path = "diary_parallel.rs"]
+mod diary_parallel;
 #[path = "diary_render.rs"]
 mod diary_render;
 #[path = "diary_seed.rs"]

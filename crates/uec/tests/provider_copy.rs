@@ -236,6 +236,7 @@ fn large(folder: &Folder) -> String {
             channel: None,
             template: None,
             release: None,
+            track: 0,
         });
         let made = store.insert_slots(tenant, slots.collect(), now, &entry);
         made.await.expect("slots");

@@ -143,6 +143,7 @@ impl Fixture {
                     channel: None,
                     template: None,
                     release: None,
+                    track: 0,
                 });
             }
             let batch = self

@@ -5,7 +5,7 @@
 use super::catalogue::Catalogue;
 use super::declaration::{Declaration, ImportedSlot};
 use super::plan::{Affected, Plan};
-use super::reconcile::{self, Difference, Target};
+use super::reconcile::{self, Difference, HeldPlace, Target};
 use crate::audit::AuditEntry;
 use crate::store::{
     self, NewSlot, SLOTS_PER_JOB, ScheduleKey, SlotFilter, Store, StoreError, TenantKey, TenantRow,
@@ -257,7 +257,7 @@ impl Hand<'_, '_> {
         &mut self,
         catalogue: &Catalogue,
         imported: Option<&[ImportedSlot]>,
-        held_back: &HashMap<ScheduleKey, Vec<(Timestamp, Timestamp)>>,
+        held_back: &HashMap<ScheduleKey, Vec<HeldPlace>>,
     ) -> Result<(), StoreError> {
         for (schedule, mut difference) in self.differences(catalogue, imported).await? {
             difference.keep_held(held_back.get(&schedule).map_or(&[], Vec::as_slice));
@@ -273,6 +273,7 @@ impl Hand<'_, '_> {
                         channel: m.wanted.channel,
                         template: Some(m.wanted.template.clone()),
                         release: m.release.clone(),
+                        track: m.track,
                     })
                     .collect();
                 let made = self

@@ -18,6 +18,9 @@ use uuid::Uuid;
 pub const DEFAULT_HORIZON_DAYS: u16 = 28;
 /// Most days ahead: a year and a day, so that a diary stays small enough to read whole.
 pub const MAX_HORIZON_DAYS: u16 = 366;
+/// Most slots that one schedule has at one time: rooms of a large vaccination centre, and a bound on the tracks of a
+/// diary.
+pub const MAX_AT_ONCE: u16 = 1_000;
 /// `Schedule.identifier.system` when a file does not name the supplier's own (RES-SCH-01).
 pub const SCHEDULE_SYSTEM: &str = "urn:x-uec:schedule";
 
@@ -108,6 +111,14 @@ fn all_rights() -> Vec<Right> {
 
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+fn one_slot() -> u16 {
+    1
+}
+
+fn is_one_slot(capacity: &u16) -> bool {
+    *capacity == 1
 }
 
 /// `[[organization]]` (RES-ORG-01).
@@ -318,6 +329,9 @@ pub struct Template {
     pub to: ClockTime,
     /// Length of a slot.
     pub slot_minutes: u16,
+    /// Slots at each time.
+    #[serde(default = "one_slot", skip_serializing_if = "is_one_slot")]
+    pub capacity: u16,
     /// How patients are seen; nothing is assumed when absent (PROV-SLOT-23).
     #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
@@ -390,6 +404,9 @@ pub struct Session {
     pub to: ClockTime,
     /// Length of a slot.
     pub slot_minutes: u16,
+    /// Slots at each time.
+    #[serde(default = "one_slot", skip_serializing_if = "is_one_slot")]
+    pub capacity: u16,
     /// How patients are seen.
     #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,

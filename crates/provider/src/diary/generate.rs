@@ -138,12 +138,13 @@ fn hours(template: &Template, day: Date) -> Option<Clinic> {
     }
 }
 
-/// The slots of a template for the London dates `first..=last`.
+/// The slots of a template for the London dates `first..=last`, as many of each time as its capacity says.
 pub fn template_slots(template: &Template, first: Date, last: Date) -> Vec<Wanted> {
     let id: Arc<str> = Arc::from(template.id.as_str());
     clinics(template, first, last)
         .iter()
         .flat_map(|(_, clinic)| cut(clinic, template.slot_minutes))
+        .flat_map(|slot| std::iter::repeat_n(slot, usize::from(template.capacity)))
         .map(|(start, end)| Wanted {
             start,
             end,
@@ -163,6 +164,7 @@ pub fn session_slots(session: &Session, first: Date, last: Date) -> Vec<Wanted> 
     Clinic::on(session.date, session.from, session.to)
         .iter()
         .flat_map(|clinic| cut(clinic, session.slot_minutes))
+        .flat_map(|slot| std::iter::repeat_n(slot, usize::from(session.capacity)))
         .map(|(start, end)| Wanted {
             start,
             end,

@@ -24,7 +24,13 @@ pub struct Missing {
     pub uuid: Option<Uuid>,
     /// A release rule of its own.
     pub release: Option<Arc<str>>,
+    /// Which of the slots at this time it becomes: the first number that no slot there has, so that two processes that
+    /// fill the same gap make the same slot.
+    pub track: u16,
 }
+
+/// When a slot is, and which of the slots at that time it is.
+pub type HeldPlace = (Timestamp, Timestamp, u16);
 
 /// The difference in one schedule.
 #[derive(Clone, Debug, Default)]
@@ -35,22 +41,25 @@ pub struct Difference {
     pub surplus: Vec<Uuid>,
     /// Booked or otherwise taken, ahead, and not asked for.
     pub stranded: Vec<SlotRow>,
-    /// When those of the surplus were that staff hold back: what comes in their place begins held back, since a change
+    /// Where those of the surplus were that staff hold back: what comes in their place begins held back, since a change
     /// of hours is no release.
-    pub held_back: Vec<(Timestamp, Timestamp)>,
+    pub held_back: Vec<HeldPlace>,
 }
 
 impl Difference {
     /// Holds back what is missing where held slots were.
-    pub fn keep_held(&mut self, held_back: &[(Timestamp, Timestamp)]) {
+    pub fn keep_held(&mut self, held_back: &[HeldPlace]) {
         for missing in &mut self.missing {
-            let wanted = &mut missing.wanted;
-            wanted.held |= held_back
-                .iter()
-                .any(|(start, end)| *start < wanted.end && wanted.start < *end);
+            let (wanted, on) = (&mut missing.wanted, missing.track);
+            wanted.held |= held_back.iter().any(|(start, end, track)| {
+                *track == on && *start < wanted.end && wanted.start < *end
+            });
         }
     }
 }
+
+/// The slots that are asked for, by place.
+type WantedSlots = BTreeMap<(Timestamp, Timestamp), Vec<Missing>>;
 
 /// What a provider's schedules should hold.
 #[derive(Clone, Copy)]
@@ -100,27 +109,29 @@ impl Target<'_> {
             .unwrap_or(Date::MAX)
     }
 
-    /// The slots of a schedule's templates and sessions up to a day, by place; where two ask for the same place, the
-    /// first declared stands.
-    fn generated(&self, schedule: &str, last: Date) -> BTreeMap<(Timestamp, Timestamp), Missing> {
+    /// The slots of a schedule's templates and sessions up to a day, by place. Where clinics may not overlap and two ask
+    /// for the same place, the first declared stands.
+    fn generated(&self, schedule: &str, overlaps: bool, last: Date) -> WantedSlots {
         let first = generate::london_date(self.now);
         // A clinic that began yesterday may reach into today.
         let first = first.yesterday().unwrap_or(first);
         let templates = self.templates.iter().filter(|t| t.schedule == schedule);
         let sessions = self.sessions.iter().filter(|s| s.schedule == schedule);
-        let mut slots = BTreeMap::new();
+        let mut slots = WantedSlots::new();
         for wanted in templates
             .flat_map(|t| generate::template_slots(t, first, last))
             .chain(sessions.flat_map(|s| generate::session_slots(s, first, last)))
         {
-            let missing = Missing {
-                wanted,
-                uuid: None,
-                release: None,
-            };
-            slots
-                .entry((missing.wanted.start, missing.wanted.end))
-                .or_insert(missing);
+            let here = slots.entry((wanted.start, wanted.end)).or_default();
+            let first = here.first().map(|m| &m.wanted.template);
+            if overlaps || first.is_none_or(|template| *template == wanted.template) {
+                here.push(Missing {
+                    wanted,
+                    uuid: None,
+                    release: None,
+                    track: 0,
+                });
+            }
         }
         slots
     }
@@ -140,6 +151,7 @@ impl Target<'_> {
                 },
                 uuid: Some(s.identifier),
                 release: s.release.as_deref().map(Arc::from),
+                track: 0,
             })
     }
 }
@@ -176,17 +188,18 @@ pub fn compare(
         .last()
         .map(|s| generate::london_date(s.start).min(longest));
     let reach = last_stored.map_or(horizon, |day| day.max(horizon));
-    let mut wanted = target.generated(schedule, reach);
+    let mut wanted = target.generated(schedule, overlaps, reach);
     for slot in target.imported_of(schedule) {
-        wanted.insert((slot.wanted.start, slot.wanted.end), slot);
+        wanted
+            .entry((slot.wanted.start, slot.wanted.end))
+            .or_default()
+            .push(slot);
     }
     let mut difference = Difference::default();
-    let mut staying: Vec<&SlotRow> = Vec::new();
-    for slot in stored {
-        if !stays(target, &mut wanted, slot, &mut difference) {
-            continue;
-        }
-        staying.push(slot);
+    let mut staying = Vec::new();
+    for here in stored.chunk_by(|a, b| (a.start, a.end) == (b.start, b.end)) {
+        let wanted = wanted.entry((here[0].start, here[0].end)).or_default();
+        staying.extend(stay(target, wanted, here, &mut difference));
     }
     let began_today: HashSet<Date> = stored
         .iter()
@@ -195,8 +208,13 @@ pub fn compare(
         .collect();
     let today = generate::london_date(target.now);
     let beyond = generate::day_start(horizon.tomorrow().unwrap_or(horizon));
+    let mut tracks: HashSet<(Timestamp, Timestamp, u16)> = staying
+        .iter()
+        .map(|s| (s.slot.start, s.slot.end, s.slot.track))
+        .collect();
     difference.missing = wanted
         .into_values()
+        .flatten()
         .filter(|m| {
             let day = generate::london_date(m.wanted.start);
             // The past hours of a day are filled only when a diary is new: they are history afterwards.
@@ -204,7 +222,15 @@ pub fn compare(
                 m.wanted.start > target.now || (day == today && !began_today.contains(&day));
             timely && (m.wanted.start < beyond || m.uuid.is_some())
         })
-        .filter(|m| free_of(&staying, overlaps, m.wanted.start, m.wanted.end))
+        .filter(|m| overlaps || is_room(&staying, &m.wanted))
+        .map(|m| {
+            let (start, end) = (m.wanted.start, m.wanted.end);
+            let free = (0..=u16::MAX).find(|track| tracks.insert((start, end, *track)));
+            Missing {
+                track: free.unwrap_or(u16::MAX),
+                ..m
+            }
+        })
         .collect();
     difference
 }
@@ -215,55 +241,86 @@ fn longest_horizon(today: Date) -> Date {
         .unwrap_or(Date::MAX)
 }
 
-/// Whether a stored slot stays; if it is one of the wanted ones, that is taken off the list.
-fn stays(
-    target: &Target<'_>,
-    wanted: &mut BTreeMap<(Timestamp, Timestamp), Missing>,
-    slot: &SlotRow,
-    difference: &mut Difference,
-) -> bool {
-    let place = (slot.start, slot.end);
-    let taken = slot.status != SlotStatus::Free;
-    let imported = slot.template.as_deref() == Some(IMPORTED);
-    let foreign = slot.template.is_none() || (imported && target.imported.is_none());
-    let ahead = slot.start > target.now;
-    let same = wanted.get(&place).is_some_and(|m| {
-        let alike = m.wanted.channel == slot.channel && m.uuid.is_none_or(|u| u == slot.uuid);
-        // A booked slot stays under whichever template now asks for it.
-        alike
-            && (taken
-                || (m.wanted.template == slot.template.clone().unwrap_or_default()
-                    && m.release == slot.release))
-    });
-    if same || foreign || !ahead {
-        wanted.remove(&place);
-        return true;
-    }
-    if taken {
-        difference.stranded.push(slot.clone());
-        wanted.remove(&place);
-        return true;
-    }
-    difference.surplus.push(slot.uuid);
-    if slot.held {
-        difference.held_back.push(place);
-    }
-    false
+/// A stored slot that stays.
+struct Staying<'s> {
+    slot: &'s SlotRow,
+    /// The clinic that it is one of the wanted slots of.
+    counts_for: Option<Arc<str>>,
 }
 
-/// Whether a stretch of time meets no slot that stays; with `overlaps`, whether its very place is free. `staying` is in
+/// Which of the stored slots of one place stay. Those that are wanted are taken off the list. Of slots that are alike,
+/// booked ones stay before held ones, and these before free ones, so that a smaller capacity takes out what nobody has.
+fn stay<'s>(
+    target: &Target<'_>,
+    wanted: &mut Vec<Missing>,
+    here: &'s [SlotRow],
+    difference: &mut Difference,
+) -> Vec<Staying<'s>> {
+    let is_taken = |slot: &SlotRow| slot.status != SlotStatus::Free;
+    let mut slots: Vec<&SlotRow> = here.iter().collect();
+    slots.sort_by_key(|s| (!is_taken(s), !s.held, s.track));
+    let mut take = |slot: &SlotRow, is_it: &dyn Fn(&Missing) -> bool| {
+        let alike =
+            |m: &Missing| m.wanted.channel == slot.channel && m.uuid.is_none_or(|u| u == slot.uuid);
+        let at = wanted.iter().position(|m| alike(m) && is_it(m))?;
+        Some(wanted.remove(at).wanted.template)
+    };
+    let same_clinic =
+        |m: &Missing, slot: &SlotRow| Some(&m.wanted.template) == slot.template.as_ref();
+    let exact = |slot: &SlotRow, m: &Missing| same_clinic(m, slot) && m.release == slot.release;
+    let found: Vec<_> = slots
+        .iter()
+        .map(|slot| take(slot, &|m| exact(slot, m)))
+        .collect();
+    // A booked slot stays under whichever template now asks for it.
+    let found: Vec<_> = slots
+        .into_iter()
+        .zip(found)
+        .map(|(slot, clinic)| {
+            let any = || is_taken(slot).then(|| take(slot, &|_| true)).flatten();
+            (slot, clinic.or_else(any))
+        })
+        .collect();
+    let mut staying = Vec::new();
+    for (slot, clinic) in found {
+        let imported = slot.template.as_deref() == Some(IMPORTED);
+        let foreign = slot.template.is_none() || (imported && target.imported.is_none());
+        let counts_for = if clinic.is_some() || foreign || slot.start <= target.now {
+            clinic
+        } else if is_taken(slot) {
+            difference.stranded.push(slot.clone());
+            // It uses up one of its clinic's slots all the same: through another channel, say.
+            let own = wanted
+                .iter()
+                .position(|m| m.uuid.is_none() && same_clinic(m, slot));
+            own.map(|at| wanted.remove(at).wanted.template)
+        } else {
+            difference.surplus.push(slot.uuid);
+            if slot.held {
+                difference
+                    .held_back
+                    .push((slot.start, slot.end, slot.track));
+            }
+            continue;
+        };
+        staying.push(Staying { slot, counts_for });
+    }
+    staying
+}
+
+/// Whether a slot meets none that stays, other than those of its own clinic at the very same time. `staying` is in
 /// order of start.
-fn free_of(staying: &[&SlotRow], overlaps: bool, start: Timestamp, end: Timestamp) -> bool {
+fn is_room(staying: &[Staying<'_>], wanted: &Wanted) -> bool {
+    let (start, end) = (wanted.start, wanted.end);
     // No slot is longer than this, so one that began earlier is over.
     let longest = SignedDuration::from_mins(i64::from(generate::MAX_SLOT_MINUTES));
-    let first = staying.partition_point(|s| s.start.duration_since(start) < -longest);
-    let after = staying.partition_point(|s| s.start < end);
-    staying
-        .get(first..after)
-        .unwrap_or_default()
-        .iter()
-        .all(|s| match overlaps {
-            true => (s.start, s.end) != (start, end),
-            false => s.end <= start,
-        })
+    let first = staying.partition_point(|s| s.slot.start.duration_since(start) < -longest);
+    let after = staying.partition_point(|s| s.slot.start < end);
+    let meets = |s: &Staying<'_>| {
+        let beside = s.counts_for.as_ref() == Some(&wanted.template)
+            && (s.slot.start, s.slot.end) == (start, end);
+        s.slot.end > start && !beside
+    };
+    let near = staying.get(first..after).unwrap_or_default();
+    !near.iter().any(meets)
 }

@@ -10,6 +10,7 @@ mod driver;
 mod error;
 mod gauges;
 mod model;
+mod options;
 mod referral;
 mod sql;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use model::{
     SlotKey, SlotRow, TenantKey, TenantRow, london_day, utc_day,
 };
 
+pub use options::Options;
 pub use referral::{
     Arrival, Filed, LinkedBooking, MatchedBy, REFERRAL_BYTES, ReferralFilter, ReferralRow,
     ReferralState,
@@ -44,68 +46,16 @@ use driver::{Release, postgres, sqlite};
 use jiff::Timestamp;
 pub(crate) use sql::Announced;
 use sql::Database;
-use sql::slots::{Change, Cursor, check_filter};
+pub use sql::slots::Cursor as SlotCursor;
+use sql::slots::{Change, check_filter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use uuid::Uuid;
 
 /// Slots that one transaction of a bulk change takes, a few hundredths of a second of work; bookings go between.
 pub const SLOTS_PER_JOB: usize = 2_000;
 /// Most rows that one listing returns, whatever is asked for: it is held in memory.
 const LIST_MOST: usize = 100_000;
-
-/// How a store is opened.
-#[derive(Clone)]
-pub struct Options {
-    /// Makes the database if there is none.
-    pub create: bool,
-    /// Reading connections at most; on SQLite they share 48 MB of cache.
-    pub readers: usize,
-    /// PostgreSQL: threads that write, each with a connection; a tenant's writes are done by one of them.
-    pub writers: usize,
-    /// Writes that may wait for the writer.
-    pub queue: usize,
-    /// How long a write waits for a place among them before it fails as busy.
-    pub queue_wait: Duration,
-    /// SQLite: pages of 4 KiB that the database may have at most; beyond that it behaves as on a full disk. `None`: as many as
-    /// fit on the disk.
-    pub max_pages: Option<i64>,
-    /// PostgreSQL: address of a streaming standby where searches read what it has already; what it has not, and everything
-    /// else, is read at the primary.
-    pub replica: Option<String>,
-}
-
-/// The address of a replica may hold its password.
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options")
-            .field("create", &self.create)
-            .field("readers", &self.readers)
-            .field("writers", &self.writers)
-            .field("queue", &self.queue)
-            .field("queue_wait", &self.queue_wait)
-            .field("max_pages", &self.max_pages)
-            .field("replica", &self.replica.as_deref().map(redacted))
-            .finish()
-    }
-}
-
-impl Default for Options {
-    /// Makes the database; readers for every core and two for longer reads; a queue of four full groups.
-    fn default() -> Options {
-        let cores = std::thread::available_parallelism().map_or(4, usize::from);
-        Options {
-            create: true,
-            readers: cores.clamp(2, 16) + 2,
-            writers: 4,
-            queue: 1_024,
-            queue_wait: Duration::from_secs(2),
-            max_pages: None,
-            replica: None,
-        }
-    }
-}
 
 /// An address of a database as it may be shown: without password.
 pub fn redacted(url: &str) -> String {
@@ -275,8 +225,22 @@ impl Store {
         filter: &SlotFilter,
         limit: usize,
     ) -> Result<Vec<PlacedSlot>, StoreError> {
+        self.slots_after(tenant, filter, None, limit)
+            .map(|(slots, _)| slots)
+    }
+
+    /// The same from a place on, with the place after them; `None` when there are no more. So a list of any length is
+    /// read page by page.
+    pub fn slots_after(
+        &self,
+        tenant: TenantKey,
+        filter: &SlotFilter,
+        after: Option<SlotCursor>,
+        limit: usize,
+    ) -> Result<(Vec<PlacedSlot>, Option<SlotCursor>), StoreError> {
+        let from = after.unwrap_or(SlotCursor::START);
         self.database
-            .read(|c| sql::list_slots(c, tenant, filter, limit.min(LIST_MOST)))
+            .read(|c| sql::list_slots(c, tenant, filter, from, limit.min(LIST_MOST)))
     }
 
     /// How many slots are in which state.
@@ -520,7 +484,7 @@ impl Store {
         entry: &AuditEntry,
     ) -> Result<u64, StoreError> {
         check_filter(&filter)?;
-        let (mut changed, mut from) = (0, Some(Cursor::START));
+        let (mut changed, mut from) = (0, Some(SlotCursor::START));
         // Each batch begins after the one before, so this ends with the slots of the filter.
         while let Some(cursor) = from {
             let batch = self

@@ -177,6 +177,8 @@ pub struct SlotRow {
     pub template: Option<Arc<str>>,
     /// Name of a release rule of its own.
     pub release: Option<Arc<str>>,
+    /// Which of the slots with this start and end in its schedule it is, from 0.
+    pub track: u16,
 }
 
 /// A slot with the diary that it is in, as read inside a booking transaction and in listings.
@@ -234,6 +236,9 @@ pub struct NewSlot {
     pub template: Option<Arc<str>>,
     /// Name of a release rule of its own.
     pub release: Option<Arc<str>>,
+    /// Which of the slots with this start and end in its schedule it is, from 0. It is what tells them apart: a slot
+    /// whose schedule, start, end and track are there already is not made.
+    pub track: u16,
 }
 
 /// Which slots. Every criterion that is given must hold.
@@ -273,7 +278,7 @@ pub struct SlotCounts {
 pub struct Inserted {
     /// Made.
     pub made: u64,
-    /// Left alone: the schedule already has a slot of that start and end.
+    /// Left alone: the schedule already has a slot of that start, end and track.
     pub existing: u64,
 }
 

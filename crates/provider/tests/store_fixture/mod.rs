@@ -193,6 +193,7 @@ pub fn new_slots_from(schedule: ScheduleKey, from: Timestamp, n: usize) -> Vec<N
             channel: None,
             template: Some("weekday".into()),
             release: None,
+            track: 0,
         })
         .collect()
 }

@@ -1,11 +1,11 @@
 //! What only shows when a declaration is laid out on the calendar: too many slots, and clinics that overlap.
 
-use super::Declaration;
 use super::read::Sheet;
+use super::{Declaration, MAX_AT_ONCE};
 use crate::diary::generate::{self, Clinic};
-use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
-use std::collections::HashSet;
+use jiff::{Timestamp, ToSpan};
+use std::collections::{HashMap, HashSet};
 
 /// Most slots that a provider's horizon may hold: more than ten large hospitals; what is planned is held in memory.
 const MAX_SLOTS: u64 = 500_000;
@@ -18,14 +18,14 @@ pub(super) fn totals(d: &Declaration, today: Date, sheet: &mut Sheet<'_>) {
     let Ok(last) = today.checked_add(i64::from(d.provider.horizon_days).days()) else {
         return;
     };
-    let per = |from: DateTime, to: DateTime, slot: u16| -> u64 {
+    let per = |from: DateTime, to: DateTime, slot: u16, capacity: u16| -> u64 {
         let minutes = to.duration_since(from).as_mins();
-        u64::try_from(minutes).unwrap_or(0) / u64::from(slot.max(1))
+        u64::try_from(minutes).unwrap_or(0) / u64::from(slot.max(1)) * u64::from(capacity)
     };
     let mut total = d.slots.len() as u64;
     for t in &d.templates {
         for (_, clinic) in generate::clinics(t, today, last) {
-            total += per(clinic.from, clinic.to, t.slot_minutes);
+            total += per(clinic.from, clinic.to, t.slot_minutes, t.capacity);
         }
     }
     for s in d
@@ -34,7 +34,7 @@ pub(super) fn totals(d: &Declaration, today: Date, sheet: &mut Sheet<'_>) {
         .filter(|s| s.date >= today && s.date <= last)
     {
         if let Some(clinic) = Clinic::on(s.date, s.from, s.to) {
-            total += per(clinic.from, clinic.to, s.slot_minutes);
+            total += per(clinic.from, clinic.to, s.slot_minutes, s.capacity);
         }
     }
     if total > MAX_SLOTS {
@@ -46,10 +46,45 @@ pub(super) fn totals(d: &Declaration, today: Date, sheet: &mut Sheet<'_>) {
     }
 }
 
-/// A clinic or imported slot in a diary, for the search of overlaps.
+/// More slots at one time than a schedule may have: of its clinics, which may all meet, and of the imported slots of one
+/// time.
+pub(super) fn at_once(d: &Declaration, sheet: &mut Sheet<'_>) {
+    let most = u64::from(MAX_AT_ONCE);
+    let mut imported: HashMap<(&str, Timestamp, Timestamp), u64> = HashMap::new();
+    for slot in &d.slots {
+        *imported
+            .entry((slot.schedule.as_str(), slot.start, slot.end))
+            .or_default() += 1;
+    }
+    for (i, schedule) in d.schedules.iter().enumerate() {
+        let templates = d.templates.iter().filter(|t| t.schedule == schedule.id);
+        let sessions = d.sessions.iter().filter(|s| s.schedule == schedule.id);
+        // Sessions of different days do not meet.
+        let mut days: HashMap<Date, u64> = HashMap::new();
+        for session in sessions {
+            *days.entry(session.date).or_default() += u64::from(session.capacity);
+        }
+        let of_templates: u64 = templates.map(|t| u64::from(t.capacity)).sum();
+        let of_imports = imported
+            .iter()
+            .filter(|((of, ..), _)| *of == schedule.id)
+            .map(|(_, n)| *n);
+        let total =
+            of_templates + days.into_values().max().unwrap_or(0) + of_imports.max().unwrap_or(0);
+        if total > most {
+            let what = format!(
+                "may have {total} slots at the same time; at most {most}: spread them over several schedules"
+            );
+            sheet.fault("schedule", i, "id", what);
+        }
+    }
+}
+
+/// A clinic or imported slot in a diary, for the search of overlaps: moments, so that the two hours that the clock shows
+/// twice in autumn are two.
 struct Stretch {
-    from: DateTime,
-    to: DateTime,
+    from: Timestamp,
+    to: Timestamp,
     section: &'static str,
     index: usize,
 }
@@ -90,26 +125,27 @@ fn stretches(d: &Declaration, schedule: &str, today: Date) -> Vec<Stretch> {
         .enumerate()
         .filter(|(_, t)| t.schedule == schedule)
     {
-        let clinics = generate::clinics(t, today, last);
-        all.extend(
-            clinics
-                .iter()
-                .map(|(_, c)| stretch("template", i, c.from, c.to)),
-        );
+        for (_, clinic) in generate::clinics(t, today, last) {
+            let (from, to) = clinic.span();
+            all.push(stretch("template", i, from, to));
+        }
     }
     let sessions = d.sessions.iter().enumerate();
     for (i, s) in sessions.filter(|(_, s)| s.schedule == schedule && s.date >= today) {
-        all.extend(Clinic::on(s.date, s.from, s.to).map(|c| stretch("session", i, c.from, c.to)));
+        if let Some((from, to)) = Clinic::on(s.date, s.from, s.to).map(|c| c.span()) {
+            all.push(stretch("session", i, from, to));
+        }
     }
-    let local = |at| generate::london().to_datetime(at);
     for (i, s) in d
         .slots
         .iter()
         .enumerate()
         .filter(|(_, s)| s.schedule == schedule)
     {
-        all.push(stretch("slot", i, local(s.start), local(s.end)));
+        all.push(stretch("slot", i, s.start, s.end));
     }
+    // A clinic within the hour that the clock skips is none.
+    all.retain(|s| s.from < s.to);
     all
 }
 
@@ -125,7 +161,8 @@ fn tell_overlap(
         "session" => d.sessions.get(s.index).map(|t| t.id.clone()),
         _ => d.slots.get(s.index).map(|t| t.identifier.to_string()),
     };
-    let clock = |t: DateTime| t.strftime("%H:%M").to_string();
+    let local = |at| generate::london().to_datetime(at);
+    let clock = |at| local(at).strftime("%H:%M").to_string();
     let key = if other.section == "slot" {
         "start"
     } else {
@@ -134,7 +171,7 @@ fn tell_overlap(
     let what = format!(
         "on {} it overlaps with the {} `{}` of the same schedule ({}–{} and {}–{}): change the hours, or set \
          `overlaps = true` in the schedule `{diary}`",
-        other.from.date(),
+        local(other.from).date(),
         one.section,
         name(one).unwrap_or_default(),
         clock(one.from),

@@ -3,7 +3,7 @@
 
 use super::calendar;
 use super::read::Sheet;
-use super::{ClockTime, Declaration, Exception, MAX_HORIZON_DAYS, Release, Schedule};
+use super::{ClockTime, Declaration, Exception, MAX_AT_ONCE, MAX_HORIZON_DAYS, Release, Schedule};
 use crate::diary::generate::{MAX_SLOT_MINUTES, MIN_SLOT_MINUTES};
 use crate::toml_error::nearest;
 use jiff::SignedDuration;
@@ -32,6 +32,7 @@ pub(super) fn check(declaration: &Declaration, today: Date, sheet: &mut Sheet<'_
     }
     consumers(declaration, sheet);
     calendar::totals(declaration, today, sheet);
+    calendar::at_once(declaration, sheet);
     calendar::overlaps(declaration, today, sheet);
 }
 
@@ -354,6 +355,7 @@ fn clinics(d: &Declaration, known: &Known<'_>, sheet: &mut Sheet<'_>) {
             "",
             sheet,
         );
+        capacity(("template", i), t.capacity, sheet);
         if t.weekdays.is_empty() {
             sheet.fault(
                 "template",
@@ -390,6 +392,7 @@ fn clinics(d: &Declaration, known: &Known<'_>, sheet: &mut Sheet<'_>) {
             "",
             sheet,
         );
+        capacity(("session", i), s.capacity, sheet);
     }
 }
 
@@ -418,6 +421,13 @@ fn clinic(
             &known.releases,
             sheet,
         );
+    }
+}
+
+fn capacity(at: (&'static str, usize), capacity: u16, sheet: &mut Sheet<'_>) {
+    if !(1..=MAX_AT_ONCE).contains(&capacity) {
+        let what = format!("is {capacity}; a clinic has 1 to {MAX_AT_ONCE} slots at each time");
+        sheet.fault(at.0, at.1, "capacity", what);
     }
 }
 

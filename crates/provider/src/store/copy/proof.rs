@@ -9,6 +9,7 @@ use crate::store::sql::{audit, tenants};
 
 /// Columns that name a row of another table, of the same tenant.
 const REFERENCES: &[(&str, &str, &str)] = &[
+    ("schedule", "diary", "schedule"),
     ("slot", "schedule", "schedule"),
     ("slot", "template", "label"),
     ("slot", "release", "label"),

@@ -67,7 +67,7 @@ pub(super) const TABLES: &[Table] = &[
     },
     Table {
         name: "schedule",
-        columns: &["tenant", "key", "id"],
+        columns: &["tenant", "key", "id", "diary", "track"],
         ..PLAIN
     },
     Table {

@@ -48,7 +48,7 @@ macro_rules! numbers {
         }
     )*};
 }
-numbers!(i64, i32, u32, u8);
+numbers!(i64, i32, u32, u16, u8);
 
 impl From<bool> for Value<'_> {
     fn from(flag: bool) -> Self {

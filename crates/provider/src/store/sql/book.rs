@@ -242,7 +242,7 @@ fn insert(
     c.execute_later(
         "INSERT INTO appointment (tenant, id, version, status, live, slot, schedule, start, finish, day, service,
            template, release, nhs_number, booked_at, booked_asid, booked_ods, booked_kind)
-         SELECT tenant, ?2, 1, 0, 1, key, schedule, start, finish, ?4, ?5, template, release, ?6, ?7, ?8, ?9, ?10
+         SELECT tenant, ?2, 1, 0, 1, key, ?11, start, finish, ?4, ?5, template, release, ?6, ?7, ?8, ?9, ?10
          FROM slot WHERE key = ?3 AND tenant = ?1",
         values![
             tenant.0,
@@ -255,6 +255,7 @@ fn insert(
             booking.asid.as_str(),
             booking.ods.as_str(),
             booking.kind.as_deref(),
+            placed.schedule.0,
         ],
     )?;
     let version = Version {

@@ -207,11 +207,11 @@ impl<'c> Labels<'c> {
     }
 }
 
-/// The columns that [`slot_row`] reads, in its order, of a slot called `s`.
+/// The columns that [`slot_row`] reads, in its order, of a slot called `s` on a track called `d`.
 pub(super) const SLOT_COLUMNS: &str =
-    "s.key, s.uuid, s.start, s.finish, s.status, s.held, s.channel, s.template, s.release";
-/// The columns that [`placed_slot`] reads.
-pub(super) const PLACED_COLUMNS: &str = "s.key, s.uuid, s.start, s.finish, s.status, s.held, s.channel, s.template, s.release, s.schedule, d.id, a.id";
+    "s.key, s.uuid, s.start, s.finish, s.status, s.held, s.channel, s.template, s.release, d.track";
+/// The columns that [`placed_slot`] reads. A slot's schedule is the diary that its track belongs to.
+pub(super) const PLACED_COLUMNS: &str = "s.key, s.uuid, s.start, s.finish, s.status, s.held, s.channel, s.template, s.release, d.track, coalesce(d.diary, s.schedule), d.id, a.id";
 /// What these columns come from.
 pub(super) const PLACED_FROM: &str = "slot s JOIN schedule d ON d.tenant = s.tenant AND d.key = s.schedule \
      LEFT JOIN appointment a ON a.tenant = s.tenant AND a.slot = s.key AND a.live = 1";
@@ -231,6 +231,7 @@ fn slot_row(row: &Row<'_>, first: usize, labels: &mut Labels<'_>) -> Result<Slot
         channel: channel.and_then(Channel::from_number),
         template: labels.text(row.get(at(7))?)?,
         release: labels.text(row.get(at(8))?)?,
+        track: row.get(at(9))?,
     })
 }
 
@@ -238,15 +239,29 @@ pub(super) fn placed_slot(
     row: &Row<'_>,
     labels: &mut Labels<'_>,
 ) -> Result<PlacedSlot, StoreError> {
-    let booking: Option<&str> = row.get(11)?;
+    let booking: Option<&str> = row.get(12)?;
     Ok(PlacedSlot {
         slot: slot_row(row, 0, labels)?,
-        schedule: ScheduleKey(row.get(9)?),
-        schedule_id: row.get(10)?,
+        schedule: ScheduleKey(row.get(10)?),
+        schedule_id: diary_of(row.get(11)?).to_owned(),
         booking: booking
             .map(|b| id(b, ResourceId::parse, "the id of an appointment"))
             .transpose()?,
     })
+}
+
+/// Stands between the id of a diary and the number of a track in the id of the track's row; no id that is declared has
+/// it.
+const TRACK: char = '#';
+
+/// The id of a track's row.
+pub(super) fn track_id(diary: &str, track: u16) -> String {
+    format!("{diary}{TRACK}{track}")
+}
+
+/// The id of the diary that a row of `schedule` belongs to.
+fn diary_of(id: &str) -> &str {
+    id.split_once(TRACK).map_or(id, |(diary, _)| diary)
 }
 
 /// Where the columns of the slot begin in [`slots_of_day`].
@@ -266,8 +281,10 @@ pub(in crate::store) fn slots_of_day(
         &format!(
             "SELECT coalesce(v.version, 0), {SLOT_COLUMNS} FROM tenant t
              LEFT JOIN slot_day v ON v.tenant = t.key AND v.schedule = ?2 AND v.day = ?3
-             LEFT JOIN slot s ON s.tenant = t.key AND s.schedule = ?2 AND s.start >= ?4 AND s.start < ?5
-             WHERE t.key = ?1 ORDER BY s.start, s.finish"
+             CROSS JOIN (SELECT CAST(?2 AS BIGINT) AS key, 0 AS track UNION ALL
+               SELECT key, track FROM schedule WHERE tenant = ?1 AND diary = ?2) d
+             LEFT JOIN slot s ON s.tenant = t.key AND s.schedule = d.key AND s.start >= ?4 AND s.start < ?5
+             WHERE t.key = ?1 ORDER BY s.start, s.finish, d.track"
         ),
         values![tenant.0, schedule.0, day, from, from + DAY],
         |row| {
@@ -442,7 +459,7 @@ const BOOKING_COLUMNS: &str = "a.service, a.booked_at, a.booked_asid, a.booked_o
      (SELECT document FROM document_link l \
       WHERE l.tenant = a.tenant AND l.appointment = a.key AND l.ended_at IS NULL LIMIT 1)";
 /// Where these columns begin after those of the slot.
-const BOOKING_AT: usize = 12;
+const BOOKING_AT: usize = 13;
 
 fn booking_row(row: &Row<'_>, labels: &mut Labels<'_>) -> Result<BookingRow, StoreError> {
     let slot = placed_slot(row, labels)?;
@@ -471,7 +488,10 @@ pub(in crate::store) fn live_bookings(
 ) -> Result<Vec<BookingRow>, StoreError> {
     let sql = format!(
         "SELECT {PLACED_COLUMNS}, {BOOKING_COLUMNS} FROM {PLACED_FROM}
-         WHERE s.tenant = ?1 AND s.schedule = ?2 AND s.start >= ?3 AND a.live = 1 ORDER BY s.start LIMIT ?4"
+         WHERE s.tenant = ?1 AND s.schedule IN (SELECT CAST(?2 AS BIGINT) UNION ALL
+             SELECT key FROM schedule WHERE tenant = ?1 AND diary = ?2)
+           AND s.start >= ?3 AND a.live = 1
+         ORDER BY s.start, s.key LIMIT ?4"
     );
     let mut labels = Labels::new(c, tenant);
     let mut found = Vec::new();

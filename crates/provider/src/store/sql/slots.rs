@@ -27,9 +27,9 @@ pub(in crate::store) enum Change {
     Remove,
 }
 
-/// Where a bulk change has got to: the schedule's place in the filter, then start and key.
+/// How far a list or a bulk change has got: the schedule's position in the filter, then start and key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) struct Cursor {
+pub struct Cursor {
     schedule: usize,
     start: i64,
     key: i64,
@@ -91,6 +91,46 @@ fn label(
     Ok(Some(key))
 }
 
+/// The row of `schedule` that a track is, made when it is first needed.
+fn track(
+    c: &Connection,
+    tenant: TenantKey,
+    (diary, id): (ScheduleKey, &str),
+    track: u16,
+    known: &mut HashMap<(ScheduleKey, u16), i64>,
+) -> Result<i64, StoreError> {
+    if track == 0 {
+        return Ok(diary.0);
+    }
+    if let Some(key) = known.get(&(diary, track)) {
+        return Ok(*key);
+    }
+    c.execute(
+        "INSERT INTO schedule (tenant, id, diary, track) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        values![tenant.0, &read::track_id(id, track), diary.0, track],
+    )?;
+    let key = c.number(
+        "SELECT key FROM schedule WHERE tenant = ?1 AND diary = ?2 AND track = ?3",
+        values![tenant.0, diary.0, track],
+    )?;
+    known.insert((diary, track), key);
+    Ok(key)
+}
+
+/// Further tracks of a tenant's diaries; most diaries have none.
+fn tracks(c: &Connection, tenant: TenantKey) -> Result<HashMap<i64, Vec<i64>>, StoreError> {
+    let mut tracks: HashMap<i64, Vec<i64>> = HashMap::new();
+    c.each(
+        "SELECT diary, key FROM schedule WHERE tenant = ?1 AND diary IS NOT NULL ORDER BY diary, track",
+        values![tenant.0],
+        |row| {
+            tracks.entry(row.get(0)?).or_default().push(row.get(1)?);
+            Ok(())
+        },
+    )?;
+    Ok(tracks)
+}
+
 /// Makes a batch of slots; those that the schedule already has are left alone.
 pub(super) fn insert(
     group: &mut Group<'_>,
@@ -103,17 +143,21 @@ pub(super) fn insert(
     let outcome = group.attempt(|group| {
         let c = group.connection;
         let (mut labels, mut days) = (HashMap::new(), Days::default());
-        let mut schedules = BTreeSet::new();
+        let (mut diaries, mut tracks) = (HashMap::new(), HashMap::new());
         let mut rows = Vec::with_capacity(slots.len());
         for slot in slots {
-            if schedules.insert(slot.schedule) {
-                check_schedule(c, tenant, slot.schedule)?;
-            }
+            let id = match diaries.get(&slot.schedule) {
+                Some(id) => id,
+                None => diaries
+                    .entry(slot.schedule)
+                    .or_insert(schedule_id(c, tenant, slot.schedule)?),
+            };
+            let on = track(c, tenant, (slot.schedule, id), slot.track, &mut tracks)?;
             let template = label(c, tenant, slot.template.as_ref(), &mut labels)?;
             let release = label(c, tenant, slot.release.as_ref(), &mut labels)?;
             rows.push(vec![
                 Value::from(tenant.0),
-                slot.schedule.0.into(),
+                on.into(),
                 millis(slot.start).into(),
                 millis(slot.end).into(),
                 slot.uuid.as_bytes().into(),
@@ -157,7 +201,8 @@ fn same_id(c: &Connection, tenant: TenantKey, slots: &[NewSlot]) -> Result<Store
         let taken = match seen.insert(slot.uuid) {
             false => true,
             true => read::slot(c, tenant, slot.uuid)?.is_some_and(|s| {
-                s.schedule != slot.schedule || s.slot.start != slot.start || s.slot.end != slot.end
+                (s.schedule, s.slot.start, s.slot.end, s.slot.track)
+                    != (slot.schedule, slot.start, slot.end, slot.track)
             }),
         };
         if !taken {
@@ -175,13 +220,14 @@ fn same_id(c: &Connection, tenant: TenantKey, slots: &[NewSlot]) -> Result<Store
     ))
 }
 
-fn check_schedule(
+/// The id of a schedule of this tenant.
+fn schedule_id(
     c: &Connection,
     tenant: TenantKey,
     schedule: ScheduleKey,
-) -> Result<(), StoreError> {
-    let sql = "SELECT key FROM schedule WHERE key = ?1 AND tenant = ?2";
-    let found = c.one(sql, values![schedule.0, tenant.0], |_| Ok(()))?;
+) -> Result<String, StoreError> {
+    let sql = "SELECT id FROM schedule WHERE key = ?1 AND tenant = ?2";
+    let found = c.one(sql, values![schedule.0, tenant.0], |row| row.get(0))?;
     found
         .ok_or_else(|| StoreError::unexpected(format!("the tenant has no schedule {}", schedule.0)))
 }
@@ -222,6 +268,16 @@ impl<'f> Query<'f> {
         let mark = self.mark(value);
         self.sql.push_str(" AND ");
         self.sql.push_str(&condition.replace("??", &mark));
+    }
+
+    /// Adds the condition that a slot is in a diary, on whichever of its tracks.
+    fn of_diary(&mut self, diary: i64, tracks: &HashMap<i64, Vec<i64>>) {
+        let further = tracks.get(&diary).map_or(&[][..], Vec::as_slice);
+        let (n, marks) = read::marks(self.values.len() + 1, further.len() + 1);
+        self.sql.push_str(&format!(" AND s.schedule IN ({marks})"));
+        let own = std::iter::repeat_n(diary, n - further.len());
+        self.values
+            .extend(further.iter().copied().chain(own).map(Value::from));
     }
 
     /// Adds the conditions of a filter after those on tenant, schedule and place.
@@ -274,21 +330,18 @@ fn page(
     limit: usize,
 ) -> Result<(Vec<PlacedSlot>, Option<Cursor>), StoreError> {
     let (mut found, mut labels, mut place) = (Vec::new(), Labels::new(c, tenant), from);
+    let tracks = tracks(c, tenant)?;
     while let Some(schedule) = filter.schedules.get(place.schedule) {
         let left = limit - found.len();
         let mut query = Query::new(
             format!(
-                "SELECT {} FROM {} WHERE s.tenant = ?1 AND s.schedule = ?2 AND (s.start, s.key) > (?3, ?4)",
+                "SELECT {} FROM {} WHERE s.tenant = ?1 AND (s.start, s.key) > (?2, ?3)",
                 read::PLACED_COLUMNS,
                 read::PLACED_FROM,
             ),
-            vec![
-                tenant.0.into(),
-                schedule.0.into(),
-                place.start.into(),
-                place.key.into(),
-            ],
+            vec![tenant.0.into(), place.start.into(), place.key.into()],
         );
+        query.of_diary(schedule.0, &tracks);
         query.narrow(filter);
         let limit = query.mark(read::rows(left));
         query
@@ -320,21 +373,23 @@ fn page(
     Ok((found, None))
 }
 
-/// Lists slots by schedule as asked for, then by start.
+/// Lists slots by schedule as asked for, then by start, from a place on; with the place after them, if there may be
+/// more.
 pub(in crate::store) fn list(
     c: &Connection,
     tenant: TenantKey,
     filter: &SlotFilter,
+    from: Cursor,
     limit: usize,
-) -> Result<Vec<PlacedSlot>, StoreError> {
+) -> Result<(Vec<PlacedSlot>, Option<Cursor>), StoreError> {
     check_filter(filter)?;
     if limit == 0 {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Some(from)));
     }
-    page(c, tenant, filter, Cursor::START, limit).map(|(slots, _)| slots)
+    page(c, tenant, filter, from, limit)
 }
 
-/// Counts the slots of a filter.
+/// Counts the slots of a filter, by state.
 pub(in crate::store) fn count(
     c: &Connection,
     tenant: TenantKey,
@@ -342,12 +397,13 @@ pub(in crate::store) fn count(
 ) -> Result<SlotCounts, StoreError> {
     check_filter(filter)?;
     let mut counts = SlotCounts::default();
+    let tracks = tracks(c, tenant)?;
     for schedule in &filter.schedules {
         let mut query = Query::new(
-            "SELECT s.status, s.held, count(*) FROM slot s WHERE s.tenant = ?1 AND s.schedule = ?2"
-                .to_owned(),
-            vec![tenant.0.into(), schedule.0.into()],
+            "SELECT s.status, s.held, count(*) FROM slot s WHERE s.tenant = ?1".to_owned(),
+            vec![tenant.0.into()],
         );
+        query.of_diary(schedule.0, &tracks);
         query.narrow(filter);
         query.sql.push_str(" GROUP BY s.status, s.held");
         c.each(&query.sql, &query.values, |row| {

@@ -6,12 +6,12 @@ use booking::slot::SlotStatus;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use provider::diary::catalogue::{Schedule, Service};
-use provider::store::{PlacedSlot, SlotFilter, Store, StoreError};
+use provider::store::{PlacedSlot, SlotFilter, SlotRow, Store, StoreError, TenantKey};
 
 /// A template that ends within this many days, and has no successor, is told.
 const ENDING_DAYS: i64 = 28;
-/// Most slots of one diary that are looked at for overlaps: a busy week has a tenth.
-const MOST_SLOTS: usize = 20_000;
+/// Slots that are looked at for overlaps at a time; the rest of the week follows page by page.
+const SLOTS_PER_PAGE: usize = 20_000;
 /// Referrals of this many days are looked at.
 const REFERRAL_DAYS: i64 = 92;
 
@@ -131,13 +131,7 @@ fn schedules(
             to: after(patient.now, 7),
             ..SlotFilter::default()
         };
-        let slots = store.slots(of.catalogue.tenant.key, &filter, MOST_SLOTS)?;
-        let counted = |s: &&PlacedSlot| s.slot.status != SlotStatus::EnteredInError;
-        let slots: Vec<&PlacedSlot> = slots.iter().filter(counted).collect();
-        let overlapping = slots
-            .windows(2)
-            .filter(|pair| pair[1].slot.start < pair[0].slot.end)
-            .count();
+        let overlapping = overlapping(store, of.catalogue.tenant.key, &filter)?;
         if overlapping > 0 {
             out.warn(
                 format!(
@@ -149,6 +143,29 @@ fn schedules(
         }
     }
     Ok(())
+}
+
+/// Slots that begin before the one before them ends; those of one clinic at the very same time are its capacity.
+fn overlapping(store: &Store, tenant: TenantKey, filter: &SlotFilter) -> Result<usize, StoreError> {
+    let meets = |before: &SlotRow, slot: &SlotRow| {
+        let beside = (before.start, before.end) == (slot.start, slot.end)
+            && before.template == slot.template;
+        slot.start < before.end && !beside
+    };
+    let (mut found, mut before, mut after) = (0, None::<SlotRow>, None);
+    // Each page begins after the one before, so this ends with the week.
+    loop {
+        let (slots, next) = store.slots_after(tenant, filter, after, SLOTS_PER_PAGE)?;
+        let counted = |s: &PlacedSlot| s.slot.status != SlotStatus::EnteredInError;
+        for slot in slots.into_iter().filter(counted) {
+            found += usize::from(before.as_ref().is_some_and(|b| meets(b, &slot.slot)));
+            before = Some(slot.slot);
+        }
+        match next {
+            Some(_) => after = next,
+            None => return Ok(found),
+        }
+    }
 }
 
 /// Templates that end soon without another one on the same schedule.

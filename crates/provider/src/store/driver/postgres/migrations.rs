@@ -20,7 +20,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The steps in order; step n takes the schema from n-1 to n.
-pub(in crate::store) const STEPS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+pub(in crate::store) const STEPS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_tracks.sql"),
+    include_str!("migrations/0003_track_index.sql"),
+];
 
 /// The newest schema known here.
 pub(in crate::store) const NEWEST: i64 = STEPS.len() as i64;

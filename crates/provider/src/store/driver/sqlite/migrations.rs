@@ -18,6 +18,7 @@ pub(super) const APPLICATION: i64 = 0x5545_4342;
 pub(in crate::store) const STEPS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_referrals.sql"),
+    include_str!("migrations/0003_tracks.sql"),
 ];
 
 /// The newest schema known here.
