@@ -26,7 +26,9 @@ pub fn http(config: &ConsumerConfig) -> Result<reqwest::Client, ConfigError> {
         .connect_timeout(config.timeouts.connect)
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(IDLE_PER_HOST)
-        .gzip(true)
+        // Bodies are unpacked by `body`, which knows every spelling of the coding.
+        .gzip(false)
+        .default_headers(default_headers())
         .user_agent(concat!("uec/", env!("CARGO_PKG_VERSION")));
     let tls = match &config.tls {
         Some(tls) => tls_settings(tls)?,
@@ -39,6 +41,11 @@ pub fn http(config: &ConsumerConfig) -> Result<reqwest::Client, ConfigError> {
     builder
         .build()
         .map_err(|error| ConfigError(format!("the HTTP client cannot be set up: {error}")))
+}
+
+fn default_headers() -> http::HeaderMap {
+    let gzip = http::HeaderValue::from_static("gzip");
+    http::HeaderMap::from_iter([(http::header::ACCEPT_ENCODING, gzip)])
 }
 
 /// TLS as a client: authorities, and the own certificate for mutual authentication. Without ALPN, as LDAP has it.

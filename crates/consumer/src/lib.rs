@@ -1,6 +1,7 @@
 //! The Consumer of the UEC Booking Standard: discovery, booking journey, referral.
 #![deny(clippy::print_stdout, clippy::print_stderr)] // They panic when the stream cannot be written.
 
+pub mod body;
 pub mod client;
 pub mod config;
 pub mod discover;
@@ -8,6 +9,7 @@ pub mod journal;
 pub mod journey;
 pub mod obstacle;
 pub mod plan;
+pub mod redact;
 pub mod referral;
 pub mod slots;
 pub mod sms;

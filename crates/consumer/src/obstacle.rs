@@ -8,7 +8,7 @@ mod table;
 
 pub use table::{Kind, Party, Row, Step};
 
-use crate::transport::answer::redacted;
+use crate::redact;
 use std::fmt;
 
 /// Longest text of somebody else that is kept for the log, characters. Fault texts are one or two sentences.
@@ -62,10 +62,10 @@ impl Obstacle {
         self
     }
 
-    /// Notes a text that somebody else wrote: on one line, cut to a bound, and without NHS numbers.
+    /// Notes a text that somebody else wrote, redacted ([`redact::foreign`]).
     #[must_use]
     pub fn text(self, key: &'static str, text: &str) -> Obstacle {
-        self.note(key, redacted(&one_line(text)))
+        self.note(key, redact::foreign(text, MAX_TEXT))
     }
 
     /// The first value noted under a key.

@@ -86,6 +86,20 @@ mod tests {
             "In-person appointment booked for Fri 4 Jul 2031 at 09:30 with Exampleton UTC - GP clinic. Where: Exampleton \
              UTC, 1 Synthetic Way, LS99 9ZZ. If you get worse, or to cancel, call 111. From Fernhill 111."
         );
+        for (start, told) in [
+            ("2031-10-26T00:30:00Z", "Sun 26 Oct 2031 at 01:30 BST."),
+            ("2031-10-26T01:30:00Z", "Sun 26 Oct 2031 at 01:30 GMT."),
+        ] {
+            let text = text(&Confirmation {
+                start: start.parse().unwrap(),
+                channel: None,
+                place: None,
+                service: None,
+                sender: "Fernhill 111",
+                call: "111",
+            });
+            assert!(text.contains(told), "{text}");
+        }
         assert!(!message(Some(Channel::Telephone)).contains("Where"));
         assert!(message(None).starts_with("Appointment booked for"));
     }

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// How often a request is sent at most: the Standard allows three automatic tries (CONS-BOOK-05).
 pub const MAX_TRIES: u32 = 3;
+/// Longest id of the other side that is kept, characters; a UUID has 36.
+const MAX_ID: usize = 200;
 
 /// How patient the transport is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,28 @@ pub struct Undelivered {
     pub tries: u32,
     /// What happened last, for the log.
     pub fault: String,
+    /// What kind of thing that was.
+    pub hindrance: Hindrance,
+}
+
+/// Why there is no answer, as far as it decides what the user can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// Nobody is there, or nothing came in time.
+    Silence,
+    /// The line was cut in the middle.
+    Cut,
+    /// Our certificate was refused.
+    OwnCertificate,
+    /// Their certificate does not prove who they are.
+    TheirCertificate,
+}
+
+impl Hindrance {
+    /// Whether sending the same again may help.
+    fn may_pass(self) -> bool {
+        matches!(self, Hindrance::Silence | Hindrance::Cut)
+    }
 }
 
 /// An answer, or none.
@@ -90,8 +114,8 @@ impl Transport {
             self.keep(request, step, tries, sent_at, sent.elapsed(), &received)
                 .await;
             let (again, wait) = match &received {
-                Received::NotSent(_) => (true, None),
-                Received::Lost(_) => {
+                Received::NotSent(_, hindrance) => (hindrance.may_pass(), None),
+                Received::Lost(..) => {
                     uncertain = true;
                     (true, None)
                 }
@@ -125,8 +149,8 @@ impl Transport {
     ) {
         let (answer, fault) = match received {
             Received::Answer(answer) => (Some(answer), answer.fault_text()),
-            Received::NotSent(why) => (None, Some(format!("not sent: {why}"))),
-            Received::Lost(why) => (None, Some(format!("no answer: {why}"))),
+            Received::NotSent(why, _) => (None, Some(format!("not sent: {why}"))),
+            Received::Lost(why, _) => (None, Some(format!("no answer: {why}"))),
         };
         let row = ExchangeRow {
             at,
@@ -137,8 +161,8 @@ impl Transport {
             asid_to: request.to.as_str().to_owned(),
             trace_id: request.ids.trace.as_str().to_owned(),
             request_id: request.ids.request.as_str().to_owned(),
-            response_id: answer.and_then(|a| a.response_id.clone()),
-            correlation_id: answer.and_then(|a| a.correlation_id.clone()),
+            response_id: answer.and_then(|a| kept_id(a.response_id.as_deref())),
+            correlation_id: answer.and_then(|a| kept_id(a.correlation_id.as_deref())),
             status: answer.map(|a| a.status),
             elapsed_ms: i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX),
             fault,
@@ -162,6 +186,11 @@ impl Transport {
     }
 }
 
+/// An id that the other side made, fit to be kept.
+fn kept_id(id: Option<&str>) -> Option<String> {
+    id.map(|id| crate::redact::foreign(id, MAX_ID))
+}
+
 /// The pause, up to a quarter longer, so that consumers that failed together do not come back together.
 fn jittered(pause: Duration) -> Duration {
     let random = uuid::Uuid::new_v4().as_u128() % 256;
@@ -179,18 +208,19 @@ fn leaves_open(status: u16) -> bool {
 }
 
 fn finish(received: Received, tries: u32, uncertain: bool) -> Delivery {
-    let fault = match received {
+    let (fault, hindrance) = match received {
         Received::Answer(mut answer) => {
             answer.tries = tries;
             answer.uncertain = uncertain;
             return Ok(*answer);
         }
-        Received::NotSent(why) | Received::Lost(why) => why,
+        Received::NotSent(why, hindrance) | Received::Lost(why, hindrance) => (why, hindrance),
     };
     Err(Undelivered {
         uncertain,
         tries,
         fault,
+        hindrance,
     })
 }
 

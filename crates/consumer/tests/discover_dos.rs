@@ -324,6 +324,26 @@ async fn hostile_answers() {
     );
 }
 
+/// Proves: CONS-ERR-01, D-60, NFR-01
+/// A fault that quotes the request shows neither the password nor the user name, in whatever spelling.
+#[tokio::test]
+async fn faults_that_quote_the_request() {
+    for quote in [
+        "&lt;w:username&gt;fernhill-adviser&lt;/w:username&gt;&lt;w:password&gt;sandbox-adviser&lt;/w:password&gt; 999-012-3454",
+        "<![CDATA[<userInfo><username>fernhill-adviser</username><password>sandbox-adviser</password></userInfo>]]> 999 012 3454",
+    ] {
+        let long = format!("{}{quote}", "x ".repeat(220));
+        for text in [quote.to_owned(), long] {
+            let dos = Dos::saying(500, fault(108, &text)).await;
+            let obstacle = services(&dos).await.unwrap_err();
+            let told = format!("{obstacle:?}");
+            for secret in ["sandbox-ad", "fernhill-ad", "3454"] {
+                assert!(!told.contains(secret), "{secret} in {told}");
+            }
+        }
+    }
+}
+
 /// Proves: CONS-ERR-01, CONS-ERR-02
 /// A DoS that is not there, is silent, or hangs up.
 #[tokio::test]

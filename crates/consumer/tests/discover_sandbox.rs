@@ -6,7 +6,8 @@ mod discover_support;
 
 use consumer::config::{ConsumerConfig, Role, Tls};
 use consumer::discover::{Discovery, Offer};
-use consumer::journey::Target;
+use consumer::journal::Encounter;
+use consumer::journey::{Journey, SlotSearch, Target};
 use consumer::obstacle::{Kind, Step};
 use discover_support::*;
 use sandbox::faults::{Fault, Point, Rule};
@@ -316,7 +317,8 @@ async fn with_certificates() {
         .reachable(listed(&services, GP_CLINIC))
         .await
         .unwrap();
-    assert_eq!(reach.booking.unwrap().asid, asid(FERNHILL));
+    let endpoint = reach.booking.unwrap();
+    assert_eq!(endpoint.asid, asid(FERNHILL));
 
     config.tls = Some(Tls {
         ca: files.ca.clone(),
@@ -327,9 +329,10 @@ async fn with_certificates() {
     assert_eq!(obstacle.kind, Kind::SdsRefused, "{obstacle:?}");
 
     let other = tempfile::tempdir().unwrap();
-    let strangers = sandbox::pki::write(other.path(), "ssp.example", &[]).unwrap();
+    let strangers =
+        sandbox::pki::write(other.path(), "ssp.example", &["stranger.example"]).unwrap();
     config.tls = Some(Tls {
-        ca: strangers.ca,
+        ca: strangers.ca.clone(),
         identity: None,
     });
     let distrustful = Discovery::new(&config).unwrap();
@@ -337,4 +340,37 @@ async fn with_certificates() {
     assert_eq!(obstacle.kind, Kind::SdsRefused, "{obstacle:?}");
     let obstacle = distrustful.services(&search()).await.unwrap_err();
     assert_eq!(obstacle.kind, Kind::DosUnreachable);
+    assert!(obstacle.plain.contains("genuine"), "{obstacle}");
+    let target = Target::from(&endpoint);
+    let seen_through = |tls: Tls| {
+        let mut config = config.clone();
+        (config.tls, config.journal) = (Some(tls), folder.path().join("journal.sqlite"));
+        let target = target.clone();
+        async move {
+            let journey = Journey::open(&config).unwrap();
+            let encounter = Encounter::now("u-1");
+            let c = journey.consultation(encounter).await.unwrap();
+            let obstacle = c.slots(&target, SlotSearch::soon()).await.unwrap_err();
+            (obstacle.kind, obstacle.fields())
+        }
+    };
+    // A certificate of others is refused in the handshake, none at all by a status or an alert.
+    let of_strangers = (
+        strangers.consumers[0].1.clone(),
+        strangers.consumers[0].2.clone(),
+    );
+    for identity in [None, Some(of_strangers)] {
+        let tls = Tls {
+            ca: files.ca.clone(),
+            identity,
+        };
+        let (kind, told) = seen_through(tls).await;
+        assert_eq!(kind, Kind::SspCertificate, "{told}");
+    }
+    let tls = Tls {
+        ca: strangers.ca.clone(),
+        identity: None,
+    };
+    let (kind, told) = seen_through(tls).await;
+    assert_eq!(kind, Kind::PeerCertificate, "{told}");
 }

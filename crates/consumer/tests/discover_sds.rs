@@ -98,6 +98,37 @@ async fn the_queries() {
     }
 }
 
+/// Proves: CONS-SDS-02, D-60
+/// An entry of another system, or a route of another party or interaction, is not taken for the one asked for.
+#[tokio::test]
+async fn answers_about_another_system() {
+    let other = "918999000022";
+    let of_dn = entry(
+        &format!("uniqueIdentifier={other},ou=Services,o=nhs"),
+        &[("nhsMHSPartyKey", &["k"]), ("nhsAsSvcIA", BOTH)],
+    );
+    for wrong in [system(other, "k", BOTH), of_dn] {
+        let sds = directory(move || vec![wrong.clone()], |_| vec![route(ROOT)]).await;
+        assert_eq!(kind(&sds).await, Kind::SystemOther);
+    }
+    for attribute in [
+        ("nhsMHSPartyKey", "FX202-9"),
+        (
+            "nhsMhsSvcIA",
+            "urn:nhs:names:services:careconnect:fhir:rest:read:metadata",
+        ),
+    ] {
+        let sds = directory(right, move |_| {
+            vec![entry(
+                "uniqueIdentifier=S1,ou=Services,o=nhs",
+                &[("nhsMHSEndPoint", &[ROOT]), (attribute.0, &[attribute.1])],
+            )]
+        })
+        .await;
+        assert_eq!(kind(&sds).await, Kind::SystemOther);
+    }
+}
+
 /// Proves: CONS-SDS-02, C10, C11, C12
 /// What may be wrong with the nhsAs entry.
 #[tokio::test]

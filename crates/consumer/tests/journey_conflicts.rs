@@ -56,7 +56,7 @@ async fn a_conflict_is_read_again() {
         assert_eq!(report.appointment.unwrap().version.as_deref(), Some("9"));
         let sent = provider.by(Method::PUT);
         let tags: Vec<&str> = sent.iter().map(|s| s.header("if-match")).collect();
-        assert_eq!(tags, ["W/\"1\"", "W/\"2\"", "W/\"3\""]);
+        assert_eq!(tags, ["\"1\"", "\"2\"", "\"3\""]);
     }
     let start = at(3);
     let provider = Scripted::start(move |seen, _| match seen.method {

@@ -154,7 +154,7 @@ async fn the_whole_journey_in_xml() {
         panic!("{result:?}")
     };
     assert_eq!(booked.url, format!("{}/Appointment/A.7", provider.root));
-    assert_eq!(booked.etag, "W/\"1\"");
+    assert_eq!(booked.etag, "\"1\"");
     let report = c.cancel(&booked.located().unwrap(), None).await.unwrap();
     assert_eq!(report.outcome, Cancelled::Yes, "{}", report.plain());
 
@@ -391,14 +391,14 @@ async fn conflicts_after_a_lost_answer() {
         0 => Reply::Cut,
         _ => say(
             409,
-            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"duplicate","diagnostics":"Used before for https://p.example/x/Appointment/q-1/_history/1."}]}"#,
+            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"duplicate","diagnostics":"Used before for /x/Appointment/q-1/_history/1."}]}"#,
         ),
     })
     .await;
     let Ok(Booking::Booked(booked)) = try_book(&provider, None).await else {
         panic!("not recovered")
     };
-    assert_eq!(booked.url, "https://p.example/x/Appointment/q-1");
+    assert!(booked.url.ends_with("/x/Appointment/q-1"), "{}", booked.url);
     assert!(booked.recovered);
     let provider = posts(|before| {
         if before == 0 {
@@ -415,14 +415,14 @@ async fn conflicts_after_a_lost_answer() {
 }
 
 /// Proves: CONS-BOOK-04, ERR-15
-/// Taken, in the words of the Standard, of its older error table, or of none at all.
+/// Taken, in the words of the Standard under either status; never for another reason while the slot is still listed.
 #[tokio::test]
 async fn slot_taken_in_other_words() {
     for (status, body, is_taken) in [
         (
             422,
             r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"processing"}]}"#,
-            true,
+            false,
         ),
         (
             409,
@@ -451,7 +451,7 @@ async fn slot_taken_in_other_words() {
 /// Only 201 is a booking, with a readable body or without one; 200 is not.
 #[tokio::test]
 async fn only_201_is_a_booking() {
-    let located = [("location", "https://p.example/STU3/Appointment/9")];
+    let located = [("location", "Appointment/9")];
     let provider = posts(move |_| say_with(201, &located, "{ broken")).await;
     assert!(matches!(
         try_book(&provider, None).await,
@@ -489,11 +489,7 @@ async fn a_body_in_xml_after_415() {
             let parsed = fhir::xml::parse(seen.body.as_bytes(), &fhir::Limits::default()).unwrap();
             assert!(parsed.issues.is_empty(), "{:?}", parsed.issues);
             assert!(booking::appointment::BookingRequest::read(parsed).is_ok());
-            say_with(
-                201,
-                &[("location", "https://p.example/STU3/Appointment/x")],
-                "",
-            )
+            say_with(201, &[("location", "Appointment/x")], "")
         }
         Method::POST => say(415, ""),
         _ => say(200, slot_json()),

@@ -208,5 +208,19 @@ fn fhir_documents_and_infrastructure_responses() {
     };
     assert!(sent(Wrapping::Itk, vec![response("OK")]).0.is_ok());
     let (done, _) = sent(Wrapping::Itk, vec![response("Failure")]);
-    assert_eq!(done.expect_err("not taken").why, Why::Malformed);
+    assert_eq!(done.expect_err("not taken").why, Why::Refused);
+    let simple = |words: &str| Does::Answers(200, TAKEN.replace("OK:1", words));
+    for refused in ["Error: queue full", "NOT OK", "Failure", "", "OKAY-NOT"] {
+        let (done, _) = sent(Wrapping::Itk, vec![simple(refused)]);
+        assert_eq!(done.expect_err("not taken").why, Why::Refused, "{refused}");
+    }
+    for taken in ["OK", " ok : 7F3C ", "OK:1"] {
+        assert!(
+            sent(Wrapping::Itk, vec![simple(taken)]).0.is_ok(),
+            "{taken}"
+        );
+    }
+    // A FHIR receiver may say in a success that it is none.
+    let (done, _) = sent(Wrapping::FhirJson, vec![Does::Answers(200, outcome.into())]);
+    assert!(done.is_err());
 }

@@ -74,6 +74,17 @@ fn the_document_points_at_its_appointment() {
     );
     // Local time for the reader, in summer.
     assert!(cda.contains("on 4 July 2031 at 09:30"), "{cda}");
+    // In the hour that comes twice, which of the two it is.
+    for (start, told) in [
+        ("2031-10-26T00:30:00Z", "on 26 October 2031 at 01:30 BST"),
+        ("2031-10-26T01:30:00Z", "on 26 October 2031 at 01:30 GMT"),
+    ] {
+        let mut twice = referral.clone();
+        if let Some(appointment) = &mut twice.appointment {
+            appointment.start = start.parse().expect("a time");
+        }
+        assert!(write_cda(&twice).contains(told), "{told}");
+    }
     let family = find(&tree, "family");
     assert_eq!(family[0].text(), Some("O'Test & \"Sons\" <x>"));
     // Written again, it is the same document.

@@ -130,6 +130,7 @@ impl AppointmentShown {
             .find(|e| e.str_of("url").is_some_and(|u| wanted.contains(&u)))
             .and_then(|e| e.str_of("valueCode"))
             .map(Channel::from_code);
+        contained("Patient").map(crate::redact::keep_out_resource);
         let patient = contained("Patient").and_then(human_name).or_else(|| {
             let display = resource.at("participant.actor.display");
             display.and_then(Element::as_str).map(str::to_owned)
@@ -161,19 +162,19 @@ pub(super) fn tag_and_version(
     etag: Option<&str>,
     version: Option<String>,
 ) -> (String, Option<String>) {
-    let of_tag = etag.map(|tag| {
-        let tag = tag.trim();
-        tag.strip_prefix("W/")
-            .unwrap_or(tag)
-            .trim_matches('"')
-            .to_owned()
-    });
+    let tag = etag.map(str::trim).filter(|tag| !tag.is_empty());
+    let bare = tag.map(|tag| tag.strip_prefix("W/").unwrap_or(tag));
+    let of_tag = bare.map(|bare| bare.trim_matches('"').to_owned());
     let version = of_tag.filter(|v| !v.is_empty()).or(version);
-    // The Standard's form is the weak one, which every Provider takes.
-    let tag = version
-        .as_ref()
-        .map_or_else(String::new, |v| format!("W/\"{v}\""));
-    (tag, version)
+    let is_whole = bare.is_some_and(|b| b.len() > 2 && b.starts_with('"') && b.ends_with('"'));
+    let sent = match (tag, &version) {
+        // Strong or weak: it goes back as it came.
+        (Some(tag), _) if is_whole => tag.to_owned(),
+        // The Standard's form is the weak one, which every Provider takes.
+        (_, Some(version)) => format!("W/\"{version}\""),
+        (_, None) => String::new(),
+    };
+    (sent, version)
 }
 
 /// UUID of the clinical document that the Appointment names, lower case.

@@ -9,7 +9,7 @@ use crate::journal::{BookingRow, Settled, State, StepId};
 use crate::obstacle::Obstacle;
 use crate::plan::{self, BookingDetails, Request};
 use crate::slots::{FreeSlot, SlotList};
-use crate::transport::{Answer, Delivery};
+use crate::transport::{Answer, Delivery, Outcome};
 use booking::instant::london;
 use booking::refusal::SLOT_TAKEN;
 use fhir::Element;
@@ -249,7 +249,7 @@ impl Consultation {
                 let refreshed = self.slots(attempt.target, around(attempt.slot)).await;
                 let gone = refreshed
                     .as_ref()
-                    .is_ok_and(|list| !list.slots.iter().any(|s| s.id == attempt.slot.id));
+                    .is_ok_and(|list| list.lacks(&attempt.slot.id));
                 match gone {
                     true => Ok(Booking::SlotTaken {
                         notice: faults::slot_taken(&attempt.target.service),
@@ -373,7 +373,8 @@ impl Attempt<'_> {
     }
 }
 
-/// Whether a refusal means that the slot went (ERR-15; 409 of Providers that follow the older error table, D-02).
+/// Whether a refusal means that the slot went. Only the words of ERR-15 say so (with 409 where a Provider follows the
+/// older error table, D-02); after any other conflict a fresh search has to show that the slot is gone.
 fn taken(answer: &Answer) -> Taken {
     let Some(outcome) = answer.outcome.as_ref() else {
         return match answer.status {
@@ -381,14 +382,22 @@ fn taken(answer: &Answer) -> Taken {
             _ => Taken::No,
         };
     };
+    let hints = ["processing", "conflict"];
     match answer.status {
-        409 | 422 if outcome.says(SLOT_TAKEN) => Taken::Yes,
+        409 | 422 if is_err_15(outcome) => Taken::Yes,
         409 if outcome.has_code("duplicate") => Taken::No,
-        422 if outcome.has_code("processing") => Taken::Yes,
-        409 | 422 if outcome.has_code("conflict") || outcome.says("no longer") => Taken::Perhaps,
+        422 if hints.iter().any(|code| outcome.has_code(code)) => Taken::Perhaps,
+        422 if outcome.says("no longer") => Taken::Perhaps,
         409 => Taken::Perhaps,
         _ => Taken::No,
     }
+}
+
+fn is_err_15(outcome: &Outcome) -> bool {
+    outcome.issues.iter().any(|issue| {
+        let words = issue.text.trim().trim_end_matches('.');
+        words.eq_ignore_ascii_case(SLOT_TAKEN)
+    })
 }
 
 /// A search from now until well behind the slot that went.

@@ -2,6 +2,7 @@
 
 use super::{Consultation, Target};
 use crate::plan;
+use crate::redact;
 use serde::Serialize;
 use serde_json::json;
 use std::sync::PoisonError;
@@ -11,6 +12,8 @@ use std::time::Duration;
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// Endpoints remembered in one session; a consultation touches a few.
 const MOST: usize = 1_000;
+/// Longest text that is kept of a statement, characters.
+const MAX_TEXT: usize = 200;
 
 /// What matters of a CapabilityStatement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -52,10 +55,11 @@ impl Consultation {
         let delivery = self.journey.send(&request, step).await;
         let found = delivery.ok().and_then(|answer| {
             let statement = answer.resource_of("CapabilityStatement")?;
-            let text = |name: &str| statement.str_of(name).map(str::to_owned);
+            let told = |text: &str| redact::foreign(text, MAX_TEXT);
+            let text = |name: &str| statement.str_of(name).map(told);
             let software = statement.get("software").and_then(|s| {
                 let version = s.str_of("version").unwrap_or_default();
-                Some(format!("{} {version}", s.str_of("name")?).trim().to_owned())
+                Some(told(&format!("{} {version}", s.str_of("name")?)))
             });
             Some(Capability {
                 version: text("version"),

@@ -2,11 +2,13 @@
 
 use super::Target;
 use super::book::Attempt;
+use super::clock;
 use crate::config::ConfigError;
 use crate::journal::JournalError;
 use crate::obstacle::{Kind, Obstacle};
 use crate::plan::{DetailsError, PlanError};
-use crate::transport::{Answer, Source, Undelivered};
+use crate::slots::Unreadable;
+use crate::transport::{Answer, Hindrance, Source, Undelivered};
 use booking::ids::ServiceId;
 use serde_json::{Map, Value, json};
 
@@ -51,6 +53,9 @@ fn answered(obstacle: Obstacle, answer: &Answer) -> Obstacle {
             obstacle = obstacle.text(key, value);
         }
     }
+    if let Some(ahead) = answer.clock_ahead {
+        obstacle = obstacle.note("their_clock_ahead_s", ahead.as_secs());
+    }
     match answer.fault_text() {
         Some(text) => obstacle.text("answer", &text),
         None => obstacle,
@@ -61,6 +66,7 @@ fn answered(obstacle: Obstacle, answer: &Answer) -> Obstacle {
 fn kind_of(answer: &Answer, stage: Stage) -> Kind {
     let of_ssp = answer.source() == Source::Ssp;
     match answer.status {
+        400 | 401 | 403 if clock::refused(answer) => Kind::ClockWrong,
         502 => Kind::ProviderOffline,
         504 | 599 | 444 => Kind::ProviderSilent,
         429 | 503 => Kind::Overloaded,
@@ -79,15 +85,22 @@ fn kind_of(answer: &Answer, stage: Stage) -> Kind {
 
 /// An answer that is no success.
 pub(super) fn refused(answer: &Answer, stage: Stage, target: &Target) -> Obstacle {
-    let obstacle = answered(of(kind_of(answer, stage), stage, target), answer);
+    let mut obstacle = answered(of(kind_of(answer, stage), stage, target), answer);
+    if obstacle.kind == Kind::ClockWrong {
+        let next = obstacle.next.clone();
+        obstacle = obstacle.saying(clock::plain(answer), next);
+    }
     not_done(obstacle, stage, answer.uncertain).logged()
 }
 
 /// No answer.
 pub(super) fn undelivered(undelivered: &Undelivered, stage: Stage, target: &Target) -> Obstacle {
-    let kind = match undelivered.uncertain {
-        true => Kind::ProviderSilent,
-        false => Kind::SspUnreachable,
+    let kind = match (undelivered.hindrance, undelivered.uncertain) {
+        (Hindrance::OwnCertificate, _) => Kind::SspCertificate,
+        (Hindrance::TheirCertificate, _) => Kind::PeerCertificate,
+        (Hindrance::Cut, _) => Kind::AnswerBroken,
+        (Hindrance::Silence, true) => Kind::ProviderSilent,
+        (Hindrance::Silence, false) => Kind::SspUnreachable,
     };
     let obstacle = of(kind, stage, target)
         .note("tries", undelivered.tries)
@@ -121,6 +134,15 @@ pub(super) fn malformed(answer: &Answer, stage: Stage, target: &Target) -> Obsta
 pub(super) fn unexpected(answer: &Answer, why: &str, stage: Stage, target: &Target) -> Obstacle {
     let obstacle = of(Kind::ProviderUnreadable, stage, target);
     answered(obstacle, answer).text("why", why).logged()
+}
+
+/// Slots came, but none can be read (CONS-ERR-01): no word that there are none.
+pub(super) fn slots_unreadable(unreadable: &Unreadable, target: &Target) -> Obstacle {
+    let mut obstacle = of(Kind::SlotsUnreadable, Stage::Search, target);
+    for (why, count) in unreadable.reasons() {
+        obstacle = obstacle.note("unreadable", format_args!("{count}: {}", why.plain()));
+    }
+    obstacle.logged()
 }
 
 pub(super) fn slot_taken(service: &ServiceId) -> Obstacle {

@@ -1,6 +1,7 @@
 //! The address of an appointment: from `Location`, from a sentence of an OperationOutcome, from a Bundle
 //! (CONS-BOOK-01, CONS-BOOK-03, REF-CON-03).
 
+use crate::slots::same_host;
 use booking::ids::ResourceId;
 
 /// Where an appointment is.
@@ -15,7 +16,7 @@ pub struct AppointmentUrl {
 }
 
 /// Reads an address in any legal form: absolute, relative to the host or to the service root, with or without
-/// version, with the SSP in front.
+/// version, with the SSP in front. An address of another host than the service root's is not the Provider's.
 pub fn read(text: &str, root: &str, ssp: Option<&str>) -> Option<AppointmentUrl> {
     let text = text.trim();
     let text = ssp
@@ -26,11 +27,16 @@ pub fn read(text: &str, root: &str, ssp: Option<&str>) -> Option<AppointmentUrl>
     let text = text.split(['?', '#']).next().unwrap_or_default();
     let absolute = if text.contains("://") {
         text.to_owned()
+    } else if text.starts_with("//") {
+        format!("https:{text}")
     } else if let Some(path) = text.strip_prefix('/') {
         format!("{}/{path}", origin(root)?)
     } else {
         format!("{}/{text}", root.trim_end_matches('/'))
     };
+    if !same_host(&absolute, root) {
+        return None;
+    }
     let (url, version) = match absolute.split_once("/_history") {
         Some((url, version)) => (url.to_owned(), Some(version.trim_matches('/').to_owned())),
         None => (absolute.trim_end_matches('/').to_owned(), None),
@@ -97,6 +103,20 @@ mod tests {
         }
         assert!(read("https://p.example/STU3/1/X/Slot/1", ROOT, None).is_none());
         assert!(read("", ROOT, None).is_none());
+        for foreign in [
+            "https://q.example/STU3/1/X/Appointment/1",
+            "https://p.example:8443/STU3/1/X/Appointment/1",
+            "https://p.example.evil.example/STU3/1/X/Appointment/1",
+            "https://ssp.example/https://q.example/STU3/1/X/Appointment/1",
+            "//q.example/STU3/1/X/Appointment/1",
+        ] {
+            assert!(
+                read(foreign, ROOT, Some("https://ssp.example")).is_none(),
+                "{foreign}"
+            );
+        }
+        let same = read("HTTPS://P.Example:443/STU3/1/X/Appointment/1", ROOT, None);
+        assert_eq!(same.unwrap().id.as_str(), "1");
         let told = in_text(
             "Used before for <https://p.example/STU3/1/X/Appointment/7>.",
             ROOT,

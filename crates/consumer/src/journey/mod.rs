@@ -10,6 +10,7 @@ mod book;
 mod booking_only;
 mod cancel;
 mod capability;
+mod clock;
 mod faults;
 pub mod location;
 mod lost;

@@ -5,10 +5,11 @@ use super::{Consultation, Target, faults, success, timeframe};
 use crate::journal::{ShownSlot, StepId};
 use crate::obstacle::Obstacle;
 use crate::plan::{Route, search_slots};
-use crate::slots::{FreeSlot, Gathering, SlotList, next_tail};
+use crate::slots::{FreeSlot, Gathering, SlotList, next_tail, page_key};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::json;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -97,10 +98,18 @@ impl Consultation {
             "from": search.window.from.to_string(),
             "until": search.window.until.to_string(),
             "slots": list.slots.len(),
+            "unreadable": list.unreadable,
             "cut_off": list.cut_off,
             "remarks": list.remarks,
             "provider_faults": list.faults,
         });
+        if list.slots.is_empty() && list.unreadable.count() > 0 {
+            let obstacle = faults::slots_unreadable(&list.unreadable, target);
+            let mut detail = detail;
+            detail["obstacle"] = faults::detail(&obstacle);
+            self.end(step, "obstacle", detail).await;
+            return Err(obstacle);
+        }
         let outcome = if list.slots.is_empty() {
             "none"
         } else {
@@ -130,6 +139,7 @@ impl Consultation {
             search_slots::plan(s, &target.service, search.window)
         })?;
         let mut gathering = Gathering::new();
+        let mut asked = HashSet::from([page_key(&request.url)]);
         for page in 1.. {
             let delivery = self.journey.send(&request, step).await;
             let answer = match success(delivery, faults::Stage::Search, target) {
@@ -172,6 +182,11 @@ impl Consultation {
                     request = self
                         .journey
                         .plan(&route, |s| search_slots::page(s, &tail))?;
+                    if !asked.insert(page_key(&request.url)) {
+                        gathering
+                            .cut_off("the link to the next page leads back to one that was read");
+                        break;
+                    }
                 }
                 Err(fault) => {
                     gathering.cut_off(&fault);

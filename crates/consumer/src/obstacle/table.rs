@@ -212,6 +212,10 @@ table! {
         "Booking is not possible at the moment, because the answer of the national directory of systems could not \
          be understood.",
         AGAIN_OR_CHOOSE;
+    /// SDS answered about another system than the one asked for.
+    SystemOther, "system-other", "CONS-SDS-02", Sds, ReferWithout, NOT_AGAIN, NO_BOOKING,
+        "This service cannot be booked, because the national directory of systems answered about another system.",
+        REFER_OR_CHOOSE;
     /// SDS has no nhsAs entry (C10).
     SystemUnknown, "system-unknown", "CONS-SDS-02", SdsEntry, ReferWithout, NOT_AGAIN, NO_BOOKING,
         "This service cannot be booked, because its booking system is not registered.", REFER_OR_CHOOSE;
@@ -245,6 +249,13 @@ table! {
     /// The SSP refuses the client certificate (495, 496, 497).
     SspCertificate, "ssp-certificate", "NAT-SSP-04", Own, Helpdesk, NOT_AGAIN, NO_BOOKING,
         "The national connection to booking systems does not recognise this computer.", HELPDESK;
+    /// The certificate of the SSP or Provider does not prove who it is.
+    PeerCertificate, "peer-certificate", "NAT-SSP-04", Ssp, Helpdesk, NOT_AGAIN, NO_BOOKING,
+        "The connection to booking systems could not prove that it is genuine, so nothing was sent.", HELPDESK;
+    /// The token was refused, and the clocks differ by more than it allows.
+    ClockWrong, "clock-wrong", "NAT-JWT-05", Own, Helpdesk, NOT_AGAIN, NO_BOOKING,
+        "The clock of this computer and that of the booking system differ too much, so the request was not accepted.",
+        "Carry on without booking, and tell the helpdesk that the clock of this computer has to be checked.";
     /// The SSP refuses one of the ASIDs or the interaction (403).
     SspDenied, "ssp-denied", "NAT-SSP-04", Ssp, ReferWithout, NOT_AGAIN, NO_BOOKING,
         "The national connection does not allow bookings between your organisation and this service.",
@@ -261,6 +272,13 @@ table! {
     /// The Provider did not answer in time (504, 599, 444), or not at all.
     ProviderSilent, "provider-silent", "NAT-SSP-06", Provider, TryAgain, AGAIN, OPEN,
         "The booking system of this service did not answer in time.", AGAIN_OR_CHOOSE;
+    /// The Provider's answer was cut off in the middle.
+    AnswerBroken, "answer-broken", "CONS-ERR-03", Provider, TryAgain, AGAIN, OPEN,
+        "The answer of this service's booking system broke off on the way.", AGAIN_OR_CHOOSE;
+    /// Times were offered, but none of them can be read.
+    SlotsUnreadable, "slots-unreadable", "CONS-ERR-01", Provider, RingService, AGAIN, OPEN,
+        "This service offers times, but none of them could be read.",
+        "Ring the service, or choose another one. Tell the helpdesk, so that it is put right.";
     /// The Provider has a fault of its own (500).
     ProviderFailed, "provider-failed", "CONS-ERR-04", Provider, TryAgain, AGAIN, OPEN,
         "The booking system of this service has a fault.", AGAIN_OR_CHOOSE;

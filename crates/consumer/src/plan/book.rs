@@ -39,6 +39,8 @@ pub fn plan(
     details: &BookingDetails,
     document: Uuid,
 ) -> Result<Request, PlanError> {
+    // Whatever comes back may quote what goes out.
+    crate::redact::keep_out(&details.patient);
     let body = body(slot, details, document, setting.now);
     setting.request(Interaction::Book, Method::POST, "Appointment", Some(body))
 }

@@ -6,8 +6,10 @@ use roxmltree::{Document, Node, ParsingOptions};
 
 /// Most nodes of an answer; an acknowledgement has about ten.
 const MAX_NODES: u32 = 10_000;
-/// Longest text of a fault that goes to the log, characters.
-const MAX_LOGGED: usize = 300;
+/// Longest text of a fault that is looked through, characters; less goes to the log.
+const MAX_LOGGED: usize = 2_000;
+/// ITK's code of a message that the service does not take.
+const REFUSED: &str = "2200";
 
 /// What a service answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,18 +68,30 @@ fn soap(status: u16, body: &[u8]) -> Answer {
     if !(200..300).contains(&status) {
         return Answer::Unreadable;
     }
-    let simple = find("SimpleMessageResponse").is_some();
-    let response = find("InfrastructureResponse");
-    match response.map(|r| r.attribute("result").unwrap_or("")) {
-        Some(result) if result.eq_ignore_ascii_case("OK") => Answer::Taken,
-        Some(result) => Answer::Fault(Fault {
-            code: String::new(),
+    let refused = |what: &str, result: &str| {
+        Answer::Fault(Fault {
+            code: REFUSED.to_owned(),
             id: String::new(),
-            text: format!("InfrastructureResponse with result {result}"),
-        }),
-        None if simple => Answer::Taken,
-        None => Answer::Unreadable,
+            text: format!("{what} with result {result}"),
+        })
+    };
+    let infrastructure =
+        find("InfrastructureResponse").map(|r| r.attribute("result").unwrap_or(""));
+    let simple = find("SimpleMessageResponse").map(words);
+    match (infrastructure, simple) {
+        (Some(result), _) if !result.eq_ignore_ascii_case("OK") => {
+            refused("InfrastructureResponse", result)
+        }
+        (_, Some(said)) if !says_ok(&said) => refused("SimpleMessageResponse", &said),
+        (Some(_), _) | (_, Some(_)) => Answer::Taken,
+        (None, None) => Answer::Unreadable,
     }
+}
+
+/// Whether a SimpleMessageResponse takes the message: `OK`, or `OK:` and the message's id.
+fn says_ok(said: &str) -> bool {
+    let word = said.split(|c: char| !c.is_alphanumeric()).next();
+    word.is_some_and(|word| word.eq_ignore_ascii_case("OK"))
 }
 
 /// A fault of the SOAP layer itself: one of the receiver passes, one of the sender does not.
@@ -121,16 +135,18 @@ fn words(node: Node<'_, '_>) -> String {
 }
 
 fn fhir(status: u16, body: &[u8]) -> Answer {
-    if (200..300).contains(&status) {
-        return Answer::Taken;
-    }
     let limits = fhir::Limits::default();
     let parsed = fhir::json::parse(body, &limits).or_else(|_| fhir::xml::parse(body, &limits));
-    let Some(outcome) = parsed
+    let is_success = (200..300).contains(&status);
+    let outcome = parsed
         .ok()
-        .filter(|p| p.root.resource_type() == Some("OperationOutcome"))
-    else {
-        return Answer::Unreadable;
+        .filter(|p| p.root.resource_type() == Some("OperationOutcome"));
+    let outcome = match (outcome, is_success) {
+        (None, true) => return Answer::Taken,
+        (None, false) => return Answer::Unreadable,
+        // A success may say that it is none.
+        (Some(outcome), true) if !has_error(&outcome.root) => return Answer::Taken,
+        (Some(outcome), _) => outcome,
     };
     let said = |path: &str| {
         let found = outcome.root.at(path).and_then(fhir::Element::as_str);
@@ -141,13 +157,19 @@ fn fhir(status: u16, body: &[u8]) -> Answer {
         401 | 403 => "3000",
         408 | 429 | 500.. => "2100",
         400 => "1000",
-        _ => "2200",
+        _ => REFUSED,
     };
     Answer::Fault(Fault {
         code: code.to_owned(),
         id: said("id"),
         text: said("issue.diagnostics"),
     })
+}
+
+fn has_error(outcome: &fhir::Element) -> bool {
+    outcome
+        .all("issue")
+        .any(|issue| matches!(issue.str_of("severity"), Some("error" | "fatal")))
 }
 
 impl Fault {
@@ -178,8 +200,8 @@ impl Fault {
             ),
         };
         unsent
-            .note("code", &self.code)
-            .note("error_id", &self.id)
-            .note("said", &self.text)
+            .text("code", &self.code)
+            .text("error_id", &self.id)
+            .text("said", &self.text)
     }
 }

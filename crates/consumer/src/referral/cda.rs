@@ -2,10 +2,11 @@
 
 use super::model::{Appointment, Author, Gender, Organisation, Patient, Referral, Section};
 use super::xml::Xml;
+use crate::slots::time;
 use booking::ids::NhsNumber;
+use booking::instant::london;
 use booking::systems;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use uuid::Uuid;
 
 /// Roots of template and content ids.
@@ -368,12 +369,12 @@ fn appointment_entry(xml: &mut Xml, booked: &Appointment) {
 
 /// The link for readers (REF-CON-04, second place).
 fn appointment_section(xml: &mut Xml, referral: &Referral, booked: &Appointment) {
-    let zone = TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC);
-    let local = booked.start.to_zoned(zone);
+    let local = booked.start.to_zoned(london());
     let title = format!(
-        "Booked appointment with {} on {}",
+        "Booked appointment with {} on {} at {}",
         booked.service,
-        local.strftime("%-d %B %Y at %H:%M")
+        local.strftime("%-d %B %Y"),
+        time(booked.start)
     );
     open_section(xml, referral, 1, &title);
     xml.start("text", &[]);

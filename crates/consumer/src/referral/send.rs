@@ -7,6 +7,8 @@ use super::model::Referral;
 use super::rules;
 use super::unsent::{Unsent, Why};
 use super::{fhir_document, itk};
+use crate::body::{self, BodyFault};
+use crate::redact;
 use bytes::Bytes;
 use std::time::Duration;
 use uuid::Uuid;
@@ -45,6 +47,7 @@ impl Message {
         tracking: Uuid,
     ) -> Result<Message, Unsent> {
         rules::may_send(referral, booking_required)?;
+        redact::keep_out_referred(&referral.patient);
         let cda = cda::write(referral);
         let too_large = || {
             Unsent::new(
@@ -189,10 +192,7 @@ impl Sender {
         ) {
             request = request.header("SOAPAction", format!("\"{}\"", message.endpoint.service()));
         }
-        let response = request
-            .send()
-            .await
-            .map_err(|e| unreachable_service(&e.without_url().to_string()))?;
+        let response = request.send().await.map_err(unsent)?;
         let status = response.status().as_u16();
         let body = bounded(response).await?;
         match Answer::read(message.endpoint.wrapping, status, &body) {
@@ -204,19 +204,31 @@ impl Sender {
 }
 
 async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, Unsent> {
-    let mut body = Vec::new();
-    loop {
-        let chunk = response
-            .chunk()
-            .await
-            .map_err(|e| unreachable_service(&e.without_url().to_string()))?;
-        let Some(chunk) = chunk else {
-            return Ok(body);
-        };
-        if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(not_understood(response.status().as_u16()).note("answer", "too large"));
+    let status = response.status().as_u16();
+    body::read(&mut response, MAX_ANSWER)
+        .await
+        .map_err(|fault| match fault {
+            BodyFault::BrokeOff(why) => unreachable_service(&why),
+            BodyFault::TooLarge => not_understood(status).note("answer", "too large"),
+            BodyFault::Packed(why) => not_understood(status).note("answer", why),
+        })
+}
+
+/// Nobody answered. A certificate that is refused will be refused the next time too.
+fn unsent(error: reqwest::Error) -> Unsent {
+    let tls = body::tls_fault(&error);
+    let why = body::reasons(error);
+    match tls {
+        None => unreachable_service(&why),
+        Some(_) => {
+            let mut unsent = Unsent::new(
+                Why::Unreachable,
+                "The service's system and this computer could not prove to each other who they are, so nothing was sent.",
+                "Ring the service to hand over, and report the fault with the details in the log.",
+            );
+            unsent.retry_safe = false;
+            unsent.text("error", &why)
         }
-        body.extend_from_slice(&chunk);
     }
 }
 
@@ -239,5 +251,5 @@ fn unreachable_service(what: &str) -> Unsent {
         "The service's system could not be reached, so it is not certain that it has the referral.",
         "Send the same referral again in some minutes; if it stays so, ring the service to hand over.",
     )
-    .note("error", what)
+    .text("error", what)
 }

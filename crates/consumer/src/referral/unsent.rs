@@ -1,6 +1,10 @@
 //! Why a referral was not sent, or not taken: words for the user, codes for the log.
 
+use crate::redact;
 use std::fmt;
+
+/// Longest text of somebody else that is kept for the log, characters.
+const MAX_TEXT: usize = 300;
 
 /// The kind of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +62,11 @@ impl Unsent {
     pub(super) fn note(mut self, key: &'static str, value: impl Into<String>) -> Unsent {
         self.log.push((key, value.into()));
         self
+    }
+
+    /// Notes a text that somebody else wrote, redacted.
+    pub(super) fn text(self, key: &'static str, text: &str) -> Unsent {
+        self.note(key, redact::foreign(text, MAX_TEXT))
     }
 }
 

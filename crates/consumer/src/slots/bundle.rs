@@ -1,7 +1,8 @@
 //! Reading the searchset: which entries are free slots, and finding what they refer to.
 
-use super::{Channel, FreeSlot, SlotList, describe};
+use super::{Channel, FreeSlot, SlotList, Unreadable, Why, describe};
 use crate::plan::book::SlotClaim;
+use crate::redact;
 use booking::instant;
 use booking::systems;
 use fhir::Element;
@@ -13,6 +14,16 @@ pub const MAX_SLOTS: usize = 5_000;
 const MAX_RESOURCES: usize = 20_000;
 /// Most faults that are kept for the log.
 const MAX_FAULTS: usize = 50;
+/// Longest fault, characters: it may quote an id.
+const MAX_FAULT: usize = 300;
+/// The statuses of a slot; only the first can be booked.
+const STATUSES: [&str; 5] = [
+    "free",
+    "busy",
+    "busy-unavailable",
+    "busy-tentative",
+    "entered-in-error",
+];
 /// Most remarks for the user, and the longest one shown, in characters.
 const MAX_REMARKS: usize = 5;
 const MAX_REMARK: usize = 300;
@@ -26,6 +37,7 @@ pub struct Gathering {
     slots: Vec<(Element, Option<String>)>,
     remarks: Vec<String>,
     faults: Vec<String>,
+    unreadable: Unreadable,
     cut_off: bool,
 }
 
@@ -45,6 +57,7 @@ impl Gathering {
         }
         for entry in bundle.all("entry") {
             let Some(resource) = entry.get("resource") else {
+                self.unreadable.add(Why::Empty);
                 self.fault("an entry has no resource".to_owned());
                 continue;
             };
@@ -52,8 +65,15 @@ impl Gathering {
             match resource.resource_type() {
                 Some("OperationOutcome") => self.remark(resource),
                 Some("Slot") => self.slot(resource, full),
+                // A Schedule stays, so that its slots are known to be unusable.
+                Some(kind) if kind != "Schedule" && modifier(resource).is_some() => {
+                    self.fault(format!("a {kind} with a modifier extension is not used"));
+                }
                 Some(_) => self.resource(resource, full),
-                None => self.fault("an entry has no resource type".to_owned()),
+                None => {
+                    self.unreadable.add(Why::Empty);
+                    self.fault("an entry has no resource type".to_owned());
+                }
             }
         }
         Ok(())
@@ -68,7 +88,7 @@ impl Gathering {
     /// Notes a fault of the Provider.
     pub fn fault(&mut self, fault: String) {
         if self.faults.len() < MAX_FAULTS {
-            self.faults.push(fault);
+            self.faults.push(redact::foreign(&fault, MAX_FAULT));
         }
     }
 
@@ -117,11 +137,7 @@ impl Gathering {
             else {
                 continue;
             };
-            let words: String = words
-                .chars()
-                .map(|c| if c.is_control() { ' ' } else { c })
-                .take(MAX_REMARK)
-                .collect();
+            let words = redact::foreign(words, MAX_REMARK);
             if self.remarks.len() < MAX_REMARKS && !self.remarks.contains(&words) {
                 self.remarks.push(words);
             }
@@ -131,51 +147,69 @@ impl Gathering {
     /// The free slots, described and sorted.
     pub fn finish(mut self) -> SlotList {
         let entries = std::mem::take(&mut self.slots);
-        let mut faults = std::mem::take(&mut self.faults);
         let mut seen = HashSet::new();
         let mut slots = Vec::with_capacity(entries.len());
         for (slot, full) in &entries {
             match self.free(slot, full.as_deref()) {
                 Ok(Some(free)) if seen.insert((free.id.clone(), free.start)) => slots.push(free),
                 Ok(_) => {}
-                Err(fault) if faults.len() < MAX_FAULTS => faults.push(fault),
-                Err(_) => {}
+                Err((why, fault)) => {
+                    self.unreadable.add(why);
+                    self.fault(fault);
+                }
             }
         }
         slots.sort_by(|a, b| (a.start, a.end, &a.id).cmp(&(b.start, b.end, &b.id)));
         SlotList {
             slots,
             remarks: self.remarks,
-            faults,
+            faults: self.faults,
+            unreadable: self.unreadable,
             cut_off: self.cut_off,
         }
     }
 
     /// The slot if it is free; what is no bookable slot is a fault of the Provider.
-    fn free(&self, slot: &Element, full: Option<&str>) -> Result<Option<FreeSlot>, String> {
-        if slot.str_of("status").map(str::trim) != Some("free") {
-            return match slot.str_of("status") {
-                Some(_) => Ok(None),
-                None => Err("a Slot has no status".to_owned()),
-            };
-        }
+    fn free(&self, slot: &Element, full: Option<&str>) -> Result<Option<FreeSlot>, (Why, String)> {
         let id = slot
             .str_of("id")
             .map(str::to_owned)
-            .or_else(|| full.and_then(last_step))
-            .ok_or("a Slot has neither id nor fullUrl")?;
-        let text = |name: &str| slot.str_of(name).map(str::trim);
-        let read = |name: &str| {
-            let text = text(name).ok_or_else(|| format!("Slot {id} has no {name}"))?;
-            let at =
-                instant::parse(text).ok_or_else(|| format!("Slot {id}: {name} is no instant"))?;
-            Ok::<_, String>((text.to_owned(), at))
-        };
-        let ((start_text, start), (end_text, end)) = (read("start")?, read("end")?);
-        if end <= start {
-            return Err(format!("Slot {id} ends before it starts"));
+            .or_else(|| full.and_then(last_step));
+        let named = id.as_deref().unwrap_or("without id");
+        let wrong = |why: Why, what: &str| (why, format!("Slot {named}: {what}"));
+        let status = slot.str_of("status").map(str::trim);
+        let status = status.ok_or_else(|| wrong(Why::NoStatus, "it has no status"))?;
+        if !STATUSES.contains(&status) {
+            return Err(wrong(Why::Status, "its status is none of FHIR"));
+        }
+        if status != STATUSES[0] {
+            return Ok(None);
         }
         let schedule = slot.get("schedule");
+        let of_schedule = schedule.and_then(|s| self.resolve(s, "Schedule"));
+        for part in [Some(slot), of_schedule].into_iter().flatten() {
+            if let Some(at) = modifier(part) {
+                return Err(wrong(
+                    Why::Modifier,
+                    &format!("a modifier extension at {at}"),
+                ));
+            }
+        }
+        let read = |name: &str, missing: Why| {
+            let text = slot.str_of(name).map(str::trim);
+            let text = text.ok_or_else(|| wrong(missing, &format!("it has no {name}")))?;
+            let at = instant::parse(text)
+                .ok_or_else(|| wrong(Why::Time, &format!("{name} is no instant")))?;
+            Ok((text.to_owned(), at))
+        };
+        let (start_text, start) = read("start", Why::NoStart)?;
+        let (end_text, end) = read("end", Why::NoEnd)?;
+        if end <= start {
+            return Err(wrong(Why::Order, "it ends before it starts"));
+        }
+        let Some(id) = id else {
+            return Err(wrong(Why::Id, "it has no fullUrl either"));
+        };
         let channel = channel(slot);
         let described = describe::of(self, schedule);
         Ok(Some(FreeSlot {
@@ -238,6 +272,18 @@ impl Gathering {
             .iter()
             .filter(move |r| r.resource_type() == Some(kind))
     }
+}
+
+/// Where a resource carries a modifier extension. What it means is not known here, and it may turn the meaning of
+/// everything beside it round, so that the resource cannot be used (FHIR, `modifierExtension`).
+pub(crate) fn modifier(resource: &Element) -> Option<String> {
+    resource.children().iter().find_map(|child| {
+        let name = child.name();
+        match name {
+            "modifierExtension" => Some(name.to_owned()),
+            _ => modifier(child).map(|below| format!("{name}.{below}")),
+        }
+    })
 }
 
 /// System and value of the first complete identifier; a UUID as id stands in for a missing one (RES-SLOT-02).

@@ -5,12 +5,16 @@ mod bundle;
 mod describe;
 mod paging;
 mod times;
+mod unreadable;
 
+pub(crate) use bundle::modifier;
 pub use bundle::{Gathering, MAX_SLOTS};
 pub use describe::human_name;
 pub use paging::next_tail;
+pub(crate) use paging::{page_key, same_host};
 pub(crate) use times::rfc3339;
 pub use times::{day, day_and_time, span, time};
+pub use unreadable::{Unreadable, Why};
 
 use crate::plan::book::SlotClaim;
 use jiff::Timestamp;
@@ -133,6 +137,16 @@ pub struct SlotList {
     /// Faults of the Provider's answer, for the log (CONS-ERR-01).
     #[serde(skip)]
     pub faults: Vec<String>,
+    /// What cannot be read as a slot, so that it cannot be offered.
+    pub unreadable: Unreadable,
     /// True when there were more pages or slots than are read.
     pub cut_off: bool,
+}
+
+impl SlotList {
+    /// Whether the list proves that a slot is not free: it is whole, and the slot is not in it.
+    pub fn lacks(&self, slot: &str) -> bool {
+        let whole = !self.cut_off && self.unreadable.count() == 0;
+        whole && !self.slots.iter().any(|s| s.id == slot)
+    }
 }

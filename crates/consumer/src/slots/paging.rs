@@ -42,19 +42,33 @@ fn tail(url: &str, root: &str, ssp: Option<&str>) -> Option<String> {
     }
 }
 
+/// Whether an address has the host of a service root, in any case and with or without the usual port. The schemes may
+/// differ: TLS may end at a proxy.
+pub(crate) fn same_host(url: &str, root: &str) -> bool {
+    matches!((authority(url), authority(root)), (Some(a), Some(b)) if a == b)
+}
+
+/// Host and port, lower case, without a port that is the usual one of either scheme.
+fn authority(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host = rest[..end].to_ascii_lowercase();
+    let bare = [":443", ":80"]
+        .into_iter()
+        .find_map(|usual| host.strip_suffix(usual));
+    Some(bare.unwrap_or(&host).to_owned())
+}
+
 /// What follows the root, whatever scheme both have: a Provider behind a proxy may write `https` for `http`.
 fn below(url: &str, root: &str) -> Option<String> {
-    let bare = |u: &str| u.split_once("://").map(|(_, rest)| rest.to_owned());
-    let (url, root) = (bare(url)?, bare(root)?);
-    let split = |u: &str| {
-        let at = u.find('/').unwrap_or(u.len());
-        (u[..at].to_ascii_lowercase(), u[at..].to_owned())
-    };
-    let ((host, path), (root_host, root_path)) = (split(&url), split(&root));
-    let plain = |host: &str| host.trim_end_matches(":443").to_owned();
-    if plain(&host) != plain(&root_host) {
+    if !same_host(url, root) {
         return None;
     }
+    let path_of = |u: &str| {
+        let rest = u.split_once("://").map_or(u, |(_, rest)| rest);
+        rest.find('/').map_or("", |at| &rest[at..]).to_owned()
+    };
+    let (path, root_path) = (path_of(url), path_of(root));
     let rest = path
         .strip_prefix(root_path.trim_end_matches('/'))
         .or_else(|| path.strip_prefix(encode_root(&root_path).trim_end_matches('/')))?;
@@ -64,6 +78,26 @@ fn below(url: &str, root: &str) -> Option<String> {
         Some('?') => Some(rest.to_owned()),
         _ => None,
     }
+}
+
+/// A page's address in one spelling, so that a link back to it is known whatever it has encoded.
+pub(crate) fn page_key(url: &str) -> String {
+    let mut bytes = Vec::with_capacity(url.len());
+    let mut rest = url.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = match rest {
+            [b'%', a, b, ..] => {
+                let digit = |d: &u8| char::from(*d).to_digit(16);
+                digit(a)
+                    .zip(digit(b))
+                    .and_then(|(a, b)| u8::try_from(a * 16 + b).ok())
+            }
+            _ => None,
+        };
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &rest[3..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn origin(root: &str) -> Option<&str> {

@@ -8,22 +8,18 @@ pub fn day(at: Timestamp) -> String {
     at.to_zoned(london()).strftime("%a %-d %b %Y").to_string()
 }
 
-/// `09:30`
+/// `09:30`; in the hour that the clock shows twice, with the zone's name: `01:30 BST`.
 pub fn time(at: Timestamp) -> String {
-    at.to_zoned(london()).strftime("%H:%M").to_string()
+    let zone = london();
+    let local = at.to_zoned(zone.clone());
+    let twice = zone.to_ambiguous_zoned(local.datetime()).is_ambiguous();
+    let format = if twice { "%H:%M %Z" } else { "%H:%M" };
+    local.strftime(format).to_string()
 }
 
 /// `Tue 4 Mar 2031 09:30`; in the hour that the clock shows twice, with the zone's name.
 pub fn day_and_time(at: Timestamp) -> String {
-    let zone = london();
-    let local = at.to_zoned(zone.clone());
-    let twice = zone.to_ambiguous_zoned(local.datetime()).is_ambiguous();
-    let format = if twice {
-        "%a %-d %b %Y %H:%M %Z"
-    } else {
-        "%a %-d %b %Y %H:%M"
-    };
-    local.strftime(format).to_string()
+    format!("{} {}", day(at), time(at))
 }
 
 /// A moment in printed JSON: RFC 3339 in UTC.

@@ -1,10 +1,10 @@
 //! An answer: status, the headers that matter, the resource in JSON or XML, and what an OperationOutcome says.
 
-use booking::ids::NhsNumber;
+use crate::redact;
 use fhir::{Element, Limits};
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER};
-use jiff::Timestamp;
+use http::header::{CONTENT_TYPE, DATE, ETAG, LOCATION, RETRY_AFTER};
+use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ const MAX_ELEMENTS: usize = 600_000;
 /// Most issues of an OperationOutcome that are read, and the longest text of one, characters.
 const MAX_ISSUES: usize = 20;
 const MAX_TEXT: usize = 500;
+/// Longest text of an issue that is looked through, characters. It is cut to `MAX_TEXT` when it is told, after what must
+/// not be told was taken out.
+const MAX_READ: usize = 4_000;
 /// Longest header value that is kept.
 const MAX_HEADER: usize = 2_048;
 
@@ -39,7 +42,7 @@ impl Source {
 }
 
 /// One issue of an OperationOutcome.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct OutcomeIssue {
     /// `severity`
     pub severity: String,
@@ -47,8 +50,25 @@ pub struct OutcomeIssue {
     pub code: String,
     /// Code of `details`, such as that of the Spine's code system.
     pub detail: String,
-    /// `diagnostics`, or the text of `details`.
+    /// `diagnostics`, or the text of `details`, as it came: [`OutcomeIssue::told`] is fit to be kept and shown.
     pub text: String,
+}
+
+impl OutcomeIssue {
+    /// The issue on one line, for the log.
+    pub fn told(&self) -> String {
+        let words = format!(
+            "{} {} {}: {}",
+            self.severity, self.code, self.detail, self.text
+        );
+        redact::foreign(&words, MAX_TEXT)
+    }
+}
+
+impl fmt::Debug for OutcomeIssue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told())
+    }
 }
 
 /// What an OperationOutcome says.
@@ -66,7 +86,7 @@ impl Outcome {
             let text = text.unwrap_or_default().trim();
             text.chars()
                 .map(|c| if c.is_control() { ' ' } else { c })
-                .take(MAX_TEXT)
+                .take(MAX_READ)
                 .collect()
         };
         let issues = resource.all("issue").take(MAX_ISSUES).map(|issue| {
@@ -129,6 +149,8 @@ pub struct Answer {
     /// True when a Provider may have acted on an earlier attempt, or on this one in spite of what it says.
     pub uncertain: bool,
     retry_after: Option<String>,
+    /// How far the clock of whoever answered is ahead of ours, by its `Date`.
+    pub clock_ahead: Option<SignedDuration>,
 }
 
 /// Without the resource: it may name a patient.
@@ -151,6 +173,12 @@ pub(super) fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Answer {
         return answer;
     }
     match parse(headers, body) {
+        Ok((resource, _)) if is_modified(&resource) => {
+            let kind = resource.resource_type().unwrap_or("resource");
+            answer.fault = Some(format!(
+                "the {kind} has a modifier extension, which is not known"
+            ));
+        }
         Ok((resource, fault)) => {
             if resource.resource_type() == Some("OperationOutcome") {
                 answer.outcome = Some(Outcome::read(&resource));
@@ -181,7 +209,17 @@ pub(super) fn unreadable(status: u16, headers: &HeaderMap, fault: String) -> Ans
         tries: 1,
         uncertain: false,
         retry_after: text(&RETRY_AFTER),
+        clock_ahead: text(&DATE).and_then(|date| {
+            let there = jiff::fmt::rfc2822::parse(&date).ok()?.timestamp();
+            Some(there.duration_since(Timestamp::now()))
+        }),
     }
+}
+
+/// Whether a resource cannot be used, since something in it may turn its meaning round. A Bundle is judged entry by
+/// entry.
+fn is_modified(resource: &Element) -> bool {
+    resource.resource_type() != Some("Bundle") && crate::slots::modifier(resource).is_some()
 }
 
 /// The resource, and what was noted while reading it. The format is that of `Content-Type`, or what the first
@@ -199,10 +237,8 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(Element, Option<String>), 
         Some(b'{') => fhir::json::parse(body, &limits),
         _ => {
             let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
-            return Err(format!(
-                "the body ({}) is no FHIR",
-                kind.unwrap_or("of unknown type")
-            ));
+            let kind = redact::foreign(kind.unwrap_or("of unknown type"), MAX_TEXT);
+            return Err(format!("the body ({kind}) is no FHIR"));
         }
     };
     let parsed = parsed.map_err(|issue| format!("the body cannot be read: {}", shown(&issue)))?;
@@ -293,43 +329,16 @@ impl Answer {
             match &self.outcome {
                 None => parts.push("without a readable OperationOutcome".to_owned()),
                 Some(outcome) => {
-                    parts.extend(outcome.id.as_ref().map(|id| format!("error id {id}")));
-                    parts.extend(outcome.issues.iter().map(|i| {
-                        format!(
-                            "{} {} {}: {}",
-                            i.severity,
-                            i.code,
-                            i.detail,
-                            redacted(&i.text)
-                        )
-                    }));
+                    let id = outcome.id.as_deref();
+                    parts
+                        .extend(id.map(|id| format!("error id {}", redact::foreign(id, MAX_TEXT))));
+                    parts.extend(outcome.issues.iter().map(OutcomeIssue::told));
                 }
             }
         }
         parts.extend(self.fault.clone());
         (!parts.is_empty()).then(|| parts.join("; "))
     }
-}
-
-/// A text without NHS numbers: a Provider may quote one.
-pub(crate) fn redacted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut run = String::new();
-    for c in text.chars().chain(['\0']) {
-        if c.is_ascii_digit() {
-            run.push(c);
-            continue;
-        }
-        match NhsNumber::parse(&run) {
-            Ok(_) => out.push_str("(NHS number)"),
-            Err(_) => out.push_str(&run),
-        }
-        run.clear();
-        if c != '\0' {
-            out.push(c);
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -384,13 +393,5 @@ mod tests {
         assert_eq!(wait(&headers), Some(Duration::from_secs(9)));
         headers.insert(RETRY_AFTER, HeaderValue::from_static("soon"));
         assert_eq!(wait(&headers), None);
-    }
-
-    #[test]
-    fn nhs_numbers_do_not_reach_the_log() {
-        assert_eq!(
-            redacted("no 9990123454, slot 2000000011x 12"),
-            "no (NHS number), slot 2000000011x 12"
-        );
     }
 }

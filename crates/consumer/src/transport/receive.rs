@@ -1,9 +1,9 @@
 //! One attempt: sent, waited for, read within bounds.
 
+use super::Hindrance;
 use super::answer::{self, Answer};
+use crate::body::{self, BodyFault, TlsFault};
 use crate::plan::Request;
-use bytes::BytesMut;
-use std::error::Error;
 use std::time::Duration;
 
 /// Largest answer, bytes after unzipping: five thousand slots with everything included, several times.
@@ -14,9 +14,9 @@ pub(super) enum Received {
     /// An answer.
     Answer(Box<Answer>),
     /// The request cannot have reached anybody.
-    NotSent(String),
+    NotSent(String, Hindrance),
     /// It may have been received, but no whole answer came.
-    Lost(String),
+    Lost(String, Hindrance),
 }
 
 pub(super) async fn once(
@@ -26,7 +26,10 @@ pub(super) async fn once(
 ) -> Received {
     match tokio::time::timeout(patience, exchange(client, request)).await {
         Ok(received) => received,
-        Err(_) => Received::Lost(format!("nothing within {} s", patience.as_secs_f32())),
+        Err(_) => Received::Lost(
+            format!("nothing within {} s", patience.as_secs_f32()),
+            Hindrance::Silence,
+        ),
     }
 }
 
@@ -39,46 +42,43 @@ async fn exchange(client: &reqwest::Client, request: &Request) -> Received {
     }
     let mut response = match builder.send().await {
         Ok(response) => response,
-        Err(error) if error.is_connect() || error.is_builder() => {
-            return Received::NotSent(reasons(error));
-        }
-        Err(error) => return Received::Lost(reasons(error)),
+        Err(error) => return failed(error),
     };
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let mut body = BytesMut::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_BYTES => {
-                let fault = format!("the body is larger than {MAX_BYTES} bytes");
-                return Received::Answer(Box::new(answer::unreadable(status, &headers, fault)));
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
-            // The status came through, the body did not: a success may be told by its headers alone.
-            Err(error) if (200..300).contains(&status) && headers.contains_key("location") => {
-                let fault = format!("the body broke off: {}", reasons(error));
-                return Received::Answer(Box::new(answer::unreadable(status, &headers, fault)));
-            }
-            Err(error) => return Received::Lost(format!("the body broke off: {}", reasons(error))),
+    let unreadable =
+        |fault: String| Received::Answer(Box::new(answer::unreadable(status, &headers, fault)));
+    match body::read(&mut response, MAX_BYTES).await {
+        Ok(body) => Received::Answer(Box::new(answer::read(status, &headers, &body))),
+        Err(BodyFault::TooLarge) => {
+            unreadable(format!("the body is larger than {MAX_BYTES} bytes"))
+        }
+        Err(BodyFault::Packed(why)) => unreadable(format!("the body cannot be unpacked: {why}")),
+        // The status came through, the body did not: a success may be told by its headers alone.
+        Err(BodyFault::BrokeOff(why))
+            if (200..300).contains(&status) && headers.contains_key("location") =>
+        {
+            unreadable(format!("the body broke off: {why}"))
+        }
+        Err(BodyFault::BrokeOff(why)) => {
+            Received::Lost(format!("the body broke off: {why}"), Hindrance::Cut)
         }
     }
-    Received::Answer(Box::new(answer::read(status, &headers, &body)))
 }
 
-/// An error with its causes, without the address: its query may name a patient.
-fn reasons(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    // Chains have three or four links; the bound only guards against a loop.
-    for _ in 0..8 {
-        let Some(cause) = source else { break };
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
+/// No answer at all. A certificate that is refused is refused before the request is looked at, even where the refusal
+/// comes after the request was written (TLS 1.3).
+fn failed(error: reqwest::Error) -> Received {
+    let (tls, reached) = (
+        body::tls_fault(&error),
+        !(error.is_connect() || error.is_builder()),
+    );
+    let why = body::reasons(error);
+    match (tls, reached) {
+        (Some(TlsFault::OwnCertificate), _) => Received::NotSent(why, Hindrance::OwnCertificate),
+        (Some(TlsFault::TheirCertificate), _) => {
+            Received::NotSent(why, Hindrance::TheirCertificate)
         }
-        source = cause.source();
+        (None, false) => Received::NotSent(why, Hindrance::Silence),
+        (None, true) => Received::Lost(why, Hindrance::Silence),
     }
-    text
 }

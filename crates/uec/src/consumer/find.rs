@@ -358,13 +358,16 @@ impl Slots {
         if desk.json {
             shown::json(&json!({
                 "service": target.service.as_str(), "name": target.name, "slots": all,
-                "remarks": list.remarks, "cut_off": list.cut_off,
+                "remarks": list.remarks, "unreadable": list.unreadable, "cut_off": list.cut_off,
             }));
             return Ok(());
         }
         let name = target.name.as_deref().unwrap_or(target.service.as_str());
         for remark in &list.remarks {
             print(&format!("The service says: {remark}\n"));
+        }
+        if let Some(told) = list.unreadable.plain() {
+            print(&format!("{told}\n"));
         }
         if all.is_empty() {
             print(&format!(
@@ -387,7 +390,7 @@ impl Slots {
             ));
         }
         if list.cut_off {
-            print("The service has more slots than could be read.\n");
+            print("The service's list could not be read to its end, so there may be more slots.\n");
         }
         Ok(())
     }

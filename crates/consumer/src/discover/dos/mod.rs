@@ -13,11 +13,12 @@ pub use opening::{OpenDay, OpenSpan, Opening};
 pub use search::{Age, ServiceSearch, Sex};
 pub use service::{Service, ServiceDetails};
 
+use crate::body::{self, BodyFault, TlsFault};
 use crate::config::{Account, ConfigError, ConsumerConfig, Dos, Role};
 use crate::obstacle::{Kind, Obstacle};
+use crate::redact;
 use booking::ids::ServiceId;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use std::error::Error;
 use std::time::Duration;
 
 /// Path of the web service, where the configured address has none.
@@ -41,6 +42,12 @@ impl Client {
             .map_err(|error| ConfigError(format!("dos.url: {error}")))?;
         let bare = matches!(url.path(), "" | "/");
         let given = config.dos.url.trim_end_matches('/');
+        for account in [&config.dos.clinician, &config.dos.adviser]
+            .into_iter()
+            .flatten()
+        {
+            redact::keep_out_account(account);
+        }
         Ok(Client {
             http,
             url: format!("{given}{}", if bare { PATH } else { "" }),
@@ -150,17 +157,17 @@ impl Client {
             .body(body);
         let mut response = request.send().await.map_err(unreachable_dos)?;
         let status = response.status().as_u16();
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable_dos)? {
-            if bytes.len() + chunk.len() > MAX_ANSWER {
-                return Err(
-                    unreadable(&format!("the answer has more than {MAX_ANSWER} bytes"))
-                        .note("status", status),
-                );
+        match body::read(&mut response, MAX_ANSWER).await {
+            Ok(bytes) => Ok((status, bytes)),
+            Err(BodyFault::BrokeOff(why)) => {
+                Err(Obstacle::new(Kind::DosUnreachable).text("transport", &why))
             }
-            bytes.extend_from_slice(&chunk);
+            Err(BodyFault::TooLarge) => Err(unreadable(&format!(
+                "the answer has more than {MAX_ANSWER} bytes"
+            ))
+            .note("status", status)),
+            Err(BodyFault::Packed(why)) => Err(unreadable(&why).note("status", status)),
         }
-        Ok((status, bytes))
     }
 }
 
@@ -169,14 +176,13 @@ fn unreadable(why: &str) -> Obstacle {
 }
 
 fn unreachable_dos(error: reqwest::Error) -> Obstacle {
-    let error = error.without_url();
-    let mut words = error.to_string();
-    let mut source = error.source();
-    // Chains have three or four links; the bound only guards against a loop.
-    for _ in 0..8 {
-        let Some(cause) = source else { break };
-        words = format!("{words}: {cause}");
-        source = cause.source();
-    }
-    Obstacle::new(Kind::DosUnreachable).text("transport", &words)
+    let obstacle = match body::tls_fault(&error) {
+        Some(TlsFault::OwnCertificate) => Obstacle::new(Kind::DosAccess),
+        Some(TlsFault::TheirCertificate) => Obstacle::new(Kind::DosUnreachable).saying(
+            "The directory of services could not prove that it is genuine, so nothing was sent.",
+            Kind::DosAccess.row().next,
+        ),
+        None => Obstacle::new(Kind::DosUnreachable),
+    };
+    obstacle.text("transport", &body::reasons(error))
 }

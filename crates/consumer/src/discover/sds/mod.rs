@@ -33,7 +33,12 @@ const SYSTEM: [&str; 4] = [
     "nhsIDCode",
 ];
 /// What is asked of an nhsMhs entry.
-const ROUTE: [&str; 2] = ["nhsMHSEndPoint", "nhsMhsFQDN"];
+const ROUTE: [&str; 4] = [
+    "nhsMHSEndPoint",
+    "nhsMhsFQDN",
+    "nhsMHSPartyKey",
+    "nhsMhsSvcIA",
+];
 
 /// What SDS knows of a system that takes bookings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +152,11 @@ impl Client {
             One::Entry(entry) => entry,
         };
         let told = |o: Obstacle| told(o).text("dn", &entry.dn);
+        if !answers(entry, "nhsMHSPartyKey", &system.party_key)
+            || !answers(entry, "nhsMhsSvcIA", &urn)
+        {
+            return Err(told(Obstacle::new(Kind::SystemOther)));
+        }
         let root = match entry.values("nhsMHSEndPoint").as_slice() {
             [] => return Err(told(Obstacle::new(Kind::AddressMissing))),
             [only] => address::root(only, self.allow_plain),
@@ -180,7 +190,35 @@ async fn system(connection: &mut Connection, address: &BookingAddress) -> Result
     check(entry, address).map_err(|o| o.text("dn", &entry.dn))
 }
 
+/// Whether an entry is about what was asked for: the attribute of the filter has the value, or is kept back.
+fn answers(entry: &Entry, attribute: &str, asked: &str) -> bool {
+    let values = entry.values(attribute);
+    values.is_empty() || values.iter().any(|v| v.eq_ignore_ascii_case(asked))
+}
+
+/// The ASID at the begin of a distinguished name, `uniqueIdentifier=…,ou=Services,o=nhs`.
+fn asid_of_dn(dn: &str) -> Option<&str> {
+    let (name, value) = dn.split(',').next()?.split_once('=')?;
+    let named = name.trim().eq_ignore_ascii_case("uniqueIdentifier");
+    named.then_some(value.trim())
+}
+
+/// Whether the entry is that of another system. A proxy or a cache that mixes answers up would send a patient's booking
+/// to it.
+fn is_other(entry: &Entry, address: &BookingAddress) -> bool {
+    match address {
+        BookingAddress::Asid(asid) => {
+            !answers(entry, "uniqueIdentifier", asid.as_str())
+                || asid_of_dn(&entry.dn).is_some_and(|of_dn| of_dn != asid.as_str())
+        }
+        BookingAddress::Ods(ods) => !answers(entry, "nhsIDCode", ods.as_str()),
+    }
+}
+
 fn check(entry: &Entry, address: &BookingAddress) -> Result<System, Obstacle> {
+    if is_other(entry, address) {
+        return Err(Obstacle::new(Kind::SystemOther));
+    }
     let interactions = entry.values("nhsAsSvcIA");
     let begins = |with: &str| {
         interactions.iter().any(|i| {
@@ -204,8 +242,9 @@ fn check(entry: &Entry, address: &BookingAddress) -> Result<System, Obstacle> {
     }
     let asid = match (address, entry.values("uniqueIdentifier").as_slice()) {
         (BookingAddress::Asid(asid), _) => asid.clone(),
-        (BookingAddress::Ods(_), [only]) => Asid::parse(only)
-            .map_err(|error| Obstacle::new(Kind::SystemUnknown).note("fault", error))?,
+        (BookingAddress::Ods(_), [only]) => Asid::parse(only).map_err(|error| {
+            Obstacle::new(Kind::SystemUnknown).text("fault", &error.to_string())
+        })?,
         (BookingAddress::Ods(_), values) => {
             return Err(Obstacle::new(Kind::SystemAmbiguous).note("asids", values.len()));
         }

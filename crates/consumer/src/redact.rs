@@ -1,0 +1,386 @@
+//! Redaction: what foreign text loses before it reaches the journal, the log, a terminal or a script.
+//!
+//! [`foreign`] is the one function for it. It takes out NHS numbers in any spelling, the accounts of the settings, and
+//! names, dates of birth, telephone numbers and addresses of the patients that this process has at hand. Whoever learns
+//! of an account or a patient says so here ([`keep_out_account`], [`keep_out`]) before anything is sent.
+
+mod digits;
+
+use crate::config::Account;
+use crate::plan;
+use crate::referral;
+use digits::Numbers;
+use fhir::Element;
+use jiff::civil::Date;
+use std::collections::VecDeque;
+use std::sync::{PoisonError, RwLock};
+
+/// Most phrases of patients that are remembered; the oldest go first. A patient has about twenty.
+const MAX_PHRASES: usize = 2_000;
+/// Most accounts that are remembered; a Consumer has two.
+const MAX_ACCOUNTS: usize = 64;
+/// Shortest account part that is also taken out within a word.
+const SHORT_SECRET: usize = 4;
+/// Shortest part of a name that is taken out by itself; shorter ones are found in ordinary words too often.
+const SHORT_NAME: usize = 3;
+/// How much longer than its result a text is that is looked through at most.
+const SURPLUS: usize = 8;
+
+/// What was there, in place of it.
+const PASSWORD: &str = "(password)";
+const USER: &str = "(user name)";
+const NAME: &str = "(patient's name)";
+const BIRTH: &str = "(date of birth)";
+const ADDRESS: &str = "(patient's address)";
+
+struct Phrase {
+    /// Lower case, except where `exact`.
+    text: Vec<char>,
+    mask: &'static str,
+    /// In this spelling only.
+    exact: bool,
+    /// Within words too.
+    anywhere: bool,
+}
+
+#[derive(Default)]
+struct Known {
+    accounts: Vec<Phrase>,
+    phrases: VecDeque<Phrase>,
+    numbers: Numbers,
+}
+
+static KNOWN: RwLock<Option<Known>> = RwLock::new(None);
+
+/// A text that somebody else wrote, fit to be kept and shown: on one line, at most `most` characters, without what
+/// identifies a patient and without our accounts. It is cut last, so that no half of a secret is left at the end.
+pub fn foreign(text: &str, most: usize) -> String {
+    let line: Vec<char> = text
+        .trim()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(most.saturating_mul(SURPLUS))
+        .collect();
+    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let none = Known::default();
+    let known = known.as_ref().unwrap_or(&none);
+    let line = replaced(&line, known.accounts.iter());
+    let line = known.numbers.replaced(&line);
+    let line = replaced(&line, known.phrases.iter());
+    line.into_iter().take(most).collect()
+}
+
+/// Remembers an account, in the spellings in which a fault may quote it.
+pub fn keep_out_account(account: &Account) {
+    let parts = [
+        (account.password.reveal(), PASSWORD),
+        (account.username.as_str(), USER),
+    ];
+    change(|known| {
+        for (text, mask) in parts {
+            for spelling in [text.to_owned(), in_xml(text), in_query(text)] {
+                let phrase: Vec<char> = spelling.chars().collect();
+                let fresh = !known.accounts.iter().any(|p| p.text == phrase);
+                if fresh && !phrase.is_empty() && known.accounts.len() < MAX_ACCOUNTS {
+                    known.accounts.push(Phrase {
+                        anywhere: phrase.len() >= SHORT_SECRET,
+                        text: phrase,
+                        mask,
+                        exact: true,
+                    });
+                }
+            }
+        }
+        // A password may contain the user name: the longer one is looked for first.
+        known
+            .accounts
+            .sort_by_key(|p| std::cmp::Reverse(p.text.len()));
+    });
+}
+
+/// Remembers the patient of a booking, with those who may be called for them.
+pub fn keep_out(patient: &plan::Patient) {
+    change(|known| {
+        let people = std::iter::once((&patient.name, &patient.telecom))
+            .chain(patient.contact.iter().map(|c| (&c.name, &c.telecom)));
+        for (name, points) in people {
+            for part in name.given.iter().chain([&name.family]) {
+                known.name(part);
+            }
+            for point in points {
+                known.point(&point.value);
+            }
+        }
+        known.birth(&patient.birth_date);
+        known.number(patient.nhs_number.as_deref());
+        for line in patient
+            .address
+            .lines
+            .iter()
+            .chain([&patient.address.postcode])
+        {
+            known.phrase(line, ADDRESS);
+        }
+    });
+}
+
+/// Remembers the patient whom a FHIR Patient describes.
+pub fn keep_out_resource(patient: &Element) {
+    change(|known| {
+        let people = std::iter::once(patient).chain(patient.all("contact"));
+        for person in people {
+            for name in person.all("name") {
+                let parts = name.all("given").chain(name.all("family"));
+                for part in parts.filter_map(Element::as_str) {
+                    known.name(part);
+                }
+            }
+            for point in person.all("telecom").filter_map(|t| t.str_of("value")) {
+                known.point(point);
+            }
+        }
+        known.birth(patient.str_of("birthDate").unwrap_or_default());
+        for identifier in patient.all("identifier") {
+            known.number(identifier.str_of("value"));
+        }
+        for address in patient.all("address") {
+            let lines = address.all("line").filter_map(Element::as_str);
+            for line in lines.chain(address.str_of("postalCode")) {
+                known.phrase(line, ADDRESS);
+            }
+        }
+    });
+}
+
+/// Remembers the patient of a referral.
+pub fn keep_out_referred(patient: &referral::Patient) {
+    change(|known| {
+        for part in patient.given.iter().chain([&patient.family]) {
+            known.name(part);
+        }
+        for point in &patient.telephones {
+            known.point(point);
+        }
+        if let Some(date) = patient.birth_date {
+            known.birth(&date.to_string());
+        }
+        known.number(patient.nhs_number.as_ref().map(|n| n.as_str()));
+        for line in patient.address.iter().chain(&patient.postcode) {
+            known.phrase(line, ADDRESS);
+        }
+    });
+}
+
+fn change(with: impl FnOnce(&mut Known)) {
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    with(known.get_or_insert_with(Known::default));
+}
+
+impl Known {
+    fn add(&mut self, text: &str, mask: &'static str, exact: bool) {
+        let text = text.trim();
+        let text: Vec<char> = match exact {
+            true => text.chars().collect(),
+            false => text.chars().flat_map(char::to_lowercase).collect(),
+        };
+        let one_letter = text.iter().filter(|c| c.is_alphanumeric()).count() < 2;
+        if one_letter || self.phrases.iter().any(|p| p.text == text) {
+            return;
+        }
+        if self.phrases.len() >= MAX_PHRASES {
+            self.phrases.pop_front();
+        }
+        self.phrases.push_back(Phrase {
+            text,
+            mask,
+            exact,
+            anywhere: false,
+        });
+    }
+
+    fn phrase(&mut self, text: &str, mask: &'static str) {
+        self.add(text, mask, false);
+    }
+
+    /// A name as a whole and each longer word of it.
+    fn name(&mut self, name: &str) {
+        let length = |text: &str| text.chars().count();
+        self.add(name, NAME, length(name.trim()) < SHORT_NAME);
+        for part in name.split(|c: char| !c.is_alphanumeric()) {
+            if length(part) >= SHORT_NAME {
+                self.add(part, NAME, false);
+            }
+        }
+    }
+
+    /// A date of birth in the ways in which it is written.
+    fn birth(&mut self, date: &str) {
+        let Ok(date) = date.trim().parse::<Date>() else {
+            return;
+        };
+        for format in [
+            "%Y-%m-%d",
+            "%Y/%m/%d",
+            "%Y%m%d",
+            "%d/%m/%Y",
+            "%-d/%-m/%Y",
+            "%d-%m-%Y",
+            "%d.%m.%Y",
+            "%d/%m/%y",
+            "%d %m %Y",
+            "%d%m%Y",
+            "%d %B %Y",
+            "%-d %B %Y",
+            "%d %b %Y",
+            "%-d %b %Y",
+            "%d-%b-%Y",
+            "%B %-d, %Y",
+            "%b %-d, %Y",
+        ] {
+            self.phrase(&date.strftime(format).to_string(), BIRTH);
+        }
+    }
+
+    /// A telephone number, or an e-mail address.
+    fn point(&mut self, value: &str) {
+        match value.contains('@') {
+            true => self.phrase(value, ADDRESS),
+            false => self.numbers.telephone(value),
+        }
+    }
+
+    fn number(&mut self, number: Option<&str>) {
+        if let Some(number) = number {
+            self.numbers.patient(number);
+        }
+    }
+}
+
+/// The text with every phrase replaced.
+fn replaced<'p>(line: &[char], phrases: impl Iterator<Item = &'p Phrase>) -> Vec<char> {
+    let phrases: Vec<&Phrase> = phrases.collect();
+    let mut out = Vec::with_capacity(line.len());
+    let mut at = 0;
+    while let Some(c) = line.get(at) {
+        let found = phrases
+            .iter()
+            .filter(|p| stands_at(p, line, at))
+            .max_by_key(|p| p.text.len());
+        match found {
+            Some(phrase) => {
+                out.extend(phrase.mask.chars());
+                at += phrase.text.len();
+            }
+            None => {
+                out.push(*c);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+fn stands_at(phrase: &Phrase, line: &[char], at: usize) -> bool {
+    let end = at + phrase.text.len();
+    let Some(there) = line.get(at..end) else {
+        return false;
+    };
+    let same = |(found, wanted): (&char, &char)| {
+        found == wanted || (!phrase.exact && found.to_lowercase().eq([*wanted]))
+    };
+    let is_word = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric());
+    let begins = !is_word(at.checked_sub(1).and_then(|b| line.get(b))) || is_escape(line, at);
+    let ends = !is_word(line.get(end));
+    (phrase.anywhere || (begins && ends)) && there.iter().zip(&phrase.text).all(same)
+}
+
+/// Whether the three characters before are `%20` or another escape of an address.
+fn is_escape(line: &[char], at: usize) -> bool {
+    let before = at.checked_sub(3).and_then(|from| line.get(from..at));
+    matches!(before, Some(['%', a, b]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit())
+}
+
+fn in_xml(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+fn in_query(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    /// Proves: D-60, NFR-01
+    /// Whatever spelling a foreign text has: number, name, birth, telephone, address, account.
+    #[test]
+    fn nothing_of_a_patient_or_an_account_is_left() {
+        keep_out_account(&Account {
+            username: "unit-account".into(),
+            password: Secret::new("pa&ss<wörd>".to_owned()),
+        });
+        let patient: plan::Patient = toml::from_str(
+            r#"
+            nhs_number = "999 000 0018"
+            gender = "female"
+            birth_date = "1951-02-03"
+            name = { family = "Quillfeather-Nye", given = ["Zenobia", "Li"] }
+            address = { lines = ["7 Redaction Row"], postcode = "LS98 1ZZ" }
+            telecom = [{ value = "+44 (0)1632 960771", rank = 1 }, { system = "email", value = "zq@patient.example", rank = 2 }]
+            "#,
+        )
+        .unwrap();
+        keep_out(&patient);
+        for (text, left) in [
+            ("for 999 012 3454.", "for (NHS number)."),
+            ("for 999-012-3454", "for (NHS number)"),
+            ("for 9990123454|", "for (NHS number)|"),
+            ("nhs-number%7C9990123454", "nhs-number%7C(NHS number)"),
+            ("q=999%20012%203454&x", "q=(NHS number)&x"),
+            ("9 9 9 0 0 0 0 0 1 8", "(NHS number)"),
+            ("ZENOBIA Quillfeather", "(patient's name) (patient's name)"),
+            ("Nye, Li", "(patient's name), (patient's name)"),
+            ("anyelid Liverpool", "anyelid Liverpool"),
+            ("born 03/02/1951", "born (date of birth)"),
+            ("born 3 February 1951!", "born (date of birth)!"),
+            (
+                "call 01632 960771 or 00441632960771",
+                "call (telephone) or (telephone)",
+            ),
+            ("call +44 1632 960771.", "call (telephone)."),
+            ("zq@patient.example", "(patient's address)"),
+            (
+                "7 redaction row, ls98 1zz",
+                "(patient's address), (patient's address)",
+            ),
+            ("<p>pa&ss<wörd></p>", "<p>(password)</p>"),
+            ("&lt;p>pa&amp;ss&lt;wörd&gt;", "&lt;p>(password)"),
+            ("u=unit-account;", "u=(user name);"),
+            // What only looks like it stays: a system, a service, a time, another id.
+            ("ASID 918999000011", "ASID 918999000011"),
+            ("2031-03-04T09:30:00Z", "2031-03-04T09:30:00Z"),
+            (
+                "5d2f1c1e-1111-4a4a-8b8b-000000000001",
+                "5d2f1c1e-1111-4a4a-8b8b-000000000001",
+            ),
+        ] {
+            assert_eq!(foreign(text, 500), left, "{text}");
+        }
+        let cut = format!("{}9990123454", "x".repeat(15));
+        assert_eq!(foreign(&cut, 20), format!("{}(NHS ", "x".repeat(15)));
+        assert_eq!(foreign("a\nb\u{7}c", 500), "a b c");
+    }
+}

@@ -1,0 +1,110 @@
+//! Slots that came but cannot be offered: how many, and why. Nobody may take them for "no free slots".
+
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
+/// Why something that came as a slot cannot be offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// An entry of the list without a resource.
+    Empty,
+    /// No id.
+    Id,
+    /// No status.
+    NoStatus,
+    /// A status that FHIR does not know.
+    Status,
+    /// No start.
+    NoStart,
+    /// No end.
+    NoEnd,
+    /// Start or end without an offset, or no time at all.
+    Time,
+    /// It does not end after its start.
+    Order,
+    /// A modifier extension, on it or on its schedule.
+    Modifier,
+}
+
+impl Why {
+    /// All of them.
+    pub const ALL: [Why; 9] = [
+        Why::Empty,
+        Why::Id,
+        Why::NoStatus,
+        Why::Status,
+        Why::NoStart,
+        Why::NoEnd,
+        Why::Time,
+        Why::Order,
+        Why::Modifier,
+    ];
+
+    /// The reason for the user.
+    pub fn plain(self) -> &'static str {
+        match self {
+            Why::Empty => "nothing in the entry",
+            Why::Id => "no name to book it by",
+            Why::NoStatus => "not said whether it is free",
+            Why::Status => "not clear whether it is free",
+            Why::NoStart => "no start",
+            Why::NoEnd => "no end",
+            Why::Time => "start or end not clear",
+            Why::Order => "end before the start",
+            Why::Modifier => "a condition that this program does not know",
+        }
+    }
+}
+
+/// How many slots cannot be offered, by reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unreadable(Vec<(Why, usize)>);
+
+impl Unreadable {
+    pub(super) fn add(&mut self, why: Why) {
+        match self.0.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((why, 1)),
+        }
+    }
+
+    /// How many in all.
+    pub fn count(&self) -> usize {
+        self.0.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Each reason with its count.
+    pub fn reasons(&self) -> &[(Why, usize)] {
+        &self.0
+    }
+
+    /// A sentence for the user; `None` when there is nothing to say.
+    pub fn plain(&self) -> Option<String> {
+        let count = self.count();
+        let (slots, are) = match count {
+            0 => return None,
+            1 => ("slot", "is"),
+            _ => ("slots", "are"),
+        };
+        let reasons: Vec<String> = self
+            .0
+            .iter()
+            .map(|(why, n)| format!("{} ({n})", why.plain()))
+            .collect();
+        Some(format!(
+            "{count} {slots} of the service cannot be read and {are} left out: {}.",
+            reasons.join(", ")
+        ))
+    }
+}
+
+impl Serialize for Unreadable {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let why: Vec<_> = self
+            .0
+            .iter()
+            .map(|(why, n)| json!({ "why": why.plain(), "slots": n }))
+            .collect();
+        json!({ "count": self.count(), "reasons": why }).serialize(to)
+    }
+}
