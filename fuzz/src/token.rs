@@ -43,6 +43,7 @@ fn check(token: &str) -> Outcome {
     let expected = Expectation {
         audience: &|root| root == crate::seeds::AUDIENCE,
         scope: SCOPE,
+        other_scope: &|_| None,
         now,
         tolerance_seconds: TOLERANCE,
     };

@@ -9,6 +9,7 @@ use crate::overrides::{
 use crate::placing::{BEFORE_LANGUAGE, place, state_profile};
 use crate::refusal::{Finding, Refusal, Situation};
 use crate::systems;
+use crate::version::StandardVersion;
 use fhir::{Element, Issue, Parsed, Severity, Stage, Value};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -63,8 +64,15 @@ pub fn check_update(readable: Readable) -> Result<Element, Refusal> {
 pub struct SlotClaim {
     /// System and value; a UUID in lower case.
     pub identifier: Option<(String, String)>,
-    /// Id of the contained Slot.
+    /// Id of the contained Slot, or that of the reference where none is contained.
     pub id: String,
+    /// What the contained Slot says of it; absent where the version lets the Slot be left out (VER-05).
+    pub copy: Option<SlotCopy>,
+}
+
+/// The slot as a Consumer copied it into its booking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotCopy {
     /// Id of its Schedule.
     pub schedule: String,
     /// Start.
@@ -99,12 +107,13 @@ pub struct BookingRequest {
     pub end: Timestamp,
     /// The patient's NHS number. One that only `participant.actor` carries does not count (PROV-BOOK-05).
     pub nhs_number: Option<NhsNumber>,
-    /// Identifier of the referral document, in lower case.
-    pub document_id: String,
+    /// Identifier of the referral document, in lower case; `None` only where the version lets the document be left
+    /// out (VER-05).
+    pub document_id: Option<String>,
     /// What was tolerated: faults of the consumer's system, to be logged (PROV-ERR-03).
     pub faults: Vec<Issue>,
     birth_date: Option<Date>,
-    slot_index: usize,
+    slot_index: Option<usize>,
     patient_index: usize,
 }
 
@@ -113,15 +122,20 @@ impl BookingRequest {
     /// id among it, is 400 (ERR-04); the contact ranks are 400 (ERR-05); then profile and overrides are 422, one
     /// finding per fault (ERR-17, ERR-18).
     pub fn read(parsed: Parsed) -> Result<BookingRequest, Refusal> {
+        BookingRequest::read_as(parsed, StandardVersion::Current)
+    }
+
+    /// [`BookingRequest::read`] by the rules of the version that the Consumer follows.
+    pub fn read_as(parsed: Parsed, version: StandardVersion) -> Result<BookingRequest, Refusal> {
         let Readable {
             mut root,
             mut issues,
         } = Readable::of(parsed)?;
         let contained = Contained::of(&root);
-        slot_has_id(&contained)?;
-        rank::check(&contained)?;
+        slot_has_id(&root, &contained, version)?;
+        rank::check(&contained, version)?;
         let mut report = Report::default();
-        appointment(&root, &contained, Purpose::Book, &mut report);
+        appointment(&root, &contained, Purpose::Book(version), &mut report);
         // In this order the overrides' own words win over those of the profiles for the same place.
         let mut all = report.issues;
         all.append(&mut issues);
@@ -137,9 +151,13 @@ impl BookingRequest {
         })
     }
 
-    /// FHIRPath of the contained Slot.
-    pub(crate) fn slot_path(&self) -> String {
-        contained_path(self.slot_index)
+    /// FHIRPath of what says `element` of the slot: a contained Slot, else the Appointment itself.
+    pub(crate) fn slot_path(&self, element: &str) -> String {
+        match (self.slot_index, element) {
+            (Some(index), _) => format!("{}.{element}", contained_path(index)),
+            (None, "start" | "end") => format!("Appointment.{element}"),
+            (None, _) => "Appointment.slot[0].reference".to_owned(),
+        }
     }
 
     /// FHIRPath of the contained Patient.
@@ -153,8 +171,13 @@ impl BookingRequest {
     }
 }
 
-fn slot_has_id(contained: &Contained) -> Result<(), Refusal> {
+fn slot_has_id(
+    root: &Element,
+    contained: &Contained,
+    version: StandardVersion,
+) -> Result<(), Refusal> {
     let (path, sentence) = match contained.slot {
+        None if !version.requires_all_contained() && referred_slot(root).is_some() => return Ok(()),
         None => (
             "Appointment.contained".to_owned(),
             "There is no contained Slot; it says which slot is booked.",
@@ -166,6 +189,12 @@ fn slot_has_id(contained: &Contained) -> Result<(), Refusal> {
         Some(_) => return Ok(()),
     };
     Err(Refusal::new(Situation::BodyUnreadable, sentence).expression(path))
+}
+
+/// The id in `Slot/<id>`, as a booking without contained Slot names it.
+fn referred_slot(root: &Element) -> Option<&str> {
+    let reference = root.at("slot.reference").and_then(Element::as_str)?;
+    reference.strip_prefix("Slot/").filter(|id| !id.is_empty())
 }
 
 /// Fills in what a Provider adds on receipt (RES-GEN-01, RES-APPT-03, RES-SLOT-04, D-48), and turns the old
@@ -240,33 +269,46 @@ fn not_conformant(errors: &[Issue]) -> Refusal {
 
 fn claim(root: Element, faults: Vec<Issue>) -> Option<BookingRequest> {
     let contained = Contained::of(&root);
-    let (slot_index, slot) = contained.slot?;
     let (patient_index, patient) = contained.patient?;
-    let (_, document) = contained.document?;
     let at = |e: &Element, name: &str| e.str_of(name).and_then(instant::parse);
-    let identifier = slot
-        .get("identifier")
-        .and_then(|i| Some((i.str_of("system")?, i.str_of("value")?)));
-    let claimed = SlotClaim {
-        identifier: identifier.map(|(system, value)| (system.to_owned(), uuid_lowered(value))),
-        id: slot.str_of("id")?.to_owned(),
-        schedule: slot
-            .at("schedule.reference")?
-            .as_str()?
-            .strip_prefix("Schedule/")?
-            .to_owned(),
-        start: at(slot, "start")?,
-        end: at(slot, "end")?,
+    let (claimed, slot_index) = match contained.slot {
+        None => {
+            let claimed = SlotClaim {
+                identifier: None,
+                id: referred_slot(&root)?.to_owned(),
+                copy: None,
+            };
+            (claimed, None)
+        }
+        Some((index, slot)) => {
+            let identifier = slot
+                .get("identifier")
+                .and_then(|i| Some((i.str_of("system")?, i.str_of("value")?)));
+            let schedule = slot.at("schedule.reference")?.as_str()?;
+            let claimed = SlotClaim {
+                identifier: identifier
+                    .map(|(system, value)| (system.to_owned(), uuid_lowered(value))),
+                id: slot.str_of("id")?.to_owned(),
+                copy: Some(SlotCopy {
+                    schedule: schedule.strip_prefix("Schedule/")?.to_owned(),
+                    start: at(slot, "start")?,
+                    end: at(slot, "end")?,
+                }),
+            };
+            (claimed, Some(index))
+        }
     };
     let number = crate::overrides::identifier_of(patient, systems::NHS_NUMBER);
     let nhs_number = number
         .and_then(|i| i.str_of("value"))
         .and_then(|v| NhsNumber::parse(v).ok());
-    let document_id = document
-        .at("identifier.value")?
-        .as_str()?
-        .trim()
-        .to_lowercase();
+    let document_id = match contained.document {
+        None => None,
+        Some((_, document)) => {
+            let value = document.at("identifier.value")?.as_str()?;
+            Some(value.trim().to_lowercase())
+        }
+    };
     let birth_date = patient
         .str_of("birthDate")
         .and_then(crate::overrides::first_day);

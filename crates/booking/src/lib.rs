@@ -18,6 +18,7 @@ pub mod rules;
 pub mod situation;
 pub mod slot;
 pub mod systems;
+pub mod version;
 pub mod wire;
 
 pub use placing::state_profile;

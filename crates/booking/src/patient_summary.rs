@@ -31,7 +31,15 @@ pub fn search_entry(stored: &Element, url: &str) -> Element {
             .find(nhs)
             .or_else(|| p.get("identifier"))
     });
-    for participant in stored.all("participant") {
+    // The patient alone is shown: the entries of others must not carry the patient's number (VER-06).
+    let reference = patient
+        .and_then(|p| p.str_of("id"))
+        .map(|id| format!("#{id}"));
+    let is_patient = |p: &&Element| {
+        let actor = p.at("actor.reference").and_then(Element::as_str);
+        actor == reference.as_deref() || stored.count("participant") == 1
+    };
+    for participant in stored.all("participant").filter(is_patient) {
         let mut shown = Element::new("participant").in_list();
         if let Some(identifier) = identifier {
             shown.push(Element::new("actor").with(short(identifier)));

@@ -52,10 +52,12 @@ fn a_whole_booking_is_read() {
     let request = read(&booking()).unwrap();
     assert!(request.faults.is_empty(), "{:?}", request.faults);
     assert_eq!(request.slot.identifier.as_ref().unwrap().1, SLOT);
-    assert_eq!(request.slot.schedule, "sch-utc-1");
+    let copy = request.slot.copy.as_ref().unwrap();
+    assert_eq!(copy.schedule, "sch-utc-1");
     assert_eq!(request.slot.uuid().unwrap().to_string(), SLOT);
     assert_eq!(request.nhs_number.as_ref().unwrap().as_str(), "9990123454");
-    assert_eq!(request.document_id, "7c1d3b0a-52c6-4f2e-9a41-0d5a6d1f2b33");
+    let document = request.document_id.as_deref();
+    assert_eq!(document, Some("7c1d3b0a-52c6-4f2e-9a41-0d5a6d1f2b33"));
     assert_eq!(request.start, "2031-03-04T09:30:00Z".parse().unwrap());
 }
 
@@ -530,8 +532,8 @@ fn a_child_born_after_midnight_in_summer_is_not_of_tomorrow() {
     message["contained"][1]["birthDate"] = json!("2031-07-01");
     let request = read(&message).unwrap();
     let slot = SlotSnapshot {
-        start: request.slot.start,
-        end: request.slot.end,
+        start: request.start,
+        end: request.end,
         ..snapshot()
     };
     // 23:20 UTC is 00:20 in London.

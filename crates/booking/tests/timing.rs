@@ -48,6 +48,7 @@ fn times() {
     let expect = Expectation {
         audience: &|root| root == "https://provider.example.nhs.uk/STU3/1/FX101",
         scope: "organization/slot.read",
+        other_scope: &|_| None,
         now,
         tolerance_seconds: 60,
     };

@@ -24,6 +24,7 @@ fn read_at(token: &str, now: i64) -> Result<Claims, Refusal> {
         &Expectation {
             audience: &|root| root == ROOT,
             scope: "patient/appointment.write",
+            other_scope: &|_| None,
             now: Timestamp::from_second(now).unwrap(),
             tolerance_seconds: 60,
         },

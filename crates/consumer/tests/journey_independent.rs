@@ -194,6 +194,7 @@ async fn the_whole_journey_in_xml() {
                 ("GET", false) => "patient/appointment.read",
                 _ => "patient/appointment.write",
             },
+            other_scope: &|_| None,
             now: Timestamp::now(),
             tolerance_seconds: 5,
         };

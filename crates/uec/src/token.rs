@@ -159,6 +159,7 @@ impl Show {
         let expect = Expectation {
             audience: &|aud| aud.trim_end_matches('/') == root,
             scope: self.r#for.scope(),
+            other_scope: &|_| None,
             now: Timestamp::now(),
             tolerance_seconds: 60,
         };

@@ -9,7 +9,7 @@ pub const FOLDER: &str = "docs/standard/";
 /// What Provider, Consumer, national services and referrals have to do: these rows want a proof.
 const BOUND_PREFIXES: &[&str] = &[
     "PROV-", "ERR-", "RES-", "CONS-", "NAT-", "REF-", "AUD-", "DAT-", "NFR-", "ASR-", "OPS-",
-    "DEP-",
+    "DEP-", "VER-",
 ];
 /// Groups whose tables have no column `Level`, because their heading gives it to all rows.
 const MUST_PREFIXES: &[&str] = &["ERR-", "REP-"];

@@ -257,8 +257,9 @@ impl State {
             .with(Element::text("url", DESK))
             .with(Element::text("valueString", "Desk 2"));
         insert_before(&mut document, &["identifier", "status"], desk);
-        let fresh =
-            self.documents.len() >= MAX_IDS || self.documents.insert(request.document_id.clone());
+        // Bookings without document were refused before.
+        let named = request.document_id.clone().unwrap_or_default();
+        let fresh = self.documents.len() >= MAX_IDS || self.documents.insert(named);
         let what = "The document's UUID is that of an earlier booking";
         notes.judge(
             Rule::NewDocument,

@@ -297,6 +297,7 @@ impl State {
         let expectation = Expectation {
             audience: &|audience| audience == root,
             scope: interaction.scope(),
+            other_scope: &|_| None,
             now: asked.at,
             tolerance_seconds: TOLERANCE_SECONDS,
         };

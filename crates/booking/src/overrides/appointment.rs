@@ -2,15 +2,25 @@
 
 use super::{Contained, Report, contained_path, document, patient, slot};
 use crate::systems;
+use crate::version::StandardVersion;
 use fhir::{Element, IssueCode};
 
 /// What an Appointment is checked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// The body of a booking.
-    Book,
+    /// The body of a booking, by the rules of a version.
+    Book(StandardVersion),
     /// Any message or stored Appointment.
     Any,
+}
+
+impl Purpose {
+    fn version(self) -> StandardVersion {
+        match self {
+            Purpose::Book(version) => version,
+            Purpose::Any => StandardVersion::Current,
+        }
+    }
 }
 
 /// Checks an Appointment and what it contains against the overrides. Missing things that a Provider fills in
@@ -23,9 +33,10 @@ pub(crate) fn appointment(
 ) {
     const PATH: &str = "Appointment";
     head(root, purpose, report);
-    contained_kinds(root, report);
+    let version = purpose.version();
+    contained_kinds(root, version, report);
     match purpose {
-        Purpose::Book => report.fixed(root, PATH, "status", "RES-APPT-05", &["booked"]),
+        Purpose::Book(_) => report.fixed(root, PATH, "status", "RES-APPT-05", &["booked"]),
         Purpose::Any => {
             report.fixed(
                 root,
@@ -38,8 +49,9 @@ pub(crate) fn appointment(
     }
     times(root, contained, report);
     report.text(root, PATH, "description", "RES-APPT-08");
-    references(root, contained, report);
-    participant(root, contained, report);
+    slot_reference(root, contained, report);
+    document_reference(root, contained, version, report);
+    participants(root, contained, version, report);
     if let Some((i, resource)) = contained.slot {
         slot::slot(resource, &contained_path(i), report);
     }
@@ -52,7 +64,7 @@ pub(crate) fn appointment(
 }
 
 fn head(root: &Element, purpose: Purpose, report: &mut Report) {
-    if purpose == Purpose::Book {
+    if matches!(purpose, Purpose::Book(_)) {
         if let Some(id) = root.get("id") {
             let message = "A new Appointment has no `id`; the Provider assigns it.";
             report.error(
@@ -111,14 +123,15 @@ fn head(root: &Element, purpose: Purpose, report: &mut Report) {
     }
 }
 
-fn contained_kinds(root: &Element, report: &mut Report) {
+fn contained_kinds(root: &Element, version: StandardVersion, report: &mut Report) {
     let kinds = ["DocumentReference", "Patient", "Slot"];
     for kind in kinds {
         let found = root
             .all("contained")
             .filter(|c| c.resource_type() == Some(kind))
             .count();
-        if found != 1 {
+        let may_lack = kind != "Patient" && !version.requires_all_contained();
+        if found != 1 && !(found == 0 && may_lack) {
             report.error(
                 IssueCode::Required,
                 root,
@@ -177,33 +190,47 @@ fn times(root: &Element, contained: &Contained, report: &mut Report) {
     }
 }
 
-fn references(root: &Element, contained: &Contained, report: &mut Report) {
-    if let Some(e) = report.one(root, "Appointment", "slot", "RES-APPT-09") {
-        let id = contained
-            .slot
-            .and_then(|(_, slot)| slot.str_of("id"))
-            .unwrap_or_default();
-        let path = "Appointment.slot[0]";
-        if let Some(given) = report.text(e, path, "reference", "RES-APPT-09") {
-            let path = format!("{path}.reference");
-            if given.strip_prefix("Slot/") == Some(id) {
-                let message =
-                    "`Slot/<id>` is an old form; write `#` and the id of the contained Slot.";
-                report.fault(IssueCode::Value, e, path, "RES-APPT-09", message);
-            } else if given.strip_prefix('#') != Some(id) {
-                let message = "`reference` must be `#` and the id of the contained Slot.";
-                report.error(IssueCode::NotFound, e, path, "RES-APPT-09", message);
-            }
+/// `slot`: the contained Slot, or, where the version lets that be left out, the slot itself.
+fn slot_reference(root: &Element, contained: &Contained, report: &mut Report) {
+    let Some(e) = report.one(root, "Appointment", "slot", "RES-APPT-09") else {
+        return;
+    };
+    let path = "Appointment.slot[0]";
+    let Some(given) = report.text(e, path, "reference", "RES-APPT-09") else {
+        return;
+    };
+    let path = format!("{path}.reference");
+    let direct = given.strip_prefix("Slot/");
+    let Some((_, slot)) = contained.slot else {
+        if direct.is_none() {
+            let message = "`reference` must be `Slot/` and the id of the slot, or `#` and the id of a contained Slot.";
+            report.error(IssueCode::NotFound, e, path, "RES-APPT-09", message);
         }
+        return;
+    };
+    let id = slot.str_of("id").unwrap_or_default();
+    if direct == Some(id) {
+        let message = "`Slot/<id>` is an old form; write `#` and the id of the contained Slot.";
+        report.fault(IssueCode::Value, e, path, "RES-APPT-09", message);
+    } else if given.strip_prefix('#') != Some(id) {
+        let message = "`reference` must be `#` and the id of the contained Slot.";
+        report.error(IssueCode::NotFound, e, path, "RES-APPT-09", message);
+    }
+}
+
+/// `supportingInformation`: the contained DocumentReference, and nothing of ours where that may be left out and is.
+fn document_reference(
+    root: &Element,
+    contained: &Contained,
+    version: StandardVersion,
+    report: &mut Report,
+) {
+    if contained.document.is_none() && !version.requires_all_contained() {
+        return;
     }
     if let Some(e) = report.one(root, "Appointment", "supportingInformation", "RES-APPT-10") {
-        local(
-            e,
-            "Appointment.supportingInformation[0]",
-            contained.document,
-            "RES-APPT-10",
-            report,
-        );
+        let path = "Appointment.supportingInformation[0]";
+        local(e, path, contained.document, "RES-APPT-10", report);
     }
 }
 
@@ -235,11 +262,40 @@ fn local(
     }
 }
 
-fn participant(root: &Element, contained: &Contained, report: &mut Report) {
-    let Some(participant) = report.one(root, "Appointment", "participant", "RES-APPT-12") else {
+/// The patient, and, where the version allows it, others, who are kept as they came.
+fn participants(
+    root: &Element,
+    contained: &Contained,
+    version: StandardVersion,
+    report: &mut Report,
+) {
+    if !version.allows_further_participants() || root.count("participant") < 2 {
+        if let Some(one) = report.one(root, "Appointment", "participant", "RES-APPT-12") {
+            participant(one, "Appointment.participant[0]", contained, report);
+        }
         return;
-    };
-    let path = "Appointment.participant[0]";
+    }
+    let id = contained.patient.and_then(|(_, p)| p.str_of("id"));
+    let mut patients = root.all("participant").enumerate().filter(|(_, p)| {
+        let actor = p.at("actor.reference").and_then(Element::as_str);
+        actor.and_then(|reference| reference.strip_prefix('#')) == id
+    });
+    match (patients.next(), patients.next()) {
+        (Some((i, one)), None) => {
+            let path = format!("Appointment.participant[{i}]");
+            participant(one, &path, contained, report);
+        }
+        _ => report.error(
+            IssueCode::Required,
+            root,
+            "Appointment.participant".to_owned(),
+            "RES-APPT-12",
+            "Exactly one `participant` must be the contained Patient.",
+        ),
+    }
+}
+
+fn participant(participant: &Element, path: &str, contained: &Contained, report: &mut Report) {
     match participant.get("status") {
         None => report.fault(
             IssueCode::Required,

@@ -2,26 +2,34 @@
 
 use super::{Contained, contained_path};
 use crate::refusal::{Finding, Refusal, Situation};
+use crate::version::StandardVersion;
 use fhir::Element;
 
 /// All contact points of the Patient and of its contacts together: at least one, each with a positive rank,
-/// exactly one of rank 1. No Patient is another fault, found later.
-pub(crate) fn check(contained: &Contained) -> Result<(), Refusal> {
+/// exactly one of rank 1. Where ranks are optional, the first telephone without one counts as rank 1 if none has it
+/// (VER-03). No Patient is another fault, found later.
+pub(crate) fn check(contained: &Contained, version: StandardVersion) -> Result<(), Refusal> {
     let Some((index, patient)) = contained.patient else {
         return Ok(());
     };
     let mut faults = Vec::new();
-    let (mut points, mut firsts) = (0usize, 0usize);
+    let (mut points, mut firsts, mut unranked_telephone) = (0usize, 0usize, false);
     for (path, point) in contact_points(patient) {
         points += 1;
         match rank(point) {
             Some(1) => firsts += 1,
             Some(_) => {}
+            None if point.get("rank").is_none() && !version.requires_ranks() => {
+                unranked_telephone |= point.str_of("system") == Some("phone");
+            }
             None => faults.push(
                 Finding::error("Every contact point has a `rank`, a positive integer; 1 is the one to try first.")
                     .expression(format!("{}.{}.rank", contained_path(index), path.text())),
             ),
         }
+    }
+    if firsts == 0 && unranked_telephone {
+        firsts = 1;
     }
     if firsts != 1 {
         let found = match (points, firsts) {

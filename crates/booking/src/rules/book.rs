@@ -36,15 +36,14 @@ pub fn check_claim(
     slot: Option<&SlotSnapshot>,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let path = claim.slot_path();
     let Some(slot) = slot else {
         return Err(Refusal::new(
             Situation::ReferenceUnknown,
             "This slot does not exist here; search for slots again.",
         )
-        .expression(format!("{path}.identifier")));
+        .expression(claim.slot_path("identifier")));
     };
-    let mut faults = mismatches(claim, slot, &path);
+    let mut faults = mismatches(claim, slot);
     if claim
         .birth_date()
         .is_some_and(|born| born > now.to_zoned(instant::london()).date())
@@ -66,7 +65,7 @@ pub fn check_claim(
             Situation::StateForbids,
             "The slot is in the past; a slot can be booked until it starts.",
         )
-        .expression(format!("{path}.start")));
+        .expression(claim.slot_path("start")));
     }
     if slot.status != SlotStatus::Free || slot.live_booking {
         return Err(Refusal::new(
@@ -77,7 +76,7 @@ pub fn check_claim(
     Ok(())
 }
 
-fn mismatches(claim: &BookingRequest, slot: &SlotSnapshot, path: &str) -> Vec<Finding> {
+fn mismatches(claim: &BookingRequest, slot: &SlotSnapshot) -> Vec<Finding> {
     let mut faults = Vec::new();
     let mut differs = |element: &str, situation| {
         let sentence = format!(
@@ -85,21 +84,31 @@ fn mismatches(claim: &BookingRequest, slot: &SlotSnapshot, path: &str) -> Vec<Fi
         );
         faults.push(
             Finding::error(sentence)
-                .expression(format!("{path}.{element}"))
+                .expression(claim.slot_path(element))
                 .situation(situation),
         );
+    };
+    let Some(copy) = &claim.slot.copy else {
+        // The Appointment's own times are all that can disagree.
+        if claim.start != slot.start {
+            differs("start", Situation::NotConformant);
+        }
+        if claim.end > slot.end {
+            differs("end", Situation::NotConformant);
+        }
+        return faults;
     };
     // A local name for the contained Slot is tolerated; the id of another slot is not.
     if is_uuid(&claim.slot.id) && !claim.slot.id.eq_ignore_ascii_case(&slot.id) {
         differs("id", Situation::ReferenceUnknown);
     }
-    if claim.slot.schedule != slot.schedule {
+    if copy.schedule != slot.schedule {
         differs("schedule.reference", Situation::ReferenceUnknown);
     }
-    if claim.slot.start != slot.start {
+    if copy.start != slot.start {
         differs("start", Situation::NotConformant);
     }
-    if claim.slot.end != slot.end {
+    if copy.end != slot.end {
         differs("end", Situation::NotConformant);
     }
     faults

@@ -1,5 +1,7 @@
 //! The interactions of the Standard (`provider-api.md` section 4).
 
+use crate::version::StandardVersion;
+
 /// Every interaction id starts so.
 pub const URN_PREFIX: &str = "urn:nhs:names:services:careconnect:fhir:rest:";
 
@@ -89,6 +91,12 @@ impl Interaction {
             | Interaction::History
             | Interaction::SearchAppointments => "patient/appointment.read",
         }
+    }
+
+    /// Another scope that does as well where a version says that writing covers reading (VER-04).
+    pub fn other_scope(self, version: StandardVersion) -> Option<&'static str> {
+        let read = self.scope() == "patient/appointment.read";
+        (read && version.write_scope_covers_reads()).then_some("patient/appointment.write")
     }
 
     /// The known interaction id equal to `urn`, if it suits this interaction. Case sensitive, as the SSP is.

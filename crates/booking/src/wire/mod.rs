@@ -7,6 +7,7 @@ pub mod format;
 pub mod headers;
 pub mod interaction;
 pub mod minting;
+mod provenance;
 pub mod query;
 pub mod slot_query;
 mod strict_json;

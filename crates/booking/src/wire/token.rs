@@ -3,6 +3,7 @@
 use super::audience;
 use super::headers::Headers;
 pub use super::minting::{Minting, mint};
+pub use super::provenance::{Device, Organization, Practitioner};
 use super::strict_json::{self, Json, Object};
 use crate::ids::OdsCode;
 use crate::refusal::{Finding, Refusal, Situation};
@@ -39,68 +40,12 @@ pub struct Expectation<'a> {
     pub audience: &'a dyn Fn(&str) -> bool,
     /// The scope that the interaction needs (NAT-JWT-08).
     pub scope: &'a str,
+    /// Another scope that does as well for requests of this organisation (VER-04).
+    pub other_scope: &'a dyn Fn(&OdsCode) -> Option<&'static str>,
     /// The time.
     pub now: Timestamp,
     /// How far the two clocks may be apart; 60 by default (NAT-JWT-06).
     pub tolerance_seconds: i64,
-}
-
-/// `requesting_device` (NAT-JWT-09).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Device {
-    /// System of its identifier.
-    pub system: String,
-    /// Value of its identifier.
-    pub value: String,
-    /// Model.
-    pub model: String,
-    /// Version.
-    pub version: String,
-}
-
-/// `requesting_organization` (NAT-JWT-10).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Organization {
-    /// Name.
-    pub name: String,
-    /// ODS code.
-    pub ods: OdsCode,
-}
-
-/// `requesting_practitioner` (NAT-JWT-11). The identifiers are provenance only: there is no user-level
-/// authorisation, so their form is not checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Practitioner {
-    /// Its id, equal to `sub`.
-    pub id: String,
-    /// Family name.
-    pub family: String,
-    /// Given names, by spaces.
-    pub given: String,
-    /// Prefix, if sent.
-    pub prefix: Option<String>,
-    /// SDS user id, if sent (12 digits or `UNK`).
-    pub sds_user: Option<String>,
-    /// SDS role profile id, if sent (12 digits or `UNK`).
-    pub sds_role: Option<String>,
-    /// The consumer's own identifier: system and value.
-    pub local: Option<(String, String)>,
-}
-
-impl Practitioner {
-    /// Prefix, given names and family name.
-    pub fn display(&self) -> String {
-        let parts = [
-            self.prefix.as_deref().unwrap_or_default(),
-            &self.given,
-            &self.family,
-        ];
-        parts
-            .into_iter()
-            .filter(|p| !p.is_empty())
-            .collect::<Vec<_>>()
-            .join(" ")
-    }
 }
 
 /// A token that was checked. There is no other way to get one than [`read_unsigned`] and [`read_verified`].
@@ -269,9 +214,12 @@ fn check_claims(payload: &Object<'_>, text: &str, e: &Expectation) -> Result<Cla
     if reason.as_deref().is_some_and(|r| r != "directcare") {
         c.fault("reason_for_request", "is not `directcare`");
     }
-    let scopes = c.scopes(payload, e.scope);
+    let scopes = c.scopes(payload);
     let device = c.device(payload);
     let organization = c.organization(payload);
+    if let Some(scopes) = &scopes {
+        c.scope(scopes, organization.as_ref(), e);
+    }
     let practitioner = c.practitioner(payload, subject.as_deref());
     match (
         issuer,
@@ -400,17 +348,21 @@ impl Check {
         None
     }
 
-    fn scopes(&mut self, payload: &Object<'_>, wanted: &str) -> Option<Vec<String>> {
+    fn scopes(&mut self, payload: &Object<'_>) -> Option<Vec<String>> {
         let given = self.string(payload, "", "requested_scope")?;
-        let scopes: Vec<String> = given.split_ascii_whitespace().map(str::to_owned).collect();
-        if scopes.iter().any(|s| s == wanted) {
-            return Some(scopes);
+        Some(given.split_ascii_whitespace().map(str::to_owned).collect())
+    }
+
+    /// Whether the scopes hold what the request needs (NAT-JWT-08).
+    fn scope(&mut self, scopes: &[String], of: Option<&Organization>, e: &Expectation) {
+        let other = of.and_then(|o| (e.other_scope)(&o.ods));
+        if !scopes
+            .iter()
+            .any(|s| s == e.scope || Some(s.as_str()) == other)
+        {
+            let fault = format!("does not hold `{}`, which this request needs", e.scope);
+            self.fault("requested_scope", fault);
         }
-        self.fault(
-            "requested_scope",
-            format!("does not hold `{wanted}`, which this request needs"),
-        );
-        None
     }
 
     fn device(&mut self, payload: &Object<'_>) -> Option<Device> {

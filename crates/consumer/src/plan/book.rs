@@ -304,7 +304,7 @@ mod tests {
             "read back and sent again it is the same"
         );
         assert_eq!(request.nhs_number.unwrap().as_str(), "9990123454");
-        assert_eq!(request.document_id, Uuid::from_u128(7).to_string());
+        assert_eq!(request.document_id, Some(Uuid::from_u128(7).to_string()));
 
         let mut bare = full;
         bare.patient.nhs_number = None;

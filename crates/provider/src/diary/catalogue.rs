@@ -10,6 +10,7 @@ use crate::store::{
 };
 use booking::ids::{Asid, OdsCode, ServiceId};
 use booking::rules::release::{self, Audience, Cap, CapPer, ConsumerFacts, ReleaseRule, Withheld};
+use booking::version::StandardVersion;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -291,6 +292,18 @@ impl Catalogue {
             may_cancel: may(Right::Cancel),
             may_read: may(Right::Read),
         }
+    }
+
+    /// The version of the Standard that a consumer follows: what the declaration of its very system says, else that of
+    /// its organisation; the current one where none says any.
+    pub fn standard_of(&self, asid: &Asid, ods: &OdsCode) -> StandardVersion {
+        let said = |matches: &dyn Fn(&Consumer) -> bool| {
+            let mut found = self.consumers.iter().filter(|c| matches(c));
+            found.find_map(|c| c.standard)
+        };
+        said(&|c| c.asid.as_ref() == Some(asid))
+            .or_else(|| said(&|c| c.asid.is_none() && c.ods == *ods))
+            .unwrap_or_default()
     }
 
     /// The rules that stand over a slot: its own; where it has none, those of its template or session; where they

@@ -9,6 +9,7 @@ pub use super::written::{ClockTime, Minutes};
 use super::written::{list, one, option, text, text_list, text_option};
 use crate::store::Channel;
 use booking::ids::{Asid, OdsCode, ServiceId};
+use booking::version::StandardVersion;
 use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 use serde::{Deserialize, Serialize};
@@ -501,6 +502,9 @@ pub struct Consumer {
     /// Kind of consumer, as used in release rules.
     #[serde(default, with = "text_option", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
+    /// Version of the API that it follows, such as 2.0.1-beta; the current one when absent (NFR-09).
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub standard: Option<StandardVersion>,
     /// What it may do; everything when absent.
     #[serde(default = "all_rights")]
     pub may: Vec<Right>,

@@ -57,7 +57,7 @@ pub struct ItemChange {
     pub kind: String,
     /// Its id.
     pub id: String,
-    /// For a change: what is different.
+    /// For a change: what is different. For a new consumer: the version of the Standard that it names.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<KeyChange>,
 }
@@ -419,7 +419,7 @@ fn compare_items(
     let (mut items, mut changes) = (Vec::new(), Vec::new());
     for (kind, id, position, body) in documents {
         let (action, keys) = match stored.get(&(*kind, id.as_str())) {
-            None => (Action::Create, Vec::new()),
+            None => (Action::Create, told_of_new(body)?),
             Some(row) => match key_changes(&row.body, body)? {
                 keys if !keys.is_empty() => (Action::Change, keys),
                 _ if row.position != *position => (Action::Move, Vec::new()),
@@ -458,6 +458,13 @@ fn compare_items(
         }
     }
     Ok((items, changes))
+}
+
+/// What is told of a new thing besides its name: that a consumer follows another version of the Standard (VER-01).
+fn told_of_new(body: &str) -> Result<Vec<KeyChange>, StoreError> {
+    let mut keys = key_changes("{}", body)?;
+    keys.retain(|change| change.key == "standard");
+    Ok(keys)
 }
 
 fn key_changes(before: &str, after: &str) -> Result<Vec<KeyChange>, StoreError> {

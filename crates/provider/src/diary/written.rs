@@ -4,6 +4,7 @@
 
 use crate::store::Channel;
 use booking::ids::{Asid, OdsCode, ResourceId, ServiceId};
+use booking::version::StandardVersion;
 use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 use serde::de::{Error, SeqAccess, Visitor};
@@ -40,6 +41,15 @@ macro_rules! written_as_parsed {
     )+ };
 }
 written_as_parsed!(OdsCode, Asid, ServiceId);
+
+impl Written for StandardVersion {
+    fn read(text: &str) -> Result<StandardVersion, String> {
+        StandardVersion::parse(text).map_err(|e| e.to_string())
+    }
+    fn write(&self) -> String {
+        self.api().to_owned()
+    }
+}
 
 /// An id: legal as a FHIR id, since it becomes one.
 impl Written for String {

@@ -24,13 +24,13 @@ pub async fn run(
     caller: Caller,
 ) -> Result<Answer, Refusal> {
     let parsed = demand.tree(edge.settings.limits.body_bytes)?;
-    let mut request = BookingRequest::read(parsed)?;
+    let mut request = BookingRequest::read_as(parsed, caller.standard)?;
     x.entry.consumer_faults = request
         .faults
         .iter()
         .map(|f| format!("{}: {}", f.expression, f.message))
         .collect();
-    x.entry.document = Some(request.document_id.clone());
+    x.entry.document = request.document_id.clone();
     if !caller.facts.may_book {
         return Err(not_permitted(
             &release::Withheld::ConsumerMayNotBook,

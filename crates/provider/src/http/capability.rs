@@ -2,10 +2,11 @@
 
 use super::answer::{Answer, Content};
 use super::routes::ROUTES;
+use booking::version::StandardVersion;
 use fhir::Element;
 
-/// Version of the FHIR NHS Booking API that is served (RES-CAP-06).
-pub const API_VERSION: &str = "2.0.4";
+/// Version of the FHIR NHS Booking API that is served to whoever is not declared otherwise (RES-CAP-06).
+pub const API_VERSION: &str = StandardVersion::Current.api();
 
 /// The ten profiles in the order in which the Standard lists them (RES-CAP-02).
 const PROFILES: [&str; 10] = [
@@ -53,8 +54,10 @@ pub fn statement(publisher: &str) -> Element {
         .with(Element::text(
             "description",
             format!(
-                "Provider of the NHS Booking Standard: FHIR NHS Booking API {API_VERSION} (FHIR STU3 3.0.1, CareConnect \
-                 profiles) of version 1.0.0 of the Standard."
+                "Provider of the NHS Booking Standard (FHIR STU3 3.0.1, CareConnect profiles): {}; for consumers that \
+                 are declared so also {}, which is superseded.",
+                named(StandardVersion::Current),
+                named(StandardVersion::Superseded),
             ),
         ))
         .with(Element::text("kind", "capability"))
@@ -75,9 +78,30 @@ pub fn statement(publisher: &str) -> Element {
     root.with(
         Element::new("rest")
             .with(Element::text("mode", "server"))
-            .with(Element::text("documentation", INTEGRITY))
+            .with(Element::text(
+                "documentation",
+                format!("{INTEGRITY} {}", versions()),
+            ))
             .with(appointment())
             .with(slot()),
+    )
+}
+
+/// A version of the Standard with that of its API.
+fn named(version: StandardVersion) -> String {
+    let (api, standard) = (version.api(), version.standard());
+    format!("FHIR NHS Booking API {api} of version {standard} of the Standard")
+}
+
+/// The versions that are served, and what differs (VER-08).
+fn versions() -> String {
+    format!(
+        "Two versions are served: {}, and {} for consumers that the Provider has declared so. For these X-Request-ID on \
+         writes and telecom.rank are optional (the first telephone counts as rank 1), the scope \
+         patient/appointment.write covers reads, DocumentReference and Slot need not be contained, and there may be \
+         participants beside the patient. Answers are the same.",
+        named(StandardVersion::Current),
+        named(StandardVersion::Superseded),
     )
 }
 
@@ -190,5 +214,22 @@ mod tests {
         assert_eq!(resources[1].count("searchInclude"), 6);
         assert_eq!(resources[0].str_of("updateCreate"), Some("false"));
         assert_eq!(s.str_of("version"), Some(API_VERSION));
+    }
+
+    /// Proves: NFR-09, VER-08, PROV-META-02
+    #[test]
+    fn both_versions_of_api_and_standard_are_named() {
+        let s = statement("Fernhill Urgent Care");
+        assert_eq!(s.str_of("version"), Some("2.0.4"));
+        let documentation = s.at("rest.documentation").and_then(Element::as_str);
+        for text in [s.str_of("description"), documentation] {
+            let text = text.expect("a text");
+            for version in ["2.0.4", "1.0.0", "2.0.1-beta", "0.1.17"] {
+                assert!(text.contains(version), "{version}: {text}");
+            }
+        }
+        for differs in ["X-Request-ID", "telecom.rank", "patient/appointment.write"] {
+            assert!(documentation.is_some_and(|d| d.contains(differs)));
+        }
     }
 }

@@ -27,6 +27,7 @@ use crate::telemetry::Tracer;
 use booking::ids::{Asid, OdsCode, RequestId, ResourceId, VersionId};
 use booking::refusal::{Refusal, Situation};
 use booking::rules::release::ConsumerFacts;
+use booking::version::StandardVersion;
 use booking::wire::format::{self, Coding, Format};
 use booking::wire::headers::{self, Headers, SspHeaders};
 use booking::wire::interaction::Interaction;
@@ -78,6 +79,8 @@ pub struct Caller {
     pub claims: Claims,
     /// The caller's rights, as declared by the tenant.
     pub facts: ConsumerFacts,
+    /// The version of the Standard that it follows, as declared by the tenant.
+    pub standard: StandardVersion,
 }
 
 /// A refusal with what the edge adds to it.
@@ -297,7 +300,11 @@ impl Edge {
             caller.ssp.from.clone(),
             caller.claims.organization.ods.clone(),
         );
-        let outcome = match self.request(x, parts, body, matched, &found).await {
+        let standard = caller.standard;
+        let outcome = match self
+            .request(x, parts, body, (matched, standard), &found)
+            .await
+        {
             Ok(demand) => self.dispatch(x, demand, caller).await.map_err(refused),
             Err(refusal) => Err(refusal.into()),
         };
@@ -325,6 +332,10 @@ impl Edge {
         let expect = Expectation {
             audience: &|audience| self.base.is_audience(audience, &tenant.root),
             scope: matched.interaction.scope(),
+            other_scope: &|ods| {
+                let standard = tenant.catalogue.standard_of(&ssp.from, ods);
+                matched.interaction.other_scope(standard)
+            },
             now: x.now,
             tolerance_seconds: self.trust.tolerance_seconds,
         };
@@ -345,7 +356,15 @@ impl Edge {
         {
             x.traffic = Traffic::Test;
         }
-        Ok(Caller { ssp, claims, facts })
+        let standard = tenant
+            .catalogue
+            .standard_of(&ssp.from, &claims.organization.ods);
+        Ok(Caller {
+            ssp,
+            claims,
+            facts,
+            standard,
+        })
     }
 
     /// Steps 4 and 5: formats, then `X-Request-ID` of a write, then the body is read.
@@ -354,7 +373,7 @@ impl Edge {
         x: &mut Exchange,
         parts: &http::request::Parts,
         body: Incoming,
-        matched: Matched,
+        (matched, standard): (Matched, StandardVersion),
         found: &Found,
     ) -> Result<Demand, Refusal> {
         x.format = std::mem::replace(&mut x.requested, Ok(x.format))?;
@@ -391,14 +410,14 @@ impl Edge {
             announced: None,
         };
         if write {
-            demand.request_id.as_ref().ok_or_else(|| {
-                Refusal::new(
+            if demand.request_id.is_none() && standard.requires_request_id() {
+                return Err(Refusal::new(
                     Situation::RequestIdMissing,
                     "The header X-Request-ID is missing: send a new UUID with every create and update, and the same \
                      one with a retry.",
                 )
-                .location("http.X-Request-ID")
-            })?;
+                .location("http.X-Request-ID"));
+            }
             let within = Duration::from_secs(self.settings.limits.body_seconds);
             demand.body = body::read(body, coding, self.settings.limits.body_bytes, within).await?;
             let asked = Asked::Interaction(demand.matched.interaction);
@@ -518,7 +537,7 @@ pub struct Demand {
     pub query: String,
     /// `If-Match`.
     pub if_match: headers::IfMatch,
-    /// `X-Request-ID`; always there for a create or update.
+    /// `X-Request-ID`; there for a create or update, unless the caller's version lets it be left out (VER-02).
     pub request_id: Option<RequestId>,
     /// Body, decompressed.
     pub body: Bytes,

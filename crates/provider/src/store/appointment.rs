@@ -142,15 +142,15 @@ pub struct Booking {
     pub id: ResourceId,
     /// The patient, for the search by patient.
     pub nhs_number: Option<NhsNumber>,
-    /// Referral document, lower case.
-    pub document_id: String,
+    /// Referral document, lower case; `None` only from a consumer whose version lets it be left out.
+    pub document_id: Option<String>,
     /// System that books.
     pub asid: Asid,
     /// Organisation that books.
     pub ods: OdsCode,
     /// Kind of that consumer, for caps per kind.
     pub kind: Option<String>,
-    /// `X-Request-ID`; `None` only for bookings made by the provider's own staff.
+    /// `X-Request-ID`; `None` only from a consumer whose version lets it be left out, and from the provider's own staff.
     pub request_id: Option<RequestId>,
     /// Clock: time of booking and of version 1.
     pub at: Timestamp,
@@ -180,7 +180,7 @@ pub struct Cancellation {
     pub asid: Asid,
     /// Organisation that cancels.
     pub ods: OdsCode,
-    /// `X-Request-ID`; `None` only for the provider's own staff.
+    /// `X-Request-ID`; `None` only from a consumer whose version lets it be left out, and from the provider's own staff.
     pub request_id: Option<RequestId>,
     /// Clock.
     pub at: Timestamp,

@@ -227,7 +227,7 @@ pub fn booking(slot: Uuid, request_id: RequestId) -> Booking {
         slot: Some(slot),
         id,
         nhs_number: Some(nhs_number()),
-        document_id: "A1B2C3D4-0000-4000-8000-000000000002".to_owned(),
+        document_id: Some("A1B2C3D4-0000-4000-8000-000000000002".to_owned()),
         asid: asid(),
         ods: ods(),
         kind: Some("111".to_owned()),

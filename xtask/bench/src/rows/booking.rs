@@ -263,7 +263,7 @@ impl Ceiling {
             slot: Some(slot.uuid),
             id,
             nhs_number: Some(NhsNumber::parse(&message::nhs_number(number)).map_err(text)?),
-            document_id,
+            document_id: Some(document_id),
             asid: Asid::parse(message::CONSUMER_ASID).map_err(text)?,
             ods: OdsCode::parse(message::CONSUMER_ODS).map_err(text)?,
             kind: Some("111".to_owned()),

@@ -117,10 +117,13 @@ fn attempt(
     learned: &mut Learned,
 ) -> Result<StoredAppointment, WriteError> {
     let c = group.connection;
-    let document = booking.document_id.to_ascii_lowercase();
+    let document = booking.document_id.as_deref().map(str::to_ascii_lowercase);
+    let document = document.as_deref();
     let request_id = booking.request_id.as_ref();
     read::ahead_of_booking(c, tenant, request_id, booking.slot.as_ref())?;
-    referral::ahead_of_join(c, tenant, &document)?;
+    if let Some(document) = document {
+        referral::ahead_of_join(c, tenant, document)?;
+    }
     refuse_repeat(c, tenant, request_id, &booking.asid, &booking.ods).inspect_err(|error| {
         if let WriteError::Refused(refusal) = error {
             learned.existing = refusal.existing.clone();
@@ -129,7 +132,11 @@ fn attempt(
     let (slot, accepted) = decided(c, tenant, booking, learned)?;
     let patient = booking.nhs_number.as_ref();
     let mut entry = booking.entry.clone();
-    if referral::joined_by(c, tenant, &document, patient, booking.at)? {
+    let joined = match document {
+        Some(document) => referral::joined_by(c, tenant, document, patient, booking.at)?,
+        None => false,
+    };
+    if joined {
         entry.detail = Some("the referral received before it joined the booking".to_owned());
     }
     learned.note(&mut entry);
@@ -140,8 +147,8 @@ fn attempt(
     if entry.interaction.is_some() {
         entry.status = 201;
     }
-    insert(c, tenant, &slot, booking, (&accepted, &document)).map_err(taken_or)?;
-    entry.document = Some(document);
+    insert(c, tenant, &slot, booking, (&accepted, document)).map_err(taken_or)?;
+    entry.document = document.map(str::to_owned);
     group.append_audit(tenant, &entry.body())?;
     // Last, since its answer is waited for: that of everything before comes with it.
     take_slot(c, tenant, &slot)?;
@@ -229,13 +236,13 @@ pub(super) struct Version<'a> {
     pub(super) received: Option<&'a [u8]>,
 }
 
-/// Writes the appointment, its first version and the link to its document.
+/// Writes the appointment, its first version and the link to its document, if it names one.
 fn insert(
     c: &Connection,
     tenant: TenantKey,
     placed: &PlacedSlot,
     booking: &Booking,
-    (accepted, document): (&Accepted, &str),
+    (accepted, document): (&Accepted, Option<&str>),
 ) -> Result<(), Fault> {
     let slot = &placed.slot;
     let (id, at) = (booking.id.as_str(), millis(booking.at));
@@ -269,6 +276,9 @@ fn insert(
         received: booking.received.as_deref(),
     };
     insert_version(c, tenant, id, &version)?;
+    let Some(document) = document else {
+        return Ok(());
+    };
     c.execute_later(
         "INSERT INTO document_link (tenant, document, appointment, linked_at)
          VALUES (?1, ?2, (SELECT key FROM appointment WHERE tenant = ?1 AND id = ?3), ?4)",

@@ -1,7 +1,8 @@
-//! Consumers and release rules that cannot do what they seem to say.
+//! Consumers and release rules that cannot do what they seem to say, and consumers of the superseded version.
 
 use super::{Catalogued, Findings};
 use booking::ids::OdsCode;
+use booking::version::StandardVersion;
 use provider::diary::catalogue::{Catalogue, Consumer, Release};
 use provider::diary::declaration::Right;
 
@@ -26,6 +27,26 @@ pub fn check(catalogues: &[Catalogued], out: &mut Findings<'_>) {
         if out.all.len() == before {
             out.ok(format!("Every release rule of {} can be met.", of.ods));
         }
+        versions(of, out);
+    }
+}
+
+/// Consumers of the superseded version: who they are, and what is different for them.
+fn versions(of: &Catalogued, out: &mut Findings<'_>) {
+    for consumer in &of.catalogue.consumers {
+        let Some(standard @ StandardVersion::Superseded) = consumer.standard else {
+            continue;
+        };
+        out.note(
+            format!(
+                "{} {} follows API {standard} of the Standard {}, which is superseded, at {}.",
+                consumer.name,
+                consumer.id(),
+                standard.standard(),
+                of.ods
+            ),
+            "Nothing, as long as that is so; take `standard` out when it has moved to the current version.",
+        );
     }
 }
 
