@@ -1,6 +1,6 @@
 //! `cargo xtask faults`: builds the program and the fault runner, and runs it.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::workspace::Workspace;
 
@@ -18,39 +18,42 @@ pub struct Arguments {
     options: Vec<String>,
 }
 
+/// Runs a command, its output passed on.
+pub type Run<'r> = &'r mut dyn FnMut(&mut Command) -> Result<(), String>;
+
 /// Fails when something was lost, doubled or broken.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), String> {
     let options: Vec<&str> = arguments.options.iter().map(String::as_str).collect();
-    with(workspace, &options)
+    with(workspace, &options, &mut plainly)
 }
 
 /// The bounded form, on every store that is there.
-pub fn quick(workspace: &Workspace) -> Result<(), String> {
-    with(workspace, &["--quick", "--database", "sqlite"])?;
-    with(workspace, &["--quick", "--database", "postgres"])
+pub fn quick(workspace: &Workspace, run: Run<'_>) -> Result<(), String> {
+    let sqlite = with(workspace, &["--quick", "--database", "sqlite"], run);
+    // Tried also when the first found something: the summary then has both.
+    with(workspace, &["--quick", "--database", "postgres"], run).and(sqlite)
 }
 
-fn with(workspace: &Workspace, options: &[&str]) -> Result<(), String> {
+fn with(workspace: &Workspace, options: &[&str], runs: Run<'_>) -> Result<(), String> {
     let profile = match options.contains(&"--quick") {
         true => QUICK,
         false => FULL,
     };
     let build = ["build", "--quiet", "--locked", "--profile", profile];
-    cargo(workspace, &[&build[..], &["--package", "uec"]].concat())?;
+    let build = [&build[..], &["--package", "uec"]].concat();
+    runs(workspace.cargo().args(build))?;
     let run = ["run", "--quiet", "--locked", "--profile", profile];
     let line = [&run[..], &["--package", "faults", "--"], options].concat();
-    cargo(workspace, &line)
+    runs(workspace.cargo().args(line))
 }
 
-fn cargo(workspace: &Workspace, line: &[&str]) -> Result<(), String> {
-    let status = workspace
-        .cargo()
-        .args(line)
+fn plainly(command: &mut Command) -> Result<(), String> {
+    let status = command
         .stdin(Stdio::null())
         .status()
         .map_err(|e| format!("cargo does not start: {e}"))?;
     match status.success() {
         true => Ok(()),
-        false => Err(format!("`cargo {}` failed", line.join(" "))),
+        false => Err(format!("{command:?} ended with {status}")),
     }
 }

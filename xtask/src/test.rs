@@ -1,6 +1,8 @@
 //! Everything that a change has to pass, step by step.
 
-use std::process::{Command, Stdio};
+mod output;
+
+use std::process::Command;
 use std::time::Instant;
 
 use clap::Args;
@@ -8,6 +10,7 @@ use clap::Args;
 use crate::faults;
 use crate::tidy;
 use crate::workspace::Workspace;
+use output::{Failure, Reader, Report};
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
@@ -23,7 +26,7 @@ pub struct Arguments {
 struct Step {
     name: &'static str,
     what: &'static str,
-    run: fn(&Workspace) -> Result<(), String>,
+    run: fn(&Workspace, &mut Report) -> Result<(), String>,
 }
 
 /// The steps, quick ones first. A new check is one more line here.
@@ -41,7 +44,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "tidy",
         what: "the house rules hold",
-        run: tidy::run,
+        run: house_rules,
     },
     Step {
         name: "tests",
@@ -56,9 +59,18 @@ const STEPS: &[Step] = &[
     Step {
         name: "faults",
         what: "kills, cuts, full disks and races lose and double no booking",
-        run: faults::quick,
+        run: faults,
     },
 ];
+
+/// Failures of one step that the summary names; all of them stand above it.
+const FAILURES_SHOWN: usize = 12;
+/// Skips of one step that it names.
+const SKIPS_SHOWN: usize = 8;
+/// Characters of a line of the summary.
+const WIDTH: usize = 220;
+/// File in which tests note that they were skipped, and the variable that names it to them.
+const SKIPS: (&str, &str) = ("target/skipped-tests.txt", "UEC_TEST_SKIPS");
 
 /// Seconds for each fuzz target: what a change can bear. Longer runs are for `cargo run -p fuzz`.
 const FUZZ_SECONDS: &str = "10";
@@ -89,47 +101,121 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), String> {
         })
         .collect();
     let begun = Instant::now();
-    let mut summary = Vec::new();
-    let mut failed = 0;
+    let mut done = Vec::new();
     for (i, step) in chosen.iter().enumerate() {
         println!("[{}/{}] {}: {}", i + 1, chosen.len(), step.name, step.what);
-        let started = Instant::now();
-        let verdict = match (step.run)(workspace) {
-            Ok(()) => "ok",
-            Err(message) => {
-                eprintln!("{message}");
-                failed += 1;
-                "FAILED"
-            }
-        };
-        summary.push(format!(
-            "  {:8} {verdict:7} {:6.1} s",
-            step.name,
-            started.elapsed().as_secs_f32()
-        ));
+        let (started, mut report) = (Instant::now(), Report::default());
+        let error = (step.run)(workspace, &mut report).err();
+        if let Some(message) = &error {
+            eprintln!("{message}");
+        }
+        done.push(Done {
+            name: step.name,
+            seconds: started.elapsed().as_secs_f32(),
+            error,
+            report,
+        });
     }
-    println!("\n{}", summary.join("\n"));
-    println!(
-        "  {} of {} steps ok, {:.0} s",
-        chosen.len() - failed,
-        chosen.len(),
-        begun.elapsed().as_secs_f32()
-    );
-    match failed {
+    println!("\n{}", summary(&done, begun.elapsed().as_secs_f32()));
+    match done.iter().filter(|step| step.error.is_some()).count() {
         0 => Ok(()),
         n => Err(format!("{n} of {} steps failed", chosen.len())),
     }
 }
 
-fn format(workspace: &Workspace) -> Result<(), String> {
+/// A step that was run.
+struct Done {
+    name: &'static str,
+    seconds: f32,
+    error: Option<String>,
+    report: Report,
+}
+
+/// What failed and what was left out, in one screen, with the verdicts last.
+fn summary(done: &[Done], seconds: f32) -> String {
+    let mut lines = Vec::new();
+    for step in done {
+        let Some(error) = &step.error else { continue };
+        lines.push(format!("{} FAILED: {}", step.name, first_line(error)));
+        let failures = step.report.failures.iter().map(Failure::to_string);
+        listed(&mut lines, failures, FAILURES_SHOWN);
+    }
+    for step in done {
+        let skips = &step.report.skips;
+        if !skips.is_empty() {
+            lines.push(format!(
+                "{}: {} SKIPPED, so not tried:",
+                step.name,
+                skips.len()
+            ));
+            listed(&mut lines, skips.iter().cloned(), SKIPS_SHOWN);
+        }
+    }
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    for step in done {
+        let verdict = match &step.error {
+            None => "ok",
+            Some(_) => "FAILED",
+        };
+        let skipped = match step.report.skips.len() {
+            0 => String::new(),
+            n => format!("  {n} skipped"),
+        };
+        lines.push(format!(
+            "  {:8} {verdict:7} {:6.1} s{skipped}",
+            step.name, step.seconds
+        ));
+    }
+    let ok = done.iter().filter(|step| step.error.is_none()).count();
+    lines.push(format!("  {ok} of {} steps ok, {seconds:.0} s", done.len()));
+    lines.join("\n")
+}
+
+/// Adds the first of some lines, cut to a bearable width, and says how many more there are.
+fn listed(lines: &mut Vec<String>, all: impl Iterator<Item = String>, most: usize) {
+    let all: Vec<String> = all.collect();
+    for one in all.iter().take(most) {
+        let mut shown: String = one.chars().take(WIDTH).collect();
+        if shown.len() < one.len() {
+            shown.push('…');
+        }
+        lines.push(format!("  {shown}"));
+    }
+    if all.len() > most {
+        lines.push(format!("  and {} more, above", all.len() - most));
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or("")
+}
+
+/// The rules run in this program: each of their lines is a finding, up to the sum.
+fn house_rules(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
+    tidy::run(workspace).map_err(|message| {
+        let findings = message.lines().take_while(|line| !line.is_empty());
+        report.failures = findings
+            .map(|line| Failure {
+                why: line.to_owned(),
+                ..Failure::default()
+            })
+            .collect();
+        format!("{message}\nmend what is found, or run `cargo xtask tidy`")
+    })
+}
+
+fn format(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
     component(workspace, "fmt", "rustfmt")?;
     succeed(
         workspace.cargo().args(["fmt", "--all", "--check"]),
+        (output::format, report),
         "run `cargo fmt --all`",
     )
 }
 
-fn lints(workspace: &Workspace) -> Result<(), String> {
+fn lints(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
     component(workspace, "clippy", "clippy")?;
     let mut command = workspace.cargo();
     command.args([
@@ -141,21 +227,45 @@ fn lints(workspace: &Workspace) -> Result<(), String> {
         "-D",
         "warnings",
     ]);
-    succeed(&mut command, "mend the warnings above")
+    succeed(
+        &mut command,
+        (output::compiler, report),
+        "mend the warnings above",
+    )
 }
 
-fn tests(workspace: &Workspace) -> Result<(), String> {
+fn tests(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
+    let skips = workspace.root.join(SKIPS.0);
+    let _ = std::fs::remove_file(&skips);
     let mut command = workspace.cargo();
     command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
-    succeed(&mut command, "mend the failing tests above")
+    command.env(SKIPS.1, &skips);
+    let outcome = succeed(
+        &mut command,
+        (output::tests, report),
+        "mend the failing tests above",
+    );
+    let noted = std::fs::read_to_string(&skips).unwrap_or_default();
+    report.skips.extend(noted.lines().map(str::to_owned));
+    outcome
 }
 
 /// Always the same seed, so that a change is judged by what it changes.
-fn fuzz(workspace: &Workspace) -> Result<(), String> {
+fn fuzz(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
     let mut command = workspace.cargo();
     command.args(["run", "--quiet", "--locked", "--package", "fuzz"]);
     command.args(["--profile", "fuzz", "--", "--seconds", FUZZ_SECONDS]);
-    succeed(&mut command, "mend what the inputs above broke")
+    succeed(
+        &mut command,
+        (output::fuzz, report),
+        "mend what the inputs above broke",
+    )
+}
+
+/// The bounded form, on every store that is there.
+fn faults(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
+    let mut run = |command: &mut Command| output::run(command, output::faults, report);
+    faults::quick(workspace, &mut run)
 }
 
 /// Says what is missing, instead of cargo's guess at a command name.
@@ -169,19 +279,13 @@ fn component(workspace: &Workspace, command: &str, component: &str) -> Result<()
     }
 }
 
-/// Runs a command with its output passed on; nothing is read from the terminal.
-fn succeed(command: &mut Command, advice: &str) -> Result<(), String> {
-    let status = command.stdin(Stdio::null()).status();
-    let name = command
-        .get_args()
-        .next()
-        .map(|arg| arg.to_string_lossy().into_owned());
-    let name = format!("cargo {}", name.unwrap_or_default());
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("`{name}` ended with {status}: {advice}")),
-        Err(e) => Err(format!("`{name}` does not start: {e}")),
-    }
+/// Runs a command and reads what it prints; a failure says what to do.
+fn succeed(
+    command: &mut Command,
+    (reader, report): (Reader, &mut Report),
+    advice: &str,
+) -> Result<(), String> {
+    output::run(command, reader, report).map_err(|error| format!("{error}: {advice}"))
 }
 
 #[cfg(test)]
@@ -199,5 +303,43 @@ mod tests {
         };
         let error = run(&Workspace::of_files(&[]), &arguments).unwrap_err();
         assert!(error.contains("formt") && error.contains("format"));
+    }
+
+    #[test]
+    fn the_summary_is_one_screen_and_names_what_failed_and_what_was_skipped() {
+        let failure = |n: usize| Failure {
+            name: format!("suite::case_{n}"),
+            place: "crates/x/tests/suite.rs:4:5".to_owned(),
+            why: "long ".repeat(200),
+        };
+        let step = |name, error: Option<&str>, failures: usize, skips: usize| Done {
+            name,
+            seconds: 1.5,
+            error: error.map(str::to_owned),
+            report: Report {
+                failures: (0..failures).map(failure).collect(),
+                skips: (0..skips).map(|n| format!("test_{n}: no node")).collect(),
+            },
+        };
+        let done = [
+            step("format", Some("not formatted\nmore"), 50, 0),
+            step("tests", Some("`cargo test` ended with 101"), 50, 50),
+            step("fuzz", None, 0, 0),
+        ];
+        let text = summary(&done, 3.0);
+        assert!(text.lines().count() < 50, "{text}");
+        assert!(text.lines().all(|line| line.chars().count() < 240));
+        for part in [
+            "tests FAILED: `cargo test` ended with 101",
+            "suite::case_0: crates/x/tests/suite.rs:4:5: long",
+            "and 38 more, above",
+            "tests: 50 SKIPPED",
+            "test_0: no node",
+            "50 skipped",
+            "1 of 3 steps ok",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+        assert!(!summary(&done[2..], 1.0).contains("FAILED"));
     }
 }

@@ -151,7 +151,10 @@ fn read_folder(
             if !is_foreign(&path, &name) {
                 read_folder(root, &path, files)?;
             }
-        } else if kind.is_file() && entry.metadata().is_ok_and(|m| m.len() <= MAX_TEXT_BYTES) {
+        } else if kind.is_file()
+            && !is_foreign(&path, &name)
+            && entry.metadata().is_ok_and(|m| m.len() <= MAX_TEXT_BYTES)
+        {
             // A file that vanishes meanwhile (an editor's) or is not UTF-8 is none of ours.
             if let Ok(text) = fs::read_to_string(entry.path()) {
                 files.insert(path, text);

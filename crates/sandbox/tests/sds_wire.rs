@@ -279,7 +279,10 @@ async fn ldapsearch(
     };
     let output = match tokio::task::spawn_blocking(run).await.unwrap() {
         Ok(output) => output,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            testkit::lacks("ldapsearch");
+            return None;
+        }
         Err(error) => panic!("{error}"),
     };
     let text = [output.stdout, output.stderr].concat();

@@ -411,10 +411,7 @@ async fn a_provider_that_is_not_there_is_502_and_one_that_is_slow_is_504() {
         .await
         .unwrap();
     assert!(answer.into_body().collect().await.is_err());
-    let gone = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}/STU3/1/FX101", listener.local_addr().unwrap())
-    };
+    let gone = format!("http://127.0.0.1:{}/STU3/1/FX101", testkit::port());
     let ssp = start_ssp(directory(&gone), settings).await;
     let mut asked = request(
         "GET",
@@ -692,7 +689,9 @@ async fn curl_works_as_the_guide_shows() {
         .await;
     let output = match run {
         Ok(output) => output,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return testkit::lacks("curl");
+        }
         Err(error) => panic!("{error}"),
     };
     assert!(output.stdout.ends_with(b"200"), "{output:?}");

@@ -5,14 +5,10 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
 
 /// Consecutive ports that the demo needs.
 const PORTS: u16 = 5;
-/// How long it may take to print everything, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Demo {
     process: Child,
@@ -28,19 +24,9 @@ impl Drop for Demo {
     }
 }
 
-/// Ports that no other test of this program was given: between looking and taking, two would meet.
-fn free_ports() -> u16 {
-    static GIVEN: AtomicU16 = AtomicU16::new(0);
-    let base = 21_000 + (std::process::id() % 900) as u16 * 40;
-    (0..200)
-        .map(|_| base + GIVEN.fetch_add(PORTS, Ordering::Relaxed))
-        .find(|first| (0..PORTS).all(|n| TcpListener::bind(("127.0.0.1", first + n)).is_ok()))
-        .expect("some ports are free")
-}
-
 fn start(more: &[&str]) -> Demo {
     let folder = tempfile::tempdir().unwrap();
-    let port = free_ports();
+    let port = testkit::ports(PORTS);
     let mut process = Command::new(env!("CARGO_BIN_EXE_uec"))
         .args(["demo", "--port", &port.to_string(), "--data"])
         .arg(folder.path().join("demo"))
@@ -61,7 +47,9 @@ fn start(more: &[&str]) -> Demo {
     });
     let mut text = String::new();
     while !text.contains("Stop with Ctrl-C") {
-        let line = lines.recv_timeout(PATIENCE).expect("the demo prints on");
+        let line = lines
+            .recv_timeout(testkit::PATIENCE)
+            .expect("the demo prints on");
         text.push_str(&line);
         text.push('\n');
     }
@@ -102,8 +90,7 @@ fn get(port: u16, path: &str) -> String {
 /// Proves: PROV-BOOK-08, PROV-BOOK-11
 #[test]
 fn the_printed_curl_books_once() {
-    if Command::new("curl").arg("--version").output().is_err() {
-        println!("skipped: curl is not installed");
+    if !testkit::has("curl") {
         return;
     }
     let demo = start(&[]);
@@ -125,7 +112,7 @@ fn the_printed_curl_books_once() {
 
 #[test]
 fn a_port_in_use_is_said_in_a_sentence() {
-    let first = free_ports();
+    let first = testkit::ports(PORTS);
     let _taken = TcpListener::bind(("127.0.0.1", first + 1)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_uec"))
@@ -185,8 +172,7 @@ fn follow(demo: &Demo) {
 /// CONS-REB-02, CONS-BO-01, REF-CON-01, REF-CON-04, REF-PRO-01
 #[test]
 fn the_tour_runs_as_printed() {
-    if Command::new("curl").arg("--version").output().is_err() {
-        println!("skipped: curl is not installed");
+    if !testkit::has("curl") {
         return;
     }
     follow(&start(&[]));
@@ -195,8 +181,7 @@ fn the_tour_runs_as_printed() {
 /// Proves: NAT-SDS-01, NAT-SSP-04
 #[test]
 fn the_tour_runs_as_printed_with_certificates() {
-    if Command::new("curl").arg("--version").output().is_err() {
-        println!("skipped: curl is not installed");
+    if !testkit::has("curl") {
         return;
     }
     let demo = start(&["--tls"]);

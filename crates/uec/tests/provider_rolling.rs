@@ -15,7 +15,7 @@ mod support;
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::{BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,8 +44,6 @@ const SLOTS_EACH: usize = 12;
 const THOUGHT: Duration = Duration::from_millis(10);
 /// Seconds that a process that stops waits for the balancer to notice, many times what it needs.
 const DRAIN_WAIT: u64 = 2;
-/// A process that starts, or stops, has done so well before.
-const WITHIN: Duration = Duration::from_secs(90);
 
 /// Runs a program until it ends by itself or the pipe to the input is closed; ends with the program's own code.
 const WATCH: &str = r#"exec 3<&0; pidfile=$1; shift; "$@" & pid=$!; echo "$pid" >"$pidfile"; { cat <&3 >/dev/null; kill -9 "$pid"; } 2>/dev/null & wait "$pid""#;
@@ -145,13 +143,7 @@ impl Process {
             .status();
         assert!(told.expect("sh runs").success(), "the process was there");
         let begun = Instant::now();
-        let status = loop {
-            match self.child.try_wait().expect("its end") {
-                Some(status) => break status,
-                None => assert!(begun.elapsed() < WITHIN, "it does not end: {}", self.log()),
-            }
-            thread::sleep(Duration::from_millis(20));
-        };
+        let status = testkit::found("it ends", || self.child.try_wait().expect("its end"));
         assert!(status.success(), "{status}: {}", self.log());
         assert!(begun.elapsed() >= Duration::from_secs(DRAIN_WAIT));
     }
@@ -238,17 +230,8 @@ fn search(deployment: &Deployment, through: SocketAddr, ended: &AtomicBool) -> u
     client.requests
 }
 
-fn wait_for(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < WITHIN, "{what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
+    SocketAddr::from(([127, 0, 0, 1], testkit::port()))
 }
 
 /// Every booking is as its client was told, no slot has two, and the audit trail is whole.
@@ -297,7 +280,7 @@ fn a_rolling_restart_loses_no_request() {
     };
     let start = |n: usize| {
         let process = deployment.start(&format!("process-{n}"), addresses[n]);
-        wait_for("a process is ready", || balancer.uses(n));
+        testkit::until("a process is ready", || balancer.uses(n));
         process
     };
     let mut processes: Vec<Process> = (0..PROCESSES).map(start).collect();
@@ -368,14 +351,14 @@ fn roll(balancer: &Balancer, processes: &mut Vec<Process>, start: &dyn Fn(usize)
     for round in 0..PROCESSES * RESTARTS {
         let n = round % PROCESSES;
         let before = balancer.tally().answered[n];
-        wait_for("each process has work", || {
+        testkit::until("each process has work", || {
             balancer.tally().answered[n] > before + 20
         });
         // The first in the list is the one whose turn it is; it comes back at the end.
         let process = processes.remove(0);
         let address = process.address;
         process.stop();
-        wait_for("the balancer noticed", || !balancer.uses(n));
+        testkit::until("the balancer noticed", || !balancer.uses(n));
         let process = start(n);
         assert_eq!(process.address, address);
         processes.push(process);

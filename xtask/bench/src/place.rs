@@ -3,7 +3,6 @@
 use clap::ValueEnum;
 use provider::store::{Options, Store};
 use std::fs::OpenOptions;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -211,8 +210,7 @@ impl Postgres {
         made.args(["--auth=trust", "--username=uec", "--encoding=UTF8"])
             .args(["--locale=C", "--pgdata"]);
         output(made.arg(folder.join("data")))?;
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
-        let port = free.map_err(|e| e.to_string())?.port();
+        let port = testkit::port();
         let log = OpenOptions::new()
             .create(true)
             .append(true)

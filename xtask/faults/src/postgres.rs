@@ -1,6 +1,6 @@
 //! PostgreSQL clusters of our own: made, started, killed, promoted; `fsync` is on.
 
-use crate::process::{self, Guarded, find, free_port};
+use crate::process::{self, Guarded, find};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ impl Cluster {
 
     /// Makes a synchronous standby of a cluster that runs, and starts it.
     pub fn standby(primary: &Cluster, folder: &Path) -> Result<Cluster, String> {
-        Cluster::standby_at(primary, folder, free_port()?)
+        Cluster::standby_at(primary, folder, testkit::port())
     }
 
     /// The same on a port of choice.
@@ -109,7 +109,7 @@ impl Cluster {
         let cluster = Cluster {
             binaries: binaries()?,
             folder: folder.to_owned(),
-            port: free_port()?,
+            port: testkit::port(),
             server: None,
         };
         let mut rights = Command::new("chmod");
@@ -316,8 +316,7 @@ mod tests {
     #[test]
     fn a_killed_primary_loses_nothing_that_its_standby_has() {
         if let Err(why) = binaries() {
-            println!("skipped: {why}");
-            return;
+            return testkit::lacks(&format!("PostgreSQL ({why})"));
         }
         let name = format!("uec-faults-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);

@@ -6,7 +6,6 @@ use crate::ledger::Ledger;
 use crate::load::Shared;
 use crate::message::{Heads, Slot};
 use crate::postgres::Cluster;
-use crate::process::free_port;
 use crate::proof::{self, Verdict, Where};
 use crate::provider::{Launch, Provider};
 use crate::random::Random;
@@ -122,7 +121,7 @@ impl Stage {
             folder: self.folder.clone(),
             name: name.to_owned(),
             database: self.database.url(),
-            address: SocketAddr::from(([127, 0, 0, 1], free_port()?)),
+            address: SocketAddr::from(([127, 0, 0, 1], testkit::port())),
             before: None,
             environment: Vec::new(),
         })

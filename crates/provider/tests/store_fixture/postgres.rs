@@ -1,17 +1,13 @@
-//! A PostgreSQL server for the tests of a program: started from the installed binaries on a free port, with its data in
+//! A PostgreSQL server for the tests of a program: started from the installed binaries on a port of its own, with its data in
 //! a folder of the build, ended with the program however that ends.
 
 #![allow(dead_code)] // each test file uses a part
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
-
-/// A server on a busy machine is ready well before.
-const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// Keeps the server only as long as the pipe to its input is open.
 const WATCH: &str = r#"folder=$1; shift; "$@" & pid=$!; cat >/dev/null; kill -QUIT "$pid"; wait "$pid" 2>/dev/null; rm -rf "$folder""#;
@@ -140,9 +136,7 @@ impl Server {
 
     fn start_in(folder: PathBuf, settings: &[&str], files: &[(&str, &str)]) -> Option<Server> {
         let Some(bin) = binaries() else {
-            println!(
-                "skipped: PostgreSQL is not installed (initdb is neither in PATH nor in /usr/lib/postgresql)"
-            );
+            testkit::lacks("PostgreSQL (initdb, in PATH or in /usr/lib/postgresql)");
             return None;
         };
         let as_user = unprivileged();
@@ -174,16 +168,14 @@ impl Server {
     }
 
     fn on(folder: PathBuf, bin: PathBuf, as_user: Vec<String>, settings: &[&str]) -> Server {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Server {
-            port: port.local_addr().unwrap().port(),
+            port: testkit::port(),
             folder,
             bin,
             as_user,
             settings: settings.iter().map(|s| (*s).to_owned()).collect(),
             watch: std::sync::Mutex::new(None),
         };
-        drop(port);
         server.up();
         server
     }
@@ -204,7 +196,7 @@ impl Server {
     pub fn copies(&self) -> bool {
         let can = self.program("pg_basebackup").is_some();
         if !can {
-            println!("skipped: pg_basebackup is not installed");
+            testkit::lacks("pg_basebackup");
         }
         can
     }
@@ -286,11 +278,7 @@ impl Server {
             .spawn()
             .unwrap();
         *self.watch.lock().unwrap() = Some(child);
-        let begun = Instant::now();
-        while !self.answers() {
-            assert!(begun.elapsed() < READY_WITHIN, "the server is not ready");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        testkit::until("the server is ready", || self.answers());
     }
 
     fn answers(&self) -> bool {
@@ -339,11 +327,8 @@ impl Server {
             ])
             .status();
         assert!(killed.unwrap().success());
-        let begun = Instant::now();
-        while Path::new(&format!("/proc/{pid}")).exists() {
-            assert!(begun.elapsed() < READY_WITHIN);
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let process = PathBuf::from(format!("/proc/{pid}"));
+        testkit::until("the server is gone", || !process.exists());
         std::fs::remove_file(self.data().join("postmaster.pid")).unwrap();
     }
 
@@ -357,14 +342,10 @@ impl Server {
 
     /// The server that another part of this program started.
     fn met(meeting: &Path) -> Option<Server> {
-        let begun = Instant::now();
-        let port = loop {
-            match std::fs::read_to_string(meeting.join("port")) {
-                Ok(port) => break port.parse().unwrap(),
-                Err(_) => assert!(begun.elapsed() < READY_WITHIN, "no server was started"),
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        };
+        let port: u16 = testkit::found("the server is started", || {
+            let port = std::fs::read_to_string(meeting.join("port")).ok()?;
+            Some(port.parse().unwrap())
+        });
         (port != 0).then(|| Server {
             port,
             folder: PathBuf::new(),
@@ -396,12 +377,14 @@ impl Server {
     pub fn database(&self, template: &str) -> String {
         let name = format!("t{}", uuid::Uuid::new_v4().simple());
         let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
-        let begun = Instant::now();
         // A connection that was just closed may still be there for a moment.
-        while let Err(error) = self.psql(&sql) {
-            assert!(begun.elapsed() < Duration::from_secs(10), "{error}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        testkit::until("the template is not in use", || match self.psql(&sql) {
+            Ok(()) => true,
+            Err(error) => {
+                assert!(error.contains("being accessed by other users"), "{error}");
+                false
+            }
+        });
         self.url(&name)
     }
 }

@@ -43,11 +43,7 @@ fn python(arguments: &[&str]) -> Command {
 
 /// False, and said so, where there is no Python; the test command brings it along.
 pub fn has_python() -> bool {
-    let there = Command::new("python3").arg("--version").output().is_ok();
-    if !there {
-        println!("skipped: python3 is not installed");
-    }
-    there
+    testkit::has("python3")
 }
 
 /// A fault as the Python provider lists it.

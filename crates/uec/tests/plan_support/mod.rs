@@ -2,12 +2,10 @@
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The service that is booked.
 pub const GP_CLINIC: &str = "2000000011";
@@ -15,8 +13,6 @@ pub const GP_CLINIC: &str = "2000000011";
 pub const NO_SLOTS: &str = "2000000014";
 /// Consecutive ports that the demo needs.
 const PORTS: u16 = 5;
-/// How long anything may take, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
@@ -77,21 +73,16 @@ impl Drop for Demo {
     }
 }
 
-/// Ports that no other test of this program was given: between looking and taking, two would meet.
-fn free_ports() -> u16 {
-    static GIVEN: AtomicU16 = AtomicU16::new(0);
-    let base = 11_000 + (std::process::id() % 900) as u16 * 10;
-    (0..200)
-        .map(|_| base + GIVEN.fetch_add(PORTS, Ordering::Relaxed))
-        .find(|first| (0..PORTS).all(|n| TcpListener::bind(("127.0.0.1", first + n)).is_ok()))
-        .expect("some ports are free")
-}
-
 impl Demo {
     pub fn start() -> Demo {
         let folder = tempfile::tempdir().unwrap();
         let mut process = program()
-            .args(["demo", "--port", &free_ports().to_string(), "--data"])
+            .args([
+                "demo",
+                "--port",
+                &testkit::ports(PORTS).to_string(),
+                "--data",
+            ])
             .arg(folder.path().join("demo"))
             .env("RUST_LOG", "error")
             .stdin(Stdio::null())
@@ -106,7 +97,7 @@ impl Demo {
             }
         });
         while !lines
-            .recv_timeout(PATIENCE)
+            .recv_timeout(testkit::PATIENCE)
             .expect("the demo prints on")
             .contains("Stop with Ctrl-C")
         {}
@@ -201,7 +192,7 @@ impl Dialogue {
     /// Waits for words; returns what was printed up to and with them.
     #[track_caller]
     pub fn until(&mut self, words: &str) -> String {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + testkit::PATIENCE;
         loop {
             if let Some(found) = self.said[self.at..].find(words) {
                 let to = self.at + found + words.len();
@@ -256,7 +247,7 @@ impl Dialogue {
     #[track_caller]
     pub fn ends_with(mut self, code: i32) -> (String, String) {
         self.input = None;
-        while let Ok(piece) = self.output.recv_timeout(PATIENCE) {
+        while let Ok(piece) = self.output.recv_timeout(testkit::PATIENCE) {
             self.said.push_str(&piece);
         }
         let mut reason = String::new();

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+pub use testkit::until;
+
 use super::http::{Call, Response};
 use super::server::Server;
 
@@ -14,8 +16,7 @@ const WITHIN: Duration = Duration::from_secs(30);
 
 /// An address that nobody listens on.
 pub fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
+    SocketAddr::from(([127, 0, 0, 1], testkit::port()))
 }
 
 /// One GET without any header of the Standard; nothing when nobody answers.
@@ -39,16 +40,6 @@ pub fn answer(call: &Call) -> Response {
     let response = send(call.address, &bytes).expect("an answer");
     response.check(call);
     response
-}
-
-/// Waits until something holds.
-#[track_caller]
-pub fn until(what: &str, holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < WITHIN, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// Starts a server with a settings file in its folder, and waits until it is ready.

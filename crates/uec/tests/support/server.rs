@@ -29,8 +29,8 @@ const INTERACTION: &str = "urn:nhs:names:services:careconnect:fhir:rest:";
 pub const INCLUDES: &str = "&_include=Slot:schedule&_include=Schedule:actor:Practitioner\
     &_include=Schedule:actor:PractitionerRole&_include=Schedule:actor:HealthcareService\
     &_include=HealthcareService:location&_include=HealthcareService:providedBy";
-/// A debug build on a busy machine with a fresh database is ready well before.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+/// A bound below the general one, so that what the server said is shown.
+const READY_WITHIN: Duration = Duration::from_secs(150);
 
 /// Keeps the server only as long as the pipe to its input is open: it ends with the test program,
 /// however that ends, and its files go with it.
@@ -71,9 +71,7 @@ impl Server {
         temporary: bool,
         more: impl FnOnce(&Path) -> Vec<String>,
     ) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("address of the port");
-        drop(listener);
+        let address = SocketAddr::from(([127, 0, 0, 1], testkit::port()));
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!(
             "provider-{}-{}-{name}",
             std::process::id(),
@@ -125,15 +123,11 @@ impl Server {
     /// Waits until the server answers as it should.
     pub fn wait_until(&self, is_ready: impl Fn(&Server) -> bool) {
         let begun = Instant::now();
-        while !is_ready(self) {
-            if begun.elapsed() > READY_WITHIN {
-                panic!(
-                    "the server is not ready after {READY_WITHIN:?}; it said:\n{}",
-                    self.log()
-                );
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        testkit::until("the server is ready", || {
+            let late = begun.elapsed() > READY_WITHIN;
+            assert!(!late, "the server is not ready; it said:\n{}", self.log());
+            is_ready(self)
+        });
     }
 
     /// What the server has written to its output so far.

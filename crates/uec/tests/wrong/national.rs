@@ -3,16 +3,13 @@
 use assurance::evidence::{Run, read};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
 
 /// ASID of the consumer in all runs.
 pub const FROM_ASID: &str = "918999000099";
-/// How long a program may take until it listens, on a busy machine.
-const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// A running demo: our Provider behind the sandbox.
 pub struct Demo {
@@ -28,19 +25,10 @@ impl Drop for Demo {
     }
 }
 
-/// The first of some consecutive free ports.
-fn free_ports(count: u16) -> u16 {
-    let base = 58_000 + (std::process::id() % 280) as u16 * 5;
-    let free =
-        |first: &u16| (0..count).all(|n| TcpListener::bind(("127.0.0.1", first + n)).is_ok());
-    let mut firsts = (base..base + 2000).step_by(usize::from(count));
-    firsts.find(free).expect("some ports are free")
-}
-
 impl Demo {
     /// Starts it on ports of its own: front page, Provider, SSP, DoS, SDS.
     pub fn start() -> Demo {
-        let port = free_ports(5);
+        let port = testkit::ports(5);
         let folder = tempfile::tempdir().unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_uec"))
             .args(["demo", "--port", &port.to_string(), "--data"])
@@ -50,11 +38,9 @@ impl Demo {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(begun.elapsed() < READY_WITHIN, "the demo does not start");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        testkit::until("the demo has started", || {
+            TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
         Demo {
             process,
             port,
@@ -113,7 +99,7 @@ impl Simulated {
         let mut told = HashMap::new();
         loop {
             let line = lines
-                .recv_timeout(READY_WITHIN)
+                .recv_timeout(testkit::PATIENCE)
                 .expect("the simulator says where it is");
             if line.starts_with("Stop with Ctrl-C") {
                 break;

@@ -13,9 +13,7 @@ pub struct Python {
 impl Python {
     /// None where there is no Python; says so.
     pub fn found() -> Option<Python> {
-        let version = Command::new("python3").arg("--version").output();
-        if !version.is_ok_and(|v| v.status.success()) {
-            println!("skipped: python3 is not installed");
+        if !testkit::has("python3") {
             return None;
         }
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/wrong/consumer.py");

@@ -1,0 +1,12 @@
+//! What the tests of several crates share.
+//!
+//! No test relies on speed: it waits for a condition ([`until`], [`found`]), and a port is kept from other tests for as long
+//! as the program runs ([`port`]). No test skips silently: a tool that a machine lacks is named ([`lacks`]).
+
+mod ports;
+mod tools;
+mod waiting;
+
+pub use ports::{port, ports};
+pub use tools::{has, lacks, under_ci};
+pub use waiting::{PATIENCE, found, found_async, until, until_async};
