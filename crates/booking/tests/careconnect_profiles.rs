@@ -410,23 +410,15 @@ fn profiles_apply_by_type_and_by_claim() {
     );
 }
 
-/// A file of the folder beside the repository, or `None` with the reason printed.
-fn shared(path: &str) -> Option<String> {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared")
-        .join(path);
-    match std::fs::read_to_string(&file) {
-        Ok(text) => Some(text),
-        Err(why) => {
-            println!("skipped: {} cannot be read: {why}", file.display());
-            None
-        }
-    }
+/// A message in one of the forms that suppliers meet.
+fn form(file: &str) -> String {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fhir/tests/data/forms");
+    std::fs::read_to_string(folder.join(file)).unwrap_or_else(|why| panic!("{file}: {why}"))
 }
 
 /// Proves: RES-APPT-12
 #[test]
-fn published_messages_give_what_is_known_of_them() {
+fn messages_in_published_forms_give_what_is_known_of_them() {
     let missing_status = &["error Appointment.participant[0].status"][..];
     for (file, expected) in [
         ("booking-request.json", missing_status),
@@ -437,40 +429,14 @@ fn published_messages_give_what_is_known_of_them() {
         ("practitioner.json", &[]),
         ("practitioner-role.json", &[]),
     ] {
-        if let Some(json) = shared(&format!("messages/{file}")) {
-            println!("{file}");
-            check(&json, expected);
-        }
-    }
-    for file in [
-        "appointment-read-malformed.json",
-        "capabilitystatement-malformed.json",
-    ] {
-        if let Some(json) = shared(&format!("messages/{file}")) {
-            let refused = fhir::json::parse(json.as_bytes(), &Limits::default());
-            assert!(refused.is_err_and(|issue| issue.pos.is_known()), "{file}");
-        }
-    }
-    if let Some(json) = shared("messages/patient.json") {
-        let parsed = fhir::json::parse(json.as_bytes(), &Limits::default()).unwrap();
-        for path in ["Patient.meta.profile", "Patient.name[0].given"] {
-            assert!(
-                parsed
-                    .issues
-                    .iter()
-                    .any(|i| i.is_error() && i.expression == path),
-                "{:?}",
-                parsed.issues
-            );
-        }
+        println!("{file}");
+        check(&form(file), expected);
     }
 }
 
 #[test]
 fn examples_of_the_catalogue_are_clean() {
-    let Some(page) = shared("standard/resources.md") else {
-        return;
-    };
+    let page = include_str!("../../../docs/standard/resources.md");
     let examples: Vec<&str> = page
         .split("```json")
         .skip(1)
