@@ -1,5 +1,5 @@
 //! Assurance: a simulated consumer and a simulated provider that try every requirement over the wire, and the evidence.
-#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic when the stream cannot be written.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
 pub mod consumer_suite;
 pub mod evidence;

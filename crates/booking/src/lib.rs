@@ -4,7 +4,7 @@
 //! Everything here is pure: the clock, the stored state and the request come in as arguments, a value or a
 //! [`refusal::Refusal`] comes out. No HTTP, no SQL. Requirement ids in the comments (`PROV-…`, `RES-…`,
 //! `NAT-…`, `D-…`) are those of the requirement catalogue.
-#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic when the stream cannot be written.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
 pub mod appointment;
 pub mod careconnect;

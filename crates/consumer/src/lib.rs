@@ -1,5 +1,5 @@
 //! The Consumer of the UEC Booking Standard: discovery, booking journey, referral.
-#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic when the stream cannot be written.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
 pub mod body;
 pub mod client;

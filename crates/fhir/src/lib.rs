@@ -2,7 +2,7 @@
 //! primitive types with their grammar, and a profile checker.
 //!
 //! This crate knows no I/O and nothing of the NHS: profiles are data that a caller hands in.
-#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic when the stream cannot be written.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
 pub mod check;
 mod codec;

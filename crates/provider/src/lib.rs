@@ -1,5 +1,5 @@
 //! The Provider of the UEC Booking Standard: HTTP edge, diary, store and audit.
-#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic when the stream cannot be written.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
 pub mod audit;
 pub mod certificate;

@@ -1,5 +1,5 @@
 //! Stand-ins for the national services: DoS, SDS and SSP, each usable alone.
-#![deny(clippy::print_stdout, clippy::print_stderr)] // They panic when the stream cannot be written.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
 pub mod directory;
 pub mod dos;

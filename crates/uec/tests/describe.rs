@@ -72,3 +72,116 @@ fn every_interaction_is_described_with_its_refusals() {
     let collection: Value = serde_json::from_str(&described("postman")).unwrap();
     assert_eq!(collection["item"].as_array().unwrap().len(), 8);
 }
+
+/// Every interaction has a schema and an example of what is sent and answered, and every reference leads somewhere.
+#[test]
+fn every_interaction_has_schemas_and_examples() {
+    let api: Value = serde_json::from_str(&described("openapi")).unwrap();
+    let mut operations = 0;
+    for operation in api["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|p| p.as_object().unwrap().values())
+    {
+        operations += 1;
+        let good = ["200", "201"]
+            .iter()
+            .find_map(|s| operation["responses"].get(s))
+            .unwrap();
+        let mut bodies = vec![&good["content"]];
+        bodies.extend(operation.get("requestBody").map(|body| &body["content"]));
+        for body in bodies {
+            let json = &body["application/fhir+json"];
+            let named = json["schema"]["$ref"]
+                .as_str()
+                .unwrap()
+                .rsplit('/')
+                .next()
+                .unwrap();
+            assert_eq!(
+                json["example"]["resourceType"], named,
+                "{}",
+                operation["operationId"]
+            );
+            follows(
+                &api,
+                &api["components"]["schemas"][named],
+                &json["example"],
+                named,
+            );
+        }
+    }
+    assert_eq!(operations, 8);
+    assert_eq!(
+        api["components"]["examples"]["refusal"]["value"]["resourceType"],
+        "OperationOutcome"
+    );
+    let mut open = vec![&api];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::String(reference)) = members.get("$ref") {
+                    let pointer = reference.strip_prefix('#').unwrap();
+                    assert!(api.pointer(pointer).is_some(), "{reference} leads nowhere");
+                }
+                open.extend(members.values());
+            }
+            Value::Array(all) => open.extend(all),
+            _ => {}
+        }
+    }
+}
+
+/// Checks the parts of JSON Schema that the description uses.
+fn follows(api: &Value, schema: &Value, value: &Value, at: &str) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return follows(api, api.pointer(&reference[1..]).unwrap(), value, at);
+    }
+    if let Some(any) = schema["anyOf"].as_array() {
+        let named = value["resourceType"].as_str().unwrap();
+        let of = any
+            .iter()
+            .find(|s| s["$ref"].as_str().unwrap().ends_with(&format!("/{named}")));
+        return follows(
+            api,
+            of.unwrap_or_else(|| panic!("{at}: {named}")),
+            value,
+            at,
+        );
+    }
+    let right = match schema["type"].as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("number") => value.is_number(),
+        Some("boolean") => value.is_boolean(),
+        other => panic!("{at}: type {other:?}"),
+    };
+    assert!(right, "{at}: {value} is not of {}", schema["type"]);
+    if let Some(codes) = schema["enum"].as_array() {
+        assert!(codes.contains(value), "{at}: {value}");
+    }
+    for required in schema["required"].as_array().into_iter().flatten() {
+        assert!(
+            value.get(required.as_str().unwrap()).is_some(),
+            "{at} lacks {required}"
+        );
+    }
+    for item in value.as_array().into_iter().flatten() {
+        follows(api, &schema["items"], item, at);
+    }
+    for (name, member) in value.as_object().into_iter().flatten() {
+        // An underscore begins what FHIR says about a primitive.
+        if name.starts_with('_') {
+            continue;
+        }
+        let of = schema["properties"].get(name);
+        follows(
+            api,
+            of.unwrap_or_else(|| panic!("{at} has no {name}")),
+            member,
+            &format!("{at}.{name}"),
+        );
+    }
+}

@@ -1,7 +1,9 @@
 //! The API described for tools, from the route table that serves it: OpenAPI and a Postman collection.
 
+mod examples;
 mod openapi;
 mod postman;
+mod schemas;
 
 pub use openapi::openapi;
 pub use postman::postman;

@@ -1,11 +1,10 @@
 //! OpenAPI 3.0.
 
-use super::{Parameter, Place, SSP, parameters, refusals, success, summary};
+use super::{Parameter, Place, SSP, examples, parameters, refusals, schemas, success, summary};
 use crate::http::capability::API_VERSION;
 use crate::http::routes::{ROOT_PREFIX, ROUTES, Route};
+use booking::wire::interaction::Interaction;
 use serde_json::{Map, Value, json};
-
-const MEDIA: [&str; 2] = ["application/fhir+json", "application/fhir+xml"];
 
 /// The description of a Provider's API. `base` is scheme, host and port.
 pub fn openapi(base: &str) -> Value {
@@ -35,11 +34,9 @@ pub fn openapi(base: &str) -> Value {
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
                 "description": "Made by the consumer for each request, valid for five minutes; `uec token new` makes one",
             }},
-            "schemas": {"Resource": {
-                "type": "object",
-                "description": "A FHIR STU3 resource",
-                "required": ["resourceType"],
-                "properties": {"resourceType": {"type": "string"}},
+            "schemas": schemas::all(),
+            "examples": {"refusal": {
+                "summary": "A second booking of the same slot", "value": examples::refusal(),
             }},
         },
     })
@@ -62,7 +59,9 @@ fn operation(route: &Route) -> Value {
         "responses": responses(route),
     });
     if interaction.writes() {
-        operation["requestBody"] = json!({"required": true, "content": content()});
+        let example = examples::request(interaction);
+        let content = content("Appointment", json!({"example": example}));
+        operation["requestBody"] = json!({"required": true, "content": content});
     }
     operation
 }
@@ -85,10 +84,29 @@ fn described(p: &Parameter) -> Value {
     out
 }
 
-fn content() -> Value {
-    let schema = json!({"schema": {"$ref": "#/components/schemas/Resource"}});
-    let types = MEDIA.map(|media| (media.to_owned(), schema.clone()));
-    Value::Object(types.into_iter().collect())
+/// A body in both formats, as the resource type and with the example in JSON. XML has the same elements in their order.
+fn content(resource: &str, example: Value) -> Value {
+    let mut json = json!({"schema": schemas::reference(resource)});
+    if let (Some(out), Value::Object(example)) = (json.as_object_mut(), example) {
+        out.extend(example);
+    }
+    json!({
+        "application/fhir+json": json,
+        "application/fhir+xml": {"schema": {"type": "string", "description": format!("The {resource} in FHIR's XML form")}},
+    })
+}
+
+/// The resource type of the answer that means success.
+fn answered(interaction: Interaction) -> &'static str {
+    match interaction {
+        Interaction::Capability => "CapabilityStatement",
+        Interaction::Book | Interaction::Read | Interaction::VersionRead | Interaction::Cancel => {
+            "Appointment"
+        }
+        Interaction::SearchSlots | Interaction::History | Interaction::SearchAppointments => {
+            "Bundle"
+        }
+    }
 }
 
 /// Success, and every status of the table of refusals with what it means here.
@@ -112,7 +130,14 @@ fn responses(route: &Route) -> Value {
     }
     responses.insert(
         good.to_string(),
-        json!({"description": "Done", "headers": headers, "content": content()}),
+        json!({
+            "description": "Done",
+            "headers": headers,
+            "content": content(
+                answered(route.interaction),
+                json!({"example": examples::answer(route.interaction)}),
+            ),
+        }),
     );
     let mut meanings: Vec<(u16, String)> = Vec::new();
     for situation in refusals(route.interaction) {
@@ -132,8 +157,11 @@ fn responses(route: &Route) -> Value {
     }
     meanings.sort_by_key(|(status, _)| *status);
     for (status, meaning) in meanings {
-        let answer =
-            json!({"description": format!("OperationOutcome: {meaning}"), "content": content()});
+        let example = json!({"examples": {"refusal": {"$ref": "#/components/examples/refusal"}}});
+        let answer = json!({
+            "description": format!("OperationOutcome: {meaning}"),
+            "content": content("OperationOutcome", example),
+        });
         responses.insert(status.to_string(), answer);
     }
     Value::Object(responses)

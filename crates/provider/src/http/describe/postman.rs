@@ -1,6 +1,6 @@
 //! A Postman collection (format 2.1): the journey in order, with tokens made as each request is sent.
 
-use super::{Place, SSP, journey, parameters, summary};
+use super::{Place, SSP, journey, parameters, success, summary};
 use crate::http::routes::{ROOT_PREFIX, Route};
 use serde_json::{Value, json};
 
@@ -32,11 +32,11 @@ if ((pm.response.headers.get("Content-Type") || "").includes("json")) {
 const BOOKING: &str = r##"const slot = JSON.parse(pm.collectionVariables.get("slot") || "{}");
 const profile = t => ({profile: ["https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-" + t + "-1"]});
 const number = {use: "official", system: "https://fhir.nhs.uk/Id/nhs-number", value: "9990123454"};
-const verified = Object.assign({extension: [{
+const untraced = Object.assign({extension: [{
   url: "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-NHSNumberVerificationStatus-1",
   valueCodeableConcept: {coding: [{system: "https://fhir.hl7.org.uk/STU3/CodeSystem/CareConnect-NHSNumberVerificationStatus-1",
-    code: "01", display: "Number present and verified"}]}}]}, number);
-const now = new Date().toISOString();
+    code: "02", display: "Number present but not traced"}]}}]}, number);
+const made = new Date().toISOString();
 pm.variables.set("booking", JSON.stringify({
   resourceType: "Appointment", meta: profile("Appointment"), language: "en-GB",
   contained: [
@@ -44,15 +44,15 @@ pm.variables.set("booking", JSON.stringify({
      identifier: [{system: "https://tools.ietf.org/html/rfc4122", value: pm.variables.replaceIn("{{$guid}}")}], status: "current",
      type: {coding: [{system: "urn:oid:2.16.840.1.113883.2.1.3.2.4.18.17", code: "POCD_MT200001GB02",
        display: "Integrated Urgent Care Report"}]},
-     indexed: now, content: [{attachment: {contentType: "application/hl7-v3+xml", language: "en"}}]},
-    {resourceType: "Patient", id: "pat", meta: profile("Patient"), identifier: [verified],
+     indexed: made, content: [{attachment: {contentType: "application/hl7-v3+xml", language: "en"}}]},
+    {resourceType: "Patient", id: "pat", meta: profile("Patient"), identifier: [untraced],
      name: [{use: "official", family: "Testwell", given: ["Ada"], prefix: ["Ms"]}],
      telecom: [{system: "phone", value: "01632 960123", use: "home", rank: 1}], gender: "female", birthDate: "1984-06-21",
      address: [{use: "home", line: ["2 Synthetic Way"], city: "Exampleton", postalCode: "LS99 9ZZ"}]},
     {resourceType: "Slot", id: slot.id, meta: profile("Slot"), identifier: slot.identifier, schedule: slot.schedule,
      status: "busy", start: slot.start, end: slot.end}],
   status: "booked", description: "Sore throat and fever, 111 referral", supportingInformation: [{reference: "#doc"}],
-  start: slot.start, end: slot.end, slot: [{reference: "#" + slot.id}], created: now,
+  start: slot.start, end: slot.end, slot: [{reference: "#" + slot.id}], created: made,
   participant: [{actor: {reference: "#pat", identifier: number, display: "Ms Ada Testwell"}, status: "accepted"}]}));"##;
 
 /// Makes the cancellation of the appointment that was read.
@@ -67,6 +67,11 @@ pm.variables.set("until", new Date(Date.now() + 72 * 3600 * 1000).toISOString())
 /// The collection for a Provider at `base` (scheme, host and port).
 pub fn postman(base: &str) -> Value {
     let variable = |key: &str, value: &str| json!({"key": key, "value": value});
+    // Service roots are https, also where they are reached over a plain socket (D-20).
+    let root = format!(
+        "{}{ROOT_PREFIX}FX101",
+        base.replacen("http://", "https://", 1)
+    );
     json!({
         "info": {
             "name": "UEC Booking Provider",
@@ -78,7 +83,7 @@ pub fn postman(base: &str) -> Value {
         "auth": {"type": "bearer", "bearer": [{"key": "token", "value": "{{token}}", "type": "string"}]},
         "event": [script("test", KEEP)],
         "variable": [
-            variable("root", &format!("{base}{ROOT_PREFIX}FX101")),
+            variable("root", &root),
             variable("address", &format!("{base}{ROOT_PREFIX}FX101")),
             variable("service", "2000000011"),
             variable("organisation", "Fernhill 111"),
@@ -139,6 +144,14 @@ fn item(route: &Route) -> Value {
         request["header"] = json!(headers);
         request["body"] = json!({"mode": "raw", "raw": raw});
     }
-    let before = format!("{scope}\n{more}\n{TOKEN}");
-    json!({"name": summary(interaction), "event": [script("prerequest", &before)], "request": request})
+    // Each part is a block of its own, so that no two declare the same name.
+    let before = format!("{scope}\n{{\n{more}\n}}\n{{\n{TOKEN}\n}}");
+    let status = success(interaction);
+    let after =
+        format!("pm.test(\"answers {status}\", () => pm.response.to.have.status({status}));");
+    json!({
+        "name": summary(interaction),
+        "event": [script("prerequest", &before), script("test", &after)],
+        "request": request,
+    })
 }
