@@ -107,6 +107,36 @@ fn changes_of_form_are_no_differences() {
     }
 }
 
+/// What STU3 does not define is judged as an unknown extension is: left out it is no difference, changed it is one.
+///
+/// Proves: PROV-CAN-02, PROV-GEN-14
+#[test]
+fn what_a_library_does_not_know_may_be_left_out() {
+    let mut message = booking();
+    message["colour"] = json!({"of": ["red"]});
+    message["contained"][1]["mood"] = json!("calm");
+    message["extension"] = json!([{"url": "http://example.org", "valueString": "x"}]);
+    let stored = stored(&message);
+    let whole = cancelling(&message);
+    assert_eq!(cancel(&stored, &whole), Ok(()));
+    assert_eq!(cancel(&stored, &cancelling(&booking())), Ok(()));
+    for (path, change) in [
+        (
+            "Appointment.colour.of[0]",
+            (|b| b["colour"]["of"][0] = json!("blue")) as fn(&mut Value),
+        ),
+        ("Appointment.contained[1].mood", |b| {
+            b["contained"][1]["mood"] = json!("cross")
+        }),
+        ("Appointment.shape", |b| b["shape"] = json!("round")),
+    ] {
+        let mut body = whole.clone();
+        change(&mut body);
+        let refusal = cancel(&stored, &body).expect_err(path);
+        assert_eq!(refusal.findings[0].expression.as_deref(), Some(path));
+    }
+}
+
 /// Paths that the refusal must name, change.
 type Changed = (&'static [&'static str], fn(&mut Value));
 

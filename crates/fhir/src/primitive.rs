@@ -9,6 +9,7 @@ mod narrative;
 pub use date_time::{DateTime, Precision};
 pub use instant::{Instant, format_instant};
 pub use narrative::check_narrative;
+pub(crate) use narrative::{Narrative, inherited};
 
 use crate::tree::Value;
 
@@ -158,12 +159,22 @@ fn check_string(text: &str) -> Option<String> {
         ));
     }
     // These are bytes of their own in UTF-8.
-    text.bytes()
+    if text
+        .bytes()
         .any(|b| (b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')) || b == 0x7f)
-        .then(|| {
-            "the text has a control character; only tab, line feed and carriage return are allowed"
-                .to_owned()
-        })
+    {
+        let message =
+            "the text has a control character; only tab, line feed and carriage return are allowed";
+        return Some(message.to_owned());
+    }
+    check_noncharacters(text)
+}
+
+/// U+FFFE and U+FFFF are no characters: XML has no way to write them.
+fn check_noncharacters(text: &str) -> Option<String> {
+    text.contains(['\u{fffe}', '\u{ffff}']).then(|| {
+        "the text has U+FFFE or U+FFFF, which are no characters; leave them out".to_owned()
+    })
 }
 
 fn check_uri(text: &str) -> Option<String> {
@@ -185,7 +196,7 @@ fn check_uri(text: &str) -> Option<String> {
         t if t.contains(refused) => Some(
             "the uri has a space, control character or one of < > \"; write it percent-encoded, such as %20".to_owned(),
         ),
-        _ => None,
+        t => check_noncharacters(t),
     }
 }
 
@@ -197,7 +208,7 @@ pub(crate) fn is_code(text: &str) -> bool {
     let mut after_space = true;
     for c in text.chars() {
         let space = c.is_whitespace();
-        if (space && after_space) || c.is_control() {
+        if (space && after_space) || c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') {
             return false;
         }
         after_space = space;

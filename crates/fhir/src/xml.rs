@@ -4,7 +4,9 @@ mod name;
 mod read;
 mod write;
 
+pub(crate) use name::is_name;
 pub use read::parse;
+pub(crate) use read::{entity, is_allowed, unescape, unknown_entity};
 pub use write::write;
 
 pub use crate::codec::{Limits, Parsed};

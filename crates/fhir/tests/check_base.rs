@@ -335,6 +335,34 @@ fn narrative() {
         &patient("<div xmlns=\"http://www.w3.org/1999/xhtml\"><script>x</script></div>"),
         &["error Patient.text.div [txt-1]"],
     );
+    check(
+        &patient("<div xmlns=\"http://www.w3.org/1999/xhtml\">a&nbsp;b</div>"),
+        &["error Patient.text.div [txt-1]"],
+    );
+}
+
+/// U+FFFE, U+FFFF and, in what STU3 does not define, control characters: XML has no way to write them.
+///
+/// Proves: D-59
+#[test]
+fn what_xml_cannot_write_is_an_error() {
+    for bad in ["\\ufffe", "\\uffff"] {
+        check(
+            &slot(&format!(r#""comment":"a{bad}""#)),
+            &["error Slot.comment"],
+        );
+        check(
+            &slot(&format!(r#""implicitRules":"urn:x{bad}""#)),
+            &["error Slot.implicitRules"],
+        );
+    }
+    for bad in ["\\ufffe", "\\u0001"] {
+        check(
+            &slot(&format!(r#""colour":[{{"of":"a{bad}"}}]"#)),
+            &["error Slot.colour", "information Slot.colour"],
+        );
+    }
+    check(&slot(r#""comment":"a\ufffd\ud83d\ude00""#), &[]);
 }
 
 #[test]

@@ -16,6 +16,9 @@ fn formatting_passes() {
         "<a href=\"#part\">a</a><a href=\"mailto:a@x.example\">a</a>",
         "<img src=\"#picture\" alt=\"a\"/>",
         "<img src=\"data:image/png;base64,AAAA\" alt=\"a\"/>",
+        "<img src=\"https://x.example/a.png\"/>",
+        "<img src=\"a.png\"/><img src=\"../b/a.png?x=1:2\" alt=\"a\"/>",
+        "<img longdesc=\"https://x.example/a\" src=\"#a\"/>",
         "<span style=\"color: red\">a</span>",
         "<!-- a comment --> a",
     ] {
@@ -33,8 +36,11 @@ fn what_could_run_or_load_is_refused() {
         "<form>a</form>",
         "<object data=\"a\">a</object>",
         "<style>a</style>",
-        "<img src=\"https://x.example/a.png\"/>",
-        "<img src=\"a.png\"/>",
+        "<img src=\"http://x.example/a.png\"/>",
+        "<img src=\"file:///a.png\"/>",
+        "<img src=\"data:text/html,a\"/>",
+        "<img src=\"&#106;avascript:a()\"/>",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\">a</svg>",
         "<a href=\"javascript:a()\">a</a>",
         "<a href=\" javascript:a()\">a</a>",
         "<a href=\"java&#115;cript:a()\">a</a>",
@@ -70,6 +76,56 @@ fn the_frame_is_one_filled_div() {
         assert!(check_narrative(whole).is_err(), "{whole}");
     }
     assert!(check_narrative(&div(&"<p>".repeat(100))).is_err());
+}
+
+/// Proves: D-59
+#[test]
+fn what_cannot_be_written_in_xml_is_refused_with_what_would_be_right() {
+    for (inner, words) in [
+        ("a&nbsp;b", "write &#160; or the character itself"),
+        ("<p title=\"&eacute;\">a</p>", "write &#233;"),
+        ("a &zwnj; b", "the entity &zwnj; is not one of XML's five."),
+        ("a & b", "not well-formed"),
+        ("a \u{1} b", "character that XML cannot write"),
+        ("a \u{fffe} b", "character that XML cannot write"),
+        ("a &#1; b", "is not one of XML's five"),
+        ("a ]]> b", "]]&gt;"),
+        ("<x:p>a</x:p>", "prefix is not declared"),
+        ("<p x:a=\"b\">a</p>", "prefix is not declared"),
+        ("<p a=\"1\"b=\"2\">a</p>", "not well-formed"),
+        ("<p title=\"<\">a</p>", "&lt;"),
+        ("<1>a</1>", "not well-formed"),
+        ("<!-- a -- b -->a", "not well-formed"),
+    ] {
+        let error = check_narrative(&div(inner)).expect_err(inner).to_string();
+        assert!(error.contains(words), "{inner}: {error}");
+    }
+    for whole in [
+        "<div>a</div>",
+        "<x:div>a</x:div>",
+        "<div xmlns=\"http://hl7.org/fhir\">a</div>",
+        "<x:div xmlns=\"http://www.w3.org/1999/xhtml\" xmlns:x=\"u\">a</x:div>",
+        "\u{a0}<div xmlns=\"http://www.w3.org/1999/xhtml\">a</div>",
+        "&#32;<div xmlns=\"http://www.w3.org/1999/xhtml\">a</div>",
+    ] {
+        assert!(check_narrative(whole).is_err(), "{whole}");
+    }
+}
+
+/// Proves: D-59
+#[test]
+fn prefixes_and_what_stands_around_the_div_are_tolerated() {
+    for whole in [
+        "<x:div xmlns:x=\"http://www.w3.org/1999/xhtml\"><x:p>a</x:p></x:div>",
+        "<x:div xmlns:x=\"http://www.w3.org/1999/xhtml\" xmlns=\"http://www.w3.org/1999/xhtml\"><p>a</p></x:div>",
+        "\n  <div xmlns=\"http://www.w3.org/1999/xhtml\">a</div> \r\n",
+        "<!-- a --><div xmlns='http://www.w3.org/1999/xhtml' xml:lang=\"en\">a<![CDATA[<b>]]></div><!-- b -->",
+    ] {
+        assert_eq!(check_narrative(whole), Ok(()), "{whole}");
+    }
+    let breached = "<x:div xmlns:x=\"http://www.w3.org/1999/xhtml\"><x:script>a</x:script></x:div>";
+    assert!(check_narrative(breached).is_err());
+    assert!(check_narrative(&div("\u{a0} &#160;")).is_err(), "blank");
 }
 
 #[test]

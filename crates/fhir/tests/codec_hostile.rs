@@ -344,17 +344,80 @@ fn xml_that_is_not_one_fhir_resource() {
     }
 }
 
-/// The narrative of an ancestor's prefix would lose its namespace when it is kept as it stands.
+/// XHTML by prefix is the same XHTML: what the message around it declares is declared in the markup, which stands alone
+/// in JSON.
+///
+/// Proves: D-59
 #[test]
-fn narrative_by_prefix_is_refused() {
-    let text = "<Slot xmlns=\"http://hl7.org/fhir\" xmlns:h=\"http://www.w3.org/1999/xhtml\"><text><status value=\"generated\"/><h:div>a</h:div></text></Slot>";
-    assert!(
-        read_xml(text)
-            .unwrap()
-            .issues
-            .iter()
-            .any(|i| i.is_error() && i.expression == "Slot.text.div")
+fn narrative_by_prefix_is_read_and_stands_alone() {
+    const XHTML: &str = "http://www.w3.org/1999/xhtml";
+    for (root, inside, kept) in [
+        (
+            format!("xmlns=\"http://hl7.org/fhir\" xmlns:h=\"{XHTML}\""),
+            "<h:div id=\"a\">a<h:b>b</h:b></h:div>".to_owned(),
+            format!("<h:div xmlns:h=\"{XHTML}\" id=\"a\">a<h:b>b</h:b></h:div>"),
+        ),
+        (
+            "xmlns=\"http://hl7.org/fhir\"".to_owned(),
+            format!("<h:div xmlns:h=\"{XHTML}\">a</h:div>"),
+            format!("<h:div xmlns:h=\"{XHTML}\">a</h:div>"),
+        ),
+        (
+            "xmlns=\"http://hl7.org/fhir\"".to_owned(),
+            format!(" <!-- x --> <div xmlns=\"{XHTML}\">a</div>\n"),
+            format!("<div xmlns=\"{XHTML}\">a</div>"),
+        ),
+    ] {
+        let text =
+            format!("<Slot {root}><text><status value=\"generated\"/>{inside}</text></Slot>");
+        let parsed = read_xml(&text).unwrap();
+        assert!(!parsed.has_errors(), "{inside}: {:?}", parsed.issues);
+        assert_eq!(parsed.root.at("text.div").unwrap().as_str(), Some(&*kept));
+        let again = read_xml(&String::from_utf8(xml::write(&parsed.root)).unwrap()).unwrap();
+        assert_eq!(again.root, parsed.root, "{inside}");
+    }
+    let fhir_by_prefix = format!(
+        "<f:Slot xmlns:f=\"http://hl7.org/fhir\" xmlns=\"{XHTML}\"><f:text><f:status value=\"generated\"/>\
+         <div>a</div></f:text></f:Slot>"
     );
+    let parsed = read_xml(&fhir_by_prefix).unwrap();
+    assert!(!parsed.has_errors(), "{:?}", parsed.issues);
+    let kept = format!("<div xmlns=\"{XHTML}\">a</div>");
+    assert_eq!(parsed.root.at("text.div").unwrap().as_str(), Some(&*kept));
+    for other in [
+        "<div>a</div>",
+        "<h:p>a</h:p>",
+        "<k:div>a</k:div>",
+        "<h:div h:a=\"b\" k:a=\"b\">a</h:div>",
+    ] {
+        let text = format!(
+            "<Slot xmlns=\"http://hl7.org/fhir\" xmlns:h=\"{XHTML}\" xmlns:k=\"u\"><text><status value=\"generated\"/>\
+             {other}</text></Slot>"
+        );
+        let issues = read_xml(&text).unwrap().issues;
+        assert!(
+            issues
+                .iter()
+                .any(|i| i.is_error() && i.expression.starts_with("Slot.text.")),
+            "{other}: {issues:?}"
+        );
+    }
+    // White space and comments around the div are no part of it.
+    let around = format!(
+        "{{\"resourceType\":\"Slot\",\"text\":{{\"status\":\"generated\",\"div\":\" <div xmlns=\\\"{XHTML}\\\">a</div><!-- b -->\\n\"}}}}"
+    );
+    let parsed = read_json(&around).unwrap();
+    assert_eq!(
+        String::from_utf8(json::write(&parsed.root)).unwrap(),
+        around
+    );
+    let back = read_xml(&String::from_utf8(xml::write(&parsed.root)).unwrap()).unwrap();
+    assert_eq!(back.root.at("text.div").unwrap().as_str(), Some(&*kept));
+}
+
+/// Prefixes of FHIR's own namespace.
+#[test]
+fn fhir_by_prefix_is_read() {
     let prefixed = "<f:Slot xmlns:f=\"http://hl7.org/fhir\" xmlns:xsi=\"u\" xsi:schemaLocation=\"a b\"><f:comment value=\"a\"/></f:Slot>";
     let parsed = read_xml(prefixed).unwrap();
     assert!(!parsed.has_errors(), "{:?}", parsed.issues);

@@ -482,6 +482,33 @@ fn a_search_needs_a_criterion_and_may_find_nothing() {
     }
 }
 
+/// A consumer whose library does not know an element leaves it out when it cancels.
+///
+/// Proves: PROV-CAN-02, PROV-GEN-14
+#[test]
+fn unknown_elements_may_be_left_out_of_a_cancellation() {
+    let server = Server::shared();
+    let booking = Booking::of(&server.take_slot());
+    let posted = booking
+        .clone()
+        .with("/colour", json!({"of": "red"}))
+        .with("/patient/mood", json!("calm"))
+        .with(
+            "/extension",
+            json!([{"url": "http://example.org/x", "valueString": "x"}]),
+        );
+    let created = server.book(&posted.body()).expect(201);
+    assert_eq!(created.json()["colour"]["of"], "red");
+    let id = created.location_id();
+    let changed = posted.clone().with("/colour", json!({"of": "blue"}));
+    server
+        .cancel(&id, FIRST, &changed.cancelled(&created.json()))
+        .expect(422);
+    server
+        .cancel(&id, FIRST, &booking.cancelled(&created.json()))
+        .expect(200);
+}
+
 /// Proves: PROV-SRCH-03, D-51
 #[test]
 fn an_entry_shows_no_more_than_it_has_to() {

@@ -456,6 +456,110 @@ fn contacts_without_a_clear_first_are_refused() {
     server.book(&none.body()).expect(400);
 }
 
+const XHTML: &str = "http://www.w3.org/1999/xhtml";
+
+/// Legal narrative is accepted in both formats, and what is sent back is legal in both.
+///
+/// Proves: D-59, PROV-BOOK-09, PROV-GEN-07
+#[test]
+fn narrative_is_read_once_for_both_formats() {
+    let server = Server::shared();
+    for div in [
+        format!("<div xmlns=\"{XHTML}\"><p>a &amp; b&#160;c</p></div>"),
+        format!("\n <div xmlns=\"{XHTML}\">a</div> \n"),
+        format!("<x:div xmlns:x=\"{XHTML}\"><x:b>a</x:b></x:div>"),
+        format!(
+            "<div xmlns=\"{XHTML}\"><img src=\"https://x.example/a.png\" alt=\"a\"/><img src=\"a.png\"/></div>"
+        ),
+    ] {
+        let text = json!({"status": "additional", "div": div});
+        let booking = Booking::of(&server.take_slot()).with("/text", text);
+        let created = server.book(&booking.body()).expect(201);
+        assert_eq!(created.json()["text"]["div"], json!(div));
+        let id = created.location_id();
+        let in_xml = server
+            .read(&id)
+            .with("Accept", "application/fhir+xml")
+            .expect(200);
+        assert!(in_xml.text().contains(div.trim()), "{}", in_xml.shown());
+        assert!(!in_xml.text().contains("&lt;"), "{}", in_xml.shown());
+        // The same in XML: what stands around the div is no part of it.
+        let booking = Booking::of(&server.take_slot());
+        let body = with_narrative(&booking, &div);
+        let created = server.book(&Value::Null).xml(&body).expect(201);
+        let id = created.location_id();
+        let stored = server
+            .read(&id)
+            .with("Accept", "application/fhir+json")
+            .expect(200)
+            .json();
+        assert_eq!(stored["text"]["div"], json!(div.trim()));
+    }
+    // A prefix that the message around it declares is declared in the markup.
+    let booking = Booking::of(&server.take_slot());
+    let body = with_narrative(&booking, "<h:div>a</h:div>");
+    let body = body.replacen(
+        "<Appointment ",
+        &format!("<Appointment xmlns:h=\"{XHTML}\" "),
+        1,
+    );
+    let created = server.book(&Value::Null).xml(&body).expect(201);
+    let stored = server
+        .read(&created.location_id())
+        .with("Accept", "application/fhir+json");
+    assert_eq!(
+        stored.expect(200).json()["text"]["div"],
+        json!(format!("<h:div xmlns:h=\"{XHTML}\">a</h:div>"))
+    );
+}
+
+/// A booking in XML with a narrative.
+fn with_narrative(booking: &Booking, div: &str) -> String {
+    let text = format!("<text><status value=\"additional\"/>{div}</text><contained>");
+    to_xml(&booking.body()).replacen("<contained>", &text, 1)
+}
+
+/// What cannot be written in XML is refused in both formats, and the booking is not made.
+///
+/// Proves: D-59, ERR-17, ERR-04
+#[test]
+fn narrative_that_cannot_be_written_is_refused() {
+    let server = Server::shared();
+    let slot = server.take_slot();
+    for (div, words) in [
+        (format!("<div xmlns=\"{XHTML}\">a&nbsp;b</div>"), "&#160;"),
+        ("<div>a</div>".to_owned(), "XHTML"),
+        (format!("<div xmlns=\"{XHTML}\">a"), ""),
+        (format!("<div xmlns=\"{XHTML}\">a\u{1}</div>"), "XML"),
+        (format!("<div xmlns=\"{XHTML}\">a\u{ffff}</div>"), "XML"),
+    ] {
+        let booking = Booking::of(&slot).with("/text", json!({"status": "additional", "div": div}));
+        let refused = server.book(&booking.body()).expect(422);
+        names_place(&refused, "Appointment.text.div");
+        assert!(refused.text().contains(words), "{}", refused.shown());
+        let body = with_narrative(&Booking::of(&slot), &div);
+        let call = server.book(&Value::Null).xml(&body);
+        let refused = call.with("Accept", "application/fhir+json").expect(400);
+        assert!(refused.text().contains(words), "{}", refused.shown());
+    }
+    for (place, value) in [
+        ("/description", json!("a\u{fffe}")),
+        ("/patient/name/0/family", json!("a\u{ffff}")),
+        ("/colour", json!("a\u{ffff}")),
+        ("/colour", json!({"of": ["a\u{1}"]})),
+    ] {
+        let body = Booking::of(&slot).with(place, value).body();
+        let refused = server.book(&body).expect(422);
+        let words = if place == "/colour" {
+            "colour"
+        } else {
+            "U+FFFE"
+        };
+        assert!(refused.text().contains(words), "{}", refused.shown());
+    }
+    server.book(&Booking::of(&slot).body()).expect(201);
+}
+
 /// Proves: RES-PAT-09, ERR-17
 #[test]
 fn a_third_party_says_who_it_is_to_the_patient() {

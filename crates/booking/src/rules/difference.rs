@@ -3,6 +3,7 @@
 use crate::ids::is_uuid;
 use crate::instant;
 use crate::systems;
+use fhir::schema::Schema;
 use fhir::{Element, Value};
 
 /// Most paths collected; an answer shows fewer, and a body that differs more is another body.
@@ -20,7 +21,8 @@ const IGNORED: [&str; 4] = ["id", "meta", "text", "fhir_comments"];
 /// spellings of one instant; the case of UUIDs; names of local references, as long as they lead to equal
 /// resources; the contained Slot's `status`, `free` or `busy`; and whatever is only in the stored Appointment
 /// because the Provider may have added it: `identifier` and extensions of the Appointment, extensions of
-/// contained resources, `participant.status`, a Patient's local identifier.
+/// contained resources, `participant.status`, a Patient's local identifier. So are elements of a resource that STU3
+/// does not define.
 pub fn changed_paths(stored: &Element, submitted: &Element) -> Vec<String> {
     let mut walk = Walk {
         stored,
@@ -135,7 +137,7 @@ impl<'a> Walk<'a> {
                 self.add(format!("{path}.{name}[{i}]"));
             }
         }
-        if after.is_empty() && may_be_absent(place, name) {
+        if after.is_empty() && (may_be_absent(place, name) || is_undefined(new, name)) {
             return;
         }
         let many = before.len().max(after.len()) > 1
@@ -240,6 +242,14 @@ fn may_be_absent(place: Place, name: &str) -> bool {
         Place::Patient | Place::Slot | Place::OtherContained => name == "extension",
         Place::Deeper => false,
     }
+}
+
+/// True for a child of a resource that STU3 does not define there: a consumer whose library does not know it leaves it
+/// out of what it sends back, as it does with extensions.
+fn is_undefined(resource: &Element, name: &str) -> bool {
+    let of = resource.resource_type();
+    of.and_then(|of| Schema::stu3().resource(of))
+        .is_some_and(|of| of.element(name).is_none())
 }
 
 /// The same text, instant, UUID or number.

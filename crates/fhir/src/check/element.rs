@@ -199,6 +199,15 @@ impl<'a> Walk<'a> {
     }
 
     fn unknown(&mut self, child: &'a Element) {
+        if !can_be_written(child) {
+            self.steps.push(Step {
+                name: child.name(),
+                index: None,
+            });
+            let message = "the text has a control character, U+FFFE or U+FFFF, which XML cannot write; leave it out";
+            self.error(child, IssueCode::Value, message, "");
+            self.steps.pop();
+        }
         if !self.options.unknown_elements {
             return;
         }
@@ -326,6 +335,19 @@ impl<'a> Walk<'a> {
 }
 
 /// The place of an element, looked for from the last one found: messages mostly keep the order.
+/// Whether XML can write all text of an element that STU3 does not define.
+fn can_be_written(element: &Element) -> bool {
+    let mut open = vec![element];
+    while let Some(element) = open.pop() {
+        let fits = |text: &str| text.chars().all(crate::xml::is_allowed);
+        if !element.as_str().is_none_or(fits) {
+            return false;
+        }
+        open.extend(element.children());
+    }
+    true
+}
+
 fn find(defs: &[Def], child: &Element, cursor: usize) -> Option<usize> {
     let (hint, name) = (child.place_hint(), child.name());
     if defs.get(hint).is_some_and(|d| same_name(d.name, name)) {

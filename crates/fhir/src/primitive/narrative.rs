@@ -1,14 +1,20 @@
-//! `xhtml` of a narrative: well-formed, a `div` of basic formatting only, no script, nothing loaded from outside,
-//! not blank (txt-1 and txt-2 of STU3).
+//! `xhtml` of a narrative, read once with namespaces for both formats (D-59): what can stand in a message as one `div`,
+//! and whether it is basic formatting only, without script, and not blank (txt-1 and txt-2 of STU3).
 
 use super::PrimitiveError;
-use quick_xml::Reader;
+use crate::xml::{XHTML_NAMESPACE, entity, is_allowed, is_name, unescape, unknown_entity};
+use quick_xml::NsReader;
+use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::{NamespaceResolver, ResolveResult};
+use std::ops::Range;
 
 /// Depth at which a narrative is refused; real ones stay under ten.
 const MAX_DEPTH: usize = 64;
-
-const XHTML: &str = "http://www.w3.org/1999/xhtml";
+/// Most attributes of one element, declarations of namespaces among them.
+const MAX_ATTRIBUTES: usize = 32;
+/// Most namespace prefixes that a narrative takes over from the message around it.
+const MAX_INHERITED: usize = 8;
 
 /// Where a link may lead; no scheme means a place in the same message.
 const LINK_SCHEMES: &[&str] = &["http", "https", "mailto", "tel"];
@@ -118,160 +124,277 @@ const ATTRIBUTES: &[&str] = &[
     "vspace",
     "width",
     "xml:lang",
-    "xmlns",
 ];
 
 /// Checks the whole `<div …>…</div>` of a narrative.
 pub fn check_narrative(text: &str) -> Result<(), PrimitiveError> {
-    let mut reader = Reader::from_str(text);
-    reader.config_mut().check_end_names = true;
-    let mut state = Narrative {
-        depth: 0,
-        roots: 0,
-        content: false,
-    };
-    loop {
-        match reader.read_event() {
-            Ok(Event::Eof) => break,
-            Ok(event) => state.take(&event)?,
-            Err(_) => {
-                return Err(PrimitiveError::new(
-                    "the narrative is not well-formed XHTML",
-                ));
-            }
-        }
-    }
-    match state {
-        Narrative { depth: 1.., .. } => Err(PrimitiveError::new(
-            "the narrative has an element that is not closed",
-        )),
-        Narrative {
-            roots: 1,
-            content: true,
-            ..
-        } => Ok(()),
-        Narrative { roots: 1, .. } => Err(PrimitiveError::new(
+    let narrative = Narrative::read(text)?;
+    match (narrative.breach, narrative.visible) {
+        (Some(breach), _) => Err(PrimitiveError::new(breach)),
+        (None, true) => Ok(()),
+        (None, false) => Err(PrimitiveError::new(
             "the narrative is blank; leave it out or put text or an image in it (txt-2)",
-        )),
-        _ => Err(PrimitiveError::new(
-            "the narrative must be one div element in the XHTML namespace",
         )),
     }
 }
 
-struct Narrative {
+/// Markup that can stand in a message.
+#[derive(Default)]
+pub(crate) struct Narrative {
+    /// Where its `div` stands: white space and comments around it are tolerated.
+    pub(crate) root: Range<usize>,
+    /// What goes beyond basic formatting (txt-1).
+    breach: Option<&'static str>,
+    /// It has text or an image (txt-2).
+    visible: bool,
     depth: usize,
     roots: usize,
-    content: bool,
 }
 
 impl Narrative {
-    fn take(&mut self, event: &Event<'_>) -> Result<(), PrimitiveError> {
-        match event {
-            Event::Start(tag) => {
-                self.open(tag)?;
-                self.depth += 1;
-                match self.depth > MAX_DEPTH {
-                    true => Err(PrimitiveError::new(format!(
-                        "the narrative is deeper than {MAX_DEPTH} elements"
-                    ))),
-                    false => Ok(()),
+    /// Reads markup: exactly one well-formed `div` of XHTML that declares its namespaces itself, by default or by
+    /// prefix, with no entities but XML's five. Anything else cannot be put into an XML message as it is.
+    pub(crate) fn read(markup: &str) -> Result<Narrative, PrimitiveError> {
+        if markup.starts_with('\u{feff}') || !markup.chars().all(is_allowed) {
+            return unfit("has a character that XML cannot write");
+        }
+        let mut narrative = Narrative::default();
+        let mut xml = reader(markup);
+        loop {
+            let before = position(&xml);
+            let Ok((namespace, event)) = xml.read_resolved_event() else {
+                return unfit("is not well-formed XHTML");
+            };
+            let of_xhtml = match namespace {
+                ResolveResult::Bound(uri) => uri.as_ref() == XHTML_NAMESPACE,
+                ResolveResult::Unbound => false,
+                ResolveResult::Unknown(_) => {
+                    return unfit("has an element whose namespace prefix is not declared");
                 }
+            };
+            match event {
+                Event::Start(tag) => {
+                    if narrative.depth == 0 {
+                        narrative.root.start = before;
+                    }
+                    narrative.open(&tag, of_xhtml, xml.resolver())?;
+                }
+                Event::End(_) => {
+                    narrative.depth = narrative.depth.saturating_sub(1);
+                    if narrative.depth == 0 {
+                        narrative.root.end = position(&xml);
+                    }
+                }
+                Event::Eof => break,
+                event => narrative.content(&event)?,
             }
-            Event::Empty(tag) => self.open(tag),
-            Event::End(_) => {
-                self.depth = self.depth.saturating_sub(1);
-                Ok(())
-            }
-            Event::Text(text) => self.text(!text.trim().is_empty()),
-            Event::CData(text) => self.text(!text.trim().is_empty()),
-            Event::GeneralRef(name) => self.entity(name),
-            Event::Comment(_) => Ok(()),
-            _ => Err(PrimitiveError::new(
-                "the narrative has a document type, declaration or processing instruction; only elements and text are allowed",
-            )),
+        }
+        match (narrative.depth, narrative.roots) {
+            (1.., _) => unfit("has an element that is not closed"),
+            (0, 1) => Ok(narrative),
+            _ => unfit("must be one div element in the XHTML namespace"),
         }
     }
 
-    fn text(&mut self, visible: bool) -> Result<(), PrimitiveError> {
-        if visible && self.depth == 0 {
-            return Err(PrimitiveError::new(
-                "the narrative has text outside its div",
-            ));
+    fn content(&mut self, event: &Event<'_>) -> Result<(), PrimitiveError> {
+        let outside = self.depth == 0;
+        match event {
+            Event::Text(text) if outside && text.bytes().all(|b| b.is_ascii_whitespace()) => Ok(()),
+            Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) if outside => {
+                unfit("has text outside its div")
+            }
+            Event::Text(text) if text.contains("]]>") => {
+                unfit("has `]]>` in its text, which XML wants as `]]&gt;`")
+            }
+            Event::Text(text) => self.text(text),
+            Event::CData(text) => self.text(text),
+            Event::GeneralRef(name) => match entity(name) {
+                Some(c) => self.text(c.encode_utf8(&mut [0; 4])),
+                None => unfit(&format!(
+                    "has what XML cannot read: {}",
+                    unknown_entity(name)
+                )),
+            },
+            Event::Comment(_) => Ok(()),
+            _ => unfit(
+                "has a document type, declaration or processing instruction; only elements and text are allowed",
+            ),
         }
-        self.content |= visible;
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), PrimitiveError> {
+        self.visible |= !text.trim().is_empty();
         Ok(())
     }
 
-    fn entity(&mut self, name: &str) -> Result<(), PrimitiveError> {
-        let plain = name.strip_prefix('#').unwrap_or(name);
-        match !plain.is_empty() && plain.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            true => self.text(!matches!(name, "nbsp" | "#160" | "#xA0" | "#xa0")),
-            false => Err(PrimitiveError::new(
-                "the narrative has an entity that is not known",
-            )),
-        }
+    fn breach(&mut self, what: &'static str) {
+        self.breach.get_or_insert(what);
     }
 
-    fn open(&mut self, tag: &BytesStart<'_>) -> Result<(), PrimitiveError> {
-        let name = tag.name();
-        let name = name.as_ref();
+    fn open(
+        &mut self,
+        tag: &BytesStart<'_>,
+        of_xhtml: bool,
+        resolver: &NamespaceResolver,
+    ) -> Result<(), PrimitiveError> {
+        let local = tag.local_name();
+        let local: &str = local.as_ref();
         if self.depth == 0 {
             self.roots += 1;
-            if name != "div" {
-                return Err(PrimitiveError::new("the narrative must be a div element"));
+            if local != "div" || !of_xhtml {
+                return unfit("must be one div element in the XHTML namespace");
             }
         }
-        if !ELEMENTS.contains(&name) {
-            return Err(PrimitiveError::new(
-                "the narrative has an element beyond basic formatting, such as script, form or object (txt-1)",
-            ));
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            self.breach("the narrative is deeper than 64 elements");
         }
-        self.content |= name == "img";
-        for attribute in tag.attributes() {
-            let attribute = attribute.map_err(|_| {
-                PrimitiveError::new("the narrative has an attribute that is not well-formed")
-            })?;
-            check_attribute(attribute.key.as_ref(), &attribute.value)?;
+        if !of_xhtml || !ELEMENTS.contains(&local) {
+            self.breach(
+                "the narrative has an element beyond basic formatting, such as script, form or object (txt-1)",
+            );
+        }
+        self.visible |= local == "img";
+        if !is_qualified(tag.name().as_ref()) || !is_separated(tag.attributes_raw()) {
+            return unfit("is not well-formed XHTML");
+        }
+        for (i, attribute) in tag.attributes().enumerate() {
+            match attribute {
+                Ok(attribute) if i < MAX_ATTRIBUTES => self.attribute(&attribute, resolver)?,
+                Ok(_) => return unfit("has an element with more than 32 attributes"),
+                Err(_) => return unfit("has an attribute that is not well-formed"),
+            }
+        }
+        Ok(())
+    }
+
+    fn attribute(
+        &mut self,
+        attribute: &Attribute<'_>,
+        resolver: &NamespaceResolver,
+    ) -> Result<(), PrimitiveError> {
+        let key: &str = attribute.key.as_ref();
+        let value = match unescape(&attribute.value) {
+            Ok(value) if is_qualified(key) => value,
+            Ok(_) => return unfit("has an attribute that is not well-formed"),
+            Err(reason) => return unfit(&format!("has what XML cannot read: {reason}")),
+        };
+        if key == "xmlns" || key.starts_with("xmlns:") {
+            return Ok(());
+        }
+        let (namespace, _) = resolver.resolve_attribute(attribute.key);
+        if matches!(namespace, ResolveResult::Unknown(_)) {
+            return unfit("has an attribute whose namespace prefix is not declared");
+        }
+        if !ATTRIBUTES.contains(&key) {
+            self.breach(
+                "the narrative has an attribute beyond basic formatting, such as an event handler (txt-1)",
+            );
+        }
+        if !is_harmless(key, &value) {
+            self.breach(
+                "the narrative loads something from outside other than an image over https, or holds script in an \
+                 attribute (txt-1)",
+            );
         }
         Ok(())
     }
 }
 
-fn check_attribute(key: &str, value: &str) -> Result<(), PrimitiveError> {
-    if !ATTRIBUTES.contains(&key) {
-        return Err(PrimitiveError::new(
-            "the narrative has an attribute beyond basic formatting, such as an event handler (txt-1)",
-        ));
+/// The prefixes (`None` is no prefix) of elements that markup uses and does not declare itself: what the message around
+/// it has to declare. Markup that is no XML uses none.
+pub(crate) fn inherited(markup: &str) -> Vec<Option<String>> {
+    let mut found: Vec<Option<String>> = Vec::new();
+    let mut xml = reader(markup);
+    while let Ok((namespace, event)) = xml.read_resolved_event() {
+        let prefix = match (namespace, &event) {
+            (_, Event::Eof) => break,
+            (ResolveResult::Unknown(prefix), Event::Start(_)) => Some(prefix),
+            (ResolveResult::Unbound, Event::Start(tag)) if tag.name().prefix().is_none() => None,
+            _ => continue,
+        };
+        if !found.contains(&prefix) {
+            found.push(prefix);
+        }
+        if found.len() > MAX_INHERITED {
+            return Vec::new();
+        }
     }
-    let good = match key {
-        "xmlns" => value == XHTML,
-        // Only pictures that travel with the message: contained, or in the address itself.
-        "src" | "longdesc" => value.starts_with('#') || value.starts_with("data:image/"),
-        "href" | "cite" => is_link(value),
-        // A backslash or entity could hide a function's name.
+    found
+}
+
+fn reader(markup: &str) -> NsReader<&[u8]> {
+    let mut xml = NsReader::from_str(markup);
+    let config = xml.config_mut();
+    config.expand_empty_elements = true;
+    config.check_comments = true;
+    xml
+}
+
+fn position(xml: &NsReader<&[u8]>) -> usize {
+    usize::try_from(xml.buffer_position()).unwrap_or(usize::MAX)
+}
+
+fn unfit<T>(what: &str) -> Result<T, PrimitiveError> {
+    Err(PrimitiveError::new(format!("the narrative {what}")))
+}
+
+/// A name with at most one prefix, as XML has it.
+fn is_qualified(name: &str) -> bool {
+    match name.split_once(':') {
+        Some((prefix, local)) => is_name(prefix) && is_name(local),
+        None => is_name(name),
+    }
+}
+
+/// Whether white space stands before every attribute; the reader does not ask for it.
+fn is_separated(attributes: &str) -> bool {
+    let mut quote = None;
+    let mut after_value = false;
+    for b in attributes.bytes() {
+        match quote {
+            Some(open) if b == open => (quote, after_value) = (None, true),
+            Some(_) => {}
+            None if after_value && !b.is_ascii_whitespace() && b != b'/' => return false,
+            None => {
+                after_value = false;
+                quote = matches!(b, b'"' | b'\'').then_some(b);
+            }
+        }
+    }
+    true
+}
+
+fn is_harmless(key: &str, value: &str) -> bool {
+    match key {
+        "src" => is_picture(value),
+        "href" | "cite" | "longdesc" => is_link(value),
+        // A backslash could hide a function's name.
         "style" => {
             let lower = value.to_ascii_lowercase();
-            !["url(", "expression(", "@import", "script:", "\\", "&"]
+            !["url(", "expression(", "@import", "script:", "\\"]
                 .iter()
                 .any(|bad| lower.contains(bad))
         }
         _ => true,
-    };
-    match good {
-        true => Ok(()),
-        false => Err(PrimitiveError::new(
-            "the narrative loads something from outside or holds script in an attribute (txt-1)",
-        )),
+    }
+}
+
+/// A picture that is contained, stands in the address itself, beside the message, or is loaded over https.
+fn is_picture(value: &str) -> bool {
+    match scheme(value) {
+        Some(scheme) => scheme.eq_ignore_ascii_case("https") || value.starts_with("data:image/"),
+        None => true,
     }
 }
 
 /// A reader may follow a link, so that it may lead outside; script and inline data may not hide in it.
 fn is_link(value: &str) -> bool {
+    scheme(value).is_none_or(|scheme| LINK_SCHEMES.iter().any(|s| s.eq_ignore_ascii_case(scheme)))
+}
+
+/// What stands before the first colon, unless it is part of a path, query or fragment.
+fn scheme(value: &str) -> Option<&str> {
     let front = value.split(['/', '?', '#']).next().unwrap_or_default();
-    match front.split_once(':') {
-        Some((scheme, _)) => LINK_SCHEMES.iter().any(|s| s.eq_ignore_ascii_case(scheme)),
-        // An entity could stand for the colon.
-        None => !front.contains('&'),
-    }
+    Some(front.split_once(':')?.0)
 }

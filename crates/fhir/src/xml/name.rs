@@ -1,7 +1,7 @@
 //! Names that XML can write.
 
 /// True for a name without prefix that XML 1.0 allows for an element.
-pub(super) fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(starts) && chars.all(continues)
 }

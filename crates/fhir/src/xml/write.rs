@@ -1,8 +1,9 @@
 //! Element tree to XML text: elements in the order of STU3, unknown ones after them.
 
 use super::name::is_name;
-use super::read::{is_allowed, stands_alone};
+use super::read::is_allowed;
 use super::{FHIR_NAMESPACE, XHTML_NAMESPACE};
+use crate::primitive::Narrative;
 use crate::schema::{Kind, Schema, TypeDef};
 use crate::tree::{Element, Value};
 
@@ -64,10 +65,12 @@ impl Writer<'_> {
         self.body(element, name, of);
     }
 
-    /// Markup goes in as it was read; what could not stand in XML becomes text, so that it breaks nothing.
+    /// Markup goes in as it was read. What cannot stand in XML is refused at the door; where a tree has it all the
+    /// same, it becomes text, so that it breaks nothing.
     fn narrative(&mut self, markup: &str) {
-        if stands_alone(markup) {
-            self.raw(markup);
+        let div = Narrative::read(markup).ok();
+        if let Some(div) = div.and_then(|narrative| markup.get(narrative.root)) {
+            self.raw(div);
             return;
         }
         self.raw("<div xmlns=\"");

@@ -1,15 +1,15 @@
 //! Narrative: kept as it stands, once it is sure that it can stand alone.
 
-use super::events::Namespace;
-use super::text::{entity, illegal_character, unknown_entity};
+use super::text::{entity, unknown_entity};
 use super::{Reader, Start};
 use crate::issue::Issue;
+use crate::primitive::{Narrative, inherited};
 use crate::tree::{Element, Value};
 use crate::xml::XHTML_NAMESPACE;
-use quick_xml::NsReader;
 use quick_xml::events::Event;
-use quick_xml::name::ResolveResult;
+use quick_xml::name::{QName, ResolveResult};
 use smol_str::SmolStr;
+use std::borrow::Cow;
 
 impl Reader<'_> {
     /// The markup from its start tag to its end tag.
@@ -46,65 +46,46 @@ impl Reader<'_> {
         }
         let end = self.offset();
         let markup = self.text.get(start.offset..end).unwrap_or("");
-        if start.namespace != Namespace::Xhtml || !stands_alone(markup) {
-            let message = format!("Narrative must be a <div xmlns=\"{XHTML_NAMESPACE}\">.");
-            self.structure("", start.pos, message);
+        let markup = self.self_contained(markup);
+        if let Err(fault) = Narrative::read(&markup) {
+            let message = format!("{fault}; right would be a <div xmlns=\"{XHTML_NAMESPACE}\">.");
+            self.structure("", start.pos, capitalised(&message));
         }
         element.set_value(Some(Value::Xhtml(SmolStr::new(markup))));
         Ok(element)
     }
+
+    /// The markup with the namespace of XHTML declared where the message around it declares it: it has to stand alone.
+    fn self_contained<'m>(&self, markup: &'m str) -> Cow<'m, str> {
+        let inherited = inherited(markup);
+        let of_xhtml = |prefix: &Option<String>| {
+            let name = prefix
+                .as_ref()
+                .map_or("div".to_owned(), |p| format!("{p}:div"));
+            match self.xml.resolver().resolve_element(QName(&name)).0 {
+                ResolveResult::Bound(uri) => uri.as_ref() == XHTML_NAMESPACE,
+                _ => false,
+            }
+        };
+        if inherited.is_empty() || !inherited.iter().all(of_xhtml) {
+            return Cow::Borrowed(markup);
+        }
+        let name = markup.find(|c: char| c.is_ascii_whitespace() || matches!(c, '>' | '/'));
+        let (head, rest) = markup.split_at(name.unwrap_or(markup.len()));
+        let mut out = head.to_owned();
+        for prefix in inherited {
+            let key = prefix.map_or("xmlns".to_owned(), |p| format!("xmlns:{p}"));
+            out.push_str(&format!(" {key}=\"{XHTML_NAMESPACE}\""));
+        }
+        out.push_str(rest);
+        Cow::Owned(out)
+    }
 }
 
-/// True for exactly one well-formed element that declares the namespace of XHTML itself and has no
-/// entities but XML's five: what can be put into an XML message as it is.
-pub(in crate::xml) fn stands_alone(markup: &str) -> bool {
-    if illegal_character(markup).is_some() {
-        return false;
-    }
-    let mut xml = NsReader::from_str(markup);
-    xml.config_mut().expand_empty_elements = true;
-    xml.config_mut().check_comments = true;
-    let (mut depth, mut roots) = (0_usize, 0_usize);
-    loop {
-        let Ok((namespace, event)) = xml.read_resolved_event() else {
-            return false;
-        };
-        let bound = match namespace {
-            ResolveResult::Bound(uri) => uri.as_ref() == XHTML_NAMESPACE,
-            ResolveResult::Unbound => false,
-            ResolveResult::Unknown(_) => return false,
-        };
-        match event {
-            Event::Start(tag) => {
-                let sound = |a: Result<quick_xml::events::attributes::Attribute<'_>, _>| {
-                    a.is_ok_and(|a| super::text::unescape(&a.value).is_ok())
-                };
-                if !tag
-                    .attributes()
-                    .take(super::events::MAX_ATTRIBUTES + 1)
-                    .all(sound)
-                    || tag
-                        .attributes()
-                        .with_checks(false)
-                        .nth(super::events::MAX_ATTRIBUTES)
-                        .is_some()
-                {
-                    return false;
-                }
-                if depth == 0 {
-                    roots += 1;
-                    if roots > 1 || !bound || AsRef::<str>::as_ref(&tag.name()) != "div" {
-                        return false;
-                    }
-                }
-                depth += 1;
-            }
-            Event::End(_) => depth = depth.saturating_sub(1),
-            Event::Eof => return depth == 0 && roots == 1,
-            Event::DocType(_) | Event::PI(_) | Event::Decl(_) => return false,
-            Event::GeneralRef(name) if depth == 0 || entity(&name).is_none() => return false,
-            Event::Text(_) | Event::CData(_) | Event::Comment(_) if depth == 0 => return false,
-            _ => {}
-        }
-    }
+fn capitalised(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars
+        .next()
+        .map(|c| c.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
 }

@@ -4,6 +4,33 @@ use crate::codec::{MAX_NUMBER, shown};
 use crate::issue::Pos;
 use smol_str::SmolStr;
 
+/// Entities of HTML that people write most, and what to write instead: a message has no DTD that could define them.
+const HTML_ENTITIES: [(&str, u32); 24] = [
+    ("nbsp", 160),
+    ("pound", 163),
+    ("copy", 169),
+    ("reg", 174),
+    ("deg", 176),
+    ("plusmn", 177),
+    ("micro", 181),
+    ("middot", 183),
+    ("frac12", 189),
+    ("eacute", 233),
+    ("times", 215),
+    ("ndash", 8211),
+    ("mdash", 8212),
+    ("lsquo", 8216),
+    ("rsquo", 8217),
+    ("ldquo", 8220),
+    ("rdquo", 8221),
+    ("bull", 8226),
+    ("hellip", 8230),
+    ("euro", 8364),
+    ("trade", 8482),
+    ("rarr", 8594),
+    ("le", 8804),
+    ("ge", 8805),
+];
 /// Longest reference that is looked at: `&#x0010FFFF;` with zeros to spare.
 const MAX_REFERENCE: usize = 16;
 
@@ -52,12 +79,12 @@ pub(super) fn illegal_character(text: &str) -> Option<usize> {
 }
 
 /// `Char` of XML 1.0.
-pub(in crate::xml) fn is_allowed(c: char) -> bool {
+pub(crate) fn is_allowed(c: char) -> bool {
     !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// Resolves character references and XML's five entities; white space in an attribute becomes a space.
-pub(super) fn unescape(raw: &str) -> Result<SmolStr, String> {
+pub(crate) fn unescape(raw: &str) -> Result<SmolStr, String> {
     let special = |b: u8| matches!(b, b'&' | b'<' | b'\n' | b'\r' | b'\t');
     if !raw.bytes().any(special) {
         return Ok(SmolStr::new(raw));
@@ -92,12 +119,19 @@ pub(super) fn unescape(raw: &str) -> Result<SmolStr, String> {
     Ok(SmolStr::new(out))
 }
 
-pub(super) fn unknown_entity(name: &str) -> String {
-    format!("the entity &{}; is not one of XML's five.", shown(name))
+pub(crate) fn unknown_entity(name: &str) -> String {
+    let instead = match HTML_ENTITIES.iter().find(|(known, _)| *known == name) {
+        Some((_, code)) => format!("; write &#{code}; or the character itself"),
+        None => String::new(),
+    };
+    format!(
+        "the entity &{}; is not one of XML's five{instead}.",
+        shown(name)
+    )
 }
 
 /// The character of a reference, `&` and `;` cut off.
-pub(super) fn entity(name: &str) -> Option<char> {
+pub(crate) fn entity(name: &str) -> Option<char> {
     match name {
         "amp" => Some('&'),
         "lt" => Some('<'),
