@@ -494,6 +494,35 @@ fn past_appointments_are_left_out_unless_asked_for() {
     assert!(covers("_id=a-1"));
 }
 
+/// Proves: PROV-SRCH-02, D-57
+#[test]
+fn a_search_for_appointments_by_state_and_page() {
+    let query = appointments("patient=9990123454&status=booked,cancelled&_count=20").unwrap();
+    assert_eq!(query.statuses, ["booked", "cancelled"]);
+    assert_eq!((query.count, query.after.as_deref()), (Some(20), None));
+    let next = query.page_query(Some("1.1898510400000.12"));
+    assert!(
+        next.ends_with("&status=booked,cancelled&_count=20&_after=1.1898510400000.12"),
+        "{next}"
+    );
+    let again = appointments(&next).unwrap();
+    assert_eq!(again.after.as_deref(), Some("1.1898510400000.12"));
+    assert_eq!(again.self_query, query.self_query);
+    for wrong in [
+        "status=bookd",
+        "status=",
+        "status:not=booked",
+        "statuses=booked",
+        "_count=many",
+        "_count=-1",
+        "_after=",
+        "_after=%3Cb%3E",
+    ] {
+        let refused = appointments(&format!("patient=9990123454&{wrong}")).map(|_| ());
+        assert_eq!(refused.expect_err(wrong).status(), 400, "{wrong}");
+    }
+}
+
 proptest! {
     /// Proves: ERR-01
     #[test]

@@ -12,7 +12,9 @@ use provider::diary::apply::{Options, apply};
 use provider::diary::catalogue::Catalogue;
 use provider::diary::declaration::read::read;
 use provider::diary::generate::london_date;
-use provider::diary::slots::{Change, MAX_LISTED, Selection, change, count, list, table};
+use provider::diary::slots::{
+    Change, PER_PAGE, Selection, SlotLine, SlotsError, Table, change, count, pages,
+};
 use provider::store::{self, CountBy, Store};
 
 const CLINIC: &str = r#"
@@ -97,6 +99,24 @@ async fn clinic() -> Store {
     store
 }
 
+/// The first slots of a list.
+fn list(
+    store: &Store,
+    ods: &OdsCode,
+    selection: &Selection,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Vec<SlotLine>, SlotsError> {
+    let pages: Result<Vec<_>, _> = pages(store, ods, selection, now)?.collect();
+    let mut lines = pages?.concat();
+    lines.truncate(limit);
+    Ok(lines)
+}
+
+fn table(lines: &[SlotLine]) -> String {
+    Table::default().rows(lines)
+}
+
 fn tomorrow() -> Selection {
     let day = date(2027, 6, 8);
     Selection {
@@ -117,7 +137,7 @@ async fn run(store: &Store, selection: &Selection, what: Change, dry_run: bool) 
 #[tokio::test]
 async fn slots_are_listed_by_london_day() {
     let store = clinic().await;
-    let lines = list(&store, &ods(), &tomorrow(), MAX_LISTED, now()).unwrap();
+    let lines = list(&store, &ods(), &tomorrow(), PER_PAGE, now()).unwrap();
     assert_eq!(lines.len(), 9);
     assert_eq!(lines[0].start, "2027-06-08T09:00+01:00");
     let text = table(&lines);
@@ -345,4 +365,115 @@ async fn a_booking_belongs_to_the_first_service_that_permits_it() {
         "the GP clinic is for 111 only"
     );
     assert_eq!(service("FX777"), Err(Withheld::ConsumerMayNotBook));
+}
+
+/// A list has as many pages as it takes, and each slot once.
+#[tokio::test]
+async fn a_list_goes_on_beyond_a_page() {
+    let store = store_fixture::memory();
+    let long = CLINIC
+        .replace("horizon_days = 3", "horizon_days = 30")
+        .replace(
+            "from = \"09:00\"\nto = \"11:00\"",
+            "from = \"06:00\"\nto = \"12:00\"",
+        )
+        .replace("slot_minutes = 20", "slot_minutes = 1")
+        .replace(
+            "from = \"18:00\"\nto = \"19:00\"",
+            "from = \"18:00\"\nto = \"18:10\"",
+        );
+    let declaration = read(&long, "clinic.toml", london_date(now())).unwrap();
+    let options = Options {
+        keep_bookings: false,
+        actor: "tester".to_owned(),
+    };
+    apply(&store, &declaration, now(), &options, &mut |_| {})
+        .await
+        .unwrap();
+    let sizes: Vec<usize> = pages(&store, &ods(), &Selection::default(), now())
+        .unwrap()
+        .map(|page| page.unwrap().len())
+        .collect();
+    let free = count(&store, &ods(), &Selection::default(), now())
+        .unwrap()
+        .free;
+    assert_eq!(sizes, [PER_PAGE, PER_PAGE, 30 * 370 + 10 - 2 * PER_PAGE]);
+    assert_eq!(free as usize, 30 * 370 + 10);
+    let all = list(&store, &ods(), &Selection::default(), usize::MAX, now()).unwrap();
+    let ids: std::collections::BTreeSet<_> = all.iter().map(|line| &line.slot).collect();
+    assert_eq!(ids.len(), all.len());
+}
+
+/// What is held by declaration is released only by its name; what staff hold back, by any selection.
+#[tokio::test]
+async fn a_release_passes_over_clinics_that_are_declared_held() {
+    let store = store_fixture::memory();
+    let held = CLINIC.replace("release = \"late\"", "release = \"late\"\nheld = true");
+    let declaration = read(&held, "clinic.toml", london_date(now())).unwrap();
+    let options = Options {
+        keep_bookings: false,
+        actor: "tester".to_owned(),
+    };
+    apply(&store, &declaration, now(), &options, &mut |_| {})
+        .await
+        .unwrap();
+    let morning = Selection {
+        template: Some("morning".to_owned()),
+        ..tomorrow()
+    };
+    assert_eq!(run(&store, &morning, Change::Hold, false).await, (6, 0));
+    let (ods, day) = (ods(), tomorrow());
+    let dry = change(&store, &ods, &day, Change::Release, true, "tester", now()).await;
+    let dry = dry.unwrap();
+    assert_eq!(
+        (dry.changed, dry.stay_held),
+        (6, vec!["evening".to_owned()])
+    );
+    assert_eq!(dry.first.as_deref(), Some("2027-06-08T09:00+01:00"));
+    assert_eq!(dry.last.as_deref(), Some("2027-06-08T10:40+01:00"));
+    assert_eq!(
+        run(&store, &tomorrow(), Change::Release, false).await,
+        (6, 0)
+    );
+    let evening = Selection {
+        template: Some("evening".to_owned()),
+        ..tomorrow()
+    };
+    assert_eq!(run(&store, &evening, Change::Release, false).await, (3, 0));
+}
+
+/// A clinic that was never declared is a slip of the finger; one that left slots behind is known.
+#[tokio::test]
+async fn a_template_that_is_not_there_is_refused_with_the_nearest() {
+    let store = clinic().await;
+    let of = |template: &str| Selection {
+        template: Some(template.to_owned()),
+        ..tomorrow()
+    };
+    for (wrong, said) in [
+        (
+            "mornin",
+            "there is no template or session `mornin`; did you mean `morning`?",
+        ),
+        ("nosuch", "there is no template or session `nosuch`"),
+    ] {
+        for what in [Change::Hold, Change::Release, Change::Remove] {
+            let error = change(&store, &ods(), &of(wrong), what, false, "tester", now()).await;
+            assert_eq!(error.unwrap_err().to_string(), said);
+        }
+        assert_eq!(
+            count(&store, &ods(), &of(wrong), now())
+                .unwrap_err()
+                .to_string(),
+            said
+        );
+    }
+    assert_eq!(
+        count(&store, &ods(), &of("imported"), now()).unwrap().free,
+        0
+    );
+    assert_eq!(
+        run(&store, &of("morning"), Change::Hold, true).await,
+        (6, 0)
+    );
 }

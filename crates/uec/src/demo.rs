@@ -13,12 +13,17 @@ use clap::Args;
 use provider::config::{LogFormat, Settings, Tls, Unsigned};
 use provider::http::server;
 use provider::store::{Options, Store};
+use std::fs::{File, TryLockError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tour::Tour;
 
 /// Name of the consumer whose certificate the tour shows to the SSP, as the sandbox's world has it.
 const CONSUMER_NAME: &str = "consumer.fernhill111.example";
+
+/// File in the demo's folder that a running demo holds.
+const LOCK: &str = "demo.lock";
 
 /// Run everything on this machine with seeded data, and print a guided tour to paste.
 ///
@@ -44,6 +49,7 @@ impl Demo {
         std::fs::create_dir_all(&data).map_err(|e| {
             Failure::Refused(format!("cannot make the folder {}: {e}", data.display()))
         })?;
+        let _alone = self.hold(&data)?;
         let database = format!("sqlite:{}", data.join("provider.sqlite").display());
         runtime()?.block_on(async {
             let with_port = |e: String| {
@@ -83,6 +89,45 @@ impl Demo {
             announce("Stopped. The demo's bookings are kept; start again to go on.\n");
             Ok(())
         })
+    }
+
+    /// Keeps the folder for this demo while the file that it returns is open, or says which other demo has it.
+    fn hold(&self, data: &Path) -> Result<File, Failure> {
+        let path = data.join(LOCK);
+        let failed = |e: std::io::Error| {
+            Failure::Refused(format!("cannot keep {} for this demo: {e}", path.display()))
+        };
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+            Err(TryLockError::WouldBlock) => {
+                let whose = std::fs::read_to_string(&path).unwrap_or_default();
+                return Err(Failure::Refused(format!(
+                    "the data in {} is in use by another demo{}: stop that one, or give this one a folder of its own with \
+                     --data",
+                    data.display(),
+                    whose.trim_end()
+                )));
+            }
+        }
+        file.set_len(0)
+            .and_then(|()| {
+                writeln!(
+                    file,
+                    " (process {}, --port {})",
+                    std::process::id(),
+                    self.port
+                )
+            })
+            .map_err(failed)?;
+        Ok(file)
     }
 
     fn setup(&self, data: &Path) -> Setup {

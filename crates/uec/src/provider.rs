@@ -6,25 +6,20 @@ mod describe;
 mod doctor;
 mod migrate;
 mod referral;
+mod slots;
 
 use crate::serve::{Serve, runtime};
 use crate::{Failure, Outcome, output, print};
-use booking::ids::{OdsCode, ServiceId};
-use booking::slot::SlotStatus;
+use booking::ids::OdsCode;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use provider::diary::plan::Plan;
-use provider::diary::slots::{self, Change, Selection};
 use provider::diary::{apply, declaration, export};
 use provider::store::{self, AuditVerdict, Options, Store};
 use serde_json::json;
 use std::path::PathBuf;
-use uuid::Uuid;
-
-/// Most slots that one listing prints.
-const MOST_SLOTS: usize = 10_000;
 
 /// The Provider: serve the Booking API, keep the diary, check the audit trail.
 #[derive(Subcommand)]
@@ -37,7 +32,7 @@ pub enum Provider {
     Export(Export),
     /// See, hold back, release or remove slots
     #[command(subcommand)]
-    Slots(Slots),
+    Slots(slots::Slots),
     /// The audit trail
     #[command(subcommand)]
     Audit(Audit),
@@ -98,11 +93,9 @@ impl Provider {
     pub fn done(&self) -> Option<&'static str> {
         match self {
             Provider::Apply(apply) if !apply.dry_run => Some("applied"),
-            Provider::Slots(Slots::Hold(c) | Slots::Release(c) | Slots::Remove(c))
-                if !c.dry_run =>
-            {
-                Some("the slots are changed")
-            }
+            Provider::Slots(
+                slots::Slots::Hold(c) | slots::Slots::Release(c) | slots::Slots::Remove(c),
+            ) if !c.dry_run => Some("the slots are changed"),
             Provider::Migrate(_) => Some("migrated"),
             Provider::Backup(_) => Some("written"),
             Provider::Restore(_) => Some("restored"),
@@ -228,167 +221,6 @@ impl Export {
             return print_json(&declaration);
         }
         print(&export::to_toml(&declaration).map_err(|e| e.to_string())?);
-        Ok(())
-    }
-}
-
-/// What can be done to slots.
-#[derive(Subcommand)]
-pub enum Slots {
-    /// Print slots
-    List(SlotList),
-    /// Hold slots back from consumers; bookings stay
-    Hold(SlotChange),
-    /// Release held slots
-    Release(SlotChange),
-    /// Take free slots out of the diary
-    Remove(SlotChange),
-}
-
-/// Which slots.
-#[derive(Args)]
-pub struct Selecting {
-    #[command(flatten)]
-    database: Database,
-    /// ODS code of the provider; needed when the database holds several
-    #[arg(long, value_name = "ODS")]
-    provider: Option<String>,
-    /// In the schedules of this service
-    #[arg(long, value_name = "ID", value_parser = |s: &str| ServiceId::parse(s).map_err(|e| e.to_string()))]
-    service: Option<ServiceId>,
-    /// In this schedule; may be repeated
-    #[arg(long, value_name = "ID")]
-    schedule: Vec<String>,
-    /// From this day on, YYYY-MM-DD in London [default: now]
-    #[arg(long, value_name = "DATE")]
-    from: Option<Date>,
-    /// Up to and including this day
-    #[arg(long, value_name = "DATE")]
-    to: Option<Date>,
-    /// Made from this template or session
-    #[arg(long, value_name = "ID")]
-    template: Option<String>,
-    /// In this state: free, busy, busy-unavailable, busy-tentative, entered-in-error
-    #[arg(long, value_parser = |s: &str| SlotStatus::from_code(s).ok_or("not a slot status"))]
-    status: Option<SlotStatus>,
-    /// Held back (true) or not (false)
-    #[arg(long)]
-    held: Option<bool>,
-    /// This slot; may be repeated
-    #[arg(long, value_name = "UUID")]
-    slot: Vec<Uuid>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl Selecting {
-    fn selection(&self) -> Selection {
-        Selection {
-            schedules: self.schedule.clone(),
-            service: self.service.clone(),
-            from: self.from,
-            to: self.to,
-            template: self.template.clone(),
-            status: self.status,
-            held: self.held,
-            slots: self.slot.clone(),
-        }
-    }
-}
-
-/// Arguments of `uec provider slots list`.
-#[derive(Args)]
-pub struct SlotList {
-    #[command(flatten)]
-    which: Selecting,
-    /// Print the counts only
-    #[arg(long)]
-    count: bool,
-}
-
-/// Arguments of `uec provider slots hold|release|remove`.
-#[derive(Args)]
-pub struct SlotChange {
-    #[command(flatten)]
-    which: Selecting,
-    /// Count only, change nothing
-    #[arg(long)]
-    dry_run: bool,
-}
-
-impl Slots {
-    fn run(self) -> Outcome {
-        match self {
-            Slots::List(list) => list.run(),
-            Slots::Hold(change) => change.run(Change::Hold),
-            Slots::Release(change) => change.run(Change::Release),
-            Slots::Remove(change) => change.run(Change::Remove),
-        }
-    }
-}
-
-impl SlotList {
-    fn run(self) -> Outcome {
-        let store = self.which.database.open(false)?;
-        let ods = which_provider(&store, self.which.provider.as_deref())?;
-        let (selection, now) = (self.which.selection(), Timestamp::now());
-        if self.count {
-            let counts = slots::count(&store, &ods, &selection, now).map_err(|e| e.to_string())?;
-            print(&format!("{counts:?}\n"));
-            return Ok(());
-        }
-        let lines =
-            slots::list(&store, &ods, &selection, MOST_SLOTS, now).map_err(|e| e.to_string())?;
-        if self.which.json {
-            return print_json(&lines);
-        }
-        print(&slots::table(&lines));
-        print(&format!(
-            "{} slots{}\n",
-            lines.len(),
-            if lines.len() == MOST_SLOTS {
-                " (there may be more: narrow the choice)"
-            } else {
-                ""
-            }
-        ));
-        Ok(())
-    }
-}
-
-impl SlotChange {
-    fn run(self, change: Change) -> Outcome {
-        let store = self.which.database.open(false)?;
-        let ods = which_provider(&store, self.which.provider.as_deref())?;
-        let selection = self.which.selection();
-        let done = runtime()?
-            .block_on(slots::change(
-                &store,
-                &ods,
-                &selection,
-                change,
-                self.dry_run,
-                &actor(),
-                Timestamp::now(),
-            ))
-            .map_err(|e| e.to_string())?;
-        store.close();
-        if self.which.json {
-            return print_json(&done);
-        }
-        let word = match (change, self.dry_run) {
-            (Change::Hold, false) => "held back",
-            (Change::Release, false) => "released",
-            (Change::Remove, false) => "removed",
-            (Change::Hold, true) => "would be held back",
-            (Change::Release, true) => "would be released",
-            (Change::Remove, true) => "would be removed",
-        };
-        print(&format!(
-            "{} slots {word}; {} of the chosen slots are booked or taken\n",
-            done.changed, done.taken
-        ));
         Ok(())
     }
 }

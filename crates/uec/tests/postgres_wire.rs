@@ -25,6 +25,8 @@ mod provider_limits;
 mod provider_log;
 #[path = "provider_metrics.rs"]
 mod provider_metrics;
+#[path = "provider_patient_search.rs"]
+mod provider_patient_search;
 #[path = "provider_races.rs"]
 mod provider_races;
 #[path = "provider_refusals.rs"]

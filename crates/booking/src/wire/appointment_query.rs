@@ -21,6 +21,20 @@ const PATIENT_SPELLINGS: [&str; 7] = [
     "identifier",
 ];
 
+/// States of an Appointment that a search may ask for.
+const STATUSES: [&str; 8] = [
+    "proposed",
+    "pending",
+    "booked",
+    "arrived",
+    "fulfilled",
+    "cancelled",
+    "noshow",
+    "entered-in-error",
+];
+/// Longest place in a list of pages.
+const MAX_PLACE: usize = 64;
+
 /// A search for appointments as understood. `Debug` does not show the NHS number, but `self_query` holds it:
 /// it goes into the answer, never into a log.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,7 +49,13 @@ pub struct AppointmentQuery {
     pub lower: Option<Bound>,
     /// Upper bound of `Appointment.start`, if one was given.
     pub upper: Option<Bound>,
-    /// The criteria as understood, percent-encoded and in a fixed order.
+    /// The states asked for; empty: all.
+    pub statuses: Vec<&'static str>,
+    /// `_count`: entries in one answer, at most.
+    pub count: Option<usize>,
+    /// `_after`: where the page before ended, in the words of the Provider that made the link (D-57).
+    pub after: Option<String>,
+    /// The criteria as understood, percent-encoded and in a fixed order; a page's place is not among them.
     pub self_query: String,
 }
 
@@ -47,6 +67,9 @@ impl std::fmt::Debug for AppointmentQuery {
             .field("version", &self.version)
             .field("lower", &self.lower)
             .field("upper", &self.upper)
+            .field("statuses", &self.statuses)
+            .field("count", &self.count)
+            .field("after", &self.after)
             .finish_non_exhaustive()
     }
 }
@@ -59,6 +82,7 @@ impl AppointmentQuery {
         let mut nhs_number = None;
         let mut id = None;
         let mut version = None;
+        let (mut statuses, mut count, mut after) = (Vec::new(), None, None);
         let mut bounds = Bounds::default();
         for (name, value) in query::parameters(raw_query)? {
             match name.as_ref() {
@@ -70,6 +94,9 @@ impl AppointmentQuery {
                 )?,
                 "version" => put(&mut version, &name, &value, VersionId::parse)?,
                 "start" => bounds.add(&name, &value, zone)?,
+                "status" => add_statuses(&mut statuses, &value)?,
+                "_count" => count = Some(number_of_entries(&value)?),
+                "_after" => after = Some(place(&value)?),
                 _ if PATIENT_SPELLINGS
                     .iter()
                     .any(|known| known.eq_ignore_ascii_case(&name)) =>
@@ -84,9 +111,9 @@ impl AppointmentQuery {
                 _ => {
                     let names: Vec<&str> = PATIENT_SPELLINGS
                         .into_iter()
-                        .chain(["participant.actor", "_id", "version"])
+                        .chain(["participant.actor", "_id", "version", "_count", "_after"])
                         .collect();
-                    query::refuse_unsupported(&name, &names, &["start"])?;
+                    query::refuse_unsupported(&name, &names, &["start", "status"])?;
                 }
             }
         }
@@ -113,26 +140,90 @@ impl AppointmentQuery {
             query::append(&mut self_query, "version", version.as_str());
         }
         append_bounds(&mut self_query, bounds.lower, bounds.upper);
+        if !statuses.is_empty() {
+            query::append(&mut self_query, "status", &statuses.join(","));
+        }
+        if let Some(count) = count {
+            query::append(&mut self_query, "_count", &count.to_string());
+        }
         Ok(AppointmentQuery {
             nhs_number,
             id,
             version,
             lower: bounds.lower,
             upper: bounds.upper,
+            statuses,
+            count,
+            after,
             self_query,
         })
     }
 }
 
 impl AppointmentQuery {
-    /// Whether a stored Appointment lies in the window asked for. Without bounds and without `_id`, those that
+    /// The criteria of one page, for a link to it.
+    pub fn page_query(&self, after: Option<&str>) -> String {
+        let mut page = self.self_query.clone();
+        if let Some(after) = after {
+            query::append(&mut page, "_after", after);
+        }
+        page
+    }
+
+    /// True when past appointments are left out: without bounds and without `_id` (PROV-SRCH-02).
+    pub fn only_to_come(&self) -> bool {
+        self.lower.is_none() && self.upper.is_none() && self.id.is_none()
+    }
+
+    /// Whether a stored Appointment has a state and lies in the window asked for. Without bounds and without `_id`, those that
     /// are over are left out (PROV-SRCH-02).
     pub fn covers(&self, stored: &Element, now: Timestamp) -> bool {
         let at = |name: &str| stored.str_of(name).and_then(crate::instant::parse);
+        let status = stored.str_of("status").unwrap_or("");
+        if !self.statuses.is_empty() && !self.statuses.contains(&status) {
+            return false;
+        }
         if self.lower.is_none() && self.upper.is_none() {
-            return self.id.is_some() || at("end").is_none_or(|end| end > now);
+            return !self.only_to_come() || at("end").is_none_or(|end| end > now);
         }
         at("start").is_some_and(|start| within(start, self.lower, self.upper))
+    }
+}
+
+/// Adds the values of one `status`, which are alternatives.
+fn add_statuses(statuses: &mut Vec<&'static str>, value: &str) -> Result<(), Refusal> {
+    for one in value.split(',') {
+        let code = one.rsplit_once('|').map_or(one, |(_, code)| code);
+        let known = STATUSES.into_iter().find(|s| *s == code).ok_or_else(|| {
+            refused(
+                "status",
+                format!("The value of `status` is none of {}.", STATUSES.join(", ")),
+            )
+        })?;
+        if !statuses.contains(&known) {
+            statuses.push(known);
+        }
+    }
+    Ok(())
+}
+
+fn number_of_entries(value: &str) -> Result<usize, Refusal> {
+    value.parse().map_err(|_| {
+        refused(
+            "_count",
+            "The value of `_count` is not a whole number, like 50.".to_owned(),
+        )
+    })
+}
+
+fn place(value: &str) -> Result<String, Refusal> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    match value.len() <= MAX_PLACE && !value.is_empty() && value.chars().all(legal) {
+        true => Ok(value.to_owned()),
+        false => Err(refused(
+            "_after",
+            "The value of `_after` is not one of this server's links.".to_owned(),
+        )),
     }
 }
 

@@ -2,10 +2,13 @@
 
 use super::apply::catalogue_of;
 use super::catalogue::Catalogue;
+use super::declaration::check::IMPORTED;
 use super::generate::day_start;
 use super::plan::local;
 use crate::audit::AuditEntry;
-use crate::store::{Channel, PlacedSlot, SlotCounts, SlotFilter, Store, StoreError};
+use crate::store::{
+    Channel, PlacedSlot, SlotCounts, SlotCursor, SlotFilter, Store, StoreError, TenantKey,
+};
 use crate::toml_error::nearest;
 use booking::ids::{OdsCode, ServiceId};
 use booking::slot::SlotStatus;
@@ -15,8 +18,8 @@ use serde::Serialize;
 use std::fmt::Write;
 use uuid::Uuid;
 
-/// Most slots in one list: what a person can look at, and a table of a few hundred kilobytes.
-pub const MAX_LISTED: usize = 5_000;
+/// Slots that one page of a list has: a table of a few hundred kilobytes. A list has as many pages as it takes.
+pub const PER_PAGE: usize = 5_000;
 
 /// Which slots. Every criterion that is given must hold; without a schedule or service, all schedules.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +40,18 @@ pub struct Selection {
     pub held: Option<bool>,
     /// These.
     pub slots: Vec<Uuid>,
+}
+
+impl Selection {
+    /// True when it takes the whole diary: a state alone narrows nothing, since that is what a change looks for anyway.
+    pub fn is_everything(&self) -> bool {
+        self.schedules.is_empty()
+            && self.service.is_none()
+            && self.from.is_none()
+            && self.to.is_none()
+            && self.template.is_none()
+            && self.slots.is_empty()
+    }
 }
 
 /// What is done to slots.
@@ -106,7 +121,7 @@ impl SlotLine {
 }
 
 /// What a change did, or would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Changed {
     /// What.
     pub change: Change,
@@ -117,20 +132,65 @@ pub struct Changed {
     /// Selected slots that are booked or otherwise taken. Held or released, they keep their booking; they are never
     /// taken out.
     pub taken: u64,
+    /// When the first of the slots begins, in London.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
+    /// When the last one begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+    /// For a release: clinics that are declared `held`. Their slots are released only where the clinic or the slot itself
+    /// is named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stay_held: Vec<String>,
 }
 
-/// The slots of a selection, by schedule, then start; at most `limit`.
-pub fn list(
-    store: &Store,
+/// The slots of a selection, by schedule, then start, page by page.
+pub struct Pages<'s> {
+    store: &'s Store,
+    tenant: TenantKey,
+    filter: SlotFilter,
+    after: Option<SlotCursor>,
+    ended: bool,
+}
+
+impl Iterator for Pages<'_> {
+    type Item = Result<Vec<SlotLine>, SlotsError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let page = self
+            .store
+            .slots_after(self.tenant, &self.filter, self.after, PER_PAGE);
+        let (slots, next) = match page {
+            Ok(page) => page,
+            Err(error) => {
+                self.ended = true;
+                return Some(Err(error.into()));
+            }
+        };
+        (self.after, self.ended) = (next, next.is_none());
+        Some(Ok(slots.iter().map(SlotLine::of).collect()))
+    }
+}
+
+/// Lists the slots of a selection, all of them.
+pub fn pages<'s>(
+    store: &'s Store,
     ods: &OdsCode,
     selection: &Selection,
-    limit: usize,
     now: Timestamp,
-) -> Result<Vec<SlotLine>, SlotsError> {
+) -> Result<Pages<'s>, SlotsError> {
     let catalogue = catalogue(store, ods)?;
-    let filter = resolve(&catalogue, selection, now).map_err(SlotsError::Selection)?;
-    let slots = store.slots(catalogue.tenant.key, &filter, limit.min(MAX_LISTED))?;
-    Ok(slots.iter().map(SlotLine::of).collect())
+    let filter = resolve(store, &catalogue, selection, now)?;
+    Ok(Pages {
+        store,
+        tenant: catalogue.tenant.key,
+        filter,
+        after: None,
+        ended: false,
+    })
 }
 
 /// How many slots of a selection are in which state.
@@ -141,7 +201,7 @@ pub fn count(
     now: Timestamp,
 ) -> Result<SlotCounts, SlotsError> {
     let catalogue = catalogue(store, ods)?;
-    let filter = resolve(&catalogue, selection, now).map_err(SlotsError::Selection)?;
+    let filter = resolve(store, &catalogue, selection, now)?;
     Ok(store.count_slots(catalogue.tenant.key, &filter)?)
 }
 
@@ -157,7 +217,19 @@ pub async fn change(
 ) -> Result<Changed, SlotsError> {
     let catalogue = catalogue(store, ods)?;
     let tenant = catalogue.tenant.key;
-    let filter = resolve(&catalogue, selection, now).map_err(SlotsError::Selection)?;
+    let mut filter = resolve(store, &catalogue, selection, now)?;
+    let mut done = Changed {
+        change,
+        dry_run,
+        changed: 0,
+        taken: 0,
+        first: None,
+        last: None,
+        stay_held: Vec::new(),
+    };
+    if change == Change::Release && selection.template.is_none() && selection.slots.is_empty() {
+        filter.other_than = declared_held(&catalogue);
+    }
     let mut narrowed = filter.clone();
     let (action, contradicts) = match change {
         Change::Hold => ("slots.hold", selection.held == Some(true)),
@@ -172,40 +244,67 @@ pub async fn change(
         Change::Release => narrowed.held = Some(true),
         Change::Remove => {}
     }
-    let counts = match contradicts {
-        true => SlotCounts::default(),
-        false => store.count_slots(tenant, &narrowed)?,
+    if contradicts {
+        return Ok(done);
+    }
+    let counts = store.count_slots(tenant, &narrowed)?;
+    done.taken = counts.busy + counts.other;
+    done.changed = match change {
+        Change::Remove => counts.free + counts.held,
+        Change::Hold | Change::Release => counts.free + counts.held + done.taken,
     };
-    let taken = counts.busy + counts.other;
-    let free = counts.free + counts.held;
-    if dry_run || contradicts {
-        let changed = if change == Change::Remove {
-            free
-        } else {
-            free + taken
-        };
-        return Ok(Changed {
-            change,
-            dry_run,
-            changed,
-            taken,
-        });
+    done.stay_held = still_held(store, tenant, &filter)?;
+    let mut touched = narrowed;
+    if change == Change::Remove {
+        touched.status = Some(SlotStatus::Free);
+    }
+    if let Some((first, last)) = store.slot_span(tenant, &touched)? {
+        (done.first, done.last) = (Some(local(first)), Some(local(last)));
+    }
+    if dry_run {
+        return Ok(done);
     }
     let entry = AuditEntry {
         detail: Some(described(selection)),
         ..AuditEntry::local(now, action, actor)
     };
-    let changed = match change {
+    done.changed = match change {
         Change::Hold => store.hold_slots(tenant, filter, now, &entry).await?,
         Change::Release => store.release_slots(tenant, filter, now, &entry).await?,
         Change::Remove => store.remove_slots(tenant, filter, now, &entry).await?,
     };
-    Ok(Changed {
-        change,
-        dry_run,
-        changed,
-        taken,
-    })
+    Ok(done)
+}
+
+/// Clinics whose slots begin held back by declaration.
+fn declared_held(catalogue: &Catalogue) -> Vec<String> {
+    let templates = catalogue.templates.iter().filter(|t| t.held);
+    let sessions = catalogue.sessions.iter().filter(|s| s.held);
+    templates
+        .map(|t| t.id.clone())
+        .chain(sessions.map(|s| s.id.clone()))
+        .collect()
+}
+
+/// Those of the clinics that a filter passes over which have held slots where it looks.
+fn still_held(
+    store: &Store,
+    tenant: TenantKey,
+    filter: &SlotFilter,
+) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    for id in &filter.other_than {
+        let of_clinic = SlotFilter {
+            template: Some(id.clone()),
+            held: Some(true),
+            other_than: Vec::new(),
+            ..filter.clone()
+        };
+        if store.slot_span(tenant, &of_clinic)?.is_some() {
+            found.push(id.clone());
+        }
+    }
+    Ok(found)
 }
 
 fn catalogue(store: &Store, ods: &OdsCode) -> Result<Catalogue, SlotsError> {
@@ -233,6 +332,36 @@ fn unknown(kind: &str, id: &str, known: &[&str]) -> String {
 
 /// The selection as the store understands it. What it names must be there, so that a slip changes nothing.
 fn resolve(
+    store: &Store,
+    catalogue: &Catalogue,
+    selection: &Selection,
+    now: Timestamp,
+) -> Result<SlotFilter, SlotsError> {
+    let filter = filter(catalogue, selection, now).map_err(SlotsError::Selection)?;
+    let Some(id) = &selection.template else {
+        return Ok(filter);
+    };
+    let templates = catalogue.templates.iter().map(|t| t.id.as_str());
+    let sessions = catalogue.sessions.iter().map(|s| s.id.as_str());
+    let known: Vec<&str> = templates.chain(sessions).chain([IMPORTED]).collect();
+    // A clinic that is not declared any more may have left booked slots behind.
+    let left_behind = SlotFilter {
+        schedules: catalogue.schedules.iter().map(|s| s.key).collect(),
+        template: Some(id.clone()),
+        ..SlotFilter::default()
+    };
+    if !known.contains(&id.as_str())
+        && store
+            .slot_span(catalogue.tenant.key, &left_behind)?
+            .is_none()
+    {
+        let message = unknown("template or session", id, &known);
+        return Err(SlotsError::Selection(message));
+    }
+    Ok(filter)
+}
+
+fn filter(
     catalogue: &Catalogue,
     selection: &Selection,
     now: Timestamp,
@@ -274,6 +403,7 @@ fn resolve(
         from: Some(selection.from.map_or(now, day_start)),
         to: selection.to.map(end),
         template: selection.template.clone(),
+        other_than: Vec::new(),
         status: selection.status,
         held: selection.held,
         slots: selection.slots.clone(),
@@ -311,31 +441,38 @@ fn described(selection: &Selection) -> String {
     }
 }
 
-/// A list as a table for people, under a heading for each schedule and day.
-pub fn table(lines: &[SlotLine]) -> String {
-    let mut out = String::new();
-    let mut under = String::new();
-    for line in lines {
-        let heading = format!("{} {}", line.schedule, line.start.get(..10).unwrap_or(""));
-        // Writing into a String cannot fail.
-        if under != heading {
-            let _ = writeln!(out, "{heading}");
-            under = heading;
+/// A list as a table for people, under a heading for each schedule and day; pages follow on one another.
+#[derive(Debug, Default)]
+pub struct Table {
+    under: String,
+}
+
+impl Table {
+    /// The lines of the next page.
+    pub fn rows(&mut self, lines: &[SlotLine]) -> String {
+        let mut out = String::new();
+        for line in lines {
+            let heading = format!("{} {}", line.schedule, line.start.get(..10).unwrap_or(""));
+            // Writing into a String cannot fail.
+            if self.under != heading {
+                let _ = writeln!(out, "{heading}");
+                self.under = heading;
+            }
+            let state = match (line.status.as_str(), line.held) {
+                ("free", true) => "held",
+                (status, _) => status,
+            };
+            let _ = writeln!(
+                out,
+                "  {}-{}  {state:<10} {:<10} {:<24} {}  {}",
+                line.start.get(11..16).unwrap_or(""),
+                line.end.get(11..16).unwrap_or(""),
+                line.channel.unwrap_or("-"),
+                line.template.as_deref().unwrap_or("-"),
+                line.slot,
+                line.appointment.as_deref().unwrap_or(""),
+            );
         }
-        let state = match (line.status.as_str(), line.held) {
-            ("free", true) => "held",
-            (status, _) => status,
-        };
-        let _ = writeln!(
-            out,
-            "  {}-{}  {state:<10} {:<10} {:<24} {}  {}",
-            line.start.get(11..16).unwrap_or(""),
-            line.end.get(11..16).unwrap_or(""),
-            line.channel.unwrap_or("-"),
-            line.template.as_deref().unwrap_or("-"),
-            line.slot,
-            line.appointment.as_deref().unwrap_or(""),
-        );
+        out
     }
-    out
 }

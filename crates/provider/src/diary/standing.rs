@@ -4,8 +4,9 @@
 //! nothing else unless they are declared `live_too`: so a deployment is tried where the real ones run, and no patient is
 //! booked into a trial by mistake.
 
-use super::catalogue::{Catalogue, Consumer};
+use super::catalogue::{Catalogue, Consumer, Service};
 use crate::http::limits::Allowance;
+use crate::store::Shown;
 use booking::ids::{Asid, OdsCode, ServiceId};
 use booking::rules::release::{ConsumerFacts, Withheld};
 
@@ -25,16 +26,37 @@ impl Catalogue {
         if !self.trial {
             return Ok(());
         }
+        self.shows_kind(self.is_test_service(service), who)
+    }
+
+    /// The same for any service that is on trial, or is not.
+    fn shows_kind(&self, is_test_service: bool, who: &ConsumerFacts) -> Result<(), Withheld> {
         let of_test = |c: &&Consumer| c.test;
         let mut marks = self.of(&who.asid, &who.ods).filter(of_test).peekable();
         let is_test = marks.peek().is_some();
-        match self.is_test_service(service) {
+        match is_test_service {
             true if is_test => Ok(()),
             true => Err(Withheld::ForTestSystems),
             // Each mark takes away, so each must give back.
             false if marks.all(|c| c.live_too) => Ok(()),
             false => Err(Withheld::TestSystem),
         }
+    }
+
+    /// What a consumer is shown of the appointments; `None`: all of them.
+    pub fn shown_to(&self, who: &ConsumerFacts) -> Option<Shown> {
+        if !self.trial {
+            return None;
+        }
+        let is_shown = |s: &Service| self.shows(&s.id, who).is_ok();
+        // What is not declared any more was not on trial, unless the provider is.
+        let others = self.shows_kind(self.provider.test, who).is_ok();
+        let exceptions = self.services.iter().filter(|s| is_shown(s) != others);
+        Some(Shown {
+            asid: who.asid.clone(),
+            services: exceptions.map(|s| s.id.clone()).collect(),
+            are_shown: !others,
+        })
     }
 
     /// True when this provider may hide some of its services from somebody.

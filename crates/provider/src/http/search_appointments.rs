@@ -3,15 +3,22 @@
 use super::answer::{Answer, Content};
 use super::edge::{Caller, Demand, Edge, Exchange, store_refusal, stored_tree};
 use super::read;
-use crate::store::{StoreError, StoredAppointment};
+use crate::store::{
+    AppointmentCursor, AppointmentFilter, AppointmentStatus, FoundAppointments, StoreError,
+};
 use booking::patient_summary;
-use booking::refusal::Refusal;
+use booking::refusal::{Refusal, Situation};
+use booking::rules::release::ConsumerFacts;
 use booking::wire::appointment_query::AppointmentQuery;
 use fhir::Element;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-/// Most appointments in one answer; a patient with more upcoming bookings at one provider is a fault elsewhere.
-const MOST: usize = 200;
+/// Most appointments in one answer: no patient has as many to come, so that one answer holds them all (PROV-SRCH-02).
+/// Where there are more all the same, a link leads on (D-57).
+const PAGE: usize = 200;
+/// Milliseconds are stored.
+const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
 /// Answers with a searchset of shortened appointments.
 pub async fn run(
@@ -21,9 +28,13 @@ pub async fn run(
     caller: &Caller,
 ) -> Result<Answer, Refusal> {
     let query = AppointmentQuery::parse(&demand.query, &edge.zone)?;
+    let after = match &query.after {
+        None => None,
+        Some(text) => Some(AppointmentCursor::parse(text).ok_or_else(unknown_place)?),
+    };
     read::may_read(caller)?;
     x.durable = true;
-    let found = find(edge, demand, &query).map_err(store_refusal)?;
+    let found = find(edge, demand, caller, (&query, after), x.now).map_err(store_refusal)?;
     let mut bundle = Element::resource("Bundle")
         .with(Element::text("id", Uuid::new_v4().to_string()))
         .with(Element::new("meta").with(Element::text(
@@ -32,11 +43,8 @@ pub async fn run(
         )))
         .with(Element::text("type", "searchset"));
     let mut entries = Vec::new();
-    for stored in found {
+    for stored in found.page {
         let tree = stored_tree(&stored.json)?;
-        if !query.covers(&tree, x.now) || !read::is_shown(edge, demand, caller, &stored.id)? {
-            continue;
-        }
         // A fullUrl never names a version (bdl-8, D-51); the identifier does.
         let url = format!("{}/Appointment/{}", demand.tenant.root, stored.id);
         let of_version = format!("{url}/_history/{}", stored.version);
@@ -48,50 +56,101 @@ pub async fn run(
         );
     }
     x.entry.appointments_returned = Some(entries.len() as u32);
-    bundle.push(Element::number("total", entries.len().to_string()));
-    bundle.push(
+    bundle.push(Element::number("total", found.total.to_string()));
+    let link = |relation: &str, page: &str| {
         Element::new("link")
-            .with(Element::text("relation", "self"))
+            .with(Element::text("relation", relation))
             .with(Element::text(
                 "url",
-                format!("{}/Appointment?{}", demand.tenant.root, query.self_query),
-            )),
-    );
+                format!("{}/Appointment?{page}", demand.tenant.root),
+            ))
+    };
+    bundle.push(link("self", &query.page_query(query.after.as_deref())));
+    if let Some(next) = found.next {
+        bundle.push(link("next", &query.page_query(Some(&next.to_string()))));
+    }
     bundle.children_mut().extend(entries);
     Ok(Answer::ok(Content::Tree(bundle)))
+}
+
+fn unknown_place() -> Refusal {
+    Refusal::new(
+        Situation::InvalidParameter,
+        "The value of `_after` is not one of this server's links.",
+    )
+    .location("http._after")
 }
 
 fn find(
     edge: &Edge,
     demand: &Demand,
-    query: &AppointmentQuery,
-) -> Result<Vec<StoredAppointment>, StoreError> {
+    caller: &Caller,
+    (query, after): (&AppointmentQuery, Option<AppointmentCursor>),
+    now: Timestamp,
+) -> Result<FoundAppointments, StoreError> {
     let tenant = demand.tenant.key;
-    let by_id = |id: &booking::ids::ResourceId| -> Result<Vec<StoredAppointment>, StoreError> {
-        let version = match &query.version {
-            None => None,
-            Some(vid) => match read::version_number(vid) {
-                None => return Ok(Vec::new()),
-                number => number,
-            },
-        };
-        Ok(edge
-            .store
-            .appointment(tenant, id, version)?
-            .into_iter()
-            .collect())
+    let nothing = FoundAppointments {
+        page: Vec::new(),
+        total: 0,
+        next: None,
     };
-    match (&query.id, &query.nhs_number) {
-        (Some(id), None) => by_id(id),
-        (None, Some(number)) => edge.store.appointments_of(tenant, number, MOST),
-        (Some(id), Some(number)) => {
-            // Both: the appointment must be this patient's.
-            let of_patient = edge.store.appointments_of(tenant, number, MOST)?;
-            Ok(by_id(id)?
-                .into_iter()
-                .filter(|a| of_patient.iter().any(|b| b.id == a.id))
-                .collect())
-        }
-        (None, None) => Ok(Vec::new()),
+    // The states that are stored: another one that is asked for finds nothing.
+    let stored = [AppointmentStatus::Booked, AppointmentStatus::Cancelled];
+    let asked: Vec<AppointmentStatus> = stored
+        .into_iter()
+        .filter(|s| query.statuses.is_empty() || query.statuses.contains(&s.code()))
+        .collect();
+    if asked.is_empty() || (query.id.is_none() && query.nhs_number.is_none()) {
+        return Ok(nothing);
+    }
+    let shown = demand.tenant.catalogue.shown_to(&ConsumerFacts {
+        asid: caller.ssp.from.clone(),
+        ..caller.facts.clone()
+    });
+    let named = query.id.as_ref().zip(query.version.as_ref());
+    let filter = AppointmentFilter {
+        patient: query.nhs_number.as_ref(),
+        id: query.id.as_ref(),
+        status: match (named, asked.as_slice()) {
+            (None, [only]) => Some(*only),
+            _ => None,
+        },
+        from: query.lower.map(|b| first_millisecond(b.at, !b.inclusive)),
+        before: query.upper.map(|b| first_millisecond(b.at, b.inclusive)),
+        ends_after: query.only_to_come().then_some(now),
+        shown: shown.as_ref(),
+    };
+    let limit = query.count.unwrap_or(PAGE).min(PAGE);
+    let mut found = edge
+        .store
+        .find_appointments(tenant, &filter, after, limit)?;
+    if limit == 0 {
+        // Only the number was asked for.
+        found.next = None;
+    }
+    let Some((id, version)) = named.filter(|_| !found.page.is_empty()) else {
+        return Ok(found);
+    };
+    let version = match read::version_number(version) {
+        Some(number) => edge.store.appointment(tenant, id, Some(number))?,
+        None => None,
+    };
+    let page: Vec<_> = version
+        .into_iter()
+        .filter(|v| asked.contains(&v.status))
+        .collect();
+    Ok(FoundAppointments {
+        total: page.len() as u64,
+        page,
+        next: None,
+    })
+}
+
+/// The first whole millisecond that is not before a moment, or with `after`, that is after it.
+fn first_millisecond(at: Timestamp, after: bool) -> Timestamp {
+    let whole = Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
+    match whole == at && !after {
+        true => whole,
+        false => whole.checked_add(MILLISECOND).unwrap_or(whole),
     }
 }

@@ -64,6 +64,74 @@ impl std::fmt::Debug for StoredAppointment {
     }
 }
 
+/// Which appointments. Every criterion that is given must hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AppointmentFilter<'a> {
+    /// Of this patient.
+    pub patient: Option<&'a NhsNumber>,
+    /// This one.
+    pub id: Option<&'a ResourceId>,
+    /// In this state.
+    pub status: Option<AppointmentStatus>,
+    /// Starting at or after, to the millisecond.
+    pub from: Option<Timestamp>,
+    /// Starting before.
+    pub before: Option<Timestamp>,
+    /// Ending after.
+    pub ends_after: Option<Timestamp>,
+    /// Only what somebody is shown; `None`: everything.
+    pub shown: Option<&'a Shown>,
+}
+
+/// What a consumer is shown where services are on trial: its own bookings, and those of some services.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The consumer's system.
+    pub asid: Asid,
+    /// Services of the provider.
+    pub services: Vec<ServiceId>,
+    /// Whether these are the services that it is shown, or those that it is not.
+    pub are_shown: bool,
+}
+
+/// Where a page of appointments ended. Its text is part of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppointmentCursor {
+    pub(in crate::store) live: u8,
+    pub(in crate::store) start: i64,
+    pub(in crate::store) key: i64,
+}
+
+impl AppointmentCursor {
+    /// Reads what [`Display`](std::fmt::Display) writes.
+    pub fn parse(text: &str) -> Option<AppointmentCursor> {
+        let mut parts = text.split('.');
+        let cursor = AppointmentCursor {
+            live: parts.next()?.parse().ok()?,
+            start: parts.next()?.parse().ok()?,
+            key: parts.next()?.parse().ok()?,
+        };
+        (parts.next().is_none() && cursor.live < 2).then_some(cursor)
+    }
+}
+
+impl std::fmt::Display for AppointmentCursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.live, self.start, self.key)
+    }
+}
+
+/// Appointments found: a page, how many there are in all, and where the page ended if there are more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundAppointments {
+    /// This page: live ones first, then the latest start first.
+    pub page: Vec<StoredAppointment>,
+    /// All that the filter finds, on whichever page.
+    pub total: u64,
+    /// Where the next page begins.
+    pub next: Option<AppointmentCursor>,
+}
+
 /// A live booking without its resource, for work lists and for what a change of the diary would orphan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookingRow {

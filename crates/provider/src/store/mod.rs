@@ -17,9 +17,9 @@ mod sql;
 mod upgrade_tests;
 
 pub use appointment::{
-    Accepted, AppointmentStatus, AuditRow, AuditVerdict, BackupReport, Booking, BookingRow,
-    Cancellation, Counts, DecideBooking, DecideCancellation, StoredAppointment, UsedRequestId,
-    repeat_refusal,
+    Accepted, AppointmentCursor, AppointmentFilter, AppointmentStatus, AuditRow, AuditVerdict,
+    BackupReport, Booking, BookingRow, Cancellation, Counts, DecideBooking, DecideCancellation,
+    FoundAppointments, Shown, StoredAppointment, UsedRequestId, repeat_refusal,
 };
 pub use copy::{
     CopiedChain, CopiedTable, CopyError, CopyListener, CopyOptions, CopyProgress, CopyReport,
@@ -252,6 +252,15 @@ impl Store {
         self.database.read(|c| sql::count_slots(c, tenant, filter))
     }
 
+    /// When the first and the last slot of a filter begin; `None`: there is none.
+    pub fn slot_span(
+        &self,
+        tenant: TenantKey,
+        filter: &SlotFilter,
+    ) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+        self.database.read(|c| sql::slot_span(c, tenant, filter))
+    }
+
     /// A version of an appointment; `None`: the current one.
     pub fn appointment(
         &self,
@@ -283,15 +292,32 @@ impl Store {
             .read(|c| sql::received(c, tenant, id, version))
     }
 
-    /// A patient's appointments in their current versions, latest start first; at most `limit`.
+    /// A page of the appointments of a filter in their current versions, at most `limit`: live ones first, then the latest
+    /// start first. The filter holds before the limit, and all that it finds are counted.
+    pub fn find_appointments(
+        &self,
+        tenant: TenantKey,
+        filter: &AppointmentFilter<'_>,
+        after: Option<AppointmentCursor>,
+        limit: usize,
+    ) -> Result<FoundAppointments, StoreError> {
+        self.database
+            .read(|c| sql::find_appointments(c, tenant, filter, after, limit.min(LIST_MOST)))
+    }
+
+    /// The first page of a patient's appointments.
     pub fn appointments_of(
         &self,
         tenant: TenantKey,
         number: &NhsNumber,
         limit: usize,
     ) -> Result<Vec<StoredAppointment>, StoreError> {
-        self.database
-            .read(|c| sql::appointments_of(c, tenant, number, limit.min(LIST_MOST)))
+        let filter = AppointmentFilter {
+            patient: Some(number),
+            ..AppointmentFilter::default()
+        };
+        self.find_appointments(tenant, &filter, None, limit)
+            .map(|found| found.page)
     }
 
     /// Live bookings of schedules that start at or after a moment; at most `limit`.

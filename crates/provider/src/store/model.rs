@@ -252,6 +252,8 @@ pub struct SlotFilter {
     pub to: Option<Timestamp>,
     /// Made from this template or session.
     pub template: Option<String>,
+    /// Not made from any of these templates and sessions.
+    pub other_than: Vec<String>,
     /// In this state.
     pub status: Option<SlotStatus>,
     /// Held back, or not.

@@ -6,7 +6,7 @@ use crate::{Failure, Outcome, print};
 use clap::Args;
 use jiff::Timestamp;
 use provider::audit::AuditEntry;
-use provider::store::{BackupReport, Store};
+use provider::store::{BackupReport, Store, StoreError};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -73,8 +73,17 @@ impl Restore {
             .database
             .strip_prefix("sqlite:")
             .ok_or_else(|| Failure::Usage("--database must be sqlite:PATH".to_owned()))?;
-        let report = Store::restore(&self.from, &PathBuf::from(path), self.replace)
-            .map_err(|e| e.to_string())?;
+        let target = PathBuf::from(path);
+        let report = match Store::restore(&self.from, &target, self.replace) {
+            Err(StoreError::Exists { path }) if path == target => {
+                return Err(Failure::Refused(format!(
+                    "{} is there already, and a restore would take its place: everything in it would be gone. Nothing was \
+                     changed; say --replace if that is meant",
+                    path.display()
+                )));
+            }
+            outcome => outcome.map_err(|e| e.to_string())?,
+        };
         show_report(&report, &format!("{path} restored and checked"), self.json)
     }
 }

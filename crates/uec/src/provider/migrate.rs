@@ -3,6 +3,7 @@
 use super::Database;
 use crate::{Outcome, print};
 use clap::Args;
+use provider::store;
 
 /// Arguments of `uec provider migrate`.
 #[derive(Args)]
@@ -13,7 +14,9 @@ pub struct Migrate {
 
 impl Migrate {
     pub(super) fn run(self) -> Outcome {
-        let store = self.database.open(true)?;
+        // A file that is not there was mistyped; PostgreSQL's database is there before its tables are.
+        let is_file = store::backed_up_elsewhere(&self.database.database).is_none();
+        let store = self.database.open(!is_file)?;
         print(&format!(
             "{}: the schema is that of this version\n",
             store.shown()

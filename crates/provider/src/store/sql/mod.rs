@@ -7,10 +7,12 @@ pub(in crate::store) mod audit;
 mod book;
 mod cancel;
 mod declared;
+mod find;
 mod group;
 mod job;
 mod lane;
 mod lot;
+mod query;
 pub(in crate::store) mod read;
 mod readers;
 pub(super) mod referral;
@@ -44,13 +46,13 @@ use writer::{Writer, store_only};
 
 pub(crate) use writer::Announced;
 
+pub(super) use find::appointments as find_appointments;
 pub(super) use group::snapshot;
 pub(super) use read::{
-    appointment, appointments_of, bookings_of_document, bookings_on, catalogue_version,
-    declared as declared_rows, history, live_bookings, received, request_id, slot, slot_days,
-    slots_of_day, tenants,
+    appointment, bookings_of_document, bookings_on, catalogue_version, declared as declared_rows,
+    history, live_bookings, received, request_id, slot, slot_days, slots_of_day, tenants,
 };
-pub(super) use slots::{count as count_slots, list as list_slots};
+pub(super) use slots::{count as count_slots, list as list_slots, span as slot_span};
 
 /// An open database.
 pub(super) struct Database {

@@ -7,7 +7,7 @@ use crate::store::model::{
     BookingCount, Channel, CountBy, DeclaredRow, PlacedSlot, ScheduleKey, SlotDays, SlotKey,
     SlotRow, TenantKey, TenantRow,
 };
-use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
+use booking::ids::{Asid, OdsCode, RequestId, ResourceId, ServiceId};
 use booking::slot::SlotStatus;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -316,9 +316,9 @@ pub(in crate::store) fn slot(
     Ok(found)
 }
 
-const VERSION_COLUMNS: &str = "a.id, v.version, v.status, v.at, v.json, a.slot";
+pub(super) const VERSION_COLUMNS: &str = "a.id, v.version, v.status, v.at, v.json, a.slot";
 
-fn stored_appointment(row: &Row<'_>) -> Result<StoredAppointment, StoreError> {
+pub(super) fn stored_appointment(row: &Row<'_>) -> Result<StoredAppointment, StoreError> {
     Ok(StoredAppointment {
         id: id(row.get(0)?, ResourceId::parse, "the id of an appointment")?,
         version: row.get(1)?,
@@ -360,24 +360,6 @@ pub(in crate::store) fn history(
              WHERE a.tenant = ?1 AND a.id = ?2 ORDER BY v.version"
         ),
         values![tenant.0, id.as_str()],
-        stored_appointment,
-    )?;
-    Ok(found)
-}
-
-pub(in crate::store) fn appointments_of(
-    c: &Connection,
-    tenant: TenantKey,
-    number: &NhsNumber,
-    limit: usize,
-) -> Result<Vec<StoredAppointment>, StoreError> {
-    let found = c.all(
-        &format!(
-            "SELECT {VERSION_COLUMNS} FROM appointment a JOIN appointment_version v
-             ON v.tenant = a.tenant AND v.appointment = a.key AND v.version = a.version
-             WHERE a.tenant = ?1 AND a.nhs_number = ?2 ORDER BY a.start DESC, a.key DESC LIMIT ?3"
-        ),
-        values![tenant.0, number.as_str(), rows(limit)],
         stored_appointment,
     )?;
     Ok(found)

@@ -3,6 +3,7 @@
 
 use super::book::bump_day;
 use super::group::Group;
+use super::query::Query;
 use super::read::{self, Labels, millis, moment};
 use crate::audit::AuditEntry;
 use crate::store::SLOTS_PER_JOB;
@@ -246,30 +247,7 @@ fn record(
     group.append_audit(tenant, &entry.body())
 }
 
-/// A query over the slots of a filter: its text so far and its values.
-struct Query<'f> {
-    sql: String,
-    values: Vec<Value<'f>>,
-}
-
 impl<'f> Query<'f> {
-    fn new(sql: String, values: Vec<Value<'f>>) -> Query<'f> {
-        Query { sql, values }
-    }
-
-    /// Adds a value and returns its mark.
-    fn mark(&mut self, value: impl Into<Value<'f>>) -> String {
-        self.values.push(value.into());
-        format!("?{}", self.values.len())
-    }
-
-    /// Adds a condition with one value, which stands where the condition says `??`.
-    fn and(&mut self, condition: &str, value: impl Into<Value<'f>>) {
-        let mark = self.mark(value);
-        self.sql.push_str(" AND ");
-        self.sql.push_str(&condition.replace("??", &mark));
-    }
-
     /// Adds the condition that a slot is in a diary, on whichever of its tracks.
     fn of_diary(&mut self, diary: i64, tracks: &HashMap<i64, Vec<i64>>) {
         let further = tracks.get(&diary).map_or(&[][..], Vec::as_slice);
@@ -291,6 +269,15 @@ impl<'f> Query<'f> {
         if let Some(template) = &filter.template {
             let condition = "s.template IN (SELECT l.key FROM label l WHERE l.tenant = s.tenant AND l.text = ??)";
             self.and(condition, template);
+        }
+        if let Some(last) = filter.other_than.last() {
+            let (n, marks) = read::marks(self.values.len() + 1, filter.other_than.len());
+            self.sql.push_str(&format!(
+                " AND (s.template IS NULL OR s.template NOT IN (SELECT l.key FROM label l
+                   WHERE l.tenant = s.tenant AND l.text IN ({marks})))"
+            ));
+            let all = filter.other_than.iter().chain(std::iter::repeat(last));
+            self.values.extend(all.take(n).map(Value::from));
         }
         if let Some(status) = filter.status {
             self.and("s.status = ??", status.number());
@@ -419,6 +406,33 @@ pub(in crate::store) fn count(
         })?;
     }
     Ok(counts)
+}
+
+/// When the first and the last slot of a filter begin; `None`: it finds none.
+pub(in crate::store) fn span(
+    c: &Connection,
+    tenant: TenantKey,
+    filter: &SlotFilter,
+) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+    check_filter(filter)?;
+    let tracks = tracks(c, tenant)?;
+    let mut span: Option<(Timestamp, Timestamp)> = None;
+    for schedule in &filter.schedules {
+        let mut query = Query::new(
+            "SELECT min(s.start), max(s.start) FROM slot s WHERE s.tenant = ?1".to_owned(),
+            vec![tenant.0.into()],
+        );
+        query.of_diary(schedule.0, &tracks);
+        query.narrow(filter);
+        let found = c.one(&query.sql, &query.values, |row| {
+            Ok((row.get::<Option<i64>>(0)?, row.get::<Option<i64>>(1)?))
+        })?;
+        if let Some((Some(first), Some(last))) = found {
+            let (first, last) = (moment(first)?, moment(last)?);
+            span = Some(span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
+        }
+    }
+    Ok(span)
 }
 
 /// Does one batch of a bulk change. Only slots that the change makes a difference to are counted; a slot that is
