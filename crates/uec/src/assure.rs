@@ -1,5 +1,6 @@
 //! `uec assure`: simulators that try every requirement over the wire, and the evidence that they leave.
 
+mod about;
 mod consumer;
 mod plan;
 mod provider;
@@ -14,15 +15,21 @@ pub enum Assure {
     /// Be a Provider that a consumer is tried against: judge every request, and keep the evidence
     ///
     /// Offers scenarios, each its own DoS service: good days, refusals, failures, lost answers. --list prints them.
-    /// Runs until Ctrl-C, or until --for, --idle or --until-complete ends it. Exit code 1 when a rule was broken.
+    /// Runs until Ctrl-C, or until --for, --idle or --until-complete ends it. Exit code 1 when a rule was broken or a chosen
+    /// scenario was not walked.
+    // `--version` is that of the product which is tried.
+    #[command(disable_version_flag = true)]
     Consumer(Box<consumer::Consumer>),
     /// Guide through an operational test plan with people on both sides, and record it
     #[command(subcommand)]
     Plan(plan::Plan),
     /// Try a Provider as a consumer would: every published test and our own, over the wire
     ///
-    /// Finds what it needs by searching, books synthetic patients, and cancels all it has booked. Exit code 1 when a
-    /// test failed or a test booking may still be live.
+    /// Looks at the set-up first: wrong address, wrong service, no rights or no slots end it with one sentence. Finds what
+    /// it needs by searching, books synthetic patients, cancels all it has booked, and reads whether it is cancelled.
+    /// Exit code 1 when a test failed, a test booking may still be live, or the Provider has to be set up first; 2 when
+    /// the command names something that is not there.
+    #[command(disable_version_flag = true)]
     Provider(Box<provider::Provider>),
     /// Merge evidence folders, redact them, and write the table to attach to the SCAL
     ///

@@ -12,7 +12,9 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// The form of `result.json`; a change that old readers would misread gets a new number.
-const FORMAT: &str = "uec-assurance-evidence/1";
+const FORMAT: &str = "uec-assurance-evidence/2";
+/// The forms that are read: the first knew no advice and no product.
+const READ: [&str; 2] = ["uec-assurance-evidence/1", FORMAT];
 /// Largest `result.json` that is read: 100 exchanges with bodies at their bound, and room for thousands of usual size.
 const RESULT_BYTES: u64 = 512 * 1024 * 1024;
 /// Name of the machine-readable result.
@@ -273,7 +275,7 @@ pub fn read(folder: &Path) -> Result<Record, FolderError> {
         return Err(unreadable(format!("longer than {RESULT_BYTES} bytes")));
     }
     let record: Record = serde_json::from_slice(&bytes).map_err(|e| unreadable(e.to_string()))?;
-    if record.format != FORMAT {
+    if !READ.contains(&record.format.as_str()) {
         return Err(unreadable(format!(
             "its format is {:?}; this program reads {FORMAT:?}",
             record.format

@@ -55,6 +55,14 @@ fn suite(out: &mut Markup, run: &Run) {
             ("time", &format!("{took:.3}")),
         ],
     );
+    if run.about.items().next().is_some() {
+        out.open("properties", &[]);
+        for (name, value) in run.about.items() {
+            let name = name.to_lowercase();
+            out.empty("property", &[("name", &name), ("value", value)]);
+        }
+        out.close("properties");
+    }
     for outcome in &run.outcomes {
         case(
             out,

@@ -77,4 +77,7 @@ fn join(into: &mut Run, starts: &mut Vec<Timestamp>, newer: Run, replaced: &mut 
     }
     into.finished = into.finished.max(newer.finished);
     into.tool_version = newer.tool_version;
+    if newer.about != super::model::About::default() {
+        into.about = newer.about;
+    }
 }

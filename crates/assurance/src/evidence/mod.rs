@@ -1,6 +1,7 @@
 //! Evidence: what a run found, kept as a folder that a person and a machine can read.
 
 mod body;
+mod causes;
 mod folder;
 mod junit;
 pub(crate) mod markup;
@@ -13,11 +14,14 @@ mod standing;
 mod table;
 
 pub use body::{BODY_KEPT, Body, Coded};
+pub use causes::{Cause, causes, errors, key as cause_key};
 pub(crate) use folder::write_whole;
 pub use folder::{Folder, FolderError, Record, Written, read};
 pub use junit::junit;
 pub use merge::{Replaced, merge};
-pub use model::{Counts, Exchange, Finding, Headers, Id, Kind, Outcome, Run, Severity, Verdict};
+pub use model::{
+    About, Counts, Exchange, Finding, Headers, Id, Kind, Outcome, Run, Severity, Verdict,
+};
 pub use redact::Redaction;
 pub use report::{scal_page, write_scal};
 pub use standing::{Cited, Mark, Standing, Trial, cited, standings};

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use super::body::Body;
 
+/// How the id of a scenario begins.
+const SCENARIO: &str = "Scenario_";
+
 /// The name of a requirement: a row of the SCAL (`P1`, `C23`), an id of the catalogue (`PROV-SLOT-17`) or a rule of
 /// the assurance chapter (`ASR-21`). Read from a file it is owned; in a suite it is a literal.
 pub type Id = Cow<'static, str>;
@@ -87,6 +90,8 @@ fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
 pub enum Severity {
     /// Worth knowing; breaks nothing.
     Note,
+    /// The other side takes it, and the published test kit or the Standard has it otherwise.
+    Advice,
     /// Breaks a SHOULD, or will trouble someone.
     Warning,
     /// Breaks a MUST.
@@ -98,6 +103,7 @@ impl Severity {
     pub fn word(self) -> &'static str {
         match self {
             Severity::Note => "Note",
+            Severity::Advice => "Advice",
             Severity::Warning => "Warning",
             Severity::Error => "Error",
         }
@@ -133,6 +139,11 @@ impl Finding {
     /// A warning against these requirements.
     pub fn warning(requirement: &[&'static str], what: impl Into<String>) -> Finding {
         Finding::of(Severity::Warning, requirement, what)
+    }
+
+    /// Advice about these requirements.
+    pub fn advice(requirement: &[&'static str], what: impl Into<String>) -> Finding {
+        Finding::of(Severity::Advice, requirement, what)
     }
 
     /// A note about these requirements.
@@ -251,6 +262,70 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// The verdict as a word for a reader. A scenario that nobody walked to its end says so.
+    pub fn word(&self) -> &'static str {
+        match self.is_unwalked() {
+            true => "Not walked",
+            false => self.verdict.word(),
+        }
+    }
+
+    /// True for a scenario, whether it was walked or not.
+    pub fn is_scenario(&self) -> bool {
+        self.id.starts_with(SCENARIO)
+    }
+
+    /// True for a scenario that was not walked to its end.
+    pub fn is_unwalked(&self) -> bool {
+        self.is_scenario() && matches!(self.verdict, Verdict::Skipped(_))
+    }
+}
+
+/// What is known about the system that was tried, as its tester says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// Its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Who makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supplier: Option<String>,
+    /// Who tried it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tester: Option<String>,
+}
+
+impl About {
+    /// Name and value of what is known.
+    pub fn items(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("Product", &self.product),
+            ("Version", &self.version),
+            ("Supplier", &self.supplier),
+            ("Tester", &self.tester),
+        ];
+        all.into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+
+    /// Product and version as one name; none if the product is not known.
+    pub fn name(&self) -> Option<String> {
+        let product = self.product.as_ref()?;
+        Some(match &self.version {
+            Some(version) => format!("{product} {version}"),
+            None => product.clone(),
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == About::default()
+    }
+}
+
 /// Which side was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -278,6 +353,9 @@ pub struct Run {
     pub kind: Kind,
     /// What was tried: the endpoint of a Provider, the ASID or address of a Consumer.
     pub target: String,
+    /// Product, version, supplier and tester, as far as they were given.
+    #[serde(default, skip_serializing_if = "About::is_empty")]
+    pub about: About,
     /// When the first test started.
     pub started: Timestamp,
     /// When the last test ended.
@@ -295,6 +373,7 @@ impl Run {
         Run {
             kind,
             target: target.into(),
+            about: About::default(),
             started: now,
             finished: now,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -314,6 +393,38 @@ impl Run {
             }
         }
         counts
+    }
+
+    /// How many scenarios there are, and how many of them were not walked to their end.
+    pub fn scenarios(&self) -> (usize, usize) {
+        let all = || self.outcomes.iter();
+        let unwalked = all().filter(|o| o.is_unwalked()).count();
+        (all().filter(|o| o.is_scenario()).count(), unwalked)
+    }
+
+    /// The result in one line: the same wherever it is told.
+    pub fn headline(&self) -> String {
+        let counts = self.counts().to_string();
+        match self.scenarios() {
+            (_, 0) => counts,
+            (all, unwalked) => format!("{counts}; {unwalked} of {all} scenarios not walked"),
+        }
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Counts {
+            passed,
+            failed,
+            skipped,
+            declared,
+        } = self;
+        let all = passed + failed + skipped + declared;
+        write!(
+            out,
+            "{all} tests: {passed} passed, {failed} failed, {skipped} skipped, {declared} to declare"
+        )
     }
 }
 

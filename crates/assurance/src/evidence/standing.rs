@@ -12,9 +12,9 @@ pub enum Mark {
     Passed,
     /// At least one test breaks it.
     Failed,
-    /// Only the supplier can show it.
+    /// Only the supplier can show it: no test tries it.
     Declared,
-    /// No test reached a conclusion.
+    /// There are tests, and none of them was run to its end.
     Untried,
 }
 
@@ -115,7 +115,9 @@ fn standing<'a>(row: &'static Row, runs: &'a [Run]) -> Standing<'a> {
         Mark::Failed
     } else if any(|v| *v == Verdict::Passed) {
         Mark::Passed
-    } else if row.attach.is_some() || any(|v| matches!(v, Verdict::Declared(_))) {
+    } else if any(|v| matches!(v, Verdict::Declared(_)))
+        || (row.attach.is_some() && trials.is_empty())
+    {
         Mark::Declared
     } else {
         Mark::Untried

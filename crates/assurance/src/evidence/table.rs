@@ -73,7 +73,7 @@ fn tried(standing: &Standing) -> String {
             format!(
                 "{} ({})",
                 trial.outcome.id,
-                trial.outcome.verdict.word().to_lowercase()
+                trial.outcome.word().to_lowercase()
             )
         })
         .collect();

@@ -69,10 +69,10 @@ impl Answer {
         appointment_id(&self.resource, self.header("location"))
     }
 
-    /// Resources of a Bundle's entries with this search mode.
+    /// Resources of a Bundle's entries with this search mode. Where an entry names none, its type tells.
     pub(super) fn entries(&self, mode: &str) -> Vec<&Value> {
         let all = list(&self.resource, "/entry").iter();
-        all.filter(|e| text(e, "/search/mode") == mode)
+        all.filter(|e| mode_of(e) == mode)
             .filter_map(|e| e.get("resource"))
             .collect()
     }
@@ -85,6 +85,19 @@ impl Answer {
     /// `Bundle.total`.
     pub(super) fn total(&self) -> Option<u64> {
         self.resource.get("total").and_then(Value::as_u64)
+    }
+}
+
+/// The search mode of an entry.
+fn mode_of(entry: &Value) -> &str {
+    match (
+        text(entry, "/search/mode"),
+        text(entry, "/resource/resourceType"),
+    ) {
+        ("", "Slot" | "Appointment") => "match",
+        ("", "OperationOutcome") => "outcome",
+        ("", _) => "include",
+        (mode, _) => mode,
     }
 }
 

@@ -139,7 +139,7 @@ fn out_of_order(t: &mut Trial) -> Step {
             &a,
             &["PROV-GEN-08"],
             "header Content-Type",
-            "A request in XML without Accept was answered in JSON",
+            "A request in XML that accepts XML was answered in JSON",
             "XML",
         );
     }

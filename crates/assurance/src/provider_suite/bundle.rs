@@ -6,16 +6,98 @@ use std::collections::HashSet;
 
 use booking::systems;
 
-use super::answer::{Answer, list, text};
+use super::answer::{Answer, list, shortened, text};
+use super::messages::uuid;
+use super::paging::{self, MAX_PAGES};
 use super::query::Window;
 use super::request::Request;
 use super::trial::{Ids, Step, Trial};
 
 /// Sends a search that has to answer a Bundle.
 pub(super) fn searched(t: &mut Trial, purpose: &str, request: &Request, ids: Ids) -> Step<Answer> {
-    let a = t.succeeds(purpose, request, 200, "Bundle", ids)?;
+    let mut a = t.succeeds(purpose, request, 200, "Bundle", ids)?;
     form(t, &a);
+    let whole = later_pages(t, &mut a, request)?;
+    counted(t, &a, whole);
     Ok(a)
+}
+
+/// PROV-SLOT-20: follows the links to the next page, and puts what is on the pages into the first answer. True when
+/// the last page was reached.
+pub(super) fn later_pages(t: &mut Trial, a: &mut Answer, first: &Request) -> Step<bool> {
+    let ids: Ids = &["PROV-SLOT-20"];
+    let mut seen = HashSet::from([first.path.clone()]);
+    let mut page = a.clone();
+    for _ in 1..MAX_PAGES {
+        let path = match paging::next(&page.resource, t.session.target) {
+            None => return Ok(true),
+            Some(Ok(path)) => path,
+            Some(Err(url)) => {
+                let what = format!("The link to the next page is `{}`", shortened(&url));
+                let right = "an address below the service root";
+                t.must(false, &page, ids, "Bundle.link", what, right);
+                return Ok(false);
+            }
+        };
+        if !seen.insert(path.clone()) {
+            let what = "The link to the next page leads to a page that came before";
+            let right = "the address of the page that follows; none on the last page";
+            t.must(false, &page, ids, "Bundle.link", what, right);
+            return Ok(false);
+        }
+        let request = first.clone().path(path).with("X-Request-ID", uuid());
+        page = t.succeeds("get the next page", &request, 200, "Bundle", ids)?;
+        form(t, &page);
+        join(t, a, &page);
+    }
+    Ok(false)
+}
+
+/// Adds the entries of a later page. What is included may stand on every page that uses it; a Slot stands once.
+fn join(t: &mut Trial, a: &mut Answer, page: &Answer) {
+    let key = |e: &Value| {
+        (
+            text(e, "/resource/resourceType").to_owned(),
+            text(e, "/resource/id").to_owned(),
+        )
+    };
+    let before: HashSet<_> = list(&a.resource, "/entry").iter().map(key).collect();
+    let again = |e: &&Value| before.contains(&key(e));
+    let slots = list(&page.resource, "/entry").iter().filter(again);
+    let twice = slots
+        .filter(|e| text(e, "/resource/resourceType") == "Slot")
+        .count();
+    t.must(
+        twice == 0,
+        page,
+        &["PROV-SLOT-15", "P11"],
+        "Bundle.entry",
+        format!("{twice} Slots of this page stand on an earlier page as well"),
+        "each Slot once over all pages",
+    );
+    let new: Vec<Value> = list(&page.resource, "/entry")
+        .iter()
+        .filter(|e| !again(e))
+        .cloned()
+        .collect();
+    match a.resource.get_mut("entry").and_then(Value::as_array_mut) {
+        Some(entries) => entries.extend(new),
+        None => super::messages::set(&mut a.resource, "/entry", Value::from(new)),
+    }
+}
+
+/// PROV-SLOT-13: `total` is the number of matching Slots, on all pages together.
+fn counted(t: &mut Trial, a: &Answer, whole: bool) {
+    let (total, count) = (a.total(), a.slots().len() as u64);
+    let fits = total == Some(count) || (!whole && total.is_some_and(|t| t > count));
+    t.must(
+        fits,
+        a,
+        &["PROV-SLOT-13", "D-13"],
+        "Bundle.total",
+        format!("There are {count} matching Slots and {}", told(total)),
+        "the number of matching Slots",
+    );
 }
 
 /// Sends a search that has to find slots.
@@ -90,16 +172,24 @@ fn form(t: &mut Trial, a: &Answer) {
         "An entry has no absolute fullUrl",
         "an absolute URL on each entry",
     );
-    let modes = list(&b, "/entry")
-        .iter()
-        .all(|e| matches!(text(e, "/search/mode"), "match" | "include" | "outcome"));
+    let modes = || list(&b, "/entry").iter().map(|e| text(e, "/search/mode"));
+    let (at, right) = ("Bundle.entry.search.mode", "match, include or outcome");
     t.must(
-        modes,
+        modes().all(|m| matches!(m, "" | "match" | "include" | "outcome")),
         a,
         ids,
-        "Bundle.entry.search.mode",
+        at,
+        "An entry has another search mode",
+        right,
+    );
+    // The published test kit tells matches and included resources apart by their type.
+    t.advise(
+        modes().all(|m| !m.is_empty()),
+        a,
+        ids,
+        at,
         "An entry has no search mode",
-        "match, include or outcome",
+        right,
     );
     let slots_only = a.slots().iter().all(|s| text(s, "/resourceType") == "Slot");
     t.must(
@@ -109,20 +199,6 @@ fn form(t: &mut Trial, a: &Answer) {
         "Bundle.entry.search.mode",
         "An entry that matches is no Slot",
         "match for Slots, include for others",
-    );
-    let (total, count) = (a.total(), a.slots().len() as u64);
-    // A page of a longer result has fewer entries (PROV-SLOT-20).
-    let paged = list(&b, "/link")
-        .iter()
-        .any(|l| text(l, "/relation") == "next");
-    let fits = total == Some(count) || (paged && total.is_some_and(|t| t > count));
-    t.must(
-        fits,
-        a,
-        &["PROV-SLOT-13", "D-13"],
-        "Bundle.total",
-        format!("There are {count} matching Slots and {}", told(total)),
-        "the number of matching Slots",
     );
     let mut seen = HashSet::new();
     let once = list(&b, "/entry")
@@ -270,6 +346,7 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
             format!("{own} has {services} HealthcareService actors"),
             "exactly one",
         );
+        people(t, a, &own, &actors);
         for actor in actors {
             let relative = !actor.contains("://") && actor.contains('/');
             t.must(
@@ -319,6 +396,18 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
     }
     for service in of("HealthcareService") {
         identified(t, a, service, &["RES-HCS-02"]);
+        let places = list(service, "/location").len();
+        t.must(
+            places <= 1,
+            a,
+            &["RES-HCS-04"],
+            "HealthcareService.location",
+            format!(
+                "HealthcareService/{} has {places} locations",
+                text(service, "/id")
+            ),
+            "at most one Location: the place where the patient is seen",
+        );
         for (name, kind) in [
             ("/providedBy/reference", "Organization"),
             ("/location/0/reference", "Location"),
@@ -346,6 +435,30 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
         format!("{organizations} Organizations for {services} services"),
         "one HealthcareService for each Organization",
     );
+}
+
+/// RES-SCH-02: how many actors a Schedule has, and how many of each kind.
+fn people(t: &mut Trial, a: &Answer, own: &str, actors: &[&str]) {
+    let ids: Ids = &["RES-SCH-02", "D-33"];
+    let (at, right) = (
+        "Schedule.actor",
+        "at most three, among them at most one Practitioner, one PractitionerRole and one Location",
+    );
+    let many = actors.len();
+    t.must(
+        many <= 3,
+        a,
+        ids,
+        at,
+        format!("{own} has {many} actors"),
+        right,
+    );
+    for kind in ["Practitioner", "PractitionerRole", "Location"] {
+        let of_kind = |r: &&&str| r.split('/').rev().nth(1) == Some(kind);
+        let count = actors.iter().filter(of_kind).count();
+        let what = format!("{own} has {count} actors of the type {kind}");
+        t.must(count <= 1, a, ids, at, what, right);
+    }
 }
 
 /// RES-SCH-01, RES-HCS-02: a resource of a kind that has exactly one identifier.

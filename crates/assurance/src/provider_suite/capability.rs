@@ -113,10 +113,11 @@ pub(super) static TESTS: &[Test] = &[
 ];
 
 fn capability(t: &mut Trial, query: &str, accept: Option<&str>, xml: bool) -> Step<Answer> {
-    let mut request = t.session.metadata().path(format!("/metadata{query}"));
-    if let Some(accept) = accept {
-        request = request.with("Accept", accept);
-    }
+    let request = t.session.metadata().path(format!("/metadata{query}"));
+    let request = match accept {
+        Some(accept) => request.with("Accept", accept),
+        None => request.without("Accept"),
+    };
     let a = t.succeeds(
         "get the CapabilityStatement",
         &request,
@@ -188,7 +189,8 @@ fn spellings(t: &mut Trial) -> Step {
         let request = t
             .session
             .metadata()
-            .path(format!("/metadata?_format={value}"));
+            .path(format!("/metadata?_format={value}"))
+            .without("Accept");
         let a = t.send("ask for a format by parameter", &request)?;
         let ids: Ids = &["PROV-GEN-09"];
         if t.status(&a, 200, ids, &format!("_format={value}")).is_ok() {
@@ -214,7 +216,8 @@ fn accepts(t: &mut Trial) -> Step {
             is_format(t, &a, xml, ids, value);
         }
     }
-    let a = t.send("ask for no format", &t.session.metadata())?;
+    let request = t.session.metadata().without("Accept");
+    let a = t.send("ask for no format", &request)?;
     t.status(&a, 200, &["PROV-GEN-08"], "no Accept")?;
     is_format(t, &a, false, &["PROV-GEN-08", "P9"], "no Accept");
     Ok(())
@@ -468,20 +471,48 @@ fn resources(t: &mut Trial, a: &Answer, c: &Value) {
         ),
         "service, status and start",
     );
-    let includes: HashSet<&str> = list(slot, "/searchInclude")
+    let typed: Vec<String> = list(slot, "/searchParam")
         .iter()
-        .filter_map(Value::as_str)
+        .map(|p| format!("{} {}", text(p, "/name"), text(p, "/type")))
         .collect();
-    let count = list(slot, "/searchInclude").len();
+    let right = ["service token", "status token", "start date"];
     t.must(
-        includes.len() == 6 && count == 6,
+        right.iter().all(|p| typed.iter().any(|t| t == p)),
+        a,
+        &["RES-CAP-05"],
+        "Slot.searchParam.type",
+        format!(
+            "The types of Slot's search parameters are: {}",
+            listed(typed.iter().map(String::as_str))
+        ),
+        "service and status of type token, start of type date",
+    );
+    let documented = list(slot, "/searchParam")
+        .iter()
+        .any(|p| text(p, "/name") == "service" && !text(p, "/documentation").is_empty());
+    t.must(
+        documented,
+        a,
+        &["RES-CAP-05"],
+        "Slot.searchParam.documentation",
+        "The search parameter service has no documentation",
+        "what service takes: the DoS service id",
+    );
+    includes(t, a, slot);
+}
+
+/// The six includes by their names (RES-CAP-05); a dot and a colon are the same there.
+fn includes(t: &mut Trial, a: &Answer, slot: &Value) {
+    let named = list(slot, "/searchInclude").iter();
+    let named: Vec<&str> = named.filter_map(Value::as_str).collect();
+    let given: HashSet<String> = named.iter().map(|n| n.replace('.', ":")).collect();
+    let wanted: HashSet<String> = super::query::INCLUDES.map(str::to_owned).into();
+    t.must(
+        given == wanted && named.len() == wanted.len(),
         a,
         &["RES-CAP-05"],
         "Slot.searchInclude",
-        format!(
-            "{count} includes are named, {} of them different",
-            includes.len()
-        ),
-        "exactly 6 distinct ones",
+        format!("The includes of Slot are {}", listed(named.iter().copied())),
+        "Slot:schedule, Schedule:actor:Practitioner, Schedule:actor:PractitionerRole, Schedule:actor:HealthcareService, HealthcareService:providedBy and HealthcareService:location, each once",
     );
 }

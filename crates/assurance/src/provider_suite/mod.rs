@@ -8,6 +8,7 @@ mod answer;
 mod book;
 mod book_refused;
 mod book_stored;
+mod bookings;
 mod bundle;
 mod cancel;
 mod capability;
@@ -16,6 +17,8 @@ mod headers;
 mod hostile;
 mod messages;
 mod order;
+mod paging;
+mod preflight;
 mod query;
 mod races;
 mod read;
@@ -32,6 +35,7 @@ mod trial;
 mod watch;
 mod wire;
 
+pub use preflight::SetUp;
 pub use registry::{Group, Test};
 pub use target::{Endpoint, PATIENCE, Target, TargetError};
 
@@ -88,9 +92,9 @@ pub enum Progress<'a> {
         /// Its name.
         id: &'a str,
     },
-    /// A test has ended.
+    /// A test has ended, or one of the checks after the last test.
     Ended {
-        /// Its number, from 1; of the checks at the end, the number of tests.
+        /// Its number, from 1.
         number: usize,
         /// How many there are.
         of: usize,
@@ -101,16 +105,71 @@ pub enum Progress<'a> {
     Left(&'a [String]),
 }
 
-/// Runs the chosen tests. Blocks until all have ended, and must not be called inside an async runtime.
+/// Why no test is run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotReady {
+    /// The choice of tests or the target is none.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The set-up is wrong.
+    #[error(transparent)]
+    SetUp(#[from] SetUp),
+}
+
+/// Tests that are ready to run: the set-up was looked at.
+pub struct Suite<'t> {
+    session: Session<'t>,
+    tests: Vec<&'static Test>,
+    started: Timestamp,
+    notes: Vec<String>,
+}
+
+/// Looks at the set-up of the chosen tests. Blocks, and must not be called inside an async runtime.
+pub fn ready<'t>(target: &'t Target, choice: &Choice) -> Result<Suite<'t>, NotReady> {
+    let tests = choice.tests()?;
+    let started = Timestamp::now();
+    let mut session = Session::new(target)?;
+    let notes = preflight::check(&mut session, &tests)?;
+    Ok(Suite {
+        session,
+        tests,
+        started,
+        notes,
+    })
+}
+
+/// Looks at the set-up, and runs the chosen tests.
 pub fn run(
     target: &Target,
     choice: &Choice,
     progress: &mut dyn FnMut(Progress<'_>),
-) -> Result<Run, TargetError> {
-    let tests = choice.tests()?;
-    let mut run = Run::started(Kind::Provider, target.endpoint.root());
-    let mut session = Session::new(target)?;
-    let of = tests.len();
+) -> Result<Run, NotReady> {
+    Ok(ready(target, choice)?.run(progress))
+}
+
+impl Suite<'_> {
+    /// What is worth knowing about the set-up.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Runs the tests. Blocks until all have ended.
+    pub fn run(self, progress: &mut dyn FnMut(Progress<'_>)) -> Run {
+        run_all(self, progress)
+    }
+}
+
+fn run_all(suite: Suite<'_>, progress: &mut dyn FnMut(Progress<'_>)) -> Run {
+    let Suite {
+        mut session,
+        tests,
+        started,
+        ..
+    } = suite;
+    let mut run = Run::started(Kind::Provider, session.target.endpoint.root());
+    run.started = started;
+    // After the tests come the rules for every answer, and that nothing is left behind.
+    let of = tests.len() + watch::RULES.len() + 1;
     for (at, test) in tests.into_iter().enumerate() {
         let number = at + 1;
         progress(Progress::Begins {
@@ -136,9 +195,10 @@ pub fn run(
     let mut last = watch.outcomes();
     last.push(tidy);
     last.extend(over.map(|why| gave_up(&why)));
-    for outcome in &last {
+    let of = run.outcomes.len() + last.len();
+    for (number, outcome) in (run.outcomes.len() + 1..).zip(&last) {
         progress(Progress::Ended {
-            number: of,
+            number,
             of,
             outcome,
         });
@@ -148,7 +208,7 @@ pub fn run(
         progress(Progress::Left(&left));
     }
     run.finished = Timestamp::now();
-    Ok(run)
+    run
 }
 
 fn skipped(test: &Test, why: &str) -> Outcome {

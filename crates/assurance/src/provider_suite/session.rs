@@ -1,14 +1,13 @@
 //! What the tests of one run share: the wire, the free slots, the bookings that still have to be cancelled.
 
-use crate::evidence::{Body, Exchange, Finding, Outcome};
-use booking::systems;
-use serde_json::{Value, json};
+use crate::evidence::{Body, Exchange};
+use serde_json::Value;
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::answer::{self, Answer, appointment_id, contained, list, text};
+use super::answer::Answer;
+use super::bookings::Made;
 use super::messages::{self, uuid};
-use super::query::{Window, window};
 use super::request::Request;
 use super::target::{Target, TargetError};
 use super::token::{READ, SLOT_READ, Token, WRITE};
@@ -18,55 +17,34 @@ use super::wire::{Exchanged, Wire};
 /// Prefix of interaction ids (`provider-api.md` section 4).
 pub(super) const INTERACTION: &str = "urn:nhs:names:services:careconnect:fhir:rest:";
 /// So many exchanges without a whole answer in a row, and the run gives up: each may cost the whole patience.
-const MAX_SILENT: u32 = 3;
+pub(super) const MAX_SILENT: u32 = 3;
 /// Longest run; the tests take about a minute against a Provider that answers in 100 ms.
 const MAX_RUN: Duration = Duration::from_secs(30 * 60);
 /// Bytes of bodies kept whole as evidence in one run; beyond it only the start of each.
 const MAX_KEPT: u64 = 64 << 20;
 /// What is kept of a body after that.
 const KEPT_START: usize = 4 << 10;
-/// How far ahead free slots are looked for.
-const DAYS_AHEAD: i64 = 14;
-/// Most appointments of one synthetic patient that are looked through after a lost answer.
-const MAX_LOOKED: usize = 20;
-
-/// An appointment that this run made, or may have made.
-#[derive(Clone, Debug)]
-enum Made {
-    /// It is there.
-    Live { id: String, posted: Value },
-    /// The answer was lost: it may be there, under this NHS number.
-    Unclear { number: String, start: String },
-}
-
-impl Made {
-    fn named(&self) -> String {
-        match self {
-            Made::Live { id, .. } => format!("Appointment/{id}"),
-            Made::Unclear { start, .. } => {
-                format!("a booking of the slot at {start} whose answer was lost")
-            }
-        }
-    }
-}
 
 /// What the tests of one run share.
 pub(super) struct Session<'t> {
     pub(super) target: &'t Target,
     pub(super) watch: Watch,
-    wire: Wire,
-    free: VecDeque<Value>,
+    pub(super) wire: Wire,
+    pub(super) free: VecDeque<Value>,
     /// Ids of the slots that the running test was given: not booked yet, perhaps, and still not free for another step.
-    given: HashSet<String>,
-    made: Vec<Made>,
+    pub(super) given: HashSet<String>,
+    /// What the running test has booked.
+    pub(super) made: Vec<Made>,
+    /// What could not be cancelled when its test had ended.
+    pub(super) stuck: Vec<Made>,
     begun: Instant,
-    silent: u32,
-    over: Option<String>,
+    pub(super) silent: u32,
+    pub(super) over: Option<String>,
     kept: u64,
     patients: u32,
-    booked: usize,
-    cancelled: usize,
-    untidy: Vec<Exchange>,
+    pub(super) booked: usize,
+    pub(super) cancelled: usize,
+    pub(super) untidy: Vec<Exchange>,
 }
 
 impl<'t> Session<'t> {
@@ -94,6 +72,7 @@ impl<'t> Session<'t> {
             free: VecDeque::new(),
             given: HashSet::new(),
             made: Vec::new(),
+            stuck: Vec::new(),
             begun: Instant::now(),
             silent: 0,
             over: None,
@@ -119,6 +98,8 @@ impl<'t> Session<'t> {
             .with("Ssp-InteractionID", format!("{INTERACTION}{interaction}"))
             .with("Authorization", self.token(scope).bearer())
             .with("X-Request-ID", uuid())
+            // The published tests ask for a format in every request but those that ask by `_format`.
+            .with("Accept", "application/fhir+json")
     }
 
     pub(super) fn token(&self, scope: &str) -> Token {
@@ -144,6 +125,7 @@ impl<'t> Session<'t> {
     pub(super) fn book_xml(&self, xml: Vec<u8>) -> Request {
         self.book(&Value::Null)
             .with("Content-Type", "application/fhir+xml")
+            .with("Accept", "application/fhir+xml")
             .body(xml)
     }
 
@@ -245,7 +227,7 @@ impl<'t> Session<'t> {
         exchanged
     }
 
-    fn bounded(&mut self, exchange: &mut Exchange) {
+    pub(super) fn bounded(&mut self, exchange: &mut Exchange) {
         for body in [&mut exchange.request_body, &mut exchange.response_body] {
             self.kept += body.bytes().len() as u64;
             if self.kept > MAX_KEPT && body.bytes().len() > KEPT_START {
@@ -255,219 +237,10 @@ impl<'t> Session<'t> {
         }
     }
 
-    /// Keeps account of what was made and what was cancelled.
-    fn remember(&mut self, request: &Request, exchanged: &Exchanged) {
-        let is_post = request.method == "POST" && request.path.starts_with("/Appointment");
-        let is_put = request.method == "PUT" && request.path.starts_with("/Appointment/");
-        if !is_post && !is_put {
-            return;
-        }
-        let status = exchanged.received.as_ref().map(|r| r.status);
-        let answer = answer::read(exchanged);
-        if is_put {
-            let done =
-                answer.filter(|a| a.status == 200 && text(&a.resource, "/status") == "cancelled");
-            let id = done.and_then(|a| a.appointment_id());
-            let before = self.made.len();
-            self.made
-                .retain(|m| !matches!(m, Made::Live { id: live, .. } if Some(live) == id.as_ref()));
-            self.cancelled += before - self.made.len();
-            return;
-        }
-        let posted = self.posted(request);
-        let named = answer.and_then(|a| appointment_id(&a.resource, a.header("location")));
-        let known = |id: &String| {
-            let mut all = self.made.iter();
-            all.any(|m| matches!(m, Made::Live { id: live, .. } if live == id))
-        };
-        match (status, named) {
-            // A repeat that was answered with the first booking made nothing new.
-            (Some(200..=299), Some(id)) if known(&id) => {}
-            (Some(200..=299), Some(id)) => {
-                self.booked += 1;
-                self.made.push(Made::Live { id, posted });
-            }
-            (Some(200..=299 | 500..) | None, _) => {
-                let patient = contained(&posted, "Patient");
-                let number = text(patient, "/identifier/0/value");
-                let sent = exchanged.exchange.status.is_some()
-                    || !exchanged
-                        .exchange
-                        .broken
-                        .as_deref()
-                        .unwrap_or("")
-                        .starts_with("no connection");
-                if sent && !number.is_empty() {
-                    self.made.push(Made::Unclear {
-                        number: number.to_owned(),
-                        start: text(&posted, "/start").to_owned(),
-                    });
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// The booking in a request, whatever its format; null if it holds none.
-    fn posted(&self, request: &Request) -> Value {
-        let body = request.body.as_deref().unwrap_or_default();
-        let limits = fhir::Limits::default();
-        serde_json::from_slice(body)
-            .ok()
-            .or_else(|| {
-                let parsed = fhir::xml::parse(body, &limits).ok()?;
-                serde_json::from_slice(&fhir::json::write(&parsed.root)).ok()
-            })
-            .unwrap_or(Value::Null)
-    }
-
-    /// A free slot that no other test of this run has; none when the service has no more.
-    pub(super) fn take_slot(&mut self) -> Option<Value> {
-        if self.free.is_empty() {
-            let service = self.target.service.as_str();
-            let query = window(service, Window::days(1, DAYS_AHEAD), "free");
-            let request = self.search(&query);
-            let exchanged = self.exchange(&request, "find free slots");
-            let found = answer::read(&exchanged)?;
-            let usable = |slot: &&Value| {
-                text(slot, "/resourceType") == "Slot"
-                    && text(slot, "/status") == "free"
-                    && !text(slot, "/id").is_empty()
-                    && !self.given.contains(text(slot, "/id"))
-            };
-            let slots = list(&found.resource, "/entry").iter();
-            let slots = slots.filter_map(|e| e.get("resource")).filter(usable);
-            let slots: Vec<Value> = slots.cloned().collect();
-            self.free.extend(slots);
-        }
-        let slot = self.free.pop_front()?;
-        self.given.insert(text(&slot, "/id").to_owned());
-        Some(slot)
-    }
-
     /// A test has ended: its slots may be given again, and what it booked is cancelled.
     pub(super) fn test_ended(&mut self) {
         self.given.clear();
         self.tidy();
-    }
-
-    /// Cancels what the last test has booked. What could not be cancelled is tried once more at the end.
-    pub(super) fn tidy(&mut self) {
-        for made in std::mem::take(&mut self.made) {
-            if self.over.is_some() || !self.undo(&made) {
-                self.made.push(made);
-            }
-        }
-    }
-
-    /// True when it is certain that the appointment is not live.
-    fn undo(&mut self, made: &Made) -> bool {
-        match made {
-            Made::Live { id, posted } => self.cancel_live(id, posted),
-            Made::Unclear { number, .. } => {
-                let system = systems::NHS_NUMBER.replace(':', "%3A").replace('/', "%2F");
-                let request = self.appointments(&format!("patient.identifier={system}%7C{number}"));
-                let exchanged = self.quiet(&request, "look for a booking whose answer was lost");
-                let Some(found) = answer::read(&exchanged).filter(|a| a.status == 200) else {
-                    return false;
-                };
-                let all: Vec<Value> = list(&found.resource, "/entry")
-                    .iter()
-                    .take(MAX_LOOKED)
-                    .filter_map(|e| e.get("resource").cloned())
-                    .collect();
-                all.iter()
-                    .filter(|a| text(a, "/status") == "booked")
-                    .all(|a| {
-                        let undone = self.cancel_live(text(a, "/id"), &Value::Null);
-                        self.booked += 1;
-                        self.cancelled += usize::from(undone);
-                        undone
-                    })
-            }
-        }
-    }
-
-    fn cancel_live(&mut self, id: &str, posted: &Value) -> bool {
-        let request = self.read(id);
-        let exchanged = self.quiet(&request, "read what is to be cancelled");
-        let Some(read) = answer::read(&exchanged).filter(|a| a.status == 200) else {
-            return false;
-        };
-        if text(&read.resource, "/status") == "cancelled" {
-            self.cancelled += 1;
-            return true;
-        }
-        let etag = read
-            .header("etag")
-            .map(str::to_owned)
-            .unwrap_or_else(|| format!("W/\"{}\"", text(&read.resource, "/meta/versionId")));
-        let mut whole = read.resource.clone();
-        messages::set(&mut whole, "/status", json!("cancelled"));
-        let as_posted = messages::cancelled(posted, &read.resource);
-        for body in [whole, as_posted] {
-            let request = self.cancel(id, &etag, &body);
-            let exchanged = self.quiet(&request, "cancel a test booking");
-            if exchanged.received.as_ref().is_some_and(|r| r.status == 200) {
-                self.cancelled += 1;
-                return true;
-            }
-        }
-        false
-    }
-
-    /// An exchange of tidying up: kept as evidence only when it did not succeed.
-    fn quiet(&mut self, request: &Request, purpose: &str) -> Exchanged {
-        /// Enough to see why; more would repeat it.
-        const MOST: usize = 20;
-        let mut exchanged = self.wire.exchange(request);
-        purpose.clone_into(&mut exchanged.exchange.purpose);
-        let fine = exchanged.received.as_ref().is_some_and(|r| r.status == 200);
-        if !fine && self.untidy.len() < MOST {
-            self.bounded(&mut exchanged.exchange);
-            self.untidy.push(exchanged.exchange.clone());
-        }
-        match fine {
-            true => self.silent = 0,
-            false if exchanged.received.is_none() => self.silent += 1,
-            false => {}
-        }
-        exchanged
-    }
-
-    /// Appointments that may still be live, by name.
-    pub(super) fn left(&self) -> Vec<String> {
-        self.made.iter().map(Made::named).collect()
-    }
-
-    /// The last test: nothing of this run is left. Tells what could not be cancelled.
-    pub(super) fn left_nothing(mut self) -> (Outcome, Vec<String>, Watch) {
-        // Even a server that was given up gets one more chance to let go of the test bookings.
-        for made in std::mem::take(&mut self.made) {
-            if self.silent > 2 * MAX_SILENT || !self.undo(&made) {
-                self.made.push(made);
-            }
-        }
-        let left = self.left();
-        let mut findings: Vec<Finding> = left
-            .iter()
-            .map(|name| {
-                Finding::error(&["PROV-CAN-05"], format!("{name} could not be cancelled"))
-                    .at("status")
-                    .right("A cancellation of an appointment that this consumer made answers 200; cancel it by hand now.")
-            })
-            .collect();
-        let (booked, cancelled) = (self.booked, self.cancelled.min(self.booked));
-        let told = format!("{booked} test bookings were made and {cancelled} of them cancelled");
-        findings.push(Finding::note(&["PROV-CAN-05"], told));
-        let outcome = Outcome::tried(
-            "NothingLeftBehind",
-            "No test booking is left live",
-            &["P31", "PROV-CAN-05"],
-            findings,
-            std::mem::take(&mut self.untidy),
-        );
-        (outcome, left, self.watch)
     }
 }
 

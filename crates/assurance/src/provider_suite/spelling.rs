@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::answer::{Answer, text};
-use super::bundle::{found, ids, searched};
+use super::bundle::{found, ids, later_pages, searched};
 use super::query::{INCLUDES, Window, full, midnight, window};
 use super::registry::Test;
 use super::trial::{Ids, Step, Trial};
@@ -87,8 +87,9 @@ fn same(
     spelling: &str,
 ) -> Step {
     let request = t.session.search(query);
-    let a = t.send("search in another spelling", &request)?;
+    let mut a = t.send("search in another spelling", &request)?;
     if t.status(&a, 200, ids, spelling).is_ok() {
+        later_pages(t, &mut a, &request)?;
         let given = content(&a);
         let what = format!(
             "{spelling}: {} resources instead of {}",

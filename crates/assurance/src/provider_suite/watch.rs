@@ -37,7 +37,7 @@ enum Rule {
     NoLeak,
 }
 
-struct Row {
+pub(super) struct Row {
     rule: Rule,
     id: &'static str,
     title: &'static str,
@@ -54,7 +54,7 @@ const fn row(rule: Rule, id: &'static str, title: &'static str, requirements: Id
 }
 
 #[rustfmt::skip] // a row a line
-static RULES: [Row; 12] = [
+pub(super) static RULES: [Row; 12] = [
     row(Rule::RequestId, "EveryAnswer_RequestId", "Every answer carries an X-Request-ID of its own", &["PROV-HDR-10"]),
     row(Rule::CorrelationId, "EveryAnswer_CorrelationId", "Every answer returns the request's X-Request-ID as X-Correlation-ID", &["PROV-HDR-11"]),
     row(Rule::NoStore, "EveryAnswer_NoStore", "No answer may be stored on the way", &["PROV-HDR-12"]),

@@ -9,7 +9,7 @@ use crate::{Failure, Outcome, print};
 use assurance::consumer_suite::{
     Certificates, Event, PROVIDER_ASID, SILENCE, Settings, Simulator, Watching, scenario, scenarios,
 };
-use assurance::evidence::{Folder, FolderError, Kind, Redaction, Run, Severity, Verdict};
+use assurance::evidence::{Counts, Folder, FolderError, Kind, Redaction, Run, Severity, Verdict};
 use booking::ids::Asid;
 use clap::Args;
 use screen::Screen;
@@ -91,6 +91,8 @@ pub struct Consumer {
     /// Print the scenarios and what to do for them, and run nothing
     #[arg(long)]
     pub list: bool,
+    #[command(flatten)]
+    pub about: super::about::About,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -126,28 +128,20 @@ impl Consumer {
         if self.redact {
             folder = folder.redacting(Redaction::On);
         }
-        let run = runtime()?.block_on(self.serve())?;
+        let mut run = runtime()?.block_on(self.serve())?;
+        run.about = self.about.evidence();
         let summary = self.json.then(|| as_json(&run));
-        let (counts, broken) = (run.counts(), told(&run));
+        let (counts, broken, headline) = (run.counts(), told(&run), run.headline());
+        let scenarios = run.scenarios();
         let written = folder.finish(vec![run]).map_err(failure)?;
         match summary {
             Some(summary) => print(&format!("{summary:#}\n")),
             None => print(&format!(
-                "{broken}{} passed, {} failed, {} skipped, {} to declare\nWritten: {}\n",
-                counts.passed,
-                counts.failed,
-                counts.skipped,
-                counts.declared,
+                "{broken}{headline}\nWritten: {}\n",
                 written.report.display()
             )),
         }
-        match (counts.failed, counts.passed) {
-            (0, 0) => Err(Failure::Refused("no request was seen".into())),
-            (0, _) => Ok(()),
-            (failed, _) => Err(Failure::Refused(format!(
-                "{failed} rules or scenarios were broken"
-            ))),
-        }
+        verdict(&counts, scenarios)
     }
 
     /// Everything between the sockets and the end of the run.
@@ -261,6 +255,24 @@ impl Consumer {
     }
 }
 
+/// What was not walked proves nothing, so a run that leaves chosen scenarios open is no success.
+fn verdict(counts: &Counts, (scenarios, unwalked): (usize, usize)) -> Outcome {
+    let open = format!("{unwalked} of {scenarios} scenarios were not walked");
+    match (counts.failed, counts.passed, unwalked) {
+        (0, 0, _) => Err(Failure::Refused("no request was seen".into())),
+        (0, _, 0) => Ok(()),
+        (0, _, _) => Err(Failure::Refused(format!(
+            "{open}; choose with --scenario what the consumer walks"
+        ))),
+        (failed, _, 0) => Err(Failure::Refused(format!(
+            "{failed} rules or scenarios were broken"
+        ))),
+        (failed, _, _) => Err(Failure::Refused(format!(
+            "{failed} rules or scenarios were broken, and {open}"
+        ))),
+    }
+}
+
 /// The scenarios and what to do for them.
 fn list_of(as_json: bool) -> String {
     match as_json {
@@ -320,6 +332,7 @@ fn told(run: &Run) -> String {
 
 fn as_json(run: &Run) -> Value {
     debug_assert_eq!(run.kind, Kind::Consumer);
+    let (chosen, unwalked) = run.scenarios();
     let tests: Vec<Value> = run
         .outcomes
         .iter()
@@ -332,7 +345,9 @@ fn as_json(run: &Run) -> Value {
         .collect();
     json!({
         "target": run.target, "started": run.started, "finished": run.finished,
-        "toolVersion": run.tool_version, "counts": run.counts(), "tests": tests,
+        "toolVersion": run.tool_version, "about": run.about, "counts": run.counts(),
+        "scenarios": {"chosen": chosen, "notWalked": unwalked},
+        "causes": super::provider::causes_of(run), "tests": tests,
     })
 }
 

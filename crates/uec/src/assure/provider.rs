@@ -3,12 +3,16 @@
 use crate::{Failure, Outcome, output, print};
 use assurance::evidence::{
     Counts, Folder, FolderError, Kind, Outcome as Ended, Redaction, Run, Severity, Verdict,
+    cause_key, causes,
 };
-use assurance::provider_suite::{self, Choice, Endpoint, Group, PATIENCE, Progress, Target, Test};
+use assurance::provider_suite::{
+    self, Choice, Endpoint, Group, NotReady, PATIENCE, Progress, SetUp, Target, Test,
+};
 use booking::ids::{Asid, OdsCode, ServiceId};
 use clap::Args;
 use consumer::config::Tls;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,6 +71,8 @@ pub struct Provider {
     #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE.as_secs(),
         value_parser = clap::value_parser!(u64).range(1..=MAX_PATIENCE))]
     pub patience: u64,
+    #[command(flatten)]
+    pub about: super::about::About,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -92,18 +98,26 @@ impl Provider {
         }
         let target = self.target()?;
         let out = self.out.clone().ok_or_else(|| usage("--out is missing"))?;
+        // Earlier evidence is deleted only when there will be new one.
         let folder = match self.replace {
-            true => Folder::replace(out),
-            false => Folder::create(out),
+            true => None,
+            false => Some(Folder::create(&out).map_err(failure)?),
         };
-        let mut folder = folder.map_err(failure)?;
+        let suite = provider_suite::ready(&target, &choice).map_err(not_ready)?;
+        let mut folder = match folder {
+            Some(folder) => folder,
+            None => Folder::replace(out).map_err(failure)?,
+        };
         if self.redact {
             folder = folder.redacting(Redaction::On);
         }
         let mut screen = Screen::new(self.json);
+        for note in suite.notes() {
+            output::note(&format!("{note}\n"));
+        }
         let mut kept = Ok(());
         let mut left = Vec::new();
-        let run = provider_suite::run(&target, &choice, &mut |progress| {
+        let mut run = suite.run(&mut |progress| {
             if let Progress::Ended { outcome, .. } = &progress
                 && kept.is_ok()
             {
@@ -114,16 +128,15 @@ impl Provider {
             }
             screen.show(&progress);
         });
-        let run = run.map_err(usage)?;
+        run.about = self.about.evidence();
         kept.map_err(failure)?;
-        let counts = run.counts();
+        let (counts, headline) = (run.counts(), run.headline());
         let summary = self.json.then(|| as_json(&run, &left));
         let written = folder.finish(vec![run]).map_err(failure)?;
         match summary {
             Some(summary) => print(&format!("{summary:#}\n")),
             None => print(&format!(
-                "{}Written: {}\n",
-                told(&counts),
+                "{headline}\nWritten: {}\n",
                 written.report.display()
             )),
         }
@@ -208,18 +221,15 @@ fn failure(error: FolderError) -> Failure {
     }
 }
 
-fn told(counts: &Counts) -> String {
-    let Counts {
-        passed,
-        failed,
-        skipped,
-        declared,
-    } = counts;
-    let declared = match declared {
-        0 => String::new(),
-        some => format!(", {some} to declare"),
-    };
-    format!("{passed} passed, {failed} failed, {skipped} skipped{declared}\n")
+/// A set-up that is wrong is no finding about the Provider.
+fn not_ready(why: NotReady) -> Failure {
+    match why {
+        NotReady::SetUp(SetUp {
+            sentence,
+            is_usage: false,
+        }) => Failure::Refused(sentence),
+        other => usage(other),
+    }
 }
 
 /// A run in which nothing was tried proves nothing, so it is no success either.
@@ -250,15 +260,32 @@ fn as_json(run: &Run, left: &[String]) -> Value {
         })
         .collect();
     json!({
-        "target": run.target, "started": run.started, "finished": run.finished,
-        "toolVersion": run.tool_version, "counts": run.counts(), "left": left, "tests": tests,
+        "target": run.target, "about": run.about, "started": run.started, "finished": run.finished,
+        "toolVersion": run.tool_version, "counts": run.counts(), "causes": causes_of(run), "left": left,
+        "tests": tests,
     })
+}
+
+/// What failed, each cause once.
+pub(super) fn causes_of(run: &Run) -> Vec<Value> {
+    let runs = std::slice::from_ref(run);
+    let all = causes(runs);
+    all.iter()
+        .map(|cause| {
+            json!({
+                "what": cause.finding.what, "where": cause.finding.where_, "right": cause.finding.right,
+                "requirements": cause.finding.requirement, "tests": cause.names(runs),
+            })
+        })
+        .collect()
 }
 
 /// What is seen while the tests run: on standard error, so that `--json` prints nothing but the result.
 struct Screen {
     quiet: bool,
     live: bool,
+    /// What was told, by cause, and for which test.
+    told: HashMap<String, String>,
 }
 
 impl Screen {
@@ -266,6 +293,7 @@ impl Screen {
         Screen {
             quiet: json,
             live: output::notes_are_seen(),
+            told: HashMap::new(),
         }
     }
 
@@ -283,7 +311,8 @@ impl Screen {
                 let clear = if self.live { "\r\x1b[K" } else { "" };
                 let shown = !self.quiet || matches!(outcome.verdict, Verdict::Failed);
                 if shown {
-                    output::note(&format!("{clear}[{number}/{of}] {}", line(outcome)));
+                    let line = line(outcome, &mut self.told);
+                    output::note(&format!("{clear}[{number}/{of}] {line}"));
                 }
             }
             Progress::Left(names) => {
@@ -296,8 +325,8 @@ impl Screen {
     }
 }
 
-/// One test in the terminal, with its first findings.
-fn line(outcome: &Ended) -> String {
+/// One test in the terminal, with its first findings. What an earlier test met is not told again in full.
+fn line(outcome: &Ended, told: &mut HashMap<String, String>) -> String {
     let mut text = format!("{:<8} {}", outcome.verdict.word(), outcome.id);
     if let Some(why) = outcome.verdict.why() {
         text.push_str(&format!(": {why}"));
@@ -309,6 +338,14 @@ fn line(outcome: &Ended) -> String {
         .filter(|f| f.severity != Severity::Note);
     let all: Vec<_> = serious.collect();
     for finding in all.iter().take(SHOWN) {
+        let first = told
+            .entry(cause_key(outcome, finding))
+            .or_insert_with(|| outcome.id.to_string());
+        if *first != outcome.id {
+            let word = finding.severity.word();
+            text.push_str(&format!("    {word}: as in {first}: {}\n", finding.what));
+            continue;
+        }
         let ids = finding.requirement.join(", ");
         text.push_str(&format!(
             "    {}: {} [{ids}]\n",

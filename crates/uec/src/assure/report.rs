@@ -143,6 +143,7 @@ fn as_json(record: &Record) -> String {
             json!({
                 "kind": run.kind,
                 "target": run.target,
+                "about": run.about,
                 "started": run.started.to_string(),
                 "finished": run.finished.to_string(),
                 "counts": run.counts(),
@@ -161,16 +162,14 @@ fn as_json(record: &Record) -> String {
 fn as_text(record: &Record) -> String {
     let mut out = String::new();
     for run in &record.runs {
-        let counts = run.counts();
+        let product = run.about.name().map(|name| format!("{name}, "));
         let _ = writeln!(
             out,
-            "{} {}: {} passed, {} failed, {} skipped, {} to declare",
+            "{}{} {}: {}",
+            visible(&product.unwrap_or_default()),
             run.kind.word(),
             visible(&run.target),
-            counts.passed,
-            counts.failed,
-            counts.skipped,
-            counts.declared
+            run.headline()
         );
         for outcome in failed(run) {
             let _ = writeln!(

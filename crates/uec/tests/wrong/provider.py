@@ -32,6 +32,8 @@ READ = ("patient/appointment.read", ["read:appointment"])
 SEARCH = ("patient/appointment.read", ["search:appointment"])
 BOOK = ("patient/appointment.write", ["create:appointment"])
 CANCEL = ("patient/appointment.write", ["update:appointment"])
+# Slots of a page, where a search is answered in pages.
+PAGE = 5
 SUPPORTED = ["Slot", "HealthcareService", "Schedule", "Appointment", "Patient", "DocumentReference", "Practitioner",
              "PractitionerRole", "Organization", "Location"]
 
@@ -55,6 +57,10 @@ class Exchange:
     def settle_format(self):
         """`_format`, else Accept, else the request's own Content-Type, else JSON (PROV-GEN-08)."""
         asked = dict(urllib.parse.parse_qsl(self.query.replace("+", "%2B"), errors="replace")).get("_format")
+        if on("short-format-unknown") and asked in ("json", "xml") and self.path.endswith("/Slot"):
+            raise Refusal("media", "The format asked for is not available")
+        if on("accept-demanded") and asked is None and "accept" not in self.headers:
+            raise Refusal("media", "There is no Accept")
         accept, sent = self.headers.get("accept"), format_of(self.headers.get("content-type", ""))
         if asked is not None and not on("format-parameter-ignored"):
             self.format = format_of(asked, loose=True)
@@ -223,6 +229,14 @@ class Provider(Server):
         def parameters(*names):
             return [{"name": n, "type": "date" if n == "start" else "token", "documentation": f"The {n}"} for n in names]
 
+        def slot_parameters(*more):
+            found = parameters("service", "status", "start", *more)
+            if on("search-parameter-type"):
+                found[2]["type"] = "string"
+            if on("search-parameter-undocumented"):
+                del found[0]["documentation"]
+            return found
+
         profiles = SUPPORTED[:-1] if on("profiles-too-few") else SUPPORTED
         more = ["schedule"] if on("search-parameter-more") else []
         body = {"resourceType": "CapabilityStatement", "version": "2.0.4", "name": "Tansy", "status": "active",
@@ -237,8 +251,9 @@ class Provider(Server):
                     {"type": "Slot", "interaction": [{"code": "search-type"}],
                      "searchInclude": ["Slot.schedule", "Schedule:actor:Practitioner", "Schedule:actor:PractitionerRole",
                                        "Schedule:actor:HealthcareService", "HealthcareService.providedBy",
+                                       "HealthcareService:place" if on("include-name-other") else
                                        "HealthcareService:location"],
-                     "searchParam": parameters("service", "status", "start", *more)}]}]}
+                     "searchParam": slot_parameters(*more)}]}]}
         return self.resource(200, body, exchange.format)
 
     def slots(self, exchange):
@@ -254,11 +269,23 @@ class Provider(Server):
             found = [(f"Slot/{s.id}", "match", s.resource()) for s in sorted(found, key=lambda s: s.start)]
         if not found and on("no-slots-404"):
             raise Refusal("service", "No slots were found")
+        link, total = f"Slot?{urllib.parse.urlencode(criteria.kept)}", len(found)
+        found, following = self.page(exchange, found, link)
         entries = found + [(name, "include", self.diary.others[name]) for name in self.included(found, criteria)]
         if on("included-twice"):
             entries.append(entries[-1])
-        return self.resource(200, self.bundle(entries, len(found), f"Slot?{urllib.parse.urlencode(criteria.kept)}"),
-                             exchange.format)
+        return self.resource(200, self.bundle(entries, total, link, following), exchange.format)
+
+    def page(self, exchange, found, link):
+        """The slots of the page that is asked for, and where the next one is (PROV-SLOT-20)."""
+        if not any(map(on, ("paged", "page-repeats", "page-lost", "page-elsewhere"))):
+            return found, None
+        number = int(dict(pairs(exchange.query)).get("_page", 1))
+        first, after = (number - 1) * PAGE, number * PAGE
+        if after >= len(found) or (on("page-lost") and number == 2):
+            return found[first:after], None
+        root = "https://elsewhere.example" if on("page-elsewhere") else self.public
+        return found[first:after], f"{root}/{link}&_page={number if on('page-repeats') and number > 1 else number + 1}"
 
     def included(self, found, criteria):
         """Names of what was asked for and is used, each once, in the order it is met."""
@@ -277,21 +304,27 @@ class Provider(Server):
                 names += [r["reference"].rpartition("nhs.uk/")[2] for r in (links if isinstance(links, list) else [links])]
         return [name for name in met if name.split("/")[0] in wanted]
 
-    def bundle(self, entries, total, link):
+    def bundle(self, entries, total, link, following=None):
         total = len(entries) if on("total-of-entries") else total
         listed = [{"fullUrl": f"{self.public}/{name}", "resource": body, "search": {"mode": mode}}
                   for name, mode, body in entries]
+        if on("search-mode-missing"):
+            for entry in listed:
+                del entry["search"]
         if on("full-url-missing"):
             listed = [{**entry, "fullUrl": ""} for entry in listed]
             for entry in listed:
                 del entry["fullUrl"]
         return {"resourceType": "Bundle", "id": str(uuid.uuid4()), "meta": {"lastUpdated": stamp(now())},
-                "type": "searchset", "total": total, "link": [{"relation": "self", "url": f"{self.public}/{link}"}],
+                "type": "searchset", "total": total, "link": [{"relation": "self", "url": f"{self.public}/{link}"}] + (
+                    [{"relation": "next", "url": following}] if following else []),
                 **({"entry": listed} if listed else {})}
 
     def create(self, exchange):
         if on("create-hangs"):
             time.sleep(IDLE)
+        if on("booking-forbidden"):
+            raise Refusal("token", "This consumer has no right to book")
         body = self.body_of(exchange)
         check_booking(body)
         submitted, book = copy.deepcopy(body), self.book
@@ -424,6 +457,11 @@ class Provider(Server):
             raise Refusal("differs", *(f"{path} differs from what was booked" for path in faults))
 
     def cancelled(self, exchange, ident, version, status):
+        if on("cancel-not-done"):
+            return self.stored(200, ident, version, exchange)
+        if on("cancel-only-said"):
+            made = Version(version.number + 1, {**copy.deepcopy(version.body), "status": status}, version.submitted)
+            return self.stored(200, ident, made, exchange)
         made = {**copy.deepcopy(version.body), "status": status}
         new = Version(version.number + (0 if on("version-kept") else 1), made, version.submitted)
         new.slot = version.slot
@@ -457,7 +495,8 @@ class Provider(Server):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--fault", action="append", default=[], choices=sorted(provider_faults.FAULTS), metavar="NAME")
+    parser.add_argument("--fault", action="append", default=[], metavar="NAME",
+                        choices=sorted({**provider_faults.FAULTS, **provider_faults.ODDITIES}))
     parser.add_argument("--list", action="store_true", help="print the faults and serve nothing")
     parser.add_argument("--tls-cert")
     parser.add_argument("--tls-key")

@@ -78,7 +78,8 @@ class Diary:
 
     def __init__(self):
         self.slots, self.others, self.services = {}, {}, {FULL: [], EMPTY: [], SLOTS_ONLY: []}
-        self._service(FULL, "Tansy Lane minor injuries", location=[{"reference": "Location/tansy"}],
+        places = [{"reference": "Location/tansy"}] * (2 if on("service-two-locations") else 1)
+        self._service(FULL, "Tansy Lane minor injuries", location=places,
                       providedBy={"reference": "Organization/tansy"})
         self._service(EMPTY, "Tansy Lane evenings")
         self._service(SLOTS_ONLY, "Tansy Lane dental access")
@@ -111,6 +112,10 @@ class Diary:
 
     def _schedule(self, ident, service, people, minute):
         self.services[service].append(ident)
+        if people and on("schedule-four-actors"):
+            people = people + ["Location/tansy"]
+        if people and on("schedule-two-practitioners"):
+            people = people[:1] + ["Practitioner/p300000000028" if "17" in people[0] else "Practitioner/p300000000017"]
         actors = people + ([] if on("service-actor-missing") else [f"HealthcareService/{service}"])
         identifier = {"identifier": [{"system": "https://tansy.example.nhs.uk/diary", "value": ident}]}
         if on("schedule-identifier-missing"):

@@ -56,7 +56,7 @@ pub(super) fn all(out: &mut Markup, runs: &[Run]) {
             .text(&outcome.title)
             .close("h3");
         out.open("p", &[]);
-        page::mark(out, mark_of(&outcome.verdict), outcome.verdict.word());
+        page::mark(out, mark_of(&outcome.verdict), outcome.word());
         if let Some(why) = outcome.verdict.why() {
             out.text(" ").text(why);
         }
@@ -90,29 +90,32 @@ pub(super) fn findings(out: &mut Markup, runs: &[Run], at: (usize, usize), outco
     out.open("ul", &[]);
     for finding in &outcome.findings {
         out.open("li", &[]);
+        out.open("p", &[]);
+        out.element("strong", &[], finding.severity.word())
+            .text(": ")
+            .text(&finding.what);
+        out.close("p");
         one(out, runs, at, outcome, finding);
         out.close("li");
     }
     out.close("ul");
 }
 
-fn one(
+/// Where it is, what would be right, and the message: what stands below a finding's own sentence.
+pub(super) fn one(
     out: &mut Markup,
     runs: &[Run],
     (run, place): (usize, usize),
     outcome: &Outcome,
     finding: &Finding,
 ) {
-    out.open("p", &[]);
-    out.element("strong", &[], finding.severity.word())
-        .text(": ")
-        .text(&finding.what);
     if !finding.where_.is_empty() {
-        out.text(" (at ")
-            .element("code", &[], &finding.where_)
-            .text(")");
+        out.open("p", &[]);
+        out.element("strong", &[], "Where")
+            .text(": ")
+            .element("code", &[], &finding.where_);
+        out.close("p");
     }
-    out.close("p");
     if !finding.right.is_empty() {
         out.open("p", &[]);
         out.element("strong", &[], "Right would be")
@@ -155,21 +158,21 @@ fn file_link(out: &mut Markup, folder: &str, exchange: usize, half: Half) {
     );
 }
 
-/// Why it matters and what to change, from the rows that the findings (or else the test) are about.
-pub(super) fn reasons(out: &mut Markup, runs: &[Run], (run, _): (usize, usize), outcome: &Outcome) {
+/// Why it matters and what to change, from the rows that the finding (or else the test) is about.
+pub(super) fn reasons(
+    out: &mut Markup,
+    runs: &[Run],
+    run: usize,
+    finding: &Finding,
+    outcome: &Outcome,
+) {
     let Some(kind) = runs.get(run).map(|run| run.kind) else {
         return;
     };
-    let mut rows: Vec<_> = outcome
-        .findings
-        .iter()
-        .flat_map(|f| rows_of(kind, &f.requirement))
-        .collect();
+    let mut rows = rows_of(kind, &finding.requirement);
     if rows.is_empty() {
         rows = rows_of(kind, &outcome.requirements);
     }
-    let mut seen = std::collections::BTreeSet::new();
-    rows.retain(|row| seen.insert(row.id));
     for row in rows {
         out.open("p", &[]);
         out.element("strong", &[], &format!("Why {} matters", row.id))

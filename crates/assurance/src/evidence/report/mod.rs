@@ -4,6 +4,7 @@ mod details;
 pub(crate) mod page;
 pub(crate) mod rows;
 
+use super::causes::causes;
 use super::folder::{FolderError, Record, write_whole};
 use super::markup::Markup;
 use super::model::{Run, Verdict};
@@ -60,10 +61,15 @@ pub fn write_scal(record: &Record, path: &Path) -> Result<[std::path::PathBuf; 2
 
 fn title(runs: &[Run]) -> String {
     let sides: std::collections::BTreeSet<&str> = runs.iter().map(|run| run.kind.word()).collect();
-    match sides.into_iter().collect::<Vec<_>>().as_slice() {
-        [] => "Assurance report: no run".to_owned(),
-        [side] => format!("Assurance report: {side}"),
-        sides => format!("Assurance report: {}", sides.join(" and ")),
+    let sides = match sides.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => "no run".to_owned(),
+        sides => sides.join(" and "),
+    };
+    let products: std::collections::BTreeSet<String> =
+        runs.iter().filter_map(|run| run.about.name()).collect();
+    match products.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => format!("Assurance report: {sides}"),
+        products => format!("Assurance report: {} ({sides})", products.join(", ")),
     }
 }
 
@@ -98,11 +104,20 @@ fn summary(out: &mut Markup, record: &Record) {
 /// The result in two sentences.
 fn verdict(runs: &[Run]) -> String {
     let (mut passed, mut failed, mut other) = (0, 0, 0);
-    for counts in runs.iter().map(Run::counts) {
+    let (mut scenarios, mut unwalked) = (0, 0);
+    for run in runs {
+        let counts = run.counts();
         passed += counts.passed;
         failed += counts.failed;
         other += counts.skipped + counts.declared;
+        scenarios += run.scenarios().0;
+        unwalked += run.scenarios().1;
     }
+    let from = match causes(runs).len() {
+        0 => String::new(),
+        1 => ", from one cause".to_owned(),
+        n => format!(", from {n} causes"),
+    };
     let standings = standings(runs);
     let marked = |mark: Mark| standings.iter().filter(|s| s.mark == mark).count();
     let tests = match (passed, failed) {
@@ -111,7 +126,7 @@ fn verdict(runs: &[Run]) -> String {
         (0, 1) => "The one test that was run failed.".to_owned(),
         (_, 0) => format!("All {passed} tests that were run passed."),
         _ => format!(
-            "{failed} of {} tests that were run failed.",
+            "{failed} of {} tests that were run failed{from}.",
             passed + failed
         ),
     };
@@ -120,8 +135,12 @@ fn verdict(runs: &[Run]) -> String {
         1 => " 1 was not run; it says why.".to_owned(),
         n => format!(" {n} were not run; each says why."),
     };
+    let not_walked = match unwalked {
+        0 => String::new(),
+        n => format!(" {n} of {scenarios} scenarios were not walked to their end."),
+    };
     format!(
-        "{tests}{not_run} Requirements of the SCAL: {} shown, {} failed, {} for the supplier to declare or attach, {} not tried; {} in all.",
+        "{tests}{not_run}{not_walked} Requirements of the SCAL: {} shown, {} failed, {} for the supplier to declare or attach, {} not tried; {} in all.",
         marked(Mark::Passed),
         marked(Mark::Failed),
         marked(Mark::Declared),
@@ -133,7 +152,6 @@ fn verdict(runs: &[Run]) -> String {
 /// What was tried, when, and with what.
 fn about(out: &mut Markup, record: &Record) {
     for run in &record.runs {
-        let counts = run.counts();
         out.open("dl", &[]);
         let mut item = |name: &str, value: &str| {
             out.open("div", &[]);
@@ -141,17 +159,14 @@ fn about(out: &mut Markup, record: &Record) {
                 .element("dd", &[], value)
                 .close("div");
         };
+        for (name, value) in run.about.items() {
+            item(name, value);
+        }
         item(run.kind.word(), &run.target);
         item("Started", &page::time(run.started));
         item("Finished", &page::time(run.finished));
         item("Tool", &format!("uec {}", run.tool_version));
-        item(
-            "Tests",
-            &format!(
-                "{} passed, {} failed, {} skipped, {} to declare",
-                counts.passed, counts.failed, counts.skipped, counts.declared
-            ),
-        );
+        item("Result", &run.headline());
         out.close("dl");
     }
     let note = match record.redacted {
@@ -163,25 +178,62 @@ fn about(out: &mut Markup, record: &Record) {
     out.element("p", &[("class", "note")], note);
 }
 
-/// The failures first: what a reader came for.
+/// The failures first: what a reader came for. Each cause once, with the tests that it fails.
 fn failures(out: &mut Markup, runs: &[Run]) {
     let failed: Vec<_> = details::places(runs)
         .filter(|(_, _, o)| o.verdict == Verdict::Failed)
         .collect();
+    let causes = causes(runs);
     out.open("section", &[("aria-labelledby", "failed")]);
     out.element("h2", &[("id", "failed")], "What failed, and what to change");
     if failed.is_empty() {
         out.element("p", &[], "No test failed.");
     }
-    for (run, place, outcome) in failed {
+    for cause in &causes {
+        let Some(&(run, place)) = cause.tests.first() else {
+            continue;
+        };
+        let Some(outcome) = runs.get(run).and_then(|r| r.outcomes.get(place)) else {
+            continue;
+        };
         out.open("article", &[("class", "failure")]);
-        out.open("h3", &[]);
-        let target = format!("#{}", details::anchor(run, place));
-        out.element("a", &[("href", &target)], &outcome.title);
-        out.close("h3");
-        details::findings(out, runs, (run, place), outcome);
-        details::reasons(out, runs, (run, place), outcome);
+        out.element("h3", &[], &cause.finding.what);
+        details::one(out, runs, (run, place), outcome, cause.finding);
+        met(out, runs, &cause.tests);
+        details::reasons(out, runs, run, cause.finding, outcome);
         out.close("article");
     }
+    // A test can also fail at its last step without a finding of its own.
+    for (run, place, outcome) in failed {
+        if crate::evidence::errors(outcome).next().is_none() {
+            out.open("article", &[("class", "failure")]);
+            out.element("h3", &[], &outcome.title);
+            met(out, runs, &[(run, place)]);
+            out.close("article");
+        }
+    }
     out.close("section");
+}
+
+/// The tests that a cause fails.
+fn met(out: &mut Markup, runs: &[Run], tests: &[(usize, usize)]) {
+    out.open("p", &[]);
+    out.element(
+        "strong",
+        &[],
+        match tests.len() {
+            1 => "Test",
+            _ => "Tests",
+        },
+    );
+    out.text(": ");
+    for (n, (run, place)) in tests.iter().enumerate() {
+        let Some(outcome) = runs.get(*run).and_then(|r| r.outcomes.get(*place)) else {
+            continue;
+        };
+        out.text(if n > 0 { ", " } else { "" });
+        let target = format!("#{}", details::anchor(*run, *place));
+        out.element("a", &[("href", &target)], &outcome.id);
+    }
+    out.close("p");
 }

@@ -93,23 +93,40 @@ fn scal_row(out: &mut Markup, standing: &Standing, links: Links) {
         found(out, standing, links);
         out.element("p", &[], asked.change);
     }
+    if standing.mark == Mark::Untried {
+        out.element("p", &[], &to_try(standing));
+    }
     match (asked.attach, standing.mark) {
-        (Some(what), Mark::Declared | Mark::Untried) => {
+        (Some(what), Mark::Declared) => {
             out.element("p", &[], &format!("Declare or attach: {what}"));
         }
         (Some(what), _) => {
             out.element("p", &[], &format!("Also attach: {what}"));
         }
-        (None, Mark::Untried) => {
-            out.element(
-                "p",
-                &[],
-                "Run the tests that try it, or declare why it does not apply.",
-            );
-        }
         (None, _) => {}
     }
     out.close("td").close("tr");
+}
+
+/// How a row that was not tried can be.
+fn to_try(standing: &Standing) -> String {
+    let open = standing.trials.iter().filter(|t| t.outcome.is_unwalked());
+    let scenarios: Vec<&str> = open.map(|t| t.outcome.id.as_ref()).collect();
+    match scenarios.as_slice() {
+        [] => "Run the tests that try it, or declare why it does not apply.".to_owned(),
+        all => {
+            let shown: Vec<&str> = all.iter().take(TRIALS_SHOWN).copied().collect();
+            let more = if all.len() > TRIALS_SHOWN {
+                " and others"
+            } else {
+                ""
+            };
+            format!(
+                "Walk {}{more}: no scenario that tries it was walked.",
+                shown.join(", ")
+            )
+        }
+    }
 }
 
 /// What broke the row, each finding with a link to its test and messages.
@@ -169,7 +186,7 @@ fn trials(out: &mut Markup, standing: &Standing, links: Links) {
 fn counted(trials: &[&Trial], before: usize) -> String {
     let mut words = std::collections::BTreeMap::<&str, usize>::new();
     for trial in trials {
-        *words.entry(trial.outcome.verdict.word()).or_default() += 1;
+        *words.entry(trial.outcome.word()).or_default() += 1;
     }
     let parts: Vec<String> = words
         .iter()
@@ -192,8 +209,7 @@ fn trial_list(out: &mut Markup, trials: &[&Trial], links: Links) {
                 out.text(&trial.outcome.id);
             }
         }
-        out.text(": ")
-            .text(&trial.outcome.verdict.word().to_lowercase());
+        out.text(": ").text(&trial.outcome.word().to_lowercase());
         out.close("li");
     }
     out.close("ul");
@@ -222,7 +238,7 @@ pub(super) fn tests(out: &mut Markup, runs: &[Run]) {
         out.element("a", &[("href", &target)], &outcome.id);
         out.close("th");
         cell(out, "Verdict");
-        page::mark(out, mark_of(&outcome.verdict), outcome.verdict.word());
+        page::mark(out, mark_of(&outcome.verdict), outcome.word());
         out.close("td");
         cell(out, "Tries").text(&outcome.title);
         if let Some(why) = outcome.verdict.why() {
