@@ -11,15 +11,17 @@ mod national;
 mod python;
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use assurance::consumer_suite::{PROVIDER_ASID, Settings, Simulator, scenarios};
-use assurance::evidence::{Finding, Run, Severity, Verdict};
+use assurance::evidence::{Finding, Mark, Run, Severity, Verdict};
 use booking::ids::Asid;
-use cases::{CASES, Case};
+use cases::{CASES, Case, Weight};
 use national::{Demo, FROM_ASID, Simulated};
 use python::Python;
 
@@ -91,11 +93,23 @@ fn walk_alone(python: &Python, runtime: &tokio::runtime::Runtime, case: &Case) -
 /// What is wrong with the judgement of a mistake; nothing if it was found.
 fn judged(case: &Case, run: &Run, said: &str) -> Option<String> {
     let found = findings(run);
-    let named = |f: &&&Finding| {
-        (f.severity == Severity::Error || case.is_advice)
-            && f.requirement.iter().any(|r| r == case.requirement)
+    let all: Vec<&Finding> = run.outcomes.iter().flat_map(|o| &o.findings).collect();
+    let (least, most) = match case.weight {
+        Weight::Fault => (Severity::Error, Severity::Error),
+        Weight::Should => (Severity::Warning, Severity::Error),
+        Weight::Advice => (Severity::Advice, Severity::Advice),
+        Weight::Remark => (Severity::Note, Severity::Note),
     };
-    match found.iter().find(named) {
+    if let Some(worse) = all.iter().find(|f| f.severity > most) {
+        return Some(format!(
+            "{}: judged too hard: {}",
+            case.fault,
+            told_all(&[worse])
+        ));
+    }
+    let named =
+        |f: &&&Finding| f.severity >= least && f.requirement.iter().any(|r| r == case.requirement);
+    match all.iter().find(named) {
         Some(finding) if finding.right.is_empty() => Some(format!(
             "{}: the finding does not say what would be right",
             case.fault
@@ -177,7 +191,7 @@ fn a_right_consumer_gets_no_finding() {
 
 /// Each mistake of order, address, header, token, query and body is found, and the finding names the requirement.
 ///
-/// Proves: ASR-20, ASR-21, C18, C19, C20, C22, C23, C24, C25, C26, C27, C28, C29, C30, C39, C41, C43, C44, C45, C46, C47, C48, C49, C53, C54, C56, C58, C59, C60, C61, C62, C63, C64, C67, C68, C69, C70, C71
+/// Proves: ASR-20, ASR-21, ASR-23, C18, C19, C20, C22, C23, C24, C25, C26, C27, C28, C29, C30, C39, C41, C43, C44, C45, C46, C47, C48, C49, C53, C54, C56, C58, C59, C60, C61, C62, C63, C64, C67, C68, C69, C70, C71
 #[test]
 fn each_mistake_is_found() {
     let Some(python) = Python::found() else {
@@ -292,4 +306,124 @@ fn a_foreign_consumer_books_at_our_provider() {
     assert_eq!(count("this service takes"), 1, "{told}");
     assert_eq!(count("referral with booking: 200"), 1, "{told}");
     assert_eq!((count("C8"), count("C1")), (1, 1), "{told}");
+}
+
+/// What was not walked is told in the headline, in the evidence and by the exit code, and is nothing to declare.
+///
+/// Proves: ASR-06, ASR-22
+#[test]
+fn what_was_not_walked_says_so() {
+    let Some(python) = Python::found() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("evidence");
+    let mut simulator = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args([
+            "assure",
+            "consumer",
+            "--listen",
+            "127.0.0.1:0",
+            "--json",
+            "--from-asid",
+            FROM_ASID,
+        ])
+        .args([
+            "--product",
+            "Script",
+            "--scenario",
+            "999999999,999999998,999999981",
+            "--out",
+        ])
+        .arg(&out)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(simulator.stderr.take().unwrap()).lines();
+    let mut root = String::new();
+    for line in lines.by_ref().map_while(Result::ok) {
+        if let Some(value) = line.trim().strip_prefix("Root ") {
+            root = value.trim().to_owned();
+        }
+        if line.starts_with("Stop with") {
+            break;
+        }
+    }
+    let rest = std::thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
+    let base = root.trim_end_matches("/STU3").to_owned();
+    let way = [
+        "--ssp",
+        &base,
+        "--direct",
+        &root,
+        "--to-asid",
+        PROVIDER_ASID,
+        "--from-asid",
+        FROM_ASID,
+    ];
+    python.walk(&way.map(str::to_owned), "999999999+rebook", None);
+    let pid = simulator.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut printed = String::new();
+    simulator
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut printed)
+        .unwrap();
+    assert_eq!(simulator.wait().unwrap().code(), Some(1));
+    let said = rest.join().unwrap().join("\n");
+    assert!(
+        said.ends_with(
+            "2 of 3 scenarios were not walked; choose with --scenario what the consumer walks"
+        ),
+        "{said}"
+    );
+
+    let told: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(
+        told["scenarios"],
+        serde_json::json!({"chosen": 3, "notWalked": 2})
+    );
+    assert_eq!(told["counts"]["failed"], 0);
+    let record = assurance::evidence::read(&out).unwrap();
+    assert!(
+        record.runs[0]
+            .headline()
+            .ends_with("; 2 of 3 scenarios not walked")
+    );
+    // Only a scenario that was not walked tries it.
+    let rows = assurance::evidence::standings(&record.runs);
+    let of = |id: &str| rows.iter().find(|s| s.row.id == id).unwrap();
+    assert_eq!(of("C31").mark, Mark::Declared);
+    let open: Vec<_> = rows.iter().filter(|s| s.mark == Mark::Untried).collect();
+    assert!(
+        open.iter().any(|s| s.row.attach.is_some()),
+        "rows that a walk would try are not to declare"
+    );
+    for row in &rows {
+        let tried = row
+            .trials
+            .iter()
+            .any(|t| !matches!(t.outcome.verdict, Verdict::Declared(_)));
+        assert!(
+            row.mark != Mark::Declared || !tried,
+            "{} is to declare although a test tries it",
+            row.row.id
+        );
+    }
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(
+        page.contains("Not walked")
+            && page.contains("2 of 3 scenarios were not walked to their end.")
+    );
+    assert!(page.contains("Assurance report: Script (Consumer)"));
 }

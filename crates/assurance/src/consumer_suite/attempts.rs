@@ -124,7 +124,9 @@ impl Attempts {
             let gap = asked
                 .began
                 .saturating_duration_since(a.ended_at.unwrap_or(a.began));
-            (sent, pause) = (a.sent + 1, (!a.silent).then_some(gap));
+            // What was answered is over: the next one begins anew.
+            let before = if a.ended == Ended::Done { 0 } else { a.sent };
+            (sent, pause) = (before + 1, (!a.silent).then_some(gap));
             repeats = judged_repeat(a, sent, gap, notes);
         }
         if let Some((who, slot)) = &booking
@@ -241,7 +243,7 @@ fn judged_repeat(a: &Attempt, sent: usize, gap: Duration, notes: &mut Notes) -> 
             );
             // Once more is unwise; going on is a fault.
             match sent {
-                2 => notes.advise(Rule::NoRepeat, false, "request", what),
+                2 => notes.warn(Rule::NoRepeat, false, "request", what),
                 _ => {
                     notes.judge(Rule::NoRepeat, false, "request", what);
                 }

@@ -3,6 +3,7 @@
 use booking::ids::{Asid, is_uuid};
 
 use super::asked::{Asked, Wanted, Way};
+use super::judge_query::is_service_name;
 use super::ledger::Notes;
 use super::rules::Rule;
 use super::scenario::Scenario;
@@ -18,6 +19,9 @@ const TYPES: [&str; 4] = [
     "application/fhir+json;charset=utf-8",
     "application/fhir+xml;charset=utf-8",
 ];
+
+/// What to send so that the test kit's report is clean.
+const VERBATIM: &str = "exactly one of application/fhir+json and application/fhir+xml, bare or followed by ;charset=utf-8";
 
 /// Judges what can be judged of any request.
 pub(super) fn judge(state: &State, asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
@@ -74,9 +78,15 @@ fn encoded(asked: &Asked, notes: &mut Notes) {
         .filter(|c| FORBIDDEN.contains(c) || !c.is_ascii())
         .collect();
     let broken = broken_escape(&asked.target);
+    // How the service criterion is spelt is judged there.
     let in_query: Vec<char> = asked
         .query
-        .chars()
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, value)) if is_service_name(name) => value,
+            _ => pair,
+        })
+        .flat_map(str::chars)
         .filter(|c| matches!(c, ':' | '+'))
         .collect();
     // The media type in _format is the one value where a raw plus means itself (PROV-GEN-09).
@@ -100,13 +110,17 @@ fn encoded(asked: &Asked, notes: &mut Notes) {
     notes.judge(Rule::Encoded, fine, "request", what);
 }
 
-/// `:` may stand raw in a query by RFC 3986; only in the service criterion and in times it is judged (ASR-20, ASR-21).
+/// `:` may stand raw in a query by RFC 3986; in times it is judged (ASR-21).
 fn raw_only_in_includes(query: &str) -> bool {
     query
         .split('&')
         .filter(|p| p.contains([':', '+']))
         .all(|p| {
-            p.starts_with("_include") || p.starts_with("_revinclude") || p.starts_with("_format=")
+            let name = p.split('=').next().unwrap_or_default();
+            p.starts_with("_include")
+                || p.starts_with("_revinclude")
+                || p.starts_with("_format=")
+                || (is_service_name(name) && !p.trim_start_matches(name).contains([':', '+']))
         })
 }
 
@@ -215,11 +229,17 @@ fn interaction(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
         clipped(value),
         interaction.urns().join(" or ")
     );
-    notes.judge(
+    const PLACE: &str = "header Ssp-InteractionID";
+    let fine = interaction.accepts(value);
+    notes.judge(Rule::SspInteraction, fine, PLACE, what);
+    // D-22: the directory knows another id than the test kit.
+    let first = interaction.urns().first().copied().unwrap_or_default();
+    notes.advise(
         Rule::SspInteraction,
-        interaction.accepts(value),
-        "header Ssp-InteractionID",
-        what,
+        !fine || value == first,
+        PLACE,
+        format!("Ssp-InteractionID is `{}`", clipped(value)),
+        first,
     );
 }
 
@@ -236,26 +256,33 @@ fn media_types(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
         let fine = given
             .iter()
             .all(|one| is_exact(one) || one.trim().starts_with("*/*"));
-        notes.judge(
-            Rule::Accept,
-            fine,
-            "header Accept",
-            format!("Accept is `{}`", clipped(&given.join(","))),
-        );
+        let what = format!("Accept is `{}`", clipped(&given.join(",")));
+        const PLACE: &str = "header Accept";
+        notes.judge(Rule::Accept, fine, PLACE, what.clone());
+        let one = asked.count("accept") == 1 && asked.header("accept").is_some_and(is_verbatim);
+        notes.advise(Rule::Accept, !fine || one, PLACE, what, VERBATIM);
     } else if asked.query.contains("_format=") {
         notes.judge(Rule::Accept, true, "", "");
+    } else if wanted.interaction().is_some() {
+        let what = "There is neither Accept nor _format";
+        notes.advise(Rule::Accept, false, "header Accept", what, VERBATIM);
     }
     if matches!(wanted, Wanted::Book | Wanted::Cancel { .. }) {
         let Some(value) = single(asked, "Content-Type", Rule::ContentType, notes) else {
             return;
         };
-        notes.judge(
-            Rule::ContentType,
-            is_exact(value),
-            "header Content-Type",
-            format!("Content-Type is `{}`", clipped(value)),
-        );
+        const PLACE: &str = "header Content-Type";
+        let what = format!("Content-Type is `{}`", clipped(value));
+        let fine = is_exact(value);
+        notes.judge(Rule::ContentType, fine, PLACE, what.clone());
+        let one = !fine || is_verbatim(value);
+        notes.advise(Rule::ContentType, one, PLACE, what, VERBATIM);
     }
+}
+
+/// One of the forms letter by letter, as the test kit compares them.
+fn is_verbatim(value: &str) -> bool {
+    TYPES.contains(&value)
 }
 
 /// One of the exact forms: the case of the charset and a space before it do not matter (PROV-GEN-10); a weight is allowed.
@@ -283,7 +310,7 @@ fn request_id(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
         );
     } else if asked.count(NAME) > 0 {
         let fine = asked.count(NAME) == 1 && asked.header(NAME).is_some_and(is_uuid);
-        notes.advise(
+        notes.warn(
             Rule::RequestId,
             fine,
             "header X-Request-ID",

@@ -24,12 +24,16 @@ const INCLUDES: [&str; 8] = [
     "healthcareservice:organization",
 ];
 
+/// The service criterion as the test kit's simulator reads it (ASR-20).
+const SERVICE: &str = "schedule.actor%3Ahealthcareservice";
+
 /// Judges a slot search. Gives the scenario of the service that it names.
 pub(super) fn judge(asked: &Asked, notes: &mut Notes) -> Option<&'static Scenario> {
     let service = service_of(&asked.query);
     let known = service.as_ref().and_then(|s| scenario(s.as_str()));
     names_service(asked, known.is_some(), notes);
     starts(asked, notes);
+    as_the_test_kit(asked, notes);
     let parameters = query::parameters(&asked.query).unwrap_or_default();
     for (name, value) in &parameters {
         match name.as_ref() {
@@ -69,27 +73,77 @@ pub(super) fn judge(asked: &Asked, notes: &mut Notes) -> Option<&'static Scenari
     known
 }
 
+/// True for a name that a Provider understands as the service criterion (PROV-SLOT-01), encoded or not.
+pub(super) fn is_service_name(name: &str) -> bool {
+    let plain = name.to_ascii_lowercase().replace("%3a", ":");
+    matches!(
+        plain.as_str(),
+        "service"
+            | "schedule.actor:healthcareservice"
+            | "schedule.actor:healthcareservice.identifier"
+    )
+}
+
 fn names_service(asked: &Asked, known: bool, notes: &mut Notes) {
-    let literal = asked
-        .query
-        .split('&')
-        .filter_map(|p| p.split_once('='))
-        .filter(|(name, _)| name.eq_ignore_ascii_case("schedule.actor%3Ahealthcareservice"));
-    let values: Vec<&str> = literal.map(|(_, value)| value).collect();
-    let what = match values.as_slice() {
-        [] => "The search does not carry schedule.actor%3Ahealthcareservice".to_owned(),
-        [value] => format!(
+    const PLACE: &str = "query schedule.actor:healthcareservice";
+    let pairs = asked.query.split('&').filter_map(|p| p.split_once('='));
+    let named: Vec<(&str, &str)> = pairs.filter(|(name, _)| is_service_name(name)).collect();
+    let what = match named.as_slice() {
+        [] => format!("The search does not carry {SERVICE}"),
+        [(_, value)] => format!(
             "The service `{}` is not one of the directory",
             clipped(value)
         ),
         _ => "The service is named more than once".to_owned(),
     };
-    notes.judge(
+    let fine = named.len() == 1 && known;
+    notes.judge(Rule::QueryService, fine, PLACE, what);
+    let spelt = named.first().map_or("", |(name, _)| name);
+    notes.advise(
         Rule::QueryService,
-        values.len() == 1 && known,
-        "query schedule.actor:healthcareservice",
-        what,
+        !fine || spelt == SERVICE,
+        PLACE,
+        format!(
+            "The service is named by `{}`, to which the test kit's simulator answers 400",
+            clipped(spelt)
+        ),
+        SERVICE,
     );
+}
+
+/// What the report of the test kit wants of the criteria beside that (ASR-21).
+fn as_the_test_kit(asked: &Asked, notes: &mut Notes) {
+    let pairs = || asked.query.split('&').filter_map(|p| p.split_once('='));
+    for (prefix, rule, right) in [
+        ("lt", Rule::QueryEnd, "start=le"),
+        ("gt", Rule::QueryBegin, "start=ge"),
+    ] {
+        let found = pairs().any(|(name, value)| name == "start" && value.starts_with(prefix));
+        let what = format!("A start has the prefix {prefix}");
+        // The rule about the earliest start is judged only where there is one.
+        if found {
+            notes.advise(rule, false, "query start", what, right);
+        }
+    }
+    for (_, value) in pairs().filter(|(name, _)| *name == "start") {
+        let lower = value.contains("%3a") || value.contains("%2b");
+        let (place, right) = (
+            "query start",
+            "le2031-03-04T08%3A15%3A00%2B00%3A00, or with Z",
+        );
+        let what = "A time is encoded in lower case, %3a or %2b";
+        notes.advise(Rule::QueryTimes, !lower, place, what, right);
+        let minutes = is_time(value) && booking::instant::parse(&plain_time(value)).is_none();
+        let what = "A time has no seconds";
+        notes.advise(Rule::QueryTimes, !minutes, place, what, right);
+    }
+    let (place, right) = ("query status", "&status=free behind another criterion");
+    let there = pairs().any(|(name, _)| name == "status");
+    let what = "The search has no status";
+    notes.advise(Rule::QueryStatus, there, place, what, right);
+    let first = asked.query.starts_with("status=");
+    let what = "status is the first criterion";
+    notes.advise(Rule::QueryStatus, !first, place, what, right);
 }
 
 fn starts(asked: &Asked, notes: &mut Notes) {
@@ -130,24 +184,24 @@ fn starts(asked: &Asked, notes: &mut Notes) {
 
 /// A prefix, and a time with offset whose colons and plus are encoded.
 fn is_time(value: &str) -> bool {
-    let Some(time) = ["le", "lt", "ge", "gt", "eq"]
-        .iter()
-        .find_map(|p| value.strip_prefix(p))
-        .or(Some(value))
-    else {
-        return false;
-    };
-    if time.contains([':', '+', ' ']) {
+    if value.contains([':', '+', ' ']) {
         return false;
     }
-    let plain = time
+    let plain = plain_time(value);
+    booking::instant::parse(&plain).is_some()
+        || booking::instant::parse(&with_seconds(&plain)).is_some()
+}
+
+/// The time of a bound, decoded, without its prefix.
+fn plain_time(value: &str) -> String {
+    let prefixes = ["le", "lt", "ge", "gt", "eq"];
+    let time = prefixes.iter().find_map(|p| value.strip_prefix(p));
+    time.unwrap_or(value)
         .replace("%3A", ":")
         .replace("%3a", ":")
         .replace("%2B", "+")
         .replace("%2b", "+")
-        .replace("%2E", ".");
-    booking::instant::parse(&plain).is_some()
-        || booking::instant::parse(&with_seconds(&plain)).is_some()
+        .replace("%2E", ".")
 }
 
 /// A time to the minute is one too.

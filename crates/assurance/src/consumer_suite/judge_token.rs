@@ -20,10 +20,10 @@ const WHERE: &str = "header Authorization";
 /// Most tokens remembered; only their hashes are kept.
 const MAX_USES: usize = 20_000;
 /// Two requests of one second may have equal tokens; so long after it was made a token has been kept back.
-const KEPT_BACK_SECONDS: i64 = 2;
+const KEPT_BACK_SECONDS: i64 = 5;
 
 /// Two requests with equal tokens of their own leave within a second; on their way they lose less than this.
-const APART: Duration = Duration::from_secs(2);
+const APART: Duration = Duration::from_secs(5);
 
 /// Which tokens were used for which request.
 #[derive(Debug, Default)]
@@ -385,10 +385,24 @@ fn practitioner(claims: &Value, notes: &mut Notes) {
     .filter_map(|(there, name)| (!there).then_some(name))
     .collect();
     let what = format!("requesting_practitioner lacks {}", wrong.join(", "));
-    notes.judge(
-        Rule::JwtPractitioner,
-        wrong.is_empty(),
-        "claim requesting_practitioner",
-        what,
-    );
+    const PLACE: &str = "claim requesting_practitioner";
+    notes.judge(Rule::JwtPractitioner, wrong.is_empty(), PLACE, what);
+    let named = identifiers(practitioner);
+    let has = |system: &str| named.iter().any(|(s, _)| *s == system);
+    let local = |(s, v): &(&str, &str)| {
+        !s.is_empty() && !v.is_empty() && *s != SDS_USER && *s != SDS_ROLE_PROFILE
+    };
+    for (there, name) in [
+        (has(SDS_USER), "SDS user id"),
+        (has(SDS_ROLE_PROFILE), "SDS role profile id"),
+        (named.iter().any(local), "local identifier of the user"),
+    ] {
+        notes.advise(
+            Rule::JwtPractitioner,
+            there,
+            PLACE,
+            format!("requesting_practitioner has no {name}"),
+            "three identifiers: the SDS user id and the SDS role profile id (UNK without smartcard), and the consumer's own id of the user",
+        );
+    }
 }

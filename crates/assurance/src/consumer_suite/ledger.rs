@@ -37,10 +37,36 @@ impl Notes {
         holds
     }
 
-    /// As [`Notes::judge`], for what is only advised.
-    pub fn advise(&mut self, rule: Rule, holds: bool, at: &str, what: impl Into<String>) {
+    /// As [`Notes::judge`], for what the Standard recommends.
+    pub fn warn(&mut self, rule: Rule, holds: bool, at: &str, what: impl Into<String>) {
         let finding = (!holds).then(|| Finding {
             severity: Severity::Warning,
+            ..self.error(rule, at, what)
+        });
+        self.note(rule, finding);
+    }
+
+    /// As [`Notes::judge`], for what a Provider takes and the report of the published test kit shows as wrong.
+    pub fn advise(
+        &mut self,
+        rule: Rule,
+        holds: bool,
+        at: &str,
+        what: impl Into<String>,
+        right: &str,
+    ) {
+        let finding = (!holds).then(|| {
+            Finding::advice(rule.row().requirements, what)
+                .at(at)
+                .right(right)
+        });
+        self.note(rule, finding);
+    }
+
+    /// As [`Notes::judge`], for what is worth knowing and no fault.
+    pub fn remark(&mut self, rule: Rule, holds: bool, at: &str, what: impl Into<String>) {
+        let finding = (!holds).then(|| Finding {
+            severity: Severity::Note,
             ..self.error(rule, at, what)
         });
         self.note(rule, finding);
@@ -203,7 +229,7 @@ impl Ledger {
 
     /// Findings of errors and warnings so far, over all rules.
     pub fn faults(&self) -> usize {
-        let serious = |f: &&(Finding, Option<usize>)| f.0.severity != Severity::Note;
+        let serious = |f: &&(Finding, Option<usize>)| f.0.severity > Severity::Advice;
         self.rules
             .iter()
             .map(|r| r.findings.iter().filter(serious).count())

@@ -94,8 +94,12 @@ fn of_scenario(state: &State, scenario: &'static Scenario) -> Outcome {
     let failed = findings.iter().any(|f| f.severity == Severity::Error);
     let verdict = match left {
         _ if failed => Verdict::Failed,
+        Some(left) if state.tallies.contains_key(scenario.id) => Verdict::Skipped(format!(
+            "not walked to its end; left to do: {left} (service {})",
+            scenario.id
+        )),
         Some(left) => Verdict::Skipped(format!(
-            "not walked to its end; to do: {left} (service {})",
+            "not walked; begin so: {left} (service {})",
             scenario.id
         )),
         None => Verdict::Passed,

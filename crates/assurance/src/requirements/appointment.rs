@@ -63,7 +63,11 @@ pub(super) const ROWS: &[Row] = &[
         .numbers(&["C54", "C55"])
         .why(IDENTITY_WHY).change("Send the identifier with use, system, ten digits and the verification extension, or leave the identifier out.")
         .catalogue(&["RES-PAT-02", "RES-PAT-03"])
-        .checks(&["C-PATIENT-RES-CONS-SYS-NHS-NO-*"]),
+        .checks(&[
+            "C-PATIENT-RES-CONS-SYS-NHS-NO-*",
+            "C-POST-INC-APP-RES-NHS-NO-CONDT-PATIENT-RES-ONE-IDENT",
+            "C-POST-INC-APP-RES-NOT-NHS-NO-CONDT-PATIENT-RES-NOT-IDENT",
+        ]),
     must("C56, C57", "One official name with family and given.")
         .numbers(&["C56", "C57"])
         .why(IDENTITY_WHY).change("Send exactly one name, use official, family and at least one given.")
@@ -83,7 +87,7 @@ pub(super) const ROWS: &[Row] = &[
         .numbers(&["C62", "C63", "C64"])
         .why(CONTACT_WHY).change("Send one address, use home, with a postcode of the usual form.")
         .catalogue(&["RES-PAT-07"])
-        .checks(&["C-PATIENT-RES-ONE-ADDRESS", "C-PATIENT-RES-HOME-ADDRESS-VALID-PCODE"]),
+        .checks(&["C-PATIENT-RES-ONE-ADDRESS", "C-PATIENT-RES-ONE-ADDRESS-SET-HOME", "C-PATIENT-RES-HOME-ADDRESS-VALID-PCODE"]),
     must("C65-C71", "One contained DocumentReference: id match, identifier, status, type, indexed, attachment.")
         .numbers(&["C65", "C66", "C67", "C68", "C69", "C70", "C71"])
         .why(DOCUMENT_WHY).change("Send the identifier of the document that will follow, status current, type, indexed now, and the attachment's media type and language.")

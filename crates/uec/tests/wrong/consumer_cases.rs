@@ -11,8 +11,21 @@ pub struct Case {
     pub requirement: &'static str,
     /// It shows only with the national services in front.
     pub is_national: bool,
+    /// How it is judged.
+    pub weight: Weight,
+}
+
+/// How a mistake is judged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// It breaks a MUST: an error.
+    Fault,
     /// It breaks a SHOULD: a warning is enough.
-    pub is_advice: bool,
+    Should,
+    /// A Provider takes it, and the report of the published test kit shows it as wrong: advice and nothing more.
+    Advice,
+    /// NHS Digital's own consumer does so: a note and nothing more.
+    Remark,
 }
 
 /// Search, book, read, cancel.
@@ -28,13 +41,27 @@ const fn case(fault: &'static str, walk: &'static str, requirement: &'static str
         walk,
         requirement,
         is_national: false,
-        is_advice: false,
+        weight: Weight::Fault,
+    }
+}
+
+const fn should(fault: &'static str, walk: &'static str, requirement: &'static str) -> Case {
+    Case {
+        weight: Weight::Should,
+        ..case(fault, walk, requirement)
     }
 }
 
 const fn advice(fault: &'static str, walk: &'static str, requirement: &'static str) -> Case {
     Case {
-        is_advice: true,
+        weight: Weight::Advice,
+        ..case(fault, walk, requirement)
+    }
+}
+
+const fn remark(fault: &'static str, walk: &'static str, requirement: &'static str) -> Case {
+    Case {
+        weight: Weight::Remark,
         ..case(fault, walk, requirement)
     }
 }
@@ -97,6 +124,9 @@ pub const CASES: &[Case] = &[
     case("organization-missing", HAPPY, "NAT-JWT-10"),
     case("organization-without-ods", HAPPY, "NAT-JWT-10"),
     case("practitioner-without-name", HAPPY, "NAT-JWT-11"),
+    advice("practitioner-without-sds-user", HAPPY, "NAT-JWT-11"),
+    advice("practitioner-without-role", HAPPY, "NAT-JWT-11"),
+    advice("practitioner-without-local-id", HAPPY, "NAT-JWT-11"),
     case("token-without-last-dot", HAPPY, "NAT-JWT-01"),
     case("token-signed", HAPPY, "NAT-JWT-01"),
     case("token-padded", HAPPY, "NAT-JWT-01"),
@@ -116,6 +146,11 @@ pub const CASES: &[Case] = &[
     case("interaction-create-for-cancel", HAPPY, "C26"),
     case("authorization-missing", HAPPY, "NAT-JWT-01"),
     case("authorization-without-bearer", HAPPY, "NAT-JWT-01"),
+    advice("accept-missing", HAPPY, "C22"),
+    advice("accept-listed", HAPPY, "C22"),
+    advice("accept-charset-in-capitals", HAPPY, "C22"),
+    advice("content-type-charset-in-capitals", HAPPY, "CONS-REQ-05"),
+    advice("interaction-read-slot", HAPPY, "C26"),
     case("accept-plain-json", HAPPY, "C22"),
     case("content-type-plain-json", HAPPY, "CONS-REQ-05"),
     case("content-type-xml", HAPPY, "C39"),
@@ -128,7 +163,14 @@ pub const CASES: &[Case] = &[
     case("if-match-any", HAPPY, "CONS-CAN-02"),
     case("if-match-stale", HAPPY, "CONS-CAN-02"),
     // Query of the slot search.
-    case("colon-of-name-unencoded", HAPPY, "C30"),
+    advice("colon-of-name-unencoded", HAPPY, "C30"),
+    advice("service-in-capitals", HAPPY, "C30"),
+    advice("service-by-short-name", HAPPY, "C30"),
+    advice("start-lt-and-gt", HAPPY, "C28"),
+    advice("escapes-in-lower-case", HAPPY, "C28"),
+    advice("time-without-seconds", HAPPY, "C28"),
+    advice("status-missing", HAPPY, "C27"),
+    advice("status-first", HAPPY, "C27"),
     case("colons-of-time-unencoded", HAPPY, "C19"),
     case("plus-unencoded", HAPPY, "C19"),
     case("plus-as-space", HAPPY, "C28"),
@@ -205,6 +247,8 @@ pub const CASES: &[Case] = &[
     case("document-without-status", HAPPY, "C68"),
     case("document-without-type", HAPPY, "C69"),
     case("document-of-another-type", HAPPY, "C69"),
+    remark("document-indexed-long-ago", HAPPY, "C70"),
+    advice("document-attachment-en-gb", HAPPY, "C71"),
     case("document-without-indexed", HAPPY, "C70"),
     case("document-attachment-type", HAPPY, "C71"),
     case("document-without-content", HAPPY, "C71"),
@@ -229,7 +273,7 @@ pub const CASES: &[Case] = &[
     case("cancel-with-post", HAPPY, "ASR-20"),
     case("cancel-without-read", HAPPY, "CONS-CAN-02"),
     case("conflict-without-read", "999999972", "CONS-CAN-03"),
-    case("document-always-same", REBOOK, "CONS-REB-06"),
+    remark("document-always-same", REBOOK, "CONS-REB-06"),
     case("double-slash", HAPPY, "C20"),
     national("endpoint-unchecked", "999999953", "C17"),
     case("error-books-on", "999999963", "C43"),
@@ -246,9 +290,9 @@ pub const CASES: &[Case] = &[
     national("referral-without-link", "999999942+refer", "REF-CON-04"),
     national("refers-without-booking", "999999942+refer", "C3"),
     case("request-id-new-on-retry", "999999989", "CONS-BOOK-05"),
-    advice("retry-400", "999999983", "CONS-ERR-04"),
-    advice("retry-403", "999999984", "CONS-ERR-04"),
-    advice("retry-422", "999999982", "CONS-ERR-04"),
+    should("retry-400", "999999983", "CONS-ERR-04"),
+    should("retry-403", "999999984", "CONS-ERR-04"),
+    should("retry-422", "999999982", "CONS-ERR-04"),
     case("retry-at-once", "999999987", "NAT-SSP-06"),
     case("retry-changes-body", "999999989", "CONS-REQ-03"),
     case("retry-without-end", "999999987", "NAT-SSP-06"),
