@@ -139,6 +139,7 @@ pub static TRIED: &[(&str, &[&str])] = &[
     ("put-creates", &["Cancel_UnknownId"]),
     ("cancel-repeat-unchecked", &["Cancel_ResentRequestID"]),
     ("patient-search-tells-all", &["Search_Patient"]),
+    ("patient-search-versioned-urls", &["Search_Patient"]),
     ("create-hangs", BOOKED),
     ("hangs", ANY),
     ("drips", ANY),

@@ -488,7 +488,9 @@ class Provider(Server):
             made = {n: body[n] for n in kept} | {"participant": [{
                 "actor": {"identifier": {"system": NHS_NUMBER, "value": number}}, "status": "accepted"}],
                 "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"{self.public}/{name}"}]}
-            entries.append((name, "match", body if on("patient-search-tells-all") else made))
+            # D-51: the version stands in the identifier, and fullUrl has none.
+            full = name if on("patient-search-versioned-urls") else name.partition("/_history")[0]
+            entries.append((full, "match", body if on("patient-search-tells-all") else made))
         return self.resource(200, self.bundle(entries, len(entries), f"Appointment?patient={number}"), exchange.format)
 
 

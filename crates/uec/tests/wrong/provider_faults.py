@@ -141,6 +141,7 @@ FAULTS = {
     "put-creates": ("PROV-CAN-03", "a PUT under an unknown id makes an appointment"),
     "cancel-repeat-unchecked": ("PROV-CAN-09", "a used X-Request-ID is not noticed on a cancellation"),
     "patient-search-tells-all": ("PROV-SRCH-03", "the search by patient gives whole appointments"),
+    "patient-search-versioned-urls": ("PROV-SRCH-03", "the search by patient gives fullUrls with a version"),
     # broken servers
     "create-hangs": ("PROV-INT-03", "a booking is never answered"),
     "hangs": ("P8", "nothing is ever answered"),
