@@ -1,5 +1,5 @@
 //! Which test proves which requirement: `docs/conformance.md`, made from `docs/standard`, the
-//! `/// Proves:` lines above tests, and `docs/conformance-exceptions.toml`.
+//! `/// Proves:` lines above tests, `docs/conformance-exceptions.toml` and `docs/conformance-open.toml`.
 
 pub mod catalogue;
 mod exceptions;
@@ -18,7 +18,12 @@ pub const PAGE: &str = "docs/conformance.md";
 /// Writes the page, or with `check` only compares it.
 pub fn run(workspace: &Workspace, check: bool) -> Result<(), String> {
     let state = State::read(workspace)?;
-    let page = page::render(&state.catalogue, &state.proofs, &state.exceptions);
+    let page = page::render(
+        &state.catalogue,
+        &state.proofs,
+        &state.exceptions,
+        &state.open,
+    );
     if check {
         return match workspace.text(PAGE) == Some(page.as_str()) {
             true => Ok(()),
@@ -26,9 +31,9 @@ pub fn run(workspace: &Workspace, check: bool) -> Result<(), String> {
         };
     }
     workspace.write(PAGE, &page)?;
-    let open = state.open_requirements();
+    let open = state.without_reason();
     println!(
-        "{PAGE}: written; {} requirements neither proved nor listed as exceptions",
+        "{PAGE}: written; {} requirements are neither proved nor listed with a reason",
         open.len()
     );
     for (id, level, file, line) in open {
@@ -42,18 +47,25 @@ pub fn findings(workspace: &Workspace) -> Result<Vec<Finding>, String> {
     let state = State::read(workspace)?;
     let mut found = state.proofs.findings(&state.catalogue);
     found.extend(state.exceptions.findings(&state.catalogue, &state.proofs));
-    for (id, level, file, line) in state.open_requirements() {
+    found.extend(state.open.findings(&state.catalogue, &state.proofs));
+    for (id, level, file, line) in state.without_reason() {
         found.push(Finding::at(
             file,
             line,
             format!(
                 "{id} ({level}) is proved by no test: put `/// Proves: {id}` above the test that proves it, or \
-                 list it with its reason in {}",
+                 list it with its reason in {} (not built) or {} (no test can prove it)",
+                exceptions::OPEN_FILE,
                 exceptions::FILE
             ),
         ));
     }
-    let page = page::render(&state.catalogue, &state.proofs, &state.exceptions);
+    let page = page::render(
+        &state.catalogue,
+        &state.proofs,
+        &state.exceptions,
+        &state.open,
+    );
     if workspace.text(PAGE) != Some(page.as_str()) {
         found.push(out_of_date());
     }
@@ -71,6 +83,7 @@ struct State {
     catalogue: Catalogue,
     proofs: Proofs,
     exceptions: Exceptions,
+    open: Exceptions,
 }
 
 impl State {
@@ -78,20 +91,24 @@ impl State {
         Ok(State {
             catalogue: Catalogue::read(workspace)?,
             proofs: Proofs::read(workspace),
-            exceptions: Exceptions::read(workspace)?,
+            exceptions: Exceptions::read(workspace, exceptions::FILE)?,
+            open: Exceptions::read(workspace, exceptions::OPEN_FILE)?,
         })
     }
 
-    /// Requirements at level MUST without proof and without exception: id, level, file, line.
-    fn open_requirements(&self) -> Vec<(&str, &str, &str, usize)> {
+    /// Requirements at level MUST without proof and without a reason: id, level, file, line.
+    fn without_reason(&self) -> Vec<(&str, &str, &str, usize)> {
         let mut open = Vec::new();
         for row in self
             .catalogue
-            .bound_rows()
+            .rows()
             .filter(|row| row.level.starts_with("MUST"))
         {
             for id in &row.ids {
-                if self.proofs.of(id).is_empty() && self.exceptions.reason(id).is_none() {
+                if self.proofs.of(id).is_empty()
+                    && self.exceptions.reason(id).is_none()
+                    && self.open.reason(id).is_none()
+                {
                     open.push((id.as_str(), row.level.as_str(), row.file.as_str(), row.line));
                 }
             }

@@ -35,7 +35,7 @@ fn booked(booking: Booking) -> Booked {
     }
 }
 
-/// Proves: CONS-SLOT-01, CONS-SLOT-05, CONS-SLOT-06, CONS-SLOT-07, CONS-SLOT-08, CONS-SDS-03
+/// Proves: CONS-SLOT-01, CONS-SLOT-05, CONS-SLOT-06, CONS-SLOT-07, CONS-SLOT-08, CONS-SDS-03, OPS-C3
 /// What the seeded services show, with everything about a slot and with nothing, and none at all.
 #[tokio::test]
 async fn slots_with_everything_with_nothing_and_none() {
@@ -276,7 +276,7 @@ async fn a_consumer_without_rights_is_told_so() {
     assert_eq!(obstacle.kind, Kind::ProviderDenied);
 }
 
-/// Proves: CONS-REB-01, CONS-REB-02, CONS-REB-05, CONS-REB-06, DAT-07
+/// Proves: CONS-REB-01, CONS-REB-02, CONS-REB-05, CONS-REB-06, DAT-07, OPS-C7, OPS-P9
 /// New first, then the old; when the new one fails the old one stands.
 #[tokio::test]
 async fn rebook_keeps_the_patient_covered() {

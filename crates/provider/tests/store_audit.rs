@@ -223,7 +223,7 @@ async fn a_report_finds_the_first_row_of_a_time() {
     );
 }
 
-/// Proves: AUD-02, AUD-03, AUD-04, AUD-05, AUD-06
+/// Proves: AUD-02, AUD-03, AUD-04, AUD-05, AUD-06, P5
 #[test]
 fn an_entry_holds_the_provenance_and_the_ids() {
     let mut entry = AuditEntry::new(now(), uuid::Uuid::nil());

@@ -157,7 +157,6 @@ async fn slots_are_held_and_released_by_filter() {
 }
 
 /// When a slot became available is kept, also after it was removed.
-/// Proves: REP-P-03
 #[tokio::test]
 async fn the_time_of_publication_is_kept() {
     let place = Place::new();

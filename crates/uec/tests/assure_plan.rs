@@ -96,7 +96,7 @@ fn ready(folder: &str) {
     text(&set);
 }
 
-/// Proves: OPS-C1, OPS-C2, OPS-C3, OPS-C4, OPS-C5, OPS-C7, OPS-C8, OPS-C9, OPS-C10, OPS-C11, OPS-C12, OPS-C13, OPS-C14, OPS-P1, OPS-P2, OPS-P3, OPS-P4, OPS-P5, OPS-P7, OPS-P8, OPS-P9, OPS-P10, OPS-P11, OPS-P12, DEP-06
+/// Proves: DEP-06
 /// The whole plan to a UTC with its automatic steps, from the first question to the signed report.
 #[test]
 fn the_whole_plan_to_a_utc() {
@@ -249,7 +249,7 @@ fn cancelled_at_the_utc(dialogue: &mut Dialogue, demo: &Demo) {
     demo.cancel_elsewhere(id);
 }
 
-/// Proves: OPS-C5, OPS-C7, DEP-06
+/// Proves: DEP-06
 /// Killed in the middle, at several moments of a booking: every answer is there, and nothing is booked unknown.
 #[test]
 fn killed_and_resumed() {
@@ -413,7 +413,6 @@ fn a_change_makes_signatures_void() {
     );
 }
 
-/// Proves: OPS-C1, OPS-P1
 /// The plans to a GP hub and to the registered practice go through the dispositions, and to a branch.
 #[test]
 fn the_plans_and_their_steps() {
@@ -441,7 +440,6 @@ fn the_plans_and_their_steps() {
     assert!(text(&["list", "gp-hub"]).contains("Dx07: Provider side"));
 }
 
-/// Proves: OPS-C5, OPS-C8, OPS-C10, OPS-C11
 /// The plan to a GP hub, automatic steps alone: each disposition in contacts of its own, nothing stays booked.
 #[test]
 fn automatic_steps_alone() {

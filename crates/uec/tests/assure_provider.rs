@@ -30,7 +30,6 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// in a few forms at once; without a bound it would be 100 MiB and more a body.
 const MOST_MEMORY_KIB: u64 = 160 << 10;
 
-/// Proves: ASR-10
 #[test]
 fn a_provider_that_shares_no_code_with_us_passes() {
     if !assured::has_python() {
@@ -102,7 +101,7 @@ fn is_plain((_, finding): &(String, assurance::evidence::Finding)) -> bool {
     whole && !code.iter().any(|c| finding.what.contains(c))
 }
 
-/// Proves: ASR-10, P36
+/// Proves: P36
 #[test]
 fn every_seeded_fault_is_found() {
     if !assured::has_python() {

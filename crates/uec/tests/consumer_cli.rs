@@ -184,7 +184,7 @@ fn a_booking_that_cannot_be_printed_is_told_on_standard_error() {
     assert_eq!((out.status.code(), out.stderr), (Some(0), Vec::new()));
 }
 
-/// Proves: CONS-DOS-01, CONS-DOS-02, CONS-SLOT-06, CONS-SLOT-07, CONS-SLOT-08, CONS-DOS-05, CONS-DOS-06
+/// Proves: CONS-DOS-01, CONS-DOS-02, CONS-SLOT-06, CONS-SLOT-07, CONS-SLOT-08, CONS-DOS-05, CONS-DOS-06, OPS-C2, OPS-C4
 /// Finding, as tables and as JSON.
 #[test]
 fn finding() {
@@ -230,7 +230,7 @@ fn finding() {
     );
 }
 
-/// Proves: CONS-BOOK-03, CONS-BOOK-05, CONS-REB-01, CONS-REB-04, CONS-REB-05, CONS-CAN-01, CONS-CAN-05, CONS-SMS-01, REF-CON-05
+/// Proves: CONS-BOOK-03, CONS-BOOK-05, CONS-REB-01, CONS-REB-04, CONS-REB-05, CONS-CAN-01, CONS-CAN-05, CONS-SMS-01, REF-CON-05, OPS-C5, OPS-C10, OPS-C11, OPS-C12
 /// From the booking to its cancellation, the lost answer in between.
 #[test]
 fn the_journey_of_one_patient() {

@@ -141,7 +141,7 @@ fn an_unknown_id_is_not_found_and_named() {
     Server::shared().read("no_id!").expect(404);
 }
 
-/// Proves: PROV-CAN-05, PROV-HDR-13, PROV-HDR-14, PROV-HDR-15, PROV-HDR-16
+/// Proves: PROV-CAN-05, PROV-HDR-13, PROV-HDR-14, PROV-HDR-15, PROV-HDR-16, OPS-P8, P31
 #[test]
 fn a_cancel_makes_a_version_and_frees_the_slot() {
     let server = Server::shared();

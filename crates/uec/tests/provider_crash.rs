@@ -64,7 +64,7 @@ fn try_send(call: &support::Call) -> Option<Response> {
     Response::read(&mut BufReader::new(stream))
 }
 
-/// Proves: PROV-BOOK-01, PROV-BOOK-03, PROV-BOOK-08, PROV-CAN-05, NFR-02
+/// Proves: PROV-BOOK-01, PROV-BOOK-03, PROV-BOOK-08, PROV-CAN-05, NFR-02, P24
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
     let mut acknowledged: Vec<(String, &'static str)> = Vec::new();

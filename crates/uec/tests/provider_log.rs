@@ -43,7 +43,7 @@ fn trace_of(call: &Call) -> String {
     trace.expect("a trace id").1.clone()
 }
 
-/// Proves: PROV-ERR-03, AUD-04, AUD-05, AUD-06, DAT-08, PROV-HDR-02
+/// Proves: PROV-ERR-03, AUD-04, AUD-05, AUD-06, DAT-08, PROV-HDR-02, P35
 #[test]
 fn a_malformed_request_is_logged_as_a_fault_of_the_consumer() {
     let server = Server::shared();

@@ -59,7 +59,7 @@ fn token_refused(call: &Call, names: &str) {
     assert!(challenge.starts_with("Bearer"), "{challenge}");
 }
 
-/// Proves: NAT-JWT-01, PROV-HDR-01, PROV-HDR-18, ERR-06, D-01
+/// Proves: NAT-JWT-01, PROV-HDR-01, PROV-HDR-18, ERR-06, D-01, P1, P2
 #[test]
 fn a_token_has_to_have_the_unsecured_form() {
     let token = Server::shared().token(SLOT_SCOPE);
@@ -415,7 +415,7 @@ fn other_headers_are_ignored() {
     );
 }
 
-/// Proves: PROV-GEN-17, ERR-10, PROV-HDR-18, PROV-INT-09, D-25
+/// Proves: PROV-GEN-17, ERR-10, PROV-HDR-18, PROV-INT-09, D-25, P37
 #[test]
 fn route_and_method_come_first() {
     let server = Server::shared();

@@ -265,7 +265,7 @@ fn folder() -> PathBuf {
     folder.join(format!("rolling-{}", std::process::id()))
 }
 
-/// Proves: NFR-02, PROV-BOOK-01, PROV-BOOK-03
+/// Proves: NFR-02, PROV-BOOK-01, PROV-BOOK-03, NFR-10
 #[test]
 fn a_rolling_restart_loses_no_request() {
     let Some(server) = postgres::shared() else {

@@ -95,7 +95,7 @@ fn the_service_has_to_be_named_and_known() {
     assert_eq!(issue["details"]["coding"][0]["code"], "NO_RECORD_FOUND");
 }
 
-/// Proves: PROV-SLOT-02, NFR-01
+/// Proves: PROV-SLOT-02, NFR-01, P10
 #[test]
 fn a_service_of_another_provider_is_unknown_here() {
     Server::shared().search(&window("2000000021")).expect(404);

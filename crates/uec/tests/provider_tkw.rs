@@ -61,7 +61,7 @@ fn capability_xml_accept() {
     is_capability(&call.expect(200), XML);
 }
 
-/// Proves: Capability_json_accept, PROV-GEN-07
+/// Proves: Capability_json_accept, P8, P9, PROV-GEN-07
 #[test]
 fn capability_json_accept() {
     let call = Server::shared()
@@ -138,7 +138,7 @@ fn sffs_with_valid_parameters_header_json() {
     has_slots(&call.with("Accept", "application/fhir+json").expect(200));
 }
 
-/// Proves: SFFSWithValidParameters_parameter_xml, PROV-SLOT-05
+/// Proves: SFFSWithValidParameters_parameter_xml, P14, P18, PROV-SLOT-05
 #[test]
 fn sffs_with_valid_parameters_parameter_xml() {
     let query = format!(
@@ -204,14 +204,14 @@ fn sffs_with_valid_parameters_jwt_no_practitioner() {
     assert!(matches(&bundle).iter().all(|slot| slot["status"] == "free"));
 }
 
-/// Proves: SFFSWithValidParameters_3_days
+/// Proves: SFFSWithValidParameters_3_days, P23
 #[test]
 fn sffs_with_valid_parameters_3_days() {
     let query = format!("{}{INCLUDES}", Server::window_query(GP_CLINIC, 1, 4));
     has_slots(&Server::shared().search(&query).expect(200));
 }
 
-/// Proves: SFFSWithValidParameters_includes, PROV-SLOT-16, PROV-SLOT-17, RES-SCH-02, RES-PRA-01, RES-ROL-01, RES-ORG-01
+/// Proves: SFFSWithValidParameters_includes, P11, P12, P13, P19, P20, P21, P22, PROV-SLOT-16, PROV-SLOT-17, RES-SCH-02, RES-PRA-01, RES-ROL-01, RES-ORG-01
 #[test]
 fn sffs_with_valid_parameters_includes() {
     let bundle = has_slots(
@@ -320,7 +320,7 @@ fn sffs_invalid() {
     Server::shared().search(&query).expect(400);
 }
 
-/// Proves: SFFSForbidden, NAT-JWT-04, NAT-JWT-08
+/// Proves: SFFSForbidden, P3, P4, NAT-JWT-04, NAT-JWT-08
 #[test]
 fn sffs_forbidden() {
     let server = Server::shared();
@@ -425,7 +425,7 @@ fn sffs_with_free_slots_with_gzip_encoding() {
     has_slots(&response);
 }
 
-/// Proves: BookAppointment_HappyPath, PROV-INT-03, PROV-HDR-11, PROV-HDR-15
+/// Proves: BookAppointment_HappyPath, P25, P26, PROV-INT-03, PROV-HDR-11, PROV-HDR-15
 #[test]
 fn book_appointment_happy_path() {
     let server = Server::shared();
@@ -488,7 +488,7 @@ fn book_appointment_happy_path_with_gzip() {
     is_booked(&call, &response);
 }
 
-/// Proves: BookAppointment_SlotAlreadyBooked, PROV-BOOK-03, ERR-15
+/// Proves: BookAppointment_SlotAlreadyBooked, P29, PROV-BOOK-03, ERR-15
 #[test]
 fn book_appointment_slot_already_booked() {
     let server = Server::shared();
@@ -585,7 +585,7 @@ fn read_non_existent_appointment() {
     assert!(call.expect(404).is_xml());
 }
 
-/// Proves: CancelAppointment_HappyPath, PROV-CAN-02, PROV-CAN-05, PROV-INT-07
+/// Proves: CancelAppointment_HappyPath, P31, PROV-CAN-02, PROV-CAN-05, PROV-INT-07
 #[test]
 fn cancel_appointment_happy_path() {
     let server = Server::shared();

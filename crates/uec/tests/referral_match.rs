@@ -25,7 +25,7 @@ fn url_of(response: &support::Response) -> String {
         .to_owned()
 }
 
-/// Proves: REF-PRO-01, REF-PRO-02, REF-PRO-03, REF-PRO-05, AUD-01, DAT-05
+/// Proves: REF-PRO-01, REF-PRO-02, REF-PRO-03, REF-PRO-05, AUD-01, DAT-05, OPS-P1, OPS-P2, OPS-P3
 #[test]
 fn booking_first() {
     let server = Server::shared();
@@ -170,7 +170,7 @@ fn two_patients_are_never_joined_by_url() {
     );
 }
 
-/// Proves: REF-PRO-07, DAT-07
+/// Proves: REF-PRO-07, DAT-07, OPS-P4
 #[test]
 fn a_cancelled_booking_decouples() {
     let server = Server::shared();

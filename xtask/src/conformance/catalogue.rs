@@ -6,11 +6,6 @@ use crate::workspace::Workspace;
 
 /// Folder of the requirement catalogue.
 pub const FOLDER: &str = "docs/standard/";
-/// What Provider, Consumer, national services and referrals have to do: these rows want a proof.
-const BOUND_PREFIXES: &[&str] = &[
-    "PROV-", "ERR-", "RES-", "CONS-", "NAT-", "REF-", "AUD-", "DAT-", "NFR-", "ASR-", "OPS-",
-    "DEP-", "VER-",
-];
 /// Groups whose tables have no column `Level`, because their heading gives it to all rows.
 const MUST_PREFIXES: &[&str] = &["ERR-", "REP-"];
 /// Columns that do not tell the rule.
@@ -37,8 +32,6 @@ pub struct Row {
     pub level: String,
     /// The rule, clipped.
     pub rule: String,
-    /// Whether this product is bound by it.
-    pub bound: bool,
     /// Path of the file.
     pub file: String,
     /// Line in the file, from 1.
@@ -76,9 +69,9 @@ impl Catalogue {
         self.known.contains(id)
     }
 
-    /// The rows that bind this product, in the order of the catalogue.
-    pub fn bound_rows(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| row.bound)
+    /// All rows, in the order of the catalogue.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter()
     }
 }
 
@@ -127,8 +120,6 @@ fn make_row(
         None if real_test || starts(MUST_PREFIXES) => "MUST".to_owned(),
         None => String::new(),
     };
-    let keeps_nothing = cell("Provider keeps") == Some("-");
-    let bound = real_test || (kind == "Id" && starts(BOUND_PREFIXES) && !keeps_nothing);
     let told = names
         .iter()
         .zip(cells)
@@ -141,7 +132,6 @@ fn make_row(
         ids,
         level,
         rule: clip(&parts.join(": ")),
-        bound,
         file: path.to_owned(),
         line,
     }
@@ -249,7 +239,7 @@ mod tests {
         let catalogue =
             Catalogue::read(&Workspace::of_files(&[("docs/standard/a.md", text)])).unwrap();
         let rows: Vec<_> = catalogue
-            .bound_rows()
+            .rows()
             .map(|r| (r.ids.join("+"), r.level.as_str()))
             .collect();
         assert_eq!(
@@ -257,7 +247,8 @@ mod tests {
             [
                 ("PROV-X-01".to_owned(), "SHOULD"),
                 ("ERR-99".to_owned(), "MUST"),
-                ("One_a+One_b".to_owned(), "MUST")
+                ("One_a+One_b".to_owned(), "MUST"),
+                ("Two".to_owned(), "")
             ]
         );
         assert!(catalogue.knows("Two") && !catalogue.knows("Three"));

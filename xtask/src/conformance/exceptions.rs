@@ -1,4 +1,5 @@
-//! `docs/conformance-exceptions.toml`: requirements that no test proves, with the reason.
+//! Requirements that no test proves, with the reason: `docs/conformance-exceptions.toml` for what no test of this program
+//! can prove, `docs/conformance-open.toml` for what is not built yet.
 
 use std::collections::BTreeMap;
 
@@ -7,23 +8,26 @@ use super::proofs::Proofs;
 use crate::finding::Finding;
 use crate::workspace::Workspace;
 
-/// The file.
+/// What no test of this program can prove.
 pub const FILE: &str = "docs/conformance-exceptions.toml";
+/// What is still to be built or proved.
+pub const OPEN_FILE: &str = "docs/conformance-open.toml";
 /// A reason that is shorter than this gives none.
 const SHORTEST_REASON: usize = 20;
 
 /// Id → reason.
 pub struct Exceptions {
+    file: &'static str,
     reasons: BTreeMap<String, String>,
     lines: BTreeMap<String, usize>,
 }
 
 impl Exceptions {
-    /// Reads the file; without it there are no exceptions.
-    pub fn read(workspace: &Workspace) -> Result<Exceptions, String> {
-        let text = workspace.text(FILE).unwrap_or("");
+    /// Reads one of the files; without it there are no entries.
+    pub fn read(workspace: &Workspace, file: &'static str) -> Result<Exceptions, String> {
+        let text = workspace.text(file).unwrap_or("");
         let reasons: BTreeMap<String, String> =
-            toml::from_str(text).map_err(|e| format!("{FILE}: {e}"))?;
+            toml::from_str(text).map_err(|e| format!("{file}: {e}"))?;
         let mut lines = BTreeMap::new();
         for (i, line) in text.lines().enumerate() {
             let key = line
@@ -36,7 +40,11 @@ impl Exceptions {
                 lines.insert(key.to_owned(), i + 1);
             }
         }
-        Ok(Exceptions { reasons, lines })
+        Ok(Exceptions {
+            file,
+            reasons,
+            lines,
+        })
     }
 
     /// Why an id has no test.
@@ -49,22 +57,22 @@ impl Exceptions {
         let mut found = Vec::new();
         for (id, reason) in &self.reasons {
             let line = self.lines.get(id).copied().unwrap_or(0);
-            if !catalogue.bound_rows().any(|row| row.ids.contains(id)) {
+            if !catalogue.rows().any(|row| row.ids.contains(id)) {
                 found.push(Finding::at(
-                    FILE,
+                    self.file,
                     line,
-                    format!("`{id}` is no requirement of this product: correct or remove it"),
+                    format!("`{id}` is not in the catalogue: correct or remove it"),
                 ));
             } else if let Some(test) = proofs.of(id).first() {
                 found.push(Finding::at(
-                    FILE,
+                    self.file,
                     line,
                     format!("`{id}` is proved by {test}: remove it here"),
                 ));
             }
             if reason.chars().count() < SHORTEST_REASON {
                 found.push(Finding::at(
-                    FILE,
+                    self.file,
                     line,
                     format!("`{id}`: say why no test proves it"),
                 ));
@@ -95,7 +103,7 @@ mod tests {
             ),
         ]);
         let catalogue = Catalogue::read(&workspace).unwrap();
-        let found = Exceptions::read(&workspace)
+        let found = Exceptions::read(&workspace, FILE)
             .unwrap()
             .findings(&catalogue, &Proofs::read(&workspace));
         let places: Vec<usize> = found.iter().map(|f| f.line).collect();

@@ -2,21 +2,29 @@
 
 use std::fmt::Write as _;
 
-use super::catalogue::{Catalogue, FOLDER, Row};
-use super::exceptions::{Exceptions, FILE};
+use super::catalogue::{Catalogue, FOLDER};
+use super::exceptions::Exceptions;
 use super::proofs::Proofs;
 
 /// Renders the page; the same input gives the same bytes.
-pub fn render(catalogue: &Catalogue, proofs: &Proofs, exceptions: &Exceptions) -> String {
+pub fn render(
+    catalogue: &Catalogue,
+    proofs: &Proofs,
+    exceptions: &Exceptions,
+    open: &Exceptions,
+) -> String {
     let mut out = String::new();
     out.push_str("# Conformance\n\n");
     out.push_str(
         "Written by `cargo xtask conformance` from the [requirement catalogue](standard/README.md), the `Proves:` lines above the\n\
-         tests, and [conformance-exceptions.toml](conformance-exceptions.toml). Do not edit: `cargo xtask tidy` compares.\n",
+         tests, [conformance-exceptions.toml](conformance-exceptions.toml) (what no test of this program can prove) and\n\
+         [conformance-open.toml](conformance-open.toml) (what is not built yet). Do not edit: `cargo xtask tidy` compares.\n\
+         Every id of the catalogue is here: proved by tests, an exception with its reason, or open. A decision (D-) is open\n\
+         when no test cites it by its id; the rules that it settles are proved under their own ids.\n",
     );
     summary(&mut out, catalogue, proofs, exceptions);
     let mut file = "";
-    for row in catalogue.bound_rows() {
+    for row in catalogue.rows() {
         if row.file != file {
             file = &row.file;
             let name = file.strip_prefix(FOLDER).unwrap_or(file);
@@ -26,7 +34,7 @@ pub fn render(catalogue: &Catalogue, proofs: &Proofs, exceptions: &Exceptions) -
             );
         }
         for id in &row.ids {
-            let proof = proof_cell(id, row, proofs, exceptions);
+            let proof = proof_cell(id, proofs, exceptions, open);
             let _ = writeln!(out, "| {id} | {} | {} | {proof} |", row.level, row.rule);
         }
     }
@@ -35,10 +43,10 @@ pub fn render(catalogue: &Catalogue, proofs: &Proofs, exceptions: &Exceptions) -
 
 fn summary(out: &mut String, catalogue: &Catalogue, proofs: &Proofs, exceptions: &Exceptions) {
     out.push_str(
-        "\n| Level | Requirements | Proved by tests | Listed as exceptions |\n|---|---|---|---|\n",
+        "\n| Level | Rows | Proved by tests | Exceptions | Open |\n|---|---|---|---|---|\n",
     );
-    for level in ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"] {
-        let rows = catalogue.bound_rows().filter(|row| row.level == level);
+    for (level, shown) in LEVELS {
+        let rows = catalogue.rows().filter(|row| in_level(&row.level, level));
         let ids: Vec<&String> = rows.flat_map(|row| &row.ids).collect();
         if ids.is_empty() {
             continue;
@@ -48,19 +56,46 @@ fn summary(out: &mut String, catalogue: &Catalogue, proofs: &Proofs, exceptions:
             .iter()
             .filter(|id| exceptions.reason(id).is_some())
             .count();
-        let _ = writeln!(out, "| {level} | {} | {proved} | {excepted} |", ids.len());
+        let open = ids.len() - proved - excepted;
+        let _ = writeln!(
+            out,
+            "| {shown} | {} | {proved} | {excepted} | {open} |",
+            ids.len()
+        );
     }
 }
 
-fn proof_cell(id: &str, row: &Row, proofs: &Proofs, exceptions: &Exceptions) -> String {
+/// Levels of the catalogue and how the summary names them; the last takes every other.
+const LEVELS: [(&str, &str); 6] = [
+    ("MUST", "MUST"),
+    ("MUST NOT", "MUST NOT"),
+    ("SHOULD", "SHOULD"),
+    ("SHOULD NOT", "SHOULD NOT"),
+    ("MAY", "MAY"),
+    (
+        "",
+        "other: decisions, mixed levels, tests that a simulator scripts",
+    ),
+];
+
+fn in_level(of_row: &str, level: &str) -> bool {
+    match level {
+        "" => !LEVELS
+            .iter()
+            .any(|(known, _)| !known.is_empty() && *known == of_row),
+        known => known == of_row,
+    }
+}
+
+fn proof_cell(id: &str, proofs: &Proofs, exceptions: &Exceptions, open: &Exceptions) -> String {
     let tests = proofs.of(id);
     if !tests.is_empty() {
         let names: Vec<String> = tests.iter().map(|name| format!("`{name}`")).collect();
         return names.join("<br>");
     }
-    match exceptions.reason(id) {
-        Some(reason) => format!("exception: {}", reason.replace('|', "\\|")),
-        None if row.level.starts_with("MUST") => format!("**open**: neither proved nor in {FILE}"),
-        None => "no test".to_owned(),
+    match (exceptions.reason(id), open.reason(id)) {
+        (Some(reason), _) => format!("exception: {}", reason.replace('|', "\\|")),
+        (_, Some(reason)) => format!("**open**: {}", reason.replace('|', "\\|")),
+        _ => "**open**".to_owned(),
     }
 }

@@ -251,7 +251,6 @@ pub fn find(steps: &[Step], id: &str) -> Result<usize, String> {
 mod tests {
     use super::*;
 
-    /// Proves: OPS-C1, OPS-C2, OPS-C3, OPS-C4, OPS-C5, OPS-C7, OPS-C8, OPS-C9, OPS-C10, OPS-C11, OPS-C12, OPS-C13, OPS-C14
     /// Every published number of the consumer side once, the absent one not.
     #[test]
     fn the_consumer_side_has_the_published_numbers() {
@@ -267,7 +266,7 @@ mod tests {
         }
     }
 
-    /// Proves: OPS-P1, OPS-P2, OPS-P3, OPS-P4, OPS-P5, OPS-P7, OPS-P8, OPS-P9, OPS-P10, OPS-P11, OPS-P12
+    /// The same of the provider side.
     #[test]
     fn the_provider_side_has_the_published_numbers() {
         let ids: Vec<&str> = provider_steps::ROWS.iter().map(|r| r.id).collect();

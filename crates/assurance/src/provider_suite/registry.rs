@@ -173,7 +173,6 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    /// Proves: ASR-10
     #[test]
     fn every_test_has_its_own_name_and_names_requirements() {
         let all: Vec<&Test> = Group::ALL.into_iter().flat_map(Group::tests).collect();
