@@ -5,10 +5,12 @@
 //! variable, key, and nearest valid key.
 
 mod keys;
+mod place;
 mod read;
 
 pub(crate) use read::{has_authority, is_this_machine};
 
+use crate::journal::{Journal, JournalError};
 use crate::plan::Sender;
 use crate::transport::Policy;
 use booking::ids::{Asid, OdsCode};
@@ -170,6 +172,10 @@ pub struct ConsumerConfig {
     pub timeouts: Timeouts,
     /// File of the journal.
     pub journal: PathBuf,
+    /// It lies where it lies when nobody says where.
+    pub journal_is_default: bool,
+    /// How many days the journal keeps personal data (AUD-07): `uec consumer prune`.
+    pub retention_days: u32,
 }
 
 /// Where the parts of the demonstration are.
@@ -214,7 +220,7 @@ impl ConsumerConfig {
         text: &str,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<ConsumerConfig, ConfigError> {
-        read::read(name, text, environment)
+        read::read(name, text, environment, false)
     }
 
     /// The demonstration's settings file, without the addresses.
@@ -240,7 +246,7 @@ impl ConsumerConfig {
                 _ => None,
             })
         };
-        ConsumerConfig::parse("the demonstration's settings", DEMO, &given)
+        read::read(DEMO_NAME, DEMO, &given, true)
     }
 
     /// The demonstration with certificates, for addresses with `https` and `ldaps`.
@@ -258,7 +264,18 @@ impl ConsumerConfig {
             ("UEC_CONSUMER_KEY", Some((_, key))) => Some(shown(key)),
             _ => None,
         };
-        ConsumerConfig::parse("the demonstration's settings", DEMO, &given)
+        read::read(DEMO_NAME, DEMO, &given, true)
+    }
+
+    /// Opens the journal. In the default place its folder is made too.
+    pub fn open_journal(&self) -> Result<Journal, JournalError> {
+        if self.journal_is_default {
+            place::make_folder(&self.journal).map_err(|error| JournalError::Unusable {
+                path: self.journal.display().to_string(),
+                why: format!("its folder cannot be made: {error}"),
+            })?;
+        }
+        Journal::open(&self.journal)
     }
 
     /// Who asks: for every request and its token.
@@ -292,11 +309,12 @@ impl ConsumerConfig {
     }
 }
 
+/// What messages call them.
+const DEMO_NAME: &str = "the demonstration's settings";
 /// The demonstration's settings; passwords are those of the sandbox's own world.
 const DEMO: &str = r#"
 asid = "918999000099"
 iss = "https://consumer.fernhill111.example/"
-journal = "consumer.sqlite"
 
 [organisation]
 ods = "FX900"

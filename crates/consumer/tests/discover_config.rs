@@ -57,6 +57,7 @@ fn a_complete_file() {
     assert_eq!(config.timeouts.sds, Duration::from_secs(7));
     assert_eq!(config.timeouts.attempt, config.policy().attempt);
     assert_eq!(config.journal, Path::new("j.sqlite"));
+    assert!(!config.journal_is_default && config.retention_days == 365);
     let sender = config.sender();
     assert_eq!(sender.issuer, "https://consumer.example/");
     assert_eq!(sender.device.system, "https://consumer.example/Id/device");
@@ -348,4 +349,30 @@ fn certificates_are_read_at_the_start() {
         let error = error.unwrap_err();
         assert!(error.contains(key) && error.contains(says), "{error}");
     }
+}
+
+/// Where the journal lies when nobody says: in the user's data folder; a relative one does not count.
+#[test]
+fn the_journal_has_a_fixed_place() {
+    let text = COMPLETE.replace("journal = \"j.sqlite\"\n", "");
+    for (xdg, home, place) in [
+        ("/data", "/people/u", "/data/uec/consumer.sqlite"),
+        (
+            "data",
+            "/people/u",
+            "/people/u/.local/share/uec/consumer.sqlite",
+        ),
+    ] {
+        let given = |name: &str| match name {
+            "XDG_DATA_HOME" => Some(xdg.to_owned()),
+            "HOME" => Some(home.to_owned()),
+            _ => None,
+        };
+        let config = ConsumerConfig::parse("consumer.toml", &text, &given).unwrap();
+        assert_eq!(config.journal, Path::new(place));
+        let demo = ConsumerConfig::demo_with(&DemoAddresses::default(), &given).unwrap();
+        assert!(demo.journal.ends_with("uec/demo-consumer.sqlite"));
+    }
+    let wrong = COMPLETE.replace("asid =", "retention_days = 0\nasid =");
+    assert!(parse(&wrong).unwrap_err().contains("retention_days: 0"));
 }

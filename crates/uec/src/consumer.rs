@@ -5,7 +5,9 @@ mod book;
 mod desk;
 mod find;
 mod patient;
+mod prune;
 mod refer;
+mod rows;
 mod shown;
 mod standing;
 
@@ -45,6 +47,8 @@ enum Command {
     Rebook(book::Rebook),
     /// Send the clinical document that goes with an appointment
     Refer(refer::Refer),
+    /// Take personal data that are due out of the journal
+    Prune(prune::Prune),
 }
 
 impl Consumer {
@@ -55,6 +59,7 @@ impl Consumer {
             Command::Cancel(_) => Some("cancelled"),
             Command::Rebook(_) => Some("booked anew"),
             Command::Refer(_) => Some("sent"),
+            Command::Prune(_) => Some("pruned"),
             _ => None,
         }
     }
@@ -74,6 +79,7 @@ impl Consumer {
                 Command::Cancel(command) => command.run(&desk).await,
                 Command::Rebook(command) => command.run(&desk).await,
                 Command::Refer(command) => command.run(&desk).await,
+                Command::Prune(command) => command.run(&desk).await,
             };
             desk.close().await?;
             outcome.map_err(|stopped| stopped.into_failure(json))

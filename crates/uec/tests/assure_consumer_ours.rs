@@ -163,6 +163,7 @@ impl<'s> Desk<'s> {
         command
             .current_dir(self.folder.path())
             .env_clear()
+            .env("XDG_DATA_HOME", self.folder.path())
             .env("UEC_DOS_URL", dos)
             .env("UEC_SDS_URL", self.simulator.at("SDS"))
             .env("UEC_SSP_URL", self.simulator.at("SSP"))

@@ -100,6 +100,7 @@ impl Nation {
         command
             .current_dir(self.folder.path())
             .env_clear()
+            .env("XDG_DATA_HOME", self.folder.path().join("data"))
             .env("UEC_DOS_URL", &at.dos)
             .env("UEC_SDS_URL", &at.sds)
             .env("UEC_SSP_URL", &at.ssp)
@@ -190,11 +191,13 @@ fn a_booking_that_cannot_be_printed_is_told_on_standard_error() {
 fn finding() {
     let nation = Nation::start();
     let table = nation.text(&FIND);
-    let first = table.lines().nth(1).unwrap();
+    let first: Vec<&str> = table.lines().take(4).collect();
+    assert!(first[0].starts_with("  1  Fernhill"), "{table}");
     assert!(
-        first.contains("Fernhill") && first.contains("can be booked") && first.contains(" free)"),
+        first[1].contains("can be booked") && first[3].contains(" free)"),
         "{table}"
     );
+    assert_fits(&table);
     let services = nation.json(&FIND);
     assert!(services["services"].as_array().unwrap().len() > 2);
     assert!(services["services"][0]["free"]["count"].as_u64().unwrap() > 0);
@@ -212,6 +215,16 @@ fn finding() {
         table.contains("In person") && table.contains("more; --limit"),
         "{table}"
     );
+    assert_fits(&table);
+    assert_fits(&nation.text(&["slots", "--service", GP_CLINIC, "--within", "1h"]));
+    let few = nation.json(&["slots", "--service", GP_CLINIC, "--limit", "2"]);
+    assert_eq!(few["slots"].as_array().unwrap().len(), 2);
+    let all = nation.json(&["slots", "--service", GP_CLINIC]);
+    assert!(
+        all["slots"].as_array().unwrap().len() > 40,
+        "all of them without --limit"
+    );
+    assert_eq!(all["total"], few["total"]);
     let bare = nation.text(&["slots", "--service", "2000000015", "--limit", "1"]);
     assert!(!bare.contains("WHERE") && !bare.contains("WITH"), "{bare}");
     let none = nation.text(&["slots", "--service", "2000000014"]);
@@ -382,13 +395,153 @@ fn questions_and_refusals() {
     }
 }
 
+/// Lists are read on an ordinary terminal.
+#[track_caller]
+fn assert_fits(text: &str) {
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{line}\n{text}");
+    }
+}
+
+/// Proves: CONS-BOOK-04, CONS-SLOT-05
+/// A number names a row of the list shown last, of that service only; what has gone meanwhile is told with what is free.
+#[test]
+fn rows_are_booked_by_their_numbers() {
+    let nation = Nation::start();
+    let book = |slot: &str| {
+        let command = [
+            "book",
+            "--service",
+            GP_CLINIC,
+            "--slot",
+            slot,
+            "--patient",
+            "ada.toml",
+            "--yes",
+        ];
+        command.map(str::to_owned).to_vec()
+    };
+    let run = |command: &[String]| {
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        nation.run(&command)
+    };
+    let unlisted = run(&book("#3"));
+    assert_eq!(unlisted.status.code(), Some(2));
+    let listed = nation.json(&["slots", "--service", GP_CLINIC, "--limit", "5"]);
+    let third = listed["slots"][2]["id"].as_str().unwrap().to_owned();
+    let mut command = book("3");
+    command.push("--json".to_owned());
+    let booked: Value = serde_json::from_slice(&run(&command).stdout).unwrap();
+    assert_eq!(booked["booked"]["slot"]["id"], third.as_str());
+    // The same row again: it has gone since the list was shown.
+    for name in ["3", third.as_str()] {
+        let gone = run(&book(name));
+        let (told, reason) = (
+            String::from_utf8_lossy(&gone.stdout).into_owned(),
+            String::from_utf8_lossy(&gone.stderr).into_owned(),
+        );
+        assert_eq!(gone.status.code(), Some(1), "{reason}");
+        assert!(reason.contains("has just taken this time"), "{reason}");
+        assert!(
+            told.contains("free now") && told.contains("\n1  "),
+            "{told}"
+        );
+        nation.json(&["slots", "--service", GP_CLINIC, "--limit", "5"]);
+        if name == "3" {
+            // Now it is the row of another slot: the number is not kept beyond its list.
+            let rows = nation.json(&["slots", "--service", GP_CLINIC, "--limit", "5"]);
+            assert_ne!(rows["slots"][2]["id"], third.as_str());
+        }
+    }
+    let unknown = run(&book("0190aaaa-bbbb-7ccc-8ddd-000000000000"));
+    let reason = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(reason.contains("not free in the time searched"), "{reason}");
+    let beyond = run(&book("99"));
+    assert_eq!(beyond.status.code(), Some(2));
+    nation.text(&["slots", "--service", "2000000013", "--limit", "5"]);
+    let other = run(&book("1"));
+    let reason = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(
+        other.status.code() == Some(2) && reason.contains("2000000013"),
+        "{reason}"
+    );
+}
+
 /// Proves: NFR-01
-/// The journal of the terminal is private.
+/// The journal of the terminal is private, and lies in the user's data folder, wherever the command is started.
 #[test]
 fn the_journal_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let nation = Nation::start();
     nation.text(&["show"]);
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&nation.folder.path().join("consumer.sqlite")), 0o600);
+    let folder = nation.folder.path().join("data/uec");
+    assert_eq!(mode(&folder), 0o700);
+    assert_eq!(mode(&folder.join("demo-consumer.sqlite")), 0o600);
+    assert!(!nation.folder.path().join("consumer.sqlite").exists());
+    nation.text(&["show", "--set", "journal=own.sqlite"]);
+    assert_eq!(mode(&nation.folder.path().join("own.sqlite")), 0o600);
+}
+
+/// Proves: AUD-07, NFR-01
+/// Personal data that are due leave the journal, after a question; a booking to come stays whole, and what reports count
+/// stays for ever.
+#[test]
+fn personal_data_leave_the_journal_when_they_are_due() {
+    let nation = Nation::start();
+    let book = [
+        "book",
+        "--service",
+        GP_CLINIC,
+        "--first",
+        "--patient",
+        "ada.toml",
+        "--case",
+        "case-7",
+    ];
+    nation.json(&book);
+    let file = nation.folder.path().join("data/uec/demo-consumer.sqlite");
+    let one = |sql: &str| {
+        let journal = rusqlite::Connection::open(&file).unwrap();
+        journal.query_row(sql, [], |r| r.get::<_, i64>(0)).unwrap()
+    };
+    let numbers = "SELECT count(*) FROM booking WHERE nhs_number = '9990123454'";
+    let nothing = nation.json(&["prune", "--yes"]);
+    assert_eq!(nothing["done"], false);
+    // Two years pass: the row is as old as that.
+    let journal = rusqlite::Connection::open(&file).unwrap();
+    let past = "- 2 * 366 * 86400000";
+    journal
+        .execute_batch(&format!(
+            "UPDATE encounter SET opened_at = opened_at {past}; UPDATE booking SET start = start {past}, end = end {past};"
+        ))
+        .unwrap();
+    drop(journal);
+    let dry = nation.text(&["prune", "--dry-run"]);
+    assert!(dry.contains("1 bookings with their patient"), "{dry}");
+    let asked = nation.fails(1, &["prune"]);
+    assert!(asked.contains("--yes"), "{asked}");
+    assert_eq!(one(numbers), 1);
+    let kept = nation.json(&["prune", "--set", "retention_days=3650", "--yes"]);
+    assert_eq!(
+        (kept["done"].as_bool(), kept["days"].as_u64()),
+        (Some(false), Some(3650))
+    );
+    assert_eq!(nation.json(&["prune", "--yes"])["done"], true);
+    assert_eq!(one(numbers), 0);
+    assert_eq!(
+        one("SELECT count(*) FROM booking WHERE state = 'booked' AND appointment IS NULL"),
+        1
+    );
+    assert_eq!(
+        one("SELECT count(*) FROM encounter WHERE case_ref IS NOT NULL"),
+        0
+    );
+    assert!(one("SELECT count(*) FROM slot_shown") > 0);
+    assert!(
+        one(
+            "SELECT count(*) FROM step WHERE kind = 'book' AND json_extract(detail, '$.document') IS NOT NULL"
+        ) > 0
+    );
+    assert_eq!(nation.json(&["prune", "--yes"])["done"], false);
 }

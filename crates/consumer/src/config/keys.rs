@@ -9,6 +9,8 @@ pub enum Holds {
     Truth,
     /// Whole seconds.
     Seconds,
+    /// Whole days.
+    Days,
 }
 
 /// One key.
@@ -35,6 +37,7 @@ pub const KEYS: &[Key] = &[
     key("asid", "UEC_CONSUMER_ASID", Holds::Text),
     key("iss", "UEC_CONSUMER_ISS", Holds::Text),
     key("journal", "UEC_CONSUMER_JOURNAL", Holds::Text),
+    key("retention_days", "UEC_CONSUMER_RETENTION_DAYS", Holds::Days),
     key("allow_plain", "UEC_CONSUMER_ALLOW_PLAIN", Holds::Truth),
     key("organisation.ods", "UEC_ORGANISATION_ODS", Holds::Text),
     key("organisation.name", "UEC_ORGANISATION_NAME", Holds::Text),

@@ -1,7 +1,7 @@
 //! From text and variables to checked settings.
 
 use super::keys::{Holds, KEYS, Key, nearest};
-use super::{Account, ConfigError, ConsumerConfig, Dos, Role, Secret, Timeouts, Tls, User};
+use super::{Account, ConfigError, ConsumerConfig, Dos, Role, Secret, Timeouts, Tls, User, place};
 use booking::ids::{Asid, IdError, OdsCode};
 use booking::wire::token::{Device, Organization, Practitioner};
 use serde::Deserialize;
@@ -13,6 +13,11 @@ use toml::{Table, Value};
 const MAX_FILE: u64 = 1 << 20;
 /// Longest time-out that is taken: a token lives five minutes, and a repeat is the identical request.
 const MAX_SECONDS: u64 = 240;
+/// How long personal data stay in the journal when nobody says: as long as a patient may ask about an appointment of the
+/// last year.
+const RETENTION_DAYS: u32 = 365;
+/// Longest retention that is taken: a century.
+const MAX_DAYS: u32 = 36_525;
 /// Longest text of a key: addresses and names are shorter.
 const MAX_TEXT: usize = 1_024;
 
@@ -22,6 +27,7 @@ struct Written {
     asid: Option<String>,
     iss: Option<String>,
     journal: Option<String>,
+    retention_days: Option<u32>,
     allow_plain: bool,
     organisation: WrittenOrganisation,
     device: WrittenDevice,
@@ -135,6 +141,7 @@ pub(super) fn read(
     name: &str,
     text: &str,
     environment: &dyn Fn(&str) -> Option<String>,
+    demo: bool,
 ) -> Result<ConsumerConfig, ConfigError> {
     // Read for itself first, so that mistakes in the file have their line.
     let _: Written = toml::from_str(text).map_err(|error| placed(name, text, &error))?;
@@ -150,7 +157,11 @@ pub(super) fn read(
     let written: Written = Value::Table(table)
         .try_into()
         .map_err(|error: toml::de::Error| ConfigError(format!("{name}: {}", error.message())))?;
-    let mut check = Check { name, faults };
+    let mut check = Check {
+        name,
+        default_journal: place::journal(environment, demo),
+        faults,
+    };
     match check.config(written) {
         Some(config) if check.faults.is_empty() => Ok(config),
         _ => Err(ConfigError(check.faults.join("\n"))),
@@ -188,11 +199,15 @@ fn set(table: &mut Table, key: &Key, given: &str) -> Result<(), String> {
             "false" | "no" | "0" => Value::Boolean(false),
             _ => return Err(format!("{}: `{given}` is not true or false", key.variable)),
         },
-        Holds::Seconds => match given.parse::<u32>() {
-            Ok(seconds) => Value::Integer(i64::from(seconds)),
+        Holds::Seconds | Holds::Days => match given.parse::<u32>() {
+            Ok(number) => Value::Integer(i64::from(number)),
             Err(_) => {
+                let of = match key.holds {
+                    Holds::Days => "days",
+                    _ => "seconds",
+                };
                 return Err(format!(
-                    "{}: `{given}` is no whole number of seconds",
+                    "{}: `{given}` is no whole number of {of}",
                     key.variable
                 ));
             }
@@ -218,6 +233,7 @@ fn set(table: &mut Table, key: &Key, given: &str) -> Result<(), String> {
 /// Checks, and collects what is wrong.
 struct Check<'n> {
     name: &'n str,
+    default_journal: Option<PathBuf>,
     faults: Vec<String>,
 }
 
@@ -277,6 +293,14 @@ impl Check<'_> {
         ];
         let tls = self.tls(w.tls, &addresses);
         let timeouts = self.timeouts(&w.timeouts);
+        let retention_days = self.retention(w.retention_days);
+        let journal_is_default = w.journal.is_none();
+        let journal = match w.journal {
+            Some(path) => Some(PathBuf::from(path)),
+            None => self.default_journal.clone().or_else(|| {
+                self.fault("journal is missing, and you have no home folder in which it could lie")
+            }),
+        };
         Some(ConsumerConfig {
             asid: asid?,
             iss: iss?,
@@ -295,9 +319,9 @@ impl Check<'_> {
             tls: tls?,
             allow_plain: w.allow_plain,
             timeouts: timeouts?,
-            journal: w
-                .journal
-                .map_or_else(|| PathBuf::from("consumer.sqlite"), PathBuf::from),
+            journal: journal?,
+            journal_is_default,
+            retention_days: retention_days?,
         })
     }
 
@@ -462,6 +486,16 @@ impl Check<'_> {
                 "{path} asks for a client certificate: tls.certificate and tls.key are missing"
             )),
             (Some(ca), ..) => Some(Some(Tls { ca, identity })),
+        }
+    }
+
+    fn retention(&mut self, given: Option<u32>) -> Option<u32> {
+        match given {
+            None => Some(RETENTION_DAYS),
+            Some(days) if (1..=MAX_DAYS).contains(&days) => Some(days),
+            Some(days) => self.fault(format!(
+                "retention_days: {days} is not between 1 and {MAX_DAYS}"
+            )),
         }
     }
 

@@ -8,10 +8,14 @@
 mod extract;
 mod file;
 mod known;
+mod listed;
+mod retention;
 mod rows;
 
 pub use extract::{Attempt, Extract, KeptStep};
 pub use known::{Found, OutsideTimeframe};
+pub use listed::{LISTED, ListedSlot, Listing, MAX_ROWS};
+pub use retention::Forgotten;
 pub use rows::{
     BookingRow, Encounter, ExchangeRow, KnownBooking, Settled, ShownSlot, State, StepId,
 };

@@ -93,7 +93,7 @@ impl Journey {
     /// A journey as the settings say: their user, SSP, certificates, time-outs and journal.
     pub fn open(config: &ConsumerConfig) -> Result<Journey, Obstacle> {
         let client = crate::client::http(config).map_err(faults::settings)?;
-        let journal = Journal::open(&config.journal).map_err(faults::journal)?;
+        let journal = config.open_journal().map_err(faults::journal)?;
         Ok(Journey::over(config, client, journal))
     }
 

@@ -3,7 +3,7 @@
 use super::desk::{Bookable, Desk, Known};
 use super::find::When;
 use super::patient::PatientArgs;
-use super::{Done, Stopped, ask, shown};
+use super::{Done, Stopped, ask, rows, shown};
 use crate::print;
 use booking::ids::{NhsNumber, ServiceId};
 use clap::Args;
@@ -13,7 +13,6 @@ use consumer::obstacle::Obstacle;
 use consumer::plan::BookingDetails;
 use consumer::slots::{FreeSlot, SlotList, day_and_time, span};
 use consumer::sms;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Slots printed after one was taken.
@@ -22,7 +21,7 @@ const OFFERED: usize = 10;
 /// Which slot, and what is answered about a late one.
 #[derive(Args)]
 pub struct Choice {
-    /// Id of the slot, as `uec consumer slots` prints it
+    /// Number of a row of the list shown last, or the id of a slot; #3 and id:3 say which of the two
     #[arg(long, value_name = "ID", required_unless_present = "first")]
     pub slot: Option<String>,
     /// Take the first free slot
@@ -150,20 +149,14 @@ async fn known_first(desk: &Desk, patient: Option<&NhsNumber>, except: Option<&s
 
 impl Choice {
     async fn slot(&self, desk: &Desk, bookable: &Bookable) -> Result<FreeSlot, Stopped> {
-        let search = self.when.search()?;
-        let list = desk.consultation.slots(&bookable.target(), search).await?;
-        let found = match &self.slot {
-            Some(id) => list.slots.into_iter().find(|s| s.id == *id),
-            None => list.slots.into_iter().find(|s| s.start > Timestamp::now()),
+        let target = bookable.target();
+        let wanted = match &self.slot {
+            Some(text) => Some(rows::wanted(desk, &target.service, text).await?),
+            None => None,
         };
-        found.ok_or_else(|| {
-            Stopped::Refused(match self.first {
-                true => "There is no free slot in this time. Choose another time or another service.".to_owned(),
-                false => "This slot is not free in the time searched. Look at the slots again; --hours and --from \
-                          widen the search."
-                    .to_owned(),
-            })
-        })
+        let search = rows::reaching(self.when.search()?, wanted.as_ref());
+        let list = desk.consultation.slots(&target, search).await?;
+        rows::chosen(desk, &target.service, list, wanted.as_ref()).await
     }
 
     /// Asks what has to be asked about a slot outside the timeframe (CONS-TF-01..05).
@@ -343,5 +336,5 @@ fn offer(desk: &Desk, notice: &Obstacle, refreshed: Result<SlotList, Obstacle>) 
         return;
     }
     print("These are free now:\n");
-    shown::slots(&all.iter().take(OFFERED).collect::<Vec<_>>());
+    shown::slots(&all.iter().take(OFFERED).collect::<Vec<_>>(), false);
 }

@@ -6,7 +6,7 @@ use booking::ids::ServiceId;
 use clap::Args;
 use consumer::config::{ConsumerConfig, DemoAddresses, KEYS, Role};
 use consumer::discover::{Discovery, Endpoint, ServiceDetails, Session};
-use consumer::journal::{Encounter, Found, Journal, JournalError};
+use consumer::journal::{Encounter, Found, JournalError};
 use consumer::journey::{Consultation, Journey, Located, Target, timeframe};
 use consumer::obstacle::Obstacle;
 use jiff::Timestamp;
@@ -189,8 +189,9 @@ impl Desk {
         let config = settings.load()?;
         let refused = |o: Obstacle| Failure::Refused(o.to_string());
         let client = consumer::client::http(&config).map_err(|e| Failure::Usage(e.to_string()))?;
-        let journal =
-            Journal::open(&config.journal).map_err(|e| Failure::Refused(e.to_string()))?;
+        let journal = config
+            .open_journal()
+            .map_err(|e| Failure::Refused(e.to_string()))?;
         let journey = Journey::over(&config, client.clone(), journal);
         let discovery =
             Discovery::over(&config, client.clone()).map_err(|e| Failure::Usage(e.to_string()))?;

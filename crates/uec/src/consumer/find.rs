@@ -1,7 +1,7 @@
 //! `uec consumer services|endpoint|slots`: finding.
 
 use super::desk::Desk;
-use super::{Done, Stopped, shown};
+use super::{Done, Stopped, rows, shown};
 use crate::print;
 use booking::ids::{OdsCode, ServiceId};
 use clap::Args;
@@ -121,6 +121,9 @@ fn disposition(text: &str) -> Option<u32> {
         None => text.parse().ok(),
     }
 }
+
+/// Before every line of a service but its first.
+const INDENT: &str = "     ";
 
 /// Next free time of a service, or why there is none.
 enum Free {
@@ -253,44 +256,35 @@ fn json_of((service, free): (&Service, &Free)) -> Value {
     value
 }
 
+/// Prints each service under its number, on lines that fit.
 fn people(services: &[Service], free: &[Free]) {
-    let row = |(service, free): (&Service, &Free)| {
-        let miles = service
-            .distance_miles
-            .map(|m| format!("{m:.1}"))
-            .unwrap_or_default();
+    for ((service, free), number) in services.iter().zip(free).zip(1..) {
+        let mut facts = vec![service.id.as_str().to_owned()];
+        facts.extend(service.distance_miles.map(|m| format!("{m:.1} miles")));
         let bookable = match (
             ServiceDetails::of(service).booking_address().is_ok(),
             service.booking_required,
         ) {
-            (true, true) => "booking only",
-            (true, false) => "can be booked",
-            (false, _) => "",
+            (true, true) => Some("booking only"),
+            (true, false) => Some("can be booked"),
+            (false, _) => None,
         };
+        facts.extend(bookable.map(str::to_owned));
         let next = match free {
-            Free::NotAsked => String::new(),
-            Free::At(slot, count) => format!("{} ({count} free)", day_and_time(slot.start)),
-            Free::None => "no free slots".to_owned(),
-            Free::Obstacle(_) => "not known".to_owned(),
+            Free::NotAsked => None,
+            Free::At(slot, count) => Some(format!(
+                "next free {} ({count} free)",
+                day_and_time(slot.start)
+            )),
+            Free::None => Some("no free slots".to_owned()),
+            Free::Obstacle(o) => Some(format!("free times are not known: {}", o.plain)),
         };
-        vec![
-            service.id.as_str().to_owned(),
-            service.name.clone(),
-            service
-                .address
-                .clone()
-                .or_else(|| service.postcode.clone())
-                .unwrap_or_default(),
-            miles,
-            bookable.to_owned(),
-            next,
-        ]
-    };
-    let rows: Vec<Vec<String>> = services.iter().zip(free).map(row).collect();
-    shown::table(
-        &["SERVICE", "NAME", "PLACE", "MILES", "BOOKING", "NEXT FREE"],
-        &rows,
-    );
+        let place = service.address.clone().or_else(|| service.postcode.clone());
+        shown::wrapped(&format!("{number:>3}  "), &service.name, INDENT);
+        for line in [Some(facts.join(", ")), place, next].into_iter().flatten() {
+            shown::wrapped(INDENT, &line, INDENT);
+        }
+    }
 }
 
 /// When slots start.
@@ -336,6 +330,7 @@ impl When {
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  uec consumer slots --service 2000000011 --hours 24 --within 2h\n\n\
+    `uec consumer book --slot 3` books the third row of the list that was shown last.\n\n\
     A slot marked `late` starts after the time in which the patient should be seen."
 )]
 pub struct Slots {
@@ -344,10 +339,13 @@ pub struct Slots {
     pub service: ServiceId,
     #[command(flatten)]
     pub when: When,
-    /// Most slots shown
-    #[arg(long, value_name = "N", default_value_t = 40)]
-    pub limit: usize,
+    /// Most slots shown [default: 40; with --json all of them]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
 }
+
+/// Slots shown when nobody says how many.
+const SHOWN: usize = 40;
 
 impl Slots {
     pub(super) async fn run(self, desk: &Desk) -> Done {
@@ -355,38 +353,38 @@ impl Slots {
         let target = desk.bookable(&self.service).await?.target();
         let list = desk.consultation.slots(&target, search).await?;
         let all = desk.consultation.shown(&list);
+        let given = self.limit.and_then(|n| usize::try_from(n).ok());
+        let limit = given.unwrap_or(if desk.json { usize::MAX } else { SHOWN });
+        let some: Vec<&Shown> = all.iter().take(limit).collect();
+        let numbered = rows::keep(desk, &target.service, &some).await;
         if desk.json {
             shown::json(&json!({
-                "service": target.service.as_str(), "name": target.name, "slots": all,
+                "service": target.service.as_str(), "name": target.name, "slots": some, "total": all.len(),
                 "remarks": list.remarks, "unreadable": list.unreadable, "cut_off": list.cut_off,
             }));
             return Ok(());
         }
         let name = target.name.as_deref().unwrap_or(target.service.as_str());
         for remark in &list.remarks {
-            print(&format!("The service says: {remark}\n"));
+            shown::wrapped("The service says: ", remark, "  ");
         }
         if let Some(told) = list.unreadable.plain() {
-            print(&format!("{told}\n"));
+            shown::wrapped("", &told, "  ");
         }
         if all.is_empty() {
-            print(&format!(
-                "{name} has no free slots in this time. Other services can be chosen.\n"
-            ));
+            let told = "has no free slots in this time. Other services can be chosen.";
+            shown::wrapped("", &format!("{name} {told}"), "  ");
             return Ok(());
         }
-        let some: Vec<&Shown> = all.iter().take(self.limit).collect();
         let told = shown::same_for_all(&some);
-        print(&format!(
-            "{}\n",
-            target.name.as_deref().or(told.as_deref()).unwrap_or(name)
-        ));
+        let head = target.name.as_deref().or(told.as_deref()).unwrap_or(name);
+        shown::wrapped("", head, "  ");
         shown::addresses(some.iter().map(|s| &s.slot));
-        shown::slots(&some);
-        if all.len() > self.limit {
+        shown::slots(&some, numbered);
+        if all.len() > some.len() {
             print(&format!(
                 "… and {} more; --limit shows them.\n",
-                all.len() - self.limit
+                all.len() - some.len()
             ));
         }
         if list.cut_off {

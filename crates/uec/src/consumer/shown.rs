@@ -1,6 +1,7 @@
 //! What is printed: tables for people, JSON for scripts.
 
 use crate::print;
+use consumer::journal::MAX_ROWS;
 use consumer::journey::Shown;
 use consumer::obstacle::Obstacle;
 use consumer::slots::{FreeSlot, day_and_time};
@@ -8,6 +9,10 @@ use serde_json::{Value, json};
 
 /// Widest column; longer texts are cut.
 const MAX_WIDTH: usize = 44;
+/// Width of a line of the lists of services and slots: that of an ordinary terminal.
+pub const WIDTH: usize = 80;
+/// Narrowest column that a text is cut to.
+const MIN_WIDTH: usize = 5;
 
 /// Prints a value as JSON.
 pub fn json(value: &Value) {
@@ -32,32 +37,38 @@ pub fn obstacle(obstacle: &Obstacle) -> Value {
 
 /// Prints rows under their heads, columns aligned; a column that is empty in every row is left out.
 pub fn table(heads: &[&str], rows: &[Vec<String>]) {
-    let cell = |row: &[String], i: usize| -> String {
-        let text = row.get(i).map_or("", String::as_str);
-        let clean: String = text
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
-        match clean.chars().count() > MAX_WIDTH {
-            true => clean.chars().take(MAX_WIDTH - 1).collect::<String>() + "…",
-            false => clean,
-        }
-    };
+    print(&lines(heads, rows, None));
+}
+
+/// The same within [`WIDTH`]: the columns that `may_shrink` names get narrower, the widest first.
+fn fitted(heads: &[&str], rows: &[Vec<String>], may_shrink: &[&str]) {
+    print(&lines(heads, rows, Some(may_shrink)));
+}
+
+fn lines(heads: &[&str], rows: &[Vec<String>], may_shrink: Option<&[&str]>) -> String {
+    let cell = |row: &[String], i: usize| clean(row.get(i).map_or("", String::as_str));
     let used: Vec<usize> = (0..heads.len())
         .filter(|i| rows.iter().any(|row| !cell(row, *i).is_empty()))
         .collect();
-    let widths: Vec<usize> = used
+    let mut widths: Vec<usize> = used
         .iter()
         .map(|i| {
             let cells = rows.iter().map(|row| cell(row, *i).chars().count());
-            cells.max().unwrap_or(0).max(heads[*i].chars().count())
+            let longest = cells.max().unwrap_or(0).min(MAX_WIDTH);
+            longest.max(heads[*i].chars().count())
         })
         .collect();
+    if let Some(names) = may_shrink {
+        let flexible: Vec<usize> = (0..used.len())
+            .filter(|at| names.contains(&heads[used[*at]]))
+            .collect();
+        shrink(&mut widths, &flexible);
+    }
     let line = |texts: Vec<String>| {
         let padded: Vec<String> = texts
             .iter()
             .zip(&widths)
-            .map(|(text, width)| format!("{text:<width$}"))
+            .map(|(text, width)| format!("{:<width$}", cut(text, *width)))
             .collect();
         format!("{}\n", padded.join("  ").trim_end())
     };
@@ -65,15 +76,75 @@ pub fn table(heads: &[&str], rows: &[Vec<String>]) {
     for row in rows {
         out.push_str(&line(used.iter().map(|i| cell(row, *i)).collect()));
     }
-    print(&out);
+    out
+}
+
+/// Makes the widest of some columns narrower until the line fits.
+fn shrink(widths: &mut [usize], flexible: &[usize]) {
+    loop {
+        let total = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
+        let widest = flexible.iter().copied().max_by_key(|at| widths[*at]);
+        match widest {
+            Some(at) if total > WIDTH && widths[at] > MIN_WIDTH => widths[at] -= 1,
+            _ => return,
+        }
+    }
+}
+
+/// A text of somebody else on one line.
+fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+fn cut(text: &str, width: usize) -> String {
+    match text.chars().count() > width {
+        true => {
+            text.chars()
+                .take(width.saturating_sub(1))
+                .collect::<String>()
+                + "…"
+        }
+        false => text.to_owned(),
+    }
+}
+
+/// Prints a text on lines that fit: the first after `head`, the others after `indent`.
+pub fn wrapped(head: &str, text: &str, indent: &str) {
+    let mut line = head.to_owned();
+    let mut out = String::new();
+    for word in clean(text).split_whitespace() {
+        let mut rest: Vec<char> = word.chars().collect();
+        let length = |line: &str| line.chars().count();
+        if length(line.trim_end()) + 1 + rest.len() > WIDTH && !line.trim().is_empty() {
+            out.push_str(line.trim_end());
+            out.push('\n');
+            line = indent.to_owned();
+        }
+        // A word that is longer than a line is broken.
+        while length(&line) + rest.len() > WIDTH {
+            let fits = WIDTH - length(&line);
+            line.extend(rest.drain(..fits));
+            out.push_str(&line);
+            out.push('\n');
+            line = indent.to_owned();
+        }
+        line.extend(rest);
+        line.push(' ');
+    }
+    out.push_str(line.trim_end());
+    print(&format!("{out}\n"));
 }
 
 /// Where the service stands in [`SLOT_HEADS`].
-const SERVICE_COLUMN: usize = 6;
-/// The columns of a slot.
+const SERVICE_COLUMN: usize = 7;
+/// The columns of a slot. Its id is for scripts; people name it by its number.
 const SLOT_HEADS: [&str; 8] = [
-    "START", "MIN", "HOW", "WHERE", "WITH", "ROLE", "SERVICE", "SLOT",
+    "#", "START", "MIN", "HOW", "WHERE", "WITH", "ROLE", "SERVICE",
 ];
+/// Those that may be cut.
+const SLOT_TEXTS: [&str; 5] = ["HOW", "WHERE", "WITH", "ROLE", "SERVICE"];
 
 /// The service's name, when all slots have the same.
 pub fn same_for_all(all: &[&Shown]) -> Option<String> {
@@ -82,19 +153,21 @@ pub fn same_for_all(all: &[&Shown]) -> Option<String> {
     first.filter(|_| same)
 }
 
-/// Prints slots as a table; what is the same for all of them is left to the lines above it.
-pub fn slots(all: &[&Shown]) {
-    let mut rows: Vec<Vec<String>> = all.iter().map(|s| slot_row(s)).collect();
+/// Prints slots as a table; what is the same for all of them is left to the lines above it. Rows get numbers where those
+/// are kept ([`super::rows::keep`]): a number of another list would name another slot.
+pub fn slots(all: &[&Shown], numbered: bool) {
+    let row = |(s, n): (&&Shown, usize)| slot_row(s, numbered.then_some(n));
+    let mut rows: Vec<Vec<String>> = all.iter().zip(1..).map(row).collect();
     if same_for_all(all).is_some() {
         for row in &mut rows {
             row[SERVICE_COLUMN].clear();
         }
     }
-    table(&SLOT_HEADS, &rows);
+    fitted(&SLOT_HEADS, &rows, &SLOT_TEXTS);
 }
 
-/// A slot as a row.
-fn slot_row(shown: &Shown) -> Vec<String> {
+/// A slot as a row. A number that is not kept is not shown.
+fn slot_row(shown: &Shown, number: Option<usize>) -> Vec<String> {
     let slot = &shown.slot;
     let late = match shown.inside_timeframe {
         Some(false) => " late",
@@ -107,7 +180,9 @@ fn slot_row(shown: &Shown) -> Vec<String> {
         (Some(name), None) => Some(name.clone()),
         (None, gender) => gender.clone(),
     });
+    let number = number.filter(|n| *n <= MAX_ROWS);
     vec![
+        number.map(|n| n.to_string()).unwrap_or_default(),
         format!("{}{late}", day_and_time(slot.start)),
         slot.minutes().to_string(),
         slot.channel_shown().to_owned(),
@@ -117,7 +192,6 @@ fn slot_row(shown: &Shown) -> Vec<String> {
         with.unwrap_or_default(),
         clinician.and_then(|c| c.role.clone()).unwrap_or_default(),
         slot.service.clone().unwrap_or_default(),
-        slot.id.clone(),
     ]
 }
 
@@ -134,6 +208,6 @@ pub fn addresses<'a>(slots: impl Iterator<Item = &'a FreeSlot>) {
         }
     }
     for line in seen {
-        print(&format!("{line}\n"));
+        wrapped("", &line, "  ");
     }
 }

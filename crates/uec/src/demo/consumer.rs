@@ -40,7 +40,7 @@ pub fn write(tour: &Tour) -> Result<(), String> {
     let a = &tour.addresses;
     let journal = text(&tour.data.join("consumer.sqlite"));
     let quoted = |value: &str| toml::Value::from(value).to_string();
-    file = file.replace("\"consumer.sqlite\"", &quoted(&journal));
+    file = format!("journal = {}\n{}", quoted(&journal), file.trim_start());
     let dos = format!("[dos]\nurl = {}\n\n[dos.clinician]", quoted(&a.dos));
     file = file.replacen("[dos.clinician]", &dos, 1);
     file.push_str(&format!(

@@ -52,7 +52,7 @@ impl Rig {
     /// Opens the consumer's journal and sets up its client.
     pub fn open(config: ConsumerConfig) -> Result<Rig, String> {
         let client = consumer::client::http(&config).map_err(|e| e.to_string())?;
-        let journal = Journal::open(&config.journal).map_err(|e| e.to_string())?;
+        let journal = config.open_journal().map_err(|e| e.to_string())?;
         let journey = Journey::over(&config, client.clone(), journal);
         let discovery = Discovery::over(&config, client.clone()).map_err(|e| e.to_string())?;
         Ok(Rig {
