@@ -9,7 +9,7 @@ use consumer::obstacle::{Kind, Obstacle, Step};
 use discover_support::ldap::*;
 use discover_support::*;
 use ldap3_proto::proto::{LdapFilter, LdapResultCode, LdapSearchScope};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const ROOT: &str = "https://provider.example.nhs.uk/STU3/1/careconnect/booking";
 const BOTH: &[&str] = &[READ_SLOT, CREATE];
@@ -400,17 +400,15 @@ async fn a_directory_that_does_not_serve() {
     .await;
     assert_eq!(kind(&sds).await, Kind::SdsRefused);
 
-    let slow = directory(|| vec![Reply::Silence(Duration::from_secs(30))], |_| vec![]).await;
+    let slow = directory(|| vec![Reply::Silence(LONG)], |_| vec![]).await;
     let mut config = config(NOWHERE, &slow.address);
     config.timeouts.sds = Duration::from_millis(300);
-    let begun = Instant::now();
     let late = Discovery::new(&config).unwrap();
     let late = late
         .endpoint(&details(GP_CLINIC, "ASID:918999000011"))
         .await
         .unwrap_err();
     assert_eq!(late.kind, Kind::SdsUnreachable);
-    assert!(begun.elapsed() < Duration::from_secs(3));
 }
 
 /// Proves: CONS-SDS-02
@@ -455,19 +453,11 @@ async fn hostile_answers() {
                 .collect::<String>()
         );
         let sds = directory(
-            move || {
-                [
-                    replies.clone(),
-                    vec![Reply::Silence(Duration::from_secs(9))],
-                ]
-                .concat()
-            },
+            move || [replies.clone(), vec![Reply::Silence(LONG)]].concat(),
             |_| vec![],
         )
         .await;
-        let begun = Instant::now();
         assert_eq!(kind(&sds).await, Kind::SdsUnreadable, "{shown}");
-        assert!(begun.elapsed() < Duration::from_secs(4), "{shown}");
     }
     // Entries without end are several.
     let many: Vec<Reply> = (0..40).flat_map(|_| right()).collect();

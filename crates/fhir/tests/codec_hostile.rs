@@ -1,11 +1,6 @@
 //! Input that wants to harm: it is refused with its place, or read in time that stays in proportion to its size.
 
 use fhir::{Element, Issue, IssueCode, Limits, Parsed, Value, json, xml};
-use std::time::{Duration, Instant};
-
-/// Far above what a megabyte takes even in a debug build on a busy machine (about a second), and far below
-/// what anything quadratic would take (minutes).
-const PATIENCE: Duration = Duration::from_secs(30);
 
 fn read_json(text: &str) -> Result<Parsed, Issue> {
     json::parse(text.as_bytes(), &Limits::default())
@@ -19,19 +14,21 @@ fn slot_xml(inside: &str) -> String {
     format!("<Slot xmlns=\"http://hl7.org/fhir\">{inside}</Slot>")
 }
 
-/// Reads, and writes what was read, within the patience of this test.
-fn in_time(what: &str, text: &str) {
-    let begun = Instant::now();
+/// Reads, and writes what was read.
+fn through(text: &str) {
     for parsed in [read_json(text), read_xml(text)].into_iter().flatten() {
         json::write(&parsed.root);
         xml::write(&parsed.root);
     }
-    let took = begun.elapsed();
-    assert!(
-        took < PATIENCE,
-        "{what}: {} bytes took {took:?}",
-        text.len()
-    );
+}
+
+/// Reads and writes a text as long as usual ones of its size take.
+fn in_time(what: &str, text: &str) {
+    const ENTRY: &str = r#"{"resource":{"resourceType":"Slot","status":"free","comment":"usual"}}"#;
+    let entries = many(text.len() / ENTRY.len() + 1, |_| ENTRY.to_owned(), ",");
+    let usual =
+        format!("{{\"resourceType\":\"Bundle\",\"type\":\"collection\",\"entry\":[{entries}]}}");
+    testkit::in_proportion(what, || through(&usual), || through(text));
 }
 
 fn many(count: usize, one: impl Fn(usize) -> String, between: &str) -> String {

@@ -13,8 +13,7 @@ use provider::store::{
 };
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use store_fixture::raw::{Postgres, try_run};
 use store_fixture::*;
 use uuid::Uuid;
@@ -246,18 +245,13 @@ async fn a_connection_that_falls_silent_is_waited_out() {
     let slots = make_slots(&behind.past, tenant, gp, 2).await;
     book(&behind.store, tenant, slots[0]).await;
     behind.proxy.arm(&[Cut::Silence(5)]);
-    let begun = Instant::now();
+    // The silent connection never says anything again.
     let made = behind
         .store
         .book(tenant, booking(slots[1], new_request_id()))
         .await
         .unwrap();
     assert_eq!(behind.proxy.left(), 0);
-    assert!(
-        begun.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        begun.elapsed()
-    );
     assert_booked_once(&behind, tenant, slots[1], &made, "silence");
 }
 
@@ -277,9 +271,10 @@ async fn a_read_that_is_cut_is_done_again() {
         );
     }
     behind.proxy.arm(&[Cut::Answer(1)]);
-    std::thread::sleep(Duration::from_millis(5));
     // After a lost connection everything may be different.
-    assert_ne!(behind.store.revision().unwrap(), seen);
+    testkit::until("the revision is another", || {
+        behind.store.revision().unwrap() != seen
+    });
 }
 
 /// An administrator who ends every connection again and again costs time, and nothing else.
@@ -290,8 +285,10 @@ async fn connections_that_are_ended_lose_nothing() {
     let (tenant, gp) = tenant(&store).await;
     let slots = make_slots(&store, tenant, gp, 600).await;
     let over = Arc::new(AtomicBool::new(false));
+    let booked = Arc::new(AtomicUsize::new(0));
     let ender = {
         let (over, postgres) = (over.clone(), server().url("postgres"));
+        let booked = booked.clone();
         let database = place
             .url()
             .split('/')
@@ -306,10 +303,13 @@ async fn connections_that_are_ended_lose_nothing() {
             let sql = format!(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
             );
-            let mut ended = 0;
+            let (mut ended, mut next) = (0, 10);
             while !over.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(100));
+                testkit::until("something is booked between", || {
+                    booked.load(Ordering::Relaxed) >= next || over.load(Ordering::Relaxed)
+                });
                 ended += c.rows(&sql).unwrap().len();
+                next = booked.load(Ordering::Relaxed) + 20;
             }
             ended
         })
@@ -318,12 +318,14 @@ async fn connections_that_are_ended_lose_nothing() {
         .chunks(75)
         .map(|mine| {
             let (store, mine) = (store.clone(), mine.to_vec());
+            let booked = booked.clone();
             tokio::spawn(async move {
                 for slot in mine {
                     let made = store
                         .book(tenant, booking(slot, new_request_id()))
                         .await
                         .unwrap();
+                    booked.fetch_add(1, Ordering::Relaxed);
                     assert_eq!(
                         store.slot(tenant, slot).unwrap().unwrap().booking,
                         Some(made.id)
@@ -354,23 +356,26 @@ async fn a_server_killed_under_load_comes_back_with_everything() {
     let (tenant, gp) = tenant(&store).await;
     let slots = make_slots(&store, tenant, gp, 4_000).await;
     let over = Arc::new(AtomicBool::new(false));
+    let booked = Arc::new(AtomicUsize::new(0));
     let tasks: Vec<_> = slots
         .chunks(250)
         .map(|mine| {
             let (store, mine, over) = (store.clone(), mine.to_vec(), over.clone());
+            let booked = booked.clone();
             tokio::spawn(async move {
                 let mut made = Vec::new();
                 for slot in mine {
                     if over.load(Ordering::Relaxed) {
                         break;
                     }
-                    let begun = Instant::now();
                     match store.book(tenant, booking(slot, new_request_id())).await {
-                        Ok(booked) => made.push((slot, booked.id)),
+                        Ok(stored) => {
+                            made.push((slot, stored.id));
+                            booked.fetch_add(1, Ordering::Relaxed);
+                        }
                         Err(WriteError::Store(error)) => assert!(error.is_transient(), "{error}"),
                         Err(WriteError::Refused(refusal)) => panic!("refused: {refusal}"),
                     }
-                    assert!(begun.elapsed() < Duration::from_secs(31));
                 }
                 made
             })
@@ -378,13 +383,18 @@ async fn a_server_killed_under_load_comes_back_with_everything() {
         .collect();
     let killer = own.clone();
     tokio::task::spawn_blocking(move || {
+        let some_more = || {
+            let wanted = booked.load(Ordering::Relaxed) + 40;
+            testkit::until("some more are booked", || {
+                booked.load(Ordering::Relaxed) >= wanted
+            });
+        };
         for _ in 0..3 {
-            std::thread::sleep(Duration::from_millis(400));
+            some_more();
             killer.kill_9();
-            std::thread::sleep(Duration::from_millis(100));
             killer.up();
         }
-        std::thread::sleep(Duration::from_millis(400));
+        some_more();
     })
     .await
     .unwrap();
@@ -393,7 +403,7 @@ async fn a_server_killed_under_load_comes_back_with_everything() {
     for task in tasks {
         made.extend(task.await.unwrap());
     }
-    assert!(made.len() > 20, "{}", made.len());
+    assert!(made.len() >= 160, "{}", made.len());
     for (slot, id) in &made {
         let stored = store.slot(tenant, *slot).unwrap().unwrap();
         assert_eq!(stored.booking.as_ref(), Some(id));
@@ -470,17 +480,17 @@ async fn a_tenant_does_not_wait_for_another() {
         let (store, slot) = (store.clone(), slots[0]);
         tokio::spawn(async move { store.book(one, booking(slot, new_request_id())).await })
     };
-    let begun = Instant::now();
+    // Booked while the lock is held.
     for slot in others {
         book(&store, two, slot).await;
     }
-    assert!(
-        begun.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        begun.elapsed()
-    );
     raw.run("COMMIT");
-    waiting.await.unwrap().unwrap();
+    match waiting.await.unwrap() {
+        Ok(_) => {}
+        // It has waited for as long as anybody waits for a lock.
+        Err(WriteError::Store(StoreError::Busy { .. })) => drop(book(&store, one, slots[0]).await),
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// A database that does not answer holds up its own callers only.
@@ -502,19 +512,15 @@ fn a_slow_database_does_not_hold_up_the_server() {
                 tokio::spawn(async move { store.tenants() })
             })
             .collect();
-        let begun = Instant::now();
+        // The only worker goes on with others while the reads wait.
         tokio::spawn(async {
             for _ in 0..10 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::task::yield_now().await;
             }
         })
         .await
         .unwrap();
-        assert!(
-            begun.elapsed() < Duration::from_secs(1),
-            "{:?}",
-            begun.elapsed()
-        );
+        assert!(reads.iter().all(|read| !read.is_finished()));
         for read in reads {
             let outcome = read.await.unwrap();
             assert!(
@@ -522,11 +528,6 @@ fn a_slow_database_does_not_hold_up_the_server() {
                 "{outcome:?}"
             );
         }
-        assert!(
-            begun.elapsed() < Duration::from_secs(5),
-            "{:?}",
-            begun.elapsed()
-        );
     });
     raw.run("ROLLBACK");
     assert!(store.tenants().unwrap().is_empty());
@@ -544,7 +545,9 @@ async fn a_commit_of_any_process_changes_the_revision() {
             0 => book(&mine, tenant, slot).await,
             _ => {
                 let made = book(&other, tenant, slot).await;
-                tokio::time::sleep(Duration::from_millis(3)).await;
+                // Another process's commit is noticed at the next look.
+                let noticed = || mine.revision().unwrap() != before;
+                testkit::until_async("the commit is noticed", noticed).await;
                 made
             }
         };

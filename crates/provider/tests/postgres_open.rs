@@ -100,7 +100,10 @@ fn a_server_that_is_away_is_waited_for_and_then_named() {
         "{said}"
     );
     assert!(!said.to_string().contains("s3cret"), "{said}");
-    assert!((Duration::from_secs(10)..Duration::from_secs(25)).contains(&begun.elapsed()));
+    assert!(
+        begun.elapsed() >= Duration::from_secs(10),
+        "it was waited for"
+    );
 }
 
 /// The first host refuses; the second is the one that takes writes.
@@ -199,11 +202,7 @@ async fn rows_read(place: &Place, ods: &str, asid: &str) -> i64 {
     drop(store);
     // What a connection has read is counted when it ends.
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'uec'";
-    let until = Instant::now() + Duration::from_secs(60);
-    while raw.number(others) > 0 {
-        assert!(Instant::now() < until, "a connection was left open");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    testkit::until("every connection has ended", || raw.number(others) == 0);
     read() - before
 }
 

@@ -7,7 +7,6 @@ mod store_fixture;
 
 use booking::slot::SlotStatus;
 use provider::store::{Options, ScheduleKey, SlotRow, Store, StoreError, TenantKey, utc_day};
-use std::time::{Duration, Instant};
 use store_fixture::postgres::Server;
 use store_fixture::raw::Postgres;
 use store_fixture::*;
@@ -15,10 +14,6 @@ use uuid::Uuid;
 
 /// Slots of the diary.
 const SLOTS: usize = 400;
-/// A read of the standby that hangs, and the primary's answer after it.
-const LONGEST: Duration = Duration::from_secs(6);
-/// Everything here takes some seconds.
-const WITHIN: Duration = Duration::from_secs(60);
 
 /// A primary, a standby, and a store that reads at the standby where it may.
 struct Pair {
@@ -67,12 +62,10 @@ impl Pair {
     /// The day of a slot, as a search reads it.
     fn day_of(&self, n: usize) -> Vec<SlotRow> {
         let start = minutes(first_start(), 10 * i64::try_from(n).unwrap());
-        let begun = Instant::now();
         self.store.revision().unwrap();
         let day = self
             .store
             .slots_of_day(self.tenant, self.schedule, utc_day(start));
-        assert!(begun.elapsed() < LONGEST, "{:?}", begun.elapsed());
         day.unwrap().1
     }
 
@@ -83,29 +76,33 @@ impl Pair {
         row.status == SlotStatus::Free
     }
 
-    /// Reads of the diary that the standby has answered: a look at them is the last of the session that asks.
-    fn reads_at_standby(&self) -> usize {
+    /// What the standby says its clock is.
+    fn clock(&self) -> Option<String> {
+        let look = Postgres::connect(&self.look).ok()?;
+        look.rows("SELECT clock_timestamp()").ok()?[0][0].clone()
+    }
+
+    /// Reads of the diary that the standby has answered since then: a look at them is the last of the session that asks.
+    fn reads_at_standby(&self, since: &str) -> usize {
         let Ok(look) = Postgres::connect(&self.look) else {
             return 0;
         };
-        let asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'uec'
-                     AND query LIKE '%LEFT JOIN slot s%' AND state_change > now() - interval '1 second'";
-        look.rows(asked).map_or(0, |rows| {
+        let asked = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'uec'
+             AND query LIKE '%LEFT JOIN slot s%' AND state_change > '{since}'"
+        );
+        look.rows(&asked).map_or(0, |rows| {
             rows[0][0].as_ref().map_or(0, |n| n.parse().unwrap())
         })
     }
 
     /// Searches until the standby answers.
     fn wait_until_used(&self) {
-        let begun = Instant::now();
-        loop {
+        let since = testkit::found("the standby is there", || self.clock());
+        testkit::until("the standby is used", || {
             self.day_of(0);
-            if self.reads_at_standby() > 0 {
-                return;
-            }
-            assert!(begun.elapsed() < WITHIN, "the standby is not used");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            self.reads_at_standby(&since) > 0
+        });
     }
 
     fn standby_does(&self, sql: &str) {
@@ -124,8 +121,10 @@ async fn nothing_is_offered_that_was_taken_before() {
         assert!(pair.is_free(n));
         let by = if n % 2 == 0 { &pair.store } else { &other };
         book(by, pair.tenant, pair.slots[n]).await;
-        // Longer than the bound within which another process's commits are noticed.
-        std::thread::sleep(Duration::from_millis(u64::from(n % 2 == 1) * 3));
+        if n % 2 == 1 {
+            // Another process's commit is noticed at the next look.
+            testkit::until("the booking is noticed", || !pair.is_free(n));
+        }
         assert!(!pair.is_free(n), "{n}");
     }
     pair.wait_until_used();
@@ -135,10 +134,10 @@ async fn nothing_is_offered_that_was_taken_before() {
         book(&pair.store, pair.tenant, pair.slots[n]).await;
         assert!(!pair.is_free(n), "{n}");
     }
-    std::thread::sleep(Duration::from_millis(1_100));
+    let since = pair.clock().unwrap();
     assert!(!pair.is_free(149));
     assert_eq!(
-        pair.reads_at_standby(),
+        pair.reads_at_standby(&since),
         0,
         "it is not asked for what it has not"
     );
@@ -180,14 +179,6 @@ fn waiting(look: &Postgres) -> Vec<String> {
     rows.into_iter().filter_map(|row| row[0].clone()).collect()
 }
 
-fn wait_for(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < WITHIN, "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// A commit that waits for its synchronous standby is broken off: the server keeps it, and the program sees it. It is not
 /// acknowledged before a standby has it.
 ///
@@ -201,17 +192,17 @@ async fn what_is_acknowledged_is_at_the_synchronous_standby() {
     let primary = |sql: &str| pair.primary.psql(sql).unwrap();
     primary("ALTER SYSTEM SET synchronous_standby_names = '*'");
     primary("SELECT pg_reload_conf()");
-    wait_for("a synchronous standby", || {
+    testkit::until("a synchronous standby", || {
         let asked = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'";
         !look.rows(asked).unwrap().is_empty()
     });
     pair.standby.kill_9();
     let (store, tenant, slot) = (pair.store.clone(), pair.tenant, pair.slots[7]);
     let booking = tokio::spawn(async move { book(&store, tenant, slot).await });
-    wait_for("a commit that waits", || !waiting(&look).is_empty());
+    testkit::until("a commit that waits", || !waiting(&look).is_empty());
     let first = waiting(&look).remove(0);
     primary(&format!("SELECT pg_terminate_backend({first})"));
-    wait_for("another commit that waits", || {
+    testkit::until("another commit that waits", || {
         waiting(&look).iter().any(|pid| *pid != first) || booking.is_finished()
     });
     assert!(!booking.is_finished(), "acknowledged without a standby");
@@ -220,7 +211,7 @@ async fn what_is_acknowledged_is_at_the_synchronous_standby() {
     let stored = pair.store.appointment(pair.tenant, &made.id, None);
     assert_eq!(stored.unwrap().unwrap().version, 1);
     assert!(!pair.is_free(7));
-    wait_for("the standby has it", || {
+    testkit::until("the standby has it", || {
         let rows = Postgres::connect(&pair.look).and_then(|l| l.rows("SELECT id FROM appointment"));
         rows.is_ok_and(|rows| rows.len() == 1)
     });

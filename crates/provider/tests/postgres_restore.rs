@@ -8,7 +8,7 @@ mod store_fixture;
 
 use provider::store::{Options, Store, TenantKey};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store_fixture::postgres::Server;
 use store_fixture::raw::try_run;
 use store_fixture::*;
@@ -20,17 +20,6 @@ const SLOTS: usize = 600;
 const EACH: usize = 30;
 /// What a client does between two bookings.
 const THOUGHT: Duration = Duration::from_millis(3);
-/// Everything here takes some seconds.
-const WITHIN: Duration = Duration::from_secs(60);
-
-/// Waits for something; fails when it does not come.
-fn wait_for(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < WITHIN, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 /// Books one slot after the other until told to stop.
 async fn book_on(
@@ -73,7 +62,7 @@ fn a_copy_is_brought_to_the_moment_before_the_mistake() {
     let (booked, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
     let go_on = |more: usize| {
         let from = booked.load(Ordering::Acquire);
-        wait_for("bookings", || booked.load(Ordering::Acquire) >= from + more);
+        testkit::until("bookings", || booked.load(Ordering::Acquire) >= from + more);
     };
     let copy = std::thread::scope(|scope| {
         scope.spawn(|| runtime.block_on(book_on(&store, tenant, &slots, &booked, &ended)));
@@ -95,7 +84,7 @@ fn a_copy_is_brought_to_the_moment_before_the_mistake() {
         }
     });
     try_run(&url, "SELECT pg_switch_wal()").unwrap();
-    wait_for("the log is archived", || {
+    testkit::until("the log is archived", || {
         let archived = "SELECT 1 / (last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1))::int FROM pg_stat_archiver";
         primary.psql(archived).is_ok()
     });

@@ -9,7 +9,7 @@ use sandbox::pki::Protocol;
 use sandbox::sds::{MAX_MESSAGE, SERVICES, Settings};
 use spine::*;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -57,7 +57,7 @@ fn announced(length: usize) -> Vec<u8> {
 /// Everything until the server closes.
 async fn rest(stream: &mut TcpStream) -> Vec<u8> {
     let mut out = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut out)).await;
+    let read = tokio::time::timeout(testkit::PATIENCE, stream.read_to_end(&mut out)).await;
     let _ = read.expect("the server closes");
     out
 }
@@ -201,7 +201,6 @@ async fn a_slow_search_can_be_abandoned_and_does_not_hold_up_others() {
     );
     running.faults.add(slow.times(1)).unwrap();
     let mut stream = TcpStream::connect(running.address).await.unwrap();
-    let started = Instant::now();
     stream.write_all(&search(1, 1, &present())).await.unwrap();
     stream.write_all(&search(2, 1, &present())).await.unwrap();
     assert_eq!(answer(&mut stream).await.0, 2);
@@ -211,7 +210,6 @@ async fn a_slow_search_can_be_abandoned_and_does_not_hold_up_others() {
     stream.write_all(&search(1, 1, &present())).await.unwrap();
     assert_eq!(answer(&mut stream).await.0, 1);
     assert_eq!(answer(&mut stream).await, (1, 0x65, 4));
-    assert!(started.elapsed() < Duration::from_secs(20));
     // Unbind ends the connection without a word.
     stream.write_all(&message(4, &[0x42, 0])).await.unwrap();
     assert_eq!(rest(&mut stream).await, Vec::<u8>::new());
@@ -237,7 +235,7 @@ async fn idle_half_sent_and_stopping() {
     assert_eq!(answer(&mut waiting).await.0, 1);
     running.stop();
     assert!(is_notice(&rest(&mut waiting).await, 52));
-    let ended = tokio::time::timeout(Duration::from_secs(8), &mut running.task).await;
+    let ended = tokio::time::timeout(testkit::PATIENCE, &mut running.task).await;
     ended.expect("the server ends").unwrap();
     assert!(TcpStream::connect(running.address).await.is_err());
 }

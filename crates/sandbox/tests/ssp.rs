@@ -168,7 +168,7 @@ async fn bodies_stream_both_ways() {
         if piece != "one" {
             send.send(Bytes::from(piece)).await.unwrap();
         }
-        let back = tokio::time::timeout(Duration::from_secs(5), answer.frame()).await;
+        let back = tokio::time::timeout(testkit::PATIENCE, answer.frame()).await;
         assert_eq!(back.unwrap().unwrap().unwrap().into_data().unwrap(), piece);
     }
     drop(send);
@@ -431,7 +431,7 @@ async fn a_provider_that_is_not_there_is_502_and_one_that_is_slow_is_504() {
 #[tokio::test]
 async fn the_providers_time_counts_from_the_last_piece() {
     let settings = Settings {
-        answer_time: Duration::from_millis(1500),
+        answer_time: Duration::from_millis(4000),
         ..Settings::default()
     };
     let (upstream, ssp) = both(settings).await;
@@ -440,7 +440,7 @@ async fn the_providers_time_counts_from_the_last_piece() {
     let asked = tokio::spawn(call(request("POST", &url, "create:appointment", body)));
     for _ in 0..6 {
         send.send(Bytes::from_static(b"piece")).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        tokio::time::sleep(Duration::from_millis(900)).await;
     }
     drop(send);
     assert_eq!(asked.await.unwrap().0, 200);
@@ -602,12 +602,16 @@ async fn controlled_faults() {
     assert_eq!(upstream.seen().len(), 4);
 
     // Slow: the Provider has the request before the answer is let go.
-    add(Fault::Slow { milliseconds: 700 });
+    add(Fault::Slow {
+        milliseconds: 3_000,
+    });
     let asked = tokio::spawn(call(post()));
     upstream.arrived(5).await;
     assert!(!asked.is_finished());
     assert_eq!(asked.await.unwrap().0, 200);
-    add(Fault::Slow { milliseconds: 700 });
+    add(Fault::Slow {
+        milliseconds: 60_000,
+    });
     let left = tokio::time::timeout(Duration::from_millis(200), call(post())).await;
     assert!(left.is_err(), "the consumer gives up");
     upstream.arrived(6).await;
@@ -633,7 +637,7 @@ async fn a_head_that_does_not_come_or_is_too_large_ends_the_connection() {
         .await
         .unwrap();
     let mut said = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(5), slow.read_to_end(&mut said)).await;
+    let read = tokio::time::timeout(testkit::PATIENCE, slow.read_to_end(&mut said)).await;
     read.expect("closed").unwrap();
     let mut large = TcpStream::connect(ssp.address).await.unwrap();
     let head = format!(
@@ -659,7 +663,7 @@ async fn stopping_lets_requests_finish() {
     ssp.stop();
     upstream.open(1);
     assert_eq!(under_way.await.unwrap().0, 200);
-    tokio::time::timeout(Duration::from_secs(5), &mut ssp.task)
+    tokio::time::timeout(testkit::PATIENCE, &mut ssp.task)
         .await
         .expect("the server ends")
         .unwrap();

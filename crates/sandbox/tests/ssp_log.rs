@@ -117,11 +117,8 @@ async fn the_trace_log_names_systems_and_hides_people() {
     )
     .await;
     assert!(left.is_err());
-    for _ in 0..100 {
-        if log.text().contains("status=499") {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the lost client is not in the log");
+    testkit::until_async("the lost client is in the log", || {
+        log.text().contains("status=499")
+    })
+    .await;
 }

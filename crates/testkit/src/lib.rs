@@ -9,4 +9,4 @@ mod waiting;
 
 pub use ports::{port, ports};
 pub use tools::{has, lacks, under_ci};
-pub use waiting::{PATIENCE, found, found_async, until, until_async};
+pub use waiting::{PATIENCE, found, found_async, in_proportion, until, until_async};

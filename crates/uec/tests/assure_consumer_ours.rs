@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, mpsc};
-use std::time::{Duration, Instant};
 
 const PATIENT: &str = r#"
 description = "Sore throat and fever"
@@ -34,8 +33,6 @@ const FIND: [&str; 13] = [
     "--discriminator",
     "4052",
 ];
-/// The walk takes about half a minute of waiting; more than this is a hang.
-const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The simulator in a process of its own.
 struct Simulator {
@@ -95,23 +92,13 @@ impl Simulator {
 
     /// Waits for the end, and gives the result that was printed.
     fn result(mut self) -> (Value, PathBuf) {
-        let began = Instant::now();
         let mut printed = self.child.stdout.take().unwrap();
         let reading = std::thread::spawn(move || {
             let mut text = String::new();
             printed.read_to_string(&mut text).unwrap();
             text
         });
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            if began.elapsed() > PATIENCE {
-                self.child.kill().unwrap();
-                panic!("the simulator did not end");
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        };
+        let status = testkit::found("the simulator ends", || self.child.try_wait().unwrap());
         let said: Vec<String> = self.stderr.lock().unwrap().try_iter().collect();
         assert!(status.success(), "{}", said.join("\n"));
         let text = reading.join().unwrap();

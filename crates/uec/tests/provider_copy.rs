@@ -13,7 +13,6 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use booking::ids::{Asid, OdsCode};
 use jiff::{SignedDuration, Timestamp};
@@ -22,8 +21,6 @@ use provider::store::{Declaration, DeclaredChange, NewSlot, Options, Store};
 use serde_json::Value;
 use support::{Server, postgres};
 
-/// A debug build on a busy machine is done well before.
-const WITHIN: Duration = Duration::from_secs(60);
 /// Slots of the database whose copy is killed.
 const SLOTS: i64 = 40_000;
 
@@ -103,14 +100,11 @@ fn stopped(server: &Server) {
         .args(["-c", "kill -TERM \"$0\"", pid.trim()])
         .status();
     assert!(stopped.expect("sh").success());
-    let begun = Instant::now();
     // Its parent waits for it only later, so it may be a zombie.
-    while fs::read_to_string(format!("/proc/{}/stat", pid.trim()))
-        .is_ok_and(|stat| !stat.contains(") Z"))
-    {
-        assert!(begun.elapsed() < WITHIN, "the server stops");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    testkit::until("the server has stopped", || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        !stat.is_ok_and(|stat| !stat.contains(") Z"))
+    });
 }
 
 fn verified(database: &str) -> String {
@@ -252,11 +246,7 @@ fn under_way(from: &str, to: &str) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .expect("uec runs");
-    let begun = Instant::now();
-    while !is_being_filled(to, &child) {
-        assert!(begun.elapsed() < WITHIN, "the copy begins");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    testkit::until("the copy has begun", || is_being_filled(to, &child));
     child
 }
 

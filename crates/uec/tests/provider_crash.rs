@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::io::BufReader;
 use std::io::Write as _;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -23,13 +23,13 @@ use support::{Booking, GP_CLINIC, Response, Server};
 
 /// Clients that book at the same time.
 const CLIENTS: usize = 8;
-/// How long they are let work before each crash.
-const LOAD: Duration = Duration::from_millis(1500);
+/// Answers that they get before each crash.
+const ANSWERS: usize = 60;
 /// Crashes in a row, all on one database.
 const CRASHES: usize = 3;
 
 /// Books and cancels until the server is gone; gives the id and state of each acknowledged booking.
-fn client(server: &Server, slots: &[Value]) -> Vec<(String, &'static str)> {
+fn client(server: &Server, slots: &[Value], answers: &AtomicUsize) -> Vec<(String, &'static str)> {
     let mut acknowledged: Vec<(String, &'static str)> = Vec::new();
     for (i, slot) in slots.iter().enumerate() {
         let booking = Booking::of(slot);
@@ -37,6 +37,7 @@ fn client(server: &Server, slots: &[Value]) -> Vec<(String, &'static str)> {
             break;
         };
         assert_eq!(created.status, 201, "{}", created.shown());
+        answers.fetch_add(1, Ordering::Relaxed);
         let id = created.location_id();
         acknowledged.push((id.clone(), "booked"));
         if i % 2 == 1 {
@@ -73,13 +74,17 @@ fn what_was_acknowledged_survives_kill_9() {
         let free = server.slots(&Server::window_query(GP_CLINIC, 2, 14));
         let share = free.len() / CLIENTS;
         let shares: Vec<&[Value]> = free.chunks(share.max(1)).take(CLIENTS).collect();
+        let answers = AtomicUsize::new(0);
         let (done, crashed) = thread::scope(|scope| {
-            let running = &server;
+            let (running, answers) = (&server, &answers);
             let threads: Vec<_> = shares
                 .iter()
-                .map(|share| scope.spawn(move || client(running, share)))
+                .map(|share| scope.spawn(move || client(running, share, answers)))
                 .collect();
-            thread::sleep(LOAD);
+            testkit::until("some were booked", || {
+                answers.load(Ordering::Relaxed) >= ANSWERS
+                    || threads.iter().all(thread::ScopedJoinHandle::is_finished)
+            });
             let crashed = running.kill_9();
             let done: Vec<_> = threads
                 .into_iter()

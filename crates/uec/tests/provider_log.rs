@@ -10,32 +10,21 @@
 mod support;
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use support::operations::{get, until};
 use support::{Booking, CONSUMER_ASID, Call, GP_CLINIC, Server, uuid};
 
-/// Lines may be written a little after the answer.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
-
 /// The lines of the log that hold this word.
 #[track_caller]
 fn lines_with(word: &str) -> String {
-    let begun = Instant::now();
-    loop {
+    // Lines may be written a little after the answer.
+    testkit::found(&format!("a line of the log holds {word}"), || {
         let log = Server::shared().log();
         let lines: Vec<&str> = log.lines().filter(|line| line.contains(word)).collect();
-        if !lines.is_empty() {
-            return lines.join("\n");
-        }
-        assert!(
-            begun.elapsed() < WRITTEN_WITHIN,
-            "no line of the log holds {word}"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    })
 }
 
 fn trace_of(call: &Call) -> String {

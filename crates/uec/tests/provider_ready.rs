@@ -84,7 +84,7 @@ fn an_expired_certificate_is_not_ready() {
         let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
         let now = std::time::SystemTime::now();
         params.not_before = (now - Duration::from_secs(3_600)).into();
-        params.not_after = (now + Duration::from_secs(8)).into();
+        params.not_after = (now + Duration::from_secs(20)).into();
         let certificate = params.self_signed(&key).expect("a certificate");
         let pem = written(folder, "server.pem", &certificate.pem());
         let key = written(folder, "server.key", &key.serialize_pem());
@@ -118,7 +118,7 @@ fn an_expired_certificate_is_not_ready() {
 fn a_server_that_stops_says_so_before_it_goes() {
     let server = with_settings(
         "ready-drain",
-        "[limits]\ndrain_wait_seconds = 3\ndrain_seconds = 5\n",
+        "[limits]\ndrain_wait_seconds = 12\ndrain_seconds = 5\n",
     );
     let begun = Instant::now();
     terminate(&server);
@@ -132,7 +132,7 @@ fn a_server_that_stops_says_so_before_it_goes() {
     until("it has gone", || {
         get(server.address, "/health/live").is_none()
     });
-    assert!(begun.elapsed() >= Duration::from_secs(3));
+    assert!(begun.elapsed() >= Duration::from_secs(12));
     until("it has ended", || {
         server.log().contains("everything acknowledged is stored")
     });

@@ -13,16 +13,16 @@ mod support;
 
 use referral_fixture::*;
 use std::process::Command;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use support::{Call, Server, uuid};
 
 /// Senders at the same time.
 const SENDERS: usize = 4;
-/// How long they are let work.
-const LOAD: Duration = Duration::from_millis(1_500);
+/// Answers that they get before the crash.
+const ANSWERS: usize = 60;
 
 /// Sends until the server is gone; gives the documents that were answered, and whether they were acknowledged.
-fn sender(server: &Server) -> Vec<(String, bool)> {
+fn sender(server: &Server, answers: &AtomicUsize) -> Vec<(String, bool)> {
     let mut answered = Vec::new();
     loop {
         let id = uuid();
@@ -38,7 +38,10 @@ fn sender(server: &Server) -> Vec<(String, bool)> {
             .body(message.xml());
         let response = std::panic::catch_unwind(|| send(&call)).ok().flatten();
         match response {
-            Some(response) => answered.push((id, response.status == 200)),
+            Some(response) => {
+                answered.push((id, response.status == 200));
+                answers.fetch_add(1, Ordering::Relaxed);
+            }
             None => return answered,
         }
     }
@@ -51,12 +54,15 @@ fn what_was_answered_is_kept() {
     let mut first = Itk::new(&Cda::new(&uuid()).xml());
     first.tracking = "SAME".to_owned();
     accepted(&server, &first);
+    let answers = AtomicUsize::new(0);
     let answered: Vec<(String, bool)> = std::thread::scope(|scope| {
-        let running = &server;
+        let (running, answers) = (&server, &answers);
         let senders: Vec<_> = (0..SENDERS)
-            .map(|_| scope.spawn(move || sender(running)))
+            .map(|_| scope.spawn(move || sender(running, answers)))
             .collect();
-        std::thread::sleep(LOAD);
+        testkit::until("some were answered", || {
+            answers.load(Ordering::Relaxed) >= ANSWERS
+        });
         assert!(server.kill_9());
         senders
             .into_iter()

@@ -34,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 /// Crate → crates that only its tests may use, to have the real other side.
 const ALLOWED_IN_TESTS: &[(&str, &[&str])] = &[
+    ("fhir", &["testkit"]),
     ("assurance", &["testkit"]),
     ("consumer", &["provider", "sandbox", "testkit"]),
     ("provider", &["testkit"]),

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 pub const GP_CLINIC: &str = "2000000011";
 pub const FERNHILL: &str = "918999000011";
+/// Longer than any test: who waits for it waits for ever.
+pub const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 /// An address where nothing listens: the port is reserved.
 pub const NOWHERE: &str = "127.0.0.1:1";
 
@@ -34,9 +36,9 @@ pub fn config(dos: &str, sds: &str) -> ConsumerConfig {
         ..DemoAddresses::default()
     };
     let mut config = ConsumerConfig::demo(&addresses).unwrap();
-    config.timeouts.connect = Duration::from_millis(500);
-    config.timeouts.dos = Duration::from_secs(5);
-    config.timeouts.sds = Duration::from_secs(5);
+    config.timeouts.connect = Duration::from_secs(30);
+    config.timeouts.dos = Duration::from_secs(60);
+    config.timeouts.sds = Duration::from_secs(60);
     config
 }
 

@@ -12,7 +12,7 @@ use crate::store::{AuditVerdict, SlotFilter};
 use booking::ids::ResourceId;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store_fixture::raw::{Postgres, Raw, try_run};
 use store_fixture::*;
 use uuid::Uuid;
@@ -27,8 +27,6 @@ const BEFORE: usize = 20;
 const BESIDE: usize = 20;
 /// New processes that start at the same time.
 const STARTED: usize = 3;
-/// Everything here takes a few seconds.
-const WITHIN: Duration = Duration::from_secs(60);
 
 /// A column that may be null, one with a default, a table, an index.
 const MORE_SQLITE: &[&str] = &[
@@ -108,11 +106,8 @@ impl Load<'_> {
 
     /// Waits until so many more were booked.
     fn goes_on(&self, more: usize) {
-        let (begun, from) = (Instant::now(), self.booked());
-        while self.booked() < from + more {
-            assert!(begun.elapsed() < WITHIN, "the old store does not go on");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let from = self.booked();
+        testkit::until("the old store goes on", || self.booked() >= from + more);
     }
 }
 

@@ -110,13 +110,10 @@ impl Upstream {
 
     /// Waits until so many requests have arrived.
     pub async fn arrived(&self, requests: usize) {
-        for _ in 0..1000 {
-            if self.seen().len() >= requests {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("{} of {requests} requests arrived", self.seen().len());
+        testkit::until_async("the requests have arrived", || {
+            self.seen().len() >= requests
+        })
+        .await;
     }
 
     pub fn connections(&self) -> usize {
@@ -187,7 +184,7 @@ async fn answer(
         return Err(std::io::Error::other("no answer"));
     }
     if mode("hang") {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
     }
     if mode("wait") {
         let open = shared.gate.acquire().await;
