@@ -68,6 +68,10 @@ pub enum Situation {
     RequestTimeout,
     /// 429: the caller sends too many requests.
     TooManyRequests,
+    /// 400: the request line or a header is no HTTP.
+    HeadUnreadable,
+    /// 431: request line and headers are over the limit.
+    HeadTooLarge,
 }
 
 /// One row of the error table.
@@ -108,7 +112,7 @@ const fn row(
 use Retry::{Never, Safe, WithChange};
 
 #[rustfmt::skip] // a row a line
-static ROWS: [Row; 27] = [
+static ROWS: [Row; 29] = [
     row("ERR-01", 400, "invalid", "INVALID_PARAMETER", "Invalid parameter", WithChange),
     row("ERR-02", 400, "invalid", "MISSING_OR_INVALID_HEADER", "Missing or invalid header", WithChange),
     row("ERR-03", 400, "required", "MISSING_OR_INVALID_HEADER", "Missing or invalid header", WithChange),
@@ -136,6 +140,8 @@ static ROWS: [Row; 27] = [
     row("", 413, "too-long", "BAD_REQUEST", "Bad request", WithChange),
     row("", 408, "timeout", "BAD_REQUEST", "Bad request", Safe),
     row("", 429, "throttled", "BAD_REQUEST", "Bad request", Safe),
+    row("", 400, "structure", "BAD_REQUEST", "Bad request", WithChange),
+    row("", 431, "too-long", "BAD_REQUEST", "Bad request", WithChange),
 ];
 
 impl Situation {
@@ -168,6 +174,8 @@ impl Situation {
         Situation::BodyTooLarge,
         Situation::RequestTimeout,
         Situation::TooManyRequests,
+        Situation::HeadUnreadable,
+        Situation::HeadTooLarge,
     ];
 
     /// The row of the table.

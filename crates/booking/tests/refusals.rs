@@ -56,7 +56,7 @@ fn every_row_is_as_the_standard_has_it() {
         assert_eq!(text(&outcome, "issue.details.coding.code"), detail);
         assert_eq!(outcome.at("issue.details").unwrap().count("coding"), 1);
     }
-    assert_eq!(Situation::ALL.len(), TABLE.len() + 4);
+    assert_eq!(Situation::ALL.len(), TABLE.len() + 6);
     for (i, situation) in Situation::ALL.iter().enumerate() {
         assert_eq!(
             *situation as usize, i,
@@ -67,7 +67,7 @@ fn every_row_is_as_the_standard_has_it() {
         .iter()
         .map(|s| s.row().status)
         .collect();
-    assert_eq!(others, [404, 413, 408, 429]);
+    assert_eq!(others, [404, 413, 408, 429, 400, 431]);
     assert!(
         Situation::ALL
             .iter()

@@ -19,6 +19,17 @@ const MAX_TEXT: usize = 20_000;
 /// Most faults of the consumer's system noted for one request: enough to see what is wrong with the system.
 const MAX_FAULTS: usize = 20;
 
+/// Who runs a command here: the name that the environment gives, which anybody can set, and the id of the user that the
+/// operating system knows.
+pub fn operator() -> String {
+    let name = std::env::var("SUDO_USER")
+        .or_else(|_| std::env::var("USER"))
+        .unwrap_or_else(|_| "unknown".to_owned());
+    let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+    let uid = rustix::process::getuid().as_raw();
+    format!("operator {name} (uid {uid})")
+}
+
 /// Whose fault a refused request is (AUD-06).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {

@@ -10,6 +10,7 @@ pub mod http;
 pub mod log_state;
 pub mod metrics;
 pub mod referral;
+mod refusals;
 pub mod store;
 pub mod telemetry;
 mod toml_error;

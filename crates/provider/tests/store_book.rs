@@ -22,6 +22,33 @@ fn refusal<T>(outcome: Result<T, WriteError>) -> Refusal {
     }
 }
 
+/// A rule that was read before the last change of the diary is no verdict: the booking is tried again, and nothing says
+/// that somebody was refused.
+///
+/// Proves: AUD-01
+#[tokio::test]
+async fn an_attempt_that_will_be_made_again_is_not_recorded() {
+    let place = Place::new();
+    let store = place.open();
+    let (tenant, gp) = tenant(&store).await;
+    let slots = make_slots(&store, tenant, gp, 1).await;
+    let rows = || store.audit_rows(tenant, 0, 100).unwrap();
+    let before = rows().len();
+    let mut stale = booking(slots[0], new_request_id());
+    stale.decide = Box::new(|_, _| Err(Refusal::new(Situation::Unavailable, "changing")));
+    assert_eq!(
+        refusal(store.book(tenant, stale).await).situation,
+        Situation::Unavailable
+    );
+    assert_eq!(rows().len(), before);
+    store
+        .book(tenant, booking(slots[0], new_request_id()))
+        .await
+        .unwrap();
+    assert_eq!(rows().len(), before + 1);
+    assert!(rows().last().unwrap().body.contains("\"status\":201"));
+}
+
 /// Proves: PROV-BOOK-01, PROV-BOOK-08, PROV-BOOK-12, PROV-BOOK-13, DAT-04
 #[tokio::test]
 async fn a_booking_writes_everything_in_one_transaction() {

@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use provider::audit::operator;
 use provider::diary::plan::Plan;
 use provider::diary::{apply, declaration, export};
 use provider::store::{self, AuditVerdict, Options, Store};
@@ -163,7 +164,7 @@ impl Apply {
         }
         let options = apply::Options {
             keep_bookings: self.keep_bookings,
-            actor: actor(),
+            actor: operator(),
         };
         let mut progress = |p: apply::Progress| {
             output::note(&format!(
@@ -308,20 +309,6 @@ fn which_provider(store: &Store, named: Option<&str>) -> Result<OdsCode, Failure
             codes()
         ))),
     }
-}
-
-/// Who runs the command, for the audit trail.
-fn actor() -> String {
-    let user = std::env::var("SUDO_USER")
-        .or_else(|_| std::env::var("USER"))
-        .unwrap_or_else(|_| "unknown".to_owned());
-    format!(
-        "operator {}",
-        user.chars()
-            .filter(|c| !c.is_control())
-            .take(64)
-            .collect::<String>()
-    )
 }
 
 fn london() -> TimeZone {

@@ -308,6 +308,84 @@ fn heads_that_mean_two_things() {
     still_serves();
 }
 
+/// A head that cannot be read at all is answered like any other fault: status, headers, OperationOutcome.
+///
+/// Proves: PROV-GEN-17, PROV-HDR-10, PROV-HDR-12, PROV-ERR-01
+#[test]
+fn a_head_that_cannot_be_read_is_answered_with_an_outcome() {
+    let address = Server::shared().address;
+    let host = format!("Host: {address}");
+    let long = "a".repeat(70 * 1024);
+    let many: String = (0..200).map(|i| format!("X-{i}: a\r\n")).collect();
+    for (head, status, words) in [
+        (format!("GET\r\n{host}\r\n\r\n"), 400, "request line"),
+        (format!("G(T / HTTP/1.1\r\n{host}\r\n\r\n"), 400, "method"),
+        (format!("GET / HTTP/9.9\r\n{host}\r\n\r\n"), 400, "version"),
+        (
+            format!("GET / HTTP/1.1\r\n{host}\r\nX Bad: a\r\n\r\n"),
+            400,
+            "Header line 2",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{host}\r\nNoColon\r\n\r\n"),
+            400,
+            "Header line 2",
+        ),
+        (
+            format!("POST / HTTP/1.1\r\n{host}\r\nContent-Length: -1\r\n\r\n"),
+            400,
+            "Content-Length",
+        ),
+        (
+            format!("POST / HTTP/1.1\r\n{host}\r\nContent-Length: abc\r\n\r\n"),
+            400,
+            "Content-Length",
+        ),
+        (
+            format!("POST / HTTP/1.1\r\n{host}\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"),
+            400,
+            "Content-Length",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{host}\r\nX-Long: {long}\r\n\r\n"),
+            431,
+            "65536 bytes",
+        ),
+        (
+            format!("GET /{long} HTTP/1.1\r\n{host}\r\n\r\n"),
+            431,
+            "65536 bytes",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\n{host}\r\n{many}\r\n"),
+            431,
+            "100 headers",
+        ),
+    ] {
+        let shown: String = head.chars().take(80).collect();
+        let response = exchange(address, head.as_bytes()).unwrap_or_else(|| panic!("{shown}"));
+        assert_eq!(response.status, status, "{shown}\n{}", response.shown());
+        response.check(&Call::new(address, "GET", "/"));
+        let said = response.json()["issue"][0]["diagnostics"].to_string();
+        assert!(said.contains(words), "{shown}\n{said}");
+        assert_eq!(response.header("connection"), Some("close"));
+    }
+    // After a request that was answered, on the same connection.
+    let good = search().bytes();
+    let both = [good.as_slice(), b"nonsense\r\n\r\n"].concat();
+    let mut reader = std::io::BufReader::new({
+        let mut stream = connect(address);
+        stream.write_all(&both).expect("written");
+        stream
+    });
+    let first = support::Response::read(&mut reader).expect("the first answer");
+    assert_eq!(first.status, 200, "{}", first.shown());
+    let second = support::Response::read(&mut reader).expect("the second answer");
+    assert_eq!(second.status, 400, "{}", second.shown());
+    second.check(&Call::new(address, "GET", "/"));
+    still_serves();
+}
+
 /// Proves: NFR-01
 #[test]
 fn heads_that_are_too_large() {

@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::edge::{Caller, Demand, Edge, Exchange, store_refusal};
 use super::read;
 use super::tenants::TenantView;
-use crate::store::{Accepted, Booking, PlacedSlot, WriteError};
+use crate::store::{Accepted, Booking, Conflict, PlacedSlot, WriteError};
 use booking::appointment::BookingRequest;
 use booking::ids::ResourceId;
 use booking::refusal::{Refusal, Situation};
@@ -41,7 +41,6 @@ pub async fn run(
         Refusal::new(Situation::Unexpected, "No id could be made.").log(e.to_string())
     })?;
     x.entry.appointment = Some(id.as_str().to_owned());
-    x.recorded = true;
     // Made before the slot is looked at, so that the one writer need not: mostly it is stored.
     // Nothing behind this asks for the document as it was sent.
     let sent = std::mem::take(&mut request.document);
@@ -59,9 +58,12 @@ pub async fn run(
         let stale = Arc::new(AtomicBool::new(false));
         let booking = transaction(x, &demand, &tenant, &attempt, &id, &stale);
         demand.announced = None;
+        x.recorded = true;
         match edge.store.book(tenant.key, booking).await {
             Ok(stored) => return Ok(read::of_stored(&demand, 201, stored)),
+            // Nothing of it is recorded: this try refused nobody.
             Err(WriteError::Refused(_)) if stale.load(Ordering::Relaxed) => {
+                x.recorded = false;
                 tenant = match edge.tenants.find(&edge.store, &demand.matched.ods).await? {
                     Some(current) => current.view,
                     None => break,
@@ -74,6 +76,7 @@ pub async fn run(
             }
         }
     }
+    x.entry.appointment = None;
     Err(changing())
 }
 
@@ -125,10 +128,7 @@ fn transaction(
             let snapshot = placed.map(PlacedSlot::snapshot);
             book::check_claim(&attempt.request, snapshot.as_ref(), now)?;
             let Some(placed) = placed else {
-                return Err(Refusal::new(
-                    Situation::ReferenceUnknown,
-                    "The slot does not exist.",
-                ));
+                return Err(Refusal::from(&Conflict::SlotUnknown));
             };
             let service = tenant
                 .catalogue

@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::edge::{Caller, Demand, Edge, Exchange, store_refusal, stored_tree};
 use super::read;
-use crate::store::{Cancellation, StoredAppointment, WriteError};
+use crate::store::{Cancellation, Conflict, StoredAppointment, WriteError};
 use booking::appointment::check_update;
 use booking::refusal::{Refusal, Situation};
 use booking::rules::cancel;
@@ -96,13 +96,6 @@ pub fn conflict(given: &str, current: &StoredAppointment) -> Refusal {
         .filter(|c| c.is_ascii_graphic())
         .take(64)
         .collect();
-    Refusal::new(
-        Situation::VersionConflict,
-        format!(
-            "If-Match names version `{given}`, but the current version is `{}`: read the appointment again, check that \
-             it is still the same booking, and send its ETag as W/\"{}\".",
-            current.version, current.version
-        ),
-    )
-    .location("http.If-Match")
+    let current = current.version;
+    Refusal::from(&Conflict::OtherVersion { given, current })
 }

@@ -235,7 +235,8 @@ fn concerns(situation: Situation, interaction: Interaction) -> bool {
         Situation::ServiceUnknown => interaction == Interaction::SearchSlots,
         Situation::AppointmentUnknown => named,
         Situation::InvalidParameter => !write,
-        Situation::NotImplemented => false,
+        // Answered before it is known what is asked for.
+        Situation::NotImplemented | Situation::HeadUnreadable | Situation::HeadTooLarge => false,
         _ => true,
     }
 }

@@ -22,7 +22,7 @@ use crate::log_state::LogState;
 use crate::metrics::requests::{Answered, Asked, Traffic};
 use crate::metrics::sample::Sampler;
 use crate::metrics::{Metrics, Shed};
-use crate::store::{Announced, Revision, Store};
+use crate::store::{Announced, Conflict, Revision, Store};
 use crate::telemetry::Tracer;
 use booking::ids::{Asid, OdsCode, RequestId, ResourceId, VersionId};
 use booking::refusal::{Refusal, Situation};
@@ -447,7 +447,7 @@ impl Edge {
             .store
             .request_id(tenant.key, id)
             .map_err(store_refusal)?;
-        Ok(used.map(|used| crate::store::repeat_refusal(&used, asid, ods)))
+        Ok(used.map(|used| Refusal::from(&Conflict::repeated(used, asid, ods))))
     }
 
     async fn dispatch(
@@ -470,19 +470,28 @@ impl Edge {
         }
     }
 
-    /// Records the request and makes the response.
+    /// Makes the response and records the request: what is recorded is what is sent, so the answer is made first.
     async fn finish(&self, x: &mut Exchange, outcome: Result<Answer, Failure>) -> Response<Body> {
-        let failure = match outcome {
+        let outcome = match outcome {
+            Err(failure) => Err(failure),
             Ok(done) => {
                 x.entry.status = done.status;
-                match self.record(x).await {
-                    Err(refusal) => refusal.into(),
-                    Ok(()) => match answer::answer(x, done) {
-                        Ok(response) => return response,
-                        Err(refusal) => refusal.into(),
-                    },
-                }
+                answer::answer(x, done).map_err(|refusal| {
+                    if std::mem::take(&mut x.recorded) {
+                        // The change stands, recorded with its transaction; that it was not told is recorded too.
+                        x.durable = true;
+                        let what = "the change was made, but its answer could not be written";
+                        x.entry.detail = Some(what.to_owned());
+                    }
+                    Failure::from(refusal)
+                })
             }
+        };
+        let failure = match outcome {
+            Ok(response) => match self.record(x).await {
+                Ok(()) => return response,
+                Err(refusal) => refusal.into(),
+            },
             Err(failure) => {
                 x.entry
                     .refused(&failure.refusal, Fault::of(&failure.refusal));

@@ -28,3 +28,4 @@ pub mod server;
 pub mod tenants;
 pub mod tls;
 pub mod trust;
+mod unreadable;

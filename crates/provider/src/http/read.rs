@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Content};
 use super::edge::{Caller, Demand, Edge, Exchange, store_refusal};
-use crate::store::StoredAppointment;
+use crate::store::{Conflict, StoredAppointment};
 use booking::ids::{ResourceId, VersionId};
 use booking::refusal::{Finding, Refusal, Situation};
 use booking::wire::query;
@@ -87,10 +87,7 @@ pub fn path_id(demand: &Demand) -> Result<&ResourceId, Refusal> {
 
 /// 404 for an appointment that was never made here.
 pub fn unknown(id: &ResourceId) -> Refusal {
-    Refusal::new(
-        Situation::AppointmentUnknown,
-        format!("No Appointment `{id}` exists here."),
-    )
+    Refusal::from(&Conflict::AppointmentUnknown(id.clone()))
 }
 
 fn unknown_version(id: &ResourceId, vid: &VersionId) -> Refusal {

@@ -5,6 +5,7 @@ use super::edge::Edge;
 use super::itk;
 use super::tls;
 use super::trust::Peer;
+use super::unreadable::{Answering, HEAD_BYTES, head_too_large, is_head_too_large};
 use crate::config::Settings;
 use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, Version, header};
@@ -26,8 +27,6 @@ use tokio_rustls::TlsAcceptor;
 
 /// A TLS handshake that takes longer is broken off: a real one takes milliseconds.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Largest request head; a token of 16 KiB and its headers fit.
-const HEAD_BYTES: usize = 64 << 10;
 /// How long a connection that was just made may take to send its first request when the server stops.
 const FIRST_REQUEST: Duration = Duration::from_millis(200);
 /// Connections that are taken after the last one that was waited for; the listen queue holds as many.
@@ -149,7 +148,8 @@ impl Server {
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
-            .max_header_list_size(HEAD_BYTES as u32)
+            // Twice the limit is read, so that what is over it can be answered with words.
+            .max_header_list_size(2 * HEAD_BYTES as u32)
             .keep_alive_interval(Duration::from_secs(30));
         let builder = Arc::new(builder);
         let acceptor = self.tls.clone().map(TlsAcceptor::from);
@@ -231,6 +231,7 @@ async fn connection(
                 tls: false,
                 is_ssp: false,
             };
+            let stream = Answering::new(stream, edge.clone(), peer.clone());
             let service = service_fn(move |request| answer(edge.clone(), peer.clone(), request));
             let served = builder
                 .serve_connection(TokioIo::new(stream), service)
@@ -250,6 +251,7 @@ async fn connection(
                 tls: true,
                 is_ssp,
             };
+            let stream = Answering::new(stream, edge.clone(), peer.clone());
             let service = service_fn(move |request| answer(edge.clone(), peer.clone(), request));
             let served = builder
                 .serve_connection(TokioIo::new(stream), service)
@@ -275,6 +277,8 @@ async fn answer(
     // HTTP/2 says by itself that a connection ends.
     let closing = request.version() <= Version::HTTP_11 && edge.health.is_stopping();
     let mut response = match itk::is_path(path) {
+        // HTTP/1.1 has its own limit, and refuses by itself.
+        _ if is_head_too_large(&request) => edge.refuse_head(&peer, &head_too_large()),
         true => itk::serve(&edge, peer, request).await,
         false => edge.serve(peer, request).await,
     };

@@ -1,11 +1,9 @@
 //! Bookings and cancellations as the store takes them in, appointments as it hands them out.
 
-use super::error::StoreError;
 use super::model::{BookingCount, PlacedSlot, SlotKey};
 use crate::audit::AuditEntry;
 use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
-use booking::refusal::{Refusal, Situation};
-use booking::slot::SlotStatus;
+use booking::refusal::Refusal;
 use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -164,26 +162,6 @@ pub struct UsedRequestId {
     pub appointment: ResourceId,
 }
 
-/// 409 for an `X-Request-ID` used before (ERR-11). The appointment is named only to the system and organisation
-/// that made it (PROV-BOOK-11).
-pub fn repeat_refusal(used: &UsedRequestId, asid: &Asid, ods: &OdsCode) -> Refusal {
-    let refusal = |rest: &str| {
-        Refusal::new(
-            Situation::RequestIdReused,
-            format!(
-                "The X-Request-ID `{}` was used before by a request that succeeded{rest}",
-                used.request_id
-            ),
-        )
-        .location("http.X-Request-ID")
-    };
-    match used.asid == *asid && used.ods == *ods {
-        true => refusal(&format!("; see Appointment/{}.", used.appointment))
-            .existing(used.appointment.clone()),
-        false => refusal("; send a new one with every new request."),
-    }
-}
-
 /// What a rule may ask about its tenant while its transaction is open.
 pub trait Counts {
     /// Live bookings. If they cannot be counted, this says so by [`u32::MAX`], which no cap allows, and the
@@ -195,7 +173,8 @@ pub trait Counts {
 }
 
 /// The rule of a booking: gets the slot as it is now, or nothing if there is none, and decides. It is asked again when
-/// its transaction is done again.
+/// its transaction is done again. A refusal as [`booking::refusal::Situation::Unavailable`] is no verdict: it is not
+/// recorded with the transaction, since the caller may try again before anybody is answered.
 pub type DecideBooking =
     Box<dyn Fn(Option<&PlacedSlot>, &dyn Counts) -> Result<Accepted, Refusal> + Send>;
 
@@ -260,31 +239,6 @@ pub struct Cancellation {
     pub decide: DecideCancellation,
 }
 
-/// 422 for a slot that is not free any more (ERR-15), also when only the unique index noticed.
-pub(in crate::store) fn slot_taken(status: SlotStatus) -> Refusal {
-    Refusal::new(Situation::SlotTaken, format!("the slot is {status}"))
-}
-
-/// 404 (ERR-09).
-pub(in crate::store) fn unknown(id: &ResourceId) -> Refusal {
-    Refusal::new(
-        Situation::AppointmentUnknown,
-        format!("No Appointment `{id}` exists here."),
-    )
-}
-
-/// 409 that names both versions (ERR-12).
-pub(in crate::store) fn conflict(expected: u32, current: u32) -> Refusal {
-    Refusal::new(
-        Situation::VersionConflict,
-        format!(
-            "If-Match names version `{expected}`, but the current version is `{current}`: read the appointment again, \
-             check that it is still the same booking, and send its ETag."
-        ),
-    )
-    .location("http.If-Match")
-}
-
 /// One row of a tenant's audit trail.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuditRow {
@@ -334,21 +288,4 @@ pub struct BackupReport {
     pub audit_rows: u64,
     /// Bytes of the file.
     pub bytes: u64,
-}
-
-impl From<&StoreError> for Refusal {
-    /// What a failing store means to a caller of the API; the reason goes to the log only.
-    fn from(error: &StoreError) -> Refusal {
-        let (situation, sentence) = match error.is_transient() {
-            true => (
-                Situation::Unavailable,
-                "The diary cannot be reached at this moment; try again in a second.",
-            ),
-            false => (
-                Situation::Unexpected,
-                "The diary could not be read or written; the fault is logged.",
-            ),
-        };
-        Refusal::new(situation, sentence).log(error.to_string())
-    }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong with the store, each as a sentence that says what to do.
 
+use super::conflict::Conflict;
 use booking::refusal::Refusal;
 use std::path::PathBuf;
 
@@ -193,6 +194,12 @@ pub enum WriteError {
     /// The store failed.
     #[error("{0}")]
     Store(#[from] StoreError),
+}
+
+impl From<Conflict> for WriteError {
+    fn from(conflict: Conflict) -> WriteError {
+        WriteError::Refused(Refusal::from(&conflict))
+    }
 }
 
 impl From<Refusal> for WriteError {

@@ -5,6 +5,7 @@
 //! outside the folders `sql` (statements and logic, the same for both databases) and `driver` (what differs).
 
 mod appointment;
+mod conflict;
 mod copy;
 mod driver;
 mod error;
@@ -19,8 +20,9 @@ mod upgrade_tests;
 pub use appointment::{
     Accepted, AppointmentCursor, AppointmentFilter, AppointmentStatus, AuditRow, AuditVerdict,
     BackupReport, Booking, BookingRow, Cancellation, Counts, DecideBooking, DecideCancellation,
-    FoundAppointments, Shown, StoredAppointment, UsedRequestId, repeat_refusal,
+    FoundAppointments, Shown, StoredAppointment, UsedRequestId,
 };
+pub use conflict::Conflict;
 pub use copy::{
     CopiedChain, CopiedTable, CopyError, CopyListener, CopyOptions, CopyProgress, CopyReport,
     CopyStage, copy,

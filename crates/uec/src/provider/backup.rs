@@ -1,11 +1,11 @@
 //! `uec provider backup` and `restore`: an SQLite database copied while it is in use, and put back.
 
-use super::{Database, actor, print_json};
+use super::{Database, print_json};
 use crate::serve::runtime;
 use crate::{Failure, Outcome, print};
 use clap::Args;
 use jiff::Timestamp;
-use provider::audit::AuditEntry;
+use provider::audit::{AuditEntry, operator};
 use provider::store::{BackupReport, Store, StoreError};
 use serde_json::json;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ impl Backup {
         self.database.must_be_a_file()?;
         let store = self.database.open(false)?;
         let report = store.backup(&self.to).map_err(|e| e.to_string())?;
-        let entry = AuditEntry::local(Timestamp::now(), "backup", &actor());
+        let entry = AuditEntry::local(Timestamp::now(), "backup", &operator());
         runtime()?.block_on(async {
             for tenant in store.tenants().map_err(|e| e.to_string())? {
                 store

@@ -3,13 +3,13 @@
 //! Lists hold no patient data. A document leaves the database only with `show --original` or `--message`, which is
 //! recorded in the audit trail first.
 
-use super::{Database, actor, print_json, which_provider};
+use super::{Database, print_json, which_provider};
 use crate::serve::runtime;
 use crate::{Failure, Outcome, print};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use provider::audit::AuditEntry;
+use provider::audit::{AuditEntry, operator};
 use provider::referral::read;
 use provider::store::{ReferralFilter, ReferralRow, Store, TenantKey};
 use serde_json::{Value, json};
@@ -215,7 +215,7 @@ impl Quarantine {
             .referral(tenant, id)
             .map_err(|e| e.to_string())?
             .ok_or_else(|| Failure::Refused(format!("there is no referral {id} here")))?;
-        let mut entry = AuditEntry::local(Timestamp::now(), "referral.close", &actor());
+        let mut entry = AuditEntry::local(Timestamp::now(), "referral.close", &operator());
         entry.document.clone_from(&row.document);
         entry.detail = Some(format!("{}: {because}", row.id));
         let closed = runtime()?
@@ -241,7 +241,7 @@ fn record(store: &Store, row: &ReferralRow) -> Outcome {
     let Some(tenant) = row.tenant else {
         return Ok(());
     };
-    let mut entry = AuditEntry::local(Timestamp::now(), "referral.read", &actor());
+    let mut entry = AuditEntry::local(Timestamp::now(), "referral.read", &operator());
     entry.document.clone_from(&row.document);
     entry.detail = Some(row.id.to_string());
     runtime()?

@@ -1,6 +1,6 @@
 //! `uec provider slots`: see, hold back, release and remove slots. What changes many of them says so first, and asks.
 
-use super::{Database, actor, print_json, which_provider};
+use super::{Database, print_json, which_provider};
 use crate::serve::runtime;
 use crate::{Failure, Outcome, output, print};
 use booking::ids::ServiceId;
@@ -8,6 +8,7 @@ use booking::slot::SlotStatus;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use provider::audit::operator;
 use provider::diary::slots::{self, Change, Changed, Selection, SlotLine, Table};
 use std::io::{BufRead, IsTerminal};
 use uuid::Uuid;
@@ -188,7 +189,7 @@ impl SlotChange {
                     &selection,
                     change,
                     dry_run,
-                    &actor(),
+                    &operator(),
                     now,
                 ))
                 .map_err(|e| e.to_string())

@@ -4,14 +4,13 @@ use super::group::Group;
 use super::read::{self, millis, moment};
 use super::referral;
 use crate::audit::{self, AuditEntry};
-use crate::store::appointment::{
-    Accepted, AppointmentStatus, Booking, Counts, StoredAppointment, repeat_refusal, slot_taken,
-};
+use crate::store::appointment::{Accepted, AppointmentStatus, Booking, Counts, StoredAppointment};
+use crate::store::conflict::Conflict;
 use crate::store::driver::{Connection, Fault, values};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::model::{BookingCount, PlacedSlot, TenantKey, london_day, utc_day};
 use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId};
-use booking::refusal::{Refusal, Situation};
+use booking::refusal::Situation;
 use booking::slot::SlotStatus;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -80,14 +79,17 @@ pub(super) fn book(
     record_refusal(group, tenant, entry, outcome)
 }
 
-/// Writes the audit row of a refused attempt, in the same transaction as everything else (AUD-01).
+/// Writes the audit row of a refused attempt, in the same transaction as everything else (AUD-01). An attempt that will be
+/// made again has no row: nobody was refused.
 pub(super) fn record_refusal<T>(
     group: &mut Group<'_>,
     tenant: TenantKey,
     mut entry: AuditEntry,
     outcome: Result<T, WriteError>,
 ) -> Result<T, WriteError> {
-    if let Err(WriteError::Refused(refusal)) = &outcome {
+    if let Err(WriteError::Refused(refusal)) = &outcome
+        && refusal.situation != Situation::Unavailable
+    {
         entry.refused(refusal, audit::Fault::of(refusal));
         entry.slot_after = entry.slot_before;
         group.attempt(|g| Ok(g.append_audit(tenant, &entry.body())?))?;
@@ -95,7 +97,7 @@ pub(super) fn record_refusal<T>(
     outcome
 }
 
-/// 409 when the id was used by a request that succeeded (PROV-BOOK-11, PROV-CAN-09).
+/// Whether the id was used by a request that succeeded (PROV-BOOK-11, PROV-CAN-09).
 pub(super) fn refuse_repeat(
     connection: &Connection,
     tenant: TenantKey,
@@ -105,7 +107,7 @@ pub(super) fn refuse_repeat(
 ) -> Result<(), WriteError> {
     let Some(id) = request_id else { return Ok(()) };
     match read::request_id(connection, tenant, id)? {
-        Some(used) => Err(repeat_refusal(&used, asid, ods).into()),
+        Some(used) => Err(Conflict::repeated(used, asid, ods).into()),
         None => Ok(()),
     }
 }
@@ -165,7 +167,7 @@ fn attempt(
 /// The index that keeps live bookings apart (PROV-BOOK-03) is reached only if the slot's state was wrong.
 fn taken_or(fault: Fault) -> WriteError {
     match fault.is_live_booking() {
-        true => slot_taken(SlotStatus::Busy).into(),
+        true => Conflict::SlotNotFree(SlotStatus::Busy).into(),
         false => fault.into(),
     }
 }
@@ -192,8 +194,7 @@ fn decided(
         return Err(error.into());
     }
     let accepted = decided?;
-    let missing = || Refusal::new(Situation::ReferenceUnknown, "The slot does not exist.");
-    Ok((slot.ok_or_else(missing)?, accepted))
+    Ok((slot.ok_or(Conflict::SlotUnknown)?, accepted))
 }
 
 /// Makes a free slot busy; whatever the rule said, one that is not free stays as it is.
@@ -205,7 +206,7 @@ fn take_slot(c: &Connection, tenant: TenantKey, slot: &PlacedSlot) -> Result<(),
     );
     match taken.map_err(taken_or)? {
         1 => Ok(()),
-        _ => Err(slot_taken(slot.slot.status).into()),
+        _ => Err(Conflict::SlotNotFree(slot.slot.status).into()),
     }
 }
 

@@ -4,13 +4,11 @@ use super::book::{Version, bump_day, insert_version, record_refusal, refuse_repe
 use super::group::Group;
 use super::read::{self, millis, moment};
 use crate::audit::AuditEntry;
-use crate::store::appointment::{
-    AppointmentStatus, Cancellation, StoredAppointment, conflict, unknown,
-};
+use crate::store::appointment::{AppointmentStatus, Cancellation, StoredAppointment};
+use crate::store::conflict::Conflict;
 use crate::store::driver::{Connection, odd, values};
 use crate::store::error::WriteError;
 use crate::store::model::{TenantKey, utc_day};
-use booking::refusal::{Refusal, Situation};
 use booking::slot::SlotStatus;
 use bytes::Bytes;
 use uuid::Uuid;
@@ -69,8 +67,8 @@ fn attempt(
         &change.asid,
         &change.ods,
     )?;
-    let current =
-        read::appointment(c, tenant, &change.id, None)?.ok_or_else(|| unknown(&change.id))?;
+    let current = read::appointment(c, tenant, &change.id, None)?
+        .ok_or_else(|| Conflict::AppointmentUnknown(change.id.clone()))?;
     let held = held(c, tenant, change.id.as_str())?;
     entry.appointment = Some(change.id.as_str().to_owned());
     entry.service = Some(held.service.clone());
@@ -81,7 +79,9 @@ fn attempt(
         entry.slot_before = Some(status.code());
     }
     if current.version != change.expected {
-        return Err(conflict(change.expected, current.version).into());
+        let given = change.expected.to_string();
+        let current = current.version;
+        return Err(Conflict::OtherVersion { given, current }.into());
     }
     let json = (change.decide)(&current)?;
     let number = current.version + 1;
@@ -137,11 +137,7 @@ fn write(
     )?;
     if ended != 1 {
         // Behind the rule: the slot may be somebody else's by now (PROV-CAN-07).
-        return Err(Refusal::new(
-            Situation::StateForbids,
-            "The appointment is already cancelled.",
-        )
-        .into());
+        return Err(Conflict::AlreadyCancelled.into());
     }
     // Only a slot that the booking made busy becomes free; what staff did to it since stays.
     c.execute_later(
