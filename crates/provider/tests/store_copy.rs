@@ -52,6 +52,7 @@ fn arrival(document: Result<Facts, Reason>, tracking: Option<&str>, bytes: usize
             ..Wrapper::default()
         },
         document: document.map(|facts| (facts, hash)),
+        further: None,
         message_hash: hash,
         body: Bytes::from(body),
         refused_status: |_| 500,

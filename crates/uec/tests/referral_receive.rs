@@ -177,6 +177,136 @@ fn fhir_documents() {
     assert_eq!(response.status, 400, "{}", response.shown());
 }
 
+/// A message with further payloads: manifest item and payload of each.
+fn with_further(leading: &Itk, further: &[(&str, &str, &str)]) -> Vec<u8> {
+    let text = String::from_utf8(leading.xml()).expect("text");
+    let count = format!("count=\"{}\"", further.len() + 1);
+    let (mut items, mut payloads) = (String::new(), String::new());
+    for (id, attributes, content) in further {
+        items.push_str(&format!(
+            "<itk:manifestitem id=\"{id}\" mimetype=\"text/xml\" {attributes}/>"
+        ));
+        payloads.push_str(&format!("<itk:payload id=\"{id}\">{content}</itk:payload>"));
+    }
+    text.replace("count=\"1\"", &count)
+        .replace("</itk:manifest>", &format!("{items}</itk:manifest>"))
+        .replace("</itk:payloads>", &format!("{payloads}</itk:payloads>"))
+        .into_bytes()
+}
+
+/// A repeat caller's set: the report of this call leads, those of the calls before it are kept with it.
+/// Proves: REF-PRO-01, REF-PRO-08
+#[test]
+fn a_repeat_callers_set_is_kept_whole() {
+    use base64::Engine as _;
+    let server = Server::shared();
+    let documents = [
+        Cda::new(&uuid()),
+        Cda::new(&uuid()),
+        Cda::new(&uuid()),
+        Cda::new(&uuid()),
+    ];
+    let [now, first, second, third] = documents.map(|cda| (cda.id.clone(), cda.xml()));
+    let leading = Itk::new(&now.1);
+    let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let plain = format!("profileid=\"{PROFILE}\"");
+    let packed = format!("profileid=\"{PROFILE}\" base64=\"true\"");
+    let pressed = format!("{packed} compressed=\"true\"");
+    let (second_packed, third_packed) = (
+        base64(second.1.as_bytes()),
+        base64(&support::http::gzip(third.1.as_bytes())),
+    );
+    let further = [
+        ("uuid_first", plain.as_str(), first.1.as_str()),
+        ("uuid_second", packed.as_str(), second_packed.as_str()),
+        ("uuid_third", pressed.as_str(), third_packed.as_str()),
+    ];
+    let body = with_further(&leading, &further);
+    let response = post(server, "/itk", leading.media_type(), &body);
+    assert_eq!(response.status, 200, "{}", response.shown());
+    assert!(
+        response
+            .text()
+            .contains(&format!("OK:{}", leading.tracking))
+    );
+    let shown = show(server, &now.0);
+    assert_eq!(shown["document"], now.0.to_ascii_lowercase());
+    let note = shown["note"].as_str().expect("a note");
+    assert!(note.contains("3 more documents"), "{note}");
+    let file = server.folder.join(format!("{}.set", now.0));
+    let path = file.to_str().expect("path");
+    let output = uec(
+        server,
+        &["show", &now.0, "--provider", "FX101", "--original", path],
+    );
+    assert!(output.status.success());
+    let read = |suffix: &str| std::fs::read_to_string(format!("{path}{suffix}")).expect("written");
+    assert_eq!(
+        [read(""), read(".2"), read(".3"), read(".4")],
+        [now.1.clone(), first.1.clone(), second.1, third.1]
+    );
+    // The same set is acknowledged again; another set under the same id is not taken for it, and kept.
+    let again = post(server, "/itk", leading.media_type(), &body);
+    assert_eq!(again.status, 200);
+    let other = Itk::new(&now.1);
+    let fewer = with_further(&other, &further[..1]);
+    let refused = post(server, "/itk", other.media_type(), &fewer);
+    check_fault(&refused, "2200");
+    let kept = referrals(
+        server,
+        &["list", "--quarantined", "--provider", "FX101", "--json"],
+    );
+    let is_it = |r: &Value| r["tracking"] == other.tracking.as_str();
+    assert!(
+        kept.as_array().expect("a list").iter().any(is_it),
+        "it is kept"
+    );
+
+    // The first document leads, whatever stands before it; what cannot be taken out is told, and kept as it was sent.
+    let cda = Cda::new(&uuid());
+    let mut odd = Itk::new("<note xmlns=\"urn:example\">seen</note>");
+    odd.profile = "urn:example:note".to_owned();
+    let further = [
+        ("uuid_report", plain.as_str(), cda.xml()),
+        ("uuid_broken", packed.as_str(), "***".to_owned()),
+    ];
+    let further: Vec<_> = further
+        .iter()
+        .map(|(a, b, c)| (*a, *b, c.as_str()))
+        .collect();
+    let response = post(
+        server,
+        "/itk",
+        odd.media_type(),
+        &with_further(&odd, &further),
+    );
+    assert_eq!(response.status, 200, "{}", response.shown());
+    let shown = show(server, &cda.id);
+    let note = shown["note"].as_str().expect("a note");
+    assert!(
+        note.contains("2 more documents") && note.contains("1 of them cannot"),
+        "{note}"
+    );
+
+    // What does not pair is refused for what is wrong.
+    let lone = Itk::new(&Cda::new(&uuid()).xml());
+    let text = String::from_utf8(with_further(&lone, &[("uuid_a", &plain, "<a/>")])).expect("text");
+    for (bent, said) in [
+        (
+            text.replace("payload id=\"uuid_a\"", "payload id=\"uuid_b\""),
+            "not the id of the manifest item",
+        ),
+        (
+            text.replace("<itk:payload id=\"uuid_a\"><a/></itk:payload>", ""),
+            "count of the payloads",
+        ),
+    ] {
+        let response = post(server, "/itk", lone.media_type(), bent.as_bytes());
+        let told = check_fault(&response, "1000");
+        assert!(told.contains(said), "{told}");
+    }
+}
+
 /// Every message is wrong in one way; each gets its fault and is kept.
 ///
 /// Proves: REF-PRO-06, REF-PRO-08

@@ -227,10 +227,18 @@ struct ReadMessage {
 fn read_message(wire: Wire, body: &[u8]) -> ReadMessage {
     let mut arrived = read(wire, body);
     let document_hash = arrived.document.as_mut().ok().map(|document| {
-        let hash = Sha256::digest(document.element()).into();
+        let mut hasher = Sha256::new();
+        document.digest(&mut hasher);
         // From here on only what it says is needed.
         document.bytes = Vec::new();
-        hash
+        for further in &mut document.further {
+            further.bytes = further
+                .bytes
+                .as_ref()
+                .map(|_| Vec::new())
+                .map_err(Clone::clone);
+        }
+        hasher.finalize().into()
     });
     ReadMessage {
         arrived,
@@ -278,6 +286,7 @@ async fn file(
         &wrapper,
         document.as_ref().ok().and_then(|d| d.facts.author.as_ref()),
     );
+    let further = further_note(document.as_ref().ok());
     let document = match (document, message.document_hash) {
         (Ok(document), Some(hash)) => Ok((document.facts, hash)),
         (Err(reason), _) => Err(reason),
@@ -289,6 +298,7 @@ async fn file(
         wire,
         wrapper: wrapper.clone(),
         document,
+        further,
         message_hash: message.message_hash,
         body,
         refused_status: match wire {
@@ -304,6 +314,23 @@ async fn file(
         format!("urn:nhs-uk:identity:ods:{}", t.ods)
     });
     filed_answer(x, wire, &wrapper, &reporter, filed)
+}
+
+/// What the staff are told of the other documents of the message.
+fn further_note(document: Option<&crate::referral::Document>) -> Option<String> {
+    let further = &document?.further;
+    let unreadable = further.iter().filter(|f| f.bytes.is_err()).count();
+    let mut note = match further.len() {
+        0 => return None,
+        1 => "The message brings one more document, which is kept with it.".to_owned(),
+        n => format!("The message brings {n} more documents, which are kept with it."),
+    };
+    if unreadable > 0 {
+        note.push_str(&format!(
+            " {unreadable} of them cannot be taken out of the message; it is kept as it was sent."
+        ));
+    }
+    Some(note)
 }
 
 /// Who sent it, for the audit trail: the author of the document, else the sender of the envelope.

@@ -2,7 +2,7 @@
 
 use super::base64_text;
 use super::cda;
-use super::read::{Document, MAX_DOCUMENT, Wrapper};
+use super::read::{Document, FurtherDocument, MAX_DOCUMENT, Wrapper};
 use super::reason::{Reason, shown};
 use super::recipient::ods_of;
 use super::xml::{self, at, attribute, child, children, content};
@@ -12,6 +12,8 @@ use std::io::Read;
 
 /// Longest identifier that is kept from an envelope.
 const MAX_ID: usize = 256;
+/// Most payloads of one message: a repeat caller's set has a document for each earlier call.
+const MAX_PAYLOADS: usize = 100;
 /// Most addresses that are looked at.
 const MAX_ADDRESSES: usize = 50;
 /// Handling keys that ask for an infrastructure response in place of the simple one.
@@ -72,7 +74,7 @@ pub(super) fn header(envelope: Node<'_, '_>, wrapper: &mut Wrapper) {
     });
 }
 
-/// Checks the envelope and takes its document out.
+/// Checks the envelope and takes its documents out: the first leads, the others are kept beside it.
 pub(super) fn document(
     text: &str,
     envelope: Node<'_, '_>,
@@ -96,69 +98,135 @@ pub(super) fn document(
             shown(action)
         )));
     }
-    let item = manifest_item(header)?;
-    let payload = the_payload(envelope)?;
-    match (attribute(item, "id"), attribute(payload, "id")) {
-        (Some(listed), Some(found)) if listed == found => {}
-        _ => {
-            return Err(Reason::invalid(
-                "The payload's id is missing or not the id of the manifest item.",
-            ));
-        }
-    }
-    let flag = |name: &str| {
-        attribute(item, name).is_some_and(|v| v.eq_ignore_ascii_case("true") || v == "1")
+    let items = manifest_items(header)?;
+    let payloads = payloads(envelope)?;
+    let pairs = paired(&items, &payloads)?;
+    let leading = leading(&items)?;
+    let mut room = MAX_DOCUMENT;
+    let (item, payload) = pairs[leading];
+    let bytes = content_of(text, item, payload, &mut room)?;
+    let mut document = match is_packed(item) {
+        true => standing_alone(bytes)?,
+        false => Document {
+            facts: cda::read(only_element(payload)?)?,
+            bytes,
+            further: Vec::new(),
+        },
     };
-    if flag("encrypted") {
+    let others = pairs.iter().enumerate().filter(|(n, _)| *n != leading);
+    document.further = others
+        .map(|(_, (item, payload))| FurtherDocument {
+            profile: attribute(*item, "profileid").and_then(kept),
+            bytes: content_of(text, *item, *payload, &mut room),
+        })
+        .collect();
+    Ok(document)
+}
+
+fn flag(item: Node<'_, '_>, name: &str) -> bool {
+    attribute(item, name).is_some_and(|v| v.eq_ignore_ascii_case("true") || v == "1")
+}
+
+fn is_packed(item: Node<'_, '_>) -> bool {
+    flag(item, "base64")
+}
+
+/// The bytes of a payload, unpacked as its manifest item says. `room` is what all payloads together may still take.
+fn content_of(
+    text: &str,
+    item: Node<'_, '_>,
+    payload: Node<'_, '_>,
+    room: &mut usize,
+) -> Result<Vec<u8>, Reason> {
+    if flag(item, "encrypted") {
         return Err(Reason::refused(
             "The payload is encrypted; send it over TLS without encryption of its own.",
         ));
     }
-    if flag("base64") {
-        packed(payload, flag("compressed"))
-    } else if flag("compressed") {
-        Err(Reason::invalid("A compressed payload must be base64 too."))
-    } else {
-        plain(text, payload)
-    }
+    let bytes = match (is_packed(item), flag(item, "compressed")) {
+        (true, compressed) => packed(payload, compressed, *room)?,
+        (false, true) => {
+            return Err(Reason::invalid("A compressed payload must be base64 too."));
+        }
+        (false, false) => plain(text, payload)?,
+    };
+    *room = room.checked_sub(bytes.len()).ok_or_else(too_large)?;
+    Ok(bytes)
 }
 
-/// The one item of the manifest, its profile known (REF-PRO-08).
-fn manifest_item<'a, 't>(header: Node<'a, 't>) -> Result<Node<'a, 't>, Reason> {
+/// The items of the manifest (REF-PRO-08).
+fn manifest_items<'a, 't>(header: Node<'a, 't>) -> Result<Vec<Node<'a, 't>>, Reason> {
     let manifest =
         child(header, "manifest").ok_or_else(|| Reason::invalid("The header has no manifest."))?;
-    let items: Vec<_> = children(manifest, "manifestitem").take(2).collect();
-    check_count(manifest, "manifest", items.len())?;
-    let [item] = items.as_slice() else {
-        return Err(Reason::invalid(
-            "The manifest lists more than one item, or none; one document is taken at a time.",
-        ));
-    };
-    match attribute(*item, "profileid") {
-        None => Err(Reason::invalid(
-            "Profile ID is missing in the manifest item.",
-        )),
-        Some(profile) if !profile.starts_with(PROFILE) || !profile.contains("Document") => {
-            Err(Reason::invalid(format!(
-                "The profile id `{}` is not one of a CDA document.",
-                shown(profile)
-            )))
-        }
-        Some(_) => Ok(*item),
+    let items: Vec<_> = children(manifest, "manifestitem")
+        .take(MAX_PAYLOADS + 1)
+        .collect();
+    counted(manifest, "manifest", items)
+}
+
+fn payloads<'a, 't>(envelope: Node<'a, 't>) -> Result<Vec<Node<'a, 't>>, Reason> {
+    let payloads = child(envelope, "payloads")
+        .ok_or_else(|| Reason::invalid("The distribution envelope has no payloads."))?;
+    let all: Vec<_> = children(payloads, "payload")
+        .take(MAX_PAYLOADS + 1)
+        .collect();
+    counted(payloads, "payloads", all)
+}
+
+/// Things that are neither none nor too many, and as many as their parent says.
+fn counted<'a, 't>(
+    parent: Node<'a, 't>,
+    what: &str,
+    found: Vec<Node<'a, 't>>,
+) -> Result<Vec<Node<'a, 't>>, Reason> {
+    match found.len() {
+        0 => Err(Reason::invalid(format!("There is nothing in the {what}."))),
+        1..=MAX_PAYLOADS => check_count(parent, what, found.len()).map(|()| found),
+        _ => Err(Reason::refused(format!(
+            "There are more than {MAX_PAYLOADS} things in the {what}; send them in several messages."
+        ))),
     }
 }
 
-fn the_payload<'a, 't>(envelope: Node<'a, 't>) -> Result<Node<'a, 't>, Reason> {
-    let payloads = child(envelope, "payloads")
-        .ok_or_else(|| Reason::invalid("The distribution envelope has no payloads."))?;
-    let all: Vec<_> = children(payloads, "payload").take(2).collect();
-    check_count(payloads, "payloads", all.len())?;
-    match all.as_slice() {
-        [payload] => Ok(*payload),
-        _ => Err(Reason::invalid(
-            "There is more than one payload, or none; one document is taken at a time.",
-        )),
+/// Each item of the manifest with its payload, in the order of the manifest.
+fn paired<'a, 't>(
+    items: &[Node<'a, 't>],
+    payloads: &[Node<'a, 't>],
+) -> Result<Vec<(Node<'a, 't>, Node<'a, 't>)>, Reason> {
+    let mismatch =
+        || Reason::invalid("The payload's id is missing or not the id of the manifest item.");
+    if items.len() != payloads.len() {
+        return Err(Reason::invalid(format!(
+            "The manifest lists {} documents, and there are {} payloads.",
+            items.len(),
+            payloads.len()
+        )));
     }
+    let mut left = payloads.to_vec();
+    items
+        .iter()
+        .map(|item| {
+            let id = attribute(*item, "id").ok_or_else(mismatch)?;
+            let at = left.iter().position(|p| attribute(*p, "id") == Some(id));
+            Ok((*item, left.remove(at.ok_or_else(mismatch)?)))
+        })
+        .collect()
+}
+
+/// Which item leads: the first whose profile is that of a CDA document.
+fn leading(items: &[Node<'_, '_>]) -> Result<usize, Reason> {
+    let profile = |item: &Node<'_, '_>| attribute(*item, "profileid").map(str::to_owned);
+    let is_document = |p: String| p.starts_with(PROFILE) && p.contains("Document");
+    let found = items
+        .iter()
+        .position(|item| profile(item).is_some_and(is_document));
+    found.ok_or_else(|| match items.first().and_then(profile) {
+        None => Reason::invalid("Profile ID is missing in the manifest item."),
+        Some(profile) => Reason::invalid(format!(
+            "The profile id `{}` is not one of a CDA document.",
+            shown(&profile)
+        )),
+    })
 }
 
 /// `@count`, where it stands, is the number of things counted.
@@ -172,7 +240,7 @@ fn check_count(node: Node<'_, '_>, what: &str, found: usize) -> Result<(), Reaso
 }
 
 /// A payload in base64, possibly compressed.
-fn packed(payload: Node<'_, '_>, compressed: bool) -> Result<Document, Reason> {
+fn packed(payload: Node<'_, '_>, compressed: bool, room: usize) -> Result<Vec<u8>, Reason> {
     if payload.children().any(|n| n.is_element()) {
         return Err(Reason::invalid(
             "The payload is said to be base64, but it holds elements.",
@@ -180,14 +248,10 @@ fn packed(payload: Node<'_, '_>, compressed: bool) -> Result<Document, Reason> {
     }
     let text: String = payload.children().filter_map(|n| n.text()).collect();
     let bytes = base64_text::decode(&text)?;
-    let bytes = match compressed {
-        true => gunzip(&bytes)?,
-        false => bytes,
-    };
-    if bytes.len() > MAX_DOCUMENT {
-        return Err(too_large());
+    match compressed {
+        true => gunzip(&bytes, room),
+        false => Ok(bytes),
     }
-    standing_alone(bytes)
 }
 
 /// Reads a document that is a file of its own.
@@ -197,22 +261,27 @@ pub(super) fn standing_alone(bytes: Vec<u8>) -> Result<Document, Reason> {
         let tree = xml::parse(text, "The document")?;
         cda::read(tree.root_element())?
     };
-    Ok(Document { bytes, facts })
+    Ok(Document {
+        bytes,
+        facts,
+        further: Vec::new(),
+    })
+}
+
+fn only_element<'a, 't>(payload: Node<'a, 't>) -> Result<Node<'a, 't>, Reason> {
+    let mut elements = payload.children().filter(Node::is_element);
+    match (elements.next(), elements.next()) {
+        (Some(root), None) => Ok(root),
+        _ => Err(Reason::invalid("The payload holds no single element.")),
+    }
 }
 
 /// A payload that stands in the envelope as XML.
-fn plain(text: &str, payload: Node<'_, '_>) -> Result<Document, Reason> {
-    let mut elements = payload.children().filter(Node::is_element);
-    let root = match (elements.next(), elements.next()) {
-        (Some(root), None) => root,
-        _ => return Err(Reason::invalid("The payload holds no single element.")),
-    };
-    let facts = cda::read(root)?;
-    let bytes = text
-        .get(root.range())
+fn plain(text: &str, payload: Node<'_, '_>) -> Result<Vec<u8>, Reason> {
+    let root = only_element(payload)?;
+    text.get(root.range())
         .map(|cut| with_namespaces(cut, root))
-        .ok_or_else(|| Reason::invalid("The payload cannot be taken out of its envelope."))?;
-    Ok(Document { bytes, facts })
+        .ok_or_else(|| Reason::invalid("The payload cannot be taken out of its envelope."))
 }
 
 /// The element as a document of its own. One that needs prefixes declared around it gets them declared on it; any
@@ -246,9 +315,9 @@ fn with_namespaces(cut: &str, root: Node<'_, '_>) -> Vec<u8> {
     out.into_bytes()
 }
 
-fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, Reason> {
+fn gunzip(bytes: &[u8], room: usize) -> Result<Vec<u8>, Reason> {
     let mut out = Vec::new();
-    let mut decoder = MultiGzDecoder::new(bytes).take(MAX_DOCUMENT as u64 + 1);
+    let mut decoder = MultiGzDecoder::new(bytes).take(room as u64 + 1);
     match decoder.read_to_end(&mut out) {
         Ok(_) => Ok(out),
         Err(_) => Err(Reason::invalid(
@@ -258,7 +327,9 @@ fn gunzip(bytes: &[u8]) -> Result<Vec<u8>, Reason> {
 }
 
 fn too_large() -> Reason {
-    Reason::invalid(format!("The document is larger than {MAX_DOCUMENT} bytes."))
+    Reason::invalid(format!(
+        "The document, or all documents of the message together, are larger than {MAX_DOCUMENT} bytes."
+    ))
 }
 
 fn kept(text: &str) -> Option<String> {

@@ -50,9 +50,31 @@ pub struct Document {
     pub bytes: Vec<u8>,
     /// What it says of itself.
     pub facts: Facts,
+    /// The other documents of the same message, in the order of its manifest.
+    pub further: Vec<FurtherDocument>,
+}
+
+/// A document that came in one message with the leading one: of an earlier call of the same patient, say.
+#[derive(Clone)]
+pub struct FurtherDocument {
+    /// Its profile, as the manifest says.
+    pub profile: Option<String>,
+    /// Its bytes, unpacked, or why they cannot be: the message is kept all the same.
+    pub bytes: Result<Vec<u8>, Reason>,
 }
 
 impl Document {
+    /// Feeds what the message brings to a hash: the element of the leading document, and where there are further ones,
+    /// these too, so that another set of documents is not taken for a repeat.
+    pub fn digest(&self, hasher: &mut impl sha2::Digest) {
+        hasher.update(self.element());
+        for further in &self.further {
+            let bytes = further.bytes.as_deref().unwrap_or_default();
+            hasher.update((bytes.len() as u64).to_be_bytes());
+            hasher.update(bytes);
+        }
+    }
+
     /// The document without byte order mark, XML declaration and white space around it: what is the same when it is
     /// packed another way, so what documents are compared by.
     pub fn element(&self) -> &[u8] {
@@ -78,6 +100,7 @@ impl std::fmt::Debug for Document {
         f.debug_struct("Document")
             .field("id", &self.facts.id)
             .field("bytes", &self.bytes.len())
+            .field("further", &self.further.len())
             .finish_non_exhaustive()
     }
 }

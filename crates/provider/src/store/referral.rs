@@ -24,8 +24,10 @@ pub struct Arrival {
     pub wire: Wire,
     /// What was around the document.
     pub wrapper: Wrapper,
-    /// What the document says of itself and the SHA-256 of its element, or why there is none.
+    /// What the document says of itself and the SHA-256 of what the message brings, or why there is none.
     pub document: Result<(Facts, [u8; 32]), Reason>,
+    /// What is to be said of further documents in the same message.
+    pub further: Option<String>,
     /// SHA-256 of the message.
     pub message_hash: [u8; 32],
     /// The message as received.

@@ -5,7 +5,7 @@
 
 use super::{Database, print_json, which_provider};
 use crate::serve::runtime;
-use crate::{Failure, Outcome, print};
+use crate::{Failure, Outcome, output, print};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -86,7 +86,8 @@ pub struct Show {
     id: String,
     #[command(flatten)]
     whose: Whose,
-    /// Write the clinical document to this file, byte for byte as it was sent; one that is there is not overwritten
+    /// Write the clinical document to this file, byte for byte as it was sent; one that is there is not overwritten.
+    /// Further documents of the same message go beside it, to FILE.2, FILE.3 and so on
     #[arg(long, value_name = "FILE")]
     original: Option<PathBuf>,
     /// Write the whole message, with its envelope, to this file
@@ -194,6 +195,17 @@ impl Show {
                 ))
             })?;
             write_new(file, &document.bytes)?;
+            for (n, further) in (2..).zip(&document.further) {
+                let mut beside = file.clone().into_os_string();
+                beside.push(format!(".{n}"));
+                let beside = PathBuf::from(beside);
+                match &further.bytes {
+                    Ok(bytes) => write_new(&beside, bytes)?,
+                    Err(reason) => output::note(&format!(
+                        "document {n} cannot be taken out of its message ({reason}); --message writes the message\n"
+                    )),
+                }
+            }
         }
         Ok(())
     }

@@ -149,6 +149,7 @@ fn take(
     let found = find_booking(c, tenant, facts)?;
     let mut notes = facts.notes.clone();
     notes.extend(found.note.map(str::to_owned));
+    notes.extend(arrival.further.clone());
     let stored = Stored {
         tenant: Some(tenant),
         state,
