@@ -87,6 +87,7 @@ fn hidden(
     let found = Found {
         days: &[],
         chosen: Vec::new(),
+        left_out: 0,
         withheld: Some(withheld),
     };
     x.entry.slots_returned = Some(0);
@@ -166,6 +167,8 @@ type Chosen = (Timestamp, usize, usize);
 struct Found<'a> {
     days: &'a [Day<'a>],
     chosen: Vec<Chosen>,
+    /// How many more match than go out.
+    left_out: usize,
     withheld: Option<Withheld>,
 }
 
@@ -191,6 +194,7 @@ fn select<'a>(
     let mut found = Found {
         days,
         chosen: Vec::with_capacity(256),
+        left_out: 0,
         withheld: None,
     };
     let mut counts = CapCounts {
@@ -234,7 +238,9 @@ fn select<'a>(
         return Err(store_refusal(error));
     }
     found.chosen.sort_unstable();
-    found.chosen.truncate(edge.settings.search.max_slots);
+    let most = edge.settings.search.max_slots;
+    found.left_out = found.chosen.len().saturating_sub(most);
+    found.chosen.truncate(most);
     Ok(found)
 }
 
@@ -294,7 +300,7 @@ fn bundle<'a>(
         "{{\"resourceType\":\"Bundle\",\"id\":\"{}\",\"meta\":{{\"lastUpdated\":\"{now}\"}},\"type\":\"searchset\",\
          \"total\":{},\"link\":[{{\"relation\":\"self\",\"url\":\"",
         Uuid::new_v4(),
-        found.chosen.len(),
+        found.chosen.len() + found.left_out,
     );
     // The criteria are percent-encoded, so they need no JSON escapes.
     let _ = write!(out, "{}/Slot?{}\"}}]", tenant.root, query.self_query);
@@ -312,16 +318,23 @@ fn bundle<'a>(
             day.write(&day.slots[*first], &day.slots[*last], entries.next());
         }
     }
-    if found.chosen.is_empty() {
-        if let Some(withheld) = &found.withheld {
-            let outcome = information_outcome(&x.response_id_text(), &withheld.sentence());
-            entries.add_json(&format!(
-                "{{\"fullUrl\":\"urn:uuid:{}\",\"resource\":{},\"search\":{{\"mode\":\"outcome\"}}}}",
-                x.response_id,
-                String::from_utf8_lossy(&fhir::json::write(&outcome))
-            ));
-        }
-    } else {
+    let said = match (found.chosen.is_empty(), &found.withheld) {
+        (true, withheld) => withheld.as_ref().map(Withheld::sentence),
+        (false, _) if found.left_out > 0 => Some(format!(
+            "{} more slots match than fit into one answer: search a shorter time to see them.",
+            found.left_out
+        )),
+        (false, _) => None,
+    };
+    if let Some(said) = said {
+        let outcome = information_outcome(&x.response_id_text(), &said);
+        entries.add_json(&format!(
+            "{{\"fullUrl\":\"urn:uuid:{}\",\"resource\":{},\"search\":{{\"mode\":\"outcome\"}}}}",
+            x.response_id,
+            String::from_utf8_lossy(&fhir::json::write(&outcome))
+        ));
+    }
+    if !found.chosen.is_empty() {
         add_includes(&mut entries, service, query, found);
     }
     let end = if entries.first { "}" } else { "]}" };
