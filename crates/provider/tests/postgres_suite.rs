@@ -11,6 +11,8 @@
 
 #[path = "diary_apply.rs"]
 mod diary_apply;
+#[path = "diary_closures.rs"]
+mod diary_closures;
 #[path = "diary_parallel.rs"]
 mod diary_parallel;
 #[path = "diary_render.rs"]

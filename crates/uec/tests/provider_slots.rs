@@ -747,3 +747,66 @@ fn a_free_slot_that_began_is_not_offered() {
         "what is offered can be booked"
     );
 }
+
+/// Two rooms of a diary that are open at the same time, and a pod of three: a search shows each slot, and each is booked
+/// once.
+/// Proves: D-56
+#[test]
+fn slots_of_the_same_time_are_each_shown_and_booked_once() {
+    let server = Server::start("slots-parallel", true);
+    let week = "weekdays = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]";
+    let clinic = |id: &str, from: &str, to: &str, more: &str| {
+        format!(
+            "[[template]]\nid = \"{id}\"\nschedule = \"rooms\"\n{week}\nfrom = \"{from}\"\nto = \"{to}\"\n\
+             slot_minutes = 30\n{more}\n"
+        )
+    };
+    support::operations::declare(&server, "FX101", |exported| {
+        format!(
+            "{exported}\n[[schedule]]\nid = \"rooms\"\nservices = [\"{NO_SLOTS}\"]\noverlaps = true\n{}{}{}",
+            clinic("room-1", "09:00", "09:30", ""),
+            clinic("room-2", "09:00", "09:30", ""),
+            clinic("pod", "11:00", "11:30", "capacity = 3"),
+        )
+    });
+    let query = Server::window_query(NO_SLOTS, 1, 2);
+    let found = server.slots(&query);
+    let mut by_start = std::collections::BTreeMap::<String, Vec<Value>>::new();
+    for slot in &found {
+        let start = slot["start"].as_str().expect("start").to_owned();
+        by_start.entry(start).or_default().push(slot.clone());
+    }
+    let sizes: Vec<usize> = by_start.values().map(Vec::len).collect();
+    assert_eq!(sizes, [2, 3], "{found:#?}");
+    assert_eq!(ids(&found).len(), 5);
+    let schedules: BTreeSet<String> = found
+        .iter()
+        .map(|slot| slot["schedule"]["reference"].to_string())
+        .collect();
+    assert_eq!(schedules.len(), 1, "{schedules:?}");
+    for (n, slot) in found.iter().enumerate() {
+        server.book(&Booking::of(slot).body()).expect(201);
+        server.book(&Booking::of(slot).body()).expect(422);
+        assert_eq!(server.slots(&query).len(), found.len() - n - 1);
+    }
+}
+
+/// What does not fit into one answer is counted and told.
+/// Proves: PROV-SLOT-13
+#[test]
+fn slots_that_do_not_fit_are_counted_and_told() {
+    let server = support::operations::with_settings(
+        "slots-many",
+        "[search]\nmax_slots = 3\n[trust]\nunsigned = \"any\"\n",
+    );
+    let bundle = server.search(&window(GP_CLINIC)).expect(200).json();
+    let total = bundle["total"].as_u64().expect("a number");
+    assert_eq!(matches(&bundle).len(), 3);
+    assert!(total > 30, "{total}");
+    let outcome = &entries(&bundle, "outcome")[0];
+    let said = outcome["issue"][0]["diagnostics"].as_str().expect("words");
+    assert!(
+        said.starts_with(&format!("{} more slots match", total - 3)),
+        "{said}"
+    );
+}

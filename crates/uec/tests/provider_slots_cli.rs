@@ -309,3 +309,38 @@ fn two_demos_do_not_share_a_folder() {
     );
     assert!(!data.join("provider.sqlite").exists());
 }
+
+/// What is declared without effect is told by apply, its dry run and doctor.
+#[test]
+fn what_has_no_effect_is_told_by_apply_and_doctor() {
+    let odd = format!(
+        "{CLINIC}\n[[location]]\nid = \"here\"\nname = \"Here\"\naddress = {{ postcode = \"NOWHERE\" }}\n\
+         [[template]]\nid = \"fridays\"\nschedule = \"gp\"\nweekdays = [\"fri\"]\nfrom = \"09:00\"\n\
+         to = \"10:00\"\nslot_minutes = 10\nexceptions = [{{ date = 2199-12-26, closed = true }}]\n"
+    );
+    let clinic = Clinic::new(&odd);
+    let file = clinic
+        .folder
+        .path()
+        .join("clinic.toml")
+        .display()
+        .to_string();
+    for arguments in [
+        &["apply", &file][..],
+        &["apply", &file, "--dry-run"],
+        &["doctor"],
+    ] {
+        let output = clinic.run(arguments);
+        let said = both(&output);
+        for part in [
+            "[[location]] `here`: `NOWHERE` is not a postcode",
+            "[[template]] `fridays`: its exception has no effect: 2199-12-26, a Thursday",
+            "Friday, 2199-12-27",
+        ] {
+            assert!(
+                said.contains(part),
+                "{arguments:?}: {part} is not in {said}"
+            );
+        }
+    }
+}

@@ -108,6 +108,8 @@ pub enum Withheld {
     TooLate,
     /// Staff hold it back.
     HeldBack,
+    /// The service is closed on that day.
+    Closed,
     /// The service is on trial, and the consumer is not.
     ForTestSystems,
     /// The consumer is on trial, and the service is not.
@@ -133,6 +135,7 @@ impl Withheld {
             }
             Withheld::TooLate => "It is too late to book these slots.".to_owned(),
             Withheld::HeldBack => "These slots are held back by the provider's staff.".to_owned(),
+            Withheld::Closed => "The service is closed on that day.".to_owned(),
             Withheld::ForTestSystems => {
                 "This service is on trial: its slots are for test systems only.".to_owned()
             }

@@ -303,7 +303,7 @@ impl Hand<'_, '_> {
             for s in &catalogue.schedules {
                 let stored =
                     reconcile::stored_from_today(&store, catalogue.tenant.key, s.key, now)?;
-                let difference = reconcile::compare(&target, &s.id, s.overlaps, &stored);
+                let difference = reconcile::compare(&target, s.into(), &stored);
                 all.push((s.key, difference));
             }
             Ok(all)

@@ -1,8 +1,10 @@
 //! The declared things of one tenant as typed maps: what searches, bookings and the FHIR resources are made from.
 
+use super::declaration::closure::Closures;
 use super::declaration::{CapPer as DeclaredCapPer, Declaration, Provider, Right};
 pub use super::declaration::{
-    Consumer, Location, Organization, Practitioner, Release, Role, Service, Session, Template,
+    Closure, Consumer, Location, Organization, Practitioner, Release, Role, Service, Session,
+    Template,
 };
 use crate::store::{
     BookingCount, CountBy, Counts, DeclaredRow, PlacedSlot, SCHEDULE_KIND, ScheduleKey, StoreError,
@@ -38,10 +40,12 @@ pub mod kind {
     pub const TEMPLATE: &str = "template";
     /// One-off sessions.
     pub const SESSION: &str = "session";
+    /// Closures.
+    pub const CLOSURE: &str = "closure";
     /// Consumers.
     pub const CONSUMER: &str = "consumer";
     /// All, in order.
-    pub const ALL: [&str; 11] = [
+    pub const ALL: [&str; 12] = [
         PROVIDER,
         ORGANIZATION,
         LOCATION,
@@ -52,6 +56,7 @@ pub mod kind {
         SCHEDULE,
         TEMPLATE,
         SESSION,
+        CLOSURE,
         CONSUMER,
     ];
 }
@@ -110,6 +115,8 @@ pub struct Catalogue {
     pub templates: Vec<Template>,
     /// One-off sessions.
     pub sessions: Vec<Session>,
+    /// Days on which it, or a part of it, is closed.
+    pub closures: Vec<Closure>,
     /// Release rules as declared.
     pub releases: Vec<Release>,
     /// Consumers.
@@ -127,6 +134,8 @@ pub struct Catalogue {
 pub struct SlotRelease<'c, 'k> {
     scope: Scope<'k>,
     rules: Vec<&'c ReleaseRule>,
+    service: &'k ServiceId,
+    closures: Closures<'c>,
 }
 
 impl SlotRelease<'_, '_> {
@@ -140,6 +149,9 @@ impl SlotRelease<'_, '_> {
         now: Timestamp,
         mut count: impl FnMut(&BookingCount<'_>) -> u32,
     ) -> Result<(), Withheld> {
+        if self.closures.of_service(self.service, start).is_some() {
+            return Err(Withheld::Closed);
+        }
         release::may_book(&self.rules, who, start, now, held, |cap| {
             count(&counted(self.scope, cap, who, london_day(start)))
         })
@@ -194,6 +206,7 @@ impl Catalogue {
             schedules,
             templates,
             sessions,
+            closures: of_kind(rows, kind::CLOSURE)?,
             releases,
             clinic_rules,
             nobody: ReleaseRule {
@@ -330,6 +343,8 @@ impl Catalogue {
             return SlotRelease {
                 scope: Scope::Slot(id),
                 rules: vec![named(id)],
+                service,
+                closures: self.closures(),
             };
         }
         if let Some((id, ids)) =
@@ -338,13 +353,22 @@ impl Catalogue {
             return SlotRelease {
                 scope: Scope::Template(id),
                 rules: ids.iter().map(|id| named(id)).collect(),
+                service,
+                closures: self.closures(),
             };
         }
         let own = self.service(service).map_or(&[][..], |s| &s.release);
         SlotRelease {
             scope: Scope::Service(service),
             rules: own.iter().map(|id| named(id)).collect(),
+            service,
+            closures: self.closures(),
         }
+    }
+
+    /// The closures, with where services take place.
+    pub fn closures(&self) -> Closures<'_> {
+        Closures::new(&self.closures, &self.services)
     }
 
     /// Whether a consumer may book a slot through a service now. `count` is asked only where a cap decides; what it
@@ -419,6 +443,7 @@ impl Catalogue {
                 .collect(),
             templates: self.templates.clone(),
             sessions: self.sessions.clone(),
+            closures: self.closures.clone(),
             slots: Vec::new(),
             consumers: self.consumers.clone(),
         }

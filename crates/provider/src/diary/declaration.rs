@@ -3,13 +3,16 @@
 
 mod calendar;
 pub mod check;
+pub mod closure;
 pub mod read;
+pub mod warn;
 
 pub use super::written::{ClockTime, Minutes};
 use super::written::{list, one, option, text, text_list, text_option};
 use crate::store::Channel;
 use booking::ids::{Asid, OdsCode, ServiceId};
 use booking::version::StandardVersion;
+pub use closure::Closure;
 use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 use serde::{Deserialize, Serialize};
@@ -57,6 +60,9 @@ pub struct Declaration {
     /// One-off clinics.
     #[serde(rename = "session", skip_serializing_if = "Vec::is_empty")]
     pub sessions: Vec<Session>,
+    /// Days on which it, or a part of it, is closed.
+    #[serde(rename = "closure", skip_serializing_if = "Vec::is_empty")]
+    pub closures: Vec<Closure>,
     /// Imported slots.
     #[serde(rename = "slot", skip_serializing_if = "Vec::is_empty")]
     pub slots: Vec<ImportedSlot>,
@@ -366,6 +372,9 @@ pub struct Exception {
     /// No clinic.
     #[serde(default, skip_serializing_if = "is_false")]
     pub closed: bool,
+    /// A clinic also where the day of the week is not one of the template's.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub extra: bool,
     /// Begins instead.
     #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
     pub from: Option<ClockTime>,

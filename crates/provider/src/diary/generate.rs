@@ -113,9 +113,7 @@ pub fn clinics(template: &Template, first: Date, last: Date) -> Vec<(Date, Clini
     let mut found = Vec::new();
     let mut day = first;
     while day <= last {
-        if template.weekdays.contains(&day.weekday()) {
-            found.extend(hours(template, day).map(|clinic| (day, clinic)));
-        }
+        found.extend(hours(template, day).map(|clinic| (day, clinic)));
         match day.tomorrow() {
             Ok(next) => day = next,
             Err(_) => break,
@@ -124,10 +122,15 @@ pub fn clinics(template: &Template, first: Date, last: Date) -> Vec<(Date, Clini
     found
 }
 
-/// The hours of a template on a day of its week. Of several exceptions for a day the last one stands.
+/// The hours of a template on a day, if it has any. Of several exceptions for a day the last one stands; on a day that is
+/// not of its week, the last one that is extra.
 fn hours(template: &Template, day: Date) -> Option<Clinic> {
-    let exception = template.exceptions.iter().rev().find(|e| e.covers(day));
+    let own = template.weekdays.contains(&day.weekday());
+    let mut exceptions = template.exceptions.iter().rev().filter(|e| e.covers(day));
+    let exception = exceptions.find(|e| own || e.extra || e.closed);
     match exception {
+        None if !own => None,
+
         Some(Exception { closed: true, .. }) => None,
         Some(e) => Clinic::on(
             day,

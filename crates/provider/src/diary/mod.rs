@@ -9,6 +9,7 @@ pub mod declaration;
 pub mod export;
 pub mod generate;
 pub mod plan;
+mod plan_text;
 pub mod reconcile;
 pub mod render;
 pub mod seed;

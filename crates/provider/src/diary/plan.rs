@@ -2,12 +2,14 @@
 //! would lose what they depend on. Nothing is written here.
 
 use super::catalogue::{Catalogue, document, kind};
+use super::declaration::closure::Closures;
+use super::declaration::warn::{Warning, warnings};
 use super::declaration::{Declaration, Schedule};
-use super::generate::london;
+use super::generate::{london, london_date};
 use super::reconcile::{self, Difference, Target};
 use crate::store::{
     BookingRow, DeclaredChange, DeclaredRow, SCHEDULE_KIND, ScheduleKey, SlotFilter, Store,
-    StoreError, TenantRow,
+    StoreError, TenantKey, TenantRow,
 };
 use booking::ids::ServiceId;
 use booking::slot::SlotStatus;
@@ -15,13 +17,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
 use uuid::Uuid;
 
-/// Most bookings that are looked at and listed; a provider with more ahead should change its diary in parts.
+/// Most bookings of a schedule that are looked at and listed. A diary with more of them ahead is not changed, since one that
+/// was not looked at might lose what it depends on.
 const MAX_BOOKINGS: usize = 100_000;
-/// Bookings shown to people; the rest is counted, and all are in the JSON form.
-const SHOWN_BOOKINGS: usize = 50;
 
 /// What happens to a declared thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -110,6 +110,9 @@ pub struct Plan {
     pub slots: Vec<SlotChange>,
     /// Bookings that stand in the way.
     pub bookings: Vec<Affected>,
+    /// What is declared and has no effect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     #[serde(skip)]
     pub(super) work: Work,
 }
@@ -166,6 +169,7 @@ impl Plan {
             items,
             slots: Vec::new(),
             bookings: Vec::new(),
+            warnings: warnings(declaration, london_date(now)),
             work: Work {
                 expected: version,
                 changes,
@@ -203,10 +207,10 @@ impl Plan {
                 Some((tenant, key)) => reconcile::stored_from_today(store, tenant.key, key, now)?,
                 None => Vec::new(),
             };
-            let difference = reconcile::compare(&target, &schedule.id, schedule.overlaps, &stored);
+            let difference = reconcile::compare(&target, schedule.into(), &stored);
             self.note_slots(&schedule.id, &difference);
             if let Some((tenant, key)) = place {
-                let bookings = store.live_bookings(tenant.key, &[key], now, MAX_BOOKINGS)?;
+                let bookings = bookings_ahead(store, tenant.key, key, now)?;
                 self.note_bookings(declaration, schedule, &difference, &bookings);
             }
         }
@@ -234,6 +238,7 @@ impl Plan {
         difference: &Difference,
         bookings: &[BookingRow],
     ) {
+        let closures = Closures::of(declaration);
         let stranded: HashSet<Uuid> = difference.stranded.iter().map(|s| s.uuid).collect();
         for booking in bookings {
             let why = if !declares(declaration, &booking.service) {
@@ -242,6 +247,13 @@ impl Plan {
                 format!(
                     "the service {} does not book into this schedule any more",
                     booking.service
+                )
+            } else if let Some(closure) =
+                closures.of_service(&booking.service, booking.slot.slot.start)
+            {
+                format!(
+                    "the service {} is closed on that day, by the closure `{}`",
+                    booking.service, closure.id
                 )
             } else if stranded.contains(&booking.slot.slot.uuid) {
                 "no clinic has a slot at this time any more".to_owned()
@@ -269,6 +281,7 @@ impl Plan {
             items: Vec::new(),
             slots: Vec::new(),
             bookings: Vec::new(),
+            warnings: Vec::new(),
             work: Work::default(),
         };
         for schedule in &declaration.schedules {
@@ -276,8 +289,8 @@ impl Plan {
                 continue;
             };
             let slots = reconcile::stored_from_today(store, tenant.key, key, now)?;
-            let difference = reconcile::compare(&target, &schedule.id, schedule.overlaps, &slots);
-            let bookings = store.live_bookings(tenant.key, &[key], now, MAX_BOOKINGS)?;
+            let difference = reconcile::compare(&target, schedule.into(), &slots);
+            let bookings = bookings_ahead(store, tenant.key, key, now)?;
             before.note_bookings(&declaration, schedule, &difference, &bookings);
         }
         let known: HashSet<&str> = before
@@ -321,7 +334,7 @@ impl Plan {
                     remove,
                 });
             }
-            for booking in store.live_bookings(tenant.key, &[key], now, MAX_BOOKINGS)? {
+            for booking in bookings_ahead(store, tenant.key, key, now)? {
                 let why = match declares(declaration, &booking.service) {
                     false => format!(
                         "its schedule and its service {} are not declared any more",
@@ -333,6 +346,24 @@ impl Plan {
             }
         }
         Ok(())
+    }
+}
+
+/// The live bookings of a schedule, all of them.
+fn bookings_ahead(
+    store: &Store,
+    tenant: TenantKey,
+    schedule: ScheduleKey,
+    now: Timestamp,
+) -> Result<Vec<BookingRow>, StoreError> {
+    let bookings = store.live_bookings(tenant, &[schedule], now, MAX_BOOKINGS)?;
+    match bookings.len() < MAX_BOOKINGS {
+        true => Ok(bookings),
+        false => Err(StoreError::Conflict {
+            what: format!(
+                "a schedule has {MAX_BOOKINGS} bookings ahead or more, which are too many to look at: nothing was changed"
+            ),
+        }),
     }
 }
 
@@ -401,6 +432,9 @@ pub(super) fn documents(d: &Declaration) -> Result<Vec<Document>, StoreError> {
     }
     for (i, x) in d.sessions.iter().enumerate() {
         add(kind::SESSION, &x.id, i, document(x))?;
+    }
+    for (i, x) in d.closures.iter().enumerate() {
+        add(kind::CLOSURE, &x.id, i, document(x))?;
     }
     for (i, x) in d.consumers.iter().enumerate() {
         add(kind::CONSUMER, &x.id(), i, document(x))?;
@@ -487,86 +521,4 @@ fn key_changes(before: &str, after: &str) -> Result<Vec<KeyChange>, StoreError> 
         to: Value::Null,
     }));
     Ok(changes)
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} ({})", self.name, self.ods)?;
-        if self.is_empty() && self.bookings.is_empty() {
-            return writeln!(f, "  nothing to change");
-        }
-        for item in &self.items {
-            let sign = match item.action {
-                Action::Create => '+',
-                Action::Change => '~',
-                Action::Move => '=',
-                Action::Remove => '-',
-            };
-            let note = if item.action == Action::Move {
-                "  (moved in the file)"
-            } else {
-                ""
-            };
-            writeln!(f, "  {sign} {:<13} {}{note}", item.kind, item.id)?;
-            for change in &item.keys {
-                let shown = |v: &Value| {
-                    if v.is_null() {
-                        "nothing".to_owned()
-                    } else {
-                        v.to_string()
-                    }
-                };
-                writeln!(
-                    f,
-                    "      {}: {} -> {}",
-                    change.key,
-                    shown(&change.from),
-                    shown(&change.to)
-                )?;
-            }
-        }
-        for change in &self.slots {
-            writeln!(
-                f,
-                "  slots of {}: {} to add, {} to remove",
-                change.schedule, change.add, change.remove
-            )?;
-        }
-        write_bookings(f, &self.bookings)
-    }
-}
-
-fn write_bookings(f: &mut fmt::Formatter<'_>, bookings: &[Affected]) -> fmt::Result {
-    if bookings.is_empty() {
-        return Ok(());
-    }
-    writeln!(
-        f,
-        "  {} live bookings lose what they depend on:",
-        bookings.len()
-    )?;
-    for b in bookings.iter().take(SHOWN_BOOKINGS) {
-        writeln!(
-            f,
-            "    {}  service {}  schedule {}  appointment {}: {}{}",
-            b.start,
-            b.service,
-            b.schedule,
-            b.appointment,
-            b.why,
-            if b.already {
-                " (since an earlier change)"
-            } else {
-                ""
-            },
-        )?;
-    }
-    if bookings.len() > SHOWN_BOOKINGS {
-        writeln!(
-            f,
-            "    … and {} more (all are in the JSON form)",
-            bookings.len() - SHOWN_BOOKINGS
-        )?;
-    }
-    Ok(())
 }

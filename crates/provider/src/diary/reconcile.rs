@@ -3,11 +3,13 @@
 //! Only what lies ahead is compared. Slots that staff or a test made without a template are nobody's business here,
 //! and slots that have begun, or that somebody booked, are never taken out.
 
-use super::catalogue::Catalogue;
+use super::catalogue::{self, Catalogue};
 use super::declaration::check::IMPORTED;
-use super::declaration::{Declaration, ImportedSlot, MAX_HORIZON_DAYS, Session, Template};
+use super::declaration::closure::Closures;
+use super::declaration::{self, Declaration, ImportedSlot, MAX_HORIZON_DAYS, Session, Template};
 use super::generate::{self, Wanted};
 use crate::store::{ScheduleKey, SlotRow, Store, StoreError, TenantKey, utc_day};
+use booking::ids::ServiceId;
 use booking::slot::SlotStatus;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -72,8 +74,45 @@ pub struct Target<'a> {
     pub sessions: &'a [Session],
     /// Imported slots; `None` when it is not known which there should be, so that those that are there stay.
     pub imported: Option<&'a [ImportedSlot]>,
+    /// When what is closed.
+    pub closures: Closures<'a>,
     /// Clock.
     pub now: Timestamp,
+}
+
+/// A schedule, as far as its slots depend on it.
+#[derive(Clone, Copy)]
+pub struct Diary<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Clinics may overlap.
+    pub overlaps: bool,
+    /// Services that book into it.
+    pub services: &'a [ServiceId],
+    /// The place whose diary it is.
+    pub location: Option<&'a str>,
+}
+
+impl<'a> From<&'a declaration::Schedule> for Diary<'a> {
+    fn from(s: &'a declaration::Schedule) -> Diary<'a> {
+        Diary {
+            id: &s.id,
+            overlaps: s.overlaps,
+            services: &s.services,
+            location: s.location.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a catalogue::Schedule> for Diary<'a> {
+    fn from(s: &'a catalogue::Schedule) -> Diary<'a> {
+        Diary {
+            id: &s.id,
+            overlaps: s.overlaps,
+            services: &s.services,
+            location: s.location.as_deref(),
+        }
+    }
 }
 
 impl<'a> Target<'a> {
@@ -84,6 +123,7 @@ impl<'a> Target<'a> {
             templates: &declaration.templates,
             sessions: &declaration.sessions,
             imported: Some(&declaration.slots),
+            closures: Closures::of(declaration),
             now,
         }
     }
@@ -95,6 +135,7 @@ impl<'a> Target<'a> {
             templates: &catalogue.templates,
             sessions: &catalogue.sessions,
             imported: None,
+            closures: catalogue.closures(),
             now,
         }
     }
@@ -111,7 +152,8 @@ impl Target<'_> {
 
     /// The slots of a schedule's templates and sessions up to a day, by place. Where clinics may not overlap and two ask
     /// for the same place, the first declared stands.
-    fn generated(&self, schedule: &str, overlaps: bool, last: Date) -> WantedSlots {
+    fn generated(&self, diary: Diary<'_>, last: Date) -> WantedSlots {
+        let schedule = diary.id;
         let first = generate::london_date(self.now);
         // A clinic that began yesterday may reach into today.
         let first = first.yesterday().unwrap_or(first);
@@ -121,10 +163,11 @@ impl Target<'_> {
         for wanted in templates
             .flat_map(|t| generate::template_slots(t, first, last))
             .chain(sessions.flat_map(|s| generate::session_slots(s, first, last)))
+            .filter(|wanted| self.is_open(diary, wanted.start))
         {
             let here = slots.entry((wanted.start, wanted.end)).or_default();
             let first = here.first().map(|m| &m.wanted.template);
-            if overlaps || first.is_none_or(|template| *template == wanted.template) {
+            if diary.overlaps || first.is_none_or(|template| *template == wanted.template) {
                 here.push(Missing {
                     wanted,
                     uuid: None,
@@ -134,6 +177,12 @@ impl Target<'_> {
             }
         }
         slots
+    }
+
+    fn is_open(&self, diary: Diary<'_>, start: Timestamp) -> bool {
+        !self
+            .closures
+            .closes_diary(diary.services, diary.location, start)
     }
 
     fn imported_of(&self, schedule: &str) -> impl Iterator<Item = Missing> {
@@ -174,12 +223,7 @@ pub fn stored_from_today(
 }
 
 /// Compares what a schedule has with what it should have.
-pub fn compare(
-    target: &Target<'_>,
-    schedule: &str,
-    overlaps: bool,
-    stored: &[SlotRow],
-) -> Difference {
+pub fn compare(target: &Target<'_>, diary: Diary<'_>, stored: &[SlotRow]) -> Difference {
     let horizon = target.last_day();
     // Slots beyond a horizon that became shorter stay as long as a template stands behind them; imported ones may lie
     // beyond any horizon.
@@ -188,8 +232,9 @@ pub fn compare(
         .last()
         .map(|s| generate::london_date(s.start).min(longest));
     let reach = last_stored.map_or(horizon, |day| day.max(horizon));
-    let mut wanted = target.generated(schedule, overlaps, reach);
-    for slot in target.imported_of(schedule) {
+    let mut wanted = target.generated(diary, reach);
+    let imported = target.imported_of(diary.id);
+    for slot in imported.filter(|m| target.is_open(diary, m.wanted.start)) {
         wanted
             .entry((slot.wanted.start, slot.wanted.end))
             .or_default()
@@ -222,7 +267,7 @@ pub fn compare(
                 m.wanted.start > target.now || (day == today && !began_today.contains(&day));
             timely && (m.wanted.start < beyond || m.uuid.is_some())
         })
-        .filter(|m| overlaps || is_room(&staying, &m.wanted))
+        .filter(|m| diary.overlaps || is_room(&staying, &m.wanted))
         .map(|m| {
             let (start, end) = (m.wanted.start, m.wanted.end);
             let free = (0..=u16::MAX).find(|track| tracks.insert((start, end, *track)));

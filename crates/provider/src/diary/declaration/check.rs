@@ -27,6 +27,7 @@ pub(super) fn check(declaration: &Declaration, today: Date, sheet: &mut Sheet<'_
     }
     clinics(declaration, &known, sheet);
     imported(declaration, &known, sheet);
+    closures(declaration, &known, sheet);
     for (i, release) in declaration.releases.iter().enumerate() {
         one_release(i, release, sheet);
     }
@@ -152,6 +153,11 @@ fn unique_ids(d: &Declaration, sheet: &mut Sheet<'_>) {
         "session",
         "t",
         d.sessions.iter().map(|x| x.id.clone()).collect(),
+    );
+    all(
+        "closure",
+        "c",
+        d.closures.iter().map(|x| x.id.clone()).collect(),
     );
     all(
         "slot",
@@ -473,9 +479,11 @@ fn exception(i: usize, e: &Exception, usual: (ClockTime, ClockTime, u16), sheet:
     if e.until.is_some_and(|until| until < e.date) {
         fault("`until` is before `date`");
     }
-    match (e.closed, changed) {
-        (true, true) => fault("is closed and has hours; one of the two"),
-        (false, false) => fault("say `closed = true`, or other hours with `from` and `to`"),
+    match (e.closed, changed || e.extra) {
+        (true, true) => fault("is closed and has hours, or is extra; one of the two"),
+        (false, false) => fault(
+            "say `closed = true`, or other hours with `from` and `to`, or `extra = true` for a day that is not the clinic's",
+        ),
         (false, true) => {
             let (from, to, slot) = usual;
             let other = (e.from.unwrap_or(from), e.to.unwrap_or(to), slot);
@@ -523,6 +531,24 @@ fn imported(d: &Declaration, known: &Known<'_>, sheet: &mut Sheet<'_>) {
         } else if length > SignedDuration::from_mins(i64::from(MAX_SLOT_MINUTES)) {
             let what = format!("is more than {MAX_SLOT_MINUTES} minutes after the start");
             sheet.fault("slot", i, "end", what);
+        }
+    }
+}
+
+/// What a closure names is there.
+fn closures(d: &Declaration, known: &Known<'_>, sheet: &mut Sheet<'_>) {
+    for (i, closure) in d.closures.iter().enumerate() {
+        if closure.last() < closure.date {
+            let what = format!("{} is before date, {}", closure.last(), closure.date);
+            sheet.fault("closure", i, "until", what);
+        }
+        for id in &closure.locations {
+            let at = ("closure", i, "locations");
+            refers(at, "location", id, &known.locations, sheet);
+        }
+        for id in &closure.services {
+            let at = ("closure", i, "services");
+            refers(at, "service", id.as_str(), &known.services, sheet);
         }
     }
 }

@@ -2,8 +2,8 @@
 //! them are told at once.
 
 use super::{
-    Consumer, Declaration, ImportedSlot, Location, Organization, Practitioner, Provider, Release,
-    Role, Schedule, Service, Session, Template,
+    Closure, Consumer, Declaration, ImportedSlot, Location, Organization, Practitioner, Provider,
+    Release, Role, Schedule, Service, Session, Template,
 };
 use crate::toml_error::nearest;
 use jiff::civil::Date;
@@ -25,7 +25,7 @@ pub const MAX_IMPORTED: usize = 100_000;
 const MAX_FAULTS: usize = 50;
 
 const PROVIDER: &str = "provider";
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     PROVIDER,
     "organization",
     "location",
@@ -36,6 +36,7 @@ const SECTIONS: [&str; 12] = [
     "schedule",
     "template",
     "session",
+    "closure",
     "slot",
     "consumer",
 ];
@@ -163,6 +164,7 @@ fn sections(mut root: DeTable<'_>, sheet: &mut Sheet<'_>) -> Option<Declaration>
         schedules: items::<Schedule>("schedule", root, sheet),
         templates: items::<Template>("template", root, sheet),
         sessions: items::<Session>("session", root, sheet),
+        closures: items::<Closure>("closure", root, sheet),
         slots: items::<ImportedSlot>("slot", root, sheet),
         consumers: items::<Consumer>("consumer", root, sheet),
         provider: provider?,

@@ -6,6 +6,7 @@ use booking::slot::SlotStatus;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use provider::diary::catalogue::{Schedule, Service};
+use provider::diary::declaration::warn::warnings_of_stored;
 use provider::store::{PlacedSlot, SlotFilter, SlotRow, Store, StoreError, TenantKey};
 
 /// A template that ends within this many days, and has no successor, is told.
@@ -29,6 +30,13 @@ pub fn check(patient: &Patient, catalogues: &[Catalogued], out: &mut Findings<'_
             );
         }
         templates(patient, of, out);
+        let today = super::super::london_date(patient.now);
+        for warning in warnings_of_stored(&of.catalogue.declaration(), today) {
+            out.warn(
+                format!("{warning} ({})", of.ods),
+                "Correct the declaration and apply it, or take it out.",
+            );
+        }
         if out.all.len() == before {
             out.ok(format!("Every service of {} has slots this week.", of.ods));
         }

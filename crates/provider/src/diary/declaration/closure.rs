@@ -1,0 +1,116 @@
+//! `[[closure]]`: a day, or some days, on which a provider, some of its sites or some of its services are closed.
+
+use super::{Declaration, Service, list, one, option, text_option};
+use crate::diary::generate::london_date;
+use booking::ids::ServiceId;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+/// One closure. Without sites and services it closes the whole provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Closure {
+    /// Its name.
+    #[serde(with = "one")]
+    pub id: String,
+    /// The day, or the first.
+    #[serde(with = "one")]
+    pub date: Date,
+    /// The last day.
+    #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
+    /// Only what takes place at these locations.
+    #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
+    pub locations: Vec<String>,
+    /// Only these services.
+    #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceId>,
+    /// Why, for the staff.
+    #[serde(default, with = "text_option", skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Closure {
+    /// The last day.
+    pub fn last(&self) -> Date {
+        self.until.unwrap_or(self.date)
+    }
+
+    fn covers(&self, day: Date) -> bool {
+        self.date <= day && day <= self.last()
+    }
+
+    fn is_of_all(&self) -> bool {
+        self.locations.is_empty() && self.services.is_empty()
+    }
+
+    /// Whether it is about a service at a location.
+    pub fn closes(&self, service: &ServiceId, location: Option<&str>) -> bool {
+        self.is_of_all() || self.services.contains(service) || self.is_at(location)
+    }
+
+    fn is_at(&self, location: Option<&str>) -> bool {
+        location.is_some_and(|l| self.locations.iter().any(|id| id == l))
+    }
+}
+
+/// The closures of a provider, and where its services take place.
+#[derive(Clone, Copy, Debug)]
+pub struct Closures<'a> {
+    closures: &'a [Closure],
+    services: &'a [Service],
+}
+
+impl<'a> Closures<'a> {
+    /// Those of a declaration.
+    pub fn of(declaration: &'a Declaration) -> Closures<'a> {
+        Closures::new(&declaration.closures, &declaration.services)
+    }
+
+    /// From closures and services.
+    pub fn new(closures: &'a [Closure], services: &'a [Service]) -> Closures<'a> {
+        Closures { closures, services }
+    }
+
+    /// The closure that a service is closed by when a slot starts.
+    pub fn of_service(&self, service: &ServiceId, start: Timestamp) -> Option<&'a Closure> {
+        if self.closures.is_empty() {
+            return None;
+        }
+        self.of_service_on(service, london_date(start))
+    }
+
+    fn of_service_on(&self, service: &ServiceId, day: Date) -> Option<&'a Closure> {
+        let location = self
+            .services
+            .iter()
+            .find(|s| s.id == *service)
+            .and_then(|s| s.location.as_deref());
+        self.closures
+            .iter()
+            .find(|c| c.covers(day) && c.closes(service, location))
+    }
+
+    /// Whether a diary has no slots that start at a moment: all its services are closed, or the place whose diary it is.
+    pub fn closes_diary(
+        &self,
+        services: &[ServiceId],
+        location: Option<&str>,
+        start: Timestamp,
+    ) -> bool {
+        if self.closures.is_empty() {
+            return false;
+        }
+        let day = london_date(start);
+        let place = self
+            .closures
+            .iter()
+            .any(|c| c.covers(day) && c.is_at(location));
+        place
+            || (!services.is_empty()
+                && services
+                    .iter()
+                    .all(|s| self.of_service_on(s, day).is_some()))
+    }
+}
