@@ -9,6 +9,7 @@ mod profiles;
 
 use crate::workspace::Workspace;
 use serde_json::Value;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// Where the definitions are.
@@ -28,10 +29,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), String> {
         return Err("name --base DIR, --careconnect DIR or both".to_owned());
     }
     if let Some(folder) = &arguments.base {
-        write(
-            &workspace.root.join("crates/fhir/data/stu3.tbl"),
-            &base::table(folder)?,
-        )?;
+        let data = workspace.root.join("crates/fhir/data");
+        let (table, systems) = base::tables(folder)?;
+        write(&data.join("stu3.tbl"), &table)?;
+        write(&data.join("stu3-systems.tbl"), &systems)?;
     }
     if let Some(folder) = &arguments.careconnect {
         let base = workspace.root.join("crates/fhir/data/stu3.tbl");
@@ -81,4 +82,33 @@ fn bound_set(element: &Value) -> Option<(&str, &str)> {
         .pointer("/valueSetReference/reference")
         .or_else(|| binding.get("valueSetUri"))?;
     Some((text(binding, "strength"), set.as_str()?))
+}
+
+/// Every code of these concepts, those below them included.
+fn collect(concepts: &[Value], codes: &mut Vec<String>) {
+    for concept in concepts {
+        codes.push(text(concept, "code").to_owned());
+        collect(list(concept, "concept"), codes);
+    }
+}
+
+/// A code system as a line, if it is complete.
+fn write_system(out: &mut String, system: &Value) {
+    if text(system, "content") != "complete" {
+        return;
+    }
+    let mut codes = Vec::new();
+    collect(list(system, "concept"), &mut codes);
+    let flag = match system["caseSensitive"].as_bool() {
+        Some(false) => "i",
+        _ => "",
+    };
+    if !codes.is_empty() {
+        let _ = writeln!(
+            out,
+            "S\t{}\t{flag}\t{}",
+            text(system, "url"),
+            codes.join(" ")
+        );
+    }
 }

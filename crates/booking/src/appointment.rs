@@ -3,14 +3,12 @@
 use crate::careconnect;
 use crate::ids::{NhsNumber, is_uuid};
 use crate::instant;
-use crate::overrides::{
-    Contained, Purpose, RULE_NHS_NUMBER, Report, appointment, contained_path, rank,
-};
+use crate::overrides::{Contained, Purpose, RULE_NHS_NUMBER, contained_path, rank};
 use crate::placing::{BEFORE_LANGUAGE, place, state_profile};
 use crate::refusal::{Finding, Refusal, Situation};
 use crate::systems;
 use crate::version::StandardVersion;
-use fhir::{Element, Issue, Parsed, Severity, Stage, Value};
+use fhir::{Element, Issue, IssueCode, Parsed, Severity, Stage, Value};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
@@ -28,9 +26,8 @@ impl Readable {
     /// Refuses what cannot be read as an Appointment (ERR-04): structure, or another resource.
     pub fn of(parsed: Parsed) -> Result<Readable, Refusal> {
         let Parsed { root, issues, .. } = parsed;
-        let unreadable = |i: &Issue| i.is_error() && i.stage <= Stage::Structure;
-        if issues.iter().any(unreadable) {
-            let structural: Vec<Issue> = issues.into_iter().filter(unreadable).collect();
+        if issues.iter().any(is_unreadable) {
+            let structural: Vec<Issue> = issues.into_iter().filter(is_unreadable).collect();
             return Err(Refusal::from_issues(Situation::BodyUnreadable, &structural));
         }
         match root.resource_type() {
@@ -42,6 +39,11 @@ impl Readable {
             .expression("resourceType")),
         }
     }
+}
+
+/// What keeps a body from being read as FHIR at all (D-06).
+pub(crate) fn is_unreadable(issue: &Issue) -> bool {
+    issue.is_error() && issue.stage <= Stage::Structure
 }
 
 /// The step of conformance for the body of a PUT (422): what the codec found. Everything else that could be
@@ -127,20 +129,16 @@ impl BookingRequest {
 
     /// [`BookingRequest::read`] by the rules of the version that the Consumer follows.
     pub fn read_as(parsed: Parsed, version: StandardVersion) -> Result<BookingRequest, Refusal> {
-        let Readable {
-            mut root,
-            mut issues,
-        } = Readable::of(parsed)?;
+        let Readable { mut root, issues } = Readable::of(parsed)?;
         let contained = Contained::of(&root);
-        slot_has_id(&root, &contained, version)?;
-        rank::check(&contained, version)?;
-        let mut report = Report::default();
-        appointment(&root, &contained, Purpose::Book(version), &mut report);
-        // In this order the overrides' own words win over those of the profiles for the same place.
-        let mut all = report.issues;
-        all.append(&mut issues);
-        complete(&mut root);
-        all.extend(careconnect::conformance().check_profiles(&root));
+        if let Some(issue) = slot_fault(&root, &contained, version) {
+            return Err(Refusal::from_issues(Situation::BodyUnreadable, &[issue]));
+        }
+        let ranks = rank::faults(&contained, version);
+        if !ranks.is_empty() {
+            return Err(Refusal::from_issues(Situation::ContactRank, &ranks));
+        }
+        let all = careconnect::conformance().judge(&mut root, issues, Purpose::Book(version));
         let faults = settle(all)?;
         claim(root, faults).ok_or_else(|| {
             // Everything taken here was checked above.
@@ -171,24 +169,28 @@ impl BookingRequest {
     }
 }
 
-fn slot_has_id(
+/// What leaves open which slot is booked (ERR-04).
+pub(crate) fn slot_fault(
     root: &Element,
     contained: &Contained,
     version: StandardVersion,
-) -> Result<(), Refusal> {
-    let (path, sentence) = match contained.slot {
-        None if !version.requires_all_contained() && referred_slot(root).is_some() => return Ok(()),
+) -> Option<Issue> {
+    let (at, path, sentence) = match contained.slot {
+        None if !version.requires_all_contained() && referred_slot(root).is_some() => return None,
         None => (
+            root,
             "Appointment.contained".to_owned(),
             "There is no contained Slot; it says which slot is booked.",
         ),
         Some((i, slot)) if slot.str_of("id").is_none_or(|id| id.trim().is_empty()) => (
+            slot,
             format!("{}.id", contained_path(i)),
             "The contained Slot has no `id`; send that of the slot search.",
         ),
-        Some(_) => return Ok(()),
+        Some(_) => return None,
     };
-    Err(Refusal::new(Situation::BodyUnreadable, sentence).expression(path))
+    let issue = Issue::error(Stage::Conformance, IssueCode::Required, sentence);
+    Some(issue.at(path).pos(at.pos()).rule("ERR-04"))
 }
 
 /// The id in `Slot/<id>`, as a booking without contained Slot names it.
@@ -238,9 +240,7 @@ fn replace(parent: &mut Element, name: &str, old: &str, new: &str) {
 
 /// Splits issues into a refusal and tolerated faults.
 fn settle(issues: Vec<Issue>) -> Result<Vec<Issue>, Refusal> {
-    let (errors, rest): (Vec<Issue>, Vec<Issue>) = careconnect::settled(issues)
-        .into_iter()
-        .partition(Issue::is_error);
+    let (errors, rest): (Vec<Issue>, Vec<Issue>) = issues.into_iter().partition(Issue::is_error);
     if errors.is_empty() {
         Ok(rest
             .into_iter()

@@ -32,6 +32,8 @@ pub struct Options {
     pub by_type: HashMap<String, String>,
     /// Report elements that STU3 does not define. The codecs report them too when they read a text.
     pub unknown_elements: bool,
+    /// Report codes that their code system does not define, where the system is known whole.
+    pub undefined_codes: bool,
 }
 
 impl Default for Options {
@@ -39,6 +41,7 @@ impl Default for Options {
         Options {
             by_type: HashMap::new(),
             unknown_elements: true,
+            undefined_codes: false,
         }
     }
 }

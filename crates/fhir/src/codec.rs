@@ -142,6 +142,16 @@ impl Findings {
         );
     }
 
+    /// A note about something that STU3 defines and that is not described here.
+    pub(crate) fn unchecked(&mut self, expression: String, pos: Pos, message: impl Into<String>) {
+        self.add(
+            Issue::error(Stage::Structure, IssueCode::NotSupported, message)
+                .severity(Severity::Information)
+                .at(expression)
+                .pos(pos),
+        );
+    }
+
     pub(crate) fn into_issues(self) -> Vec<Issue> {
         self.issues
     }

@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
 pub mod check;
+mod code_system;
 mod codec;
 pub mod issue;
 pub mod json;

@@ -9,9 +9,11 @@
 //! | `D` | path, slicing rules, discriminators (comma) |
 //! | `I` | path, key, `error` or `warning`, FHIRPath |
 //! | `V` `C` `U` | value set url; system and its codes (space); "cannot be listed" |
+//! | `S` | code system that is known whole: url, `i` where the case of a code means nothing, codes (space) |
 //!
 //! A path leaves out the type's name (`identifier:nhsNumber.system`); an empty field says what the base says.
 
+use crate::code_system::CodeSystem;
 use crate::schema::{Binding, Invariant, Strength, ValueSet};
 use std::collections::HashMap;
 
@@ -96,6 +98,8 @@ pub struct Package {
     pub profiles: Vec<Profile>,
     /// Value sets by URL.
     pub value_sets: HashMap<&'static str, ValueSet>,
+    /// Code systems that are known whole.
+    pub code_systems: Vec<CodeSystem>,
 }
 
 impl Package {
@@ -163,7 +167,12 @@ impl Package {
                 Ok(())
             }
             "V" | "C" | "U" => self.value_set(field(0), field(1), field(2), set),
-            _ => Err("the first field is none of P, E, D, I, V, C and U"),
+            "S" => {
+                let system = CodeSystem::read(field(1), field(2), field(3));
+                self.code_systems.push(system);
+                Ok(())
+            }
+            _ => Err("the first field is none of P, E, D, I, V, C, U and S"),
         }
     }
 

@@ -1,15 +1,22 @@
 //! `uec validate FILE…`: check messages against STU3, CareConnect and the Standard's overrides.
+//!
+//! An Appointment that is to be booked is judged by the rules that a Provider has, in the words of its refusals. Beyond
+//! that this command is strict where the wire is lenient: what FHIR does not define is an error, unless `--wire` is given.
 
 use crate::{Failure, Outcome, print};
 use booking::careconnect;
+use booking::version::StandardVersion;
 use clap::Args;
-use fhir::{Element, Issue};
+use fhir::{Element, Issue, IssueCode};
+use jiff::Timestamp;
 use std::io::Read;
 
 /// Largest file that is read: a bundle of some thousand resources.
 const FILE_BYTES: u64 = 32 << 20;
 
 /// Check FHIR messages against STU3, the CareConnect profiles and the Standard.
+///
+/// An Appointment without version that is not cancelled is judged as a booking, by the rules of a Provider.
 ///
 /// Exit code 0 when no file has an error, 1 when one has, 2 when a file cannot be opened.
 #[derive(Args)]
@@ -23,6 +30,12 @@ pub struct Validate {
     /// Leave out what is for information only
     #[arg(long)]
     pub quiet: bool,
+    /// Judge as a Provider does: elements and codes that FHIR does not define are no errors
+    #[arg(long)]
+    pub wire: bool,
+    /// Version of the API that the sender of a booking follows: 2.0.4 or 2.0.1-beta
+    #[arg(long, value_name = "VERSION", default_value_t = StandardVersion::Current, value_parser = StandardVersion::parse)]
+    pub standard: StandardVersion,
 }
 
 impl Validate {
@@ -32,7 +45,7 @@ impl Validate {
         for file in &self.files {
             let bytes =
                 open(file).map_err(|e| Failure::Usage(format!("cannot read {file}: {e}")))?;
-            let mut issues = check(&bytes);
+            let mut issues = check(&bytes, self.standard, self.wire);
             if self.quiet {
                 issues.retain(|i| i.severity != fhir::Severity::Information);
             }
@@ -107,8 +120,8 @@ fn open(file: &str) -> std::io::Result<Vec<u8>> {
     }
 }
 
-/// Every finding of one message.
-pub fn check(bytes: &[u8]) -> Vec<Issue> {
+/// Every finding of one message. `wire`: with the leniency of a Provider.
+pub fn check(bytes: &[u8], standard: StandardVersion, wire: bool) -> Vec<Issue> {
     let limits = fhir::Limits {
         max_bytes: FILE_BYTES as usize,
         ..fhir::Limits::default()
@@ -122,15 +135,44 @@ pub fn check(bytes: &[u8]) -> Vec<Issue> {
     } else {
         fhir::json::parse(bytes, &limits)
     };
-    match parsed {
-        Err(issue) => vec![issue],
-        Ok(parsed) => {
-            let mut issues = parsed.issues;
-            issues.extend(careconnect::conformance().check(&parsed.root));
-            issues.sort_by_key(|i| (i.pos, i.severity));
-            issues
-        }
+    let parsed = match parsed {
+        Err(issue) => return vec![issue],
+        Ok(parsed) => parsed,
+    };
+    let rules = careconnect::conformance();
+    let (root, mut codec) = (parsed.root, parsed.issues);
+    if !wire {
+        codec.iter_mut().filter(|i| is_undefined(i)).for_each(|i| {
+            i.severity = fhir::Severity::Error;
+        });
     }
+    let mut issues = match is_booking(&root) {
+        true => rules.check_booking(&root, codec, standard, Timestamp::now()),
+        false => {
+            codec.extend(rules.check_of(&root, standard));
+            codec
+        }
+    };
+    if !wire {
+        issues.extend(rules.undefined_codes(&root));
+    }
+    issues.sort_by_key(|i| (i.pos, i.severity));
+    issues
+}
+
+/// What the codec says of an element that FHIR does not define.
+fn is_undefined(issue: &Issue) -> bool {
+    issue.code == IssueCode::Extension && issue.severity == fhir::Severity::Information
+}
+
+/// An Appointment that a consumer posts: a Provider has given it no version yet, and it is not to be cancelled.
+fn is_booking(root: &Element) -> bool {
+    root.resource_type() == Some("Appointment")
+        && root.at("meta.versionId").is_none()
+        && !matches!(
+            root.str_of("status"),
+            Some("cancelled" | "entered-in-error")
+        )
 }
 
 /// The findings as an OperationOutcome; "all is well" is one issue for information, since FHIR wants at least one.

@@ -47,6 +47,9 @@ pub fn table(folder: &Path, base: &str) -> Result<String, String> {
     for (url, set) in &sets {
         write_set(&mut out, url, set, &systems);
     }
+    for system in systems.values() {
+        super::write_system(&mut out, system);
+    }
     Ok(out)
 }
 

@@ -10,15 +10,14 @@ use fhir::{Element, IssueCode};
 pub(crate) enum Purpose {
     /// The body of a booking, by the rules of a version.
     Book(StandardVersion),
-    /// Any message or stored Appointment.
-    Any,
+    /// Any message or stored Appointment, of a Consumer that follows a version.
+    Any(StandardVersion),
 }
 
 impl Purpose {
     fn version(self) -> StandardVersion {
         match self {
-            Purpose::Book(version) => version,
-            Purpose::Any => StandardVersion::Current,
+            Purpose::Book(version) | Purpose::Any(version) => version,
         }
     }
 }
@@ -37,7 +36,7 @@ pub(crate) fn appointment(
     contained_kinds(root, version, report);
     match purpose {
         Purpose::Book(_) => report.fixed(root, PATH, "status", "RES-APPT-05", &["booked"]),
-        Purpose::Any => {
+        Purpose::Any(_) => {
             report.fixed(
                 root,
                 PATH,
@@ -76,7 +75,7 @@ fn head(root: &Element, purpose: Purpose, report: &mut Report) {
             );
         }
         if let Some(version) = root.get("meta").and_then(|m| m.get("versionId")) {
-            let message = "A new Appointment has no `versionId`; it was replaced.";
+            let message = "A new Appointment has no `versionId`; a Provider replaces it.";
             let path = "Appointment.meta.versionId".to_owned();
             report.fault(IssueCode::Value, version, path, "RES-APPT-01", message);
         }
@@ -98,7 +97,7 @@ fn head(root: &Element, purpose: Purpose, report: &mut Report) {
                 root,
                 path(),
                 "RES-APPT-03",
-                "`language` is missing; `en-GB` was added.",
+                "`language` is missing; a Provider adds `en-GB`.",
             );
         }
         Some(e) => match e.as_str() {
@@ -109,7 +108,7 @@ fn head(root: &Element, purpose: Purpose, report: &mut Report) {
                     e,
                     path(),
                     "RES-APPT-03",
-                    "`language` is `en`; `en-GB` was stored.",
+                    "`language` is `en`; a Provider stores `en-GB`.",
                 );
             }
             _ => report.error(
@@ -302,7 +301,7 @@ fn participant(participant: &Element, path: &str, contained: &Contained, report:
             participant,
             format!("{path}.status"),
             "RES-APPT-12",
-            "`participant.status` is missing; `accepted` was stored.",
+            "`participant.status` is missing; a Provider stores `accepted`.",
         ),
         Some(_) => report.fixed(participant, path, "status", "RES-APPT-12", &["accepted"]),
     }

@@ -8,7 +8,7 @@ pub(crate) mod rank;
 mod slot;
 
 pub(crate) use appointment::{Purpose, appointment};
-pub(crate) use patient::first_day;
+pub(crate) use patient::{BORN_LATER, first_day, is_future};
 
 use crate::instant;
 use fhir::{Element, Issue, IssueCode, Stage};
@@ -185,7 +185,7 @@ impl Report {
                 resource,
                 format!("{path}.meta.profile"),
                 "RES-GEN-01",
-                format!("The profile {profile} is not stated; it was added."),
+                format!("The profile {profile} is not stated; a Provider adds it."),
             );
         }
     }

@@ -5,6 +5,7 @@ use crate::ids::NhsNumber;
 use crate::systems;
 use fhir::primitive::DateTime;
 use fhir::{Element, IssueCode};
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 /// Nobody alive was born earlier (RES-PAT-06).
@@ -128,6 +129,14 @@ fn verification(identifier: &Element, path: &str, report: &mut Report) {
 /// The first day that a FHIR date stands for.
 pub(crate) fn first_day(text: &str) -> Option<Date> {
     DateTime::check_date(text).ok().map(|date| date.date())
+}
+
+/// What is said of a date of birth in the future (RES-PAT-06).
+pub(crate) const BORN_LATER: &str = "The date of birth lies in the future.";
+
+/// Whether a date of birth lies in the future, as the clock in London shows.
+pub(crate) fn is_future(born: Date, now: Timestamp) -> bool {
+    born > now.to_zoned(crate::instant::london()).date()
 }
 
 /// That it is not in the future is checked against the clock when the slot is claimed.

@@ -1,18 +1,17 @@
 //! The contact-rank rule (RES-RANK-01, RES-RANK-02), which is a 400 of its own (D-05).
 
-use super::{Contained, contained_path};
-use crate::refusal::{Finding, Refusal, Situation};
+use super::{Contained, Report, contained_path};
 use crate::version::StandardVersion;
-use fhir::Element;
+use fhir::{Element, Issue, IssueCode};
 
 /// All contact points of the Patient and of its contacts together: at least one, each with a positive rank,
 /// exactly one of rank 1. Where ranks are optional, the first telephone without one counts as rank 1 if none has it
 /// (VER-03). No Patient is another fault, found later.
-pub(crate) fn check(contained: &Contained, version: StandardVersion) -> Result<(), Refusal> {
+pub(crate) fn faults(contained: &Contained, version: StandardVersion) -> Vec<Issue> {
     let Some((index, patient)) = contained.patient else {
-        return Ok(());
+        return Vec::new();
     };
-    let mut faults = Vec::new();
+    let mut report = Report::default();
     let (mut points, mut firsts, mut unranked_telephone) = (0usize, 0usize, false);
     for (path, point) in contact_points(patient) {
         points += 1;
@@ -22,10 +21,11 @@ pub(crate) fn check(contained: &Contained, version: StandardVersion) -> Result<(
             None if point.get("rank").is_none() && !version.requires_ranks() => {
                 unranked_telephone |= point.str_of("system") == Some("phone");
             }
-            None => faults.push(
-                Finding::error("Every contact point has a `rank`, a positive integer; 1 is the one to try first.")
-                    .expression(format!("{}.{}.rank", contained_path(index), path.text())),
-            ),
+            None => {
+                let path = format!("{}.{}.rank", contained_path(index), path.text());
+                let message = "Every contact point has a `rank`, a positive integer; 1 is the one to try first.";
+                report.error(IssueCode::Value, point, path, "RES-RANK-01", message);
+            }
         }
     }
     if firsts == 0 && unranked_telephone {
@@ -41,15 +41,16 @@ pub(crate) fn check(contained: &Contained, version: StandardVersion) -> Result<(
             "Exactly one contact point of the patient and the contacts together has rank 1, the one to try \
              first; {found}."
         );
-        faults.push(
-            Finding::error(sentence).expression(format!("{}.telecom.rank", contained_path(index))),
+        let path = format!("{}.telecom.rank", contained_path(index));
+        report.error(
+            IssueCode::BusinessRule,
+            patient,
+            path,
+            "RES-RANK-02",
+            sentence,
         );
     }
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::of(Situation::ContactRank, faults))
-    }
+    report.issues
 }
 
 /// Where a contact point stands in its Patient.

@@ -29,7 +29,7 @@ pub(super) fn slot(slot: &Element, path: &str, report: &mut Report) {
     match slot.str_of("status") {
         Some("free") => {
             let at = slot.get("status").unwrap_or(slot);
-            let message = "The contained Slot is `free`; `busy` was stored.";
+            let message = "The contained Slot is `free`; a Provider stores `busy`.";
             report.fault(
                 IssueCode::Value,
                 at,

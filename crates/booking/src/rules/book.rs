@@ -3,6 +3,7 @@
 use crate::appointment::BookingRequest;
 use crate::ids::{ResourceId, is_uuid};
 use crate::instant;
+use crate::overrides::{BORN_LATER, is_future};
 use crate::placing::{
     BEFORE_CREATED, BEFORE_META, BEFORE_PATIENT_IDENTIFIER, place, stamp, state_profile,
 };
@@ -44,12 +45,9 @@ pub fn check_claim(
         .expression(claim.slot_path("identifier")));
     };
     let mut faults = mismatches(claim, slot);
-    if claim
-        .birth_date()
-        .is_some_and(|born| born > now.to_zoned(instant::london()).date())
-    {
+    if claim.birth_date().is_some_and(|born| is_future(born, now)) {
         faults.push(
-            Finding::error("The date of birth lies in the future.")
+            Finding::error(BORN_LATER)
                 .expression(format!("{}.birthDate", claim.patient_path()))
                 .situation(Situation::NotConformant),
         );

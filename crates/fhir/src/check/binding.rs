@@ -50,6 +50,35 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// A Coding whose system is known whole and does not define its code.
+    pub(super) fn undefined_code(&mut self, coding: &'a Element) {
+        let system = coding
+            .str_of("system")
+            .and_then(|system| self.compiled.code_systems.get(system));
+        let (Some(system), Some(code)) = (system, coding.str_of("code")) else {
+            return;
+        };
+        if system.defines(code) {
+            return;
+        }
+        let named = match code.chars().count() <= QUOTED_CHARS && crate::primitive::is_code(code) {
+            true => format!("`{code}`"),
+            false => "the code".to_owned(),
+        };
+        let more = if system.codes.len() > LISTED_CODES {
+            ", …"
+        } else {
+            ""
+        };
+        let right = &system.codes[..system.codes.len().min(LISTED_CODES)];
+        let message = format!(
+            "{named} is not defined in {}; right would be one of {}{more}",
+            system.url,
+            right.join(", ")
+        );
+        self.error(coding, IssueCode::CodeInvalid, message, "");
+    }
+
     fn not_in_set(
         &mut self,
         element: &'a Element,

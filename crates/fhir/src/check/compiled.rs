@@ -1,5 +1,6 @@
 //! Schema and profiles made ready for checking: names resolved to places, invariants parsed.
 
+use crate::code_system::{self, CodeSystem};
 use crate::package::{ElementRules, Package, SlicingRules};
 use crate::path::{Expression, PathError};
 use crate::schema::{Invariant, Kind, Schema, Strength, ValueSet};
@@ -131,6 +132,8 @@ pub(super) struct Compiled {
     resources: HashMap<&'static str, usize>,
     profiles: Vec<CompiledProfile>,
     by_url: HashMap<&'static str, usize>,
+    /// Code systems that are known whole, by URL.
+    pub code_systems: HashMap<&'static str, CodeSystem>,
     pub faults: Vec<ExpressionFault>,
 }
 
@@ -177,7 +180,11 @@ impl Compiled {
                 ),
             });
         }
+        let mut code_systems = code_system::stu3();
+        let more = packages.iter().flat_map(|p| &p.code_systems);
+        code_systems.extend(more.map(|s| (s.url, s.clone())));
         Compiled {
+            code_systems,
             resources: types
                 .iter()
                 .enumerate()

@@ -140,6 +140,9 @@ impl<'a> Walk<'a> {
                 if of.special == Special::Extension {
                     self.extension(child, def.name == "modifierExtension");
                 }
+                if self.options.undefined_codes && of.name == "Coding" {
+                    self.undefined_code(child);
+                }
                 self.element(child, of, own.start..self.nodes.len());
                 // A profile can only narrow a binding, so that its own says all.
                 let narrowed = || self.nodes[own.clone()].iter().any(|n| n.binding.is_some());
@@ -215,7 +218,7 @@ impl<'a> Walk<'a> {
             name: child.name(),
             index: None,
         });
-        let message = "STU3 does not define this element here; it was kept and ignored";
+        let message = "STU3 does not define this element here; it is kept and ignored";
         self.add(
             child,
             Severity::Information,

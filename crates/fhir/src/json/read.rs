@@ -159,7 +159,7 @@ impl Reader<'_> {
             let note = format!(
                 "Of {name} only the outer form is read; its elements are kept and ignored."
             );
-            self.findings.undefined(self.path.text(""), pos, note);
+            self.findings.unchecked(self.path.text(""), pos, note);
             return;
         }
         let message = format!("`{}` is not a resource type of STU3.", shown(name));

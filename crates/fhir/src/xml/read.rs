@@ -137,7 +137,7 @@ impl Reader<'_> {
                 "Of {} only the outer form is read; its elements are kept and ignored.",
                 start.name
             );
-            self.findings.undefined(self.path.text(""), start.pos, note);
+            self.findings.unchecked(self.path.text(""), start.pos, note);
         } else if of.is_none() {
             let message = format!("`{}` is not a resource type of STU3.", shown(&start.name));
             self.structure("", start.pos, message);
