@@ -31,11 +31,10 @@ impl CodeSystem {
 
     /// True when the system defines the code.
     pub fn defines(&self, code: &str) -> bool {
-        let same = |known: &&str| match self.ignores_case {
+        self.codes.iter().any(|known| match self.ignores_case {
             true => known.eq_ignore_ascii_case(code),
             false => *known == code,
-        };
-        self.codes.iter().any(|known| same(&known))
+        })
     }
 }
 

@@ -11,8 +11,9 @@ mod assured;
 )]
 mod support;
 
-use support::Server;
+use support::operations::declare;
 use support::server::ROOT;
+use support::{CONSUMER_ASID, Server};
 
 /// Busy slots of the whole diary.
 fn busy(server: &Server) -> u64 {
@@ -71,4 +72,53 @@ fn our_own_provider_passes_over_tls() {
     let record = assurance::evidence::read(&out).expect("evidence");
     assured::is_clean(&record.runs[0], &[]);
     println!("evidence: {}", out.join("report.html").display());
+}
+
+/// Proves: NFR-09, VER-01, VER-02, VER-03, VER-04, VER-05, VER-06, VER-07, VER-08
+#[test]
+fn our_own_provider_passes_for_a_consumer_of_the_superseded_version() {
+    let server = Server::start("assured-superseded", true);
+    let root = format!("http://{}{ROOT}", server.address);
+    let run = |name: &str, more: &[&str]| {
+        let out = assured::kept(name);
+        let flags = [&["--standard", "2.0.1-beta"], more].concat();
+        let output = assured::assure(&root, assured::DEMO, &out, &flags)
+            .output()
+            .expect("the suite runs");
+        (output, out)
+    };
+    // A Provider that does not know the consumer as one of that version is told what it refuses.
+    let (output, out) = run("own-provider-undeclared", &["--suite", "V"]);
+    assert_eq!(output.status.code(), Some(1), "{}", assured::said(&output));
+    let record = assurance::evidence::read(&out).expect("evidence");
+    let found = |id: &str| {
+        let findings = record.runs[0].outcomes.iter().flat_map(|o| &o.findings);
+        findings.flat_map(|f| &f.requirement).any(|r| r == id)
+    };
+    for id in ["VER-02", "VER-03", "VER-04", "VER-05", "VER-06"] {
+        assert!(found(id), "{id}: {}", assured::said(&output));
+    }
+    for id in ["VER-07", "VER-08"] {
+        assert!(!found(id), "{id}: {}", assured::said(&output));
+    }
+    declare(&server, "FX101", |text| {
+        let line = format!("asid = \"{CONSUMER_ASID}\"\n");
+        let declared = text.replace(&line, &format!("{line}standard = \"2.0.1-beta\"\n"));
+        assert_ne!(declared, text, "the consumer is declared");
+        declared
+    });
+    let (output, out) = run("own-provider-superseded", &[]);
+    assert!(output.status.success(), "{}", assured::said(&output));
+    let record = assurance::evidence::read(&out).expect("evidence");
+    assured::is_clean(
+        &record.runs[0],
+        &[
+            "BookRefused_Contained",
+            "Contact_NoRank",
+            "EveryAnswer_StrictTransportSecurity",
+            "Header_X-Request-ID",
+            "Order_OfAHead",
+            "Token_ScopeOfEachInteraction",
+        ],
+    );
 }

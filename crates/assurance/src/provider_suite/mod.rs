@@ -32,6 +32,7 @@ mod target;
 mod token;
 mod tokens;
 mod trial;
+mod versions;
 mod watch;
 mod wire;
 
@@ -40,6 +41,7 @@ pub use registry::{Group, Test};
 pub use target::{Endpoint, PATIENCE, Target, TargetError};
 
 use crate::evidence::{Id, Kind, Outcome, Run, Verdict};
+use booking::version::StandardVersion;
 use jiff::Timestamp;
 use registry::How;
 use session::Session;
@@ -52,6 +54,8 @@ pub struct Choice {
     pub groups: Vec<Group>,
     /// Names of tests, in full or by their beginning with `*` at the end; all of the parts if none is named.
     pub tests: Vec<String>,
+    /// The version of the Standard that the simulated consumer follows: the Provider has to know it as one that does.
+    pub standard: StandardVersion,
 }
 
 impl Choice {
@@ -61,7 +65,13 @@ impl Choice {
             Some(start) => id.starts_with(start),
             None => id == wanted,
         };
+        let superseded = self.standard == StandardVersion::Superseded;
+        if self.groups.contains(&Group::Versions) && !superseded {
+            let why = "part V tries the superseded version: name it with --standard 2.0.1-beta";
+            return Err(TargetError(why.to_owned()));
+        }
         let groups = Group::ALL.into_iter();
+        let groups = groups.filter(|g| superseded || *g != Group::Versions);
         let groups = groups.filter(|g| self.groups.is_empty() || self.groups.contains(g));
         let all: Vec<&'static Test> = groups.flat_map(Group::tests).collect();
         if let Some(unknown) = self
@@ -120,6 +130,7 @@ pub enum NotReady {
 pub struct Suite<'t> {
     session: Session<'t>,
     tests: Vec<&'static Test>,
+    standard: StandardVersion,
     started: Timestamp,
     notes: Vec<String>,
 }
@@ -128,11 +139,12 @@ pub struct Suite<'t> {
 pub fn ready<'t>(target: &'t Target, choice: &Choice) -> Result<Suite<'t>, NotReady> {
     let tests = choice.tests()?;
     let started = Timestamp::now();
-    let mut session = Session::new(target)?;
+    let mut session = Session::new(target, choice.standard)?;
     let notes = preflight::check(&mut session, &tests)?;
     Ok(Suite {
         session,
         tests,
+        standard: choice.standard,
         started,
         notes,
     })
@@ -163,6 +175,7 @@ fn run_all(suite: Suite<'_>, progress: &mut dyn FnMut(Progress<'_>)) -> Run {
     let Suite {
         mut session,
         tests,
+        standard,
         started,
         ..
     } = suite;
@@ -170,6 +183,7 @@ fn run_all(suite: Suite<'_>, progress: &mut dyn FnMut(Progress<'_>)) -> Run {
     run.started = started;
     // After the tests come the rules for every answer, and that nothing is left behind.
     let of = tests.len() + watch::RULES.len() + 1;
+    let superseded = standard == StandardVersion::Superseded;
     for (at, test) in tests.into_iter().enumerate() {
         let number = at + 1;
         progress(Progress::Begins {
@@ -179,6 +193,9 @@ fn run_all(suite: Suite<'_>, progress: &mut dyn FnMut(Progress<'_>)) -> Run {
         });
         let outcome = match (test.how, session.over()) {
             (How::Skip(why), _) => skipped(test, why),
+            _ if superseded && versions::is_of_the_current_version(test) => {
+                skipped(test, versions::WHY_NOT)
+            }
             (How::Run(_), Some(why)) => skipped(test, why),
             (How::Run(function), None) => Trial::of(test, function, &mut session),
         };

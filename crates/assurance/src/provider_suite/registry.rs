@@ -3,7 +3,7 @@
 use super::trial::{Ids, Step, Trial};
 use super::{
     book, book_refused, book_stored, cancel, capability, contact, headers, hostile, order, races,
-    read, search, search_refused, spelling, tokens,
+    read, search, search_refused, spelling, tokens, versions,
 };
 
 /// One test.
@@ -68,13 +68,15 @@ pub enum Group {
     Headers,
     /// R: races.
     Races,
+    /// V: what the superseded version lets a consumer leave out.
+    Versions,
     /// X: hostile input.
     Hostile,
 }
 
 impl Group {
     /// All of them, in the order they run: what is hostile comes last.
-    pub const ALL: [Group; 8] = [
+    pub const ALL: [Group; 9] = [
         Group::Capability,
         Group::Search,
         Group::Book,
@@ -82,6 +84,7 @@ impl Group {
         Group::Tokens,
         Group::Headers,
         Group::Races,
+        Group::Versions,
         Group::Hostile,
     ];
 
@@ -95,6 +98,7 @@ impl Group {
             Group::Tokens => 'T',
             Group::Headers => 'H',
             Group::Races => 'R',
+            Group::Versions => 'V',
             Group::Hostile => 'X',
         }
     }
@@ -121,6 +125,7 @@ impl Group {
             Group::Tokens => vec![tokens::TESTS],
             Group::Headers => vec![headers::TESTS, order::TESTS],
             Group::Races => vec![races::TESTS],
+            Group::Versions => vec![versions::TESTS],
             Group::Hostile => vec![hostile::TESTS],
         };
         tables.into_iter().flatten()

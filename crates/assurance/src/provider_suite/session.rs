@@ -1,6 +1,7 @@
 //! What the tests of one run share: the wire, the free slots, the bookings that still have to be cancelled.
 
 use crate::evidence::{Body, Exchange};
+use booking::version::StandardVersion;
 use serde_json::Value;
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -48,7 +49,10 @@ pub(super) struct Session<'t> {
 }
 
 impl<'t> Session<'t> {
-    pub(super) fn new(target: &'t Target) -> Result<Session<'t>, TargetError> {
+    pub(super) fn new(
+        target: &'t Target,
+        standard: StandardVersion,
+    ) -> Result<Session<'t>, TargetError> {
         let https = target.endpoint.is_https();
         let tls = match (&target.tls, https) {
             (Some(tls), true) => {
@@ -67,7 +71,7 @@ impl<'t> Session<'t> {
         });
         Ok(Session {
             target,
-            watch: Watch::new(https),
+            watch: Watch::new(https, standard),
             wire: Wire::new(&target.endpoint, tls, target.patience)?,
             free: VecDeque::new(),
             given: HashSet::new(),

@@ -4,6 +4,7 @@
 use crate::evidence::{Exchange, Finding, Id, Outcome, Severity, Verdict};
 use booking::careconnect::conformance;
 use booking::systems;
+use booking::version::StandardVersion;
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -82,6 +83,7 @@ struct Kept {
 /// The ledger of all rules.
 pub(super) struct Watch {
     https: bool,
+    standard: StandardVersion,
     kept: [Kept; RULES.len()],
     request_ids: HashSet<String>,
 }
@@ -101,9 +103,10 @@ impl Seen<'_> {
 }
 
 impl Watch {
-    pub(super) fn new(https: bool) -> Watch {
+    pub(super) fn new(https: bool, standard: StandardVersion) -> Watch {
         Watch {
             https,
+            standard,
             kept: std::array::from_fn(|_| Kept::default()),
             request_ids: HashSet::new(),
         }
@@ -423,7 +426,7 @@ impl Watch {
             c.name() != "entry" || entries <= MAX_ENTRIES
         });
         let limited = seen.request.path.starts_with("/Appointment?");
-        let issues = conformance().check(&root);
+        let issues = conformance().check_of(&root, self.standard);
         // A local identifier in the place of an unknown NHS number is judged where it is given, and once (D-17).
         let local = is_patient_identifier_local(&seen.content.value);
         let excused = |issue: &fhir::Issue| {

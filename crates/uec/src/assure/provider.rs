@@ -9,6 +9,7 @@ use assurance::provider_suite::{
     self, Choice, Endpoint, Group, NotReady, PATIENCE, Progress, SetUp, Target, Test,
 };
 use booking::ids::{Asid, OdsCode, ServiceId};
+use booking::version::StandardVersion;
 use clap::Args;
 use consumer::config::Tls;
 use serde_json::{Value, json};
@@ -57,8 +58,13 @@ pub struct Provider {
     /// Private key of the own certificate, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// Parts to run: A capability, S search, B book, C read and cancel, T tokens, H headers, R races, X hostile input
-    /// [default: all]
+    /// Version of the API that the simulated consumer follows, 2.0.4 or 2.0.1-beta; the Provider has to know --from-asid
+    /// as a consumer of that version
+    #[arg(long, value_name = "VERSION", default_value_t = StandardVersion::Current,
+        value_parser = StandardVersion::parse)]
+    pub standard: StandardVersion,
+    /// Parts to run: A capability, S search, B book, C read and cancel, T tokens, H headers, R races, V what --standard
+    /// 2.0.1-beta lets a consumer leave out, X hostile input [default: all]
     #[arg(long, value_name = "LETTERS", value_delimiter = ',')]
     pub suite: Vec<String>,
     /// Run this test only; a name, or its beginning with `*`; may be given several times
@@ -158,6 +164,7 @@ impl Provider {
         Ok(Choice {
             groups,
             tests: self.test.clone(),
+            standard: self.standard,
         })
     }
 

@@ -5,6 +5,7 @@ pub mod faults;
 use assurance::evidence::{Finding, Run, Severity, Verdict};
 use assurance::provider_suite::{self, Choice, Endpoint, Target};
 use booking::ids::{Asid, OdsCode, ServiceId};
+use booking::version::StandardVersion;
 use consumer::config::Tls;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use std::collections::BTreeSet;
@@ -128,6 +129,7 @@ pub fn run(target: &Target, tests: &[&str]) -> Run {
     let choice = Choice {
         groups: Vec::new(),
         tests: tests.iter().map(|&t| t.to_owned()).collect(),
+        standard: StandardVersion::Current,
     };
     provider_suite::run(target, &choice, &mut |_| {}).expect("the suite runs")
 }

@@ -1,0 +1,227 @@
+//! What a Provider lets a consumer of the superseded version leave out (`versions.md`). These tests are run as such a
+//! consumer, which the Provider has to know as one.
+
+use serde_json::{Value, json};
+
+use super::answer::{list, text};
+use super::book::is_booked;
+use super::messages::{cancelled, with};
+use super::query::{Window, window};
+use super::registry::Test;
+use super::token::WRITE;
+use super::trial::{Step, Trial};
+
+/// Tests that ask for what the superseded version does not demand.
+const OF_THE_CURRENT_VERSION: [&str; 5] = [
+    "BookRefused_Contained",
+    "Contact_NoRank",
+    "Header_X-Request-ID",
+    "Order_OfAHead",
+    "Token_ScopeOfEachInteraction",
+];
+
+/// Why those are not run for a consumer of the superseded version.
+pub(super) const WHY_NOT: &str = "It asks for what the superseded version lets a consumer leave out; run the suite \
+    once more without --standard, as a consumer of the current version.";
+
+/// True for a test that holds for the current version only.
+pub(super) fn is_of_the_current_version(test: &Test) -> bool {
+    OF_THE_CURRENT_VERSION.contains(&test.id)
+}
+
+/// The tests of this file.
+pub(super) static TESTS: &[Test] = &[
+    Test::new(
+        "Version_RequestIdOptional",
+        "Bookings and cancellations without X-Request-ID",
+        &["NFR-09", "VER-02", "ERR-12", "ERR-15"],
+        without_request_id,
+    ),
+    Test::new(
+        "Version_RankOptional",
+        "Contact points without rank",
+        &["NFR-09", "VER-03"],
+        without_rank,
+    ),
+    Test::new(
+        "Version_WriteScopeReads",
+        "Reads under the scope for writing",
+        &["NFR-09", "VER-04", "D-23"],
+        write_scope_reads,
+    ),
+    Test::new(
+        "Version_FewerContained",
+        "A booking without DocumentReference, and one without contained Slot",
+        &["NFR-09", "VER-05"],
+        fewer_contained,
+    ),
+    Test::new(
+        "Version_FurtherParticipants",
+        "A participant beside the patient",
+        &["NFR-09", "VER-06"],
+        further_participants,
+    ),
+    Test::new(
+        "Version_Includes",
+        "HealthcareService.providedBy and .location without iterate",
+        &["NFR-09", "VER-07", "PROV-SLOT-08"],
+        includes,
+    ),
+    Test::new(
+        "Version_Capability",
+        "The CapabilityStatement names both versions",
+        &["NFR-09", "VER-08", "RES-CAP-06"],
+        capability,
+    ),
+];
+
+fn without_request_id(t: &mut Trial) -> Step {
+    let message = t.message()?;
+    let post = t.session.book(&message).without("X-Request-ID");
+    let a = is_booked(t, "book without X-Request-ID", &post, &["VER-02"])?;
+    let again = t.send("book once more without X-Request-ID", &post)?;
+    let _ = t.status(
+        &again,
+        422,
+        &["VER-02", "ERR-15"],
+        "a repeat without X-Request-ID",
+    );
+    let id = text(&a.resource, "/id").to_owned();
+    let etag = a.header("etag").unwrap_or_default().to_owned();
+    let body = cancelled(&message, &a.resource);
+    let put = t.session.cancel(&id, &etag, &body).without("X-Request-ID");
+    t.succeeds(
+        "cancel without X-Request-ID",
+        &put,
+        200,
+        "Appointment",
+        &["VER-02"],
+    )?;
+    let again = t.send("cancel once more without X-Request-ID", &put)?;
+    t.status(
+        &again,
+        409,
+        &["VER-02", "ERR-12"],
+        "a repeated cancellation",
+    )
+}
+
+fn without_rank(t: &mut Trial) -> Step {
+    let message = with(t.message()?, "/Patient/telecom/0/rank", Value::Null);
+    let message = with(message, "/Patient/contact/0/telecom/0/rank", Value::Null);
+    let post = t.session.book(&message);
+    is_booked(t, "book without ranks", &post, &["VER-03"]).map(drop)
+}
+
+fn write_scope_reads(t: &mut Trial) -> Step {
+    let (_, booked) = t.booked()?;
+    let token = t.session.token(WRITE);
+    let read = t.session.read(&booked.id);
+    let read = read.with("Authorization", token.bearer());
+    t.succeeds(
+        "read under the scope for writing",
+        &read,
+        200,
+        "Appointment",
+        &["VER-04"],
+    )
+    .map(drop)
+}
+
+fn fewer_contained(t: &mut Trial) -> Step {
+    let without_document = |message: Value| {
+        let message = with(message, "/DocumentReference", Value::Null);
+        with(message, "/supportingInformation", Value::Null)
+    };
+    let message = without_document(t.message()?);
+    let post = t.session.book(&message);
+    is_booked(t, "book without DocumentReference", &post, &["VER-05"])?;
+    let message = t.message()?;
+    let slot = text(&message, "/slot/0/reference").replace('#', "Slot/");
+    let message = with(message, "/Slot", Value::Null);
+    let message = without_document(with(message, "/slot/0/reference", json!(slot)));
+    let post = t.session.book(&message);
+    is_booked(t, "book without contained Slot", &post, &["VER-05"]).map(drop)
+}
+
+fn further_participants(t: &mut Trial) -> Step {
+    let other = json!({"actor": {"reference": "Practitioner/colleague", "display": "A colleague"},
+        "status": "accepted"});
+    let message = with(t.message()?, "/participant/1", other);
+    let post = t.session.book(&message);
+    let a = is_booked(t, "book with another participant", &post, &["VER-06"])?;
+    t.must(
+        list(&a.resource, "/participant").len() == 2,
+        &a,
+        &["VER-06"],
+        "Appointment.participant",
+        "The other participant is not in the answer",
+        "both participants, as they were sent",
+    );
+    Ok(())
+}
+
+fn includes(t: &mut Trial) -> Step {
+    let service = t.session.target.service.as_str();
+    let query = format!(
+        "{}&_include=Slot%3Aschedule&_include=Schedule%3Aactor%3AHealthcareService\
+         &_include=HealthcareService.providedBy&_include=HealthcareService.location",
+        window(service, Window::usual(), "free")
+    );
+    let request = t.session.search(&query);
+    let a = t.succeeds(
+        "search with these includes",
+        &request,
+        200,
+        "Bundle",
+        &["VER-07"],
+    )?;
+    let kinds: Vec<&str> = list(&a.resource, "/entry")
+        .iter()
+        .map(|entry| text(entry, "/resource/resourceType"))
+        .collect();
+    let services = list(&a.resource, "/entry")
+        .iter()
+        .filter_map(|e| e.get("resource"));
+    for (element, kind) in [("providedBy", "Organization"), ("location", "Location")] {
+        let named = services
+            .clone()
+            .any(|r| text(r, "/resourceType") == "HealthcareService" && r.get(element).is_some());
+        t.must(
+            !named || kinds.contains(&kind),
+            &a,
+            &["VER-07", "PROV-SLOT-08"],
+            "Bundle.entry",
+            &format!("HealthcareService.{element} is asked for and named, and no {kind} came"),
+            "the resource that the service names",
+        );
+    }
+    Ok(())
+}
+
+fn capability(t: &mut Trial) -> Step {
+    let request = t.session.metadata();
+    let ids = &["VER-08", "RES-CAP-06"];
+    let a = t.succeeds(
+        "read the CapabilityStatement",
+        &request,
+        200,
+        "CapabilityStatement",
+        ids,
+    )?;
+    for place in ["/description", "/rest/0/documentation"] {
+        for version in booking::version::StandardVersion::ALL {
+            for name in [version.api(), version.standard()] {
+                t.must(
+                    text(&a.resource, place).contains(name),
+                    &a,
+                    &["VER-08"],
+                    place,
+                    &format!("The version {name} is not named"),
+                    "both versions of API and Standard",
+                );
+            }
+        }
+    }
+    Ok(())
+}
