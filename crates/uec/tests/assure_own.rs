@@ -43,6 +43,72 @@ fn our_own_provider_passes() {
     println!("evidence: {}", out.join("report.html").display());
 }
 
+/// A set-up that is wrong is one sentence, and nothing is written.
+///
+/// Proves: ASR-10, P8, P10
+#[test]
+fn a_wrong_set_up_of_our_own_provider_is_one_sentence() {
+    let server = Server::start("assured-setup", true);
+    let right = format!("http://{}{ROOT}", server.address);
+    let nowhere = right.replace("FX101", "FX999");
+    let [full, empty, bare] = assured::DEMO;
+    for (name, to, root, services, code, word) in [
+        (
+            "root",
+            assured::TO,
+            &nowhere,
+            assured::DEMO,
+            2,
+            "--endpoint",
+        ),
+        (
+            "service",
+            assured::TO,
+            &right,
+            ["2000000099", empty, bare],
+            2,
+            "--service ",
+        ),
+        (
+            "slots",
+            assured::TO,
+            &right,
+            [empty, empty, bare],
+            1,
+            "no free slot",
+        ),
+        (
+            "full",
+            assured::TO,
+            &right,
+            [full, full, bare],
+            2,
+            "--service-empty",
+        ),
+        (
+            "asid",
+            "918999000077",
+            &right,
+            assured::DEMO,
+            2,
+            "--to-asid",
+        ),
+    ] {
+        let out = assured::kept(&format!("own-setup-{name}"));
+        let _ = std::fs::remove_dir_all(&out);
+        let output = assured::assure_to(to, root, services, &out, &[])
+            .output()
+            .expect("the suite runs");
+        let told = assured::said(&output);
+        assert_eq!(output.status.code(), Some(code), "{name}: {told}");
+        assert!(
+            told.contains(word) && told.trim_end().lines().count() == 1,
+            "{name}: {told}"
+        );
+        assert!(!out.join("result.json").exists(), "{name}");
+    }
+}
+
 /// Proves: ASR-10, PROV-GEN-04, PROV-HDR-17
 #[test]
 fn our_own_provider_passes_over_tls() {

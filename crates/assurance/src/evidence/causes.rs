@@ -9,6 +9,8 @@ pub struct Cause<'a> {
     pub finding: &'a Finding,
     /// Run and place of each test that met it; the first is where the finding was made.
     pub tests: Vec<(usize, usize)>,
+    /// How often it was found, over all tests.
+    pub times: usize,
     key: String,
 }
 
@@ -26,26 +28,39 @@ impl Cause<'_> {
 
 /// The causes of all failures, in the order in which they were met.
 pub fn causes(runs: &[Run]) -> Vec<Cause<'_>> {
+    grouped(runs, |outcome, finding| {
+        outcome.verdict == Verdict::Failed && finding.severity == Severity::Error
+    })
+}
+
+/// What fails no test and is worth changing: warnings and advice, each once.
+pub fn remarks(runs: &[Run]) -> Vec<Cause<'_>> {
+    grouped(runs, |_, finding| {
+        matches!(finding.severity, Severity::Warning | Severity::Advice)
+    })
+}
+
+fn grouped(runs: &[Run], wanted: fn(&Outcome, &Finding) -> bool) -> Vec<Cause<'_>> {
     let mut all: Vec<Cause> = Vec::new();
     let mut places = std::collections::HashMap::<String, usize>::new();
     for (run, of_run) in runs.iter().enumerate() {
         for (place, outcome) in of_run.outcomes.iter().enumerate() {
-            if outcome.verdict != Verdict::Failed {
-                continue;
-            }
-            for finding in errors(outcome) {
+            for finding in outcome.findings.iter().filter(|f| wanted(outcome, f)) {
                 let key = format!("{run} {}", key(outcome, finding));
                 let at = *places.entry(key.clone()).or_insert_with(|| {
                     all.push(Cause {
                         finding,
                         tests: Vec::new(),
+                        times: 0,
                         key,
                     });
                     all.len() - 1
                 });
-                if let Some(cause) = all.get_mut(at)
-                    && cause.tests.last() != Some(&(run, place))
-                {
+                let Some(cause) = all.get_mut(at) else {
+                    continue;
+                };
+                cause.times += 1;
+                if cause.tests.last() != Some(&(run, place)) {
                     cause.tests.push((run, place));
                 }
             }

@@ -49,6 +49,22 @@ impl Markup {
         self
     }
 
+    /// Text, escaped; what stands between backticks is set as code.
+    pub fn prose(&mut self, text: &str) -> &mut Markup {
+        let mut pieces = text.split('`').peekable();
+        let mut code = false;
+        while let Some(piece) = pieces.next() {
+            // A backtick without its partner is a character like any other.
+            match (code, pieces.peek().is_some()) {
+                (true, true) => self.element("code", &[], piece),
+                (true, false) => self.text("`").text(piece),
+                (false, _) => self.text(piece),
+            };
+            code = !code;
+        }
+        self
+    }
+
     /// Constant markup of this program. It takes only literals, so that nothing received can come this way.
     pub fn constant(&mut self, markup: &'static str) -> &mut Markup {
         self.out.push_str(markup);
@@ -121,5 +137,17 @@ mod tests {
             "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;[U+0000][U+202E][U+FFFF]\n"
         );
         assert!(matches!(escape("plain é text"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn backticks_make_code_in_pairs_only() {
+        let of = |text: &str| {
+            let mut out = Markup::default();
+            out.prose(text);
+            out.finish()
+        };
+        assert_eq!(of("say `a < b` here"), "say <code>a &lt; b</code> here");
+        assert_eq!(of("one ` alone"), "one ` alone");
+        assert_eq!(of("`a` and `"), "<code>a</code> and `");
     }
 }

@@ -14,7 +14,7 @@ mod standing;
 mod table;
 
 pub use body::{BODY_KEPT, Body, Coded};
-pub use causes::{Cause, causes, errors, key as cause_key};
+pub use causes::{Cause, causes, errors, key as cause_key, remarks};
 pub(crate) use folder::write_whole;
 pub use folder::{Folder, FolderError, Record, Written, read};
 pub use junit::junit;

@@ -84,7 +84,11 @@ fn tried(standing: &Standing) -> String {
 }
 
 fn found(standing: &Standing) -> String {
-    let all: Vec<_> = standing.findings().collect();
+    let mut causes = std::collections::HashSet::new();
+    let all: Vec<_> = standing
+        .findings()
+        .filter(|(trial, f)| causes.insert(super::cause_key(trial.outcome, f)))
+        .collect();
     let quote = |f: &super::Finding| match f.where_.as_str() {
         "" => f.what.clone(),
         place => format!("{} ({place})", f.what),

@@ -107,7 +107,27 @@ pub(super) fn is_booked(t: &mut Trial, purpose: &str, request: &Request, ids: Id
     );
     let version = text(&r, "/meta/versionId").to_owned();
     location(t, &a, &id, &version);
+    is_stored(t, &id)?;
     Ok(a)
+}
+
+/// What was answered with 201 is there when it is read.
+fn is_stored(t: &mut Trial, id: &str) -> Step {
+    let request = t.session.read(id);
+    let a = t.send("read what was booked", &request)?;
+    let given = match a.status {
+        200 => format!("says `{}`", text(&a.resource, "/status")),
+        status => format!("is answered with {status}"),
+    };
+    t.must(
+        a.status == 200 && text(&a.resource, "/status") == "booked",
+        &a,
+        &["P24", "P26", "PROV-BOOK-08", "PROV-READ-01"],
+        "Appointment.status",
+        format!("The booking was answered with 201, and a read after it {given}"),
+        "200 with the Appointment, booked",
+    );
+    Ok(())
 }
 
 /// PROV-HDR-15, PROV-HDR-16: where the version that was made is.

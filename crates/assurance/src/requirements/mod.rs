@@ -142,3 +142,47 @@ pub fn rows_of(kind: Kind, ids: &[Id]) -> Vec<&'static Row> {
         .filter(|row| ids.iter().any(|id| row.catalogue.contains(&id.as_ref())))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every name that the test kit's validators and scripts give to a requirement of a Consumer's booking has its row.
+    ///
+    /// Proves: C47, C54, C63
+    #[test]
+    fn names_of_the_test_kit_have_a_row() {
+        for (name, number) in [
+            ("C-POST-INC-APP-RES", "C39"),
+            (
+                "C-POST-INC-APP-RES-NHS-NO-CONDT-PATIENT-RES-ONE-IDENT",
+                "C54",
+            ),
+            (
+                "C-POST-INC-APP-RES-NOT-NHS-NO-CONDT-PATIENT-RES-NOT-IDENT",
+                "C55",
+            ),
+            ("C-PATIENT-RES-CONS-SYS-NHS-NO-INC-EXT", "C55"),
+            ("C-PATIENT-RES-CONS-SYS-NHS-NO-ONE-IDENT-OFFICIAL", "C54"),
+            ("C-PATIENT-RES-ONE-ADDRESS", "C62"),
+            ("C-PATIENT-RES-ONE-ADDRESS-SET-HOME", "C63"),
+            ("C-PATIENT-RES-HOME-ADDRESS-VALID-PCODE", "C64"),
+            ("C-PATIENT-RES-CONT-POINT-SYS-PHONE-VALID-UK-NO", "C58"),
+            ("C-PATIENT-RES-CONT-POINT-SYS-EMAIL-VALID", "C59"),
+            ("C-PATIENT-RES-ONE-NAME", "C56"),
+            ("C-PATIENT-RES-ONE-CONTD", "C50"),
+            ("C-PATIENT-RES-ID-MATCH-ACT-RES-REF", "C51"),
+            ("C-DOCREF-RES-CONTENT-ATTACH-VALUES", "C71"),
+            ("C-DOCREF-RES-INDEX-VALUE-CUR-TIME", "C70"),
+            ("C-APP-RESS-SLOT-REF-CONTD-RES", "C44"),
+            ("C-APP-RES-STAT-BOOKED", "C-APP-RES-STAT-BOOKED"),
+            ("C-ENCOD-URLS", "C19"),
+            ("C-INC-BEGIN-STAR-SEAR-CRIT", "C29"),
+            ("C-ADD-SSP-APP-TRACE-ID-HEAD", "C25"),
+        ] {
+            let found: Vec<_> = rows(Kind::Consumer).filter(|row| row.is(name)).collect();
+            assert_eq!(found.len(), 1, "{name}");
+            assert!(found[0].is(number), "{name}: {}", found[0].id);
+        }
+    }
+}

@@ -2,8 +2,8 @@
 
 use crate::{Failure, Outcome, output, print};
 use assurance::evidence::{
-    Counts, Folder, FolderError, Kind, Outcome as Ended, Redaction, Run, Severity, Verdict,
-    cause_key, causes,
+    Counts, Finding, Folder, FolderError, Kind, Outcome as Ended, Redaction, Run, Severity,
+    Verdict, cause_key, causes,
 };
 use assurance::provider_suite::{
     self, Choice, Endpoint, Group, NotReady, PATIENCE, Progress, SetUp, Target, Test,
@@ -343,19 +343,31 @@ fn line(outcome: &Ended, told: &mut HashMap<String, String>) -> String {
         .findings
         .iter()
         .filter(|f| f.severity != Severity::Note);
-    let all: Vec<_> = serious.collect();
-    for finding in all.iter().take(SHOWN) {
+    // What is the same in this test is told once, too.
+    let mut all: Vec<(String, &Finding, usize)> = Vec::new();
+    for finding in serious {
+        let key = cause_key(outcome, finding);
+        match all.iter_mut().find(|(known, _, _)| *known == key) {
+            Some((_, _, times)) => *times += 1,
+            None => all.push((key, finding, 1)),
+        }
+    }
+    for (key, finding, times) in all.iter().take(SHOWN) {
         let first = told
-            .entry(cause_key(outcome, finding))
+            .entry(key.clone())
             .or_insert_with(|| outcome.id.to_string());
+        let again = match times {
+            1 => String::new(),
+            n => format!(" ({n} times)"),
+        };
         if *first != outcome.id {
-            let word = finding.severity.word();
-            text.push_str(&format!("    {word}: as in {first}: {}\n", finding.what));
+            let (word, what) = (finding.severity.word(), &finding.what);
+            text.push_str(&format!("    {word}: as in {first}: {what}{again}\n"));
             continue;
         }
         let ids = finding.requirement.join(", ");
         text.push_str(&format!(
-            "    {}: {} [{ids}]\n",
+            "    {}: {}{again} [{ids}]\n",
             finding.severity.word(),
             finding.what
         ));

@@ -187,9 +187,14 @@ pub fn certificates(folder: &Path) -> Tls {
 
 /// The suite as a person starts it.
 pub fn assure(root: &str, services: [&str; 3], out: &Path, more: &[&str]) -> Command {
+    assure_to(TO, root, services, out, more)
+}
+
+/// The same with an ASID of the Provider.
+pub fn assure_to(to: &str, root: &str, services: [&str; 3], out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
     command.args(["assure", "provider", "--endpoint", root]);
-    command.args(["--from-asid", FROM, "--to-asid", TO]);
+    command.args(["--from-asid", FROM, "--to-asid", to]);
     for (flag, service) in ["--service", "--service-empty", "--service-slots-only"]
         .iter()
         .zip(services)

@@ -345,6 +345,8 @@ class Provider(Server):
             book.documents.add(document if document else uuid.uuid4())
             ident = book.new_id(slot)
             version = Version(1, self.completed(body, ident), submitted)
+            if on("booked-not-stored"):
+                return self.stored(201, ident, version, exchange)
             slot.status = "busy"
             book.versions[ident] = [version]
             book.used[exchange.headers.get("x-request-id")] = ident
@@ -389,6 +391,10 @@ class Provider(Server):
                                        "value": uuid.uuid4().hex}]
             if part["resourceType"] == "Patient" and on("third-party-dropped"):
                 part.pop("contact", None)
+            if part["resourceType"] == "Patient" and on("booked-other-patient"):
+                part["name"] = [{"use": "official", "family": "Somebody", "given": ["Else"]}]
+        if on("booked-as-proposed"):
+            made["status"] = "proposed"
         for participant in made["participant"]:
             participant.setdefault("status", "accepted")
         return made

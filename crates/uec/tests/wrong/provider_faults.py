@@ -95,6 +95,9 @@ FAULTS = {
     "no-slots-404": ("PROV-SLOT-14", "a search without result is answered with 404"),
     # bookings
     "created-200": ("P26", "a booking is answered with 200"),
+    "booked-not-stored": ("PROV-BOOK-08", "a booking is answered with 201 and not stored"),
+    "booked-as-proposed": ("PROV-BOOK-08", "a booking is answered with 201 and the status proposed"),
+    "booked-other-patient": ("PROV-BOOK-09", "a booking comes back with another patient"),
     "double-booking": ("PROV-BOOK-03", "a slot can be booked twice"),
     "race-lost": ("PROV-BOOK-03", "a slot can be booked twice at the same time"),
     "taken-409": ("P29", "a slot that is taken is answered with 409"),

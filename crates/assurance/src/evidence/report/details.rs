@@ -93,7 +93,7 @@ pub(super) fn findings(out: &mut Markup, runs: &[Run], at: (usize, usize), outco
         out.open("p", &[]);
         out.element("strong", &[], finding.severity.word())
             .text(": ")
-            .text(&finding.what);
+            .prose(&finding.what);
         out.close("p");
         one(out, runs, at, outcome, finding);
         out.close("li");
@@ -120,7 +120,7 @@ pub(super) fn one(
         out.open("p", &[]);
         out.element("strong", &[], "Right would be")
             .text(": ")
-            .text(&finding.right);
+            .prose(&finding.right);
         out.close("p");
     }
     out.open("p", &[]);

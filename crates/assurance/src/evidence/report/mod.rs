@@ -4,12 +4,15 @@ mod details;
 pub(crate) mod page;
 pub(crate) mod rows;
 
-use super::causes::causes;
+use super::causes::{causes, remarks};
 use super::folder::{FolderError, Record, write_whole};
 use super::markup::Markup;
 use super::model::{Run, Verdict};
 use super::standing::{Mark, standings};
 use std::path::Path;
+
+/// Tests named with one cause; the table of tests has them all.
+const TESTS_SHOWN: usize = 20;
 
 /// The whole report.
 pub(super) fn html(record: &Record) -> String {
@@ -23,6 +26,7 @@ pub(super) fn html(record: &Record) -> String {
     out.element("h1", &[], &title(&record.runs));
     summary(&mut out, record);
     failures(&mut out, &record.runs);
+    advice(&mut out, &record.runs);
     page::filter(&mut out);
     rows::scal(&mut out, &record.runs, rows::Links::Here);
     rows::tests(&mut out, &record.runs);
@@ -119,6 +123,20 @@ fn verdict(runs: &[Run]) -> String {
         n => format!(", from {n} causes"),
     };
     let standings = standings(runs);
+    let shown: std::collections::HashSet<(usize, usize)> = standings
+        .iter()
+        .flat_map(|s| &s.trials)
+        .filter(|t| t.broke)
+        .map(|t| (t.run, t.place))
+        .collect();
+    let beside = details::places(runs)
+        .filter(|(run, place, o)| o.verdict == Verdict::Failed && !shown.contains(&(*run, *place)))
+        .count();
+    let beside = match beside {
+        0 => String::new(),
+        1 => " 1 failed test is about what no row of the SCAL names.".to_owned(),
+        n => format!(" {n} failed tests are about what no row of the SCAL names."),
+    };
     let marked = |mark: Mark| standings.iter().filter(|s| s.mark == mark).count();
     let tests = match (passed, failed) {
         (0, 0) => "No test was run.".to_owned(),
@@ -140,7 +158,7 @@ fn verdict(runs: &[Run]) -> String {
         n => format!(" {n} of {scenarios} scenarios were not walked to their end."),
     };
     format!(
-        "{tests}{not_run}{not_walked} Requirements of the SCAL: {} shown, {} failed, {} for the supplier to declare or attach, {} not tried; {} in all.",
+        "{tests}{not_run}{not_walked} Requirements of the SCAL: {} shown, {} failed, {} for the supplier to declare or attach, {} not tried; {} in all.{beside}",
         marked(Mark::Passed),
         marked(Mark::Failed),
         marked(Mark::Declared),
@@ -197,9 +215,9 @@ fn failures(out: &mut Markup, runs: &[Run]) {
             continue;
         };
         out.open("article", &[("class", "failure")]);
-        out.element("h3", &[], &cause.finding.what);
+        out.open("h3", &[]).prose(&cause.finding.what).close("h3");
         details::one(out, runs, (run, place), outcome, cause.finding);
-        met(out, runs, &cause.tests);
+        met(out, runs, &cause.tests, cause.times);
         details::reasons(out, runs, run, cause.finding, outcome);
         out.close("article");
     }
@@ -208,15 +226,48 @@ fn failures(out: &mut Markup, runs: &[Run]) {
         if crate::evidence::errors(outcome).next().is_none() {
             out.open("article", &[("class", "failure")]);
             out.element("h3", &[], &outcome.title);
-            met(out, runs, &[(run, place)]);
+            met(out, runs, &[(run, place)], 0);
             out.close("article");
         }
     }
     out.close("section");
 }
 
+/// What fails no test and is worth changing all the same.
+fn advice(out: &mut Markup, runs: &[Run]) {
+    let all = remarks(runs);
+    if all.is_empty() {
+        return;
+    }
+    out.open("section", &[("aria-labelledby", "advice")]);
+    out.element(
+        "h2",
+        &[("id", "advice")],
+        "What is worth changing, though no test fails for it",
+    );
+    out.element("p", &[], "A warning breaks a recommendation of the Standard. Advice is what every system on the other side has to take, and what the report of the published test kit shows as wrong.");
+    for remark in &all {
+        let Some(&(run, place)) = remark.tests.first() else {
+            continue;
+        };
+        let Some(outcome) = runs.get(run).and_then(|r| r.outcomes.get(place)) else {
+            continue;
+        };
+        out.open("article", &[("class", "advice")]);
+        out.open("h3", &[])
+            .text(remark.finding.severity.word())
+            .text(": ")
+            .prose(&remark.finding.what)
+            .close("h3");
+        details::one(out, runs, (run, place), outcome, remark.finding);
+        met(out, runs, &remark.tests, remark.times);
+        out.close("article");
+    }
+    out.close("section");
+}
+
 /// The tests that a cause fails.
-fn met(out: &mut Markup, runs: &[Run], tests: &[(usize, usize)]) {
+fn met(out: &mut Markup, runs: &[Run], tests: &[(usize, usize)], times: usize) {
     out.open("p", &[]);
     out.element(
         "strong",
@@ -227,13 +278,19 @@ fn met(out: &mut Markup, runs: &[Run], tests: &[(usize, usize)]) {
         },
     );
     out.text(": ");
-    for (n, (run, place)) in tests.iter().enumerate() {
+    for (n, (run, place)) in tests.iter().take(TESTS_SHOWN).enumerate() {
         let Some(outcome) = runs.get(*run).and_then(|r| r.outcomes.get(*place)) else {
             continue;
         };
         out.text(if n > 0 { ", " } else { "" });
         let target = format!("#{}", details::anchor(*run, *place));
         out.element("a", &[("href", &target)], &outcome.id);
+    }
+    if tests.len() > TESTS_SHOWN {
+        out.text(&format!(" and {} more", tests.len() - TESTS_SHOWN));
+    }
+    if times > tests.len() {
+        out.text(&format!(" ({times} findings)"));
     }
     out.close("p");
 }

@@ -26,7 +26,8 @@ th:nth-child(2){width:9.5rem}.scal th:first-child{width:8.5rem}.scal th:nth-chil
 caption{text-align:left;font-weight:700;padding:.4rem 0}
 th,td{text-align:left;vertical-align:top;padding:.5rem .6rem .5rem 0;border-bottom:1px solid var(--line)}
 td ul{margin:0;padding-left:1.1rem}td p{margin:.6rem 0 0}td p:first-child{margin-top:0}th small{display:block;font-weight:400}
-.failure{border-left:.4rem solid #b10e1e;padding-left:.9rem;margin:1.2rem 0}
+.failure,.advice{border-left:.4rem solid #b10e1e;padding-left:.9rem;margin:1.2rem 0}.advice{border-color:#4c6272}
+.failure p,.advice p{margin:.4rem 0}.failure h3,.advice h3{margin:0 0 .4rem}code{background:#f0f4f5;padding:0 .2rem}#said{margin:0}
 .mark{font-weight:700;white-space:nowrap;padding:.1rem .45rem;border:2px solid currentColor;border-radius:.25rem;background:#fff}
 .mark.passed{color:#00623c}.mark.failed{color:#b10e1e}.mark.declared{color:#4c2c92}.mark.untried{color:#4c6272}
 fieldset{border:1px solid var(--line);margin:1.5rem 0 0;padding:.5rem .8rem 1rem}

@@ -2,6 +2,7 @@
 
 use super::details::{anchor, mark_of, places};
 use super::{Markup, page};
+use crate::evidence::cause_key;
 use crate::evidence::model::{Run, Severity};
 use crate::evidence::standing::{self, Mark, Standing, Trial, standings};
 
@@ -131,13 +132,15 @@ fn to_try(standing: &Standing) -> String {
 
 /// What broke the row, each finding with a link to its test and messages.
 fn found(out: &mut Markup, standing: &Standing, links: Links) {
-    let errors = || {
-        standing
-            .findings()
-            .filter(|(_, f)| f.severity == Severity::Error)
-    };
+    // Each cause once: the tests that met it are in the cell beside.
+    let mut causes = std::collections::HashSet::new();
+    let errors: Vec<_> = standing
+        .findings()
+        .filter(|(_, f)| f.severity == Severity::Error)
+        .filter(|(trial, f)| causes.insert(cause_key(trial.outcome, f)))
+        .collect();
     out.open("ul", &[]);
-    for (trial, finding) in errors().take(FINDINGS_QUOTED) {
+    for (trial, finding) in errors.iter().take(FINDINGS_QUOTED) {
         out.open("li", &[]);
         match links {
             Links::Here => {
@@ -150,7 +153,7 @@ fn found(out: &mut Markup, standing: &Standing, links: Links) {
         }
         out.close("li");
     }
-    let more = errors().count().saturating_sub(FINDINGS_QUOTED);
+    let more = errors.len().saturating_sub(FINDINGS_QUOTED);
     if more > 0 {
         out.element("li", &[], &format!("and {more} more"));
     }
