@@ -5,7 +5,6 @@ use assurance::consumer_suite::{Event, Settings, Simulator};
 use assurance::evidence::{Outcome, Run, Severity, Verdict};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 /// A simulator, and the runtime that it lives in.
 struct Stage {
@@ -32,9 +31,7 @@ impl Stage {
     /// Sends a head and a body, and gives what comes back until the connection ends.
     fn send(&self, head: &str, body: &[u8]) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
+        stream.set_read_timeout(Some(testkit::PATIENCE)).unwrap();
         let head = format!(
             "{head}\r\nHost: {}\r\nConnection: close\r\n\r\n",
             self.address

@@ -11,15 +11,15 @@ mod support;
 
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::process::Output;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 
 use support::Server;
-use support::operations::{Sds, declare, free_address, uec, written};
+use support::operations::{Sds, declare, free_address, get, uec, written};
 
 fn doctor(arguments: &[&str]) -> (Output, Value) {
     let mut all = vec!["provider", "doctor", "--json"];
@@ -27,6 +27,44 @@ fn doctor(arguments: &[&str]) -> (Output, Value) {
     let output = uec(&all);
     let json = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
     (output, json)
+}
+
+/// The same, on a machine that trusts this certificate.
+fn doctor_trusting(certificate: &Path, arguments: &[&str]) -> (Output, Value) {
+    let output = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["provider", "doctor", "--json"])
+        .args(arguments)
+        .env("SSL_CERT_FILE", certificate)
+        .output()
+        .expect("uec runs");
+    let json = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    (output, json)
+}
+
+/// A server that is reached under https, as every base URL says, and its certificate.
+fn secure_server(name: &str) -> (Server, PathBuf) {
+    let admin = free_address();
+    let server = Server::spawn(name, true, |folder| {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let pem = written(folder, "server.pem", &certificate.pem());
+        let key = written(folder, "server.key", &key.serialize_pem());
+        let (pem, key) = (pem.display().to_string(), key.display().to_string());
+        let tls = [
+            "--tls-certificate".to_owned(),
+            pem,
+            "--tls-key".to_owned(),
+            key,
+        ];
+        let look = ["--admin-listen".to_owned(), admin.to_string()];
+        tls.into_iter().chain(look).collect()
+    });
+    testkit::until("the server is ready", || {
+        get(admin, "/health/ready").is_some_and(|r| r.status == 200)
+    });
+    let certificate = server.folder.join("server.pem");
+    (server, certificate)
 }
 
 /// Findings of this severity in an area, in one text.
@@ -69,9 +107,9 @@ fn settings(folder: &Path, more: &str) -> String {
 /// A healthy set-up beside its server: no problem, exit 0, nothing changed.
 #[test]
 fn a_healthy_provider_has_no_problem() {
-    let server = Server::start("doctor-healthy", true);
+    let (server, certificate) = secure_server("doctor-healthy");
     let file = server.folder.join("provider.sqlite");
-    let base = format!("http://{}", server.address);
+    let base = format!("https://{}", server.address);
     let config = settings(
         &server.folder,
         &format!(
@@ -82,7 +120,10 @@ fn a_healthy_provider_has_no_problem() {
     );
     let rows = || count(&file, "SELECT count(*) FROM audit");
     let before = rows();
-    let (output, report) = doctor(&["--database", &server.database(), "--config", &config]);
+    let (output, report) = doctor_trusting(
+        &certificate,
+        &["--database", &server.database(), "--config", &config],
+    );
     assert_eq!(output.status.code(), Some(0), "{report:#}");
     assert_eq!(report["problems"], 0);
     assert_told(&report, "database", "ok", "The database is whole");
@@ -111,15 +152,12 @@ fn a_healthy_provider_has_no_problem() {
     assert_told(&report, "diary", "warning", "2000000022");
     assert_eq!(rows(), before, "nothing was written");
     // The same for people.
-    let text = uec(&[
-        "provider",
-        "doctor",
-        "--database",
-        &server.database(),
-        "--config",
-        &config,
-        "--quick",
-    ]);
+    let text = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["provider", "doctor", "--quick"])
+        .args(["--database", &server.database(), "--config", &config])
+        .env("SSL_CERT_FILE", &certificate)
+        .output()
+        .expect("uec runs");
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(text.contains("0 problems"), "{text}");
     assert!(text.contains("its pages were not looked at"), "{text}");
@@ -401,29 +439,22 @@ fn the_clock_is_compared() {
 /// SDS as it is asked by every Consumer: right, another address, not registered.
 #[test]
 fn the_registration_is_compared() {
-    let server = Server::start("doctor-sds", true);
-    let sds = Sds::start(&format!("http://{}", server.address));
+    let (server, certificate) = secure_server("doctor-sds");
+    let sds = Sds::start(&format!("https://{}", server.address));
     let ask = |base: &str| {
         let config = settings(&server.folder, &format!("base_url = \"{base}\"\n{TRUSTED}"));
-        doctor(&[
-            "--database",
-            &server.database(),
-            "--config",
-            &config,
-            "--quick",
-            "--sds",
-            &sds.url,
-        ])
-        .1
+        let database = server.database();
+        let asked = ["--database", &database, "--config", &config, "--quick"];
+        doctor_trusting(&certificate, &[&asked[..], &["--sds", &sds.url]].concat()).1
     };
-    let right = ask(&format!("http://{}", server.address));
+    let right = ask(&format!("https://{}", server.address));
     assert_told(
         &right,
         "endpoint",
         "ok",
         "SDS sends slots and bookings of FX101 here",
     );
-    let wrong = ask("http://127.0.0.1:9");
+    let wrong = ask("https://127.0.0.1:9");
     assert_told(&wrong, "endpoint", "problem", "SDS sends slots of FX101 to");
     assert_told(&wrong, "endpoint", "problem", "cannot be reached from here");
     drop(sds);

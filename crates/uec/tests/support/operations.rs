@@ -11,8 +11,8 @@ pub use testkit::until;
 use super::http::{Call, Response};
 use super::server::Server;
 
-/// What becomes true by itself does so well before.
-const WITHIN: Duration = Duration::from_secs(30);
+/// No answer may take longer.
+const WITHIN: Duration = testkit::PATIENCE;
 
 /// An address that nobody listens on.
 pub fn free_address() -> SocketAddr {

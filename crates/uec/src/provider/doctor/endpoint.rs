@@ -23,12 +23,6 @@ pub async fn check(
             "Set base_url to what SDS publishes, without the path.",
         );
     };
-    if base.starts_with("http://") {
-        out.warn(
-            "The base URL is not https.",
-            "Publish https: the Standard's service root is.",
-        );
-    }
     reachable(base, out).await;
     let Some(sds) = sds else {
         return out.note(
