@@ -202,9 +202,10 @@ fn may_pass(status: u16) -> bool {
     matches!(status, 429 | 444 | 502 | 503 | 504 | 599)
 }
 
-/// Whether a Provider may have acted although the answer says otherwise: it was cut off, or failed on the way out.
+/// Whether a Provider may have acted although the answer says otherwise: it was cut off, or failed on the way out. A
+/// fault of any kind may have come after the booking was stored (D-52).
 fn leaves_open(status: u16) -> bool {
-    matches!(status, 444 | 502 | 504 | 599)
+    matches!(status, 408 | 444 | 499 | 500..)
 }
 
 fn finish(received: Received, tries: u32, uncertain: bool) -> Delivery {

@@ -124,7 +124,7 @@ fn independent(held: Arc<Mutex<Held>>) -> impl Fn(&Seen, usize) -> Reply + Send 
                 let deep = sent.at("ownElement.deep").and_then(fhir::Element::as_str);
                 assert_eq!(deep, Some("x"), "unknown content is sent back");
                 assert_eq!(sent.count("contained"), kept.count("contained"));
-                held.appointment = Some("<Appointment xmlns=\"http://hl7.org/fhir\"><status value=\"cancelled\"/></Appointment>".into());
+                held.appointment = Some(String::from_utf8(fhir::xml::write(&sent)).unwrap());
                 answer(200, &held, &[])
             }
             _ => say(404, ""),
@@ -154,9 +154,13 @@ async fn the_whole_journey_in_xml() {
         panic!("{result:?}")
     };
     assert_eq!(booked.url, format!("{}/Appointment/A.7", provider.root));
-    assert_eq!(booked.etag, "\"1\"");
+    assert_eq!(booked.etag, "\"1\"", "a tag goes back as it came");
     let report = c.cancel(&booked.located().unwrap(), None).await.unwrap();
-    assert_eq!(report.outcome, Cancelled::Yes, "{}", report.plain());
+    assert!(
+        matches!(report.outcome, Cancelled::Yes(_)),
+        "{}",
+        report.plain()
+    );
 
     let seen = provider.seen();
     let search = &seen[0];
@@ -315,13 +319,35 @@ async fn try_book(
     c.book(&target, &slot, &details(nhs), &cleared).await
 }
 
+/// Answers bookings by the script, and reads of any appointment with the booking that came last.
 async fn posts(script: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Scripted {
+    let posted = Mutex::new(String::new());
     Scripted::start(move |seen, before| match seen.method {
-        Method::POST => script(before),
+        Method::POST => {
+            posted.lock().unwrap().clone_from(&seen.body);
+            script(before)
+        }
         _ if seen.path.ends_with("/Slot") => say(200, slot_json()),
-        _ => say(404, ""),
+        _ => match seen.path.split_once("/Appointment/") {
+            Some((_, id)) => say(200, stored(&posted.lock().unwrap(), id)),
+            None => say(404, ""),
+        },
     })
     .await
+}
+
+/// A booking, in JSON or XML, as it is stored.
+fn stored(posted: &str, id: &str) -> String {
+    let limits = fhir::Limits::default();
+    let parsed = match posted.starts_with('<') {
+        true => fhir::xml::parse(posted.as_bytes(), &limits),
+        false => fhir::json::parse(posted.as_bytes(), &limits),
+    };
+    let bytes = fhir::json::write(&parsed.unwrap().root);
+    let mut value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    value["id"] = id.into();
+    value["meta"]["versionId"] = "1".into();
+    value.to_string()
 }
 
 /// Proves: CONS-REQ-03, CONS-BOOK-05, CONS-ERR-04
@@ -333,7 +359,7 @@ async fn repeats_are_identical_and_bounded() {
         let provider = posts(move |_| say(status, "<html>gone</html>")).await;
         let result = try_book(&provider, None).await;
         match status {
-            429 | 503 => assert_eq!(result.unwrap_err().kind, Kind::Overloaded),
+            429 => assert_eq!(result.unwrap_err().kind, Kind::Overloaded),
             _ => assert!(matches!(result, Ok(Booking::Unknown { .. })), "{status}"),
         }
         let sent = provider.by(Method::POST);
@@ -345,7 +371,7 @@ async fn repeats_are_identical_and_bounded() {
             );
         }
     }
-    for status in [400, 403, 404, 405, 422, 501] {
+    for status in [400, 403, 404, 405, 422] {
         let body = r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"invalid","diagnostics":"No."}]}"#;
         let provider = posts(move |_| say(status, body)).await;
         let obstacle = try_book(&provider, None).await.unwrap_err();
@@ -416,40 +442,45 @@ async fn conflicts_after_a_lost_answer() {
 }
 
 /// Proves: CONS-BOOK-04, ERR-15
-/// Taken, in the words of the Standard under either status; never for another reason while the slot is still listed.
+/// Taken, in the words of the Standard or of its older error table; without those words a slot that is still free is not
+/// said to be taken, and what may be a repeat is not certain.
 #[tokio::test]
 async fn slot_taken_in_other_words() {
-    for (status, body, is_taken) in [
+    let outcome = |code: &str, text: &str| {
+        serde_json::json!({"resourceType": "OperationOutcome",
+            "issue": [{"severity": "error", "code": code, "diagnostics": text}]})
+        .to_string()
+    };
+    for (status, body, ends) in [
         (
             422,
-            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"processing"}]}"#,
-            false,
+            outcome("processing", "Slot no longer available"),
+            "taken",
         ),
         (
             409,
-            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"conflict","diagnostics":"Slot no longer available"}]}"#,
-            true,
+            outcome("conflict", "Slot no longer available"),
+            "taken",
         ),
-        (
-            409,
-            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"duplicate"}]}"#,
-            false,
-        ),
-        (422, "not FHIR", false),
+        (422, outcome("processing", "?"), "refused"),
+        (409, outcome("duplicate", "?"), "unknown"),
+        (422, "not FHIR".to_owned(), "refused"),
+        (409, "not FHIR".to_owned(), "unknown"),
     ] {
-        let provider = posts(move |_| say(status, body)).await;
-        let result = try_book(&provider, None).await;
-        assert_eq!(
-            matches!(result, Ok(Booking::SlotTaken { .. })),
-            is_taken,
-            "{status} {body}"
-        );
-        assert_eq!(result.is_err(), !is_taken);
+        let told = body.clone();
+        let provider = posts(move |_| say(status, told.clone())).await;
+        let came = match try_book(&provider, None).await {
+            Ok(Booking::SlotTaken { .. }) => "taken",
+            Ok(Booking::Unknown { .. }) => "unknown",
+            Ok(Booking::Booked(_)) => "booked",
+            Err(_) => "refused",
+        };
+        assert_eq!(came, ends, "{status} {body}");
     }
 }
 
 /// Proves: CONS-BOOK-03
-/// Only 201 is a booking, with a readable body or without one; 200 is not.
+/// A booking is what was read, where the 201 has no readable body; what names no appointment is not certain.
 #[tokio::test]
 async fn only_201_is_a_booking() {
     let located = [("location", "Appointment/9")];
@@ -470,7 +501,7 @@ async fn only_201_is_a_booking() {
     };
     assert_eq!(
         (booked.appointment.as_str(), booked.etag.as_str()),
-        ("b-1", "W/\"3\"")
+        ("b-1", "W/\"1\"")
     );
     for reply in [200, 201, 202] {
         let provider = posts(move |_| say(reply, "")).await;
@@ -485,14 +516,19 @@ async fn only_201_is_a_booking() {
 /// A provider that takes bodies in XML only gets the booking in XML, as a request of its own.
 #[tokio::test]
 async fn a_body_in_xml_after_415() {
-    let provider = Scripted::start(|seen, _| match seen.method {
+    let posted = Mutex::new(String::new());
+    let provider = Scripted::start(move |seen, _| match seen.method {
         Method::POST if seen.header("content-type").contains("xml") => {
+            posted.lock().unwrap().clone_from(&seen.body);
             let parsed = fhir::xml::parse(seen.body.as_bytes(), &fhir::Limits::default()).unwrap();
             assert!(parsed.issues.is_empty(), "{:?}", parsed.issues);
             assert!(booking::appointment::BookingRequest::read(parsed).is_ok());
             say_with(201, &[("location", "Appointment/x")], "")
         }
         Method::POST => say(415, ""),
+        _ if seen.path.ends_with("/Appointment/x") => {
+            say(200, stored(&posted.lock().unwrap(), "x"))
+        }
         _ => say(200, slot_json()),
     })
     .await;

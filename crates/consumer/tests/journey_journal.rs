@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use consumer::journal::{BookingRow, Encounter, Journal, JournalError, Settled, State};
+use consumer::plan::book::SlotClaim;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 
@@ -24,11 +25,20 @@ fn row(document: &str, encounter: &str, start: Timestamp) -> BookingRow {
         root: "https://p.example/STU3/1/X".into(),
         request_id: "r".into(),
         nhs_number: None,
-        slot: "s".into(),
+        claim: SlotClaim {
+            id: "s".into(),
+            identifier: None,
+            schedule: None,
+            start: start.to_string(),
+            end: start.to_string(),
+            channel: None,
+        },
         start,
         end: start,
         at: start,
+        details_digest: None,
         replaces: None,
+        told: Default::default(),
         outside_minutes: None,
         approver: None,
         patient_agreed: None,
@@ -78,6 +88,7 @@ async fn a_private_file_that_lasts() {
         url: Some("https://p.example/STU3/1/X/Appointment/a".into()),
         version: None,
         etag: None,
+        open_question: None,
         at: now,
     };
     journal.settle("d1", settled).await.unwrap();

@@ -6,8 +6,10 @@ mod desk;
 mod find;
 mod patient;
 mod prune;
+mod rebook;
 mod refer;
 mod rows;
+mod settle;
 mod shown;
 mod standing;
 
@@ -44,7 +46,9 @@ enum Command {
     /// Cancel an appointment
     Cancel(standing::Cancel),
     /// Book another slot, then cancel the old appointment
-    Rebook(book::Rebook),
+    Rebook(rebook::Rebook),
+    /// Find out about bookings of which it is not certain whether they were made
+    Settle(settle::Settle),
     /// Send the clinical document that goes with an appointment
     Refer(refer::Refer),
     /// Take personal data that are due out of the journal
@@ -60,6 +64,7 @@ impl Consumer {
             Command::Rebook(_) => Some("booked anew"),
             Command::Refer(_) => Some("sent"),
             Command::Prune(_) => Some("pruned"),
+            Command::Settle(_) => Some("settled"),
             _ => None,
         }
     }
@@ -68,8 +73,16 @@ impl Consumer {
     pub fn run(self) -> Outcome {
         self.settings.start_logging();
         let json = self.settings.json;
+        let not_done = self.command.not_done();
         crate::serve::runtime()?.block_on(async {
-            let desk = Desk::open(&self.settings).await?;
+            let desk = Desk::open(&self.settings)
+                .await
+                .map_err(|failure| match failure {
+                    Failure::Refused(reason) => {
+                        Stopped::Refused(reason).into_failure(json, not_done)
+                    }
+                    other => other,
+                })?;
             let outcome = match self.command {
                 Command::Services(command) => command.run(&desk).await,
                 Command::Endpoint(command) => command.run(&desk).await,
@@ -78,13 +91,35 @@ impl Consumer {
                 Command::Show(command) => command.run(&desk).await,
                 Command::Cancel(command) => command.run(&desk).await,
                 Command::Rebook(command) => command.run(&desk).await,
+                Command::Settle(command) => command.run(&desk).await,
                 Command::Refer(command) => command.run(&desk).await,
                 Command::Prune(command) => command.run(&desk).await,
             };
-            desk.close().await?;
-            outcome.map_err(|stopped| stopped.into_failure(json))
+            // What happened has happened: a journal that fails now must not hide it.
+            if let Err(reason) = desk.close().await {
+                note(&format!(
+                    "uec: the end of this contact was not recorded. {reason}"
+                ));
+            }
+            outcome.map_err(|stopped| stopped.into_failure(json, not_done))
         })
     }
+}
+
+impl Command {
+    /// What scripts are told when the command stops before its deed; `None` for commands that change nothing.
+    fn not_done(&self) -> Option<&'static str> {
+        match self {
+            Command::Book(_) | Command::Rebook(_) => Some("not_booked"),
+            Command::Cancel(_) => Some("not_cancelled"),
+            _ => None,
+        }
+    }
+}
+
+/// Writes a line to standard error. A reader that went away is no reason to stop.
+fn note(line: &str) {
+    crate::output::note(&format!("{line}\n"));
 }
 
 /// Why a command stops.
@@ -93,10 +128,21 @@ enum Stopped {
     Obstacle(Box<consumer::obstacle::Obstacle>),
     /// The referral did not leave.
     Unsent(Box<consumer::referral::Unsent>),
-    /// A sentence; everything else is printed already.
+    /// Refused or failed: a sentence.
     Refused(String),
+    /// Nobody can say whether something was done: a sentence.
+    Uncertain(String),
+    /// The same two, where everything for scripts is printed already.
+    Told(String, Certainty),
     /// Wrong usage.
     Usage(String),
+}
+
+/// Whether it is certain that nothing was done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Certainty {
+    Certain,
+    Uncertain,
 }
 
 impl From<consumer::obstacle::Obstacle> for Stopped {
@@ -112,15 +158,37 @@ impl From<consumer::referral::Unsent> for Stopped {
 }
 
 impl Stopped {
-    /// The reason for standard error; a script that asked for JSON gets the obstacle as JSON too, codes and all.
-    fn into_failure(self, json: bool) -> Failure {
+    /// The reason for standard error; a script that asked for JSON gets the outcome as JSON too, codes and all.
+    fn into_failure(self, json: bool, not_done: Option<&'static str>) -> Failure {
+        let told = |mut value: serde_json::Value, outcome: Option<&str>| {
+            if let Some(outcome) = outcome {
+                value["outcome"] = serde_json::json!(outcome);
+            }
+            if json && value.as_object().is_some_and(|o| !o.is_empty()) {
+                shown::json(&value);
+            }
+        };
+        let message = |reason: &str| match not_done {
+            Some(_) => serde_json::json!({ "message": reason }),
+            None => serde_json::json!({}),
+        };
         match self {
             Stopped::Usage(reason) => Failure::Usage(reason),
-            Stopped::Refused(reason) => Failure::Refused(reason),
+            Stopped::Refused(reason) => {
+                told(message(&reason), not_done);
+                Failure::Refused(reason)
+            }
+            Stopped::Uncertain(reason) => {
+                told(serde_json::json!({ "message": reason }), Some("uncertain"));
+                Failure::Uncertain(reason)
+            }
+            Stopped::Told(reason, Certainty::Certain) => Failure::Refused(reason),
+            Stopped::Told(reason, Certainty::Uncertain) => Failure::Uncertain(reason),
             Stopped::Obstacle(obstacle) => {
-                if json {
-                    shown::json(&serde_json::json!({ "obstacle": shown::obstacle(&obstacle) }));
-                }
+                told(
+                    serde_json::json!({ "obstacle": shown::obstacle(&obstacle) }),
+                    not_done,
+                );
                 Failure::Refused(obstacle.to_string())
             }
             Stopped::Unsent(unsent) => {

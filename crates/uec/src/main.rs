@@ -25,7 +25,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The NHS UEC Booking Standard as one program: Provider, Consumer, national services and tools.
 ///
-/// Exit codes: 0 success; 1 refused or a check failed (the reason is on standard error); 2 wrong usage.
+/// Exit codes: 0 success; 1 refused or a check failed (the reason is on standard error); 2 wrong usage; 3 it is not
+/// certain whether something was done.
 #[derive(Parser)]
 #[command(
     name = "uec",
@@ -71,6 +72,8 @@ pub enum Failure {
     Refused(String),
     /// The command line or a settings file is wrong: exit code 2.
     Usage(String),
+    /// Nobody can say whether something was done: exit code 3.
+    Uncertain(String),
 }
 
 impl From<String> for Failure {
@@ -120,6 +123,7 @@ fn main() -> ExitCode {
             let (code, reason) = match failure {
                 Failure::Refused(reason) => (1, reason),
                 Failure::Usage(reason) => (2, reason),
+                Failure::Uncertain(reason) => (3, reason),
             };
             if !reason.is_empty() {
                 output::note(&format!("uec: {reason}\n"));

@@ -116,11 +116,17 @@ impl Nation {
 
     /// Runs a command that succeeds, and returns what it printed.
     fn text(&self, arguments: &[&str]) -> String {
+        let (text, notes) = self.noted(arguments);
+        assert_eq!(notes, "", "{arguments:?}");
+        text
+    }
+
+    /// Runs a command that succeeds, and returns what it printed and what it noted besides.
+    fn noted(&self, arguments: &[&str]) -> (String, String) {
         let out = self.run(arguments);
-        let error = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert_eq!(out.status.code(), Some(0), "{arguments:?}: {error}");
-        assert_eq!(error, "", "{arguments:?}");
-        String::from_utf8(out.stdout).unwrap()
+        let notes = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(0), "{arguments:?}: {notes}");
+        (String::from_utf8(out.stdout).unwrap(), notes)
     }
 
     fn json(&self, arguments: &[&str]) -> Value {
@@ -284,10 +290,15 @@ fn the_journey_of_one_patient() {
     let twice = nation.fails(1, &["refer", "last"]);
     assert!(twice.contains("sent already"), "{twice}");
 
-    let again = nation.text(&["rebook", "last", "--first"]);
+    let asked = nation.fails(1, &["rebook", "last", "--first"]);
+    assert!(
+        asked.contains("Ms Ada Testwell") && asked.contains("--yes"),
+        "{asked}"
+    );
+    let again = nation.text(&["rebook", "last", "--first", "--yes"]);
     assert!(
         again.contains("Booked: ")
-            && again.contains("Old appointment: The appointment is cancelled."),
+            && again.contains("Old appointment: The appointment is cancelled: Ms Ada Testwell at "),
         "{again}"
     );
     let old = nation.json(&["show", &first]);
@@ -297,20 +308,28 @@ fn the_journey_of_one_patient() {
         .interaction("create:appointment")
         .times(1);
     nation.sandbox.faults().add(lost).unwrap();
-    let found = nation.text(&book);
+    let known = nation.fails(1, &book);
     assert!(
-        found.contains("There is only this one") && found.contains("has an appointment on"),
-        "{found}"
+        known.contains("has an appointment already") && known.contains("Nothing was booked"),
+        "{known}"
+    );
+    let (found, notes) = nation.noted(&[&book[..], &["--yes"]].concat());
+    assert!(
+        found.contains("There is only this one") && notes.contains("has an appointment already"),
+        "{found}{notes}"
     );
 
     let asked = nation.fails(1, &["cancel", "last"]);
-    assert!(asked.contains("--yes"), "{asked}");
+    assert!(
+        asked.contains("--yes") && asked.contains("Ms Ada Testwell at "),
+        "{asked}"
+    );
     let done = nation.json(&["cancel", "last", "--yes", "--patient-told"]);
     assert_eq!(done["outcome"], "cancelled");
     let id = done["appointment"]["id"].as_str().unwrap();
     assert_eq!(
         nation.json(&["cancel", id, "--yes"])["outcome"],
-        "already cancelled"
+        "already_cancelled"
     );
     let stranger = nation.fails(
         1,

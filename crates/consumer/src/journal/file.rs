@@ -8,7 +8,10 @@ use std::time::Duration;
 /// `application_id` of these files: "UECJ".
 const APPLICATION: i64 = 0x5545_434A;
 /// The schema as numbered steps; a step that was released never changes.
-const STEPS: &[&str] = &[include_str!("0001_initial.sql")];
+const STEPS: &[&str] = &[
+    include_str!("0001_initial.sql"),
+    include_str!("0002_taken_up.sql"),
+];
 /// How long to wait for another program that writes the same journal: its transactions take milliseconds.
 const BUSY: Duration = Duration::from_secs(5);
 

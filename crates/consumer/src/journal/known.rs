@@ -1,6 +1,7 @@
 //! What is looked up: known bookings of a patient (CONS-REB-04), a booking by any of its ids, bookings outside the
 //! timeframe (CONS-TF-05), an encounter.
 
+use super::bookings::Told;
 use super::rows::State;
 use super::{Encounter, Journal, JournalError, KnownBooking};
 use booking::ids::NhsNumber;
@@ -10,7 +11,9 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 /// Most bookings of one look-up; a patient has a few, and a list for people ends long before.
 const MOST: i64 = 200;
 
-pub(super) const COLUMNS: &str = "document, encounter, service, asid, root, start, end, state, appointment, url, etag, replaces, nhs_number";
+pub(super) const COLUMNS: &str = "document, encounter, service, asid, root, start, end, state, appointment, url, etag, replaces, nhs_number, slot, slot_identifier, claim, request_id, requested_at, written_at, details_digest, open_question, old_appointment, old_service, rebook_open, service_name, place, clinician";
+/// How many columns [`COLUMNS`] has: what a query adds comes behind them.
+const OWN: usize = 27;
 
 /// What a look-up by id found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,17 @@ pub enum Found {
     One(Box<KnownBooking>),
     /// Several: two Providers may give the same id.
     Several(Vec<KnownBooking>),
+}
+
+/// Whose unsettled bookings are looked up.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Unsettled {
+    /// Everybody's.
+    All,
+    /// Those made without an NHS number.
+    Nameless,
+    /// One patient's.
+    Of(NhsNumber),
 }
 
 /// A booking that starts after the end of the timeframe.
@@ -82,6 +96,25 @@ pub(super) fn booking(r: &Row<'_>) -> rusqlite::Result<KnownBooking> {
         nhs_number: r
             .get::<_, Option<String>>(12)?
             .and_then(|n| NhsNumber::parse(&n).ok()),
+        slot: r.get(13)?,
+        slot_identifier: r.get(14)?,
+        claim: r
+            .get::<_, Option<String>>(15)?
+            .and_then(|c| serde_json::from_str(&c).ok()),
+        request_id: r.get(16)?,
+        requested_at: at(r.get(17)?),
+        written_at: at(r.get::<_, Option<i64>>(18)?.unwrap_or(r.get(17)?)),
+        details_digest: r.get(19)?,
+        open_question: r.get(20)?,
+        old: r
+            .get::<_, Option<String>>(21)?
+            .zip(r.get::<_, Option<String>>(22)?),
+        rebook_open: r.get(23)?,
+        told: Told {
+            service: r.get(24)?,
+            place: r.get(25)?,
+            clinician: r.get(26)?,
+        },
     })
 }
 
@@ -152,10 +185,10 @@ impl Journal {
                 |r| {
                     Ok(OutsideTimeframe {
                         booking: booking(r)?,
-                        minutes: r.get(13)?,
-                        user: r.get(14)?,
-                        approver: r.get(15)?,
-                        patient_agreed: r.get(16)?,
+                        minutes: r.get(OWN)?,
+                        user: r.get(OWN + 1)?,
+                        approver: r.get(OWN + 2)?,
+                        patient_agreed: r.get(OWN + 3)?,
                     })
                 },
             )?;
@@ -164,13 +197,54 @@ impl Journal {
         .await
     }
 
-    /// The booking that was made last and still holds.
-    pub async fn last_booked(&self) -> Result<Option<KnownBooking>, JournalError> {
+    /// The booking that was tried last, whatever became of it.
+    pub async fn last_tried(&self) -> Result<Option<KnownBooking>, JournalError> {
         self.run(move |t| {
             let select = format!(
-                "SELECT {COLUMNS} FROM booking WHERE state = 'booked' ORDER BY requested_at DESC, rowid DESC LIMIT 1"
+                "SELECT {COLUMNS} FROM booking ORDER BY requested_at DESC, rowid DESC LIMIT 1"
             );
             Ok(t.query_row(&select, [], booking).optional()?)
+        })
+        .await
+    }
+
+    /// Bookings still to come of which nobody knows whether they were made: of one patient, of the patients without NHS
+    /// number, or of all. Oldest first.
+    pub async fn unsettled(
+        &self,
+        whose: Unsettled,
+        from: Timestamp,
+    ) -> Result<Vec<KnownBooking>, JournalError> {
+        let (all, number) = match whose {
+            Unsettled::All => (true, None),
+            Unsettled::Nameless => (false, None),
+            Unsettled::Of(number) => (false, Some(number.as_str().to_owned())),
+        };
+        self.run(move |t| {
+            let mut select = t.prepare(&format!(
+                "SELECT {COLUMNS} FROM booking
+                 WHERE start >= ?1 AND state IN ('requested', 'unknown') AND (?2 OR nhs_number IS ?3)
+                 ORDER BY requested_at, rowid LIMIT {MOST}"
+            ))?;
+            let rows = select.query_map(params![from.as_millisecond(), all, number], booking)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Bookings still to come that were made in place of an appointment with which nothing was done yet: rebookings
+    /// that were ended in between.
+    pub async fn open_rebookings(
+        &self,
+        from: Timestamp,
+    ) -> Result<Vec<KnownBooking>, JournalError> {
+        self.run(move |t| {
+            let mut select = t.prepare(&format!(
+                "SELECT {COLUMNS} FROM booking WHERE start >= ?1 AND rebook_open = 1 AND state <> 'failed'
+                 ORDER BY requested_at, rowid LIMIT {MOST}"
+            ))?;
+            let rows = select.query_map(params![from.as_millisecond()], booking)?;
+            Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
     }

@@ -5,6 +5,7 @@
 //! booking, which CONS-REB-04 needs; names, addresses and message bodies are not kept. One thread writes, with full
 //! sync, so that what was acknowledged is stored.
 
+mod bookings;
 mod extract;
 mod file;
 mod known;
@@ -12,13 +13,12 @@ mod listed;
 mod retention;
 mod rows;
 
+pub use bookings::{BookingRow, KnownBooking, Replaced, Settled, Told};
 pub use extract::{Attempt, Extract, KeptStep};
-pub use known::{Found, OutsideTimeframe};
+pub use known::{Found, OutsideTimeframe, Unsettled};
 pub use listed::{LISTED, ListedSlot, Listing, MAX_ROWS};
 pub use retention::Forgotten;
-pub use rows::{
-    BookingRow, Encounter, ExchangeRow, KnownBooking, Settled, ShownSlot, State, StepId,
-};
+pub use rows::{Encounter, ExchangeRow, ShownSlot, State, StepId};
 
 use rusqlite::Connection;
 use std::path::Path;

@@ -40,7 +40,8 @@ impl Journal {
                 for sql in [
                     "DELETE FROM exchange WHERE step IN (SELECT id FROM step WHERE encounter IN (SELECT id FROM due))",
                     STRIPPED,
-                    "UPDATE booking SET nhs_number = NULL, appointment = NULL, url = NULL, etag = NULL, approver = NULL
+                    "UPDATE booking SET nhs_number = NULL, appointment = NULL, url = NULL, etag = NULL, approver = NULL,
+                       details_digest = NULL, old_appointment = NULL, open_question = NULL
                        WHERE encounter IN (SELECT id FROM due)",
                     "UPDATE encounter SET case_ref = NULL WHERE id IN (SELECT id FROM due)",
                 ] {

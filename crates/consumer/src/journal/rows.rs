@@ -1,11 +1,10 @@
 //! What is written: encounters, steps, attempts, slots shown, bookings.
 
+use super::bookings::{BookingRow, Settled};
 use super::{Journal, JournalError};
-use booking::ids::NhsNumber;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
-use std::fmt;
 
 /// Longest detail of a step, bytes: a ranked list of fifty services fits.
 const MAX_DETAIL: usize = 32 * 1024;
@@ -151,103 +150,6 @@ impl State {
     }
 }
 
-/// A booking that is about to be asked for.
-#[derive(Clone)]
-pub struct BookingRow {
-    /// UUID of the clinical document.
-    pub document: String,
-    /// Encounter.
-    pub encounter: String,
-    /// DoS service id.
-    pub service: String,
-    /// ASID of the Provider.
-    pub asid: String,
-    /// Its service root.
-    pub root: String,
-    /// `X-Request-ID`
-    pub request_id: String,
-    /// The patient.
-    pub nhs_number: Option<NhsNumber>,
-    /// Slot id.
-    pub slot: String,
-    /// Start of the slot.
-    pub start: Timestamp,
-    /// End of the slot.
-    pub end: Timestamp,
-    /// When it is asked for.
-    pub at: Timestamp,
-    /// Document id of the booking that this one takes the place of.
-    pub replaces: Option<String>,
-    /// Minutes after the end of the timeframe.
-    pub outside_minutes: Option<i64>,
-    /// Who approved a slot outside the timeframe.
-    pub approver: Option<String>,
-    /// Whether the patient agreed to it.
-    pub patient_agreed: Option<bool>,
-}
-
-/// How a booking ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settled {
-    /// State.
-    pub state: State,
-    /// Appointment id.
-    pub appointment: Option<String>,
-    /// Absolute URL without version.
-    pub url: Option<String>,
-    /// Version id.
-    pub version: Option<String>,
-    /// ETag as it came.
-    pub etag: Option<String>,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// A booking that this Consumer made.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-pub struct KnownBooking {
-    /// UUID of its clinical document.
-    pub document: String,
-    /// Encounter in which it was made.
-    pub encounter: String,
-    /// DoS service id.
-    pub service: String,
-    /// ASID of the Provider.
-    pub asid: String,
-    /// Service root of the Provider.
-    #[serde(skip)]
-    pub root: String,
-    /// Start.
-    #[serde(serialize_with = "crate::slots::rfc3339")]
-    pub start: Timestamp,
-    /// End.
-    #[serde(serialize_with = "crate::slots::rfc3339")]
-    pub end: Timestamp,
-    /// What became of it.
-    pub state: State,
-    /// Appointment id.
-    pub appointment: Option<String>,
-    /// Absolute URL.
-    pub url: Option<String>,
-    /// ETag of the last version seen.
-    #[serde(skip)]
-    pub etag: Option<String>,
-    /// Document id of the booking that this one took the place of.
-    pub replaces: Option<String>,
-    /// The patient; never printed.
-    #[serde(skip)]
-    pub nhs_number: Option<NhsNumber>,
-}
-
-impl fmt::Debug for KnownBooking {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KnownBooking")
-            .field("document", &self.document)
-            .field("state", &self.state)
-            .finish_non_exhaustive()
-    }
-}
-
 pub(super) fn clipped(text: &str) -> String {
     text.chars().take(MAX_TEXT).collect()
 }
@@ -373,15 +275,24 @@ impl Journal {
 
     /// Keeps a booking before it is asked for, so that it is known whatever happens next.
     pub async fn requested(&self, b: BookingRow) -> Result<(), JournalError> {
+        let claim =
+            serde_json::to_string(&b.claim).map_err(|e| JournalError::Failed(e.to_string()))?;
         self.run(move |t| {
             t.execute(
                 "INSERT INTO booking (document, encounter, service, asid, root, request_id, nhs_number, slot, start, end,
-                   state, requested_at, replaces, outside_minutes, approver, patient_agreed)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'requested', ?11, ?12, ?13, ?14, ?15)",
+                   state, requested_at, replaces, outside_minutes, approver, patient_agreed, slot_identifier, claim,
+                   details_digest, written_at, old_appointment, old_service, rebook_open, service_name, place, clinician)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'requested', ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+                   ?11, ?19, ?20, ?19 IS NOT NULL, ?21, ?22, ?23)",
                 params![
                     b.document, b.encounter, b.service, b.asid, b.root, b.request_id,
-                    b.nhs_number.as_ref().map(|n| n.as_str().to_owned()), b.slot, ms(b.start), ms(b.end), ms(b.at),
-                    b.replaces, b.outside_minutes, b.approver.as_deref().map(clipped), b.patient_agreed
+                    b.nhs_number.as_ref().map(|n| n.as_str().to_owned()), b.claim.id, ms(b.start), ms(b.end), ms(b.at),
+                    b.replaces.as_ref().and_then(|r| r.document.clone()), b.outside_minutes,
+                    b.approver.as_deref().map(clipped), b.patient_agreed,
+                    b.claim.identifier.as_ref().map(|(_, value)| value.clone()), claim, b.details_digest,
+                    b.replaces.as_ref().map(|r| r.appointment.clone()), b.replaces.as_ref().map(|r| r.service.clone()),
+                    b.told.service.as_deref().map(clipped), b.told.place.as_deref().map(clipped),
+                    b.told.clinician.as_deref().map(clipped)
                 ],
             )?;
             Ok(())
@@ -389,15 +300,49 @@ impl Journal {
         .await
     }
 
-    /// Keeps how a booking ended.
+    /// Keeps that a booking is asked for once more, or under another `X-Request-ID`, before that is done.
+    pub async fn asked_again(
+        &self,
+        document: &str,
+        request_id: &str,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let (document, request_id) = (document.to_owned(), request_id.to_owned());
+        self.run(move |t| {
+            t.execute(
+                "UPDATE booking SET request_id = ?2, requested_at = ?3, state = 'requested' WHERE document = ?1",
+                params![document, request_id, ms(at)],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps that the old appointment of a rebooking was dealt with, one way or the other, and the user told.
+    pub async fn rebook_closed(&self, document: &str) -> Result<(), JournalError> {
+        let document = document.to_owned();
+        self.run(move |t| {
+            t.execute(
+                "UPDATE booking SET rebook_open = 0 WHERE document = ?1",
+                params![document],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps how a booking ended. What is known to be booked or cancelled is not unsettled by a program that knew less.
     pub async fn settle(&self, document: &str, s: Settled) -> Result<(), JournalError> {
         let document = document.to_owned();
         self.run(move |t| {
             t.execute(
                 "UPDATE booking SET state = ?2, appointment = coalesce(?3, appointment), url = coalesce(?4, url),
-                   version = coalesce(?5, version), etag = coalesce(?6, etag), settled_at = ?7
-                 WHERE document = ?1",
-                params![document, s.state.word(), s.appointment, s.url, s.version, s.etag, ms(s.at)],
+                   version = coalesce(?5, version), etag = coalesce(?6, etag), settled_at = ?7, open_question = ?8
+                 WHERE document = ?1 AND state <> 'cancelled' AND (state <> 'booked' OR ?2 = 'booked')",
+                params![
+                    document, s.state.word(), s.appointment, s.url, s.version, s.etag, ms(s.at),
+                    s.open_question.as_deref().map(clipped)
+                ],
             )?;
             Ok(())
         })

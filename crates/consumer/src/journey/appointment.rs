@@ -1,11 +1,12 @@
 //! Appointments that exist: where they are, reading them, what is shown of them (CONS-CAN-01, CONS-CAN-02).
 
+use super::identity::{self, Expected, Proven, Status, Unproven};
 use super::location::{self, AppointmentUrl};
 use super::{Consultation, Target, faults, success};
-use crate::journal::{KnownBooking, StepId};
+use crate::journal::{Found, KnownBooking, StepId};
 use crate::obstacle::Obstacle;
 use crate::plan;
-use crate::slots::{Channel, human_name};
+use crate::slots::{Channel, day_and_time, human_name};
 use booking::ids::{Asid, NhsNumber, ResourceId, ServiceId};
 use booking::{instant, systems};
 use fhir::Element;
@@ -24,8 +25,12 @@ pub struct Located {
 }
 
 impl Located {
-    /// The place of a booking that the journal knows; `None` when it never got an id.
+    /// The place of a booking that the journal knows; `None` when it never got an id, or when it is not known whether it
+    /// was made.
     pub fn of_known(known: &KnownBooking) -> Option<Located> {
+        if known.is_unsettled() {
+            return None;
+        }
         Some(Located {
             id: ResourceId::parse(known.appointment.as_deref()?).ok()?,
             target: Target {
@@ -145,7 +150,7 @@ impl AppointmentShown {
             description: text("description"),
             channel,
             patient,
-            document: document_of(&resource),
+            document: identity::documents_of(&resource).into_iter().next(),
             etag,
             resource,
         }
@@ -153,11 +158,25 @@ impl AppointmentShown {
 
     /// The patient's NHS number, if the Appointment has one.
     pub fn nhs_number(&self) -> Option<NhsNumber> {
-        nhs_number_of(&self.resource)
+        identity::numbers_of(&self.resource).into_iter().next()
+    }
+
+    /// Patient, service, day and time on one line, as every question and result names an appointment.
+    pub fn named(&self, service: &str) -> String {
+        let patient = self
+            .patient
+            .as_deref()
+            .unwrap_or("a patient whose name is not given");
+        let when = self.start.map_or_else(
+            || "at a time that is not given".to_owned(),
+            |start| format!("on {}", day_and_time(start)),
+        );
+        format!("{patient} at {service} {when}")
     }
 }
 
-/// ETag to send and version id, each made from the other where one is missing.
+/// ETag to send and version id, each made from the other where one is missing. A tag goes back as it came: a strong one
+/// stays strong.
 pub(super) fn tag_and_version(
     etag: Option<&str>,
     version: Option<String>,
@@ -177,31 +196,60 @@ pub(super) fn tag_and_version(
     (sent, version)
 }
 
-/// UUID of the clinical document that the Appointment names, lower case.
-pub(super) fn document_of(appointment: &Element) -> Option<String> {
-    let document = appointment
-        .all("contained")
-        .find(|c| c.resource_type() == Some("DocumentReference"))?;
-    let value = document.all("identifier").find_map(|i| i.str_of("value"))?;
-    Some(value.trim().to_ascii_lowercase())
-}
-
-fn nhs_number_of(appointment: &Element) -> Option<NhsNumber> {
-    let of = |e: &Element| {
-        e.all("identifier")
-            .filter(|i| i.str_of("system") == Some(systems::NHS_NUMBER))
-            .find_map(|i| NhsNumber::parse(i.str_of("value")?.trim()).ok())
-    };
-    let patient = appointment
-        .all("contained")
-        .find(|c| c.resource_type() == Some("Patient"));
-    patient
-        .and_then(of)
-        .or_else(|| appointment.at("participant.actor").and_then(of))
-}
-
 impl Consultation {
-    /// Reads an appointment.
+    /// Reads an appointment and compares it with what is expected of it. `Ok(Err(…))` is an answer that is not, or not
+    /// certainly, the appointment that is meant.
+    pub async fn read_expected(
+        &self,
+        located: &Located,
+        expected: &Expected,
+        status: Status,
+    ) -> Result<Result<Proven, Unproven>, Obstacle> {
+        let step = self.begin("read", Some(&located.target.service)).await?;
+        match self.read(located, step).await {
+            Ok(shown) => {
+                let mut detail = json!({ "appointment": shown.id, "status": shown.status, "version": shown.version });
+                let judged = expected.at(located.id.as_str()).judge(shown, status);
+                let outcome = match &judged {
+                    Ok(_) => "read",
+                    Err(unproven) => {
+                        detail["differs"] = json!(unproven.plain());
+                        "not the one that is meant"
+                    }
+                };
+                self.end(step, outcome, detail).await;
+                Ok(judged)
+            }
+            Err(obstacle) => self.ended(step, obstacle).await,
+        }
+    }
+
+    /// What is expected of an appointment: what the journal has of it, else its id and the patient at hand.
+    pub async fn expected(
+        &self,
+        located: &Located,
+        patient: Option<&NhsNumber>,
+    ) -> Result<Expected, Obstacle> {
+        let id = located.id.as_str();
+        let asid = located.target.asid.as_str();
+        let found = self.journal().find(id).await.map_err(faults::journal)?;
+        let all = match found {
+            Found::None => Vec::new(),
+            Found::One(known) => vec![*known],
+            Found::Several(all) => all,
+        };
+        let known = all
+            .iter()
+            .find(|k| k.appointment.as_deref() == Some(id) && k.asid == asid && !k.is_unsettled());
+        let expected = match (known, patient) {
+            (Some(known), Some(patient)) => Expected::known(known).of_patient(patient),
+            (Some(known), None) => Expected::known(known),
+            (None, patient) => Expected::elsewhere(id, patient),
+        };
+        Ok(expected)
+    }
+
+    /// Reads an appointment, whatever it turns out to be.
     pub async fn show(&self, located: &Located) -> Result<AppointmentShown, Obstacle> {
         let step = self.begin("read", Some(&located.target.service)).await?;
         match self.read(located, step).await {

@@ -1,24 +1,28 @@
-//! Booking (CONS-BOOK-01..06): 201 and nothing else is booked; a slot that went is offered anew from a fresh search; an
-//! answer that was lost is looked for.
+//! Booking (CONS-BOOK-01..06): booked is only what was proven to be the booking that was asked for; a slot that went is
+//! offered anew from a fresh search; whatever leaves it open is looked for, and told as not certain until it is found.
 
-use super::appointment::{Located, tag_and_version};
+use super::appointment::{AppointmentShown, Located};
+use super::identity::{Expected, Proven, SlotKey, Status, Unproven};
+use super::look::{Sight, of_body};
+use super::outcome::{Posted, Taken, posted, taken};
 use super::search::SlotSearch;
 use super::timeframe::Cleared;
-use super::{Consultation, Target, faults, location};
-use crate::journal::{BookingRow, Settled, State, StepId};
+use super::{Consultation, Target, faults};
+use crate::journal::{BookingRow, KnownBooking, Replaced, Settled, State, StepId, Told};
 use crate::obstacle::Obstacle;
-use crate::plan::{self, BookingDetails, Request};
+use crate::plan::{self, BookingDetails, Ids, Request};
 use crate::slots::{FreeSlot, SlotList};
-use crate::transport::{Answer, Delivery, Outcome};
+use crate::transport::{Answer, Delivery};
+use booking::ids::RequestId;
 use booking::instant::london;
-use booking::refusal::SLOT_TAKEN;
-use fhir::Element;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
 use uuid::Uuid;
 
-/// Everything about a booking that was made.
+/// Everything about a booking that was made. There is none without the proof that it is the one that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Booked {
     /// Appointment id.
@@ -35,12 +39,17 @@ pub struct Booked {
     pub slot: FreeSlot,
     /// True when the answer was lost and the booking was found afterwards.
     pub recovered: bool,
+    /// Whether the journal has it. Where it could not be written, the user has to note the URL.
+    pub recorded: bool,
     /// Minutes after the end of the timeframe, if it is outside (CONS-TF-05).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_timeframe_minutes: Option<i64>,
     /// The service and its Provider.
     #[serde(skip)]
     pub target: Target,
+    /// The appointment as the service has it.
+    #[serde(skip)]
+    pub proven: Proven,
 }
 
 impl Booked {
@@ -71,31 +80,46 @@ pub enum Booking {
     },
 }
 
-/// What a refusal says about the slot.
-enum Taken {
-    Yes,
-    /// A search will tell.
-    Perhaps,
-    No,
-}
-
 /// What is to be booked.
 struct Order<'a> {
     target: &'a Target,
     slot: &'a FreeSlot,
     details: &'a BookingDetails,
     document: Uuid,
-    replaces: Option<&'a str>,
+    replaces: Option<Replaced>,
+    /// The row of an earlier try at the same, which is repeated under its `X-Request-ID`.
+    earlier: Option<&'a KnownBooking>,
 }
 
-/// A booking on its way: what recovery has to know.
+/// A booking on its way.
 pub(super) struct Attempt<'a> {
     pub target: &'a Target,
     pub slot: &'a FreeSlot,
-    pub details: &'a BookingDetails,
     pub document: Uuid,
     pub request: Request,
     pub step: StepId,
+    expected: Expected,
+    /// True when an earlier try may have succeeded: then a refusal of this one proves nothing.
+    earlier: bool,
+}
+
+/// What an attempt came to, with what the journal keeps besides.
+struct Ended {
+    result: Result<Booking, Obstacle>,
+    /// What speaks against a booking, where that leaves it open.
+    question: Option<String>,
+    /// Where an open booking may be.
+    pointer: Option<(String, String)>,
+}
+
+impl From<Result<Booking, Obstacle>> for Ended {
+    fn from(result: Result<Booking, Obstacle>) -> Ended {
+        Ended {
+            result,
+            question: None,
+            pointer: None,
+        }
+    }
 }
 
 impl Consultation {
@@ -112,7 +136,7 @@ impl Consultation {
             .await
     }
 
-    /// Books a slot under a document id of the caller's, in place of another booking if `replaces` names one.
+    /// Books a slot under a document id of the caller's, in place of another appointment if `replaces` names one.
     pub async fn book_as(
         &self,
         target: &Target,
@@ -120,27 +144,56 @@ impl Consultation {
         details: &BookingDetails,
         cleared: &Cleared,
         document: Uuid,
-        replaces: Option<&str>,
+        replaces: Option<Replaced>,
     ) -> Result<Booking, Obstacle> {
-        let step = self.begin("book", Some(&target.service)).await?;
         let order = Order {
             target,
             slot,
             details,
             document,
             replaces,
+            earlier: None,
         };
+        self.order(order, cleared).await
+    }
+
+    /// Asks once more for a booking of which nobody knows whether it was made: the same message under the same
+    /// `X-Request-ID`. Where the first try succeeded this finds it, where it did not this makes it; either way there is
+    /// one (D-53). The caller has seen to it that the wish is the same ([`is_same_wish`]).
+    pub async fn book_again(
+        &self,
+        target: &Target,
+        known: &KnownBooking,
+        slot: &FreeSlot,
+        details: &BookingDetails,
+        cleared: &Cleared,
+    ) -> Result<Booking, Obstacle> {
+        let document = Uuid::parse_str(&known.document).map_err(|e| faults::damaged(&e))?;
+        let order = Order {
+            target,
+            slot,
+            details,
+            document,
+            replaces: None,
+            earlier: Some(known),
+        };
+        self.order(order, cleared).await
+    }
+
+    async fn order(&self, order: Order<'_>, cleared: &Cleared) -> Result<Booking, Obstacle> {
+        let step = self.begin("book", Some(&order.target.service)).await?;
         let attempt = match self.prepare(order, cleared, step).await {
             Ok(attempt) => attempt,
             Err(obstacle) => return self.ended(step, obstacle).await,
         };
-        let delivery = self.journey.send(&attempt.request, step).await;
-        let mut result = self.result(&attempt, delivery).await;
-        if let Ok(Booking::Booked(booked)) = &mut result {
+        let delivery = self.send_booking(&attempt).await;
+        let mut ended = self.result(&attempt, delivery).await;
+        let recorded = self.keep(&attempt, &ended, cleared).await;
+        if let Ok(Booking::Booked(booked)) = &mut ended.result {
             booked.outside_timeframe_minutes = cleared.minutes;
+            booked.recorded = recorded;
         }
-        self.settle(&attempt, &result).await;
-        result
+        ended.result
     }
 
     /// Everything before the request leaves: checks, the document's id, the record of the attempt (CONS-BOOK-01).
@@ -156,185 +209,272 @@ impl Consultation {
             details,
             document,
             replaces,
+            earlier,
         } = order;
         if !cleared.covers(&self.encounter, slot) {
             return Err(faults::not_cleared());
         }
         let now = Timestamp::now();
-        let today = now.to_zoned(london()).date();
-        details.check(today).map_err(|e| faults::details(&e))?;
+        details
+            .check(now.to_zoned(london()).date())
+            .map_err(|e| faults::details(&e))?;
+        // The journal keeps milliseconds; a repeat has to write the same message.
+        let written_at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        let written_at = earlier.map_or(written_at, |e| e.written_at);
+        let mut ids = Ids::new();
+        if let Some(id) = earlier.and_then(|e| RequestId::parse(&e.request_id).ok()) {
+            ids.request = id;
+        }
         let route = self.journey.route(&target.asid, &target.booking_root);
-        let request = self.journey.plan(&route, |s| {
-            plan::book::plan(s, &slot.claim, details, document)
+        let request = self.journey.plan_as(&route, ids, |s| {
+            plan::book::written(s, &slot.claim, details, document, written_at)
         })?;
-        let row = BookingRow {
-            document: document.to_string(),
-            encounter: self.encounter.id.clone(),
-            service: target.service.as_str().to_owned(),
-            asid: target.asid.as_str().to_owned(),
-            root: route.root.clone(),
-            request_id: request.ids.request.as_str().to_owned(),
-            nhs_number: details.patient.number(),
-            slot: slot.id.clone(),
-            start: slot.start,
-            end: slot.end,
-            at: now,
-            replaces: replaces.map(str::to_owned),
-            outside_minutes: cleared.minutes,
-            approver: cleared.confirmation.approver.clone(),
-            patient_agreed: cleared.confirmation.patient_agreed,
+        let number = details.patient.number();
+        let kept = match earlier {
+            Some(_) => {
+                let id = request.ids.request.as_str();
+                self.journal()
+                    .asked_again(&document.to_string(), id, now)
+                    .await
+            }
+            None => {
+                let row = BookingRow {
+                    document: document.to_string(),
+                    encounter: self.encounter.id.clone(),
+                    service: target.service.as_str().to_owned(),
+                    asid: target.asid.as_str().to_owned(),
+                    root: route.root.clone(),
+                    request_id: request.ids.request.as_str().to_owned(),
+                    nhs_number: number.clone(),
+                    claim: slot.claim.clone(),
+                    start: slot.start,
+                    end: slot.end,
+                    at: written_at,
+                    details_digest: Some(digest(&document.to_string(), details)),
+                    replaces,
+                    told: told_of(target, slot),
+                    outside_minutes: cleared.minutes,
+                    approver: cleared.confirmation.approver.clone(),
+                    patient_agreed: cleared.confirmation.patient_agreed,
+                };
+                self.journal().requested(row).await
+            }
         };
         // A booking that nobody could find again must not be made.
-        self.journal()
-            .requested(row)
-            .await
-            .map_err(faults::journal)?;
+        kept.map_err(faults::journal)?;
+        let key = SlotKey {
+            id: slot.claim.id.clone(),
+            identifier: slot
+                .claim
+                .identifier
+                .as_ref()
+                .map(|(_, value)| value.clone()),
+        };
         Ok(Attempt {
             target,
             slot,
-            details,
             document,
             request,
             step,
+            expected: Expected::booking(document, number.as_ref(), slot.start, slot.end, key),
+            earlier: earlier.is_some(),
         })
     }
 
-    async fn result(&self, attempt: &Attempt<'_>, delivery: Delivery) -> Result<Booking, Obstacle> {
+    /// Sends the booking. A Provider that will not have JSON is offered XML: a changed request, under a new id, which
+    /// the journal learns before it leaves.
+    async fn send_booking(&self, attempt: &Attempt<'_>) -> Delivery {
+        let transport = &self.journey.inner.transport;
+        let delivery = transport.send(&attempt.request, attempt.step).await;
+        match (&delivery, attempt.request.in_xml()) {
+            (Ok(answer), Some(other)) if answer.status == 415 && !answer.uncertain => {
+                let (document, id) = (attempt.document.to_string(), other.ids.request.as_str());
+                let kept = self
+                    .journal()
+                    .asked_again(&document, id, Timestamp::now())
+                    .await;
+                match kept {
+                    Ok(()) => transport.send(&other, attempt.step).await,
+                    Err(error) => {
+                        tracing::error!(%error, "the booking in XML could not be noted, so it was not sent");
+                        delivery
+                    }
+                }
+            }
+            _ => delivery,
+        }
+    }
+
+    async fn result(&self, attempt: &Attempt<'_>, delivery: Delivery) -> Ended {
+        let stage = faults::Stage::Book;
         let answer = match delivery {
             Ok(answer) => answer,
-            Err(lost) if lost.uncertain => {
-                let obstacle = faults::undelivered(&lost, faults::Stage::Book, attempt.target);
-                return Ok(self.find_out(attempt, None, obstacle).await);
-            }
-            Err(unsent) => {
-                return Err(faults::undelivered(
-                    &unsent,
-                    faults::Stage::Book,
-                    attempt.target,
-                ));
+            Err(mut lost) => {
+                lost.uncertain |= attempt.earlier;
+                let obstacle = faults::undelivered(&lost, stage, attempt.target);
+                return match lost.uncertain {
+                    true => self.find_out(attempt, None, None, obstacle).await,
+                    false => Err(obstacle).into(),
+                };
             }
         };
-        if answer.status == 201 {
-            return Ok(match self.booked(attempt, &answer) {
-                Some(booked) => Booking::Booked(Box::new(booked)),
-                // Booked, but without a word where: it has to be found.
-                None => {
-                    let obstacle = faults::malformed(&answer, faults::Stage::Book, attempt.target);
-                    self.find_out(attempt, Some(&answer), obstacle).await
+        match posted(&answer) {
+            Posted::Created => match attempt.by_body(self, &answer) {
+                Ok(proven) => Ok(attempt.booked(*proven, false)).into(),
+                Err(unproven) => {
+                    let obstacle = faults::malformed(&answer, stage, attempt.target);
+                    self.find_out(attempt, Some(&answer), unproven, obstacle)
+                        .await
                 }
-            });
+            },
+            Posted::Open => {
+                let unproven = attempt.by_body(self, &answer).err().flatten();
+                let obstacle = faults::open(&answer, attempt.target);
+                self.find_out(attempt, Some(&answer), unproven, obstacle)
+                    .await
+            }
+            Posted::Refused | Posted::Contested if attempt.earlier => {
+                let obstacle = faults::open(&answer, attempt.target);
+                self.find_out(attempt, Some(&answer), None, obstacle).await
+            }
+            Posted::Refused => self.refused(attempt, &answer).await,
+            Posted::Contested => self.contested(attempt, &answer).await,
         }
-        let obstacle = match answer.is_success() {
-            true => faults::unexpected(
-                &answer,
-                "a booking is confirmed by 201 only",
-                faults::Stage::Book,
-                attempt.target,
-            ),
-            false => faults::refused(&answer, faults::Stage::Book, attempt.target),
-        };
-        if answer.uncertain || answer.is_success() {
-            return Ok(self.find_out(attempt, Some(&answer), obstacle).await);
+    }
+
+    /// Refused; an appointment that the answer has or names all the same is looked at before that is believed.
+    async fn refused(&self, attempt: &Attempt<'_>, answer: &Answer) -> Ended {
+        let named = answer.location.is_some() || answer.resource_of("Appointment").is_some();
+        if named {
+            let obstacle = faults::open(answer, attempt.target);
+            let ended = self.find_out(attempt, Some(answer), None, obstacle).await;
+            if matches!(ended.result, Ok(Booking::Booked(_))) {
+                return ended;
+            }
         }
-        // 409 may come of a repeat that something on the way made unasked; 500 of a fault after the booking was stored.
-        if matches!(answer.status, 409 | 500)
-            && let Some(booked) = self.recover(attempt, Some(&answer)).await
-        {
-            return Ok(Booking::Booked(Box::new(booked)));
-        }
-        match taken(&answer) {
-            Taken::No => Err(obstacle),
-            Taken::Yes => Ok(self.offer_again(attempt).await),
-            Taken::Perhaps => {
-                let refreshed = self.slots(attempt.target, around(attempt.slot)).await;
-                let gone = refreshed
-                    .as_ref()
-                    .is_ok_and(|list| list.lacks(&attempt.slot.id));
-                match gone {
-                    true => Ok(Booking::SlotTaken {
-                        notice: faults::slot_taken(&attempt.target.service),
-                        refreshed,
-                    }),
-                    false => Err(obstacle),
+        Err(faults::refused(answer, faults::Stage::Book, attempt.target)).into()
+    }
+
+    /// 409 or 422: the slot went, or the request was made twice on the way, or it is refused.
+    async fn contested(&self, attempt: &Attempt<'_>, answer: &Answer) -> Ended {
+        let said = taken(answer);
+        let pointers = self.pointed_to(&attempt.target.booking_root, answer);
+        // A booking of our own is what stands in the way when something on the way sent the request twice.
+        if said != Taken::No || !pointers.is_empty() {
+            let sight = self
+                .look(attempt.target, &attempt.expected, &pointers, attempt.step)
+                .await;
+            match sight {
+                Sight::Booked(proven) => return Ok(attempt.booked(*proven, true)).into(),
+                Sight::Not {
+                    unproven, unread, ..
+                } => {
+                    let ours = unproven.as_ref().is_some_and(|u| !u.is_other());
+                    if said == Taken::Repeat || unread || ours {
+                        let obstacle = faults::open(answer, attempt.target);
+                        return self.unknown(attempt, Some(answer), unproven, obstacle);
+                    }
                 }
             }
         }
-    }
-
-    async fn offer_again(&self, attempt: &Attempt<'_>) -> Booking {
-        Booking::SlotTaken {
-            notice: faults::slot_taken(&attempt.target.service),
-            refreshed: self.slots(attempt.target, around(attempt.slot)).await,
+        let refusal = || faults::refused(answer, faults::Stage::Book, attempt.target);
+        let refreshed = match said {
+            Taken::No | Taken::Repeat => return Err(refusal()).into(),
+            Taken::Yes | Taken::Perhaps => self.slots(attempt.target, around(attempt.slot)).await,
+        };
+        let gone = |list: &SlotList| list.lacks(&attempt.slot.id);
+        match said == Taken::Yes || refreshed.as_ref().is_ok_and(gone) {
+            true => Ok(Booking::SlotTaken {
+                notice: faults::slot_taken(&attempt.target.service),
+                refreshed,
+            })
+            .into(),
+            false => Err(refusal()).into(),
         }
     }
 
-    /// A booking from its 201: `Location`, else the id in the body.
-    fn booked(&self, attempt: &Attempt<'_>, answer: &Answer) -> Option<Booked> {
-        let root = &attempt.target.booking_root;
-        let resource = answer.resource_of("Appointment");
-        let of_body = || {
-            let id = booking::ids::ResourceId::parse(resource?.str_of("id")?).ok()?;
-            Some(location::of_id(&id, root))
-        };
-        let at = self.own_url(answer, root).or_else(of_body)?;
-        let version = resource
-            .and_then(|r| r.at("meta.versionId"))
-            .and_then(Element::as_str)
-            .map(str::to_owned)
-            .or(at.version);
-        let (etag, version) = tag_and_version(answer.etag.as_deref(), version);
-        Some(attempt.booked(at.id.as_str(), at.url, version, etag, false))
-    }
-
-    /// Looks for the booking after a lost answer; what cannot be found out stays unknown (CONS-BOOK-05).
+    /// Looks for the booking after an answer that leaves it open; what cannot be found out stays unknown
+    /// (CONS-BOOK-05).
     async fn find_out(
         &self,
         attempt: &Attempt<'_>,
         answer: Option<&Answer>,
+        unproven: Option<Box<Unproven>>,
         obstacle: Obstacle,
-    ) -> Booking {
-        if let Some(booked) = self.recover(attempt, answer).await {
-            return Booking::Booked(Box::new(booked));
+    ) -> Ended {
+        let root = &attempt.target.booking_root;
+        let pointers = answer.map(|a| self.pointed_to(root, a)).unwrap_or_default();
+        let sight = self
+            .look(attempt.target, &attempt.expected, &pointers, attempt.step)
+            .await;
+        match sight {
+            Sight::Booked(proven) => {
+                // A 201 that says where, and no more, is a whole answer.
+                let plain = answer.is_some_and(|a| a.status == 201) && unproven.is_none();
+                Ok(attempt.booked(*proven, !plain)).into()
+            }
+            Sight::Not { unproven: seen, .. } => {
+                let telling = match (seen, unproven) {
+                    (Some(seen), _) if !seen.is_other() => Some(seen),
+                    (seen, said) => said.or(seen),
+                };
+                self.unknown(attempt, answer, telling, obstacle)
+            }
         }
+    }
+
+    fn unknown(
+        &self,
+        attempt: &Attempt<'_>,
+        answer: Option<&Answer>,
+        unproven: Option<Box<Unproven>>,
+        obstacle: Obstacle,
+    ) -> Ended {
+        let question = unproven.map(|u| u.plain()).filter(|q| !q.is_empty());
         tracing::error!(
             service = %attempt.target.service,
             asid = %attempt.target.asid,
             request_id = %attempt.request.ids.request,
             document = %attempt.document,
+            question,
             "the state of a booking is unknown"
         );
-        Booking::Unknown {
-            notice: faults::unknown_state(attempt, obstacle),
-            document: attempt.document.to_string(),
+        let root = &attempt.target.booking_root;
+        let pointer = answer.and_then(|a| self.pointed_to(root, a).into_iter().next());
+        Ended {
+            result: Ok(Booking::Unknown {
+                notice: faults::unknown_state(attempt, question.as_deref(), obstacle),
+                document: attempt.document.to_string(),
+            }),
+            question,
+            pointer: pointer.map(|at| (at.id.as_str().to_owned(), at.url)),
         }
     }
 
-    async fn settle(&self, attempt: &Attempt<'_>, result: &Result<Booking, Obstacle>) {
-        let mut settled = Settled {
-            state: State::Failed,
-            appointment: None,
-            url: None,
-            version: None,
-            etag: None,
-            at: Timestamp::now(),
-        };
-        let (outcome, detail) = match result {
+    /// Keeps how it ended; false when the journal could not be written.
+    async fn keep(&self, attempt: &Attempt<'_>, ended: &Ended, cleared: &Cleared) -> bool {
+        let mut settled = Settled::without_appointment(State::Failed, ended.question.clone());
+        let (outcome, detail) = match &ended.result {
             Ok(Booking::Booked(booked)) => {
-                settled.state = State::Booked;
-                settled.appointment = Some(booked.appointment.clone());
-                settled.url = Some(booked.url.clone());
-                settled.version.clone_from(&booked.version);
-                settled.etag = Some(booked.etag.clone());
+                settled = Settled {
+                    state: State::Booked,
+                    appointment: Some(booked.appointment.clone()),
+                    url: Some(booked.url.clone()),
+                    version: booked.version.clone(),
+                    etag: Some(booked.etag.clone()),
+                    ..settled
+                };
                 let detail = json!({
                     "appointment": booked.appointment, "url": booked.url, "version": booked.version,
                     "document": booked.document, "slot": booked.slot.id, "recovered": booked.recovered,
-                    "outside_timeframe_minutes": booked.outside_timeframe_minutes,
+                    "outside_timeframe_minutes": cleared.minutes,
                 });
                 ("booked", detail)
             }
             Ok(Booking::SlotTaken { notice, .. }) => ("slot taken", faults::detail(notice)),
             Ok(Booking::Unknown { notice, .. }) => {
                 settled.state = State::Unknown;
+                (settled.appointment, settled.url) = ended.pointer.clone().unzip();
                 ("unknown", faults::detail(notice))
             }
             Err(obstacle) => ("obstacle", faults::detail(obstacle)),
@@ -343,61 +483,88 @@ impl Consultation {
             .journal()
             .settle(&attempt.document.to_string(), settled)
             .await;
-        if let Err(error) = kept {
+        if let Err(error) = &kept {
             tracing::error!(%error, outcome, "the result of a booking could not be kept in the journal");
         }
         self.end(attempt.step, outcome, detail).await;
+        kept.is_ok()
     }
 }
 
 impl Attempt<'_> {
-    pub(super) fn booked(
+    /// What the body of an answer proves. `Err(None)` where there is no Appointment.
+    fn by_body(
         &self,
-        id: &str,
-        url: String,
-        version: Option<String>,
-        etag: String,
-        recovered: bool,
-    ) -> Booked {
-        Booked {
-            appointment: id.to_owned(),
-            url,
-            version,
-            etag,
+        consultation: &Consultation,
+        answer: &Answer,
+    ) -> Result<Box<Proven>, Option<Box<Unproven>>> {
+        let root = &self.target.booking_root;
+        let resource = answer.resource_of("Appointment").ok_or(None)?;
+        let at = consultation
+            .own_url(answer, root)
+            .or_else(|| of_body(answer, root));
+        let at = at.ok_or(None)?;
+        let shown = AppointmentShown::of(resource.clone(), &at.id, answer.etag.as_deref(), at.url);
+        let judged = self
+            .expected
+            .at(at.id.as_str())
+            .judge(shown, Status::Booked);
+        judged.map(Box::new).map_err(|u| Some(Box::new(u)))
+    }
+
+    fn booked(&self, proven: Proven, recovered: bool) -> Booking {
+        let shown = proven.appointment();
+        Booking::Booked(Box::new(Booked {
+            appointment: shown.id.clone(),
+            url: shown.url.clone(),
+            version: shown.version.clone(),
+            etag: shown.etag.clone(),
             document: self.document.to_string(),
             slot: self.slot.clone(),
             recovered,
+            recorded: true,
             outside_timeframe_minutes: None,
             target: self.target.clone(),
-        }
+            proven,
+        }))
     }
 }
 
-/// Whether a refusal means that the slot went. Only the words of ERR-15 say so (with 409 where a Provider follows the
-/// older error table, D-02); after any other conflict a fresh search has to show that the slot is gone.
-fn taken(answer: &Answer) -> Taken {
-    let Some(outcome) = answer.outcome.as_ref() else {
-        return match answer.status {
-            409 | 422 => Taken::Perhaps,
-            _ => Taken::No,
-        };
-    };
-    let hints = ["processing", "conflict"];
-    match answer.status {
-        409 | 422 if is_err_15(outcome) => Taken::Yes,
-        409 if outcome.has_code("duplicate") => Taken::No,
-        422 if hints.iter().any(|code| outcome.has_code(code)) => Taken::Perhaps,
-        422 if outcome.says("no longer") => Taken::Perhaps,
-        409 => Taken::Perhaps,
-        _ => Taken::No,
+/// What the user was shown of a slot.
+fn told_of(target: &Target, slot: &FreeSlot) -> Told {
+    let place = slot.place.as_ref().map(|place| {
+        let parts = [&place.name, &place.address].into_iter().flatten();
+        parts.map(String::as_str).collect::<Vec<_>>().join(", ")
+    });
+    let clinician = slot.clinician.as_ref().map(|c| {
+        let parts = [&c.name, &c.role].into_iter().flatten();
+        parts.map(String::as_str).collect::<Vec<_>>().join(", ")
+    });
+    Told {
+        service: slot.service.clone().or_else(|| target.name.clone()),
+        place: place.filter(|p| !p.is_empty()),
+        clinician: clinician.filter(|c| !c.is_empty()),
     }
 }
 
-fn is_err_15(outcome: &Outcome) -> bool {
-    outcome.issues.iter().any(|issue| {
-        let words = issue.text.trim().trim_end_matches('.');
-        words.eq_ignore_ascii_case(SLOT_TAKEN)
-    })
+/// A digest of what is wished for a booking, different for every document: it tells whether a later command asks for
+/// the same, also for a patient without NHS number, and gives nothing away.
+fn digest(document: &str, details: &BookingDetails) -> String {
+    let mut digest = Sha256::new();
+    digest.update(document.to_ascii_lowercase());
+    // Serialising these types cannot fail; an empty text would only make a repeat a new wish.
+    digest.update(serde_json::to_vec(details).unwrap_or_default());
+    let mut text = String::with_capacity(64);
+    for byte in digest.finalize() {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Whether an earlier booking was for the same patient with the same details.
+pub fn is_same_wish(known: &KnownBooking, details: &BookingDetails) -> bool {
+    known.details_digest.as_deref() == Some(digest(&known.document, details).as_str())
 }
 
 /// A search from now until well behind the slot that went.

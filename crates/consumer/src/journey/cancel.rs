@@ -1,7 +1,10 @@
-//! Cancelling (CONS-CAN-01..05): read first, change only the status, and say how it ended in plain words.
+//! Cancelling (CONS-CAN-01..05): read first, compare with what is known, change only the status, and believe only an
+//! appointment that says that it is cancelled (D-52).
 
 use super::appointment::{AppointmentShown, Located};
-use super::{Consultation, faults, success};
+use super::identity::{Expected, Field, Proven, Status, Unproven};
+use super::outcome::put_may_follow;
+use super::{Consultation, faults};
 use crate::journal::StepId;
 use crate::obstacle::{Kind, Obstacle};
 use crate::plan;
@@ -17,20 +20,25 @@ const MAX_ROUNDS: u32 = 3;
 /// How a cancellation ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cancelled {
-    /// Cancelled.
-    Yes,
+    /// Cancelled: the appointment itself says so.
+    Yes(Box<Proven>),
     /// It had been cancelled before.
-    Already,
+    Already(Box<Proven>),
     /// It is over, or has begun.
     InThePast,
     /// The service does not know it.
     NotFound,
     /// It is another patient's.
     NotThisPatient,
-    /// The service refuses.
+    /// What the service has under this id is not, or not certainly, the appointment that is meant. The words say what
+    /// differs.
+    NotTheSame(String),
+    /// The service refuses, and the appointment stands.
     Refused(Obstacle),
     /// Something failed; the appointment stands, as far as is known.
     Failed(Obstacle),
+    /// Nobody can say whether it is cancelled.
+    Uncertain(Obstacle),
 }
 
 /// The outcome of a cancellation.
@@ -38,34 +46,51 @@ pub enum Cancelled {
 pub struct CancelReport {
     /// How it ended.
     pub outcome: Cancelled,
-    /// The appointment as it was last read.
+    /// The appointment as it was last read, if it is the one that is meant.
     pub appointment: Option<AppointmentShown>,
 }
 
 impl CancelReport {
     /// Whether the appointment is cancelled now.
     pub fn is_cancelled(&self) -> bool {
-        matches!(self.outcome, Cancelled::Yes | Cancelled::Already)
+        matches!(self.outcome, Cancelled::Yes(_) | Cancelled::Already(_))
     }
 
-    /// The outcome in one word, for scripts and the journal.
+    /// Whether nobody can say if the appointment is cancelled.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self.outcome, Cancelled::Uncertain(_))
+    }
+
+    /// The outcome in one word for scripts: `cancelled`, `already_cancelled`, `not_cancelled` or `uncertain`.
+    pub fn outcome_word(&self) -> &'static str {
+        match &self.outcome {
+            Cancelled::Yes(_) => "cancelled",
+            Cancelled::Already(_) => "already_cancelled",
+            Cancelled::Uncertain(_) => "uncertain",
+            _ => "not_cancelled",
+        }
+    }
+
+    /// How it ended in a few words, for the journal and as the reason for scripts.
     pub fn word(&self) -> &'static str {
         match &self.outcome {
-            Cancelled::Yes => "cancelled",
-            Cancelled::Already => "already cancelled",
+            Cancelled::Yes(_) => "cancelled",
+            Cancelled::Already(_) => "already cancelled",
             Cancelled::InThePast => "in the past",
             Cancelled::NotFound => "not found",
             Cancelled::NotThisPatient => "not this patient",
+            Cancelled::NotTheSame(_) => "not the same",
             Cancelled::Refused(_) => "refused",
             Cancelled::Failed(_) => "system failure",
+            Cancelled::Uncertain(_) => "uncertain",
         }
     }
 
     /// The outcome for the user (CONS-CAN-04).
     pub fn plain(&self) -> String {
         match &self.outcome {
-            Cancelled::Yes => "The appointment is cancelled. Tell the patient.".to_owned(),
-            Cancelled::Already => "The appointment had already been cancelled.".to_owned(),
+            Cancelled::Yes(_) => "The appointment is cancelled. Tell the patient.".to_owned(),
+            Cancelled::Already(_) => "The appointment had already been cancelled.".to_owned(),
             Cancelled::InThePast => {
                 "The appointment is in the past, so it cannot be cancelled.".to_owned()
             }
@@ -73,9 +98,13 @@ impl CancelReport {
             Cancelled::NotThisPatient => {
                 "This appointment is another patient's. Nothing was cancelled.".to_owned()
             }
+            Cancelled::NotTheSame(why) => format!(
+                "Nothing was cancelled: what the service has is not the appointment that is meant: {why}. Ring the service."
+            ),
             Cancelled::Refused(o) | Cancelled::Failed(o) => {
                 format!("The appointment was not cancelled. {} {}", o.plain, o.next)
             }
+            Cancelled::Uncertain(o) => o.to_string(),
         }
     }
 }
@@ -84,7 +113,8 @@ impl CancelReport {
 impl Serialize for CancelReport {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         json!({
-            "outcome": self.word(),
+            "outcome": self.outcome_word(),
+            "reason": self.word(),
             "cancelled": self.is_cancelled(),
             "message": self.plain(),
             "appointment": self.appointment,
@@ -95,14 +125,18 @@ impl Serialize for CancelReport {
 
 impl Consultation {
     /// Cancels an appointment. `patient` is the NHS number of the patient at hand, if it is known: another patient's
-    /// appointment is left alone.
+    /// appointment is left alone, and so is one that is not what the journal has of it.
     pub async fn cancel(
         &self,
         located: &Located,
         patient: Option<&NhsNumber>,
     ) -> Result<CancelReport, Obstacle> {
         let step = self.begin("cancel", Some(&located.target.service)).await?;
-        let report = self.cancel_in(located, patient, step).await;
+        let expected = match self.expected(located, patient).await {
+            Ok(expected) => expected,
+            Err(obstacle) => return self.ended(step, obstacle).await,
+        };
+        let report = self.cancel_in(located, &expected, step).await;
         let id = located.id.as_str();
         let asid = located.target.asid.as_str();
         if report.is_cancelled() {
@@ -116,7 +150,9 @@ impl Consultation {
             }
         }
         let mut detail = match &report.outcome {
-            Cancelled::Refused(o) | Cancelled::Failed(o) => faults::detail(o),
+            Cancelled::Refused(o) | Cancelled::Failed(o) | Cancelled::Uncertain(o) => {
+                faults::detail(o)
+            }
             _ => json!({ "shown": report.plain() }),
         };
         detail["appointment"] = json!(id);
@@ -135,32 +171,38 @@ impl Consultation {
     async fn cancel_in(
         &self,
         located: &Located,
-        patient: Option<&NhsNumber>,
+        expected: &Expected,
         step: StepId,
     ) -> CancelReport {
         let mut first: Option<AppointmentShown> = None;
         let mut last = None;
         for _ in 0..MAX_ROUNDS {
-            let shown = match self.read(located, step).await {
-                Ok(shown) => shown,
+            let wanted = first
+                .as_ref()
+                .map_or_else(|| expected.clone(), Expected::again);
+            let proven = match self.read_in(located, &wanted, Status::Any, step).await {
+                Ok(Ok(proven)) => proven,
+                Ok(Err(unproven)) => {
+                    let outcome = match first.is_some() && unproven.is_other() {
+                        true => Cancelled::Refused(faults::changed(&located.target)),
+                        false => not_the_same(&unproven),
+                    };
+                    return report(outcome, first);
+                }
                 Err(o) if o.kind == Kind::NotFound => return report(Cancelled::NotFound, first),
                 Err(o) => return report(Cancelled::Failed(o), first),
             };
-            if let Some(first) = &first
-                && !same_booking(first, &shown)
-            {
-                let changed = faults::changed(&located.target);
-                return report(Cancelled::Refused(changed), Some(shown));
+            if let Some(outcome) = before_asking(&proven, last.is_some()) {
+                return report(outcome, Some(proven.into_appointment()));
             }
-            if let Some(outcome) = before_asking(&shown, patient, last.is_some()) {
-                return report(outcome, Some(shown));
-            }
+            let shown = proven.into_appointment();
             match self.put(located, &shown, step).await {
-                Put::Done(answer) => return report(Cancelled::Yes, Some(updated(shown, &answer))),
                 Put::Changed(o) => last = Some(o),
-                Put::Refused(o) => return self.refused(located, shown, o, step).await,
-                Put::NotFound => return report(Cancelled::NotFound, Some(shown)),
-                Put::Lost(o) => return self.after_loss(located, shown, o, step).await,
+                Put::Proven(proven) => {
+                    let now = proven.appointment().clone();
+                    return report(Cancelled::Yes(proven), Some(now));
+                }
+                Put::NotProven(why) => return self.read_again(located, shown, why, step).await,
             }
             first.get_or_insert(shown);
         }
@@ -168,76 +210,125 @@ impl Consultation {
         report(Cancelled::Failed(obstacle), first)
     }
 
+    async fn read_in(
+        &self,
+        located: &Located,
+        expected: &Expected,
+        status: Status,
+        step: StepId,
+    ) -> Result<Result<Proven, Unproven>, Obstacle> {
+        let shown = self.read(located, step).await?;
+        Ok(expected.at(located.id.as_str()).judge(shown, status))
+    }
+
     async fn put(&self, located: &Located, shown: &AppointmentShown, step: StepId) -> Put {
         let target = &located.target;
+        let stage = faults::Stage::Cancel;
         let route = self.journey.route(&target.asid, &target.booking_root);
         let request = self.journey.plan(&route, |s| {
             plan::cancel::plan(s, &located.id, &shown.resource, &shown.etag)
         });
         let request = match request {
             Ok(request) => request,
-            Err(obstacle) => return Put::Refused(obstacle),
+            Err(obstacle) => return Put::NotProven(Why::refused(obstacle)),
         };
-        let delivery = self.journey.send(&request, step).await;
-        let (status, uncertain) = match &delivery {
-            Ok(answer) => (answer.status, answer.uncertain),
-            Err(undelivered) => (0, undelivered.uncertain),
+        let answer = match self.journey.send(&request, step).await {
+            Ok(answer) => answer,
+            Err(undelivered) => {
+                return Put::NotProven(Why {
+                    may_follow: undelivered.uncertain,
+                    refused: false,
+                    obstacle: faults::undelivered(&undelivered, stage, target),
+                });
+            }
         };
-        match success(delivery, faults::Stage::Cancel, target) {
-            Ok(answer) => Put::Done(Box::new(answer)),
-            // After a lost answer nothing that comes later says what the first attempt did.
-            Err(o) if uncertain => Put::Lost(o),
-            Err(o) => match status {
-                404 | 410 => Put::NotFound,
-                409 | 412 => Put::Changed(o),
-                0 => Put::Lost(o),
-                _ => Put::Refused(o),
-            },
+        if answer.is_success() {
+            return match cancelled_by(&answer, located, shown) {
+                Some(proven) => Put::Proven(Box::new(proven)),
+                None => Put::NotProven(Why {
+                    may_follow: answer.status == 202,
+                    refused: false,
+                    obstacle: faults::stands(&answer, target),
+                }),
+            };
+        }
+        let obstacle = faults::refused(&answer, stage, target);
+        // After a lost answer nothing that comes later says what the first try did.
+        let earlier = answer.tries > 1 && answer.uncertain;
+        match answer.status {
+            409 | 412 if !earlier => Put::Changed(obstacle),
+            status => Put::NotProven(Why {
+                may_follow: earlier || put_may_follow(Some(status)),
+                refused: (400..500).contains(&status),
+                obstacle,
+            }),
         }
     }
 
-    /// The service refused; reading once more tells whether there was nothing left to cancel.
-    async fn refused(
+    /// Whether it is cancelled is read from the appointment itself.
+    async fn read_again(
         &self,
         located: &Located,
         shown: AppointmentShown,
-        obstacle: Obstacle,
+        why: Why,
         step: StepId,
     ) -> CancelReport {
-        let now = self.read(located, step).await.unwrap_or(shown);
-        let outcome = match now.status.as_str() {
-            "cancelled" => Cancelled::Already,
-            _ if is_past(&now) => Cancelled::InThePast,
-            _ => Cancelled::Refused(obstacle),
+        let uncertain = |o: Obstacle| Cancelled::Uncertain(faults::cancel_unknown(o));
+        let expected = Expected::again(&shown);
+        let now = match self.read_in(located, &expected, Status::Any, step).await {
+            Ok(Ok(now)) => now,
+            Ok(Err(_)) => return report(uncertain(why.obstacle), Some(shown)),
+            Err(o) if o.kind == Kind::NotFound && why.refused => {
+                return report(Cancelled::NotFound, Some(shown));
+            }
+            // A refusal is a refusal, whether it can be read afterwards or not.
+            Err(_) if why.refused && !why.may_follow => {
+                return report(Cancelled::Refused(why.obstacle), Some(shown));
+            }
+            Err(_) => return report(uncertain(why.obstacle), Some(shown)),
         };
-        report(outcome, Some(now))
-    }
-
-    /// No answer: whether it is cancelled is read from the appointment itself.
-    async fn after_loss(
-        &self,
-        located: &Located,
-        shown: AppointmentShown,
-        obstacle: Obstacle,
-        step: StepId,
-    ) -> CancelReport {
-        match self.read(located, step).await {
-            Ok(now) if now.status == "cancelled" => report(Cancelled::Yes, Some(now)),
-            Ok(now) => report(Cancelled::Failed(obstacle), Some(now)),
-            Err(_) => report(
-                Cancelled::Failed(faults::cancel_unknown(obstacle)),
-                Some(shown),
-            ),
-        }
+        let outcome = match now.appointment().status.as_str() {
+            // Somebody else's cancellation, when ours was refused.
+            "cancelled" if why.refused && !why.may_follow => {
+                Cancelled::Already(Box::new(now.clone()))
+            }
+            "cancelled" => Cancelled::Yes(Box::new(now.clone())),
+            _ if why.may_follow => uncertain(why.obstacle),
+            _ if is_past(now.appointment()) => Cancelled::InThePast,
+            _ if why.refused => Cancelled::Refused(why.obstacle),
+            _ => Cancelled::Failed(why.obstacle),
+        };
+        report(outcome, Some(now.into_appointment()))
     }
 }
 
+/// What an answer to the PUT came to.
 enum Put {
-    Done(Box<Answer>),
+    /// The answer is the appointment, cancelled.
+    Proven(Box<Proven>),
+    /// It was changed in between.
     Changed(Obstacle),
-    Refused(Obstacle),
-    NotFound,
-    Lost(Obstacle),
+    /// It has to be read again.
+    NotProven(Why),
+}
+
+/// Why a PUT did not prove that the appointment is cancelled.
+struct Why {
+    /// The request may still take effect.
+    may_follow: bool,
+    /// The service refused it.
+    refused: bool,
+    obstacle: Obstacle,
+}
+
+impl Why {
+    fn refused(obstacle: Obstacle) -> Why {
+        Why {
+            may_follow: false,
+            refused: true,
+            obstacle,
+        }
+    }
 }
 
 fn report(outcome: Cancelled, appointment: Option<AppointmentShown>) -> CancelReport {
@@ -247,44 +338,35 @@ fn report(outcome: Cancelled, appointment: Option<AppointmentShown>) -> CancelRe
     }
 }
 
-/// What makes asking useless. `again` is true when an earlier round was answered by a conflict.
-fn before_asking(
-    shown: &AppointmentShown,
-    patient: Option<&NhsNumber>,
-    again: bool,
-) -> Option<Cancelled> {
-    if let (Some(wanted), Some(found)) = (patient, shown.nhs_number())
-        && *wanted != found
-    {
-        return Some(Cancelled::NotThisPatient);
+/// The body of a success, when it is the same appointment and says that it is cancelled.
+fn cancelled_by(answer: &Answer, located: &Located, shown: &AppointmentShown) -> Option<Proven> {
+    let resource = answer.resource_of("Appointment")?;
+    let url = shown.url.clone();
+    let now = AppointmentShown::of(resource.clone(), &located.id, answer.etag.as_deref(), url);
+    let judged = Expected::again(shown).judge(now, Status::Cancelled);
+    // Of the 2xx only 200 answers an update with the resource as it is now.
+    judged.ok().filter(|_| answer.status == 200)
+}
+
+fn not_the_same(unproven: &Unproven) -> Cancelled {
+    let other = |field: Field| unproven.differs.iter().any(|(f, _)| *f == field);
+    match other(Field::Patient) && !other(Field::Document) && !other(Field::Appointment) {
+        true => Cancelled::NotThisPatient,
+        false => Cancelled::NotTheSame(unproven.plain()),
     }
-    match shown.status.as_str() {
+}
+
+/// What makes asking useless. `again` is true when an earlier round was answered by a conflict.
+fn before_asking(proven: &Proven, again: bool) -> Option<Cancelled> {
+    match proven.appointment().status.as_str() {
         // A conflict with an own earlier attempt looks like this too; either way it is cancelled.
-        "cancelled" if again => Some(Cancelled::Yes),
-        "cancelled" => Some(Cancelled::Already),
-        _ if is_past(shown) => Some(Cancelled::InThePast),
+        "cancelled" if again => Some(Cancelled::Yes(Box::new(proven.clone()))),
+        "cancelled" => Some(Cancelled::Already(Box::new(proven.clone()))),
+        _ if is_past(proven.appointment()) => Some(Cancelled::InThePast),
         _ => None,
     }
 }
 
 fn is_past(shown: &AppointmentShown) -> bool {
     shown.start.is_some_and(|start| start <= Timestamp::now())
-}
-
-/// Whether a re-read appointment is still the one that was meant (CONS-CAN-03).
-fn same_booking(a: &AppointmentShown, b: &AppointmentShown) -> bool {
-    a.document == b.document && a.start == b.start && a.nhs_number() == b.nhs_number()
-}
-
-/// The appointment after a successful update, from the answer's body if it came.
-fn updated(mut shown: AppointmentShown, answer: &Answer) -> AppointmentShown {
-    "cancelled".clone_into(&mut shown.status);
-    if let Some(resource) = answer.resource_of("Appointment") {
-        let id = booking::ids::ResourceId::parse(&shown.id);
-        if let Ok(id) = id {
-            let url = shown.url.clone();
-            return AppointmentShown::of(resource.clone(), &id, answer.etag.as_deref(), url);
-        }
-    }
-    shown
 }

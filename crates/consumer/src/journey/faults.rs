@@ -93,6 +93,22 @@ pub(super) fn refused(answer: &Answer, stage: Stage, target: &Target) -> Obstacl
     not_done(obstacle, stage, answer.uncertain).logged()
 }
 
+/// An answer to a booking that says neither that it was made nor that it was not.
+pub(super) fn open(answer: &Answer, target: &Target) -> Obstacle {
+    let stage = Stage::Book;
+    let obstacle = answered(of(kind_of(answer, stage), stage, target), answer);
+    not_done(obstacle, stage, true).logged()
+}
+
+/// A success that came for a cancellation while the appointment is not cancelled.
+pub(super) fn stands(answer: &Answer, target: &Target) -> Obstacle {
+    let obstacle = of(Kind::ProviderUnreadable, Stage::Cancel, target).saying(
+        "The service took the request, but the appointment still stands.",
+        "Look at the booking again in a moment. If it still stands, ring the service.",
+    );
+    answered(obstacle, answer).logged()
+}
+
 /// No answer.
 pub(super) fn undelivered(undelivered: &Undelivered, stage: Stage, target: &Target) -> Obstacle {
     let kind = match (undelivered.hindrance, undelivered.uncertain) {
@@ -151,9 +167,20 @@ pub(super) fn slot_taken(service: &ServiceId) -> Obstacle {
         .logged()
 }
 
-/// The last resort of CONS-BOOK-05.
-pub(super) fn unknown_state(attempt: &Attempt<'_>, last: Obstacle) -> Obstacle {
-    let obstacle = Obstacle::new(Kind::BookingUncertain)
+/// The last resort of CONS-BOOK-05, with what the service said that differs from what was asked.
+pub(super) fn unknown_state(
+    attempt: &Attempt<'_>,
+    question: Option<&str>,
+    last: Obstacle,
+) -> Obstacle {
+    let mut obstacle = Obstacle::new(Kind::BookingUncertain);
+    if let Some(question) = question {
+        obstacle.plain = format!(
+            "{} What the service has does not fit: {question}.",
+            obstacle.plain
+        );
+    }
+    let obstacle = obstacle
         .note("request_id", &attempt.request.ids.request)
         .note("trace_id", &attempt.request.ids.trace)
         .note("document", attempt.document)
@@ -180,6 +207,11 @@ pub(super) fn changed(target: &Target) -> Obstacle {
 
 pub(super) fn not_cleared() -> Obstacle {
     Obstacle::new(Kind::ApprovalNeeded).note("why", "cleared for another slot or encounter")
+}
+
+/// What the journal has cannot be used.
+pub(super) fn damaged(why: &dyn std::fmt::Display) -> Obstacle {
+    Obstacle::new(Kind::Journal).note("damaged", why).logged()
 }
 
 pub(super) fn journal(error: JournalError) -> Obstacle {

@@ -12,21 +12,24 @@ mod cancel;
 mod capability;
 mod clock;
 mod faults;
+pub mod identity;
 pub mod location;
-mod lost;
+mod look;
+mod outcome;
 mod rebook;
-mod recover;
 mod search;
+mod settle;
 pub mod timeframe;
 
 pub use appointment::{AppointmentShown, Located};
-pub use book::{Booked, Booking};
+pub use book::{Booked, Booking, is_same_wish};
 pub use booking_only::ReferralPermit;
 pub use cancel::{CancelReport, Cancelled};
 pub use capability::Capability;
-pub use lost::Lost;
-pub use rebook::Rebooked;
+pub use identity::{Expected, Proven, Status, Unproven};
+pub use rebook::{Old, Rebooked};
 pub use search::{NextFree, Shown, SlotSearch};
+pub use settle::{Lost, REQUEST_LIFE, slot_of};
 
 use crate::config::ConsumerConfig;
 use crate::journal::{Encounter, Journal, StepId};
@@ -131,10 +134,20 @@ impl Journey {
         route: &Route,
         build: impl FnOnce(&Setting) -> Result<Request, PlanError>,
     ) -> Result<Request, Obstacle> {
+        self.plan_as(route, Ids::new(), build)
+    }
+
+    /// Builds a request under these ids.
+    fn plan_as(
+        &self,
+        route: &Route,
+        ids: Ids,
+        build: impl FnOnce(&Setting) -> Result<Request, PlanError>,
+    ) -> Result<Request, Obstacle> {
         let setting = Setting {
             sender: &self.inner.sender,
             route,
-            ids: Ids::new(),
+            ids,
             now: Timestamp::now(),
         };
         build(&setting).map_err(faults::plan)

@@ -1,12 +1,14 @@
 //! Rebooking: a new booking first, then the old one is cancelled, so that the patient is never without one
-//! (CONS-REB-01..06).
+//! (CONS-REB-01..06). The old one is cancelled on the strength of the proven new one only; a rebooking that was ended in
+//! between is finished by whoever comes next (D-53).
 
 use super::appointment::Located;
-use super::book::Booking;
+use super::book::{Booked, Booking};
 use super::cancel::CancelReport;
+use super::identity::{Expected, Proven, Status};
 use super::timeframe::Cleared;
-use super::{Consultation, Target};
-use crate::journal::KnownBooking;
+use super::{Consultation, Target, faults};
+use crate::journal::{KnownBooking, Replaced};
 use crate::obstacle::Obstacle;
 use crate::plan::BookingDetails;
 use crate::slots::FreeSlot;
@@ -32,32 +34,36 @@ impl Rebooked {
     }
 }
 
+/// The appointment that is to be replaced.
+#[derive(Clone, Copy, Debug)]
+pub struct Old<'a> {
+    /// Where it is.
+    pub located: &'a Located,
+    /// The id of its document, if that is known.
+    pub document: Option<&'a str>,
+}
+
 impl Consultation {
-    /// Books the new slot under a new document id (CONS-REB-06), then cancels the old appointment. `old_document` is
-    /// the id of the old booking's document, for the report on rebookings.
+    /// Books the new slot under a new document id (CONS-REB-06), then cancels the old appointment.
     pub async fn rebook(
         &self,
-        old: &Located,
-        old_document: Option<&str>,
+        old: Old<'_>,
         target: &Target,
         slot: &FreeSlot,
         details: &BookingDetails,
         cleared: &Cleared,
     ) -> Result<Rebooked, Obstacle> {
         let step = self.begin("rebook", Some(&target.service)).await?;
+        let document = Uuid::new_v4();
+        let replaces = Replaced {
+            appointment: old.located.id.as_str().to_owned(),
+            service: old.located.target.service.as_str().to_owned(),
+            document: old.document.map(str::to_owned),
+        };
         let new = self
-            .book_as(target, slot, details, cleared, Uuid::new_v4(), old_document)
+            .book_as(target, slot, details, cleared, document, Some(replaces))
             .await;
-        let cancelled = match &new {
-            Ok(Booking::Booked(_)) => {
-                Some(self.cancel(old, details.patient.number().as_ref()).await)
-            }
-            _ => None,
-        };
-        let rebooked = Rebooked {
-            new,
-            old: cancelled,
-        };
+        let rebooked = self.replace(new, old.located, details).await;
         let outcome = match (&rebooked.new, &rebooked.old) {
             (Ok(Booking::Booked(_)), Some(Ok(report))) if report.is_cancelled() => "rebooked",
             (Ok(Booking::Booked(_)), _) => "booked, old one stands",
@@ -69,10 +75,82 @@ impl Consultation {
             _ => None,
         };
         let detail = json!({
-            "old": old.id.as_str(), "new": new_id, "encounter_open": self.encounter.closed_at.is_none(),
+            "old": old.located.id.as_str(), "new": new_id, "encounter_open": self.encounter.closed_at.is_none(),
         });
         self.end(step, outcome, detail).await;
         Ok(rebooked)
+    }
+
+    /// The second half of a rebooking, once the first is there.
+    pub async fn replace(
+        &self,
+        new: Result<Booking, Obstacle>,
+        old: &Located,
+        details: &BookingDetails,
+    ) -> Rebooked {
+        let cancelled = match &new {
+            Ok(Booking::Booked(booked)) => {
+                let Booked {
+                    proven, document, ..
+                } = booked.as_ref();
+                let number = details.patient.number();
+                Some(
+                    self.cancel_replaced(old, number.as_ref(), proven, document)
+                        .await,
+                )
+            }
+            _ => None,
+        };
+        Rebooked {
+            new,
+            old: cancelled,
+        }
+    }
+
+    /// Cancels an appointment because the proven one stands in its place.
+    async fn cancel_replaced(
+        &self,
+        old: &Located,
+        number: Option<&NhsNumber>,
+        _new: &Proven,
+        new_document: &str,
+    ) -> Result<CancelReport, Obstacle> {
+        // What was booked from here is known by its document, also when the number became known only now.
+        let is_known = self.expected(old, None).await?.is_known();
+        let report = self.cancel(old, number.filter(|_| !is_known)).await?;
+        self.rebook_closed(new_document).await;
+        Ok(report)
+    }
+
+    /// Goes on with a rebooking that was ended between its two halves: reads the new appointment, and cancels the old one
+    /// if the new one stands. `None` when the new one does not stand, so that nothing was done.
+    pub async fn finish_rebooking(
+        &self,
+        known: &KnownBooking,
+        new: &Located,
+        old: &Located,
+    ) -> Result<Option<CancelReport>, Obstacle> {
+        let expected = Expected::known(known);
+        let Ok(proven) = self.read_expected(new, &expected, Status::Booked).await? else {
+            return Ok(None);
+        };
+        let number = known.nhs_number.as_ref();
+        self.cancel_replaced(old, number, &proven, &known.document)
+            .await
+            .map(Some)
+    }
+
+    /// Keeps that nothing is left to be done for a rebooking.
+    pub async fn rebook_closed(&self, new_document: &str) {
+        if let Err(error) = self.journal().rebook_closed(new_document).await {
+            tracing::error!(%error, "the end of a rebooking could not be kept in the journal");
+        }
+    }
+
+    /// Rebookings that were ended between their two halves, of appointments still to come.
+    pub async fn open_rebookings(&self) -> Result<Vec<KnownBooking>, Obstacle> {
+        let open = self.journal().open_rebookings(Timestamp::now()).await;
+        open.map_err(faults::journal)
     }
 
     /// The bookings of a patient that this Consumer made and that are still to come, to be confirmed with the patient
@@ -82,6 +160,6 @@ impl Consultation {
         patient: Option<&NhsNumber>,
     ) -> Result<Vec<KnownBooking>, Obstacle> {
         let known = self.journal().live(patient, Timestamp::now()).await;
-        known.map_err(super::faults::journal)
+        known.map_err(faults::journal)
     }
 }

@@ -9,6 +9,7 @@ use fhir::Element;
 use fhir::primitive::format_instant;
 use http::Method;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Local ids of the contained resources; the Slot keeps its own (RES-SLOT-07).
@@ -16,7 +17,7 @@ const DOCUMENT: &str = "doc";
 const PATIENT: &str = "pat";
 
 /// What identifies a slot in a booking: the values of the search result, as they were written there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotClaim {
     /// `Slot.id`
     pub id: String,
@@ -39,9 +40,20 @@ pub fn plan(
     details: &BookingDetails,
     document: Uuid,
 ) -> Result<Request, PlanError> {
+    written(setting, slot, details, document, setting.now)
+}
+
+/// The same with a time inside the message that is not that of the token: a repeat keeps the message as it was.
+pub fn written(
+    setting: &Setting,
+    slot: &SlotClaim,
+    details: &BookingDetails,
+    document: Uuid,
+    written_at: Timestamp,
+) -> Result<Request, PlanError> {
     // Whatever comes back may quote what goes out.
     crate::redact::keep_out(&details.patient);
-    let body = body(slot, details, document, setting.now);
+    let body = body(slot, details, document, written_at);
     setting.request(Interaction::Book, Method::POST, "Appointment", Some(body))
 }
 
@@ -144,8 +156,8 @@ fn patient(patient: &Patient) -> Element {
     if let Some(number) = patient.number() {
         let status = coding(
             systems::NHS_NUMBER_VERIFICATION_CODES,
-            patient.verification.code(),
-            patient.verification.display(),
+            patient.verified_as().code(),
+            patient.verified_as().display(),
         );
         let verification = Element::new("extension")
             .with(Element::text("url", systems::NHS_NUMBER_VERIFICATION))

@@ -45,6 +45,7 @@ fn read(patient: &Element) -> Option<Patient> {
     Some(Patient {
         nhs_number: number.and_then(|n| text(n, "value")),
         verification: number.and_then(verification).unwrap_or_default(),
+        traced: false,
         name: person(patient.get("name")?)?,
         gender: gender.unwrap_or_default(),
         birth_date: text(patient, "birthDate")?,

@@ -34,6 +34,9 @@ pub struct Patient {
     /// How far the number was verified; counts only with a number.
     #[serde(default)]
     pub verification: Verification,
+    /// The number was traced: then it is verified, whatever is said besides.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub traced: bool,
     /// The official name.
     pub name: Person,
     /// Administrative gender.
@@ -206,10 +209,10 @@ codes! {
 
 codes! {
     /// How far an NHS number was verified (RES-PAT-03).
-    Verification default Verified {
+    Verification default NotTraced {
         /// Traced: what a Consumer sends for a number that was looked up.
         Verified = "01", "Number present and verified";
-        /// Not traced.
+        /// Not traced: what is true of a number that somebody said or typed.
         NotTraced = "02", "Number present but not traced";
         /// Trace required.
         TraceRequired = "03", "Trace required";
@@ -295,6 +298,14 @@ impl Patient {
     pub fn number(&self) -> Option<NhsNumber> {
         let digits: String = self.nhs_number.as_ref()?.split_whitespace().collect();
         NhsNumber::parse(&digits).ok()
+    }
+
+    /// How far the number was verified, as it is sent.
+    pub fn verified_as(&self) -> Verification {
+        match self.traced {
+            true => Verification::Verified,
+            false => self.verification,
+        }
     }
 
     /// The mobile number to send a text message to, the best ranked of the patient's own.

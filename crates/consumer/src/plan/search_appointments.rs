@@ -13,3 +13,8 @@ pub fn plan(setting: &Setting, patient: &NhsNumber) -> Result<Request, PlanError
     let tail = format!("Appointment?patient.identifier={}", query_value(&token));
     setting.request(Interaction::SearchAppointments, Method::GET, &tail, None)
 }
+
+/// Asks for a further page of a search; the tail comes from [`crate::slots::next_tail`].
+pub fn page(setting: &Setting, tail: &str) -> Result<Request, PlanError> {
+    setting.request(Interaction::SearchAppointments, Method::GET, tail, None)
+}

@@ -1,18 +1,20 @@
-//! `uec consumer book|rebook`.
+//! `uec consumer book`.
 
-use super::desk::{Bookable, Desk, Known};
+use super::desk::{Bookable, Desk};
 use super::find::When;
 use super::patient::PatientArgs;
-use super::{Done, Stopped, ask, rows, shown};
+use super::{Certainty, Done, Stopped, ask, note, rows, settle, shown, standing};
 use crate::print;
-use booking::ids::{NhsNumber, ServiceId};
+use booking::ids::ServiceId;
 use clap::Args;
+use consumer::journal::KnownBooking;
 use consumer::journey::timeframe::{self, Cleared, Confirmation, Demand, Judgement};
-use consumer::journey::{Booked, Booking, Rebooked};
+use consumer::journey::{Booked, Booking, Target, is_same_wish, slot_of};
 use consumer::obstacle::Obstacle;
 use consumer::plan::BookingDetails;
 use consumer::slots::{FreeSlot, SlotList, day_and_time, span};
 use consumer::sms;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Slots printed after one was taken.
@@ -38,6 +40,9 @@ pub struct Choice {
     /// Answer every question with yes
     #[arg(long, short)]
     pub yes: bool,
+    /// Book although it is not certain whether the patient has been booked before
+    #[arg(long)]
+    pub another: bool,
 }
 
 /// Book a slot.
@@ -57,98 +62,228 @@ pub struct Book {
     pub patient: PatientArgs,
 }
 
-/// Book another slot, then cancel the old appointment.
-#[derive(Args)]
-#[command(after_help = "Example:\n  uec consumer rebook 0190… --slot 0191…\n\n\
-    The patient is that of the old appointment, unless given. The new booking comes first: if it fails, the old appointment stands.")]
-pub struct Rebook {
-    /// The old appointment: its id, URL or document id, or `last`
-    pub appointment: String,
-    /// Directory (DoS) id of the service that has the old appointment, if it was not booked from here
-    #[arg(long, value_name = "ID")]
-    pub old_service: Option<ServiceId>,
-    /// Directory (DoS) id of the service to book [default: that of the old appointment]
-    #[arg(long, value_name = "ID")]
-    pub service: Option<ServiceId>,
-    #[command(flatten)]
-    pub choice: Choice,
-    #[command(flatten)]
-    pub patient: PatientArgs,
-}
-
 impl Book {
-    pub(super) async fn run(self, desk: &Desk) -> Done {
+    pub(super) async fn run(mut self, desk: &Desk) -> Done {
         let details = self.patient.details()?;
+        // What a Provider would refuse is told before anybody is asked anything.
+        let today = Timestamp::now().to_zoned(booking::instant::london()).date();
+        if let Err(faults) = details.check(today) {
+            return Err(Stopped::Refused(format!("{faults} Nothing was booked.")));
+        }
+        if let Some(text) = &self.choice.slot {
+            self.choice.slot = Some(rows::wanted(desk, &self.service, text).await?.id);
+        }
+        let earlier = Earlier::of(desk, &details).await?;
         let bookable = desk.bookable(&self.service).await?;
-        known_first(desk, details.patient.number().as_ref(), None).await?;
+        let target = bookable.target();
+        if let Some(booked) = earlier.same(&target, &self.choice) {
+            return ended(
+                desk,
+                Ok(Booking::Booked(Box::new(booked))),
+                &details,
+                &earlier,
+            );
+        }
+        if let Some(row) = earlier.open_wish(&target, &self.choice, &details) {
+            let slot = slot_of(row);
+            let cleared = self.choice.clear(desk, &slot)?;
+            let booking = desk
+                .consultation
+                .book_again(&target, row, &slot, &details, &cleared)
+                .await;
+            return ended(desk, booking, &details, &earlier);
+        }
+        earlier.confirm(desk, &self.choice, None)?;
         let slot = self.choice.slot(desk, &bookable).await?;
         let cleared = self.choice.clear(desk, &slot)?;
-        let target = bookable.target();
         let booking = desk
             .consultation
             .book(&target, &slot, &details, &cleared)
-            .await?;
-        ended(desk, booking, &details)
+            .await;
+        ended(desk, booking, &details, &earlier)
     }
 }
 
-impl Rebook {
-    pub(super) async fn run(self, desk: &Desk) -> Done {
-        let old = desk
-            .located(&self.appointment, self.old_service.as_ref())
-            .await?;
-        let details = self.details(desk, &old).await?;
-        let bookable = match &self.service {
-            Some(service) => desk.bookable(service).await?,
-            None => old.bookable,
+/// The bookings that a patient has already, or may have (CONS-REB-04).
+pub(super) struct Earlier {
+    /// Those of which it was not certain, with what was found out.
+    pub found: Vec<settle::Found>,
+    /// Those that stand, with the service's name.
+    standing: Vec<(KnownBooking, String)>,
+    /// Rebookings that were finished.
+    pub finished: Vec<settle::Finished>,
+}
+
+impl Earlier {
+    /// Finds out about all of them, and says what was found.
+    pub async fn of(desk: &Desk, details: &BookingDetails) -> Result<Earlier, Stopped> {
+        let found = settle::of_patient(desk, details).await?;
+        settle::tell(desk, &found);
+        let number = details.patient.number();
+        let theirs = |k: &KnownBooking| match &number {
+            Some(_) => k.nhs_number == number,
+            None => is_same_wish(k, details),
         };
-        let slot = self.choice.slot(desk, &bookable).await?;
-        let cleared = self.choice.clear(desk, &slot)?;
-        let document = old.booking.as_ref().map(|b| b.document.as_str());
-        let consultation = &desk.consultation;
-        let target = bookable.target();
-        let rebooked = consultation
-            .rebook(&old.located, document, &target, &slot, &details, &cleared)
-            .await?;
-        both(desk, rebooked, &details)
+        let finished = settle::rebookings(desk, theirs).await?;
+        let mut standing = Vec::new();
+        for known in desk.consultation.known_bookings(number.as_ref()).await? {
+            if known.is_unsettled() || !theirs(&known) {
+                continue;
+            }
+            if let Some(service) = stands(desk, &known).await {
+                standing.push((known, service));
+            }
+        }
+        Ok(Earlier {
+            found,
+            standing,
+            finished,
+        })
+    }
+
+    /// The booking that is wished for, when an earlier command had made it without seeing that.
+    fn same(&self, target: &Target, choice: &Choice) -> Option<Booked> {
+        self.found.iter().find_map(|found| {
+            let (_, proven) = found.booked()?;
+            let same = found.row.service == target.service.as_str() && choice.is(&found.row);
+            same.then(|| Booked::found(&found.row, target, proven.clone()))
+        })
+    }
+
+    /// The booking that is wished for, when it is not certain whether an earlier command made it.
+    fn open_wish(
+        &self,
+        target: &Target,
+        choice: &Choice,
+        details: &BookingDetails,
+    ) -> Option<&KnownBooking> {
+        let open = self.found.iter().filter(|f| f.is_open()).map(|f| &f.row);
+        let mut same = open.filter(|row| {
+            row.service == target.service.as_str()
+                && row.asid == target.asid.as_str()
+                && row.claim.is_some()
+                && choice.is(row)
+                && is_same_wish(row, details)
+        });
+        same.next()
+    }
+
+    /// Asks whether a booking besides the others is wanted. Of those that are not certain, and of one that was found
+    /// only now, `--yes` knows nothing: they need `--another`.
+    pub fn confirm(&self, desk: &Desk, choice: &Choice, except: Option<&str>) -> Done {
+        let open: Vec<&settle::Found> = self.found.iter().filter(|f| f.is_open()).collect();
+        if !open.is_empty() && !choice.another {
+            let lines: Vec<String> = open.iter().map(|f| f.plain()).collect();
+            let reason = format!(
+                "{} Nothing more was booked. --another books all the same.",
+                lines.join(" ")
+            );
+            if desk.json {
+                let mut value = json!({ "outcome": "uncertain", "message": reason });
+                self.add_to(&mut value);
+                shown::json(&value);
+            }
+            return Err(Stopped::Told(reason, Certainty::Uncertain));
+        }
+        let others: Vec<String> = self
+            .standing
+            .iter()
+            .filter(|(k, _)| k.appointment.as_deref() != except)
+            .map(|(k, service)| {
+                format!(
+                    "{service} on {} ({})",
+                    day_and_time(k.start),
+                    k.appointment.as_deref().unwrap_or(&k.document)
+                )
+            })
+            .collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let has = format!(
+            "The patient has an appointment already: {}.",
+            others.join("; ")
+        );
+        let found_now = self.found.iter().any(|f| f.booked().is_some());
+        let (answered, flag) = match found_now {
+            true => (choice.another, "--another"),
+            false => (choice.another || choice.yes, "--yes"),
+        };
+        if answered {
+            if !desk.json {
+                note(&format!("Note: {has} Cancel it if it is no longer needed."));
+            }
+            return Ok(());
+        }
+        let question = format!("{has} Book another besides?");
+        let agreed = match ask::somebody_is_there() {
+            true => ask::confirm(&question, false, flag)?,
+            false => false,
+        };
+        if agreed {
+            return Ok(());
+        }
+        let reason = format!(
+            "{has} Nothing was booked. Confirm with the patient, then cancel it, or say {flag} to book another besides."
+        );
+        if desk.json {
+            let mut value = json!({ "outcome": "not_booked", "message": reason });
+            self.add_to(&mut value);
+            shown::json(&value);
+        }
+        Err(Stopped::Told(reason, Certainty::Certain))
+    }
+
+    /// Adds to what scripts are told.
+    pub fn add_to(&self, value: &mut Value) {
+        let has: Vec<Value> = self
+            .standing
+            .iter()
+            .map(|(known, service)| {
+                let mut one = json!(known);
+                one["service_name"] = json!(service);
+                one
+            })
+            .chain(
+                self.found
+                    .iter()
+                    .filter(|f| f.is_open())
+                    .map(|f| json!(f.row)),
+            )
+            .collect();
+        value["patient_has"] = json!(has);
+        if !self.found.is_empty() {
+            let settled: Vec<Value> = self.found.iter().map(settle::Found::json).collect();
+            value["settled"] = json!(settled);
+        }
+        if !self.finished.is_empty() {
+            let finished: Vec<Value> = self.finished.iter().map(settle::Finished::json).collect();
+            value["finished"] = json!(finished);
+        }
     }
 }
 
-impl Rebook {
-    /// The patient as given, else as in the old appointment.
-    async fn details(&self, desk: &Desk, old: &Known) -> Result<BookingDetails, Stopped> {
-        if !self.patient.is_empty() {
-            return self.patient.details();
-        }
-        let shown = desk.consultation.show(&old.located).await?;
-        let mut details = BookingDetails::of_appointment(&shown.resource).ok_or_else(|| {
-            Stopped::Usage("the old appointment does not carry the patient's details: give them with --patient FILE".to_owned())
-        })?;
-        if let Some(reason) = &self.patient.reason {
-            details.description.clone_from(reason);
-        }
-        Ok(details)
-    }
-}
-
-/// Tells of the bookings that the patient has already (CONS-REB-04).
-async fn known_first(desk: &Desk, patient: Option<&NhsNumber>, except: Option<&str>) -> Done {
-    let Some(patient) = patient.filter(|_| !desk.json) else {
-        return Ok(());
+/// The service of a booking of the journal, unless the service says that it is cancelled: that is kept.
+async fn stands(desk: &Desk, row: &KnownBooking) -> Option<String> {
+    let Some(known) = settle::known(desk, row).await else {
+        return Some(format!("service {}", row.service));
     };
-    let known = desk.consultation.known_bookings(Some(patient)).await?;
-    for booking in known.iter().filter(|k| k.appointment.as_deref() != except) {
-        let id = booking.appointment.as_deref().unwrap_or("state unknown");
-        print(&format!(
-            "Note: the patient has an appointment on {} already ({id}). Cancel it if it is no longer needed.\n",
-            day_and_time(booking.start)
-        ));
+    match known.read(desk, None).await {
+        Ok(proven) if proven.appointment().status == "cancelled" => {
+            standing::gone_elsewhere(desk, &known, proven.appointment()).await;
+            None
+        }
+        _ => Some(known.service()),
     }
-    Ok(())
 }
 
 impl Choice {
-    async fn slot(&self, desk: &Desk, bookable: &Bookable) -> Result<FreeSlot, Stopped> {
+    /// Whether the slot of an earlier booking is what is wished for.
+    pub(super) fn is(&self, row: &KnownBooking) -> bool {
+        self.slot.as_ref().is_none_or(|slot| *slot == row.slot)
+    }
+
+    pub(super) async fn slot(&self, desk: &Desk, bookable: &Bookable) -> Result<FreeSlot, Stopped> {
         let target = bookable.target();
         let wanted = match &self.slot {
             Some(text) => Some(rows::wanted(desk, &target.service, text).await?),
@@ -160,7 +295,7 @@ impl Choice {
     }
 
     /// Asks what has to be asked about a slot outside the timeframe (CONS-TF-01..05).
-    fn clear(&self, desk: &Desk, slot: &FreeSlot) -> Result<Cleared, Stopped> {
+    pub(super) fn clear(&self, desk: &Desk, slot: &FreeSlot) -> Result<Cleared, Stopped> {
         let encounter = desk.consultation.encounter();
         let mut confirmation = Confirmation {
             told: self.yes,
@@ -193,73 +328,89 @@ impl Choice {
     }
 }
 
-fn ended(desk: &Desk, booking: Booking, details: &BookingDetails) -> Done {
+/// Says how a booking ended.
+pub(super) fn ended(
+    desk: &Desk,
+    booking: Result<Booking, Obstacle>,
+    details: &BookingDetails,
+    earlier: &Earlier,
+) -> Done {
+    let mut value = outcome_of(desk, &booking, details);
+    earlier.add_to(&mut value);
+    if desk.json {
+        shown::json(&value);
+    }
     match booking {
-        Booking::Booked(booked) => {
-            match desk.json {
-                true => shown::json(
-                    &json!({ "booked": booked, "sms": text_message(desk, &booked, details) }),
-                ),
-                false => confirmed(desk, &booked, details),
+        Ok(Booking::Booked(booked)) => {
+            if !desk.json {
+                confirmed(desk, &booked, details);
             }
+            unrecorded(&booked);
             Ok(())
         }
-        Booking::SlotTaken { notice, refreshed } => {
-            offer(desk, &notice, refreshed);
-            Err(Stopped::Refused(notice.to_string()))
-        }
-        Booking::Unknown { notice, document } => {
-            if desk.json {
-                shown::json(&json!({ "unknown": shown::obstacle(&notice), "document": document }));
-            }
-            Err(Stopped::Refused(notice.to_string()))
-        }
+        other => stopped(desk, other),
     }
 }
 
-fn both(desk: &Desk, rebooked: Rebooked, details: &BookingDetails) -> Done {
-    let old = match &rebooked.old {
-        None => "The old appointment stands.".to_owned(),
-        Some(Ok(report)) => report.plain(),
-        Some(Err(obstacle)) => format!("The old appointment stands. {obstacle}"),
-    };
-    let complete = rebooked.is_complete();
-    let booking = match rebooked.new {
-        Ok(booking) => booking,
-        Err(obstacle) => {
-            if !desk.json {
-                print(&format!("{old}\n"));
+/// The outcome for scripts.
+pub(super) fn outcome_of(
+    desk: &Desk,
+    booking: &Result<Booking, Obstacle>,
+    details: &BookingDetails,
+) -> Value {
+    match booking {
+        Ok(Booking::Booked(booked)) => json!({
+            "outcome": "booked", "booked": booked, "patient": details.patient.name.display(),
+            "service": { "id": booked.target.service.as_str(), "name": booked.target.name },
+            "sms": text_message(desk, booked, details),
+        }),
+        Ok(Booking::SlotTaken { notice, refreshed }) => {
+            let mut value = json!({ "outcome": "slot_taken", "taken": shown::obstacle(notice) });
+            match refreshed {
+                Ok(list) => value["slots"] = json!(desk.consultation.shown(list)),
+                Err(obstacle) => value["refresh"] = shown::obstacle(obstacle),
             }
-            return Err(obstacle.into());
+            value
         }
-    };
-    match (&booking, desk.json) {
-        (Booking::Booked(booked), true) => {
-            let report = rebooked.old.as_ref().and_then(|o| o.as_ref().ok());
-            shown::json(
-                &json!({ "booked": booked, "old": report, "old_message": old, "complete": complete }),
-            );
-        }
-        (Booking::Booked(booked), false) => {
-            confirmed(desk, booked, details);
-            print(&format!("Old appointment: {old}\n"));
-        }
-        _ => {
-            if !desk.json {
-                print(&format!("{old}\n"));
-            }
-            return ended(desk, booking, details);
-        }
-    }
-    match complete {
-        true => Ok(()),
-        false => Err(Stopped::Refused(format!(
-            "The new appointment is booked. {old}"
-        ))),
+        Ok(Booking::Unknown { notice, document }) => json!({
+            "outcome": "uncertain", "unknown": shown::obstacle(notice), "document": document,
+        }),
+        Err(obstacle) => json!({ "outcome": "not_booked", "obstacle": shown::obstacle(obstacle) }),
     }
 }
 
-fn confirmed(desk: &Desk, booked: &Booked, details: &BookingDetails) {
+/// Why there is no booking; scripts have been told.
+pub(super) fn stopped(desk: &Desk, booking: Result<Booking, Obstacle>) -> Done {
+    match booking {
+        Ok(Booking::Booked(_)) => Ok(()),
+        Ok(Booking::SlotTaken { notice, refreshed }) => {
+            if !desk.json {
+                offer(desk, refreshed);
+            }
+            Err(Stopped::Told(notice.to_string(), Certainty::Certain))
+        }
+        Ok(Booking::Unknown { notice, document }) => Err(Stopped::Told(
+            format!(
+                "{notice} Then say what it said: uec consumer settle {document} --booked APPOINTMENT, or --not-booked."
+            ),
+            Certainty::Uncertain,
+        )),
+        Err(obstacle) => Err(Stopped::Told(obstacle.to_string(), Certainty::Certain)),
+    }
+}
+
+/// A booking of which the journal knows nothing is the user's to note.
+pub(super) fn unrecorded(booked: &Booked) {
+    if !booked.recorded {
+        note(&format!(
+            "uec: the appointment is booked, but the record of it could not be written. Note its address: {}",
+            booked.url
+        ));
+    }
+}
+
+/// Prints a booking.
+pub(super) fn confirmed(desk: &Desk, booked: &Booked, details: &BookingDetails) {
     let slot = &booked.slot;
     print(&format!(
         "Booked: {}, {} minutes\n",
@@ -267,6 +418,7 @@ fn confirmed(desk: &Desk, booked: &Booked, details: &BookingDetails) {
         slot.minutes()
     ));
     let row = |head: &str, text: &str| print(&format!("{head:<12} {text}\n"));
+    row("Patient", &details.patient.name.display());
     row("How", slot.channel_shown());
     if let Some(name) = slot.service.as_ref().or(booked.target.name.as_ref()) {
         row("Service", name);
@@ -314,23 +466,11 @@ fn text_message(desk: &Desk, booked: &Booked, details: &BookingDetails) -> Optio
 }
 
 /// The slots that are free now.
-fn offer(desk: &Desk, notice: &Obstacle, refreshed: Result<SlotList, Obstacle>) {
-    let list = match refreshed {
-        Ok(list) => list,
-        Err(obstacle) => {
-            if desk.json {
-                shown::json(
-                    &json!({ "taken": shown::obstacle(notice), "refresh": shown::obstacle(&obstacle) }),
-                );
-            }
-            return;
-        }
+fn offer(desk: &Desk, refreshed: Result<SlotList, Obstacle>) {
+    let Ok(list) = refreshed else {
+        return;
     };
     let all = desk.consultation.shown(&list);
-    if desk.json {
-        shown::json(&json!({ "taken": shown::obstacle(notice), "slots": all }));
-        return;
-    }
     if all.is_empty() {
         print("There are no other free slots in this time.\n");
         return;

@@ -1,14 +1,15 @@
 //! What every command starts from: settings, discovery, journey, and the encounter it belongs to.
 
-use super::Stopped;
+use super::{Stopped, settle};
 use crate::{Failure, log};
-use booking::ids::ServiceId;
+use booking::ids::{NhsNumber, ServiceId};
 use clap::Args;
 use consumer::config::{ConsumerConfig, DemoAddresses, KEYS, Role};
 use consumer::discover::{Discovery, Endpoint, ServiceDetails, Session};
-use consumer::journal::{Encounter, Found, JournalError};
-use consumer::journey::{Consultation, Journey, Located, Target, timeframe};
+use consumer::journal::{Encounter, Found, KnownBooking, State};
+use consumer::journey::{Consultation, Journey, Located, Proven, Status, Target, timeframe};
 use consumer::obstacle::Obstacle;
+use consumer::slots::day_and_time;
 use jiff::Timestamp;
 use provider::config::LogFormat;
 use serde_json::json;
@@ -55,7 +56,7 @@ pub struct Settings {
     pub practice: Option<String>,
 }
 
-/// What names the appointment that was booked last.
+/// What names the booking that was tried last.
 const LAST: &str = "last";
 /// Longest timeframe taken: a year.
 const MAX_MINUTES: i64 = 366 * 24 * 60;
@@ -209,13 +210,9 @@ impl Desk {
     }
 
     /// Ends the encounter, unless it is to stay open.
-    pub async fn close(&self) -> Result<(), Failure> {
+    pub async fn close(&self) -> Result<(), Obstacle> {
         match self.close {
-            true => self
-                .consultation
-                .close()
-                .await
-                .map_err(|o| Failure::Refused(o.to_string())),
+            true => self.consultation.close().await,
             false => Ok(()),
         }
     }
@@ -270,45 +267,70 @@ impl Desk {
         Ok(found?)
     }
 
-    async fn find(&self, text: &str) -> Result<Found, JournalError> {
+    async fn find(&self, text: &str) -> Result<Found, Stopped> {
         let journal = self.consultation.journey().journal();
-        if !text.eq_ignore_ascii_case(LAST) {
-            return journal.find(text).await;
-        }
-        Ok(journal
-            .last_booked()
-            .await?
-            .map_or(Found::None, |k| Found::One(Box::new(k))))
+        let found = match text.eq_ignore_ascii_case(LAST) {
+            true => journal
+                .last_tried()
+                .await
+                .map(|last| last.map_or(Found::None, |k| Found::One(Box::new(k)))),
+            false => journal.find(text).await,
+        };
+        found.map_err(|e| Stopped::Refused(e.to_string()))
     }
 
-    /// An appointment by its id, URL, document id or `last`: the journal knows the ones made here, `--service` says where
-    /// others are. SDS is asked anew each time (NAT-SDS-07).
-    pub async fn located(&self, text: &str, service: Option<&ServiceId>) -> Result<Known, Stopped> {
-        let found = self
-            .find(text)
-            .await
-            .map_err(|e| Stopped::Refused(e.to_string()))?;
-        let known = match found {
-            Found::One(known) => Some(*known),
+    /// What the journal has of an appointment id, a URL, a document id or `last`.
+    pub async fn row(
+        &self,
+        text: &str,
+        service: Option<&ServiceId>,
+    ) -> Result<Option<KnownBooking>, Stopped> {
+        match self.find(text).await? {
+            Found::None => Ok(None),
+            Found::One(known) => Ok(Some(*known)),
             Found::Several(all) => {
                 let of_service =
                     |s: &ServiceId| all.iter().find(|k| k.service == s.as_str()).cloned();
-                let one = service.and_then(of_service);
-                Some(one.ok_or_else(|| {
+                let one = service.and_then(of_service).ok_or_else(|| {
                     Stopped::Usage(format!(
                         "several services have an appointment {text}: name one with --service"
                     ))
-                })?)
+                })?;
+                Ok(Some(one))
             }
-            Found::None => None,
-        };
+        }
+    }
+
+    /// An appointment by its id, URL, document id or `last`: the journal knows the ones made here, `--service` says where
+    /// others are. `last` is the booking that was tried last, whatever became of it. One of which it is not known
+    /// whether it was made is looked for first (D-53). SDS is asked anew each time (NAT-SDS-07).
+    pub async fn located(&self, text: &str, service: Option<&ServiceId>) -> Result<Known, Stopped> {
+        let mut known = self.row(text, service).await?;
+        let mut settled = None;
+        if let Some(row) = known.as_ref().filter(|k| k.is_unsettled()) {
+            let found = settle::row(self, row).await?;
+            settle::tell(self, std::slice::from_ref(&found));
+            let document = row.document.clone();
+            if let Some(stop) = found.stops() {
+                return Err(stop);
+            }
+            settled = Some(found.json());
+            known = self.row(&document, service).await?;
+        }
+        if let Some(row) = known.as_ref().filter(|k| k.state == State::Failed) {
+            return Err(Stopped::Refused(format!(
+                "The booking at service {} on {} was not made. Name another appointment by its id, its URL or its document.",
+                row.service,
+                day_and_time(row.start)
+            )));
+        }
         let service = match (service, &known) {
-            (Some(service), _) => service.clone(),
-            (None, Some(known)) => ServiceId::parse(&known.service)
+            (_, Some(known)) => ServiceId::parse(&known.service)
                 .map_err(|e| Stopped::Refused(format!("the journal is damaged: {e}")))?,
+            (Some(service), None) => service.clone(),
             (None, None) if text.eq_ignore_ascii_case(LAST) => {
                 return Err(Stopped::Refused(
-                    "No appointment booked from here still holds.".to_owned(),
+                    "Nothing was booked from here yet.".to_owned(),
                 ));
             }
             (None, None) => {
@@ -328,7 +350,7 @@ impl Desk {
         };
         let located = located.ok_or_else(|| match &known {
             Some(_) => Stopped::Refused(
-                "It is not known whether this appointment was booked, so it has no id. Call the service.".to_owned(),
+                "The journal has no id of this appointment. Ring the service.".to_owned(),
             ),
             None => Stopped::Usage(format!("{text} is no appointment id or URL")),
         })?;
@@ -336,6 +358,7 @@ impl Desk {
             located,
             bookable,
             booking: known,
+            settled,
         })
     }
 }
@@ -347,5 +370,39 @@ pub struct Known {
     /// Its service.
     pub bookable: Bookable,
     /// What the journal has, if it was booked from here.
-    pub booking: Option<consumer::journal::KnownBooking>,
+    pub booking: Option<KnownBooking>,
+    /// What was found out just now, if it was not known whether it was made.
+    pub settled: Option<serde_json::Value>,
+}
+
+impl Known {
+    /// The service as the user knows it.
+    pub fn service(&self) -> String {
+        service_name(&self.bookable.target(), self.booking.as_ref())
+    }
+
+    /// Reads the appointment, and stops unless it is the one that is meant: the one of the journal, or of the patient at
+    /// hand.
+    pub async fn read(&self, desk: &Desk, patient: Option<&NhsNumber>) -> Result<Proven, Stopped> {
+        let consultation = &desk.consultation;
+        let expected = consultation.expected(&self.located, patient).await?;
+        let read = consultation
+            .read_expected(&self.located, &expected, Status::Any)
+            .await?;
+        read.map_err(|unproven| {
+            Stopped::Refused(format!(
+                "What {} has under this id is not the appointment that is meant: {}. Nothing was done. Ring the service.",
+                self.service(),
+                unproven.plain()
+            ))
+        })
+    }
+}
+
+/// The name of a service as the directory or the slot of a booking gave it, or its number in the directory.
+pub fn service_name(target: &Target, booking: Option<&KnownBooking>) -> String {
+    let told = booking.and_then(|b| b.told.service.as_ref());
+    let name = target.name.as_ref().or(told);
+    name.cloned()
+        .unwrap_or_else(|| format!("service {}", target.service))
 }

@@ -21,7 +21,10 @@ pub struct PatientArgs {
     /// NHS number; leave it out when it is not known
     #[arg(long, value_name = "NUMBER")]
     pub nhs_number: Option<String>,
-    /// How far the number was verified: 01 traced, 02 to 08 see the standard [default: 01]
+    /// The NHS number was traced, in PDS or by the Spine mini service: it is sent as verified
+    #[arg(long, conflicts_with = "verification")]
+    pub traced: bool,
+    /// How far the NHS number was verified: 01 traced, 02 to 08 see the standard [default: 02, not traced]
     #[arg(long, value_name = "CODE")]
     pub verification: Option<String>,
     /// Family name
@@ -82,12 +85,18 @@ impl PatientArgs {
         };
         let patient = &mut details.patient;
         if let Some(number) = &self.nhs_number {
+            // What the file says of its own number says nothing of another one.
+            if patient.nhs_number.as_ref() != Some(number) {
+                (patient.traced, patient.verification) = (false, Verification::default());
+            }
             patient.nhs_number = Some(number.clone());
         }
         if let Some(code) = &self.verification {
             patient.verification = Verification::from_code(code)
                 .ok_or_else(|| usage("--verification", "write a code from 01 to 08"))?;
+            patient.traced = false;
         }
+        patient.traced |= self.traced;
         replace(&mut patient.name.family, &self.family);
         if let Some(given) = &self.given {
             patient.name.given = words(given);
@@ -124,6 +133,7 @@ impl PatientArgs {
             patient: Patient {
                 nhs_number: None,
                 verification: Verification::default(),
+                traced: false,
                 name: Person {
                     family: wanted("--family", &self.family)?,
                     given: words(&wanted("--given", &self.given)?),

@@ -14,6 +14,7 @@ use consumer::referral::{
     Appointment, AppointmentUrl, Author, Disposition, Encounter, Endpoint, Gender, Message,
     Organisation, Patient, Receipt, Referral, Retries, Section, Sender, Unsent,
 };
+use consumer::slots::day_and_time;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::json;
@@ -60,7 +61,8 @@ impl Refer {
     }
 
     async fn with_booking(&self, desk: &Desk, known: &Known) -> Done {
-        let found = desk.consultation.show(&known.located).await?;
+        // Nothing is written about an appointment that is not proven to be the one that is meant.
+        let found = known.read(desk, None).await?.into_appointment();
         if found.status != "booked" {
             return Err(Stopped::Refused(format!(
                 "The appointment is {}, so no referral goes with it. Book again, or refer without an appointment.",
@@ -230,8 +232,18 @@ impl Refer {
             shown::json(&json!({ "document": referral.document_id.to_string(), "sent": all }));
             return Ok(());
         }
+        let who = &referral.patient;
+        let about = referral.appointment.as_ref().map_or_else(String::new, |a| {
+            let when = day_and_time(a.start);
+            format!(
+                " for the appointment of {} {} at {} on {when}",
+                who.given.join(" "),
+                who.family,
+                a.service
+            )
+        });
         print(&format!(
-            "The service has the referral (document {}).\n",
+            "The service has the referral{about} (document {}).\n",
             referral.document_id
         ));
         Ok(())
@@ -312,7 +324,7 @@ fn of_details(details: &plan::BookingDetails) -> Patient {
         .chain(&p.address.district);
     Patient {
         nhs_number: p.number(),
-        verified: p.verification == plan::Verification::Verified,
+        verified: p.verified_as() == plan::Verification::Verified,
         family: p.name.family.clone(),
         given: p.name.given.clone(),
         prefix: p.name.prefix.first().cloned(),

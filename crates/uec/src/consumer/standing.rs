@@ -1,13 +1,20 @@
 //! `uec consumer show|cancel`: appointments that exist.
 
-use super::desk::Desk;
-use super::{Done, Stopped, ask, shown};
+use super::desk::{Desk, Known};
+use super::{Certainty, Done, Stopped, ask, note, settle, shown};
 use crate::print;
 use booking::ids::{NhsNumber, ServiceId};
 use clap::Args;
-use consumer::journey::{AppointmentShown, Cancelled};
-use consumer::slots::{Channel, NOT_SUPPLIED, day_and_time};
-use serde_json::json;
+use consumer::journal::{KnownBooking, State};
+use consumer::journey::{AppointmentShown, CancelReport, Cancelled};
+use consumer::slots::{Channel, NOT_SUPPLIED, day_and_time, span};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// Most appointments of a list that are read for it.
+const MAX_READ: usize = 50;
+/// Who cancelled, as the journal has it, where it was somebody else.
+const ELSEWHERE: &str = "elsewhere";
 
 /// Show an appointment, or list the ones booked from here that are still to come.
 #[derive(Args)]
@@ -61,18 +68,22 @@ impl Show {
             return self.list(desk).await;
         };
         let known = desk.located(appointment, self.service.as_ref()).await?;
-        let mut found = desk.consultation.show(&known.located).await?;
-        // The Provider's own URL is known from the booking only.
-        if let Some(url) = known.booking.and_then(|b| b.url) {
-            found.url = url;
-        }
+        let id = known.located.id.as_str();
+        settle::rebookings(desk, |new| concerns(new, id)).await?;
+        let found = known.read(desk, None).await?.into_appointment();
+        gone_elsewhere(desk, &known, &found).await;
         if self.fhir {
             let bytes = fhir::json::write_pretty(&found.resource);
             print(&format!("{}\n", String::from_utf8_lossy(&bytes)));
         } else if desk.json {
-            shown::json(&json!(found));
+            let mut value = json!(found);
+            value["service"] = service_of(&known);
+            if let Some(settled) = &known.settled {
+                value["settled"] = json!([settled]);
+            }
+            shown::json(&value);
         } else {
-            people(&found);
+            people(&found, &known);
         }
         Ok(())
     }
@@ -80,40 +91,147 @@ impl Show {
     async fn list(&self, desk: &Desk) -> Done {
         let patient = number(self.nhs_number.as_ref())?;
         let known = desk.consultation.known_bookings(patient.as_ref()).await?;
+        let open = known.iter().filter(|k| k.is_unsettled()).cloned();
+        let settled = settle::all(desk, open.collect()).await?;
+        settle::tell(desk, &settled);
+        let finished =
+            settle::rebookings(desk, |new| patient.is_none() || new.nhs_number == patient).await?;
+        let mut listed = Vec::new();
+        for known in desk.consultation.known_bookings(patient.as_ref()).await? {
+            // What was cancelled at the service is no longer to come.
+            if let Some(read) = read_for_list(desk, &known, listed.len()).await {
+                listed.push((known, read));
+            }
+        }
         if desk.json {
-            shown::json(&json!({ "bookings": known }));
+            let settled: Vec<_> = settled.iter().map(settle::Found::json).collect();
+            let finished: Vec<_> = finished.iter().map(settle::Finished::json).collect();
+            let bookings: Vec<Value> = listed
+                .iter()
+                .map(|(known, patient)| {
+                    let mut one = json!(known);
+                    one["patient"] = json!(patient);
+                    one
+                })
+                .collect();
+            shown::json(&json!({ "bookings": bookings, "settled": settled, "finished": finished }));
             return Ok(());
         }
-        if known.is_empty() {
+        if listed.is_empty() {
             print("No appointment booked from here is still to come.\n");
             return Ok(());
         }
-        let rows: Vec<Vec<String>> = known
-            .iter()
-            .map(|k| {
-                vec![
-                    day_and_time(k.start),
-                    k.service.clone(),
-                    k.state.word().to_owned(),
-                    k.appointment.clone().unwrap_or_default(),
-                    k.document.clone(),
-                ]
-            })
-            .collect();
-        shown::table(
-            &["START", "SERVICE", "STATE", "APPOINTMENT", "DOCUMENT"],
-            &rows,
-        );
+        let rows: Vec<Vec<String>> = listed.iter().map(|(k, patient)| row(k, patient)).collect();
+        shown::table(&HEADS, &rows);
         Ok(())
     }
 }
 
-fn people(found: &AppointmentShown) {
+/// The columns of the list.
+const HEADS: [&str; 8] = [
+    "START",
+    "MIN",
+    "PATIENT",
+    "SERVICE",
+    "WHERE, WITH",
+    "STATE",
+    "APPOINTMENT",
+    "DOCUMENT",
+];
+
+fn row(known: &KnownBooking, patient: &Option<String>) -> Vec<String> {
+    let told = [&known.told.place, &known.told.clinician]
+        .into_iter()
+        .flatten();
+    let service = known.told.service.clone();
+    vec![
+        day_and_time(known.start),
+        ((known.end.as_second() - known.start.as_second()) / 60).to_string(),
+        patient.clone().unwrap_or_default(),
+        service.unwrap_or_else(|| known.service.clone()),
+        told.map(String::as_str).collect::<Vec<_>>().join("; "),
+        match known.is_unsettled() {
+            true => "not certain".to_owned(),
+            false => known.state.word().to_owned(),
+        },
+        known.appointment.clone().unwrap_or_default(),
+        known.document.clone(),
+    ]
+}
+
+/// Reads an appointment for the list: the patient's name, if the service gives it. `None` when it is cancelled, which is
+/// kept. Beyond [`MAX_READ`] nothing is read.
+async fn read_for_list(desk: &Desk, known: &KnownBooking, before: usize) -> Option<Option<String>> {
+    if known.is_unsettled() || before >= MAX_READ {
+        return Some(None);
+    }
+    let Some(place) = settle::known(desk, known).await else {
+        return Some(None);
+    };
+    match place.read(desk, None).await {
+        Ok(proven) if proven.appointment().status == "cancelled" => {
+            gone_elsewhere(desk, &place, proven.appointment()).await;
+            None
+        }
+        Ok(proven) => Some(proven.appointment().patient.clone()),
+        Err(_) => Some(None),
+    }
+}
+
+/// Whether a rebooking is about an appointment.
+fn concerns(new: &KnownBooking, id: &str) -> bool {
+    let of_old = new.old.as_ref().is_some_and(|(old, _)| old == id);
+    of_old || new.appointment.as_deref() == Some(id)
+}
+
+/// Keeps that an appointment was cancelled elsewhere.
+pub(super) async fn gone_elsewhere(desk: &Desk, known: &Known, found: &AppointmentShown) {
+    let held = known
+        .booking
+        .as_ref()
+        .is_some_and(|b| b.state == State::Booked);
+    if !held || found.status != "cancelled" {
+        return;
+    }
+    let journal = desk.consultation.journey().journal();
+    let (asid, encounter) = (
+        known.located.target.asid.as_str(),
+        desk.consultation.encounter(),
+    );
+    let kept = journal
+        .cancelled(&found.id, asid, ELSEWHERE, &encounter.id, Timestamp::now())
+        .await;
+    if let Err(error) = kept {
+        note(&format!("uec: the cancellation was not recorded. {error}"));
+    }
+}
+
+fn service_of(known: &Known) -> Value {
+    let target = known.bookable.target();
+    json!({ "id": target.service.as_str(), "name": target.name })
+}
+
+fn people(found: &AppointmentShown, known: &Known) {
     let row = |head: &str, text: &str| print(&format!("{head:<12} {text}\n"));
     row("Appointment", &found.id);
     row("Status", &found.status);
+    row("Service", &known.service());
     if let Some(start) = found.start {
         row("Start", &day_and_time(start));
+        if let Some(end) = found.end {
+            row("Length", &span((end.as_second() - start.as_second()) / 60));
+        }
+    }
+    if let Some(booking) = &known.booking {
+        let told = [
+            ("Where", &booking.told.place),
+            ("With", &booking.told.clinician),
+        ];
+        for (head, text) in told {
+            if let Some(text) = text {
+                row(head, text);
+            }
+        }
     }
     row(
         "How",
@@ -142,40 +260,82 @@ impl Cancel {
         let known = desk
             .located(&self.appointment, self.service.as_ref())
             .await?;
+        let service = known.service();
         if !self.yes {
-            let found = desk.consultation.show(&known.located).await?;
-            let start = found.start.map(day_and_time).unwrap_or_default();
-            let question = format!("Cancel the appointment of {start}?");
-            if !ask::confirm(&question, self.yes, "--yes")? {
+            let found = known.read(desk, given.as_ref()).await?.into_appointment();
+            let cancelled = found.status == "cancelled";
+            let question = format!("Cancel the appointment of {}?", found.named(&service));
+            if !cancelled && !ask::confirm(&question, self.yes, "--yes")? {
                 return Err(Stopped::Refused("Nothing was cancelled.".to_owned()));
             }
         }
-        let of_journal = known.booking.as_ref().and_then(|b| b.nhs_number.clone());
-        let patient = given.or(of_journal);
         let report = desk
             .consultation
-            .cancel(&known.located, patient.as_ref())
+            .cancel(&known.located, given.as_ref())
             .await?;
-        if report.is_cancelled() && self.patient_told {
-            desk.consultation.patient_told(&known.located).await?;
+        let mut lines = vec![told(&report, &service, self.patient_told)];
+        if report.is_cancelled() {
+            if self.patient_told {
+                desk.consultation.patient_told(&known.located).await?;
+            }
+            lines.extend(rebooking_ended(desk, known.located.id.as_str()).await?);
         }
         if desk.json {
-            shown::json(&json!(report));
+            let mut value = json!(report);
+            value["service"] = service_of(&known);
+            value["message"] = json!(lines.join(" "));
+            if let Some(settled) = &known.settled {
+                value["settled"] = json!([settled]);
+            }
+            shown::json(&value);
         }
-        match report.outcome {
-            Cancelled::Yes | Cancelled::Already => {
+        match &report.outcome {
+            Cancelled::Yes(_) | Cancelled::Already(_) => {
                 if !desk.json {
-                    let told = match (&report.outcome, self.patient_told) {
-                        (Cancelled::Yes, true) => {
-                            "The appointment is cancelled, and the patient was told.".to_owned()
-                        }
-                        _ => report.plain(),
-                    };
-                    print(&format!("{told}\n"));
+                    lines.iter().for_each(|line| print(&format!("{line}\n")));
                 }
                 Ok(())
             }
-            _ => Err(Stopped::Refused(report.plain())),
+            Cancelled::Uncertain(_) => Err(Stopped::Told(lines.join(" "), Certainty::Uncertain)),
+            _ => Err(Stopped::Told(lines.join(" "), Certainty::Certain)),
         }
     }
+}
+
+/// The result, with patient, service, day and time where they were read.
+pub(super) fn told(report: &CancelReport, service: &str, patient_told: bool) -> String {
+    let named = report.appointment.as_ref().map(|a| a.named(service));
+    match (&report.outcome, named) {
+        (Cancelled::Yes(_), Some(named)) if patient_told => {
+            format!("The appointment is cancelled, and the patient was told: {named}.")
+        }
+        (Cancelled::Yes(_), Some(named)) => {
+            format!("The appointment is cancelled: {named}. Tell the patient.")
+        }
+        (Cancelled::Already(_), Some(named)) => {
+            format!("The appointment had already been cancelled: {named}. Nothing was changed.")
+        }
+        (_, Some(named)) => format!("{} It is the appointment of {named}.", report.plain()),
+        (_, None) => report.plain(),
+    }
+}
+
+/// A rebooking that was interrupted ends when either of its appointments is cancelled: says what still stands.
+async fn rebooking_ended(desk: &Desk, id: &str) -> Result<Option<String>, Stopped> {
+    for new in desk.consultation.open_rebookings().await? {
+        if !concerns(&new, id) {
+            continue;
+        }
+        desk.consultation.rebook_closed(&new.document).await;
+        let is_old = new.appointment.as_deref() != Some(id);
+        let stands = match (is_old, &new.old) {
+            (true, _) => new.appointment.clone().unwrap_or(new.document),
+            (false, Some((old, _))) => old.clone(),
+            (false, None) => return Ok(None),
+        };
+        return Ok(Some(format!(
+            "A rebooking had been interrupted: the appointment {stands} stands."
+        )));
+    }
+    Ok(None)
 }

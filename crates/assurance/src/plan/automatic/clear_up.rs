@@ -119,9 +119,9 @@ impl Rig {
             let number = order.details.patient.number();
             match consultation.cancel(&located, number.as_ref()).await {
                 Ok(report) => match report.outcome {
-                    Cancelled::Yes => done.cancelled.push(named),
+                    Cancelled::Yes(_) => done.cancelled.push(named),
                     // Cancelled at the service before: nothing is left of it.
-                    Cancelled::Already | Cancelled::InThePast | Cancelled::NotFound => {}
+                    Cancelled::Already(_) | Cancelled::InThePast | Cancelled::NotFound => {}
                     _ => done.left.push(format!("{named}: {}", report.plain())),
                 },
                 Err(obstacle) => done.left.push(format!("{named}: {obstacle}")),
@@ -152,8 +152,9 @@ impl Rig {
                 tokio::time::sleep(MOMENT).await;
             }
             match consultation.look_for(&place.target, known).await? {
-                Lost::Booked(located) => return Ok(Ended::Booked(located)),
-                Lost::CannotTell => return Ok(Ended::Unknown),
+                Lost::Booked(located, _) => return Ok(Ended::Booked(located)),
+                Lost::Cancelled => return Ok(Ended::NotBooked),
+                Lost::CannotTell(_) => return Ok(Ended::Unknown),
                 Lost::Absent => {}
             }
         }

@@ -166,7 +166,7 @@ fn patient(p: &plan::Patient) -> Patient {
     let phones = p.telecom.iter().filter(|t| t.system == plan::System::Phone);
     Patient {
         nhs_number: p.number(),
-        verified: p.verification == plan::Verification::Verified,
+        verified: p.verified_as() == plan::Verification::Verified,
         family: p.name.family.clone(),
         given: p.name.given.clone(),
         prefix: p.name.prefix.first().cloned(),

@@ -4,7 +4,7 @@ use super::finding::slot_line;
 use super::rig::{Rig, Standing, told};
 use super::{Order, Seen, Stop, evidence, not_tried};
 use crate::plan::{Part, PlanFolder, Ready, Step, Task};
-use consumer::journey::{Booking, Consultation, Located, Rebooked, SlotSearch};
+use consumer::journey::{Booking, Consultation, Located, Old, Rebooked, SlotSearch};
 
 impl Rig {
     pub(super) async fn task(
@@ -204,8 +204,10 @@ impl Rig {
         let (slot, cleared) = Rig::choose(consultation, &slots, order)?;
         let rebooked = consultation
             .rebook(
-                &old.located,
-                Some(&old.known.document),
+                Old {
+                    located: &old.located,
+                    document: Some(&old.known.document),
+                },
                 &place.target,
                 &slot,
                 &order.details,

@@ -1,0 +1,190 @@
+//! A booking in the journal: how it ended, what it took the place of, and what is known of it later.
+
+use super::rows::State;
+use crate::plan::book::SlotClaim;
+use booking::ids::NhsNumber;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::fmt;
+
+/// A booking that is about to be asked for.
+#[derive(Clone)]
+pub struct BookingRow {
+    /// UUID of the clinical document.
+    pub document: String,
+    /// Encounter.
+    pub encounter: String,
+    /// DoS service id.
+    pub service: String,
+    /// ASID of the Provider.
+    pub asid: String,
+    /// Its service root.
+    pub root: String,
+    /// `X-Request-ID`
+    pub request_id: String,
+    /// The patient.
+    pub nhs_number: Option<NhsNumber>,
+    /// The slot as it is sent.
+    pub claim: SlotClaim,
+    /// Start of the slot.
+    pub start: Timestamp,
+    /// End of the slot.
+    pub end: Timestamp,
+    /// When it is asked for: also the time inside the message.
+    pub at: Timestamp,
+    /// Digest of the document id and the details, by which a repeat of the same wish is known.
+    pub details_digest: Option<String>,
+    /// The appointment that this one takes the place of.
+    pub replaces: Option<Replaced>,
+    /// What the user was shown of the slot.
+    pub told: Told,
+    /// Minutes after the end of the timeframe.
+    pub outside_minutes: Option<i64>,
+    /// Who approved a slot outside the timeframe.
+    pub approver: Option<String>,
+    /// Whether the patient agreed to it.
+    pub patient_agreed: Option<bool>,
+}
+
+/// What a user was shown of a slot: kept so that later lists say the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Told {
+    /// The service's name.
+    #[serde(rename = "service_name", skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// With whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clinician: Option<String>,
+}
+
+/// The appointment that a new booking takes the place of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// Appointment id.
+    pub appointment: String,
+    /// DoS service id.
+    pub service: String,
+    /// Document id, if the appointment names one.
+    pub document: Option<String>,
+}
+
+/// How a booking ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// State.
+    pub state: State,
+    /// Appointment id.
+    pub appointment: Option<String>,
+    /// Absolute URL without version.
+    pub url: Option<String>,
+    /// Version id.
+    pub version: Option<String>,
+    /// ETag as it came.
+    pub etag: Option<String>,
+    /// What the service said that differs from what was asked, when that leaves it open.
+    pub open_question: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Settled {
+    /// An end that gives no appointment.
+    pub fn without_appointment(state: State, open_question: Option<String>) -> Settled {
+        Settled {
+            state,
+            appointment: None,
+            url: None,
+            version: None,
+            etag: None,
+            open_question,
+            at: Timestamp::now(),
+        }
+    }
+}
+
+/// A booking that this Consumer made.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct KnownBooking {
+    /// UUID of its clinical document.
+    pub document: String,
+    /// Encounter in which it was made.
+    pub encounter: String,
+    /// DoS service id.
+    pub service: String,
+    /// ASID of the Provider.
+    pub asid: String,
+    /// Service root of the Provider.
+    #[serde(skip)]
+    pub root: String,
+    /// Start.
+    #[serde(serialize_with = "crate::slots::rfc3339")]
+    pub start: Timestamp,
+    /// End.
+    #[serde(serialize_with = "crate::slots::rfc3339")]
+    pub end: Timestamp,
+    /// What became of it.
+    pub state: State,
+    /// Appointment id.
+    pub appointment: Option<String>,
+    /// Absolute URL.
+    pub url: Option<String>,
+    /// ETag of the last version seen.
+    #[serde(skip)]
+    pub etag: Option<String>,
+    /// Document id of the booking that this one took the place of.
+    pub replaces: Option<String>,
+    /// The patient; never printed.
+    #[serde(skip)]
+    pub nhs_number: Option<NhsNumber>,
+    /// Slot id.
+    pub slot: String,
+    /// Value of the slot's identifier.
+    #[serde(skip)]
+    pub slot_identifier: Option<String>,
+    /// The slot as it was sent, when that is known.
+    #[serde(skip)]
+    pub claim: Option<SlotClaim>,
+    /// `X-Request-ID` of the booking.
+    #[serde(skip)]
+    pub request_id: String,
+    /// When it was asked for last.
+    #[serde(serialize_with = "crate::slots::rfc3339")]
+    pub requested_at: Timestamp,
+    /// The time inside the message.
+    #[serde(skip)]
+    pub written_at: Timestamp,
+    /// Digest of the document id and the details.
+    #[serde(skip)]
+    pub details_digest: Option<String>,
+    /// What the service said that differs from what was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_question: Option<String>,
+    /// The appointment and its service that this one takes the place of.
+    #[serde(skip)]
+    pub old: Option<(String, String)>,
+    /// True while the old appointment has not been dealt with.
+    #[serde(skip)]
+    pub rebook_open: bool,
+    /// What the user was shown of the slot.
+    #[serde(flatten)]
+    pub told: Told,
+}
+
+impl KnownBooking {
+    /// Whether it is not known if it was made.
+    pub fn is_unsettled(&self) -> bool {
+        matches!(self.state, State::Requested | State::Unknown)
+    }
+}
+
+impl fmt::Debug for KnownBooking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnownBooking")
+            .field("document", &self.document)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,575 @@
+//! Whether an Appointment that a service sent is the one that is meant: the one check behind every answer to POST, GET
+//! and PUT and behind every entry of a patient search (D-52).
+//!
+//! [`Expected`] holds what is known beforehand. [`Expected::judge`] compares it with what was read, and yields either
+//! [`Proven`], which nothing else can make, or [`Unproven`] with each difference in plain words and without patient data.
+//! What a service may spell in several ways is compared by its meaning: instants by the moment, UUIDs in any case, NHS
+//! numbers with spaces, references in every form. What is not said at all is missing, which is no difference, but
+//! proves nothing either.
+
+use super::appointment::AppointmentShown;
+use crate::journal::KnownBooking;
+use crate::slots::day_and_time;
+use booking::ids::NhsNumber;
+use booking::{instant, systems};
+use fhir::Element;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// Most references and identifiers of one resource that are looked at; a booking has one or two of each.
+const MOST: usize = 20;
+/// Longest status code that is repeated to the user: those of FHIR have at most sixteen letters.
+const MAX_STATUS: usize = 20;
+
+/// Whose appointment it has to be.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// Not known here.
+    Anyones,
+    /// That of the patient with this NHS number.
+    Number(NhsNumber),
+    /// That of a patient for whom no NHS number was sent.
+    Nameless,
+}
+
+impl Whose {
+    /// Of a booking that was made with this number, or without one.
+    pub fn of(number: Option<&NhsNumber>) -> Whose {
+        number.map_or(Whose::Nameless, |n| Whose::Number(n.clone()))
+    }
+}
+
+/// The slot that has to be booked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotKey {
+    /// `Slot.id`
+    pub id: String,
+    /// The value of `Slot.identifier`, if the search gave one.
+    pub identifier: Option<String>,
+}
+
+/// Which status the appointment has to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Any: it is judged by the caller.
+    Any,
+    /// `booked`
+    Booked,
+    /// `cancelled`
+    Cancelled,
+}
+
+/// How much has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// Everything that is expected: for an answer to a booking.
+    Everything,
+    /// What tells it from any other: its id, with the document's id or the NHS number, whichever is known. For the
+    /// appointments that were proven when they were booked.
+    Identity,
+}
+
+/// What is known of an appointment before it is read.
+#[derive(Clone)]
+pub struct Expected {
+    appointment: Option<String>,
+    document: Option<String>,
+    whose: Whose,
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+    slot: Option<SlotKey>,
+    need: Need,
+    /// The patient was named by the user, so the appointment has to name them too.
+    at_hand: bool,
+}
+
+/// An Appointment that was compared with what was expected, and is it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    appointment: AppointmentShown,
+}
+
+impl Proven {
+    /// The appointment.
+    pub fn appointment(&self) -> &AppointmentShown {
+        &self.appointment
+    }
+
+    /// The appointment, for callers that need no proof any more.
+    pub fn into_appointment(self) -> AppointmentShown {
+        self.appointment
+    }
+}
+
+/// An element that identifies an appointment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The appointment's id.
+    Appointment,
+    /// The clinical document.
+    Document,
+    /// The patient.
+    Patient,
+    /// The status.
+    Status,
+    /// The start.
+    Start,
+    /// The end.
+    End,
+    /// The slot.
+    Slot,
+    /// What the whole says: an extension that is not known here may turn it round.
+    Meaning,
+}
+
+/// What speaks against an appointment being the one that is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unproven {
+    /// What differs, each with a part of a sentence for the user, such as `it is for another patient`.
+    pub differs: Vec<(Field, String)>,
+    /// What is not said.
+    pub missing: Vec<Field>,
+    /// What was read, for callers that show what stands.
+    pub appointment: Box<AppointmentShown>,
+}
+
+impl Unproven {
+    /// Whether it is certainly another appointment.
+    pub fn is_other(&self) -> bool {
+        let telling = [Field::Appointment, Field::Document, Field::Patient];
+        self.differs
+            .iter()
+            .any(|(field, _)| telling.contains(field))
+    }
+
+    /// Whether nothing but the status differs and everything is there.
+    pub fn is_only_status(&self) -> bool {
+        self.missing.is_empty()
+            && self
+                .differs
+                .iter()
+                .all(|(field, _)| *field == Field::Status)
+    }
+
+    /// All of it, as the second half of a sentence.
+    pub fn plain(&self) -> String {
+        let missing = self.missing.iter().map(|field| {
+            match field {
+                Field::Appointment => "it does not say its own id",
+                Field::Document => "it does not name its clinical document",
+                Field::Patient => "it does not name its patient",
+                Field::Status => "it does not say its status",
+                Field::Start => "it does not say when it starts",
+                Field::End => "it does not say when it ends",
+                Field::Slot => "it does not name its slot",
+                Field::Meaning => "it does not say what it means",
+            }
+            .to_owned()
+        });
+        let differs = self.differs.iter().map(|(_, words)| words.clone());
+        differs.chain(missing).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// What comparing one element came to.
+enum Found {
+    Same,
+    Missing,
+    Other(String),
+}
+
+impl Expected {
+    /// The booking that is asked for: everything of it has to come back.
+    pub fn booking(
+        document: Uuid,
+        number: Option<&NhsNumber>,
+        start: Timestamp,
+        end: Timestamp,
+        slot: SlotKey,
+    ) -> Expected {
+        Expected {
+            appointment: None,
+            document: Some(document.to_string()),
+            whose: Whose::of(number),
+            start: Some(start),
+            end: Some(end),
+            slot: Some(slot),
+            need: Need::Everything,
+            at_hand: true,
+        }
+    }
+
+    /// A row of the journal whose end is not known: judged as the answer to the booking would have been.
+    pub fn unsettled(known: &KnownBooking) -> Expected {
+        Expected {
+            need: Need::Everything,
+            ..Expected::known(known)
+        }
+    }
+
+    /// A booking that the journal knows to have been made.
+    pub fn known(known: &KnownBooking) -> Expected {
+        Expected {
+            appointment: known.appointment.clone(),
+            document: Some(known.document.clone()),
+            whose: Whose::of(known.nhs_number.as_ref()),
+            start: Some(known.start),
+            end: Some(known.end),
+            slot: Some(SlotKey {
+                id: known.slot.clone(),
+                identifier: known.slot_identifier.clone(),
+            }),
+            need: Need::Identity,
+            at_hand: false,
+        }
+    }
+
+    /// An appointment that was made elsewhere: its id, and the patient at hand if the number is known.
+    pub fn elsewhere(id: &str, patient: Option<&NhsNumber>) -> Expected {
+        Expected {
+            appointment: Some(id.to_owned()),
+            document: None,
+            whose: patient.map_or(Whose::Anyones, |n| Whose::Number(n.clone())),
+            start: None,
+            end: None,
+            slot: None,
+            need: Need::Identity,
+            at_hand: true,
+        }
+    }
+
+    /// The same appointment as one that was read before (CONS-CAN-03).
+    pub fn again(read: &AppointmentShown) -> Expected {
+        Expected {
+            appointment: Some(read.id.clone()),
+            document: read.document.clone(),
+            whose: read.nhs_number().map_or(Whose::Anyones, Whose::Number),
+            start: read.start,
+            end: None,
+            slot: None,
+            need: Need::Everything,
+            at_hand: false,
+        }
+    }
+
+    /// The same under a certain id.
+    #[must_use]
+    pub fn at(&self, id: &str) -> Expected {
+        Expected {
+            appointment: Some(id.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same, and of this patient.
+    #[must_use]
+    pub fn of_patient(&self, patient: &NhsNumber) -> Expected {
+        Expected {
+            whose: Whose::Number(patient.clone()),
+            at_hand: true,
+            ..self.clone()
+        }
+    }
+
+    /// Whether the journal has the appointment.
+    pub fn is_known(&self) -> bool {
+        self.document.is_some()
+    }
+
+    /// The patient's NHS number, when it is known.
+    pub fn number(&self) -> Option<&NhsNumber> {
+        match &self.whose {
+            Whose::Number(number) => Some(number),
+            Whose::Anyones | Whose::Nameless => None,
+        }
+    }
+
+    /// When it starts.
+    pub fn start(&self) -> Option<Timestamp> {
+        self.start
+    }
+
+    /// Compares an appointment with what is expected. Every difference is named.
+    pub fn judge(&self, shown: AppointmentShown, status: Status) -> Result<Proven, Unproven> {
+        let resource = &shown.resource;
+        let found = [
+            (Field::Appointment, self.same_id(resource)),
+            (Field::Document, self.same_document(resource)),
+            (Field::Patient, self.same_patient(resource)),
+            (Field::Status, same_status(&shown.status, status)),
+            (Field::Start, same_moment(self.start, shown.start, "starts")),
+            (Field::End, same_moment(self.end, shown.end, "ends")),
+            (Field::Slot, self.same_slot(resource)),
+            (Field::Meaning, same_meaning(resource)),
+        ];
+        let (mut differs, mut missing) = (Vec::new(), Vec::new());
+        for (field, found) in found {
+            match found {
+                Found::Same => {}
+                Found::Other(words) => differs.push((field, words)),
+                Found::Missing if self.needs(field) => missing.push(field),
+                Found::Missing => {}
+            }
+        }
+        match differs.is_empty() && missing.is_empty() {
+            true => Ok(Proven { appointment: shown }),
+            false => Err(Unproven {
+                differs,
+                missing,
+                appointment: Box::new(shown),
+            }),
+        }
+    }
+
+    fn needs(&self, field: Field) -> bool {
+        match (self.need, field) {
+            (Need::Everything, _) => true,
+            (_, Field::Appointment | Field::Status | Field::Document | Field::Meaning) => true,
+            // With the document's id the number proves nothing more, unless it was asked about.
+            (Need::Identity, Field::Patient) => self.at_hand || self.document.is_none(),
+            (Need::Identity, Field::Start | Field::End | Field::Slot) => false,
+        }
+    }
+
+    fn same_id(&self, resource: &Element) -> Found {
+        let own = resource
+            .str_of("id")
+            .map(str::trim)
+            .filter(|i| !i.is_empty());
+        match (&self.appointment, own) {
+            (None, Some(_)) => Found::Same,
+            (_, None) => Found::Missing,
+            (Some(wanted), Some(own)) if same_text(wanted, own) => Found::Same,
+            _ => Found::Other("it is another appointment".to_owned()),
+        }
+    }
+
+    fn same_document(&self, resource: &Element) -> Found {
+        let Some(wanted) = &self.document else {
+            return Found::Same;
+        };
+        let named = documents_of(resource);
+        match named.iter().any(|d| same_text(d, wanted)) {
+            true => Found::Same,
+            false if named.is_empty() => Found::Missing,
+            false => Found::Other("it belongs to another clinical document".to_owned()),
+        }
+    }
+
+    fn same_patient(&self, resource: &Element) -> Found {
+        let named = numbers_of(resource);
+        let other = || Found::Other("it is for another patient".to_owned());
+        match &self.whose {
+            Whose::Anyones => Found::Same,
+            Whose::Nameless if named.is_empty() => Found::Same,
+            Whose::Nameless => other(),
+            Whose::Number(_) if named.is_empty() => Found::Missing,
+            Whose::Number(wanted) if named.iter().all(|n| n == wanted) => Found::Same,
+            Whose::Number(_) => other(),
+        }
+    }
+
+    /// All that names a slot has to agree: the references, and the contained Slot.
+    fn same_slot(&self, resource: &Element) -> Found {
+        let Some(wanted) = &self.slot else {
+            return Found::Same;
+        };
+        let contained: Vec<&Element> = contained(resource, "Slot").collect();
+        let references = resource.all("slot").take(MOST);
+        let named = references.map(|r| wanted.of_reference(r, &contained));
+        let inside = contained
+            .iter()
+            .map(|slot| wanted.of_contained(slot, self.start));
+        let mut same = false;
+        for found in named.chain(inside) {
+            match found {
+                Found::Same => same = true,
+                Found::Missing => {}
+                Found::Other(words) => return Found::Other(words),
+            }
+        }
+        if same { Found::Same } else { Found::Missing }
+    }
+}
+
+impl SlotKey {
+    fn is(&self, text: &str) -> bool {
+        let of_identifier = |i: &String| same_text(i, text);
+        same_text(&self.id, text) || self.identifier.as_ref().is_some_and(of_identifier)
+    }
+
+    fn other() -> Found {
+        Found::Other("it is for another slot".to_owned())
+    }
+
+    fn of_reference(&self, reference: &Element, contained: &[&Element]) -> Found {
+        let Some(text) = reference.str_of("reference").map(str::trim) else {
+            let value = reference.at("identifier.value").and_then(Element::as_str);
+            return match value {
+                Some(value) if self.is(value) => Found::Same,
+                Some(_) if self.identifier.is_some() => SlotKey::other(),
+                _ => Found::Missing,
+            };
+        };
+        match text.strip_prefix('#') {
+            // The local id is the slot's own (RES-SLOT-07), or leads to the contained copy, which is judged by itself.
+            Some(local) if self.is(local) => Found::Same,
+            Some(local) => {
+                let there = contained.iter().any(|slot| local_id(slot) == Some(local));
+                if there {
+                    Found::Missing
+                } else {
+                    SlotKey::other()
+                }
+            }
+            None => match last_segment(text) {
+                Some(id) if self.is(id) => Found::Same,
+                Some(_) => SlotKey::other(),
+                None => Found::Missing,
+            },
+        }
+    }
+
+    fn of_contained(&self, slot: &Element, start: Option<Timestamp>) -> Found {
+        let at = slot.str_of("start").and_then(|s| instant::parse(s.trim()));
+        if let (Some(wanted), Some(at)) = (start, at)
+            && wanted.as_millisecond() != at.as_millisecond()
+        {
+            return SlotKey::other();
+        }
+        let values: Vec<&str> = slot
+            .all("identifier")
+            .take(MOST)
+            .filter_map(|i| i.str_of("value"))
+            .collect();
+        let named = values.iter().any(|value| self.is(value));
+        match (&self.identifier, local_id(slot)) {
+            (Some(_), _) if !values.is_empty() && !named => SlotKey::other(),
+            _ if named => Found::Same,
+            (_, Some(id)) if self.is(id) => Found::Same,
+            (_, Some(_)) => SlotKey::other(),
+            (_, None) => Found::Missing,
+        }
+    }
+}
+
+/// FHIR: a modifierExtension that is not understood makes the resource unusable.
+fn same_meaning(resource: &Element) -> Found {
+    match resource.get("modifierExtension") {
+        None => Found::Same,
+        Some(_) => Found::Other(
+            "it carries a mark that changes its meaning and is not known here".to_owned(),
+        ),
+    }
+}
+
+fn local_id(slot: &Element) -> Option<&str> {
+    Some(slot.str_of("id")?.trim().trim_start_matches('#'))
+}
+
+fn same_status(found: &str, wanted: Status) -> Found {
+    let code = match wanted {
+        Status::Any => return Found::Same,
+        Status::Booked => "booked",
+        Status::Cancelled => "cancelled",
+    };
+    match found {
+        _ if found == code => Found::Same,
+        "" => Found::Missing,
+        _ => Found::Other(format!("its status is {}", status_words(found))),
+    }
+}
+
+/// A status as the user sees it: a code of FHIR, or a word for anything else.
+pub(super) fn status_words(code: &str) -> String {
+    let is_code = !code.is_empty()
+        && code.len() <= MAX_STATUS
+        && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    match is_code {
+        true => code.to_owned(),
+        false => "not one that is known".to_owned(),
+    }
+}
+
+/// Compared to the millisecond: the journal keeps no more.
+fn same_moment(wanted: Option<Timestamp>, found: Option<Timestamp>, verb: &str) -> Found {
+    match (wanted, found) {
+        (None, _) => Found::Same,
+        (Some(_), None) => Found::Missing,
+        (Some(w), Some(f)) if w.as_millisecond() == f.as_millisecond() => Found::Same,
+        (Some(w), Some(f)) => Found::Other(format!(
+            "it {verb} {}, not {}",
+            day_and_time(f),
+            day_and_time(w)
+        )),
+    }
+}
+
+/// Whether two identifiers are the same; UUIDs in any case and as URN too.
+pub(super) fn same_text(a: &str, b: &str) -> bool {
+    let bare = |t: &str| {
+        let t = t.trim();
+        let urn = t
+            .get(..9)
+            .is_some_and(|p| p.eq_ignore_ascii_case("urn:uuid:"));
+        if urn { t[9..].to_owned() } else { t.to_owned() }
+    };
+    let (a, b) = (bare(a), bare(b));
+    a == b
+        || match (Uuid::try_parse(&a), Uuid::try_parse(&b)) {
+            (Ok(a), Ok(b)) => a == b,
+            _ => false,
+        }
+}
+
+/// The id at the end of a reference: relative, absolute, with version, or a URN.
+fn last_segment(reference: &str) -> Option<&str> {
+    let text = reference.split(['?', '#']).next().unwrap_or_default();
+    let text = text.split("/_history").next().unwrap_or_default();
+    let text = text.trim_end_matches('/');
+    let last = text.rsplit('/').next().unwrap_or_default();
+    (!last.is_empty()).then_some(last)
+}
+
+fn contained<'a>(resource: &'a Element, kind: &'a str) -> impl Iterator<Item = &'a Element> {
+    let of_kind = move |c: &&Element| c.resource_type() == Some(kind);
+    resource.all("contained").filter(of_kind).take(MOST)
+}
+
+/// The ids of the clinical documents that an Appointment names: lower case, bare.
+pub(super) fn documents_of(appointment: &Element) -> Vec<String> {
+    let values = contained(appointment, "DocumentReference").flat_map(|document| {
+        let all = document
+            .all("identifier")
+            .chain(document.all("masterIdentifier"));
+        all.take(MOST).filter_map(|i| i.str_of("value"))
+    });
+    values
+        .map(|value| {
+            let value = value.trim().to_ascii_lowercase();
+            value
+                .strip_prefix("urn:uuid:")
+                .map(str::to_owned)
+                .unwrap_or(value)
+        })
+        .filter(|value| !value.is_empty())
+        .collect()
+}
+
+/// The NHS numbers that an Appointment names, in the contained Patient or in the participant.
+pub(super) fn numbers_of(appointment: &Element) -> Vec<NhsNumber> {
+    let actors = appointment
+        .all("participant")
+        .take(MOST)
+        .flat_map(|p| p.all("actor"));
+    contained(appointment, "Patient")
+        .chain(actors)
+        .flat_map(|e| e.all("identifier").take(MOST))
+        .filter(|i| i.str_of("system").map(str::trim) == Some(systems::NHS_NUMBER))
+        .filter_map(|i| i.str_of("value"))
+        .filter_map(|value| {
+            let digits: String = value.chars().filter(|c| !c.is_whitespace()).collect();
+            NhsNumber::parse(&digits).ok()
+        })
+        .collect()
+}

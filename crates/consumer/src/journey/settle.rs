@@ -1,0 +1,206 @@
+//! Taking up bookings of which nobody knows whether they were made: the program was ended, the answer was lost, or it
+//! did not fit (CONS-BOOK-05, D-43, D-53). The proof is the UUID of the clinical document, as for a lost answer.
+
+use super::appointment::Located;
+use super::book::{Booked, is_same_wish};
+use super::identity::{Expected, Proven};
+use super::location::{self, AppointmentUrl};
+use super::look::Sight;
+use super::{Consultation, Target, faults};
+use crate::journal::{KnownBooking, Settled, State, Unsettled};
+use crate::obstacle::Obstacle;
+use crate::plan::BookingDetails;
+use crate::plan::book::SlotClaim;
+use crate::slots::{Channel, FreeSlot};
+use booking::ids::ResourceId;
+use fhir::primitive::format_instant;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+/// The longest time that a request can live. Its token is refused after five minutes; clocks may differ by as much.
+pub const REQUEST_LIFE: SignedDuration = SignedDuration::from_mins(10);
+
+/// What was found out about a booking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// It is booked; the journal knows it now.
+    Booked(Box<Located>, Box<Proven>),
+    /// It was booked and is cancelled; the journal knows it now.
+    Cancelled,
+    /// The service does not have it among the patient's appointments, of which all were looked through.
+    Absent,
+    /// Nobody can say: the patient has no NHS number, by which the service could be asked, or the service did not show
+    /// all appointments, or what it shows does not fit. The words say which, as a sentence.
+    CannotTell(String),
+}
+
+impl Consultation {
+    /// Looks for a booking of the journal where it is said to be, and among the patient's appointments at the service. An
+    /// appointment that is found is kept; one that is not found stays in the journal as it was, since a request may
+    /// still be on its way.
+    pub async fn look_for(&self, target: &Target, known: &KnownBooking) -> Result<Lost, Obstacle> {
+        let step = self.begin("look for", Some(&target.service)).await?;
+        let expected = Expected::unsettled(known);
+        let pointers: Vec<AppointmentUrl> =
+            pointer(known, &target.booking_root).into_iter().collect();
+        let sight = self.look(target, &expected, &pointers, step).await;
+        let mut detail = json!({ "document": known.document });
+        let lost = match sight {
+            Sight::Booked(proven) => {
+                let shown = proven.appointment();
+                detail["appointment"] = json!(shown.id);
+                let settled = Settled {
+                    state: State::Booked,
+                    appointment: Some(shown.id.clone()),
+                    url: Some(shown.url.clone()),
+                    version: shown.version.clone(),
+                    etag: Some(shown.etag.clone()),
+                    ..Settled::without_appointment(State::Booked, None)
+                };
+                let kept = self.journal().settle(&known.document, settled).await;
+                kept.map_err(faults::journal)?;
+                match ResourceId::parse(&shown.id) {
+                    Ok(id) => {
+                        let target = target.clone();
+                        Lost::Booked(Box::new(Located { target, id }), proven)
+                    }
+                    Err(error) => return self.ended(step, faults::damaged(&error)).await,
+                }
+            }
+            Sight::Not {
+                unproven: Some(unproven),
+                ..
+            } if unproven.is_only_status() && unproven.appointment.status == "cancelled" => {
+                let settled = Settled::without_appointment(State::Cancelled, None);
+                let kept = self.journal().settle(&known.document, settled).await;
+                kept.map_err(faults::journal)?;
+                Lost::Cancelled
+            }
+            Sight::Not {
+                unproven: Some(unproven),
+                ..
+            } if !unproven.is_other() => Lost::CannotTell(format!(
+                "The service has an appointment for it that does not fit: {}.",
+                unproven.plain()
+            )),
+            // Services leave out appointments that are over (PROV-SRCH-02).
+            Sight::Not { complete: true, .. } if known.start > Timestamp::now() => Lost::Absent,
+            Sight::Not { .. } => Lost::CannotTell(match known.nhs_number {
+                None => "It was made without an NHS number, by which the service could be asked."
+                    .to_owned(),
+                Some(_) => "The service did not show all appointments of the patient.".to_owned(),
+            }),
+        };
+        let outcome = match &lost {
+            Lost::Booked(..) => "found",
+            Lost::Cancelled => "cancelled",
+            Lost::Absent => "absent",
+            Lost::CannotTell(why) => {
+                detail["why"] = json!(why);
+                "cannot tell"
+            }
+        };
+        self.end(step, outcome, detail).await;
+        Ok(lost)
+    }
+
+    /// Looks for a booking and settles its row where that is proven: booked, cancelled, or, once the request cannot be on
+    /// its way any more, never made. [`Lost::Absent`] is only returned for a row that was settled so.
+    pub async fn settle_row(
+        &self,
+        target: &Target,
+        known: &KnownBooking,
+    ) -> Result<Lost, Obstacle> {
+        let lost = self.look_for(target, known).await?;
+        if lost != Lost::Absent {
+            return Ok(lost);
+        }
+        let over = known
+            .requested_at
+            .checked_add(REQUEST_LIFE)
+            .is_ok_and(|over| over < Timestamp::now());
+        if !over {
+            return Ok(Lost::CannotTell(format!(
+                "The service does not have it, but the request may still be on its way: look again in {} minutes.",
+                REQUEST_LIFE.as_mins()
+            )));
+        }
+        self.never_made(known).await?;
+        Ok(Lost::Absent)
+    }
+
+    /// Keeps that a booking that was looked for was never made. For callers that know that no request can be on its way
+    /// any more, and for users to whom the service said so.
+    pub async fn never_made(&self, known: &KnownBooking) -> Result<(), Obstacle> {
+        let settled = Settled::without_appointment(State::Failed, None);
+        let kept = self.journal().settle(&known.document, settled).await;
+        kept.map_err(faults::journal)
+    }
+
+    /// The bookings still to come of which nobody knows whether they were made, of the patient in these details: by
+    /// the NHS number, or for a patient without one by the same details.
+    pub async fn unsettled(&self, details: &BookingDetails) -> Result<Vec<KnownBooking>, Obstacle> {
+        let number = details.patient.number();
+        let nameless = number.is_none();
+        let whose = number.map_or(Unsettled::Nameless, Unsettled::Of);
+        let rows = self.journal().unsettled(whose, Timestamp::now()).await;
+        let mut rows = rows.map_err(faults::journal)?;
+        rows.retain(|row| !nameless || is_same_wish(row, details));
+        Ok(rows)
+    }
+}
+
+/// Where the journal says that a booking may be.
+fn pointer(known: &KnownBooking, root: &str) -> Option<AppointmentUrl> {
+    let id = ResourceId::parse(known.appointment.as_deref()?).ok()?;
+    let at = location::of_id(&id, root);
+    Some(AppointmentUrl {
+        url: known.url.clone().unwrap_or(at.url),
+        ..at
+    })
+}
+
+impl Booked {
+    /// A booking of the journal that was found afterwards.
+    pub fn found(known: &KnownBooking, target: &Target, proven: Proven) -> Booked {
+        let shown = proven.appointment();
+        let mut slot = slot_of(known);
+        slot.channel.clone_from(&shown.channel);
+        Booked {
+            appointment: shown.id.clone(),
+            url: shown.url.clone(),
+            version: shown.version.clone(),
+            etag: shown.etag.clone(),
+            document: known.document.clone(),
+            slot,
+            recovered: true,
+            recorded: true,
+            outside_timeframe_minutes: None,
+            target: target.clone(),
+            proven,
+        }
+    }
+}
+
+/// The slot of a booking of the journal, as far as the journal has it.
+pub fn slot_of(known: &KnownBooking) -> FreeSlot {
+    let claim = known.claim.clone().unwrap_or_else(|| SlotClaim {
+        id: known.slot.clone(),
+        identifier: None,
+        schedule: None,
+        start: format_instant(known.start),
+        end: format_instant(known.end),
+        channel: None,
+    });
+    FreeSlot {
+        id: known.slot.clone(),
+        start: known.start,
+        end: known.end,
+        channel: claim.channel.as_deref().map(Channel::from_code),
+        service: None,
+        place: None,
+        clinician: None,
+        organization: None,
+        claim,
+    }
+}
