@@ -192,7 +192,7 @@ fn includes(t: &mut Trial) -> Step {
             &a,
             &["VER-07", "PROV-SLOT-08"],
             "Bundle.entry",
-            &format!("HealthcareService.{element} is asked for and named, and no {kind} came"),
+            format!("HealthcareService.{element} is asked for and named, and no {kind} came"),
             "the resource that the service names",
         );
     }
@@ -217,7 +217,7 @@ fn capability(t: &mut Trial) -> Step {
                     &a,
                     &["VER-08"],
                     place,
-                    &format!("The version {name} is not named"),
+                    format!("The version {name} is not named"),
                     "both versions of API and Standard",
                 );
             }
