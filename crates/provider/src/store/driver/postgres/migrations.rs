@@ -182,17 +182,17 @@ fn hold(c: &Connection, place: &Path, steps: &[&str]) -> Result<bool, StoreError
 
 /// The schema's number, 0 for an empty database. Refuses what is not ours or newer.
 pub(super) fn schema(c: &Connection, place: &Path, steps: &[&str]) -> Result<i64, StoreError> {
-    let known = c.number(
-        "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = 'uec_schema'",
+    // From one statement, and so from one moment: another process may be making the schema just now.
+    let looked = c.one(
+        "SELECT count(*) FILTER (WHERE relname = 'uec_schema'),
+           count(*) FILTER (WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT EXISTS (SELECT 1 FROM pg_depend d
+             WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
+         FROM pg_class c WHERE relnamespace = current_schema()::regnamespace",
         &[],
+        |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)),
     )?;
+    let (known, others) = looked.unwrap_or_default();
     if known == 0 {
-        let others = c.number(
-            "SELECT count(*) FROM pg_class c WHERE relnamespace = current_schema()::regnamespace
-             AND relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT EXISTS (SELECT 1 FROM pg_depend d
-               WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')",
-            &[],
-        )?;
         return match others {
             0 => Ok(0),
             _ => Err(StoreError::NotOurs {
