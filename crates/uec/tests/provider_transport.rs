@@ -432,3 +432,35 @@ fn a_client_may_wait_before_it_sends_the_body() {
     let answer = Response::read(&mut BufReader::new(stream)).expect("an answer");
     assert_eq!(answer.status, 403);
 }
+
+/// Proves: PROV-GEN-17
+#[test]
+fn too_large_a_head_over_http2_is_answered_with_an_outcome() {
+    let server = Server::shared();
+    // The client wants one, though nothing here is encrypted; another test may have installed it.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let ask = |bytes: usize| {
+        runtime.block_on(async {
+            let client = reqwest::Client::builder()
+                .http2_prior_knowledge()
+                .build()
+                .expect("a client");
+            let url = format!("http://{}/STU3/1/FX101/metadata", server.address);
+            let request = client.get(url).header("X-Long", "a".repeat(bytes));
+            let response = request.send().await.expect("an answer");
+            assert_eq!(response.version(), reqwest::Version::HTTP_2);
+            let own = response.headers().contains_key("x-request-id");
+            let status = response.status().as_u16();
+            (status, own, response.text().await.expect("a body"))
+        })
+    };
+    let (status, own, body) = ask(70 * 1024);
+    assert_eq!((status, own), (431, true), "{body}");
+    assert!(
+        body.contains("OperationOutcome") && body.contains("65536 bytes"),
+        "{body}"
+    );
+    // Under the limit the request is judged: it lacks the headers of the proxy.
+    assert_eq!(ask(40 * 1024).0, 400);
+}
