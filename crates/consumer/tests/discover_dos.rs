@@ -251,6 +251,12 @@ async fn faults_and_statuses() {
     for (status, body, kind) in [
         (200, fault(102, "none"), Kind::NoServices),
         (200, summary(""), Kind::NoServices),
+        // Services came, but none can be used: that is no empty list.
+        (
+            200,
+            summary(&destination("no id!", "")),
+            Kind::DosUnreadable,
+        ),
         (400, fault(101, "no such postcode"), Kind::PostcodeUnknown),
         (500, fault(302, "login"), Kind::DosAccess),
         (504, fault(504, "late"), Kind::DosFailed),

@@ -1,6 +1,7 @@
 //! `uec consumer …`: the journey of a booking from a terminal, for people and scripts.
 
 mod ask;
+mod asked;
 mod book;
 mod desk;
 mod find;

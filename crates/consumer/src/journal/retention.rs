@@ -41,7 +41,7 @@ impl Journal {
                     "DELETE FROM exchange WHERE step IN (SELECT id FROM step WHERE encounter IN (SELECT id FROM due))",
                     STRIPPED,
                     "UPDATE booking SET nhs_number = NULL, appointment = NULL, url = NULL, etag = NULL, approver = NULL,
-                       details_digest = NULL, old_appointment = NULL, open_question = NULL
+                       details_digest = NULL, claim = NULL, open_question = NULL, old_appointment = NULL
                        WHERE encounter IN (SELECT id FROM due)",
                     "UPDATE encounter SET case_ref = NULL WHERE id IN (SELECT id FROM due)",
                 ] {

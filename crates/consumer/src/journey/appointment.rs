@@ -253,6 +253,9 @@ impl Consultation {
     pub async fn show(&self, located: &Located) -> Result<AppointmentShown, Obstacle> {
         let step = self.begin("read", Some(&located.target.service)).await?;
         match self.read(located, step).await {
+            Ok(shown) if crate::slots::modifier(&shown.resource).is_some() => {
+                self.ended(step, faults::modified(&located.target)).await
+            }
             Ok(shown) => {
                 let detail = json!({ "appointment": shown.id, "status": shown.status, "version": shown.version });
                 self.end(step, "read", detail).await;

@@ -152,6 +152,16 @@ pub(super) fn unexpected(answer: &Answer, why: &str, stage: Stage, target: &Targ
     answered(obstacle, answer).text("why", why).logged()
 }
 
+/// An appointment with a mark that may turn its meaning round.
+pub(super) fn modified(target: &Target) -> Obstacle {
+    of(Kind::ProviderUnreadable, Stage::Read, target)
+        .note(
+            "why",
+            "the Appointment has a modifier extension, which is not known",
+        )
+        .logged()
+}
+
 /// Slots came, but none can be read (CONS-ERR-01): no word that there are none.
 pub(super) fn slots_unreadable(unreadable: &Unreadable, target: &Target) -> Obstacle {
     let mut obstacle = of(Kind::SlotsUnreadable, Stage::Search, target);

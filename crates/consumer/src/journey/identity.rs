@@ -455,7 +455,7 @@ impl SlotKey {
 
 /// FHIR: a modifierExtension that is not understood makes the resource unusable.
 fn same_meaning(resource: &Element) -> Found {
-    match resource.get("modifierExtension") {
+    match crate::slots::modifier(resource) {
         None => Found::Same,
         Some(_) => Found::Other(
             "it carries a mark that changes its meaning and is not known here".to_owned(),

@@ -70,11 +70,16 @@ pub(super) fn taken(answer: &Answer) -> Taken {
     }
 }
 
-/// Whether it says so in the words of the Standard, and in nothing but these.
+/// The words of ERR-15 in an issue, alone or before a full stop or the like; more words would say something else.
 fn is_err_15(outcome: &Outcome) -> bool {
     outcome.issues.iter().any(|issue| {
-        let words = issue.text.trim().trim_end_matches('.');
-        words.eq_ignore_ascii_case(SLOT_TAKEN)
+        let words = issue.text.trim();
+        let begins = words
+            .get(..SLOT_TAKEN.len())
+            .is_some_and(|begin| begin.eq_ignore_ascii_case(SLOT_TAKEN));
+        let rest = words.get(SLOT_TAKEN.len()..);
+        let next = rest.and_then(|rest| rest.chars().next());
+        begins && next.is_none_or(|c| matches!(c, '.' | ',' | ';' | ':'))
     })
 }
 

@@ -5,6 +5,7 @@ mod address;
 pub mod book;
 pub mod cancel;
 pub mod capability;
+mod details;
 mod of_appointment;
 pub mod patient;
 pub mod read;
@@ -12,9 +13,10 @@ pub mod search_appointments;
 pub mod search_slots;
 
 pub use address::{encode_root, join, query_value};
+pub use details::{DetailFault, DetailsError, Field};
 pub use patient::{
-    Address, BookingDetails, Contact, ContactPoint, DetailsError, Gender, Patient, Person,
-    Relationship, System, Use, Verification,
+    Address, BookingDetails, Contact, ContactPoint, Gender, Patient, Person, Relationship, System,
+    Use, Verification,
 };
 
 use booking::ids::{Asid, RequestId, TraceId};

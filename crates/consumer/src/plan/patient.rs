@@ -2,17 +2,8 @@
 //! RES-RANK). `Debug` of everything here hides what identifies a patient.
 
 use booking::ids::NhsNumber;
-use fhir::primitive::DateTime;
-use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// Longest text of one field. The Standard has no limits (RES-PAT-04); this only keeps a message small.
-const MAX_TEXT: usize = 500;
-/// Most contact points and third parties; records of a 111 call have two or three.
-const MAX_CONTACTS: usize = 20;
-/// Nobody alive was born earlier (RES-PAT-06).
-const FIRST_BIRTH_YEAR: i16 = 1900;
 
 /// What a booking says besides the slot.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,11 +220,6 @@ codes! {
     }
 }
 
-/// What is wrong with booking details: every fault, in words for the person who filled them in, without values.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join(" "))]
-pub struct DetailsError(pub Vec<String>);
-
 impl Person {
     /// Prefix, given and family names.
     pub fn display(&self) -> String {
@@ -272,27 +258,6 @@ fn national(value: &str) -> String {
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-impl BookingDetails {
-    /// Everything that a Provider would refuse, before it is asked (CONS-BOOK-02).
-    pub fn check(&self, today: Date) -> Result<(), DetailsError> {
-        let mut faults = Vec::new();
-        if self.description.trim().is_empty() {
-            faults.push("The reason for the appointment is missing.".to_owned());
-        }
-        if self.description.len() > MAX_TEXT {
-            faults.push(format!("The reason is longer than {MAX_TEXT} characters."));
-        }
-        let patient = &self.patient;
-        patient.identity(today, &mut faults);
-        patient.contacts(&mut faults);
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(DetailsError(faults))
-        }
-    }
-}
-
 impl Patient {
     /// The NHS number, if there is one and it is one.
     pub fn number(&self) -> Option<NhsNumber> {
@@ -319,134 +284,6 @@ impl Patient {
             (matches!(p.system, System::Phone | System::Sms) && mobile).then_some(value)
         })
     }
-
-    fn identity(&self, today: Date, faults: &mut Vec<String>) {
-        if self.nhs_number.is_some() && self.number().is_none() {
-            faults.push(
-                "The NHS number is not valid: it has ten digits, the last a check digit. Leave it out when it is not \
-                 known."
-                    .to_owned(),
-            );
-        }
-        name("The patient", &self.name, faults);
-        match DateTime::check_date(&self.birth_date).map(|d| d.date()) {
-            Err(_) => {
-                faults.push("The date of birth is no date; write it as 1984-06-21.".to_owned())
-            }
-            Ok(date) if date > today => {
-                faults.push("The date of birth is in the future.".to_owned())
-            }
-            Ok(date) if date.year() < FIRST_BIRTH_YEAR => {
-                faults.push(format!("The date of birth is before {FIRST_BIRTH_YEAR}."));
-            }
-            Ok(_) => {}
-        }
-        if !is_postcode(&self.address.postcode) {
-            faults.push("The home address needs a valid postcode, such as LS99 9ZZ.".to_owned());
-        }
-        let address = &self.address;
-        let texts = address
-            .lines
-            .iter()
-            .chain(&address.city)
-            .chain(&address.district);
-        if texts.into_iter().any(|t| t.len() > MAX_TEXT) {
-            faults.push(format!(
-                "A part of the address is longer than {MAX_TEXT} characters."
-            ));
-        }
-    }
-
-    fn contacts(&self, faults: &mut Vec<String>) {
-        let of_contacts = self.contact.iter().flat_map(|c| &c.telecom);
-        let points: Vec<&ContactPoint> = self.telecom.iter().chain(of_contacts).collect();
-        if points.len() > MAX_CONTACTS || self.contact.len() > MAX_CONTACTS {
-            faults.push(format!("There are more than {MAX_CONTACTS} contacts."));
-        }
-        let firsts: Vec<&&ContactPoint> = points.iter().filter(|p| p.rank == 1).collect();
-        match firsts.as_slice() {
-            [] => faults.push(
-                "One telephone number must have rank 1: the one to try first, of the patient or of somebody else."
-                    .to_owned(),
-            ),
-            [first] if first.system != System::Phone => {
-                faults.push("The contact of rank 1 must be a telephone number.".to_owned());
-            }
-            [_] => {}
-            many => faults.push(format!(
-                "{} contacts have rank 1; only the one to try first has it.",
-                many.len()
-            )),
-        }
-        if points.iter().any(|p| p.rank == 0) {
-            faults.push("Ranks start at 1.".to_owned());
-        }
-        for point in points {
-            contact_value(point, faults);
-        }
-        for contact in &self.contact {
-            name("A third party", &contact.name, faults);
-            if contact.telecom.is_empty() {
-                faults.push("A third party has no contact point.".to_owned());
-            }
-        }
-    }
-}
-
-fn contact_value(point: &ContactPoint, faults: &mut Vec<String>) {
-    let value = point.sent_value();
-    let fault = match point.system {
-        _ if value.is_empty() => "A contact point is empty.",
-        _ if value.len() > MAX_TEXT => "A contact point is too long.",
-        System::Phone | System::Sms | System::Fax
-            if !value.chars().all(|c| c.is_ascii_digit() || c == ' ') =>
-        {
-            "A telephone number has digits and spaces only, in the national form: 01632 960123."
-        }
-        System::Email if !is_email(&value) => "An e-mail address has the form a@b.",
-        _ => return,
-    };
-    faults.push(fault.to_owned());
-}
-
-fn name(whose: &str, name: &Person, faults: &mut Vec<String>) {
-    let parts = name.given.iter().chain(&name.prefix).chain([&name.family]);
-    if parts.into_iter().any(|p| p.len() > MAX_TEXT) {
-        faults.push(format!(
-            "{whose} has a name longer than {MAX_TEXT} characters."
-        ));
-    }
-    if name.family.trim().is_empty() {
-        faults.push(format!("{whose} has no family name."));
-    }
-    if !name.given.iter().any(|g| !g.trim().is_empty()) {
-        faults.push(format!("{whose} has no given name."));
-    }
-}
-
-fn is_email(value: &str) -> bool {
-    !value.contains(char::is_whitespace)
-        && value
-            .rsplit_once('@')
-            .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
-}
-
-/// A UK postcode: outward part of 2 to 4, inward part of a digit and two letters.
-fn is_postcode(text: &str) -> bool {
-    let compact: Vec<char> = text
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .map(|c| c.to_ascii_uppercase())
-        .collect();
-    let Some(cut) = compact.len().checked_sub(3).filter(|n| (2..=4).contains(n)) else {
-        return false;
-    };
-    let (outward, inward) = compact.split_at(cut);
-    outward.first().is_some_and(char::is_ascii_alphabetic)
-        && outward.iter().all(char::is_ascii_alphanumeric)
-        && outward.iter().any(char::is_ascii_digit)
-        && inward.first().is_some_and(char::is_ascii_digit)
-        && inward.iter().skip(1).all(char::is_ascii_alphabetic)
 }
 
 macro_rules! hidden {
@@ -467,76 +304,3 @@ hidden!(
     ContactPoint,
     Contact
 );
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn details() -> BookingDetails {
-        toml::from_str(
-            r#"
-            description = "Sore throat"
-            [patient]
-            nhs_number = "999 012 3454"
-            gender = "female"
-            birth_date = "1984-06-21"
-            name = { family = "Testwell", given = ["Ada"], prefix = ["Ms"] }
-            address = { lines = ["2 Synthetic Way"], postcode = "LS99 9ZZ" }
-            telecom = [{ value = "+44 (0)1632-960123", rank = 1 }]
-            "#,
-        )
-        .unwrap()
-    }
-
-    fn faults(change: impl FnOnce(&mut BookingDetails)) -> Vec<String> {
-        let mut d = details();
-        change(&mut d);
-        d.check(Date::constant(2031, 3, 4))
-            .err()
-            .map_or(Vec::new(), |e| e.0)
-    }
-
-    #[test]
-    fn good_details_have_no_fault_and_numbers_are_sent_in_the_national_form() {
-        assert_eq!(faults(|_| ()), Vec::<String>::new());
-        assert_eq!(details().patient.telecom[0].sent_value(), "01632 960123");
-        assert_eq!(details().patient.number().unwrap().as_str(), "9990123454");
-        assert_eq!(format!("{:?}", details()), "BookingDetails(…)");
-    }
-
-    #[test]
-    fn every_fault_is_told_without_the_value() {
-        assert_eq!(
-            faults(|d| d.patient.nhs_number = Some("9990123455".into())).len(),
-            1
-        );
-        assert_eq!(
-            faults(|d| d.patient.birth_date = "2031-03-05".into()).len(),
-            1
-        );
-        assert_eq!(
-            faults(|d| d.patient.birth_date = "1899-12-31".into()).len(),
-            1
-        );
-        assert_eq!(
-            faults(|d| d.patient.address.postcode = "nowhere".into()).len(),
-            1
-        );
-        assert_eq!(faults(|d| d.patient.telecom.clear()).len(), 1);
-        assert_eq!(faults(|d| d.patient.telecom[0].rank = 2).len(), 1);
-        assert_eq!(
-            faults(|d| d.patient.telecom[0].system = System::Email).len(),
-            2
-        );
-        assert_eq!(
-            faults(|d| {
-                let again = d.patient.telecom[0].clone();
-                d.patient.telecom.push(again);
-            })
-            .len(),
-            1
-        );
-        assert_eq!(faults(|d| d.description = " ".into()).len(), 1);
-        assert_eq!(faults(|d| d.patient.name.given = vec![" ".into()]).len(), 1);
-    }
-}

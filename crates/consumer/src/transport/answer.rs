@@ -217,9 +217,10 @@ pub(super) fn unreadable(status: u16, headers: &HeaderMap, fault: String) -> Ans
 }
 
 /// Whether a resource cannot be used, since something in it may turn its meaning round. A Bundle is judged entry by
-/// entry.
+/// entry, an Appointment where it is compared with what was asked for.
 fn is_modified(resource: &Element) -> bool {
-    resource.resource_type() != Some("Bundle") && crate::slots::modifier(resource).is_some()
+    let elsewhere = matches!(resource.resource_type(), Some("Bundle" | "Appointment"));
+    !elsewhere && crate::slots::modifier(resource).is_some()
 }
 
 /// The resource, and what was noted while reading it. The format is that of `Content-Type`, or what the first

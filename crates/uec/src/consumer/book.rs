@@ -3,7 +3,7 @@
 use super::desk::{Bookable, Desk};
 use super::find::When;
 use super::patient::PatientArgs;
-use super::{Certainty, Done, Stopped, ask, note, rows, settle, shown, standing};
+use super::{Certainty, Done, Stopped, ask, asked, note, rows, settle, shown, standing};
 use crate::print;
 use booking::ids::ServiceId;
 use clap::Args;
@@ -12,20 +12,19 @@ use consumer::journey::timeframe::{self, Cleared, Confirmation, Demand, Judgemen
 use consumer::journey::{Booked, Booking, Target, is_same_wish, slot_of};
 use consumer::obstacle::Obstacle;
 use consumer::plan::BookingDetails;
-use consumer::slots::{FreeSlot, SlotList, day_and_time, span};
+use consumer::slots::{FreeSlot, day_and_time, span};
 use consumer::sms;
-use jiff::Timestamp;
 use serde_json::{Value, json};
-
-/// Slots printed after one was taken.
-const OFFERED: usize = 10;
 
 /// Which slot, and what is answered about a late one.
 #[derive(Args)]
 pub struct Choice {
     /// Number of a row of the list shown last, or the id of a slot; #3 and id:3 say which of the two
-    #[arg(long, value_name = "ID", required_unless_present = "first")]
+    #[arg(long, value_name = "NUMBER|ID")]
     pub slot: Option<String>,
+    /// The slot that `slot` names, once that is known
+    #[arg(skip)]
+    wanted: Option<rows::Wanted>,
     /// Take the first free slot
     #[arg(long, conflicts_with = "slot")]
     pub first: bool,
@@ -53,9 +52,9 @@ pub struct Choice {
     --gender female --birth-date 1984-06-21 --postcode \"LS99 9ZZ\" --phone \"01632 960123\" --reason \"Sore throat\"\n  \
     uec consumer book --service 2000000011 --slot 0190… --patient ada.toml --disposition Dx05 --approved-by \"Dr I Larkspur\"")]
 pub struct Book {
-    /// Directory (DoS) id of the service
+    /// Directory (DoS) id of the service (required; asked for at a terminal)
     #[arg(long, value_name = "ID")]
-    pub service: ServiceId,
+    pub service: Option<ServiceId>,
     #[command(flatten)]
     pub choice: Choice,
     #[command(flatten)]
@@ -64,25 +63,18 @@ pub struct Book {
 
 impl Book {
     pub(super) async fn run(mut self, desk: &Desk) -> Done {
-        let details = self.patient.details()?;
+        self.choice.can_choose(desk)?;
+        let service = asked::service(self.service.take(), desk.json)?;
+        asked::patient(&mut self.patient, desk.json)?;
         // What a Provider would refuse is told before anybody is asked anything.
-        let today = Timestamp::now().to_zoned(booking::instant::london()).date();
-        if let Err(faults) = details.check(today) {
-            return Err(Stopped::Refused(format!("{faults} Nothing was booked.")));
-        }
-        if let Some(text) = &self.choice.slot {
-            self.choice.slot = Some(rows::wanted(desk, &self.service, text).await?.id);
-        }
+        let details = asked::checked(self.patient.details()?)?;
+        self.choice.resolve(desk, &service).await?;
         let earlier = Earlier::of(desk, &details).await?;
-        let bookable = desk.bookable(&self.service).await?;
+        let bookable = desk.bookable(&service).await?;
         let target = bookable.target();
         if let Some(booked) = earlier.same(&target, &self.choice) {
-            return ended(
-                desk,
-                Ok(Booking::Booked(Box::new(booked))),
-                &details,
-                &earlier,
-            );
+            let booking = Ok(Booking::Booked(Box::new(booked)));
+            return ended(desk, booking, &details, &earlier).await;
         }
         if let Some(row) = earlier.open_wish(&target, &self.choice, &details) {
             let slot = slot_of(row);
@@ -91,7 +83,7 @@ impl Book {
                 .consultation
                 .book_again(&target, row, &slot, &details, &cleared)
                 .await;
-            return ended(desk, booking, &details, &earlier);
+            return ended(desk, booking, &details, &earlier).await;
         }
         earlier.confirm(desk, &self.choice, None)?;
         let slot = self.choice.slot(desk, &bookable).await?;
@@ -100,7 +92,7 @@ impl Book {
             .consultation
             .book(&target, &slot, &details, &cleared)
             .await;
-        ended(desk, booking, &details, &earlier)
+        ended(desk, booking, &details, &earlier).await
     }
 }
 
@@ -280,17 +272,44 @@ async fn stands(desk: &Desk, row: &KnownBooking) -> Option<String> {
 impl Choice {
     /// Whether the slot of an earlier booking is what is wished for.
     pub(super) fn is(&self, row: &KnownBooking) -> bool {
-        self.slot.as_ref().is_none_or(|slot| *slot == row.slot)
+        match (&self.wanted, &self.slot) {
+            (Some(wanted), _) => wanted.id == row.slot,
+            (None, Some(slot)) => *slot == row.slot,
+            (None, None) => true,
+        }
+    }
+
+    /// Somebody has to say which slot: by a flag, or at the terminal.
+    pub(super) fn can_choose(&self, desk: &Desk) -> Done {
+        match self.slot.is_some() || self.first || asked::can_ask(desk.json) {
+            true => Ok(()),
+            false => Err(Stopped::Usage(
+                "which slot? Name it with --slot, or take the first free one with --first"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Finds out which slot of the service a number names.
+    pub(super) async fn resolve(&mut self, desk: &Desk, service: &ServiceId) -> Done {
+        if let Some(text) = &self.slot {
+            self.wanted = Some(rows::wanted(desk, service, text).await?);
+        }
+        Ok(())
     }
 
     pub(super) async fn slot(&self, desk: &Desk, bookable: &Bookable) -> Result<FreeSlot, Stopped> {
         let target = bookable.target();
-        let wanted = match &self.slot {
-            Some(text) => Some(rows::wanted(desk, &target.service, text).await?),
-            None => None,
+        let wanted = match (&self.wanted, &self.slot) {
+            (Some(wanted), _) => Some(wanted.clone()),
+            (None, Some(text)) => Some(rows::wanted(desk, &target.service, text).await?),
+            (None, None) => None,
         };
         let search = rows::reaching(self.when.search()?, wanted.as_ref());
         let list = desk.consultation.slots(&target, search).await?;
+        if wanted.is_none() && !self.first && !list.slots.is_empty() {
+            return rows::choose(desk, &target.service, &list).await;
+        }
         rows::chosen(desk, &target.service, list, wanted.as_ref()).await
     }
 
@@ -329,7 +348,7 @@ impl Choice {
 }
 
 /// Says how a booking ended.
-pub(super) fn ended(
+pub(super) async fn ended(
     desk: &Desk,
     booking: Result<Booking, Obstacle>,
     details: &BookingDetails,
@@ -348,7 +367,7 @@ pub(super) fn ended(
             unrecorded(&booked);
             Ok(())
         }
-        other => stopped(desk, other),
+        other => stopped(desk, other).await,
     }
 }
 
@@ -380,12 +399,13 @@ pub(super) fn outcome_of(
 }
 
 /// Why there is no booking; scripts have been told.
-pub(super) fn stopped(desk: &Desk, booking: Result<Booking, Obstacle>) -> Done {
+pub(super) async fn stopped(desk: &Desk, booking: Result<Booking, Obstacle>) -> Done {
     match booking {
         Ok(Booking::Booked(_)) => Ok(()),
         Ok(Booking::SlotTaken { notice, refreshed }) => {
-            if !desk.json {
-                offer(desk, refreshed);
+            if let (false, Ok(list)) = (desk.json, refreshed) {
+                let service = notice.noted("service").map(ServiceId::parse);
+                rows::offer(desk, service.and_then(Result::ok).as_ref(), &list).await;
             }
             Err(Stopped::Told(notice.to_string(), Certainty::Certain))
         }
@@ -463,18 +483,4 @@ fn text_message(desk: &Desk, booked: &Booked, details: &BookingDetails) -> Optio
         call: "111",
     });
     Some(json!({ "to": to, "text": text }))
-}
-
-/// The slots that are free now.
-fn offer(desk: &Desk, refreshed: Result<SlotList, Obstacle>) {
-    let Ok(list) = refreshed else {
-        return;
-    };
-    let all = desk.consultation.shown(&list);
-    if all.is_empty() {
-        print("There are no other free slots in this time.\n");
-        return;
-    }
-    print("These are free now:\n");
-    shown::slots(&all.iter().take(OFFERED).collect::<Vec<_>>(), false);
 }

@@ -345,7 +345,7 @@ pub struct Slots {
 }
 
 /// Slots shown when nobody says how many.
-const SHOWN: usize = 40;
+pub const SHOWN: usize = 40;
 
 impl Slots {
     pub(super) async fn run(self, desk: &Desk) -> Done {

@@ -35,6 +35,7 @@ pub struct Rebook {
 
 impl Rebook {
     pub(super) async fn run(self, desk: &Desk) -> Done {
+        self.choice.can_choose(desk)?;
         let old = desk
             .located(&self.appointment, self.old_service.as_ref())
             .await?;
@@ -94,7 +95,7 @@ impl Rebook {
             .consultation
             .rebook(replaced, &target, &slot, &details, &cleared)
             .await?;
-        both(desk, rebooked, &details, &earlier, &old)
+        both(desk, rebooked, &details, &earlier, &old).await
     }
 
     /// The patient as given, else as in the old appointment.
@@ -140,7 +141,7 @@ impl Rebook {
             .book_again(&target, &row, &slot, details, &cleared)
             .await;
         let rebooked = consultation.replace(new, &old.located, details).await;
-        both(desk, rebooked, details, earlier, old)
+        both(desk, rebooked, details, earlier, old).await
     }
 }
 
@@ -184,7 +185,7 @@ async fn interrupted(
     Ok(rows.into_iter().find(|k| k.is_unsettled() && of_this(k)))
 }
 
-fn both(
+async fn both(
     desk: &Desk,
     rebooked: Rebooked,
     details: &BookingDetails,
@@ -215,7 +216,7 @@ fn both(
             if !desk.json {
                 print(&format!("{old_told}\n"));
             }
-            return stopped(desk, rebooked.new);
+            return stopped(desk, rebooked.new).await;
         }
     };
     if !desk.json {

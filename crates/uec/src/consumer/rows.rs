@@ -1,7 +1,8 @@
 //! Rows by their numbers: `--slot 3` is the third row of the list of slots that this user saw last.
 
 use super::desk::Desk;
-use super::{Stopped, shown};
+use super::find::SHOWN;
+use super::{Stopped, asked, shown};
 use booking::ids::ServiceId;
 use consumer::journal::{LISTED, ListedSlot, Listing, MAX_ROWS};
 use consumer::journey::{Shown, SlotSearch};
@@ -147,16 +148,39 @@ pub async fn chosen(
     if let Some(slot) = found {
         return Ok(slot.clone());
     }
-    let all = desk.consultation.shown(&list);
-    let some: Vec<&Shown> = all.iter().take(OFFERED).collect();
-    if !some.is_empty() {
-        let numbered = keep(desk, service, &some).await;
-        if !desk.json {
-            crate::print("These are free now:\n");
-            shown::slots(&some, numbered);
-        }
+    if !desk.json && !list.slots.is_empty() {
+        offer(desk, Some(service), &list).await;
     }
     Err(missing(&list, wanted))
+}
+
+/// Prints the slots that are free now, numbered as the list shown last.
+pub async fn offer(desk: &Desk, service: Option<&ServiceId>, list: &SlotList) {
+    let all = desk.consultation.shown(list);
+    let some: Vec<&Shown> = all.iter().take(OFFERED).collect();
+    if some.is_empty() {
+        crate::print("There are no other free slots in this time.\n");
+        return;
+    }
+    let numbered = match service {
+        Some(service) => keep(desk, service, &some).await,
+        None => false,
+    };
+    crate::print("These are free now:\n");
+    shown::slots(&some, numbered);
+}
+
+/// Lets the person at the terminal choose.
+pub async fn choose(
+    desk: &Desk,
+    service: &ServiceId,
+    list: &SlotList,
+) -> Result<FreeSlot, Stopped> {
+    let all = desk.consultation.shown(list);
+    let some: Vec<&Shown> = all.iter().take(SHOWN).collect();
+    keep(desk, service, &some).await;
+    shown::slots(&some, true);
+    asked::row(&some)
 }
 
 fn missing(list: &SlotList, wanted: Option<&Wanted>) -> Stopped {

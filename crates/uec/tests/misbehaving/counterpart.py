@@ -15,6 +15,7 @@ A rule is {"on": INTERACTION, ...}: it is used for the next request of that inte
   "headers": {NAME: TEXT} further headers; null takes one away; "{other}" is the other patient's appointment
   "hold": "before"        wait before doing it (or "after"), until released
   "cut": true             do it, and close the connection without an answer; "half" cuts the body
+  "clock": SECONDS        the clock is ahead by so much, as `Date` says
   "instead": "other"      answer with the other patient's appointment
 Interactions: create, read, update, search, slots.
 Prints its address, then serves until its standard input is closed.
@@ -28,6 +29,7 @@ import json
 import socket
 import sys
 import threading
+import time
 import urllib.parse
 import uuid
 
@@ -236,6 +238,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         """Says nothing: what was asked is in the state."""
 
+    def date_time_string(self, timestamp=None):
+        """The `Date` of an answer, by a clock that may be wrong."""
+        return super().date_time_string((timestamp or time.time()) + getattr(self, "clock", 0))
+
     def do_GET(self):
         self.handle_all()
 
@@ -346,6 +352,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "{other}", f"{self.host()}{ROOT}/Appointment/{STATE.other}").replace("{host}", self.host())
         if rule.get("gzip"):
             data, headers["Content-Encoding"] = gzip.compress(data), "gzip"
+        self.clock = rule.get("clock", 0)
         try:
             if rule.get("cut") is True:
                 self.close_connection = True

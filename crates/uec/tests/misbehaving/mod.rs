@@ -155,6 +155,40 @@ impl World {
         command
     }
 
+    /// Puts a file into the folder.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    /// Runs a command at a terminal, where its questions are answered in this order; gives its exit code and all that was
+    /// said.
+    pub fn at_terminal(&self, arguments: &[&str], answers: &[(&str, &str)]) -> (i32, String) {
+        let script =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/misbehaving/terminal.py");
+        let inner = self.command(arguments);
+        let mut command = Command::new("python3");
+        command.arg("-B").arg(script);
+        for (question, answer) in answers {
+            command.args([question, answer]);
+        }
+        command
+            .arg("--")
+            .arg(inner.get_program())
+            .args(inner.get_args());
+        command.current_dir(self.folder.path()).env_clear().envs(
+            inner
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        let out = command.output().unwrap();
+        let told = format!(
+            "{}{}",
+            String::from_utf8_lossy(&out.stdout),
+            String::from_utf8_lossy(&out.stderr)
+        );
+        (out.status.code().unwrap_or(-1), told)
+    }
+
     pub fn run(&self, arguments: &[&str]) -> Ended {
         Ended::of(self.command(arguments).output().unwrap())
     }

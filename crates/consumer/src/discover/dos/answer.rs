@@ -14,19 +14,27 @@ pub fn services(text: &str) -> Result<Vec<Service>, Answered> {
         let response = child(body, "CheckCapacitySummaryResponse")
             .ok_or("the Body holds no CheckCapacitySummaryResponse")?;
         let mut found: Vec<Service> = Vec::new();
+        let mut left_out = 0;
         for node in below(response, "serviceCareSummaryDestination").take(MAX_SERVICES) {
             match Service::read(node) {
                 Some(service) if found.iter().any(|f| f.id == service.id) => {
                     tracing::warn!(service = %service.id, fault_of = "dos", "listed twice; the first counts");
                 }
                 Some(service) => found.push(service),
-                None => tracing::warn!(
-                    fault_of = "dos",
-                    "a service without a proper id is left out"
-                ),
+                None => {
+                    left_out += 1;
+                    tracing::warn!(
+                        fault_of = "dos",
+                        "a service without a proper id is left out"
+                    );
+                }
             }
         }
-        Ok(found)
+        match found.is_empty() && left_out > 0 {
+            // A list of which nothing can be read is no list without services.
+            true => Err(format!("none of the {left_out} services has a proper id")),
+            false => Ok(found),
+        }
     })
 }
 
