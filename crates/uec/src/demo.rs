@@ -3,6 +3,7 @@
 mod booking;
 mod consumer;
 mod front;
+mod page;
 mod tour;
 
 use crate::output::announce;

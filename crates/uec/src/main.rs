@@ -4,6 +4,7 @@
 mod assure;
 mod consumer;
 mod demo;
+mod help;
 mod log;
 mod output;
 mod provider;
@@ -14,7 +15,7 @@ mod token;
 mod validate;
 mod web;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use output::Unwritten;
 pub use output::print;
 use std::process::ExitCode;
@@ -109,7 +110,7 @@ impl Command {
 }
 
 fn main() -> ExitCode {
-    let (outcome, done) = match Arguments::try_parse() {
+    let (outcome, done) = match parse() {
         Ok(arguments) => {
             let done = arguments.command.done();
             (arguments.command.run(), done)
@@ -138,6 +139,13 @@ fn main() -> ExitCode {
         }
     }
     ExitCode::from(code)
+}
+
+/// Reads the command line.
+fn parse() -> Result<Arguments, clap::Error> {
+    let mut command = help::complete(Arguments::command());
+    let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Arguments::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 /// Help, the version, or what is wrong with the command line.

@@ -8,7 +8,7 @@ mod migrate;
 mod referral;
 mod slots;
 
-use crate::serve::{Serve, runtime};
+use crate::serve::{Serve, read_settings, runtime};
 use crate::{Failure, Outcome, output, print};
 use booking::ids::OdsCode;
 use clap::{Args, Subcommand};
@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use provider::audit::operator;
 use provider::diary::plan::Plan;
 use provider::diary::{apply, declaration, export};
-use provider::store::{self, AuditVerdict, Options, Store};
+use provider::store::{self, AuditVerdict, Options, Store, StoreError};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -63,29 +63,80 @@ pub enum Provider {
     Copy(copy::Copy),
 }
 
+/// A database that is gone with the process.
+const IN_MEMORY: &str = "sqlite::memory:";
+
 /// The database that a command works on.
 #[derive(Args)]
 pub struct Database {
-    /// Database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
+    /// Database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE` [required, here, in UEC_DATABASE or in the settings file]
     #[arg(long, env = "UEC_DATABASE", value_name = "URL", hide_env_values = true)]
-    pub database: String,
+    database: Option<String>,
+    /// Settings file of the Provider, TOML: its `database` is used where none is named
+    #[arg(long, env = "UEC_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 impl Database {
+    /// Its address: from the flag or the environment, else from the settings file.
+    fn url(&self) -> Result<String, Failure> {
+        self.named()?.ok_or_else(|| {
+            Failure::Usage(
+                "no database named: use --database sqlite:PATH or postgres://USER@HOST/DATABASE, UEC_DATABASE, or --config \
+                 with a settings file that has `database` in it"
+                    .to_owned(),
+            )
+        })
+    }
+
+    fn named(&self) -> Result<Option<String>, Failure> {
+        // A settings file that is named is read, so that what is wrong in it is told also where it is not needed.
+        let settings = self.config.as_deref().map(read_settings).transpose()?;
+        let from_file = settings.and_then(|settings| settings.database);
+        Ok(self.database.clone().or(from_file))
+    }
+
     fn open(&self, create: bool) -> Result<Store, Failure> {
         let options = Options {
             create,
             ..Options::default()
         };
-        Store::open(&self.database, &options).map_err(|e| Failure::Refused(e.to_string()))
+        Store::open(&self.url()?, &options).map_err(not_opened)
+    }
+
+    /// The database as it would be before anything is declared, when there is none yet.
+    fn open_or_empty(&self) -> Result<(Store, bool), Failure> {
+        let empty = || Store::open(IN_MEMORY, &Options::default()).map_err(not_opened);
+        let Some(url) = self.named()? else {
+            return Ok((empty()?, true));
+        };
+        let options = Options {
+            create: false,
+            ..Options::default()
+        };
+        match Store::open(&url, &options) {
+            Ok(store) => Ok((store, false)),
+            Err(StoreError::Missing { .. } | StoreError::MissingDirectory { .. }) => {
+                Ok((empty()?, true))
+            }
+            Err(error) => Err(not_opened(error)),
+        }
     }
 
     /// Says what to use where a database is not a file that can be copied.
     fn must_be_a_file(&self) -> Outcome {
-        match store::backed_up_elsewhere(&self.database) {
+        match store::backed_up_elsewhere(&self.url()?) {
             Some(why) => Err(Failure::Usage(why.to_string())),
             None => Ok(()),
         }
+    }
+}
+
+/// An address that nothing could open is wrong usage; all else is the database's refusal.
+pub fn not_opened(error: StoreError) -> Failure {
+    match error {
+        StoreError::Address { .. } => Failure::Usage(error.to_string()),
+        _ => Failure::Refused(error.to_string()),
     }
 }
 
@@ -150,8 +201,11 @@ impl Apply {
         let now = Timestamp::now();
         let wanted = declaration::read::read(&text, &shown, london_date(now))
             .map_err(|e| Failure::Usage(format!("nothing was changed\n{e}")))?;
-        let store = self.database.open(!self.dry_run)?;
         if self.dry_run {
+            let (store, is_new) = self.database.open_or_empty()?;
+            if is_new {
+                output::note("There is no database yet: all of this would be made.\n");
+            }
             let plan = Plan::make(&store, &wanted, now).map_err(|e| e.to_string())?;
             let blocked = plan.newly_affected().count();
             self.show(&plan)?;
@@ -162,6 +216,7 @@ impl Apply {
                 _ => Ok(()),
             };
         }
+        let store = self.database.open(true)?;
         let options = apply::Options {
             keep_bookings: self.keep_bookings,
             actor: operator(),

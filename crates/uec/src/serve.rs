@@ -112,6 +112,10 @@ impl Serve {
             .clone()
             .unwrap_or_else(|| "127.0.0.1:8001".to_owned());
         runtime()?.block_on(async {
+            check_address("--listen", &listen)?;
+            if let Some(address) = &settings.admin.listen {
+                check_address("--admin-listen", address)?;
+            }
             let listener = server::bind(&listen).await?;
             let admin = match &settings.admin.listen {
                 None => None,
@@ -121,7 +125,7 @@ impl Serve {
                 replica: settings.database_replica.clone(),
                 ..Options::default()
             };
-            let store = Store::open(&database, &options).map_err(|e| e.to_string())?;
+            let store = Store::open(&database, &options).map_err(crate::provider::not_opened)?;
             let mut running = prepare(listener, store.clone(), settings, seeded).await?;
             if let Some(listener) = admin {
                 running = running.with_admin(listener);
@@ -173,6 +177,17 @@ impl Serve {
             });
         }
         Ok(settings)
+    }
+}
+
+/// An address that no system could listen on is wrong usage, not a refusal.
+fn check_address(flag: &str, text: &str) -> Result<(), Failure> {
+    let port = text.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    match port {
+        Some(Ok(_)) => Ok(()),
+        _ => Err(Failure::Usage(format!(
+            "{flag} {text}: write HOST:PORT, such as 127.0.0.1:8001"
+        ))),
     }
 }
 

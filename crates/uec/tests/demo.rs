@@ -76,15 +76,55 @@ fn paste(command: &str) -> String {
 }
 
 fn get(port: u16, path: &str) -> String {
+    get_as(port, path, "*/*")
+}
+
+fn get_as(port: u16, path: &str, accept: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
     )
     .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
+}
+
+/// A browser gets the tour as a page with links, `curl` as text.
+#[test]
+fn a_browser_gets_a_page_with_links() {
+    let demo = start(&[]);
+    let text = get(demo.port, "/");
+    assert!(
+        text.contains("text/plain") && text.contains("step by step"),
+        "{text}"
+    );
+    let page = get_as(
+        demo.port,
+        "/",
+        "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
+    );
+    let (head, body) = page.split_once("\r\n\r\n").unwrap();
+    assert!(
+        head.contains("text/html;charset=utf-8") && head.to_lowercase().contains("vary: accept"),
+        "{head}"
+    );
+    for part in [
+        "<html lang=\"en-GB\">",
+        "name=\"viewport\"",
+        "Skip to the tour",
+        "<h1>",
+        "/health/ready\">",
+    ] {
+        assert!(body.contains(part), "{part} in {body}");
+    }
+    // The same commands in both, escaped in the page.
+    assert!(body.matches("<pre").count() >= 16, "{body}");
+    assert!(
+        body.contains("&#39;Authorization: Bearer ") && !body.contains("-H 'Auth"),
+        "{body}"
+    );
 }
 
 /// Proves: PROV-BOOK-08, PROV-BOOK-11

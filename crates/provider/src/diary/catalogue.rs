@@ -82,6 +82,8 @@ pub struct Schedule {
     pub identifier: String,
     /// Clinics may overlap.
     pub overlaps: bool,
+    /// Role and identifier as they were declared, which an export gives back.
+    declared: (Option<String>, Option<String>),
 }
 
 /// What a release rule stands on, which is also what its cap counts.
@@ -454,9 +456,9 @@ impl Catalogue {
             id: s.id.clone(),
             services: s.services.clone(),
             practitioner: s.practitioner.clone(),
-            role: s.role.clone(),
+            role: s.declared.0.clone(),
             location: s.location.clone(),
-            identifier: Some(s.identifier.clone()).filter(|i| *i != s.id),
+            identifier: s.declared.1.clone(),
             overlaps: s.overlaps,
         }
     }
@@ -482,6 +484,7 @@ fn schedules(
             .filter(|profile| roles.iter().any(|r| r.id == **profile));
         found.push(Schedule {
             key,
+            declared: (s.role.clone(), s.identifier.clone()),
             identifier_system: provider.schedule_system.clone(),
             identifier: s.identifier.unwrap_or_else(|| s.id.clone()),
             role: s.role.or_else(|| profile.cloned()),

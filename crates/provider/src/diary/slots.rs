@@ -3,7 +3,7 @@
 use super::apply::catalogue_of;
 use super::catalogue::Catalogue;
 use super::declaration::check::IMPORTED;
-use super::generate::day_start;
+use super::generate::{day_start, london};
 use super::plan::local;
 use crate::audit::AuditEntry;
 use crate::store::{
@@ -465,8 +465,8 @@ impl Table {
             let _ = writeln!(
                 out,
                 "  {}-{}  {state:<10} {:<10} {:<24} {}  {}",
-                line.start.get(11..16).unwrap_or(""),
-                line.end.get(11..16).unwrap_or(""),
+                clock(&line.start),
+                clock(&line.end),
                 line.channel.unwrap_or("-"),
                 line.template.as_deref().unwrap_or("-"),
                 line.slot,
@@ -474,5 +474,30 @@ impl Table {
             );
         }
         out
+    }
+}
+
+/// The time of day of a start or end as [`SlotLine`] has it. In the hour that October has twice it names the zone.
+fn clock(text: &str) -> String {
+    let time = text.get(11..16).unwrap_or("");
+    let at: Option<Timestamp> = text.parse().ok();
+    let zoned = at.map(|at| at.to_zoned(london().clone()));
+    let twice = zoned.filter(|z| london().to_ambiguous_timestamp(z.datetime()).is_ambiguous());
+    match twice {
+        Some(zoned) => format!("{time} {}", zoned.strftime("%Z")),
+        None => time.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_hours_of_october_have_names() {
+        assert_eq!(clock("2031-10-26T01:30+01:00"), "01:30 BST");
+        assert_eq!(clock("2031-10-26T01:30+00:00"), "01:30 GMT");
+        assert_eq!(clock("2031-10-26T02:00+00:00"), "02:00");
+        assert_eq!(clock("2031-07-04T09:00+01:00"), "09:00");
     }
 }

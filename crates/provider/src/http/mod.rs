@@ -18,6 +18,7 @@ pub mod history;
 pub mod itk;
 pub mod limits;
 pub mod log;
+pub mod pem;
 pub mod pieces;
 pub mod read;
 pub mod rendered;

@@ -1,11 +1,11 @@
 //! HTTPS with client certificates (PROV-GEN-04): reading the PEM files and recognising the Spine Secure Proxy.
 
+use super::pem;
+pub use super::pem::certificates;
 use crate::config::Tls;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
-use std::path::Path;
 use std::sync::Arc;
 
 /// Builds the TLS configuration: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, client certificates required
@@ -20,9 +20,13 @@ pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
         Some(path) => {
             let mut roots = RootCertStore::empty();
             for certificate in certificates(path, "tls.client_ca")? {
-                roots
-                    .add(certificate)
-                    .map_err(|e| format!("tls.client_ca: {}: {e}", path.display()))?;
+                roots.add(certificate).map_err(|_| {
+                    format!(
+                        "tls.client_ca: {}: a section named CERTIFICATE holds something else: it should hold the \
+                         certificates of the authorities, as PEM",
+                        path.display()
+                    )
+                })?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                 .build()
@@ -31,36 +35,12 @@ pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
         }
     };
     let chain = certificates(&tls.certificate, "tls.certificate")?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key).map_err(|e| {
-        format!(
-            "tls.key: cannot read a private key from {}: {e}",
-            tls.key.display()
-        )
-    })?;
+    let key = pem::private_key(&tls.key, "tls.key")?;
     let mut config = builder
         .with_single_cert(chain, key)
-        .map_err(|e| format!("tls: certificate and key do not go together: {e}"))?;
+        .map_err(|e| pem::not_together(&tls.certificate, &tls.key, &e))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
-}
-
-/// Certificates of a PEM file; `setting` names it in what is wrong.
-pub fn certificates(path: &Path, setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = CertificateDer::pem_file_iter(path)
-        .and_then(|certificates| certificates.collect::<Result<Vec<_>, _>>())
-        .map_err(|e| {
-            format!(
-                "{setting}: cannot read certificates from {}: {e}",
-                path.display()
-            )
-        })?;
-    if read.is_empty() {
-        return Err(format!(
-            "{setting}: {} holds no certificate",
-            path.display()
-        ));
-    }
-    Ok(read)
 }
 
 /// True when the (already verified) client certificate carries one of `names` as a DNS name (NAT-SSP-04).

@@ -2,7 +2,11 @@
 
 use crate::metrics::histogram::{Histogram, JOBS, MICROS};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// A failure of the database that goes on is logged this often.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// Counters of one open store.
 #[derive(Debug)]
@@ -23,6 +27,14 @@ pub struct Gauges {
     /// Milliseconds since the store was opened, at the last commit.
     last: AtomicU64,
     failing: AtomicBool,
+    complaint: Mutex<Complaint>,
+}
+
+/// What was logged of a failure that goes on.
+#[derive(Debug, Default)]
+struct Complaint {
+    logged: Option<Instant>,
+    silent: u64,
 }
 
 impl Default for Gauges {
@@ -37,11 +49,37 @@ impl Default for Gauges {
             reader_refusals: AtomicU64::new(0),
             last: AtomicU64::new(0),
             failing: AtomicBool::new(false),
+            complaint: Mutex::default(),
         }
     }
 }
 
 impl Gauges {
+    /// Whether a failure is to be logged: the first one, and one a minute while it goes on. Some: log it, and say how many
+    /// were not logged since.
+    pub fn complaint(&self) -> Option<u64> {
+        let mut of = self
+            .complaint
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if of.logged.is_some_and(|at| at.elapsed() < COMPLAIN_EVERY) {
+            of.silent += 1;
+            return None;
+        }
+        of.logged = Some(Instant::now());
+        Some(std::mem::take(&mut of.silent))
+    }
+
+    /// Ends a failure that was logged. Some: log that it is over, and how many were not logged.
+    pub fn recovered(&self) -> Option<u64> {
+        let mut of = self
+            .complaint
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        of.logged.take()?;
+        Some(std::mem::take(&mut of.silent))
+    }
+
     /// Notes the end of a group.
     pub fn group(&self, jobs: usize, took: Duration, committed: bool) {
         self.failing.store(!committed, Ordering::Relaxed);
@@ -156,4 +194,21 @@ pub struct ServerSeen {
     pub prepared: i64,
     /// Replication slots that nobody reads, which keep WAL for ever.
     pub idle_slots: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_that_goes_on_is_logged_once_and_its_end_too() {
+        let gauges = Gauges::default();
+        assert_eq!(gauges.recovered(), None);
+        let logged: Vec<Option<u64>> = (0..100).map(|_| gauges.complaint()).collect();
+        assert_eq!(logged[0], Some(0));
+        assert!(logged[1..].iter().all(Option::is_none));
+        assert_eq!(gauges.recovered(), Some(99));
+        assert_eq!(gauges.recovered(), None);
+        assert_eq!(gauges.complaint(), Some(0));
+    }
 }

@@ -29,7 +29,7 @@ const MAX_SECONDS: u64 = 7 * 24 * 3600;
 /// Be a Provider that a consumer is tried against: judge every request, and keep the evidence.
 #[derive(Args)]
 pub struct Consumer {
-    /// Address to listen on; port 0 takes a free one
+    /// Address to listen on; port 0 takes a free one [required, except with --list]
     #[arg(long, value_name = "HOST:PORT", required_unless_present = "list")]
     pub listen: Option<String>,
     /// Service root that the consumer knows, where it is not http(s)://LISTEN/STU3 (behind a proxy)
@@ -96,7 +96,7 @@ pub struct Consumer {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
-    /// Folder for the evidence
+    /// Folder for the evidence [required, except with --list]
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     pub out: Option<PathBuf>,
     /// Delete the evidence that --out holds from before

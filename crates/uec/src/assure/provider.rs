@@ -25,16 +25,16 @@ const SHOWN: usize = 5;
 /// Try a Provider as a consumer would: every published test and our own, over the wire.
 #[derive(Args)]
 pub struct Provider {
-    /// Service root of the Provider, such as https://provider.example.nhs.uk/STU3/1/ODS
+    /// Service root of the Provider, such as https://provider.example.nhs.uk/STU3/1/ODS [required, except with --list]
     #[arg(long, value_name = "URL", required_unless_present = "list")]
     pub endpoint: Option<String>,
-    /// ASID to call as (Ssp-From)
+    /// ASID to call as (Ssp-From) [required, except with --list]
     #[arg(long, value_name = "ASID", required_unless_present = "list")]
     pub from_asid: Option<String>,
-    /// ASID of the Provider (Ssp-To)
+    /// ASID of the Provider (Ssp-To) [required, except with --list]
     #[arg(long, value_name = "ASID", required_unless_present = "list")]
     pub to_asid: Option<String>,
-    /// DoS service with at least 16 free slots from tomorrow on
+    /// DoS service with at least 16 free slots from tomorrow on [required, except with --list]
     #[arg(long, value_name = "ID", required_unless_present = "list")]
     pub service: Option<String>,
     /// A DoS service that is known and has no slots
@@ -82,7 +82,7 @@ pub struct Provider {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
-    /// Folder for the evidence
+    /// Folder for the evidence [required, except with --list]
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     pub out: Option<PathBuf>,
     /// Delete the evidence that --out holds from before

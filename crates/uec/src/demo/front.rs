@@ -1,5 +1,6 @@
-//! The demo's front page: the tour with a fresh token and a fresh slot.
+//! The demo's front page: the tour with a fresh token and a fresh slot, as a page for browsers and as text for `curl`.
 
+use super::page;
 use super::tour::Tour;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -33,7 +34,10 @@ pub async fn serve(listener: TcpListener, tour: Arc<Tour>) {
         tokio::spawn(async move {
             let service = service_fn(move |request: Request<Incoming>| {
                 let tour = tour.clone();
-                async move { Ok::<_, Infallible>(page(&tour, request.uri().path()).await) }
+                async move {
+                    let html = wants_html(request.headers().get(header::ACCEPT));
+                    Ok::<_, Infallible>(answer(&tour, request.uri().path(), html).await)
+                }
             });
             let served = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service);
@@ -44,22 +48,41 @@ pub async fn serve(listener: TcpListener, tour: Arc<Tour>) {
     }
 }
 
-async fn page(tour: &Tour, path: &str) -> Response<Full<Bytes>> {
-    let (status, text) = match path {
-        "/" => match tour.text().await {
-            Ok(text) => (StatusCode::OK, text),
-            Err(reason) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!("The demo is not well: {reason}\n"),
-            ),
-        },
-        _ => (StatusCode::NOT_FOUND, "The tour is at /\n".to_owned()),
+/// Browsers name `text/html`; `curl` takes anything, and gets what a terminal shows.
+fn wants_html(accept: Option<&HeaderValue>) -> bool {
+    accept.and_then(|a| a.to_str().ok()).is_some_and(|accept| {
+        accept
+            .split(',')
+            .filter_map(|range| range.split(';').next())
+            .any(|media| media.trim().eq_ignore_ascii_case("text/html"))
+    })
+}
+
+async fn answer(tour: &Tour, path: &str, html: bool) -> Response<Full<Bytes>> {
+    const TEXT: &str = "text/plain;charset=utf-8";
+    const HTML: &str = "text/html;charset=utf-8";
+    let made = match (path, html) {
+        ("/", true) => page::html(tour).await.map(|page| (HTML, page)),
+        ("/", false) => tour.text().await.map(|text| (TEXT, text)),
+        _ => Ok((TEXT, "The tour is at /\n".to_owned())),
+    };
+    let (status, (media, text)) = match made {
+        Ok(made) if path == "/" => (StatusCode::OK, made),
+        Ok(made) => (StatusCode::NOT_FOUND, made),
+        Err(reason) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            (TEXT, format!("The demo is not well: {reason}\n")),
+        ),
     };
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain;charset=utf-8"),
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
     );
     response
 }

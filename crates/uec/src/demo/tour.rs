@@ -50,6 +50,33 @@ pub struct Tour {
     client: reqwest::Client,
 }
 
+/// One address of the demo.
+pub struct Place {
+    /// Its name; empty where it is another address of the one before.
+    pub name: &'static str,
+    /// The address.
+    pub address: String,
+    /// What is there.
+    pub about: &'static str,
+    /// What a browser can open of it.
+    pub link: Option<String>,
+}
+
+/// One thing to paste.
+pub struct Step {
+    /// What it does.
+    pub what: String,
+    /// The command.
+    pub command: String,
+}
+
+impl Step {
+    fn new(what: impl Into<String>, command: String) -> Step {
+        let what = what.into();
+        Step { what, command }
+    }
+}
+
 impl Tour {
     /// A tour of what was started.
     pub fn new(port: u16, data: PathBuf, sandbox: &Sandbox) -> Result<Tour, String> {
@@ -100,38 +127,92 @@ impl Tour {
         ))
     }
 
-    /// The tour.
+    /// The tour as text.
     pub async fn text(&self) -> Result<String, String> {
-        Ok(format!(
-            "UEC Booking demo. Synthetic patients only.\n\n{}\n{}\n{}\nStop with Ctrl-C.\n",
-            self.places(),
-            self.by_hand().await?,
-            self.journey()
-        ))
+        let mut out = "UEC Booking demo. Synthetic patients only.\n\n".to_owned();
+        for place in self.places() {
+            let about = if place.about.is_empty() {
+                String::new()
+            } else {
+                format!("   {}", place.about)
+            };
+            out.push_str(&format!("{:<11} {}{about}\n", place.name, place.address));
+        }
+        for step in self.by_hand().await? {
+            out.push_str(&format!("\n{}:\n\n{}\n", step.what, step.command));
+        }
+        out.push_str("\n\nThe whole journey, step by step; each command can be pasted:\n");
+        for (number, step) in self.journey().iter().enumerate() {
+            out.push_str(&format!(
+                "\n{}. {}\n\n{}\n",
+                number + 1,
+                step.what,
+                step.command
+            ));
+        }
+        out.push_str("\nStop with Ctrl-C.\n");
+        Ok(out)
     }
 
-    fn places(&self) -> String {
+    /// Where everything is.
+    pub fn places(&self) -> Vec<Place> {
         let a = &self.addresses;
-        format!(
-            "Front page  http://127.0.0.1:{port}/   (this page, with a fresh token and a fresh slot)\n\
-             Provider    {provider}/STU3/1/FX101   Fernhill Urgent Care\n            \
-             {provider}/STU3/1/FX202   Riverside GP Hub\n\
-             SSP         {ssp}/   the proxy that every request of a consumer goes through\n\
-             DoS         {dos}/app/api/webservices   which service suits (SOAP)\n\
-             SDS         {sds}   where its system is reached (LDAP)\n\
-             Health      {provider}/health/ready\n\
-             Data        {data}\n",
-            port = self.port,
-            provider = a.provider,
-            ssp = a.ssp,
-            dos = a.dos,
-            sds = a.sds,
-            data = self.data.display(),
-        )
+        let provider = &a.provider;
+        let place = |name, address: String, about, link: Option<String>| Place {
+            name,
+            address,
+            about,
+            link,
+        };
+        let front = format!("http://127.0.0.1:{}/", self.port);
+        let health = format!("{provider}/health/ready");
+        let metrics = format!("{provider}/metrics");
+        let wsdl = format!("{}/app/api/webservices?wsdl", a.dos);
+        vec![
+            place(
+                "Front page",
+                front.clone(),
+                "(this page, with a fresh token and a fresh slot)",
+                Some(front),
+            ),
+            place(
+                "Provider",
+                format!("{provider}/STU3/1/FX101"),
+                "Fernhill Urgent Care",
+                None,
+            ),
+            place(
+                "",
+                format!("{provider}/STU3/1/FX202"),
+                "Riverside GP Hub",
+                None,
+            ),
+            place(
+                "SSP",
+                format!("{}/", a.ssp),
+                "the proxy that every request of a consumer goes through",
+                None,
+            ),
+            place(
+                "DoS",
+                format!("{}/app/api/webservices", a.dos),
+                "which service suits (SOAP)",
+                Some(wsdl),
+            ),
+            place(
+                "SDS",
+                a.sds.clone(),
+                "where its system is reached (LDAP)",
+                None,
+            ),
+            place("Health", health.clone(), "", Some(health)),
+            place("Metrics", metrics.clone(), "", Some(metrics)),
+            place("Data", self.data.display().to_string(), "", None),
+        ]
     }
 
     /// A search and a booking with nothing but `curl`.
-    async fn by_hand(&self) -> Result<String, String> {
+    pub async fn by_hand(&self) -> Result<Vec<Step>, String> {
         let slot = self.free_slot().await?;
         let body = self.data.join("booking.json");
         let message =
@@ -145,23 +226,28 @@ impl Tour {
             Uuid::new_v4(),
             body.display()
         );
-        Ok(format!(
-            "A token that may book, valid for five minutes:\n\n{token}\n\n\
-             Search free slots of the GP clinic:\n\n{find}\n\n\
-             Book {start} (paste within five minutes; pasted twice, the second is answered 409):\n\n{book}\n",
-            token = self.token(Interaction::Book)?,
-            find = self.curl(Interaction::SearchSlots, "", &search)?,
-            start = slot["start"].as_str().unwrap_or(""),
-            book = self.curl(
-                Interaction::Book,
-                &more,
-                &format!("{}/Appointment", self.reached())
-            )?,
-        ))
+        let start = slot["start"].as_str().unwrap_or("");
+        let appointments = format!("{}/Appointment", self.reached());
+        Ok(vec![
+            Step::new(
+                "A token that may book, valid for five minutes",
+                self.token(Interaction::Book)?,
+            ),
+            Step::new(
+                "Search free slots of the GP clinic",
+                self.curl(Interaction::SearchSlots, "", &search)?,
+            ),
+            Step::new(
+                format!(
+                    "Book {start} (paste within five minutes; pasted twice, the second is answered 409)"
+                ),
+                self.curl(Interaction::Book, &more, &appointments)?,
+            ),
+        ])
     }
 
     /// The whole journey, as a 111 service goes it; every step through DoS, SDS and SSP.
-    fn journey(&self) -> String {
+    pub fn journey(&self) -> Vec<Step> {
         let file = |name: &str| format!("'{}'", self.data.join(name).display());
         let consumer =
             |rest: &str| self.uec(&format!("consumer --config {} {rest}", file(SETTINGS)));
@@ -235,11 +321,8 @@ impl Tour {
                 self.uec(&format!("provider audit verify {database}")),
             ),
         ];
-        let mut text = "The whole journey, step by step; each command can be pasted:\n".to_owned();
-        for (number, (what, command)) in steps.iter().enumerate() {
-            text.push_str(&format!("\n{}. {what}\n\n{command}\n", number + 1));
-        }
-        text
+        let of = |(what, command): (&str, String)| Step::new(what, command);
+        steps.into_iter().map(of).collect()
     }
 
     /// Makes the SSP lose one answer to a booking.
@@ -316,6 +399,8 @@ impl Tour {
             .client
             .get(url)
             .timeout(PATIENCE)
+            // The Consumer's client leaves it to its transport to unpack an answer.
+            .header("Accept-Encoding", "identity")
             .header("Authorization", format!("Bearer {token}"))
             .header("Ssp-TraceID", Uuid::new_v4().to_string())
             .header("Ssp-From", CONSUMER_ASID)

@@ -68,9 +68,8 @@ impl Restore {
     /// Runs the command.
     pub fn run(self) -> Outcome {
         self.database.must_be_a_file()?;
-        let path = self
-            .database
-            .database
+        let url = self.database.url()?;
+        let path = url
             .strip_prefix("sqlite:")
             .ok_or_else(|| Failure::Usage("--database must be sqlite:PATH".to_owned()))?;
         let target = PathBuf::from(path);

@@ -3,13 +3,14 @@
 //! Progress goes to standard error, what came of it to standard output.
 
 use super::print_json;
-use crate::serve::{runtime, stop_signal};
+use crate::serve::{read_settings, runtime, stop_signal};
 use crate::{Failure, Outcome, output, print};
 use clap::Args;
 use provider::store::{self, CopyError, CopyOptions, CopyProgress, CopyReport, CopyStage};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -30,9 +31,13 @@ const DIGEST_SHOWN: usize = 16;
     uec provider copy --from postgres://uec@db.example/uec --to sqlite:/var/lib/uec/provider.sqlite\n\n\
     The way from stopping the providers to starting them again is in docs/moving.md.")]
 pub struct Copy {
-    /// Database to copy: `sqlite:PATH`, the path of a file, or `postgres://USER@HOST/DATABASE`
+    /// Database to copy: `sqlite:PATH`, the path of a file, or `postgres://USER@HOST/DATABASE` [required, here or in the
+    /// settings file]
     #[arg(long, value_name = "URL")]
-    from: String,
+    from: Option<String>,
+    /// Settings file of the Provider, TOML: its `database` is copied where --from is not given
+    #[arg(long, env = "UEC_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Where to: a file that is not there yet, or an empty database
     #[arg(long, value_name = "URL")]
     to: String,
@@ -55,7 +60,12 @@ impl Copy {
         };
         let stop = Arc::new(AtomicBool::new(false));
         let (done, wait) = oneshot::channel();
-        let (from, to, told) = (self.from.clone(), self.to.clone(), stop.clone());
+        let settings = self.config.as_deref().map(read_settings).transpose()?;
+        let from_file = settings.and_then(|settings| settings.database);
+        let from = self.from.clone().or(from_file).ok_or_else(|| {
+            Failure::Usage("say what to copy: --from URL, or --config with `database` in it".into())
+        })?;
+        let (to, told) = (self.to.clone(), stop.clone());
         let mut screen = Screen::new(self.quiet);
         let begun = Instant::now();
         let runtime = runtime()?;

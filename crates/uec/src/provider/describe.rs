@@ -1,9 +1,14 @@
 //! `uec provider describe`: the API's description for tools.
 
+use crate::serve::read_settings;
 use crate::{Failure, Outcome, print};
 use clap::{Args, ValueEnum};
 use provider::config::check_origin;
 use provider::http::describe;
+use std::path::PathBuf;
+
+/// Where `uec demo` and `uec provider serve` are reached when nothing is said.
+const DEFAULT_BASE: &str = "http://127.0.0.1:8001";
 
 /// Arguments of `uec provider describe`.
 #[derive(Args)]
@@ -14,14 +19,12 @@ pub struct Describe {
     /// What to print
     #[arg(value_enum)]
     format: Description,
-    /// Scheme, host and port of the Provider
-    #[arg(
-        long,
-        env = "UEC_BASE_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8001"
-    )]
-    base_url: String,
+    /// Scheme, host and port of the Provider [default: that of the settings file, or http://127.0.0.1:8001]
+    #[arg(long, env = "UEC_BASE_URL", value_name = "URL")]
+    base_url: Option<String>,
+    /// Settings file of the Provider, TOML: its `base_url` is used where none is named
+    #[arg(long, env = "UEC_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 /// Forms of the API's description.
@@ -35,8 +38,12 @@ enum Description {
 
 impl Describe {
     pub(super) fn run(self) -> Outcome {
-        check_origin(&self.base_url).map_err(Failure::Usage)?;
-        let base = self.base_url.trim_end_matches('/');
+        let settings = self.config.as_deref().map(read_settings).transpose()?;
+        let from_file = settings.and_then(|settings| settings.base_url);
+        let given = self.base_url.clone().or(from_file);
+        let base = given.as_deref().unwrap_or(DEFAULT_BASE);
+        check_origin(base).map_err(Failure::Usage)?;
+        let base = base.trim_end_matches('/');
         let value = match self.format {
             Description::Openapi => describe::openapi(base),
             Description::Postman => describe::postman(base),

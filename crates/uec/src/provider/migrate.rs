@@ -15,7 +15,7 @@ pub struct Migrate {
 impl Migrate {
     pub(super) fn run(self) -> Outcome {
         // A file that is not there was mistyped; PostgreSQL's database is there before its tables are.
-        let is_file = store::backed_up_elsewhere(&self.database.database).is_none();
+        let is_file = store::backed_up_elsewhere(&self.database.url()?).is_none();
         let store = self.database.open(!is_file)?;
         print(&format!(
             "{}: the schema is that of this version\n",

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use provider::audit::operator;
 use provider::diary::slots::{self, Change, Changed, Selection, SlotLine, Table};
+use provider::store::SlotCounts;
 use std::io::{BufRead, IsTerminal};
 use uuid::Uuid;
 
@@ -135,7 +136,21 @@ impl SlotList {
         let (selection, now) = (self.which.selection(), Timestamp::now());
         if self.count {
             let counts = slots::count(&store, &ods, &selection, now).map_err(|e| e.to_string())?;
-            print(&format!("{counts:?}\n"));
+            let SlotCounts {
+                free,
+                held,
+                busy,
+                other,
+            } = counts;
+            let total = free + held + busy + other;
+            if self.which.json {
+                return print_json(&serde_json::json!({
+                    "free": free, "held": held, "busy": busy, "other": other, "total": total,
+                }));
+            }
+            print(&format!(
+                "{total} slots: {free} free, {held} held back, {busy} booked, {other} unavailable\n"
+            ));
             return Ok(());
         }
         let pages = slots::pages(&store, &ods, &selection, now).map_err(|e| e.to_string())?;

@@ -140,7 +140,9 @@ impl Lane {
                     None => error,
                 });
             }
-            tracing::warn!(%error, jobs = tried.jobs.len(), "a group of writes is tried again");
+            if let Some(silent) = self.gauges.complaint() {
+                tracing::warn!(%error, jobs = tried.jobs.len(), silent, "a group of writes is tried again");
+            }
             std::thread::sleep(jittered(pause));
             pause = (pause * 2).min(PAUSE_MOST);
             began = Instant::now();
@@ -151,12 +153,19 @@ impl Lane {
         }
         self.gauges
             .group(tried.jobs.len(), began.elapsed(), outcome.is_ok());
+        if outcome.is_ok()
+            && let Some(silent) = self.gauges.recovered()
+        {
+            tracing::info!(silent, "writes are stored again");
+        }
         self.end(tried, outcome);
     }
 
     fn end(&mut self, tried: Tried, outcome: Result<(), StoreError>) {
         if let Err(error) = &outcome {
-            tracing::error!(%error, jobs = tried.jobs.len(), "a group of writes was not stored");
+            if let Some(silent) = self.gauges.complaint() {
+                tracing::error!(%error, jobs = tried.jobs.len(), silent, "a group of writes was not stored");
+            }
             self.soon.put_back(tried.lot, tried.rows);
         }
         for queued in tried.jobs {
@@ -203,7 +212,9 @@ impl Lane {
             // The lost connection of the try before may still hold the lock: the server takes it away in a few seconds.
             Err(error @ StoreError::Busy { .. }) if !tried.first => return Fate::Again(error),
             Err(error) => {
-                tracing::error!(%error, "no transaction could be begun");
+                if let Some(silent) = self.gauges.complaint() {
+                    tracing::error!(%error, silent, "no transaction could be begun");
+                }
                 // All that waits of this lot: each would only wait as long again. What comes later is tried.
                 while tried.jobs.len() < GROUP_JOBS
                     && let Some(queued) = self.next_of(tried.lot)
