@@ -240,7 +240,9 @@ mod tests {
     fn every_example_is_understood() {
         let mut tried = 0;
         for (path, mut command) in all() {
-            let help = command.render_long_help().to_string().replace("\\\n", " ");
+            let help = command.render_long_help().to_string();
+            let parts: Vec<&str> = help.split("\\\n").map(str::trim_start).collect();
+            let help = parts.join(" ");
             let examples = help
                 .lines()
                 .map(str::trim)
