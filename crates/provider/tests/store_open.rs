@@ -112,7 +112,7 @@ fn a_newer_schema_is_left_alone() {
             newer,
             StoreError::NewerSchema {
                 found: 4711,
-                known: 2,
+                known: 3,
                 ..
             }
         ),

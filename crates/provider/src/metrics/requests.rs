@@ -293,10 +293,12 @@ fn outcome_labels(outcome: usize) -> (&'static str, &'static str) {
     };
     let row = situation.row();
     let error = match (row.id, row.status) {
+        ("", 400) => "400",
         ("", 404) => "404",
         ("", 408) => "408",
         ("", 413) => "413",
         ("", 429) => "429",
+        ("", 431) => "431",
         (id, _) => id,
     };
     (class(row.status), error)
