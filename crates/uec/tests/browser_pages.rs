@@ -4,19 +4,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "each test program uses a part of it"
-)]
-mod support;
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod assured;
 
+use assured::{PYTHON, Python, assure, said};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use support::{CONSUMER_ASID, GP_CLINIC, NO_SLOTS, ROOT, SLOTS_ONLY, Server};
 
 /// Names under which Debian and others install the browser.
 const BROWSERS: [&str; 4] = [
@@ -25,8 +21,6 @@ const BROWSERS: [&str; 4] = [
     "google-chrome",
     "google-chrome-stable",
 ];
-/// ASID of the seeded Provider.
-const PROVIDER_ASID: &str = "918999000011";
 
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -41,7 +35,7 @@ fn browser() -> Option<(PathBuf, PathBuf)> {
         testkit::lacks("Chromium");
         return None;
     };
-    if !["node", "npm"].into_iter().all(testkit::has) {
+    if !["node", "npm", "python3"].into_iter().all(testkit::has) {
         return None;
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
@@ -64,26 +58,14 @@ fn browser() -> Option<(PathBuf, PathBuf)> {
     Some((browser, folder))
 }
 
-/// A report with passed, failed, skipped and declared rows: the empty service named is not empty.
-fn report(server: &Server, out: &Path, empty: &str) -> PathBuf {
-    let run = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["assure", "provider", "--suite", "A,S", "--replace"])
-        .args(["--endpoint", &format!("http://{}{ROOT}", server.address)])
-        .args(["--audience", &server.audience()])
-        .args(["--from-asid", CONSUMER_ASID, "--to-asid", PROVIDER_ASID])
-        .args(["--service", GP_CLINIC, "--service-empty", empty])
-        .args(["--service-slots-only", SLOTS_ONLY, "--out"])
-        .arg(out)
+/// A report with passed, failed, skipped and declared rows: of a Provider with a few faults.
+fn report(out: &Path) -> PathBuf {
+    let python = Python::start(&["--fault", "total-of-entries", "--fault", "etag-missing"]);
+    let run = assure(&python.root, PYTHON, out, &["--suite", "A,S"])
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let failed = empty != NO_SLOTS;
-    assert_eq!(
-        run.status.code(),
-        Some(i32::from(failed)),
-        "{}",
-        String::from_utf8_lossy(&run.stderr)
-    );
+    assert_eq!(run.status.code(), Some(1), "{}", said(&run));
     let table = Command::new(env!("CARGO_BIN_EXE_uec"))
         .args(["assure", "report", "--scal"])
         .arg(out.join("../table"))
@@ -185,9 +167,7 @@ fn reports_are_read_on_a_telephone_on_a_desk_and_by_the_keyboard() {
     let Some((browser, folder)) = browser() else {
         return;
     };
-    let server = Server::start("browser", true);
-    let out = folder.join("evidence");
-    let page = report(&server, &out, GP_CLINIC);
+    let page = report(&folder.join("evidence"));
     let pictures = folder.join("pictures");
     std::fs::create_dir_all(&pictures).unwrap();
     let run = Command::new("node")

@@ -43,6 +43,8 @@ mod provider_tkw;
 mod provider_tls;
 #[path = "provider_transport.rs"]
 mod provider_transport;
+#[path = "provider_versions.rs"]
+mod provider_versions;
 #[path = "referral_crash.rs"]
 mod referral_crash;
 #[path = "referral_match.rs"]
@@ -55,6 +57,10 @@ mod referral_send;
 /// Suites of the Provider that are not run again here.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("provider_audit", "it damages a file of SQLite"),
+    (
+        "provider_commands",
+        "most of it is about settings and files; what the commands change is tried on both stores in the provider's own tests",
+    ),
     ("provider_copy", "it moves between both databases itself"),
     (
         "provider_doctor",
@@ -63,6 +69,10 @@ const LEFT_OUT: &[(&str, &str)] = &[
     (
         "provider_ready",
         "postgres_operations.rs has the readiness of a server",
+    ),
+    (
+        "provider_slots_cli",
+        "its databases are files; what the commands change is tried on both stores in the provider's own tests",
     ),
     (
         "provider_rolling",
