@@ -642,3 +642,201 @@ fn a_typed_number_is_not_traced() {
         );
     }
 }
+
+/// As if a booking that is not certain had been asked for longer ago than any request lives.
+fn long_ago(world: &World) {
+    let journal = rusqlite::Connection::open(world.journal()).unwrap();
+    let hour = 60 * 60 * 1000;
+    let changed = journal.execute(
+        "UPDATE booking SET requested_at = requested_at - ?1",
+        [hour],
+    );
+    assert_eq!(changed.unwrap(), 1);
+}
+
+/// Proves: CONS-BOOK-05, D-53
+/// Ten minutes after the last request a booking that the service's whole list lacks was never made; not before.
+#[test]
+fn what_the_whole_list_lacks_was_never_made() {
+    let world = World::start();
+    world.reset();
+    let lost = json!({ "on": "create", "store": false, "status": 500, "body": "", "headers": { "Location": null } });
+    world.rules(json!([lost]));
+    check(&world.json(&BOOK), 3, "uncertain", "a fault");
+    let soon = world.json(&["settle"]);
+    assert_eq!(
+        (soon.code, &soon.json["settled"][0]["outcome"]),
+        (3, &json!("uncertain")),
+        "{soon:?}"
+    );
+    long_ago(&world);
+    let late = world.json(&["settle"]);
+    assert_eq!(
+        (late.code, &late.json["settled"][0]["outcome"]),
+        (0, &json!("not_booked")),
+        "{late:?}"
+    );
+    let message = late.json["settled"][0]["message"].as_str().unwrap();
+    assert!(message.contains("was never made"), "{late:?}");
+    check(&world.json(&BOOK), 0, "booked", "anew");
+    assert_eq!(world.live().len(), 1);
+    assert_eq!(world.json(&["settle"]).json["settled"], json!([]));
+}
+
+/// Proves: CONS-BOOK-05, D-53
+/// A list that is none, that says of itself that it is not whole, or that has the booking at another time, does not prove
+/// that nothing was booked, however long ago: it would be booked a second time.
+#[test]
+fn a_list_that_is_not_whole_proves_nothing() {
+    let world = World::start();
+    let empty = |kind: &str| json!({ "resourceType": "Bundle", "type": kind, "entry": [] });
+    let mut partly = empty("searchset");
+    partly["entry"] = json!([{ "search": { "mode": "outcome" }, "resource": {
+        "resourceType": "OperationOutcome",
+        "issue": [{ "severity": "warning", "code": "incomplete", "diagnostics": "Not all are shown" }] } }]);
+    let mut untyped = empty("");
+    untyped.as_object_mut().unwrap().remove("type");
+    let mut moved = empty("searchset");
+    moved["entry"] = json!([{ "resource": {
+        "resourceType": "Appointment", "id": "", "status": "booked", "start": "2090-01-01T10:00:00+00:00" } }]);
+    for list in [empty("transaction-response"), untyped, partly, moved] {
+        world.reset();
+        let lost =
+            json!({ "on": "create", "status": 500, "body": "", "headers": { "Location": null } });
+        world.rules(json!([lost, { "on": "search", "times": 0, "status": 500 }]));
+        check(&world.json(&BOOK), 3, "uncertain", "a fault");
+        long_ago(&world);
+        let id = world.live().remove(0);
+        let list = list
+            .to_string()
+            .replace("\"id\":\"\"", &format!("\"id\":\"{id}\""));
+        world.rules(json!([
+            { "on": "search", "times": 0, "body": list },
+            { "on": "read", "times": 0, "alter": ["start=15", "end=15"] },
+        ]));
+        let done = world.json(&["settle"]);
+        assert_eq!(done.code, 3, "{list}: {done:?}");
+        assert_eq!(
+            done.json["settled"][0]["outcome"], "uncertain",
+            "{list}: {done:?}"
+        );
+        if list.contains(&id) {
+            let message = done.json["settled"][0]["message"].as_str().unwrap();
+            assert!(message.contains("does not fit: it starts"), "{done:?}");
+        }
+        world.json(&BOOK);
+        assert_eq!(world.live(), [id], "{list}");
+    }
+}
+
+/// Proves: CONS-BOOK-05, CONS-REB-05, CONS-CAN-04
+/// Ctrl-C while a request is under way: the next command finds out what became of it, and there is one appointment or none.
+#[test]
+fn what_was_interrupted_is_taken_up() {
+    let world = World::start();
+    let rebook = &["rebook", "last", "--first", "--yes"][..];
+    let cancel = &["cancel", "last", "--yes"][..];
+    // How many stand when the request went its way, and how many in the end.
+    for (command, request, done, standing) in [
+        (&BOOK[..], "create", 1, 1),
+        (rebook, "create", 2, 1),
+        (rebook, "update", 1, 1),
+        (cancel, "update", 0, 0),
+    ] {
+        for hold in ["before", "after"] {
+            let what = format!("{command:?} {request} {hold}");
+            world.reset();
+            if command != BOOK {
+                world.booked("ada.toml");
+            }
+            world.rules(json!([{ "on": request, "hold": hold }]));
+            let running = world.start_command(command);
+            assert_eq!(
+                world.control("/control/held", &Value::Null)["held"],
+                true,
+                "{what}"
+            );
+            let pid = running.id().to_string();
+            let sent = std::process::Command::new("kill")
+                .args(["-INT", &pid])
+                .status();
+            assert!(sent.unwrap().success());
+            let ended = World::end(running);
+            assert_ne!(ended.code, 0, "{what}: {ended:?}");
+            world.release();
+            // The request that was held goes its way; the next command meets what became of it.
+            assert!((0..100_000).any(|_| world.live().len() == done), "{what}");
+            let next = if command == BOOK {
+                world.json(&BOOK)
+            } else {
+                world.json(&["show"])
+            };
+            let again = if command == cancel {
+                world.json(cancel)
+            } else {
+                next
+            };
+            assert_eq!(again.code, 0, "{what}: {again:?}");
+            let listed = world.json(&["show"]);
+            let known: Vec<&Value> = listed.json["bookings"].as_array().unwrap().iter().collect();
+            let ids: Vec<String> = known
+                .iter()
+                .map(|b| b["appointment"].as_str().unwrap().to_owned())
+                .collect();
+            assert_eq!(
+                (world.live(), ids.len()),
+                (ids, standing),
+                "{what}: {listed:?}"
+            );
+            assert!(
+                known.iter().all(|b| b["state"] == "booked"),
+                "{what}: {listed:?}"
+            );
+        }
+    }
+}
+
+/// Proves: CONS-CAN-02, CONS-CAN-03
+/// An appointment that was booked elsewhere is cancelled for the patient who was named, or it is said that nobody was.
+#[test]
+fn an_appointment_from_elsewhere_names_its_patient_first() {
+    let world = World::start();
+    world.reset();
+    let other = world.state()["other"].as_str().unwrap().to_owned();
+    let cancel = ["cancel", &other, "--service", SERVICE];
+    let with = |more: &[&'static str]| {
+        let all: Vec<&str> = cancel.iter().copied().chain(more.iter().copied()).collect();
+        world.json(&all)
+    };
+    // Without an answer nothing is cancelled, and the question names whose it is.
+    let asked = with(&[]);
+    check(&asked, 1, "not_cancelled", "nobody answers");
+    assert!(
+        asked.stderr.contains("Una Otherwell at ") && asked.stderr.contains("--yes"),
+        "{asked:?}"
+    );
+    let stranger = with(&["--yes", "--nhs-number", misbehaving::ADA]);
+    check(&stranger, 1, "not_cancelled", "another patient");
+    // The patient changes between the reading that was told of and the one before the cancelling.
+    world.rules(
+        json!([{ "on": "read" }, { "on": "read", "times": 0, "alter": ["patient=9990123454"] }]),
+    );
+    check(
+        &with(&["--yes"]),
+        1,
+        "not_cancelled",
+        "another patient at the second look",
+    );
+    assert_eq!(world.count("update"), 0);
+    world.rules(json!([]));
+    let done = with(&["--yes"]);
+    check(&done, 0, "cancelled", "on its id alone");
+    assert_eq!(done.json["patient_compared"], false, "{done:?}");
+    for words in ["was not compared with anybody", "Una Otherwell at "] {
+        assert!(done.stderr.contains(words), "{done:?}");
+    }
+    let known = with(&["--yes", "--nhs-number", "9990000018"]);
+    check(&known, 0, "already_cancelled", "again");
+    assert_eq!(known.json["patient_compared"], true, "{known:?}");
+    assert!(!known.stderr.contains("compared"), "{known:?}");
+}

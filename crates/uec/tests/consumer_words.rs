@@ -323,3 +323,114 @@ fn a_booking_by_questions() {
     assert!(told.contains("Booked: "), "{told}");
     assert_eq!(world.live().len(), 1);
 }
+
+/// Proves: CONS-ERR-01, CONS-DOS-01, D-60
+/// Services of the directory that cannot be offered are counted and told, to people and to scripts.
+#[test]
+fn services_that_are_left_out_are_told() {
+    let world = World::start();
+    world.reset();
+    let service = |id: &str| {
+        format!(
+            "<serviceCareSummaryDestination>{id}<name>Clinic</name></serviceCareSummaryDestination>"
+        )
+    };
+    let good = "<id>2000000011</id>";
+    let answer = |services: &[&str]| {
+        let all: String = services.iter().map(|id| service(id)).collect();
+        format!(
+            "<S:Envelope xmlns:S='http://www.w3.org/2003/05/soap-envelope'><S:Body><CheckCapacitySummaryResponse \
+             xmlns='https://nww.pathwaysdos.nhs.uk/app/api/webservices'><CheckCapacitySummaryResult>{all}\
+             </CheckCapacitySummaryResult></CheckCapacitySummaryResponse></S:Body></S:Envelope>"
+        )
+    };
+    let list = |services: &[&str], more: &[&str]| {
+        let directory = directory(answer(services));
+        let setting = format!("dos.url={directory}");
+        let mut all = vec![
+            "services",
+            "--postcode",
+            "LS99 9AA",
+            "--age",
+            "42",
+            "--disposition",
+            "Dx05",
+            "--symptom-group",
+            "1011",
+            "--discriminator",
+            "4052",
+            "--set",
+            &setting,
+        ];
+        all.extend(more);
+        world.run(&all)
+    };
+    let some = list(&[good, "", "<id>no id!</id>"], &[]);
+    let told = some.stdout.replace("\n  ", " ");
+    assert_eq!(some.code, 0, "{some:?}");
+    for words in [
+        "2000000011",
+        "2 services of the directory cannot be offered",
+        "no proper id to ask about it by (2)",
+    ] {
+        assert!(told.contains(words), "{some:?}");
+    }
+    let some = list(&[good, ""], &["--json"]);
+    let expected = json!({ "count": 1, "reasons": [{ "why": "no proper id to ask about it by", "services": 1 }] });
+    assert_eq!(some.json["left_out"], expected, "{some:?}");
+    let many = [good; 201];
+    let long = list(&many, &["--json"]);
+    assert_eq!(long.json["left_out"]["count"], 1, "{long:?}");
+    let whole = list(&[good], &[]);
+    assert!(
+        whole.code == 0 && !whole.stdout.contains("left out"),
+        "{whole:?}"
+    );
+    assert_eq!(list(&["", ""], &[]).code, 1);
+}
+
+/// A directory that gives one answer once; its address.
+fn directory(answer: String) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = Vec::new();
+        let mut some = [0; 4096];
+        while !String::from_utf8_lossy(&asked).contains("Envelope>") {
+            let n = stream.read(&mut some).unwrap();
+            asked.extend_from_slice(&some[..n]);
+        }
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/soap+xml\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            answer.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    address
+}
+
+/// Proves: CONS-ERR-01
+/// The list of appointments is read on an ordinary terminal too, with the whole id of each.
+#[test]
+fn the_list_of_appointments_fits() {
+    let world = World::start();
+    world.reset();
+    let id = world.booked("ada.toml");
+    let listed = world.run(&["show"]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    for words in [
+        id.as_str(),
+        "Ms Ada Testwell",
+        "15 minutes",
+        SERVICE,
+        "booked",
+    ] {
+        assert!(listed.stdout.contains(words), "{words}: {listed:?}");
+    }
+    for line in listed.stdout.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}

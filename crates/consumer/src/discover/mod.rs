@@ -9,7 +9,8 @@ mod sds;
 
 pub use choice::{Offer, Reachable};
 pub use dos::{
-    Age, BookingAddress, OpenDay, OpenSpan, Opening, Service, ServiceDetails, ServiceSearch, Sex,
+    Age, BookingAddress, LeftOut, Listed, OpenDay, OpenSpan, Opening, Service, ServiceDetails,
+    ServiceSearch, Sex,
 };
 
 use crate::config::{ConfigError, ConsumerConfig, Role};
@@ -110,6 +111,11 @@ impl Discovery {
 
     /// The services that suit, in the order of the DoS (CONS-DOS-01). None at all is an obstacle of its own.
     pub async fn services(&self, search: &ServiceSearch) -> Result<Vec<Service>, Obstacle> {
+        Ok(self.listed(search).await?.services)
+    }
+
+    /// The same, with how many services the list has besides that cannot be offered, and why.
+    pub async fn listed(&self, search: &ServiceSearch) -> Result<Listed, Obstacle> {
         let found = self.inner.dos.services(self.inner.role, search).await;
         found.map_err(Obstacle::logged)
     }

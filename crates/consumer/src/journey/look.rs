@@ -15,11 +15,14 @@ use fhir::Element;
 use jiff::Timestamp;
 
 /// Most pages of a patient search, and most of its appointments that are read to find the right one: those at the
-/// slot's time. A patient has a handful; what goes beyond leaves it open.
+/// slot's time, and those that stand at another, where the service may have moved it. A patient has a handful; what goes
+/// beyond leaves it open.
 const MAX_PAGES: usize = 20;
 const MAX_CANDIDATES: usize = 50;
 /// Most addresses in one answer that are followed: `Location`, a sentence, the body.
 const MAX_POINTERS: usize = 4;
+/// Type of the answer to a search: any other Bundle does not say what a patient has.
+const SEARCHSET: &str = "searchset";
 
 /// What looking came to.
 #[derive(Debug)]
@@ -106,7 +109,7 @@ impl Consultation {
         judged.map(Box::new).map_err(|u| Some(Box::new(u)))
     }
 
-    /// Reads every appointment of the patient at the slot's time, over all pages.
+    /// Reads every appointment of the patient that may be the booking, over all pages.
     async fn among_the_patients(
         &self,
         target: &Target,
@@ -130,7 +133,7 @@ impl Consultation {
         None
     }
 
-    /// The patient's appointments at the slot's time, the likeliest first, and whether all pages were read.
+    /// The patient's appointments that may be the booking, the likeliest first, and whether all pages were read.
     async fn candidates(
         &self,
         target: &Target,
@@ -205,6 +208,8 @@ pub(super) fn of_body(answer: &Answer, root: &str) -> Option<AppointmentUrl> {
 struct Candidates {
     booked: Vec<AppointmentUrl>,
     others: Vec<AppointmentUrl>,
+    /// Those that stand at another time.
+    elsewhen: Vec<AppointmentUrl>,
     entries: u64,
     total: u64,
     unreadable: bool,
@@ -215,16 +220,24 @@ impl Candidates {
         if let Some(total) = bundle.str_of("total").and_then(|t| t.parse().ok()) {
             self.total = self.total.max(total);
         }
+        self.unreadable |= bundle.str_of("type") != Some(SEARCHSET);
         for entry in bundle.all("entry") {
             let Some(appointment) = entry.get("resource") else {
                 self.unreadable = true;
                 continue;
             };
-            if appointment.resource_type() != Some("Appointment") {
-                continue;
+            match appointment.resource_type() {
+                Some("Appointment") => self.entries += 1,
+                // The service says that something is wrong with its own list.
+                Some("OperationOutcome") => {
+                    self.unreadable |= reports_trouble(appointment);
+                    continue;
+                }
+                _ => continue,
             }
-            self.entries += 1;
-            if !may_be(appointment, expected) {
+            let stands = appointment.str_of("status").is_none_or(|s| s == "booked");
+            let timely = is_at_the_time(appointment, expected);
+            if !(is_of_the_patient(appointment, expected) && (timely || stands)) {
                 continue;
             }
             let full = entry
@@ -243,9 +256,10 @@ impl Candidates {
                 self.unreadable = true;
                 continue;
             };
-            match appointment.str_of("status").is_none_or(|s| s == "booked") {
-                true => self.booked.push(at),
-                false => self.others.push(at),
+            match (stands, timely) {
+                (true, true) => self.booked.push(at),
+                (true, false) => self.elsewhen.push(at),
+                (false, _) => self.others.push(at),
             }
         }
     }
@@ -255,28 +269,41 @@ impl Candidates {
         !self.unreadable && self.entries >= self.total
     }
 
-    /// The newest first: services list them by time of start or of making. Cancelled ones come last.
+    /// The newest first: services list them by time of start or of making. Cancelled ones come after them, and last those
+    /// at other times.
     fn likeliest(&self) -> Vec<AppointmentUrl> {
         let booked = self.booked.iter().rev();
-        booked.chain(self.others.iter().rev()).cloned().collect()
+        let others = self.others.iter().rev();
+        let elsewhen = self.elsewhen.iter().rev();
+        booked.chain(others).chain(elsewhen).cloned().collect()
     }
 }
 
-/// Whether an entry may be the booking. Services leave out what they do not want to tell: what is missing excludes
-/// nothing.
-fn may_be(appointment: &Element, expected: &Expected) -> bool {
+/// Whether an outcome among the entries says more than that all is well.
+fn reports_trouble(outcome: &Element) -> bool {
+    outcome
+        .all("issue")
+        .any(|issue| issue.str_of("severity") != Some("information"))
+}
+
+/// Whether an entry starts when the booking does. Services leave out what they do not want to tell: what is missing
+/// excludes nothing.
+fn is_at_the_time(appointment: &Element, expected: &Expected) -> bool {
     let millisecond = |at: Timestamp| at.as_millisecond();
     let start = appointment
         .str_of("start")
         .and_then(|s| instant::parse(s.trim()));
-    let at_this_time = match (start, expected.start()) {
+    match (start, expected.start()) {
         (Some(found), Some(wanted)) => millisecond(found) == millisecond(wanted),
         _ => true,
-    };
+    }
+}
+
+/// Whether an entry is the patient's, as far as it says.
+fn is_of_the_patient(appointment: &Element, expected: &Expected) -> bool {
     let numbers = identity::numbers_of(appointment);
-    let of_this_patient = match expected.number() {
+    match expected.number() {
         Some(number) => numbers.iter().all(|n| n == number),
         None => true,
-    };
-    at_this_time && of_this_patient
+    }
 }

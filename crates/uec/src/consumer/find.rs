@@ -5,7 +5,7 @@ use super::{Done, Stopped, rows, shown};
 use crate::print;
 use booking::ids::{OdsCode, ServiceId};
 use clap::Args;
-use consumer::discover::{Age, Service, ServiceDetails, ServiceSearch, Sex};
+use consumer::discover::{Age, Listed, Service, ServiceDetails, ServiceSearch, Sex};
 use consumer::journey::{Shown, SlotSearch, Target};
 use consumer::obstacle::Obstacle;
 use consumer::slots::{FreeSlot, day_and_time};
@@ -136,9 +136,9 @@ enum Free {
 impl Services {
     pub(super) async fn run(self, desk: &Desk) -> Done {
         let search = self.search(desk)?;
-        let services = desk.discovery.services(&search).await;
-        let services = match services {
-            Ok(services) => services,
+        let listed = desk.discovery.listed(&search).await;
+        let Listed { services, left_out } = match listed {
+            Ok(listed) => listed,
             Err(obstacle) => {
                 let detail = shown::obstacle(&obstacle);
                 desk.consultation
@@ -155,17 +155,27 @@ impl Services {
             })
             .collect();
         desk.consultation
-            .note("services", None, "shown", json!({ "ranked": ranked }))
+            .note(
+                "services",
+                None,
+                "shown",
+                json!({ "ranked": ranked, "left_out": left_out }),
+            )
             .await?;
         let free = match self.free {
             true => self.look_up(desk, &services).await?,
             false => services.iter().map(|_| Free::NotAsked).collect(),
         };
         match desk.json {
-            true => shown::json(
-                &json!({ "services": services.iter().zip(&free).map(json_of).collect::<Vec<_>>() }),
-            ),
-            false => people(&services, &free),
+            true => shown::json(&json!({
+                "services": services.iter().zip(&free).map(json_of).collect::<Vec<_>>(), "left_out": left_out,
+            })),
+            false => {
+                people(&services, &free);
+                if let Some(told) = left_out.plain() {
+                    shown::wrapped("", &told, "  ");
+                }
+            }
         }
         Ok(())
     }

@@ -35,17 +35,13 @@ pub fn obstacle(obstacle: &Obstacle) -> Value {
     })
 }
 
-/// Prints rows under their heads, columns aligned; a column that is empty in every row is left out.
-pub fn table(heads: &[&str], rows: &[Vec<String>]) {
-    print(&lines(heads, rows, None));
-}
-
-/// The same within [`WIDTH`]: the columns that `may_shrink` names get narrower, the widest first.
+/// Prints rows under their heads, columns aligned, within [`WIDTH`]: the columns that `may_shrink` names get narrower, the
+/// widest first. A column that is empty in every row is left out.
 fn fitted(heads: &[&str], rows: &[Vec<String>], may_shrink: &[&str]) {
-    print(&lines(heads, rows, Some(may_shrink)));
+    print(&lines(heads, rows, may_shrink));
 }
 
-fn lines(heads: &[&str], rows: &[Vec<String>], may_shrink: Option<&[&str]>) -> String {
+fn lines(heads: &[&str], rows: &[Vec<String>], may_shrink: &[&str]) -> String {
     let cell = |row: &[String], i: usize| clean(row.get(i).map_or("", String::as_str));
     let used: Vec<usize> = (0..heads.len())
         .filter(|i| rows.iter().any(|row| !cell(row, *i).is_empty()))
@@ -58,12 +54,10 @@ fn lines(heads: &[&str], rows: &[Vec<String>], may_shrink: Option<&[&str]>) -> S
             longest.max(heads[*i].chars().count())
         })
         .collect();
-    if let Some(names) = may_shrink {
-        let flexible: Vec<usize> = (0..used.len())
-            .filter(|at| names.contains(&heads[used[*at]]))
-            .collect();
-        shrink(&mut widths, &flexible);
-    }
+    let flexible: Vec<usize> = (0..used.len())
+        .filter(|at| may_shrink.contains(&heads[used[*at]]))
+        .collect();
+    shrink(&mut widths, &flexible);
     let line = |texts: Vec<String>| {
         let padded: Vec<String> = texts
             .iter()

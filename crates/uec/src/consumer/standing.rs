@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 const MAX_READ: usize = 50;
 /// Who cancelled, as the journal has it, where it was somebody else.
 const ELSEWHERE: &str = "elsewhere";
+/// What is said of an appointment that is cancelled on the strength of its id alone.
+const NOT_COMPARED: &str = "Note: this appointment was not booked from here, and without --nhs-number its patient was not compared with anybody.";
 
 /// Show an appointment, or list the ones booked from here that are still to come.
 #[derive(Args)]
@@ -121,42 +123,45 @@ impl Show {
             print("No appointment booked from here is still to come.\n");
             return Ok(());
         }
-        let rows: Vec<Vec<String>> = listed.iter().map(|(k, patient)| row(k, patient)).collect();
-        shown::table(&HEADS, &rows);
+        for (known, patient) in &listed {
+            lines(known, patient.as_deref());
+        }
         Ok(())
     }
 }
 
-/// The columns of the list.
-const HEADS: [&str; 8] = [
-    "START",
-    "MIN",
-    "PATIENT",
-    "SERVICE",
-    "WHERE, WITH",
-    "STATE",
-    "APPOINTMENT",
-    "DOCUMENT",
-];
+/// Before every line of an appointment of the list but its first.
+const INDENT: &str = "     ";
 
-fn row(known: &KnownBooking, patient: &Option<String>) -> Vec<String> {
-    let told = [&known.told.place, &known.told.clinician]
-        .into_iter()
-        .flatten();
+/// Prints an appointment of the list, on lines that fit.
+fn lines(known: &KnownBooking, patient: Option<&str>) {
+    let state = match known.is_unsettled() {
+        true => "not certain",
+        false => known.state.word(),
+    };
+    let length = span((known.end.as_second() - known.start.as_second()) / 60);
+    let head = [
+        Some(day_and_time(known.start)),
+        Some(length),
+        patient.map(str::to_owned),
+        Some(state.to_owned()),
+    ];
     let service = known.told.service.clone();
-    vec![
-        day_and_time(known.start),
-        ((known.end.as_second() - known.start.as_second()) / 60).to_string(),
-        patient.clone().unwrap_or_default(),
-        service.unwrap_or_else(|| known.service.clone()),
-        told.map(String::as_str).collect::<Vec<_>>().join("; "),
-        match known.is_unsettled() {
-            true => "not certain".to_owned(),
-            false => known.state.word().to_owned(),
-        },
-        known.appointment.clone().unwrap_or_default(),
-        known.document.clone(),
-    ]
+    let place = [
+        Some(service.unwrap_or_else(|| format!("service {}", known.service))),
+        known.told.place.clone(),
+        known.told.clinician.clone(),
+    ];
+    let joined = |parts: &[Option<String>], by: &str| {
+        let there: Vec<&str> = parts.iter().flatten().map(String::as_str).collect();
+        there.join(by)
+    };
+    shown::wrapped("", &joined(&head, ", "), INDENT);
+    shown::wrapped(INDENT, &joined(&place, "; "), INDENT);
+    if let Some(id) = &known.appointment {
+        shown::wrapped(INDENT, &format!("appointment {id}"), INDENT);
+    }
+    shown::wrapped(INDENT, &format!("document {}", known.document), INDENT);
 }
 
 /// Reads an appointment for the list: the patient's name, if the service gives it. `None` when it is cancelled, which is
@@ -261,17 +266,29 @@ impl Cancel {
             .located(&self.appointment, self.service.as_ref())
             .await?;
         let service = known.service();
-        if !self.yes {
-            let found = known.read(desk, given.as_ref()).await?.into_appointment();
-            let cancelled = found.status == "cancelled";
-            let question = format!("Cancel the appointment of {}?", found.named(&service));
-            if !cancelled && !ask::confirm(&question, self.yes, "--yes")? {
-                return Err(Stopped::Refused("Nothing was cancelled.".to_owned()));
+        // One that was not booked from here has nothing to be compared with but the patient at hand.
+        let unchecked = known.booking.is_none() && given.is_none();
+        let mut patient = given;
+        if !self.yes || unchecked {
+            let found = known.read(desk, patient.as_ref()).await?.into_appointment();
+            if found.status != "cancelled" {
+                let named = found.named(&service);
+                let question = format!("Cancel the appointment of {named}?");
+                if !ask::confirm(&question, self.yes, "--yes")? {
+                    return Err(Stopped::Refused("Nothing was cancelled.".to_owned()));
+                }
+                if self.yes {
+                    note(&format!(
+                        "{NOT_COMPARED} It is cancelled as that of {named}."
+                    ));
+                }
             }
+            // What is cancelled is the appointment of the patient who was named.
+            patient = patient.or_else(|| found.nhs_number());
         }
         let report = desk
             .consultation
-            .cancel(&known.located, given.as_ref())
+            .cancel(&known.located, patient.as_ref())
             .await?;
         let mut lines = vec![told(&report, &service, self.patient_told)];
         if report.is_cancelled() {
@@ -284,6 +301,7 @@ impl Cancel {
             let mut value = json!(report);
             value["service"] = service_of(&known);
             value["message"] = json!(lines.join(" "));
+            value["patient_compared"] = json!(!unchecked);
             if let Some(settled) = &known.settled {
                 value["settled"] = json!([settled]);
             }

@@ -1,5 +1,6 @@
 //! The two answers (NAT-DOS-04, NAT-DOS-05).
 
+use super::listed::Listed;
 use super::service::{Service, ServiceDetails};
 use super::soap::{Answered, below, child, read, text_of};
 use booking::ids::ServiceId;
@@ -7,22 +8,23 @@ use booking::ids::ServiceId;
 /// Most services of a list; the DoS gives some ten.
 const MAX_SERVICES: usize = 200;
 
-/// CheckCapacitySummaryResponse: the services in their order, each once. One that cannot be read is logged and left
+/// CheckCapacitySummaryResponse: the services in their order, each once. What cannot be read is counted and left
 /// out; the others are of use.
-pub fn services(text: &str) -> Result<Vec<Service>, Answered> {
+pub fn services(text: &str) -> Result<Listed, Answered> {
     read(text, |body| {
         let response = child(body, "CheckCapacitySummaryResponse")
             .ok_or("the Body holds no CheckCapacitySummaryResponse")?;
-        let mut found: Vec<Service> = Vec::new();
-        let mut left_out = 0;
-        for node in below(response, "serviceCareSummaryDestination").take(MAX_SERVICES) {
+        let mut list = Listed::default();
+        let found = &mut list.services;
+        let mut nodes = below(response, "serviceCareSummaryDestination");
+        for node in nodes.by_ref().take(MAX_SERVICES) {
             match Service::read(node) {
                 Some(service) if found.iter().any(|f| f.id == service.id) => {
                     tracing::warn!(service = %service.id, fault_of = "dos", "listed twice; the first counts");
                 }
                 Some(service) => found.push(service),
                 None => {
-                    left_out += 1;
+                    list.left_out.without_id += 1;
                     tracing::warn!(
                         fault_of = "dos",
                         "a service without a proper id is left out"
@@ -30,10 +32,14 @@ pub fn services(text: &str) -> Result<Vec<Service>, Answered> {
                 }
             }
         }
-        match found.is_empty() && left_out > 0 {
+        list.left_out.beyond = nodes.count();
+        match list.services.is_empty() && list.left_out.count() > 0 {
             // A list of which nothing can be read is no list without services.
-            true => Err(format!("none of the {left_out} services has a proper id")),
-            false => Ok(found),
+            true => Err(format!(
+                "none of the {} services has a proper id",
+                list.left_out.count()
+            )),
+            false => Ok(list),
         }
     })
 }

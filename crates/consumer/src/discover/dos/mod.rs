@@ -3,12 +3,14 @@
 mod answer;
 mod endpoint;
 mod fault;
+mod listed;
 mod opening;
 mod search;
 mod service;
 mod soap;
 
 pub use endpoint::BookingAddress;
+pub use listed::{LeftOut, Listed};
 pub use opening::{OpenDay, OpenSpan, Opening};
 pub use search::{Age, ServiceSearch, Sex};
 pub use service::{Service, ServiceDetails};
@@ -57,11 +59,7 @@ impl Client {
     }
 
     /// CheckCapacitySummary.
-    pub async fn services(
-        &self,
-        role: Role,
-        search: &ServiceSearch,
-    ) -> Result<Vec<Service>, Obstacle> {
+    pub async fn services(&self, role: Role, search: &ServiceSearch) -> Result<Listed, Obstacle> {
         search.check()?;
         let operation = soap::Operation::CheckCapacitySummary;
         let body = soap::request(operation, self.account(role)?, |xml| search.write(xml));
@@ -71,15 +69,16 @@ impl Client {
             soap::Answered::Fault(fault) => fault.obstacle(search.at.is_some()),
             soap::Answered::Unreadable(why) => unreadable(&why),
         });
-        let services = read.map_err(|o| told(o.note("operation", operation.name())))?;
+        let list = read.map_err(|o| told(o.note("operation", operation.name())))?;
         tracing::info!(
             role = role.word(),
-            services = services.len(),
+            services = list.services.len(),
+            left_out = list.left_out.count(),
             "services found"
         );
-        match services.is_empty() {
+        match list.services.is_empty() {
             true => Err(told(Obstacle::new(Kind::NoServices))),
-            false => Ok(services),
+            false => Ok(list),
         }
     }
 
