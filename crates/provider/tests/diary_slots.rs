@@ -86,9 +86,14 @@ fn ods() -> OdsCode {
 }
 
 async fn clinic() -> Store {
+    clinic_with("").await
+}
+
+async fn clinic_with(more: &str) -> Store {
     let store = store_fixture::memory();
+    let text = format!("{CLINIC}{more}");
     let declaration =
-        read(CLINIC, "clinic.toml", london_date(now())).unwrap_or_else(|e| panic!("{e}"));
+        read(&text, "clinic.toml", london_date(now())).unwrap_or_else(|e| panic!("{e}"));
     let options = Options {
         keep_bookings: false,
         actor: "tester".to_owned(),
@@ -475,5 +480,35 @@ async fn a_template_that_is_not_there_is_refused_with_the_nearest() {
     assert_eq!(
         run(&store, &of("morning"), Change::Hold, true).await,
         (6, 0)
+    );
+}
+
+/// An imported slot that is declared held is no less held than a clinic; one that staff held back is released.
+#[tokio::test]
+async fn a_release_passes_over_imported_slots_that_are_declared_held() {
+    let import = |n: u8, held: bool| {
+        format!(
+            "\n[[slot]]\nidentifier = \"0193f1c2-7a10-7c55-8f6f-6f2f0a7c9d{n:02}\"\nschedule = \"gp\"\n\
+             start = 2027-06-08T1{n}:00:00+01:00\nend = 2027-06-08T1{n}:20:00+01:00\nheld = {held}\n"
+        )
+    };
+    let store = clinic_with(&format!("{}{}", import(3, true), import(4, false))).await;
+    let imported = Selection {
+        template: Some("imported".to_owned()),
+        ..tomorrow()
+    };
+    assert_eq!(run(&store, &imported, Change::Hold, false).await, (1, 0));
+    let (ods, day) = (ods(), tomorrow());
+    let dry = change(&store, &ods, &day, Change::Release, true, "tester", now()).await;
+    let dry = dry.unwrap();
+    assert_eq!(dry.changed, 1);
+    assert!(dry.stay_held.contains(&"imported".to_owned()), "{dry:?}");
+    assert_eq!(run(&store, &day, Change::Release, false).await, (1, 0));
+    let held = count(&store, &ods, &imported, now()).unwrap();
+    assert_eq!((held.held, held.free), (1, 1));
+    assert_eq!(
+        run(&store, &imported, Change::Release, false).await,
+        (1, 0),
+        "named, it is released"
     );
 }

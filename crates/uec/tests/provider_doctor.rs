@@ -164,6 +164,32 @@ fn a_healthy_provider_has_no_problem() {
     server.kill();
 }
 
+/// A server that answers with a certificate that nobody here trusts is there all the same.
+#[test]
+fn an_untrusted_certificate_is_not_called_unreachable() {
+    let (server, _) = secure_server("doctor-untrusted");
+    let base = format!("https://{}", server.address);
+    let config = settings(&server.folder, &format!("base_url = \"{base}\"\n{TRUSTED}"));
+    let other = {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec!["other.example".to_owned()]).expect("parameters");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        written(&server.folder, "other.pem", &certificate.pem())
+    };
+    let (_, report) = doctor_trusting(
+        &other,
+        &["--database", &server.database(), "--config", &config],
+    );
+    assert_told(
+        &report,
+        "endpoint",
+        "warning",
+        "a certificate that this machine does not trust: the authority that it names has not signed it",
+    );
+    assert_eq!(told(&report, "endpoint", "problem"), "", "{report:#}");
+    server.kill();
+}
+
 fn count(file: &Path, sql: &str) -> i64 {
     let connection = rusqlite::Connection::open(file).expect("opens");
     connection

@@ -138,8 +138,8 @@ pub struct Changed {
     /// When the last one begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<String>,
-    /// For a release: clinics that are declared `held`. Their slots are released only where the clinic or the slot itself
-    /// is named.
+    /// For a release: clinics that are declared `held`, and `imported` for imported slots that are. Their slots are
+    /// released only where the clinic or the slot itself is named.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stay_held: Vec<String>,
 }
@@ -229,6 +229,8 @@ pub async fn change(
     };
     if change == Change::Release && selection.template.is_none() && selection.slots.is_empty() {
         filter.other_than = declared_held(&catalogue);
+        // What an import declares stands in its slots alone: held, and never released.
+        filter.but_unreleased_of = Some(IMPORTED.to_owned());
     }
     let mut narrowed = filter.clone();
     let (action, contradicts) = match change {
@@ -302,6 +304,20 @@ fn still_held(
         };
         if store.slot_span(tenant, &of_clinic)?.is_some() {
             found.push(id.clone());
+        }
+    }
+    if filter.but_unreleased_of.is_some() {
+        let released = SlotFilter {
+            template: filter.but_unreleased_of.clone(),
+            held: Some(true),
+            ..filter.clone()
+        };
+        let all = SlotFilter {
+            but_unreleased_of: None,
+            ..released.clone()
+        };
+        if store.count_slots(tenant, &all)? != store.count_slots(tenant, &released)? {
+            found.push(IMPORTED.to_owned());
         }
     }
     Ok(found)
@@ -404,6 +420,7 @@ fn filter(
         to: selection.to.map(end),
         template: selection.template.clone(),
         other_than: Vec::new(),
+        but_unreleased_of: None,
         status: selection.status,
         held: selection.held,
         slots: selection.slots.clone(),

@@ -279,6 +279,11 @@ impl<'f> Query<'f> {
             let all = filter.other_than.iter().chain(std::iter::repeat(last));
             self.values.extend(all.take(n).map(Value::from));
         }
+        if let Some(name) = &filter.but_unreleased_of {
+            let condition = "(s.template IS NULL OR s.held = 0 OR s.published_at IS NOT NULL OR s.template NOT IN (SELECT
+               l.key FROM label l WHERE l.tenant = s.tenant AND l.text = ??))";
+            self.and(condition, name);
+        }
         if let Some(status) = filter.status {
             self.and("s.status = ??", status.number());
         }

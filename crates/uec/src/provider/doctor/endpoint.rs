@@ -94,7 +94,7 @@ fn unreachable(base: &str, error: &reqwest::Error, out: &mut Findings<'_>) {
             out.ok(format!("{base} answers and asks for a client certificate."));
         }
         Some(rustls::Error::InvalidCertificate(why)) => out.warn(
-            format!("{base} answers with a certificate that this machine does not trust: {why:?}."),
+            format!("{base} answers with a certificate that this machine does not trust: {}.", in_words(why)),
             "Right if only the national network's authorities sign it; wrong if consumers see the same.",
         ),
         _ => out.problem(
@@ -105,19 +105,34 @@ fn unreachable(base: &str, error: &reqwest::Error, out: &mut Findings<'_>) {
 }
 
 fn tls_fault(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+    let mut at = error.source();
+    while let Some(cause) = at {
+        if let Some(found) = cause.downcast_ref::<rustls::Error>() {
             return Some(found);
         }
-        let io = error.downcast_ref::<std::io::Error>();
-        let inner = io.and_then(|io| io.get_ref());
-        if let Some(found) = inner.and_then(|e| e.downcast_ref::<rustls::Error>()) {
-            return Some(found);
-        }
-        cause = error.source();
+        // An I/O error hides what it was made of from `source`, and the client packs one into another.
+        let inner = cause
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        at = match inner {
+            Some(inner) => Some(inner),
+            None => cause.source(),
+        };
     }
     None
+}
+
+fn in_words(why: &rustls::CertificateError) -> &'static str {
+    use rustls::CertificateError as Why;
+    match why {
+        Why::UnknownIssuer => "no authority that it knows has signed it",
+        Why::BadSignature => "the authority that it names has not signed it",
+        Why::Expired | Why::ExpiredContext { .. } => "it has expired",
+        Why::NotValidYet | Why::NotValidYetContext { .. } => "it is not valid yet",
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => "it is for another name",
+        Why::Revoked => "it was revoked",
+        _ => "it is self-signed, or unfit for a server",
+    }
 }
 
 async fn registration(
