@@ -524,3 +524,36 @@ fn what_is_read_from_damaged_messages_is_written_faithfully() {
         "only {clean} of {rounds} were still readable"
     );
 }
+
+/// An id that stands as an attribute and as an element could be written only as the same attribute twice.
+#[test]
+fn an_attribute_stands_once() {
+    for (inside, twice) in [
+        ("<identifier id=\"a\"><id value=\"b\"/></identifier>", true),
+        (
+            "<identifier><id value=\"a\"/><id value=\"b\"/></identifier>",
+            true,
+        ),
+        (
+            "<extension url=\"u:a\"><url value=\"u:b\"/><valueCode value=\"c\"/></extension>",
+            true,
+        ),
+        ("<odd id=\"a\"><id value=\"b\"/></odd>", true),
+        (
+            "<identifier id=\"a\"><value value=\"b\"/></identifier>",
+            false,
+        ),
+        (
+            "<extension url=\"u:a\" id=\"a\"><valueCode value=\"c\"/></extension>",
+            false,
+        ),
+    ] {
+        let parsed = read_xml(&slot_xml(inside)).expect("XML");
+        assert_eq!(parsed.has_errors(), twice, "{inside}: {:?}", parsed.issues);
+        let told = parsed
+            .issues
+            .iter()
+            .any(|i| i.message.contains("stands once"));
+        assert_eq!(told, twice, "{inside}: {:?}", parsed.issues);
+    }
+}

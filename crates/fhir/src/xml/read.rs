@@ -74,6 +74,9 @@ struct Start {
     pos: Pos,
 }
 
+/// Attributes that become children: `id` and `url`.
+const FHIR_ATTRIBUTES: usize = 2;
+
 /// What child elements belong to.
 #[derive(Clone, Copy)]
 struct Owner {
@@ -86,6 +89,12 @@ impl Owner {
     fn element(self, name: &str) -> Option<&'static ElementDef> {
         let allowed = !self.primitive || name == "extension";
         self.of.filter(|_| allowed).and_then(|t| t.element(name))
+    }
+
+    /// Whether anything but a resource has this as an attribute. Another of the name could not be written again.
+    fn has_attribute(self, name: &str) -> bool {
+        let extension = !self.primitive && self.of.is_some_and(|t| t.name == "Extension");
+        name == "id" || (name == "url" && extension)
     }
 }
 
@@ -187,6 +196,16 @@ impl Reader<'_> {
             };
             let def = owner.element(&start.name);
             let index = counts.next(&start.name);
+            // What was an attribute came first.
+            let mut first = parent.children().iter().take(FHIR_ATTRIBUTES);
+            let repeated = index > 0 || first.any(|c| c.name() == start.name);
+            if repeated && parent.resource_type().is_none() && owner.has_attribute(&start.name) {
+                let message = format!(
+                    "`{}` of an element is an attribute in XML, and stands once.",
+                    start.name
+                );
+                self.structure(&start.name, start.pos, message);
+            }
             match def {
                 Some(def) => {
                     self.check_order(def, last, start.pos);
