@@ -160,3 +160,23 @@ async fn old_encounters_are_pruned() {
     );
     assert_eq!(journal.live(None, long_ago).await.unwrap().len(), 2);
 }
+
+/// A list that was cut would be taken for the whole: too many are an error, a shorter time is answered.
+#[tokio::test]
+async fn a_list_of_bookings_outside_their_timeframe_is_never_cut() {
+    let journal = Journal::memory().unwrap();
+    let now = Timestamp::now();
+    journal.encounter(encounter("e1", now)).await.unwrap();
+    let minute = SignedDuration::from_mins(1);
+    for n in 0..201 {
+        let outside = BookingRow {
+            outside_minutes: Some(5),
+            ..row(&format!("d{n}"), "e1", now + minute * n)
+        };
+        journal.requested(outside).await.unwrap();
+    }
+    let all = journal.outside(now - minute, now + minute * 300).await;
+    assert!(matches!(all, Err(JournalError::Failed(why)) if why.contains("more than 200")));
+    let fewer = journal.outside(now - minute, now + minute * 199).await;
+    assert_eq!(fewer.unwrap().len(), 200);
+}

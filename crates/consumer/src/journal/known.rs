@@ -162,7 +162,8 @@ impl Journal {
         .await
     }
 
-    /// Bookings outside their timeframe that were asked for in a time (CONS-TF-05), oldest first.
+    /// Bookings outside their timeframe that were asked for in a time (CONS-TF-05), oldest first. More of them than a list
+    /// holds is an error: a list that was cut would be taken for the whole.
     pub async fn outside(
         &self,
         from: Timestamp,
@@ -178,9 +179,9 @@ impl Journal {
                 "SELECT {columns}, b.outside_minutes, e.user, b.approver, b.patient_agreed
                  FROM booking b JOIN encounter e ON e.id = b.encounter
                  WHERE b.outside_minutes IS NOT NULL AND b.requested_at BETWEEN ?1 AND ?2
-                 ORDER BY b.requested_at LIMIT {MOST}"
+                 ORDER BY b.requested_at LIMIT {MOST} + 1"
             ))?;
-            let rows = select.query_map(
+            let rows: Vec<_> = select.query_map(
                 params![from.as_millisecond(), until.as_millisecond()],
                 |r| {
                     Ok(OutsideTimeframe {
@@ -191,8 +192,13 @@ impl Journal {
                         patient_agreed: r.get(OWN + 3)?,
                     })
                 },
-            )?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            )?.collect::<Result<_, _>>()?;
+            match i64::try_from(rows.len()) {
+                Ok(found) if found <= MOST => Ok(rows),
+                _ => Err(JournalError::Failed(format!(
+                    "more than {MOST} bookings outside their timeframe in that time: ask for a shorter one"
+                ))),
+            }
         })
         .await
     }
