@@ -433,4 +433,32 @@ fn the_list_of_appointments_fits() {
     for line in listed.stdout.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
+    assert_eq!(
+        world.json(&["show"]).json["bookings"][0]["doubt"],
+        Value::Null
+    );
+    // What was not read, or is something else now, is not listed as if it stood.
+    for (rule, words) in [
+        (json!({ "status": 500 }), "the service could not be asked"),
+        (
+            json!({ "alter": ["start=15"] }),
+            "the service has something else under this id",
+        ),
+        (
+            json!({ "instead": "other" }),
+            "the service has something else under this id",
+        ),
+    ] {
+        let mut rule = rule;
+        (rule["on"], rule["times"]) = (json!("read"), json!(0));
+        world.rules(json!([rule]));
+        let listed = world.run(&["show"]);
+        assert!(
+            listed.code == 0 && listed.stdout.contains(words),
+            "{listed:?}"
+        );
+        assert!(!listed.said().contains("Otherwell"), "{listed:?}");
+        let doubt = world.json(&["show"]).json["bookings"][0]["doubt"].clone();
+        assert!(doubt.as_str().unwrap().contains(words), "{doubt}");
+    }
 }

@@ -110,9 +110,10 @@ impl Show {
             let finished: Vec<_> = finished.iter().map(settle::Finished::json).collect();
             let bookings: Vec<Value> = listed
                 .iter()
-                .map(|(known, patient)| {
+                .map(|(known, read)| {
                     let mut one = json!(known);
-                    one["patient"] = json!(patient);
+                    one["patient"] = json!(read.patient);
+                    one["doubt"] = json!(read.doubt);
                     one
                 })
                 .collect();
@@ -123,8 +124,8 @@ impl Show {
             print("No appointment booked from here is still to come.\n");
             return Ok(());
         }
-        for (known, patient) in &listed {
-            lines(known, patient.as_deref());
+        for (known, read) in &listed {
+            lines(known, read);
         }
         Ok(())
     }
@@ -134,7 +135,7 @@ impl Show {
 const INDENT: &str = "     ";
 
 /// Prints an appointment of the list, on lines that fit.
-fn lines(known: &KnownBooking, patient: Option<&str>) {
+fn lines(known: &KnownBooking, read: &Read) {
     let state = match known.is_unsettled() {
         true => "not certain",
         false => known.state.word(),
@@ -143,7 +144,7 @@ fn lines(known: &KnownBooking, patient: Option<&str>) {
     let head = [
         Some(day_and_time(known.start)),
         Some(length),
-        patient.map(str::to_owned),
+        read.patient.clone(),
         Some(state.to_owned()),
     ];
     let service = known.told.service.clone();
@@ -158,28 +159,59 @@ fn lines(known: &KnownBooking, patient: Option<&str>) {
     };
     shown::wrapped("", &joined(&head, ", "), INDENT);
     shown::wrapped(INDENT, &joined(&place, "; "), INDENT);
+    if let Some(doubt) = read.doubt {
+        shown::wrapped(INDENT, doubt, INDENT);
+    }
     if let Some(id) = &known.appointment {
         shown::wrapped(INDENT, &format!("appointment {id}"), INDENT);
     }
     shown::wrapped(INDENT, &format!("document {}", known.document), INDENT);
 }
 
-/// Reads an appointment for the list: the patient's name, if the service gives it. `None` when it is cancelled, which is
-/// kept. Beyond [`MAX_READ`] nothing is read.
-async fn read_for_list(desk: &Desk, known: &KnownBooking, before: usize) -> Option<Option<String>> {
-    if known.is_unsettled() || before >= MAX_READ {
-        return Some(None);
+/// What reading an appointment for the list gave.
+#[derive(Default)]
+struct Read {
+    /// The patient's name, if the service gives it.
+    patient: Option<String>,
+    /// Why what is listed may not be what stands.
+    doubt: Option<&'static str>,
+}
+
+/// The service could not be asked.
+const NOT_READ: &str = "as kept here: the service could not be asked";
+/// Too many to ask about each.
+const NOT_ASKED: &str = "as kept here: the service was not asked";
+/// It was asked, and has something else.
+const DIFFERS: &str = "the service has something else under this id: `show` with the id says what";
+
+/// Reads an appointment for the list. `None` when it is cancelled, which is kept. Beyond [`MAX_READ`] nothing is read.
+async fn read_for_list(desk: &Desk, known: &KnownBooking, before: usize) -> Option<Read> {
+    let doubt = |words| {
+        Some(Read {
+            doubt: Some(words),
+            ..Read::default()
+        })
+    };
+    if known.is_unsettled() {
+        return Some(Read::default());
+    }
+    if before >= MAX_READ {
+        return doubt(NOT_ASKED);
     }
     let Some(place) = settle::known(desk, known).await else {
-        return Some(None);
+        return doubt(NOT_READ);
     };
     match place.read(desk, None).await {
         Ok(proven) if proven.appointment().status == "cancelled" => {
             gone_elsewhere(desk, &place, proven.appointment()).await;
             None
         }
-        Ok(proven) => Some(proven.appointment().patient.clone()),
-        Err(_) => Some(None),
+        Ok(proven) => Some(Read {
+            patient: proven.appointment().patient.clone(),
+            doubt: None,
+        }),
+        Err(Stopped::Refused(_)) => doubt(DIFFERS),
+        Err(_) => doubt(NOT_READ),
     }
 }
 
