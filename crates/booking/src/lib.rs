@@ -12,6 +12,7 @@ pub mod ids;
 pub mod instant;
 mod overrides;
 pub mod patient_summary;
+pub mod pem;
 mod placing;
 pub mod refusal;
 pub mod rules;

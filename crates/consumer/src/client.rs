@@ -2,7 +2,8 @@
 //! against the configured authorities, own certificate shown, no redirects, nothing taken from the environment.
 
 use crate::config::{ConfigError, ConsumerConfig, Tls};
-use rustls::pki_types::pem::PemObject;
+use crate::pem;
+use booking::pem::no_authority;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use std::path::Path;
@@ -52,13 +53,8 @@ fn default_headers() -> http::HeaderMap {
 pub fn tls_settings(tls: &Tls) -> Result<Arc<ClientConfig>, ConfigError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(&tls.ca, "tls.ca")? {
-        roots.add(certificate).map_err(|error| {
-            fault(
-                "tls.ca",
-                &tls.ca,
-                format!("holds a certificate that cannot be used: {error}"),
-            )
-        })?;
+        let added = roots.add(certificate);
+        added.map_err(|_| ConfigError(no_authority("tls.ca", &tls.ca)))?;
     }
     let Some((certificate, key)) = &tls.identity else {
         return without_identity(roots);
@@ -68,13 +64,7 @@ pub fn tls_settings(tls: &Tls) -> Result<Arc<ClientConfig>, ConfigError> {
     let config = builder()?
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, private)
-        .map_err(|error| {
-            ConfigError(format!(
-                "tls.certificate {} and tls.key {} do not go together: {error}",
-                certificate.display(),
-                key.display()
-            ))
-        })?;
+        .map_err(|error| ConfigError(pem::not_together(certificate, key, &error)))?;
     Ok(Arc::new(config))
 }
 
@@ -95,32 +85,12 @@ fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier
 
 fn certificates(path: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
     readable(path, key)?;
-    let read = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| {
-            fault(
-                key,
-                path,
-                format!("is no file of certificates in PEM: {error}"),
-            )
-        })?;
-    match read.is_empty() {
-        true => Err(fault(key, path, "holds no certificate in PEM".to_owned())),
-        false => Ok(read),
-    }
+    pem::certificates(path, key).map_err(ConfigError)
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, ConfigError> {
     readable(path, "tls.key")?;
-    PrivateKeyDer::from_pem_file(path).map_err(|error| {
-        let why = match error {
-            rustls::pki_types::pem::Error::NoItemsFound => {
-                "holds no private key in PEM; one with a passphrase cannot be used".to_owned()
-            }
-            other => format!("is no private key in PEM: {other}"),
-        };
-        fault("tls.key", path, why)
-    })
+    pem::private_key(path, "tls.key").map_err(ConfigError)
 }
 
 /// Missing, a folder, not permitted: told apart from a wrong content.

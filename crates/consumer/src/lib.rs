@@ -8,6 +8,7 @@ pub mod discover;
 pub mod journal;
 pub mod journey;
 pub mod obstacle;
+pub mod pem;
 pub mod plan;
 pub mod redact;
 pub mod referral;

@@ -322,9 +322,13 @@ fn certificates_are_read_at_the_start() {
         (
             of(&empty, &certificate, &key),
             "tls.ca",
-            "holds no certificate in PEM",
+            "should hold a certificate, but none is in it",
         ),
-        (of(&garbage, &certificate, &key), "tls.ca", "cannot be used"),
+        (
+            of(&garbage, &certificate, &key),
+            "tls.ca",
+            "holds something else",
+        ),
         (
             of(&files.ca, &missing, &key),
             "tls.certificate",
@@ -338,12 +342,12 @@ fn certificates_are_read_at_the_start() {
         (
             of(&files.ca, &certificate, &certificate),
             "tls.key",
-            "holds no private key",
+            "should hold a private key, but none is in it. Found: CERTIFICATE",
         ),
         (
             of(&files.ca, &certificate, &files.server.1),
-            "tls.key",
-            "do not go together",
+            "tls: the private key",
+            "does not belong to the first certificate",
         ),
     ] {
         let error = error.unwrap_err();

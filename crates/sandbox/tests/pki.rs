@@ -194,6 +194,18 @@ fn files_are_replaced_and_keys_are_private() {
             .unwrap_err()
             .contains("none.pem")
     );
+    // A file that holds something else is told in plain words, with what would be right.
+    let wrong = path.join("wrong.pem");
+    std::fs::write(&wrong, "-----BEGIN PRIVATE KEY-----\nAAAA\n").unwrap();
+    let said = pki::client_config(&ClientTls {
+        ca: wrong,
+        identity: None,
+    })
+    .unwrap_err();
+    for words in ["should hold a certificate", "cut off", "BEGIN CERTIFICATE"] {
+        assert!(said.contains(words), "{said}");
+    }
+    assert!(!said.contains("Missing"), "{said}");
 }
 
 #[test]

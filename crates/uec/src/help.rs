@@ -138,9 +138,9 @@ fn completed(command: Command, path: &str) -> Command {
         let path = format!("{path} {}", sub.get_name());
         completed(sub, path.trim_start())
     });
-    match EXAMPLES.iter().find(|(name, _)| *name == path) {
+    match examples(&command, path) {
         None => command,
-        Some((_, examples)) => {
+        Some(examples) => {
             let own = command.get_after_help().map(ToString::to_string);
             let before = own.map_or_else(String::new, |own| format!("{own}\n\n"));
             let heading = if examples.len() == 1 {
@@ -151,6 +151,24 @@ fn completed(command: Command, path: &str) -> Command {
             let lines = examples.join("\n  ");
             command.after_help(format!("{before}{heading}:\n  {lines}"))
         }
+    }
+}
+
+/// The examples of a command; of one with commands below it, the first of these stands for all.
+fn examples(command: &Command, path: &str) -> Option<&'static [&'static str]> {
+    let below = match path {
+        "" => "demo".to_owned(),
+        path => format!("{path} "),
+    };
+    let group = command.has_subcommands();
+    let (_, examples) = EXAMPLES.iter().find(|(name, _)| match group {
+        true => name.starts_with(&below),
+        false => *name == path,
+    })?;
+    if group {
+        examples.get(..1)
+    } else {
+        Some(examples)
     }
 }
 
@@ -176,17 +194,15 @@ mod tests {
     use crate::Arguments;
     use clap::CommandFactory;
 
-    /// Every command that has no commands below it, with its name.
-    fn leaves(command: &Command, path: &str, out: &mut Vec<(String, Command)>) {
+    /// Every command, with its name.
+    fn commands(command: &Command, path: &str, out: &mut Vec<(String, Command)>) {
         let below: Vec<&Command> = command
             .get_subcommands()
             .filter(|c| c.get_name() != "help")
             .collect();
-        if below.is_empty() {
-            out.push((path.trim_start().to_owned(), command.clone()));
-        }
+        out.push((path.trim_start().to_owned(), command.clone()));
         for sub in below {
-            leaves(sub, &format!("{path} {}", sub.get_name()), out);
+            commands(sub, &format!("{path} {}", sub.get_name()), out);
         }
     }
 
@@ -194,7 +210,7 @@ mod tests {
         let mut command = complete(Arguments::command());
         command.build();
         let mut found = Vec::new();
-        leaves(&command, "", &mut found);
+        commands(&command, "", &mut found);
         found
     }
 
@@ -220,9 +236,9 @@ mod tests {
     /// Each command shows an example, and marks each option without which it does not run.
     #[test]
     fn every_command_has_an_example_and_marks_what_is_required() {
-        let leaves = all();
-        assert!(leaves.len() > 40, "{}", leaves.len());
-        for (path, mut command) in leaves {
+        let all = all();
+        assert!(all.len() > 50, "{}", all.len());
+        for (path, mut command) in all {
             let help = command.render_long_help().to_string();
             assert!(help.contains("Example"), "{path} shows no example\n{help}");
             for arg in command

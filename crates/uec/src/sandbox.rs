@@ -97,7 +97,8 @@ impl Serve {
             observer: Default::default(),
         };
         runtime()?.block_on(async {
-            let listeners = Listeners::bind(&self.listen, &ports).await?;
+            let bound = Listeners::bind(&self.listen, &ports).await;
+            let listeners = bound.map_err(Failure::Usage)?;
             let running = Running::start(listeners, setup)
                 .await
                 .map_err(Failure::Usage)?;

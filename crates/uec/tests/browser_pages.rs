@@ -1,4 +1,4 @@
-//! The reports in a real browser: at telephone and desktop width, with axe-core, and by the keyboard.
+//! The reports and the demo's front page in a real browser: at telephone and desktop width, with axe-core, and by the keyboard.
 //!
 //! Needs Node.js, npm and Chromium, which `.ci/run` installs; without them the test says so and looks at nothing.
 
@@ -21,6 +21,8 @@ const BROWSERS: [&str; 4] = [
     "google-chrome",
     "google-chrome-stable",
 ];
+/// Consecutive ports that the demo needs.
+const DEMO_PORTS: u16 = 5;
 
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -157,6 +159,34 @@ fn status(folder: &Path) -> PathBuf {
     folder.join("status.html")
 }
 
+/// The demo's front page, as a browser gets it.
+fn front(folder: &Path) -> PathBuf {
+    let port = testkit::ports(DEMO_PORTS);
+    let data = tempfile::tempdir().unwrap();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["demo", "--port", &port.to_string(), "--data"])
+        .arg(data.path())
+        .env("RUST_LOG", "error")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+    let ready = lines.any(|line| line.unwrap().contains("Stop with Ctrl-C"));
+    assert!(ready, "the demo ended");
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let request =
+        "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let _ = demo.kill();
+    let _ = demo.wait();
+    let (_, page) = answer.split_once("\r\n\r\n").unwrap();
+    std::fs::write(folder.join("front.html"), page).unwrap();
+    folder.join("front.html")
+}
+
 /// A picture of one pixel.
 const PICTURE: &[u8] =
     b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
@@ -179,6 +209,7 @@ fn reports_are_read_on_a_telephone_on_a_desk_and_by_the_keyboard() {
             &folder.join("table.html"),
             &plan(&folder),
             &status(&folder),
+            &front(&folder),
         ])
         .current_dir(&folder)
         .stdin(Stdio::null())
@@ -194,7 +225,7 @@ fn reports_are_read_on_a_telephone_on_a_desk_and_by_the_keyboard() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(looks.len(), 8, "four pages, two widths: {said}");
+    assert_eq!(looks.len(), 10, "five pages, two widths: {said}");
     for look in &looks {
         let about = format!("{look:#}");
         assert_eq!(look["violations"], serde_json::json!([]), "{about}");
@@ -208,6 +239,9 @@ fn reports_are_read_on_a_telephone_on_a_desk_and_by_the_keyboard() {
             look["firstStop"].as_str().unwrap().starts_with("Skip to"),
             "{about}"
         );
+        if look["page"] == "front.html" {
+            continue;
+        }
         assert_eq!(look["shown"], look["failedShown"], "{about}");
         assert!(look["shown"].as_u64() >= Some(1), "{about}");
     }

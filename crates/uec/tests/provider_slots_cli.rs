@@ -226,6 +226,17 @@ fn a_template_that_is_not_there_is_named_with_the_nearest() {
     );
 }
 
+/// A slot that is named and is not there is a slip as well: "0 slots removed" would look like success.
+#[test]
+fn a_slot_that_is_not_there_is_refused() {
+    let clinic = Clinic::new(CLINIC);
+    let id = "0193f1c2-7a10-7c55-8f6f-6f2f0a7c9d01";
+    for what in ["hold", "release", "remove"] {
+        let said = clinic.says(&["slots", what, "--slot", id, "--yes"], 1);
+        assert!(said.contains(&format!("there is no slot `{id}`")), "{said}");
+    }
+}
+
 /// A list has no end but its own.
 #[test]
 fn a_list_of_many_slots_has_them_all() {

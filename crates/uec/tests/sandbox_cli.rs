@@ -97,3 +97,16 @@ fn the_directory_runs_alone_and_stops_when_told() {
     );
     assert!(running.0.wait().unwrap().success());
 }
+
+/// What is wrong with the command line ends with 2: an address that is none, as well as a port that is taken.
+#[test]
+fn an_address_that_cannot_be_listened_on_is_wrong_usage() {
+    for listen in ["999.1.2.3", "192.0.2.1"] {
+        let (code, _, told) = run(&["serve", "--listen", listen, "--dos", "0"]);
+        assert_eq!(code, 2, "{told}");
+        assert!(
+            told.contains(&format!("cannot listen on {listen}")),
+            "{told}"
+        );
+    }
+}

@@ -1,10 +1,10 @@
 //! TLS of the simulator: its own certificate, and client certificates if an authority is named.
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use booking::pem::no_authority;
+use consumer::pem;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// PEM files.
@@ -28,10 +28,9 @@ pub(super) fn server_config(files: &Certificates) -> Result<Arc<ServerConfig>, S
         None => builder.with_no_client_auth(),
         Some(path) => {
             let mut roots = RootCertStore::empty();
-            for certificate in certificates(path)? {
-                roots
-                    .add(certificate)
-                    .map_err(|e| format!("{}: {e}", path.display()))?;
+            for certificate in pem::certificates(path, "client CA")? {
+                let added = roots.add(certificate);
+                added.map_err(|_| no_authority("client CA", path))?;
             }
             let verifier =
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
@@ -40,23 +39,11 @@ pub(super) fn server_config(files: &Certificates) -> Result<Arc<ServerConfig>, S
             )
         }
     };
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|e| format!("{}: no private key can be read: {e}", files.key.display()))?;
+    let chain = pem::certificates(&files.certificate, "certificate")?;
+    let key = pem::private_key(&files.key, "key")?;
     let mut config = builder
-        .with_single_cert(certificates(&files.certificate)?, key)
-        .map_err(|e| format!("TLS: certificate and key do not go together: {e}"))?;
+        .with_single_cert(chain, key)
+        .map_err(|e| pem::not_together(&files.certificate, &files.key, &e))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read {
-        Ok(list) if !list.is_empty() => Ok(list),
-        Ok(_) => Err(format!("{} holds no certificate", path.display())),
-        Err(e) => Err(format!(
-            "{}: no certificate can be read: {e}",
-            path.display()
-        )),
-    }
 }

@@ -354,6 +354,16 @@ fn resolve(
     now: Timestamp,
 ) -> Result<SlotFilter, SlotsError> {
     let filter = filter(catalogue, selection, now).map_err(SlotsError::Selection)?;
+    for id in &selection.slots {
+        let only = SlotFilter {
+            schedules: catalogue.schedules.iter().map(|s| s.key).collect(),
+            slots: vec![*id],
+            ..SlotFilter::default()
+        };
+        if store.slot_span(catalogue.tenant.key, &only)?.is_none() {
+            return Err(SlotsError::Selection(format!("there is no slot `{id}`")));
+        }
+    }
     let Some(id) = &selection.template else {
         return Ok(filter);
     };

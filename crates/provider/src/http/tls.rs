@@ -3,6 +3,7 @@
 use super::pem;
 pub use super::pem::certificates;
 use crate::config::Tls;
+use booking::pem::no_authority;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -20,13 +21,8 @@ pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
         Some(path) => {
             let mut roots = RootCertStore::empty();
             for certificate in certificates(path, "tls.client_ca")? {
-                roots.add(certificate).map_err(|_| {
-                    format!(
-                        "tls.client_ca: {}: a section named CERTIFICATE holds something else: it should hold the \
-                         certificates of the authorities, as PEM",
-                        path.display()
-                    )
-                })?;
+                let added = roots.add(certificate);
+                added.map_err(|_| no_authority("tls.client_ca", path))?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                 .build()

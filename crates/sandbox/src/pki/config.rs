@@ -1,9 +1,12 @@
 //! rustls configurations from PEM files: TLS 1.2 and 1.3, one crypto provider.
 
+use super::pem;
+use booking::pem::{Wanted, fault, no_authority};
+use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,15 +63,11 @@ pub fn server_config(tls: &ServerTls, protocol: Protocol) -> Result<Arc<ServerCo
             builder.with_client_cert_verifier(verifier)
         }
     };
+    let chain = pem::certificates(&tls.certificate, "certificate")?;
+    let key = pem::private_key(&tls.key, "key")?;
     let mut config = builder
-        .with_single_cert(certificates(&tls.certificate)?, private_key(&tls.key)?)
-        .map_err(|e| {
-            format!(
-                "{} and {} do not go together: {e}",
-                tls.certificate.display(),
-                tls.key.display()
-            )
-        })?;
+        .with_single_cert(chain, key)
+        .map_err(|e| pem::not_together(&tls.certificate, &tls.key, &e))?;
     if protocol == Protocol::Http {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     }
@@ -85,45 +84,26 @@ pub fn client_config(tls: &ClientTls) -> Result<Arc<ClientConfig>, String> {
     let config = match &tls.identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => builder
-            .with_client_auth_cert(certificates(certificate)?, private_key(key)?)
-            .map_err(|e| {
-                format!(
-                    "{} and {} do not go together: {e}",
-                    certificate.display(),
-                    key.display()
-                )
-            })?,
+            .with_client_auth_cert(
+                pem::certificates(certificate, "certificate")?,
+                pem::private_key(key, "key")?,
+            )
+            .map_err(|e| pem::not_together(certificate, key, &e))?,
     };
     Ok(Arc::new(config))
 }
 
 fn roots(path: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots
-            .add(certificate)
-            .map_err(|e| format!("{}: {e}", path.display()))?;
+    for certificate in pem::certificates(path, "ca")? {
+        let added = roots.add(certificate);
+        added.map_err(|_| no_authority("ca", path))?;
     }
     Ok(roots)
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|e| format!("cannot read certificates from {}: {e}", path.display()))?;
-    if read.is_empty() {
-        return Err(format!("{} holds no certificate", path.display()));
-    }
-    Ok(read)
 }
 
 fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, String> {
     CertificateRevocationListDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|e| format!("cannot read a revocation list from {}: {e}", path.display()))
-}
-
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(path)
-        .map_err(|e| format!("cannot read a private key from {}: {e}", path.display()))
+        .map_err(|_| fault("revoked", path, Wanted::RevocationList, File::open(path)))
 }

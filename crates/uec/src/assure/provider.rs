@@ -104,12 +104,19 @@ impl Provider {
         }
         let target = self.target()?;
         let out = self.out.clone().ok_or_else(|| usage("--out is missing"))?;
+        let is_new = !out.exists();
         // Earlier evidence is deleted only when there will be new one.
         let folder = match self.replace {
             true => None,
             false => Some(Folder::create(&out).map_err(failure)?),
         };
-        let suite = provider_suite::ready(&target, &choice).map_err(not_ready)?;
+        let suite = provider_suite::ready(&target, &choice).map_err(|why| {
+            if is_new {
+                // A folder that was made for nothing goes again; it is removed only while it is empty.
+                let _ = std::fs::remove_dir(&out);
+            }
+            not_ready(why)
+        })?;
         let mut folder = match folder {
             Some(folder) => folder,
             None => Folder::replace(out).map_err(failure)?,

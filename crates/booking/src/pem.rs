@@ -1,0 +1,201 @@
+//! What is wrong with a PEM file, in plain words: which file, what was found in it, what would be right. Every part of the
+//! program that reads certificates says it with these words; the opened file is an argument.
+
+use std::fmt::Write as _;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Most bytes of a file that are looked through for what it holds.
+const LOOKED_THROUGH: u64 = 1 << 20;
+/// Most sections that are named.
+const NAMED: usize = 5;
+/// How a section of a PEM file begins.
+const BEGIN: &str = "-----BEGIN ";
+/// How it ends.
+const END: &str = "-----END ";
+
+/// What a file should hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// At least one certificate.
+    Certificate,
+    /// A private key without passphrase.
+    PrivateKey,
+    /// A revocation list.
+    RevocationList,
+}
+
+impl Wanted {
+    fn words(self) -> &'static str {
+        match self {
+            Wanted::Certificate => "a certificate",
+            Wanted::PrivateKey => "a private key",
+            Wanted::RevocationList => "a revocation list",
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Wanted::Certificate => "CERTIFICATE",
+            Wanted::PrivateKey => "PRIVATE KEY",
+            Wanted::RevocationList => "X509 CRL",
+        }
+    }
+}
+
+/// Why a certificate and a key cannot be used together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// The key belongs to another certificate.
+    OtherKey,
+    /// The certificate cannot be read.
+    Certificate,
+    /// The key is of no kind that TLS uses.
+    Key,
+}
+
+/// Why nothing that was wanted could be read from a file; `setting` names it for whoever mends it.
+pub fn fault(setting: &str, path: &Path, wanted: Wanted, opened: io::Result<impl Read>) -> String {
+    let file = path.display();
+    let mut bytes = Vec::new();
+    let read = opened.and_then(|opened| opened.take(LOOKED_THROUGH).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        return format!("{setting}: cannot read {file}: {error}");
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let found = sections(&text);
+    let why = why(&text, &found, wanted);
+    let mut out = format!(
+        "{setting}: {file} should hold {}, but {why}. ",
+        wanted.words()
+    );
+    // Writing into a String cannot fail.
+    let _ = match found.is_empty() {
+        true => write!(
+            out,
+            "No PEM section was found: is it a DER or PKCS#12 file? "
+        ),
+        false => write!(out, "Found: {}. ", found.join(", ")),
+    };
+    if found.iter().any(|label| label == "ENCRYPTED PRIVATE KEY") {
+        out.push_str("The key is encrypted with a passphrase; write one without: openssl pkey -in FILE -out KEY");
+    } else {
+        let _ = write!(
+            out,
+            "Right would be a section that begins with {BEGIN}{}-----",
+            wanted.label()
+        );
+    }
+    out
+}
+
+/// Why a chain and a key, each of which could be read, cannot be used together.
+pub fn not_together(chain: &Path, key: &Path, unfit: Unfit) -> String {
+    let (chain, key) = (chain.display(), key.display());
+    match unfit {
+        Unfit::OtherKey => format!(
+            "tls: the private key in {key} does not belong to the first certificate in {chain}: give the key that this \
+             certificate was made with; in the chain, one's own certificate comes first"
+        ),
+        Unfit::Certificate => format!(
+            "tls: the first certificate in {chain} cannot be used: it is no X.509 certificate that TLS understands"
+        ),
+        Unfit::Key => format!(
+            "tls: the private key in {key} cannot be used with the certificate in {chain}: right would be an RSA, \
+             ECDSA or Ed25519 key"
+        ),
+    }
+}
+
+/// What a section named CERTIFICATE among authorities says when it holds something else.
+pub fn no_authority(setting: &str, path: &Path) -> String {
+    format!(
+        "{setting}: {}: a section named CERTIFICATE holds something else: it should hold the certificates of the \
+         authorities, as PEM",
+        path.display()
+    )
+}
+
+fn why(text: &str, found: &[String], wanted: Wanted) -> &'static str {
+    let starts = text.lines().filter(|l| l.trim().starts_with(BEGIN)).count();
+    let ends = text.lines().filter(|l| l.trim().starts_with(END)).count();
+    let damaged = |l: &str| l.trim().starts_with(BEGIN) && !l.trim().ends_with("-----");
+    if text.lines().any(damaged) {
+        "a BEGIN line is damaged"
+    } else if starts > ends {
+        "a section begins and has no END line: the file is cut off"
+    } else if found.iter().any(|label| label.ends_with(wanted.label()))
+        && !found.iter().any(|label| label.starts_with("ENCRYPTED"))
+    {
+        "the text between BEGIN and END is damaged: it is not base64"
+    } else {
+        "none is in it"
+    }
+}
+
+/// The labels of the sections in a file.
+fn sections(text: &str) -> Vec<String> {
+    let labels = text.lines().filter_map(|line| {
+        let label = line.trim().strip_prefix(BEGIN)?.strip_suffix("-----")?;
+        let plain = |c: &char| c.is_ascii_alphanumeric() || *c == ' ';
+        Some(label.chars().filter(plain).collect())
+    });
+    labels.take(NAMED).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(wanted: Wanted, text: &str) -> String {
+        fault("tls.ca", Path::new("x.pem"), wanted, Ok(text.as_bytes()))
+    }
+
+    #[test]
+    fn each_fault_of_a_file_has_its_own_words() {
+        let cases = [
+            (
+                Wanted::Certificate,
+                "",
+                "none is in it. No PEM section was found",
+            ),
+            (
+                Wanted::Certificate,
+                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+                "none is in it. Found: PRIVATE KEY. Right would be a section that begins with -----BEGIN CERTIFICATE-----",
+            ),
+            (
+                Wanted::Certificate,
+                "-----BEGIN CERTIFICATE-----\nAAAA\n",
+                "the file is cut off",
+            ),
+            (
+                Wanted::Certificate,
+                "-----BEGIN CERTIFICATE\nAAAA\n-----END CERTIFICATE-----\n",
+                "a BEGIN line is damaged",
+            ),
+            (
+                Wanted::Certificate,
+                "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+                "it is not base64",
+            ),
+            (
+                Wanted::PrivateKey,
+                "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+                "none is in it. Found: ENCRYPTED PRIVATE KEY. The key is encrypted with a passphrase",
+            ),
+        ];
+        for (wanted, text, words) in cases {
+            let said = told(wanted, text);
+            assert!(said.starts_with("tls.ca: x.pem should hold "), "{said}");
+            assert!(said.contains(words), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_as_such() {
+        let none: io::Result<&[u8]> = Err(io::ErrorKind::NotFound.into());
+        let said = fault("tls.key", Path::new("k.pem"), Wanted::PrivateKey, none);
+        assert!(said.starts_with("tls.key: cannot read k.pem: "), "{said}");
+    }
+}
