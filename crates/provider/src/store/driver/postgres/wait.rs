@@ -47,7 +47,9 @@ pub(super) fn wait<F: Future>(future: F, within: Duration) -> Option<F::Output> 
         (sleeper.clone(), waker.clone())
     });
     let until = Instant::now() + within;
-    let mut future = pin!(future);
+    // In a task, tokio lets only so much be ready before the task yields, and wakes it only then; a task that waits here
+    // never yields, and would wait for ever.
+    let mut future = pin!(tokio::task::unconstrained(future));
     let mut context = Context::from_waker(&waker);
     loop {
         sleeper.woken.store(false, Ordering::Release);
@@ -82,4 +84,26 @@ pub(in crate::store) fn blocking<F: Future>(future: F) -> F::Output {
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// More looks than tokio lets one task make before it yields.
+    #[tokio::test]
+    async fn a_task_that_never_yields_may_wait_any_number_of_times() {
+        let lock = tokio::sync::Mutex::new(0_u32);
+        for n in 1..=1_000 {
+            let counted = wait(
+                async {
+                    let mut count = lock.lock().await;
+                    *count += 1;
+                    *count
+                },
+                BLOCKING,
+            );
+            assert_eq!(counted, Some(n));
+        }
+    }
 }
