@@ -7,10 +7,14 @@
 mod base;
 mod profiles;
 
-use crate::workspace::Workspace;
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+
+/// The tables within the repository.
+const BASE: &str = "crates/fhir/data/stu3.tbl";
+const BASE_SYSTEMS: &str = "crates/fhir/data/stu3-systems.tbl";
+const CARECONNECT: &str = "crates/booking/data/careconnect.tbl";
 
 /// Where the definitions are.
 #[derive(clap::Args)]
@@ -21,27 +25,34 @@ pub struct Arguments {
     /// Folder of CareConnect definitions: writes the profile package
     #[arg(long, value_name = "DIR")]
     careconnect: Option<PathBuf>,
+    /// Write nothing; fail when a table of the repository is not what the definitions give
+    #[arg(long)]
+    check: bool,
 }
 
-/// Writes the tables that were asked for.
-pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), String> {
+/// Writes the tables that were asked for below `root`, or compares them.
+pub fn run(root: &Path, arguments: &Arguments) -> Result<(), String> {
     if arguments.base.is_none() && arguments.careconnect.is_none() {
         return Err("name --base DIR, --careconnect DIR or both".to_owned());
     }
+    let mut tables = Vec::new();
     if let Some(folder) = &arguments.base {
-        let data = workspace.root.join("crates/fhir/data");
         let (table, systems) = base::tables(folder)?;
-        write(&data.join("stu3.tbl"), &table)?;
-        write(&data.join("stu3-systems.tbl"), &systems)?;
+        tables.push((root.join(BASE), table));
+        tables.push((root.join(BASE_SYSTEMS), systems));
     }
     if let Some(folder) = &arguments.careconnect {
-        let base = workspace.root.join("crates/fhir/data/stu3.tbl");
-        let base = std::fs::read_to_string(&base)
-            .map_err(|e| format!("cannot read {}: {e}", base.display()))?;
-        write(
-            &workspace.root.join("crates/booking/data/careconnect.tbl"),
-            &profiles::table(folder, &base)?,
-        )?;
+        let base = match tables.first() {
+            Some((_, table)) => table.clone(),
+            None => read_text(&root.join(BASE))?,
+        };
+        tables.push((root.join(CARECONNECT), profiles::table(folder, &base)?));
+    }
+    for (path, text) in &tables {
+        match arguments.check {
+            true => check(path, text)?,
+            false => write(path, text)?,
+        }
     }
     Ok(())
 }
@@ -50,6 +61,25 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
     println!("wrote {} ({} bytes)", path.display(), text.len());
     Ok(())
+}
+
+/// Compares a table of the repository with what the definitions give.
+fn check(path: &Path, wanted: &str) -> Result<(), String> {
+    let kept = read_text(path)?;
+    if kept == wanted {
+        println!("{} is what the definitions give", path.display());
+        return Ok(());
+    }
+    let same = kept.split('\n').zip(wanted.split('\n'));
+    let line = same.take_while(|(kept, wanted)| kept == wanted).count() + 1;
+    Err(format!(
+        "{}:{line}: not what the definitions give; it is generated, never edited: run this without --check",
+        path.display()
+    ))
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))
 }
 
 fn read_json(path: &Path) -> Result<Value, String> {
@@ -110,5 +140,53 @@ fn write_system(out: &mut String, system: &Value) {
             text(system, "url"),
             codes.join(" ")
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table that is written passes the check; one that was edited, cut or lengthened by hand does not.
+    #[test]
+    fn an_edited_table_is_found() {
+        let folder = std::env::temp_dir().join(format!("uec-check-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("definitions")).unwrap();
+        for tables in ["crates/fhir/data", "crates/booking/data"] {
+            std::fs::create_dir_all(folder.join(tables)).unwrap();
+        }
+        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(BASE);
+        std::fs::copy(ours, folder.join(BASE)).unwrap();
+        std::fs::write(
+            folder.join("definitions/slot.json"),
+            r#"{"resourceType":"StructureDefinition","url":"urn:s","type":"Slot","snapshot":{"element":[
+              {"id":"Slot","path":"Slot"},{"id":"Slot.comment","path":"Slot.comment","min":1,"max":"1"}]}}"#,
+        )
+        .unwrap();
+        let generate = |check| {
+            let arguments = Arguments {
+                base: None,
+                careconnect: Some(folder.join("definitions")),
+                check,
+            };
+            run(&folder, &arguments)
+        };
+        assert!(generate(true).is_err(), "there is no table yet");
+        generate(false).unwrap();
+        generate(true).unwrap();
+        let table = folder.join(CARECONNECT);
+        let written = std::fs::read_to_string(&table).unwrap();
+        let edited = written.replace("E\tcomment\t1", "E\tcomment\t0");
+        assert_ne!(edited, written);
+        for (text, line) in [
+            (edited, ":3:"),
+            (written.replace("E\tcomment\t1\n", ""), ":3:"),
+            (format!("{written}E\tstatus\t1\n"), ":4:"),
+        ] {
+            std::fs::write(&table, text).unwrap();
+            let told = generate(true).unwrap_err();
+            assert!(told.contains(line), "{told}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     let result = workspace::Workspace::find().and_then(|workspace| match arguments.command {
         Command::Tidy => tidy::run(&workspace),
         Command::Conformance { check } => conformance::run(&workspace, check),
-        Command::Generate(arguments) => generate::run(&workspace, &arguments),
+        Command::Generate(arguments) => generate::run(&workspace.root, &arguments),
         Command::Bench(arguments) => bench::run(&workspace, &arguments),
         Command::Faults(arguments) => faults::run(&workspace, &arguments),
         Command::Test(options) => test::run(&workspace, &options),

@@ -68,6 +68,7 @@ fn facts(id: &str) -> Facts {
         replaces: None,
         nhs_number: Some(nhs_number()),
         appointment: None,
+        case_numbers: Vec::new(),
         author: Some(ods()),
         recipients: Vec::new(),
         notes: Vec::new(),

@@ -191,7 +191,7 @@ fn a_right_consumer_gets_no_finding() {
 
 /// Each mistake of order, address, header, token, query and body is found, and the finding names the requirement.
 ///
-/// Proves: ASR-20, ASR-21, ASR-23, C18, C19, C20, C22, C23, C24, C25, C26, C27, C28, C29, C30, C39, C41, C43, C44, C45, C46, C47, C48, C49, C53, C54, C56, C58, C59, C60, C61, C62, C63, C64, C67, C68, C69, C70, C71
+/// Proves: ASR-20, ASR-21, ASR-23, C18, C19, C20, C22, C23, C24, C25, C26, C27, C28, C29, C30, C39, C41, C43, C44, C45, C46, C47, C48, C49, C50, C51, C52, C53, C54, C55, C56, C57, C58, C59, C60, C61, C62, C63, C64, C65, C66, C67, C68, C69, C70, C71
 #[test]
 fn each_mistake_is_found() {
     let Some(python) = Python::found() else {

@@ -54,11 +54,22 @@ struct Nation {
 
 impl Nation {
     fn start() -> Nation {
+        Nation::over("sqlite::memory:", tempfile::tempdir().unwrap())
+    }
+
+    /// With the Provider's database in a file beside the Consumer's, for commands of the Provider.
+    fn with_file() -> Nation {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}", folder.path().join("provider.sqlite").display());
+        Nation::over(&database, folder)
+    }
+
+    fn over(database: &str, folder: tempfile::TempDir) -> Nation {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let sandbox = runtime.block_on(async {
             let listener = server::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
-            let store = Store::open("sqlite::memory:", &Options::default()).unwrap();
+            let store = Store::open(database, &Options::default()).unwrap();
             seed::demo(&store, jiff::Timestamp::now()).await.unwrap();
             let mut settings = Settings::default();
             settings.trust.unsigned = Unsigned::Any;
@@ -81,7 +92,6 @@ impl Nation {
             };
             Sandbox::start(listeners, setup).await.unwrap()
         });
-        let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("ada.toml"), PATIENT).unwrap();
         Nation {
             sandbox,
@@ -133,6 +143,16 @@ impl Nation {
         let mut all = arguments.to_vec();
         all.push("--json");
         serde_json::from_str(&self.text(&all)).unwrap()
+    }
+
+    /// Rows of the journal, each as a JSON object.
+    fn kept(&self, sql: &str) -> Vec<Value> {
+        let file = self.folder.path().join("data/uec/demo-consumer.sqlite");
+        let journal = rusqlite::Connection::open(file).unwrap();
+        let mut select = journal.prepare(sql).unwrap();
+        let rows = select.query_map([], |r| r.get::<_, String>(0)).unwrap();
+        rows.map(|row| serde_json::from_str(&row.unwrap()).unwrap())
+            .collect()
     }
 
     /// Runs a command that ends with this code, and returns its reason.
@@ -563,4 +583,225 @@ fn personal_data_leave_the_journal_when_they_are_due() {
         ) > 0
     );
     assert_eq!(nation.json(&["prune", "--yes"])["done"], false);
+}
+
+/// Proves: DAT-01, DAT-02
+/// What discovery has to leave behind is read back after a real contact: the case, what it came to, who asked, what the
+/// directory listed in which order, what was chosen, and where it is booked or why it is not.
+#[test]
+fn discovery_leaves_what_reports_and_audits_need() {
+    let nation = Nation::start();
+    fn with<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+        let contact =
+            "--encounter contact-1 --case case-7 --set user.id=u-17 --set user.clinical=true";
+        arguments
+            .iter()
+            .copied()
+            .chain(contact.split(' '))
+            .collect()
+    }
+    let before = jiff::Timestamp::now().as_millisecond();
+    let listed = nation.json(&with(&[&FIND[..], &["--within", "90m"]].concat()));
+    let way = nation.json(&with(&["endpoint", "--service", GP_CLINIC]));
+    for unreachable in ["2000000022", "2000000023"] {
+        nation.fails(1, &with(&["endpoint", "--service", unreachable]));
+    }
+    let after = jiff::Timestamp::now().as_millisecond();
+
+    let encounters = nation.kept(
+        "SELECT json_object('id', id, 'opened', opened_at, 'case', case_ref, 'user', user, 'clinical', clinical,
+           'disposition', disposition, 'due', due_at) FROM encounter",
+    );
+    let [encounter] = encounters.as_slice() else {
+        panic!("{encounters:?}")
+    };
+    assert_eq!(
+        (&encounter["id"], &encounter["case"], &encounter["user"]),
+        (&"contact-1".into(), &"case-7".into(), &"u-17".into())
+    );
+    assert_eq!(
+        (&encounter["clinical"], &encounter["disposition"]),
+        (&1.into(), &"Dx05".into())
+    );
+    let opened = encounter["opened"].as_i64().unwrap();
+    assert!((before..=after).contains(&opened));
+    assert_eq!(encounter["due"].as_i64(), Some(opened + 90 * 60 * 1000));
+
+    let steps = nation.kept(
+        "SELECT json_object('kind', kind, 'service', service, 'outcome', outcome, 'at', at, 'detail', json(detail))
+         FROM step WHERE encounter = 'contact-1' ORDER BY id",
+    );
+    let of = |kind: &str| {
+        steps
+            .iter()
+            .filter(|s| s["kind"] == kind)
+            .collect::<Vec<_>>()
+    };
+    for step in &steps {
+        assert!(
+            (before..=after).contains(&step["at"].as_i64().unwrap()),
+            "{step}"
+        );
+    }
+    let [shown] = of("services")[..] else {
+        panic!("{steps:?}")
+    };
+    let ids = |list: &Value, name: &str| -> Vec<String> {
+        let all = list.as_array().unwrap().iter();
+        all.map(|s| s[name].as_str().unwrap().to_owned()).collect()
+    };
+    let ranked = &shown["detail"]["ranked"];
+    assert_eq!(ids(ranked, "service"), ids(&listed["services"], "id"));
+    for (kept, listed) in ranked
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(listed["services"].as_array().unwrap())
+    {
+        assert_eq!(kept["booking_required"], listed["booking_required"]);
+        assert_eq!(
+            kept["address"].is_string(),
+            listed["bookable"] == true,
+            "{kept}"
+        );
+    }
+    let clinic = ranked
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|s| s["service"] == GP_CLINIC);
+    assert_eq!(clinic.unwrap()["address"], "ASID:918999000011");
+
+    let chosen: Vec<&Value> = of("choice").iter().map(|s| &s["service"]).collect();
+    assert_eq!(chosen, [GP_CLINIC, "2000000022", "2000000023"]);
+    // The free times of the list were looked up as well; the endpoint that was asked for is the last of its service.
+    let endpoints = of("endpoint");
+    let last = |service: &str| *endpoints.iter().rfind(|s| s["service"] == service).unwrap();
+    let found = last(GP_CLINIC);
+    assert_eq!(
+        found["detail"],
+        serde_json::json!({ "asid": way["asid"], "party_key": "FX101-9000011", "slots": way["slots"], "booking": way["booking"] })
+    );
+    for unreachable in ["2000000022", "2000000023"] {
+        let step = last(unreachable);
+        assert_eq!(step["outcome"], "obstacle", "{step}");
+        assert!(step["detail"]["kind"].is_string() && step["detail"]["plain"].is_string());
+        let tried = endpoints.iter().filter(|s| s["service"] == unreachable);
+        assert_eq!(
+            tried.count(),
+            2,
+            "once for the list, once when it was asked for"
+        );
+    }
+}
+
+/// Proves: OPS-C8
+/// The patient rings again after the contact was closed: another contact moves the appointment, and both say so.
+#[test]
+fn an_appointment_is_moved_after_the_contact_was_closed() {
+    let nation = Nation::start();
+    let book = [
+        "book",
+        "--service",
+        GP_CLINIC,
+        "--first",
+        "--patient",
+        "ada.toml",
+        "--encounter",
+        "contact-1",
+        "--close",
+    ];
+    let first = nation.json(&book)["booked"]["appointment"].clone();
+    let moved = nation.json(&[
+        "rebook",
+        "last",
+        "--first",
+        "--yes",
+        "--encounter",
+        "contact-2",
+    ]);
+    let second = moved["booked"]["appointment"].clone();
+    assert!(second.is_string() && second != first, "{moved}");
+    let state = |id: &Value| nation.json(&["show", id.as_str().unwrap()])["status"].clone();
+    assert_eq!(
+        (state(&first), state(&second)),
+        ("cancelled".into(), "booked".into())
+    );
+    let kept = nation.kept(
+        "SELECT json_object('in', b.encounter, 'cancelled_in', cancelled_in, 'closed', e.closed_at IS NOT NULL,
+           'id', appointment, 'old', old_appointment) FROM booking b JOIN encounter e ON e.id = b.encounter ORDER BY requested_at",
+    );
+    assert_eq!(
+        kept,
+        [
+            serde_json::json!({ "in": "contact-1", "cancelled_in": "contact-2", "closed": 1, "id": first, "old": null }),
+            serde_json::json!({ "in": "contact-2", "cancelled_in": null, "closed": 0, "id": second, "old": first }),
+        ]
+    );
+}
+
+/// Proves: OPS-C13, OPS-P11, D-64
+/// The number that the 111 service notes goes from the command line through journal and document to the Provider, whose
+/// staff find the booking by it.
+#[test]
+fn a_case_number_leads_to_the_booking_on_both_sides() {
+    let nation = Nation::with_file();
+    let booked = |patient: &str, case: &str| {
+        let flags = ["--nhs-number", patient, "--case", case];
+        let book = [
+            "book",
+            "--service",
+            GP_CLINIC,
+            "--first",
+            "--yes",
+            "--patient",
+            "ada.toml",
+        ];
+        let booked = nation.json(&[&book[..], &flags[..]].concat());
+        let refer = ["refer", "last", "--note", "Three days", "--case", case];
+        nation.text(&refer);
+        booked["booked"]["appointment"].as_str().unwrap().to_owned()
+    };
+    let ours = booked("9990123454", "111-2031-0007");
+    let other = booked("9990000018", "111-2031-0008");
+    let noted = nation.kept(
+        "SELECT json_object('case', e.case_ref, 'id', b.appointment) FROM booking b JOIN encounter e ON e.id = b.encounter
+         ORDER BY b.requested_at",
+    );
+    assert_eq!(
+        noted,
+        [
+            serde_json::json!({ "case": "111-2031-0007", "id": ours }),
+            serde_json::json!({ "case": "111-2031-0008", "id": other }),
+        ]
+    );
+    let database = format!(
+        "sqlite:{}",
+        nation.folder.path().join("provider.sqlite").display()
+    );
+    let of_case = |case: &str, more: &[&str]| {
+        let found = Command::new(env!("CARGO_BIN_EXE_uec"))
+            .args([
+                "provider",
+                "referral",
+                "list",
+                "--provider",
+                "FX101",
+                "--case",
+                case,
+            ])
+            .args(["--database", &database])
+            .args(more)
+            .output()
+            .unwrap();
+        assert_eq!(found.status.code(), Some(0), "{found:?}");
+        String::from_utf8(found.stdout).unwrap()
+    };
+    for (case, id) in [("111-2031-0007", &ours), (" 111-2031-0008 ", &other)] {
+        let found: Value = serde_json::from_str(&of_case(case, &["--json"])).unwrap();
+        assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
+        assert_eq!(found[0]["bookings"][0]["appointment"], id.as_str());
+        assert!(of_case(case, &[]).contains(&format!("Appointment/{id} (booked)")));
+    }
+    assert_eq!(of_case("111-2031", &[]), "0 referrals\n");
 }

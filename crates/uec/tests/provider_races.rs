@@ -10,7 +10,7 @@
 )]
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Barrier;
 use std::thread;
 
@@ -78,6 +78,38 @@ fn one_slot_is_booked_by_one_of_64_clients() {
         }
     }
     assert!(!is_free(server, &slot));
+}
+
+/// Many bookings at the same moment, and more in the slots of those that were cancelled: no id is given twice, and a
+/// cancelled appointment keeps its own.
+///
+/// Proves: P27
+#[test]
+fn an_appointment_id_is_never_used_again() {
+    let server = Server::shared();
+    let slots: Vec<Value> = (0..12).map(|_| server.take_slot()).collect();
+    let mut cancelled: Vec<String> = Vec::new();
+    for _ in 0..3 {
+        let bookings: Vec<Booking> = slots.iter().map(Booking::of).collect();
+        let made = at_once(bookings.iter().map(|b| server.book(&b.body())).collect());
+        assert_eq!(statuses(&made), BTreeMap::from([(201, slots.len())]));
+        for (booking, response) in bookings.iter().zip(&made) {
+            let id = response.location_id();
+            assert!(booking::ids::is_uuid(&id), "{id}");
+            let body = booking.cancelled(&response.json());
+            server.cancel(&id, FIRST, &body).expect(200);
+            cancelled.push(id);
+        }
+    }
+    let distinct: BTreeSet<&String> = cancelled.iter().collect();
+    assert_eq!(distinct.len(), 3 * slots.len());
+    for id in &cancelled {
+        let stored = server.read(id).expect(200).json();
+        assert_eq!(
+            (&stored["id"], &stored["status"]),
+            (&id.as_str().into(), &"cancelled".into())
+        );
+    }
 }
 
 /// Proves: PROV-BOOK-11, ERR-11, D-03

@@ -31,16 +31,22 @@ pub(super) fn judge(
     let slots = contained(root, "Slot");
     let patients = contained(root, "Patient");
     let documents = contained(root, "DocumentReference");
-    let all = root.count("contained");
-    let right = slots.len() == 1 && patients.len() == 1 && documents.len() == 1 && all == 3;
-    let what = format!(
-        "{} Slots, {} Patients, {} DocumentReferences and {} others are contained",
-        slots.len(),
-        patients.len(),
-        documents.len(),
-        { all - slots.len() - patients.len() - documents.len() }
+    let others = root.count("contained") - slots.len() - patients.len() - documents.len();
+    let counted = [
+        (Rule::Contained, "Slot", slots.len()),
+        (Rule::PatientContained, "Patient", patients.len()),
+        (Rule::DocContained, "DocumentReference", documents.len()),
+    ];
+    for (rule, kind, count) in counted {
+        let what = format!("{count} resources of the type {kind} are contained");
+        notes.judge(rule, count == 1, "Appointment.contained", what);
+    }
+    notes.judge(
+        Rule::Contained,
+        others == 0,
+        "Appointment.contained",
+        format!("{others} contained resources are neither Slot, Patient nor DocumentReference"),
     );
-    notes.judge(Rule::Contained, right, "Appointment.contained", what);
     if let Some(claimed) = slots.first() {
         the_slot(root, claimed, slot, notes);
     }

@@ -116,8 +116,12 @@ rules! {
         ["C-APP-RES-STAT-BOOKED", "RES-APPT-05"], "status: booked", "a booking";
     Language, "C-APP-RES-LANG-ENG-GB", "The language is en-GB",
         ["C41", "RES-APPT-03"], "language: en-GB", "a booking";
-    Contained, "Appointment_Contained", "Exactly one Slot, one Patient and one DocumentReference are contained",
+    Contained, "Appointment_Contained", "Exactly one Slot is contained, and nothing but Slot, Patient and DocumentReference",
         ["C43", "RES-APPT-04"], "Three contained resources, in any order.", "a booking";
+    PatientContained, "C-PATIENT-RES-ONE-CONTD", "Exactly one Patient is contained",
+        ["C50", "RES-APPT-04"], "The Patient whom participant.actor names, and no other.", "a booking";
+    DocContained, "C-DOCREF-RES-ONE-CONTD", "Exactly one DocumentReference is contained",
+        ["C65", "RES-APPT-04"], "The DocumentReference that supportingInformation names, and no other.", "a booking";
     SlotRef, "C-APP-RES-REFS-ONE-SLOT", "One slot, pointing with # to the contained Slot",
         ["C43", "RES-APPT-09"], "slot: [{reference: \"#\" and the contained Slot's id}]", "a booking";
     SlotProfile, "C-APP-RES-CONTD-SLOT-RES-CLAIM-META", "The contained Slot states its profile",
@@ -131,15 +135,15 @@ rules! {
     Description, "Appointment_Description", "description says why",
         ["C39", "RES-APPT-08"], "The reason for the appointment, one line.", "a booking";
     Actor, "C-APP-RES-APP-ONE-ACT-RES-REF-CONTD-RES", "One participant, its actor pointing with # to the contained Patient",
-        ["C46", "RES-APPT-12", "RES-APPT-13"], "participant: [{actor: {reference: \"#\" and the contained Patient's id}, status: accepted}]", "a booking";
+        ["C46", "C52", "RES-APPT-12", "RES-APPT-13"], "participant: [{actor: {reference: \"#\" and the contained Patient's id}, status: accepted}]", "a booking";
     ActorNumber, "C-ACT-RES-CON-SYS-NHS-NO-ACT-RES-ONE-IDENT-USE", "The actor's identifier is the patient's NHS number, official",
         ["C47", "RES-APPT-14"], "use official, the NHS number system, ten digits; none if the number is unknown.", "a booking";
     ActorDisplay, "C-ACT-RES-DPLAY-VALUE-FULL-NAME-READ-FORMAT", "The actor's display is the patient's full name",
         ["C48", "RES-APPT-15"], "Prefix, given names and family name.", "a booking";
     Document, "C-REFAL-REF-CONS-CDA-DOC-APP-ONE-SUPP-INFO-REF-CONTD-RES", "One supportingInformation, pointing with # to the contained DocumentReference",
-        ["C49", "RES-APPT-10", "CONS-BOOK-01"], "supportingInformation: [{reference: \"#\" and the DocumentReference's id}]", "a booking";
+        ["C49", "C66", "RES-APPT-10", "CONS-BOOK-01"], "supportingInformation: [{reference: \"#\" and the DocumentReference's id}]", "a booking";
     PatientProfile, "C-PATIENT-RES-CLAIM-META-SECT", "The contained Patient has a local id and states its profile",
-        ["C53", "RES-PAT-01"], "An id without slash, and meta.profile with the CareConnect Patient profile.", "a booking";
+        ["C51", "C53", "RES-PAT-01"], "An id without slash, and meta.profile with the CareConnect Patient profile.", "a booking";
     PatientNumber, "C-PATIENT-RES-CONS-SYS-NHS-NO-ONE-IDENT-USE", "The NHS number is official, valid, and says how it was verified",
         ["C54", "C55", "RES-PAT-02", "RES-PAT-03"], "use official, system, ten digits that pass modulus 11, and the verification extension; or no identifier.", "a booking";
     PatientName, "C-PATIENT-RES-NAME-OFFI-FAMI-GIVE-NAME-NOT-NULL", "One official name with family and given",

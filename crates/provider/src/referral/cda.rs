@@ -17,6 +17,8 @@ const ODS: [&str; 2] = [
 ];
 /// Most recipients that are looked at; a report has a primary one and some copies.
 const MAX_RECIPIENTS: usize = 50;
+/// Most case numbers that are looked at.
+const MAX_CASE_NUMBERS: usize = 10;
 /// Most notes that are kept of one document.
 const MAX_NOTES: usize = 10;
 
@@ -35,6 +37,8 @@ pub struct Facts {
     pub nhs_number: Option<NhsNumber>,
     /// The booked appointment (REF-PRO-05).
     pub appointment: Option<AppointmentUrl>,
+    /// Numbers that its sender gave the case (D-64).
+    pub case_numbers: Vec<String>,
     /// Organisation that wrote it.
     pub author: Option<OdsCode>,
     /// Organisations that it is meant for, the primary ones first.
@@ -62,6 +66,7 @@ pub(super) fn read(root: Node<'_, '_>) -> Result<Facts, Reason> {
         replaces: relation,
         nhs_number: nhs_number(root, &mut notes),
         appointment: appointment(root, &mut notes),
+        case_numbers: case_numbers(root),
         author: at(
             root,
             &["author", "assignedAuthor", "representedOrganization"],
@@ -162,6 +167,18 @@ fn appointment(root: Node<'_, '_>, notes: &mut Vec<String>) -> Option<Appointmen
         _ => {}
     }
     linked.or(coded)
+}
+
+/// `componentOf/encompassingEncounter/id/@extension`: a case has one number, or one of each system that had it.
+fn case_numbers(root: Node<'_, '_>) -> Vec<String> {
+    let Some(encounter) = at(root, &["componentOf", "encompassingEncounter"]) else {
+        return Vec::new();
+    };
+    children(encounter, "id")
+        .filter_map(|id| attribute(id, "extension"))
+        .take(MAX_CASE_NUMBERS)
+        .map(|number| number.trim().to_owned())
+        .collect()
 }
 
 /// `PRCP` recipients are primary, `TRC` ones get a copy.

@@ -81,6 +81,7 @@ mod tests {
             replaces: None,
             nhs_number: None,
             appointment: None,
+            case_numbers: Vec::new(),
             author: None,
             recipients: Vec::new(),
             notes: Vec::new(),

@@ -253,18 +253,27 @@ impl Desk {
 
     /// The endpoint of a service whose details are there.
     pub async fn endpoint(&self, details: &ServiceDetails) -> Result<Endpoint, Stopped> {
+        Ok(self.found_endpoint(details).await??)
+    }
+
+    /// The same; the inner error says why there is none. Either is kept (DAT-02).
+    pub async fn found_endpoint(
+        &self,
+        details: &ServiceDetails,
+    ) -> Result<Result<Endpoint, Obstacle>, Stopped> {
         let found = self.session.endpoint(details).await;
         let (outcome, detail) = match &found {
             Ok(e) => (
                 "found",
-                json!({ "asid": e.asid.as_str(), "slots": e.slots_root, "booking": e.booking_root }),
+                json!({ "asid": e.asid.as_str(), "party_key": e.party_key, "slots": e.slots_root,
+                        "booking": e.booking_root }),
             ),
             Err(o) => ("obstacle", super::shown::obstacle(o)),
         };
         self.consultation
             .note("endpoint", Some(&details.id), outcome, detail)
             .await?;
-        Ok(found?)
+        Ok(found)
     }
 
     async fn find(&self, text: &str) -> Result<Found, Stopped> {

@@ -150,8 +150,9 @@ impl Services {
         let ranked: Vec<Value> = services
             .iter()
             .map(|s| {
+                let address = ServiceDetails::of(s).booking_address().ok();
                 json!({ "service": s.id.as_str(), "booking_required": s.booking_required,
-                        "bookable": ServiceDetails::of(s).booking_address().is_ok() })
+                        "bookable": address.is_some(), "address": address.map(|a| a.to_string()) })
             })
             .collect();
         desk.consultation
@@ -225,7 +226,7 @@ impl Services {
         let mut targets = Vec::new();
         for service in services {
             let found = match desk.discovery.details(service).await {
-                Ok(details) => desk.session.endpoint(&details).await,
+                Ok(details) => desk.found_endpoint(&details).await?,
                 Err(obstacle) => Err(obstacle),
             };
             match found {

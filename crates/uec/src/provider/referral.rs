@@ -74,6 +74,9 @@ pub struct List {
     /// Only those in quarantine that nobody has dealt with
     #[arg(long)]
     quarantined: bool,
+    /// Only those of this case, with their bookings: the number that the 111 service gave it
+    #[arg(long, value_name = "NUMBER")]
+    case: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -132,15 +135,18 @@ impl List {
             (_, true) => ReferralFilter::Quarantined,
             _ => ReferralFilter::All,
         };
-        print_list(&self.whose, filter, self.json)
+        print_list(&self.whose, filter, self.case.as_deref(), self.json)
     }
 }
 
-fn print_list(whose: &Whose, filter: ReferralFilter, as_json: bool) -> Outcome {
+fn print_list(whose: &Whose, filter: ReferralFilter, case: Option<&str>, as_json: bool) -> Outcome {
     let (store, tenant) = whose.open()?;
-    let rows = store
+    let mut rows = store
         .referrals(tenant, filter, MOST)
         .map_err(|e| e.to_string())?;
+    if let Some(case) = case {
+        rows = of_case(&store, rows, case)?;
+    }
     if as_json {
         return print_json(&rows.iter().map(as_value).collect::<Vec<_>>());
     }
@@ -151,6 +157,36 @@ fn print_list(whose: &Whose, filter: ReferralFilter, as_json: bool) -> Outcome {
     };
     print(&format!("{} referrals{more}\n", rows.len()));
     Ok(())
+}
+
+/// Those whose document carries this case number (D-64). The documents are read one after the other and nothing of them
+/// is shown; what could not be looked at is told.
+fn of_case(store: &Store, rows: Vec<ReferralRow>, case: &str) -> Result<Vec<ReferralRow>, Failure> {
+    let wanted = case.trim();
+    let (mut found, mut unread) = (Vec::new(), 0);
+    if rows.len() == MOST {
+        output::note(&format!("only the latest {MOST} referrals are searched\n"));
+    }
+    for row in rows {
+        let message = store
+            .referral_message(row.tenant, row.id)
+            .map_err(|e| e.to_string())?;
+        let document = message.map(|bytes| read(row.wire, &bytes).document);
+        let Some(Ok(document)) = document else {
+            unread += 1;
+            continue;
+        };
+        let numbers = &document.facts.case_numbers;
+        if numbers.iter().any(|n| n.eq_ignore_ascii_case(wanted)) {
+            found.push(row);
+        }
+    }
+    if unread > 0 {
+        output::note(&format!(
+            "{unread} messages cannot be read and were not searched: uec provider referral quarantine\n"
+        ));
+    }
+    Ok(found)
 }
 
 impl Show {
@@ -214,7 +250,7 @@ impl Show {
 impl Quarantine {
     fn run(self) -> Outcome {
         let (Some(id), Some(because)) = (&self.close, &self.because) else {
-            return print_list(&self.whose, ReferralFilter::Quarantined, self.json);
+            return print_list(&self.whose, ReferralFilter::Quarantined, None, self.json);
         };
         let because: String = because.trim().chars().take(MAX_BECAUSE).collect();
         if because.is_empty() {

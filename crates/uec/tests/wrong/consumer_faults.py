@@ -215,6 +215,22 @@ def other_slot_time(body):
             thing[key] = instant(moment + datetime.timedelta(minutes=1))
 
 
+def twice(kind):
+    """Another resource of the kind, which nothing points to."""
+    return lambda body: body["contained"].append(dict(part(body, kind), id="another"))
+
+
+def patient_id_with_slash(body):
+    part(body, "Patient")["id"] = "Patient/1"
+    body["participant"][0]["actor"]["reference"] = "#Patient/1"
+
+
+def local_number(body):
+    """The NHS number is unknown, and a number of our own stands in its place."""
+    part(body, "Patient")["identifier"] = [{"use": "usual", "system": "https://supplier.example/patient", "value": "47"}]
+    body["participant"][0]["actor"].pop("identifier")
+
+
 def rename_patient(body):
     part(body, "Patient")["id"] = "pat-2"
 
@@ -262,7 +278,10 @@ BODY = {
     "two-participants": lambda b: b["participant"].append(b["participant"][0]),
     "supporting-information-missing": drop("supportingInformation"),
     "patient-not-contained": without("Patient"),
+    "patient-twice": twice("Patient"),
+    "patient-id-with-slash": patient_id_with_slash,
     "patient-reference-mismatch": rename_patient,
+    "actor-reference-mismatch": lambda b: b["participant"][0]["actor"].update(reference="#pat-2"),
     "patient-without-profile": patient(drop("meta")),
     "nhs-number-unverified": patient(lambda p: p["identifier"][0].pop("extension")),
     "nhs-number-not-official": patient(lambda p: p["identifier"][0].pop("use")),
@@ -270,8 +289,10 @@ BODY = {
         value=re.sub(r"(...)(...)(....)", r"\1 \2 \3", p["identifier"][0]["value"]))),
     "nhs-number-check-digit": bad_check_digit,
     "nhs-number-placeholder": placeholder,
+    "nhs-number-of-our-own": local_number,
     "name-missing": patient(drop("name")),
     "name-not-official": patient(lambda p: p["name"][0].update(use="usual")),
+    "name-without-family": patient(lambda p: p["name"][0].pop("family")),
     "name-without-given": patient(lambda p: p["name"][0].pop("given")),
     "name-twice": patient(lambda p: p["name"].append(dict(p["name"][0], given=["Rob"]))),
     "rank-missing": phone(drop("rank")),
@@ -292,6 +313,8 @@ BODY = {
     "postcode-missing": patient(lambda p: p["address"][0].pop("postalCode")),
     "postcode-malformed": patient(lambda p: p["address"][0].update(postalCode="99 LS")),
     "document-not-contained": without("DocumentReference"),
+    "document-twice": twice("DocumentReference"),
+    "supporting-information-mismatch": lambda b: b["supportingInformation"][0].update(reference="#doc-2"),
     "document-reference-mismatch": document(put("id", "doc-2")),
     "document-without-identifier": document(drop("identifier")),
     "document-not-uuid": document(lambda d: d["identifier"][0].update(value="REFERRAL-2026-07-4711-0001-X")),
