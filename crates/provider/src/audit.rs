@@ -120,6 +120,8 @@ pub struct AuditEntry {
     pub appointment: Option<String>,
     /// Its version.
     pub version: Option<u32>,
+    /// Digests of the version, when the change made it: the row proves what was stored (D-73).
+    pub made: Option<MadeVersion>,
     /// Appointments returned by a search.
     pub appointments_returned: Option<u32>,
     /// Referral document of a booking.
@@ -164,6 +166,7 @@ impl AuditEntry {
             reason: None,
             appointment: None,
             version: None,
+            made: None,
             appointments_returned: None,
             document: None,
             slot: None,
@@ -243,6 +246,10 @@ impl AuditEntry {
         );
         out.number("slots_returned", self.slots_returned);
         out.number("version", self.version);
+        if let Some(made) = &self.made {
+            out.text("sha256", Some(&hex(&made.document)));
+            out.text("record", Some(&hex(&made.record)));
+        }
         out.number("appointments_returned", self.appointments_returned);
         out.list("consumer_faults", &self.consumer_faults);
         if let Some(provenance) = &self.provenance {
@@ -252,6 +259,26 @@ impl AuditEntry {
         out.json.push('}');
         out.json
     }
+}
+
+/// Digests of a version of an appointment, as its audit row holds them. Whatever else is kept beside the rows later can
+/// be bound to its row in the same way: the row's text names it and holds its digest, the chain stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MadeVersion {
+    /// SHA-256 of the document's bytes, as stored.
+    pub document: [u8; 32],
+    /// SHA-256 of everything else that is stored of the version: number, state, time, who, the request as received, and
+    /// what its booking is of.
+    pub record: [u8; 32],
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|b| [b >> 4, b & 15])
+        .filter_map(|n| char::from_digit(u32::from(n), 16))
+        .collect()
 }
 
 /// The payload of a token as a JSON text (AUD-02, AUD-03).

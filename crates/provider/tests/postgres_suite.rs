@@ -29,5 +29,7 @@ mod store_book;
 mod store_failure;
 #[path = "store_slots.rs"]
 mod store_slots;
+#[path = "store_trail.rs"]
+mod store_trail;
 #[path = "store_upgrade.rs"]
 mod store_upgrade;

@@ -463,18 +463,17 @@ async fn a_source_that_is_not_right_is_refused_and_no_target_is_made() {
             .contains("the column colour of slot is not known"),
         "{said}"
     );
-    let said = spoilt("damaged.db", "DROP INDEX appointment_live;
-        UPDATE appointment SET slot = slot; INSERT INTO appointment SELECT key + 1, tenant, id || 'x', version, status,
+    // A second booking of a slot has neither version nor row (D-73).
+    let said = spoilt("doubled.db", "DROP INDEX appointment_live;
+        INSERT INTO appointment SELECT key + 1, tenant, id || 'x', version, status,
         live, slot, schedule, start, finish, day, service, template, release, nhs_number, booked_at, booked_asid,
         booked_ods, booked_kind, cancelled_at, cancelled_asid, cancelled_ods FROM appointment");
+    assert!(matches!(said, CopyError::Broken { .. }), "{said}");
+    let said = spoilt("damaged.db", "DROP INDEX slot_uuid;
+        INSERT INTO slot SELECT key + 1000, tenant, schedule, start + 7, finish + 7, uuid, status, held, channel,
+        template, release, published_at FROM slot WHERE key = 1");
     assert!(
-        matches!(
-            said,
-            CopyError::Unfit {
-                table: "appointment",
-                ..
-            }
-        ),
+        matches!(said, CopyError::Unfit { table: "slot", .. }),
         "{said}"
     );
 

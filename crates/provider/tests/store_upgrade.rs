@@ -6,7 +6,9 @@ mod store_fixture;
 
 use booking::ids::{RequestId, ResourceId};
 use booking::refusal::Situation;
-use provider::store::{AppointmentStatus, ReferralFilter, SlotFilter, Store, WriteError};
+use provider::store::{
+    AppointmentStatus, AuditVerdict, ReferralFilter, SlotFilter, Store, WriteError,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use store_fixture::raw::{Postgres, Raw};
 use store_fixture::*;
@@ -132,8 +134,41 @@ async fn everything_is_there_and_goes_on() {
     let nobodys = store.referrals(None, ReferralFilter::All, 10).unwrap();
     let message = store.referral_message(None, nobodys[0].id).unwrap();
     assert_eq!(message.unwrap().as_ref(), b"<message n=\"3\"/>");
+    // That release kept no digests: what was only looked for is counted, never taken for proven (D-73).
+    assert_eq!(compared(&store, tenant), (10, 10));
     goes_on(&store, tenant).await;
     assert_eq!(assert_trail_verifies(&store, tenant), 23);
+    assert_eq!(compared(&store, tenant), (12, 10));
+}
+
+/// Versions that the check of the trail compared, and those that have no digest.
+fn compared(store: &Store, tenant: provider::store::TenantKey) -> (u64, u64) {
+    match store.audit_verify(tenant).unwrap() {
+        AuditVerdict::Verified {
+            versions,
+            before_digests,
+            ..
+        } => (versions, before_digests),
+        broken => panic!("{broken:?}"),
+    }
+}
+
+/// Proves: AUD-07, D-73
+#[test]
+fn an_old_booking_that_is_gone_is_found_without_a_digest() {
+    let before = Before::load();
+    let tenant = before.place.open().tenants().unwrap()[0].key;
+    before.raw.run(text(
+        "DROP TRIGGER appointment_version_kept",
+        "DROP TRIGGER appointment_version_kept ON appointment_version",
+    ));
+    before
+        .raw
+        .run("DELETE FROM appointment_version WHERE version = 2");
+    match before.place.open().audit_verify(tenant).unwrap() {
+        AuditVerdict::Broken { seq, .. } => assert_eq!(seq, 10),
+        verified => panic!("{verified:?}"),
+    }
 }
 
 /// Old requests are known, taken slots are taken, freed ones are not, old bookings can be cancelled.

@@ -306,9 +306,17 @@ impl Verify {
         for tenant in store.tenants().map_err(|e| e.to_string())? {
             let verdict = store.audit_verify(tenant.key).map_err(|e| e.to_string())?;
             let (line, value) = match verdict {
-                AuditVerdict::Verified { rows, head } => (
-                    format!("{}: {rows} rows verified, head {head}\n", tenant.ods),
-                    json!({"provider": tenant.ods.as_str(), "verified": true, "rows": rows, "head": head}),
+                AuditVerdict::Verified {
+                    rows,
+                    head,
+                    versions,
+                    before_digests,
+                } => (
+                    verified(&tenant.ods, rows, &head, versions, before_digests),
+                    json!({
+                        "provider": tenant.ods.as_str(), "verified": true, "rows": rows, "head": head,
+                        "versions": versions, "versions_before_digests": before_digests,
+                    }),
                 ),
                 AuditVerdict::Broken { seq, what } => {
                     broken += 1;
@@ -331,6 +339,20 @@ impl Verify {
             n => Err(Failure::Refused(format!("{n} audit trails are broken"))),
         }
     }
+}
+
+/// What is said of a trail that holds together.
+fn verified(ods: &OdsCode, rows: i64, head: &str, versions: u64, before_digests: u64) -> String {
+    let of_versions = match (versions, before_digests) {
+        (0, _) => String::new(),
+        (all, 0) => format!("; {all} versions of appointments are as their rows say"),
+        (all, before) => format!(
+            "; {} versions of appointments are as their rows say, {before} were made before digests were kept: only that \
+             they are there was checked",
+            all - before
+        ),
+    };
+    format!("{ods}: {rows} rows verified, head {head}{of_versions}\n")
 }
 
 /// The provider that is meant: the one named, or the only one there is.

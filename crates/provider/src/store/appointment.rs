@@ -255,12 +255,17 @@ pub struct AuditRow {
 /// What the check of an audit trail found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditVerdict {
-    /// Every row is as it was written.
+    /// Every row is as it was written, every version of an appointment has its row, and is the one that it tells of.
     Verified {
         /// Rows.
         rows: i64,
         /// Hash of the last row, as 64 hexadecimal digits; written down elsewhere, it proves the trail up to here.
         head: String,
+        /// Versions of appointments, each of which has its row.
+        versions: u64,
+        /// Those of them that were made before digests were kept, or by an older release: it was only looked at that they
+        /// are there.
+        before_digests: u64,
     },
     /// Something was changed, removed or put in.
     Broken {

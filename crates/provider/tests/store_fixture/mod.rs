@@ -11,6 +11,7 @@ use provider::store::{
     Accepted, Booking, Cancellation, Declaration, DeclaredChange, NewSlot, Options, ScheduleKey,
     Store, StoredAppointment, TenantKey,
 };
+use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
@@ -291,4 +292,73 @@ pub fn assert_trail_verifies(store: &Store, tenant: TenantKey) -> i64 {
         provider::store::AuditVerdict::Verified { rows, .. } => rows,
         broken => panic!("{broken:?}"),
     }
+}
+
+/// A digest as a row of the trail holds it.
+pub fn sha256(bytes: &[u8]) -> String {
+    let digest: [u8; 32] = Sha256::digest(bytes).into();
+    hex(&digest)
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The audit trail in the hand of somebody who knows how it is made. The triggers must be gone.
+pub struct Chain {
+    ods: String,
+    times: Vec<i64>,
+    pub bodies: Vec<String>,
+}
+
+impl Chain {
+    /// The trail of the only provider.
+    pub fn read(raw: &Raw) -> Chain {
+        let rows = raw.words(text(
+            "SELECT at, body FROM audit ORDER BY key",
+            "SELECT at, body FROM audit ORDER BY seq",
+        ));
+        Chain {
+            ods: raw.words("SELECT ods FROM tenant")[0][0].clone(),
+            times: rows.iter().map(|row| row[0].parse().unwrap()).collect(),
+            bodies: rows.into_iter().map(|row| row[1].clone()).collect(),
+        }
+    }
+
+    /// Writes it anew with hashes that fit; texts may have been changed or left out at any place.
+    pub fn write(&self, raw: &Raw, tenant: TenantKey) {
+        let mut hash: [u8; 32] = Sha256::digest(format!("uec audit chain 1\n{}", self.ods)).into();
+        let mut sql = "DELETE FROM audit;".to_owned();
+        let (tenant, mut last) = (tenant.number(), (0, 0));
+        for (n, body) in (1_i64..).zip(&self.bodies) {
+            let at = self.times[n as usize - 1];
+            let mut sha = Sha256::new();
+            sha.update(hash);
+            sha.update(n.to_be_bytes());
+            sha.update(at.to_be_bytes());
+            sha.update(body.as_bytes());
+            hash = sha.finalize().into();
+            let (body, bytes) = (body.replace('\'', "''"), bytes_of(&hash));
+            sql += &text(
+                format!(
+                    "INSERT INTO audit VALUES (({tenant} << 40) + {n}, {at}, '{body}', {bytes});"
+                ),
+                format!("INSERT INTO audit VALUES ({tenant}, {n}, {at}, '{body}', {bytes});"),
+            );
+            last = (n, at);
+        }
+        sql += &format!(
+            "UPDATE audit_head SET seq = {}, at = {}, hash = {} WHERE tenant = {tenant}",
+            last.0,
+            last.1,
+            bytes_of(&hash)
+        );
+        raw.run(&sql);
+    }
+}
+
+/// Bytes as SQL.
+fn bytes_of(bytes: &[u8]) -> String {
+    let hex = hex(bytes);
+    text(format!("X'{hex}'"), format!("decode('{hex}', 'hex')"))
 }

@@ -1,8 +1,8 @@
 //! A digest over the rows of a table, the same for the same rows on either database.
 //!
-//! Each tenant's rows are taken in the order of the key, and the tenants in theirs. A row is the sequence of its cells:
-//! a mark of the kind, then eight bytes (a number, or the length), then the bytes. Tenants may come mixed, as SQLite
-//! keeps them, since each has a digest of its own until the end.
+//! Each tenant's rows are taken in the order of the key, and the tenants in theirs. A row is the sequence of its cells
+//! ([`Cell::digest_into`]). Tenants may come mixed, as SQLite keeps them, since each has a digest of its own until the
+//! end.
 
 use crate::store::driver::Cell;
 use sha2::{Digest as _, Sha256};
@@ -23,19 +23,7 @@ impl Digest {
             _ => 0,
         };
         let sha = self.tenants.entry(tenant).or_default();
-        let mut put = |mark: u8, number: [u8; 8], bytes: &[u8]| {
-            sha.update([mark]);
-            sha.update(number);
-            sha.update(bytes);
-        };
-        for cell in row {
-            match cell {
-                Cell::Null => put(0, [0; 8], &[]),
-                Cell::Int(number) => put(1, number.to_be_bytes(), &[]),
-                Cell::Text(text) => put(2, length(text.as_bytes()), text.as_bytes()),
-                Cell::Bytes(bytes) => put(3, length(bytes), bytes),
-            }
-        }
+        row.iter().for_each(|cell| cell.digest_into(sha));
         self.rows += 1;
     }
 
@@ -53,10 +41,6 @@ impl Digest {
         }
         sha.finalize().into()
     }
-}
-
-fn length(bytes: &[u8]) -> [u8; 8] {
-    (bytes.len() as u64).to_be_bytes()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use bytes::BytesMut;
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use sha2::{Digest as _, Sha256};
 use std::error::Error;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 
@@ -86,6 +87,18 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     }
 }
 
+impl<'a> From<Value<'a>> for Cell<'a> {
+    /// The value as it comes back.
+    fn from(value: Value<'a>) -> Self {
+        match value {
+            Value::Null => Cell::Null,
+            Value::Int(number) => Cell::Int(number),
+            Value::Text(text) => Cell::Text(text),
+            Value::Bytes(bytes) => Cell::Bytes(bytes),
+        }
+    }
+}
+
 /// A type that a column can be read as.
 pub(in crate::store) trait Column<'r>: Sized {
     /// The value, unless the cell holds something else.
@@ -164,6 +177,20 @@ impl rusqlite::ToSql for Value<'_> {
 }
 
 impl<'r> Cell<'r> {
+    /// Adds it to a digest: a mark of the kind, eight bytes (a number, or the length), then the bytes. So the cells of a
+    /// row have one digest, and the same on either database.
+    pub(in crate::store) fn digest_into(&self, sha: &mut Sha256) {
+        let (mark, number, bytes): (u8, [u8; 8], &[u8]) = match self {
+            Cell::Null => (0, [0; 8], &[]),
+            Cell::Int(number) => (1, number.to_be_bytes(), &[]),
+            Cell::Text(text) => (2, length(text.as_bytes()), text.as_bytes()),
+            Cell::Bytes(bytes) => (3, length(bytes), bytes),
+        };
+        sha.update([mark]);
+        sha.update(number);
+        sha.update(bytes);
+    }
+
     /// A cell of SQLite; there are no fractions in the schema.
     pub(super) fn of_sqlite(value: ValueRef<'r>) -> Option<Cell<'r>> {
         Some(match value {
@@ -174,6 +201,10 @@ impl<'r> Cell<'r> {
             ValueRef::Real(_) => return None,
         })
     }
+}
+
+fn length(bytes: &[u8]) -> [u8; 8] {
+    (bytes.len() as u64).to_be_bytes()
 }
 
 type Wrong = Box<dyn Error + Sync + Send>;

@@ -1,7 +1,9 @@
 //! The audit chain of a tenant: every row carries a hash over the row before it.
 
 use super::group::snapshot;
+use super::made::Claims;
 use super::read::{self, millis, moment};
+use crate::audit::hex;
 use crate::store::appointment::{AuditRow, AuditVerdict};
 use crate::store::driver::{Connection, Row, Value, odd, values};
 use crate::store::error::StoreError;
@@ -243,6 +245,7 @@ pub(in crate::store) fn verify_chain(
     };
     let mut last = beginning(connection, tenant)?;
     let mut fault = None;
+    let mut claims = Claims::of(connection, tenant)?;
     let sql = connection.text(
         "SELECT key - (?1 << 40), at, body, hash FROM audit
          WHERE key > (?1 << 40) AND key <= (?1 << 40) + ?2 ORDER BY key",
@@ -252,6 +255,11 @@ pub(in crate::store) fn verify_chain(
         match next(&last, row)? {
             Ok(head) => last = head,
             Err((seq, what)) => fault = Some(broken(seq, what)),
+        }
+        if fault.is_none()
+            && let Err(what) = claims.take(last.seq, row.get(2).unwrap_or(""))
+        {
+            fault = Some(broken(last.seq, what));
         }
         Ok(fault.is_none())
     })?;
@@ -271,9 +279,20 @@ pub(in crate::store) fn verify_chain(
             "the end of the trail is not the one that was written down with it",
         ));
     }
-    Ok(AuditVerdict::Verified {
-        rows: last.seq,
-        head: hex(&last.hash),
+    if last.seq == 0 {
+        return Ok(broken(
+            1,
+            "the row is missing: the first is written when the provider is declared",
+        ));
+    }
+    Ok(match claims.compare(last.seq)? {
+        Err((seq, what)) => AuditVerdict::Broken { seq, what },
+        Ok(versions) => AuditVerdict::Verified {
+            rows: last.seq,
+            head: hex(&last.hash),
+            versions: versions.all,
+            before_digests: versions.before_digests,
+        },
     })
 }
 
@@ -296,12 +315,4 @@ fn next(last: &Head, row: &Row<'_>) -> Result<Result<Head, (i64, &'static str)>,
         at,
         hash: written,
     }))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|b| [b >> 4, b & 15])
-        .filter_map(|n| char::from_digit(u32::from(n), 16))
-        .collect()
 }

@@ -1,9 +1,10 @@
 //! The booking transaction (PROV-BOOK-01, 03, 08, 11, 12, 13).
 
 use super::group::Group;
+use super::made;
 use super::read::{self, millis, moment};
 use super::referral;
-use crate::audit::{self, AuditEntry};
+use crate::audit::{self, AuditEntry, MadeVersion};
 use crate::store::appointment::{Accepted, AppointmentStatus, Booking, Counts, StoredAppointment};
 use crate::store::conflict::Conflict;
 use crate::store::driver::{Connection, Fault, values};
@@ -149,7 +150,8 @@ fn attempt(
     if entry.interaction.is_some() {
         entry.status = 201;
     }
-    insert(c, tenant, &slot, booking, (&accepted, document)).map_err(taken_or)?;
+    let made = insert(c, tenant, &slot, booking, (&accepted, document)).map_err(taken_or)?;
+    entry.made = Some(made);
     entry.document = document.map(str::to_owned);
     group.append_audit(tenant, &entry.body())?;
     // Last, since its answer is waited for: that of everything before comes with it.
@@ -237,16 +239,18 @@ pub(super) struct Version<'a> {
     pub(super) received: Option<&'a [u8]>,
 }
 
-/// Writes the appointment, its first version and the link to its document, if it names one.
+/// Writes the appointment, its first version and the link to its document, if it names one; returns the digests of all.
 fn insert(
     c: &Connection,
     tenant: TenantKey,
     placed: &PlacedSlot,
     booking: &Booking,
     (accepted, document): (&Accepted, Option<&str>),
-) -> Result<(), Fault> {
+) -> Result<MadeVersion, Fault> {
     let slot = &placed.slot;
     let (id, at) = (booking.id.as_str(), millis(booking.at));
+    let day = london_day(slot.start);
+    let patient = booking.nhs_number.as_ref().map(NhsNumber::as_str);
     c.execute_later(
         "INSERT INTO appointment (tenant, id, version, status, live, slot, schedule, start, finish, day, service,
            template, release, nhs_number, booked_at, booked_asid, booked_ods, booked_kind)
@@ -256,9 +260,9 @@ fn insert(
             tenant.0,
             id,
             slot.key.0,
-            london_day(slot.start),
+            day,
             accepted.service.as_str(),
-            booking.nhs_number.as_ref().map(NhsNumber::as_str),
+            patient,
             at,
             booking.asid.as_str(),
             booking.ods.as_str(),
@@ -277,14 +281,28 @@ fn insert(
         received: booking.received.as_deref(),
     };
     insert_version(c, tenant, id, &version)?;
-    let Some(document) = document else {
-        return Ok(());
-    };
-    c.execute_later(
-        "INSERT INTO document_link (tenant, document, appointment, linked_at)
-         VALUES (?1, ?2, (SELECT key FROM appointment WHERE tenant = ?1 AND id = ?3), ?4)",
-        values![tenant.0, document, id, at],
-    )
+    if let Some(document) = document {
+        c.execute_later(
+            "INSERT INTO document_link (tenant, document, appointment, linked_at)
+             VALUES (?1, ?2, (SELECT key FROM appointment WHERE tenant = ?1 AND id = ?3), ?4)",
+            values![tenant.0, document, id, at],
+        )?;
+    }
+    // In the order of `made::BOOKING_COLUMNS`.
+    let booked = made::booked(values![
+        slot.key.0,
+        placed.schedule.0,
+        millis(slot.start),
+        millis(slot.end),
+        day,
+        accepted.service.as_str(),
+        patient,
+        at,
+        booking.asid.as_str(),
+        booking.ods.as_str(),
+        booking.kind.as_deref(),
+    ]);
+    Ok(made::of(id, &version, &booked))
 }
 
 /// Writes a version of the appointment with an id.

@@ -2,6 +2,7 @@
 
 use super::book::{Version, bump_day, insert_version, record_refusal, refuse_repeat};
 use super::group::Group;
+use super::made::{self, BOOKING_COLUMNS};
 use super::read::{self, millis, moment};
 use crate::audit::AuditEntry;
 use crate::store::appointment::{AppointmentStatus, Cancellation, StoredAppointment};
@@ -31,14 +32,18 @@ struct Held {
     start: i64,
     service: String,
     document: Option<String>,
+    /// Digest of what the booking is of.
+    booked: [u8; 32],
 }
 
 fn held(c: &Connection, tenant: TenantKey, id: &str) -> Result<Held, WriteError> {
     let found = c.one(
-        "SELECT a.key, a.schedule, a.start, a.service,
-           (SELECT l.document FROM document_link l
-            WHERE l.tenant = a.tenant AND l.appointment = a.key AND l.ended_at IS NULL LIMIT 1)
-         FROM appointment a WHERE a.tenant = ?1 AND a.id = ?2",
+        &format!(
+            "SELECT a.key, a.schedule, a.start, a.service,
+               (SELECT l.document FROM document_link l
+                WHERE l.tenant = a.tenant AND l.appointment = a.key AND l.ended_at IS NULL LIMIT 1), {BOOKING_COLUMNS}
+             FROM appointment a WHERE a.tenant = ?1 AND a.id = ?2"
+        ),
         values![tenant.0, id],
         |r| {
             Ok(Held {
@@ -47,6 +52,7 @@ fn held(c: &Connection, tenant: TenantKey, id: &str) -> Result<Held, WriteError>
                 start: r.get(2)?,
                 service: r.get(3)?,
                 document: r.get(4)?,
+                booked: made::booked_of(r, 5)?,
             })
         },
     )?;
@@ -97,6 +103,7 @@ fn attempt(
     };
     write(c, tenant, &held, &current, &version)?;
     entry.version = Some(number);
+    entry.made = Some(made::of(change.id.as_str(), &version, &held.booked));
     entry.slot_after = slot_state(c, tenant, current.slot.0)?.map(|(_, status)| status.code());
     if entry.interaction.is_some() {
         entry.status = 200;

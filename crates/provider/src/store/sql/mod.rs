@@ -12,6 +12,7 @@ mod group;
 mod job;
 mod lane;
 mod lot;
+mod made;
 mod query;
 pub(in crate::store) mod read;
 mod readers;

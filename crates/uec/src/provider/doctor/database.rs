@@ -203,7 +203,7 @@ fn contents(store: &Store, out: &mut Findings<'_>) {
 
 fn trail(store: &Store, tenant: &provider::store::TenantRow, out: &mut Findings<'_>) {
     match store.audit_verify(tenant.key) {
-        Ok(AuditVerdict::Verified { rows, head }) => out.ok(format!(
+        Ok(AuditVerdict::Verified { rows, head, .. }) => out.ok(format!(
             "The audit trail of {} holds together: {rows} rows, head {}.",
             tenant.ods,
             head.get(..12).unwrap_or(&head)

@@ -1,0 +1,394 @@
+//! What the audit trail says of the versions that changes made, and whether the versions are still those (D-73).
+//!
+//! The row of a booking or a cancellation names the version that it made and holds its digests. The check goes both ways:
+//! every version has its row, and every row's version is there with those bytes. Rows of releases that kept no digests name
+//! the version alone; such versions are counted, so that nobody takes them for proven.
+
+use super::book::Version;
+use crate::audit::{MadeVersion, hex};
+use crate::store::appointment::AppointmentStatus;
+use crate::store::driver::{Cell, Connection, Row, Value, values};
+use crate::store::error::StoreError;
+use crate::store::model::TenantKey;
+use booking::ids::RequestId;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// Versions compared in one pass, about 100 MB; of more, the trail is read once for each million.
+const AT_ONCE: u64 = 1_000_000;
+/// What the text of a row has in it when it names a version.
+const MARK: &str = "\"version\":";
+
+/// Columns of an appointment that say what its booking is of, and that nothing changes afterwards.
+pub(super) const BOOKING_COLUMNS: &str = "a.slot, a.schedule, a.start, a.finish, a.day, a.service, a.nhs_number, \
+     a.booked_at, a.booked_asid, a.booked_ods, a.booked_kind";
+/// How many they are.
+const BOOKING_WIDTH: usize = 11;
+
+fn digest<'c>(cells: impl IntoIterator<Item = Cell<'c>>) -> [u8; 32] {
+    let mut sha = Sha256::new();
+    cells
+        .into_iter()
+        .for_each(|cell| cell.digest_into(&mut sha));
+    sha.finalize().into()
+}
+
+/// Digest of the values of [`BOOKING_COLUMNS`].
+pub(super) fn booked(values: &[Value<'_>; BOOKING_WIDTH]) -> [u8; 32] {
+    digest(values.iter().map(|value| Cell::from(*value)))
+}
+
+/// The same of a row, from a column on.
+pub(super) fn booked_of(row: &Row<'_>, from: usize) -> Result<[u8; 32], StoreError> {
+    let mut cells = [Cell::Null; BOOKING_WIDTH];
+    for (n, cell) in cells.iter_mut().enumerate() {
+        *cell = row.get(from + n)?;
+    }
+    Ok(digest(cells))
+}
+
+/// Digests of a version that is about to be stored.
+pub(super) fn of(id: &str, version: &Version<'_>, booked: &[u8; 32]) -> MadeVersion {
+    let columns = values![
+        version.number,
+        version.status as u8,
+        super::read::millis(version.at),
+        version.asid.as_str(),
+        version.ods.as_str(),
+        version.request_id.map(RequestId::as_str),
+        version.received,
+    ];
+    MadeVersion {
+        document: Sha256::digest(version.json).into(),
+        record: record(id, columns.iter().map(|value| Cell::from(*value)), booked),
+    }
+}
+
+fn record<'c>(
+    id: &'c str,
+    columns: impl Iterator<Item = Cell<'c>>,
+    booked: &'c [u8; 32],
+) -> [u8; 32] {
+    let ends = (Cell::Text(id), Cell::Bytes(booked));
+    digest([ends.0].into_iter().chain(columns).chain([ends.1]))
+}
+
+/// What the check reads of every version: its own columns, its document, its appointment.
+fn version_columns() -> String {
+    format!(
+        "a.id, a.version, a.status, a.live, a.cancelled_at, a.cancelled_asid, a.cancelled_ods, \
+         v.json, v.version, v.status, v.at, v.asid, v.ods, v.request_id, v.received, {BOOKING_COLUMNS}"
+    )
+}
+/// Where in it the columns of the version that its record is of begin, and how many they are.
+const RECORD_COLUMNS: std::ops::Range<usize> = 8..15;
+/// Where those of its booking begin.
+const BOOKING_FROM: usize = 15;
+
+/// The members of a row's text that the check needs.
+#[derive(Deserialize)]
+struct Said<'t> {
+    #[serde(borrow)]
+    interaction: Option<Cow<'t, str>>,
+    #[serde(borrow)]
+    appointment: Option<Cow<'t, str>>,
+    version: Option<u32>,
+    #[serde(borrow)]
+    sha256: Option<Cow<'t, str>>,
+    #[serde(borrow)]
+    record: Option<Cow<'t, str>>,
+}
+
+type Short = [u8; 16];
+
+/// The first half of a digest: enough that nothing else can be found for it.
+fn short<'c>(cells: impl IntoIterator<Item = Cell<'c>>) -> Short {
+    let whole = digest(cells);
+    let mut half = Short::default();
+    half.copy_from_slice(&whole[..16]);
+    half
+}
+
+fn key(id: &str, version: u32) -> Short {
+    short([Cell::Text(id), Cell::Int(version.into())])
+}
+
+fn digests(document: &str, record: &str) -> Short {
+    short([Cell::Text(document), Cell::Text(record)])
+}
+
+/// A row that made a version.
+struct Claim {
+    seq: i64,
+    digests: Option<Short>,
+}
+
+/// The rows of a trail that made versions, of one part of the versions at a time.
+pub(super) struct Claims<'c> {
+    connection: &'c Connection,
+    tenant: TenantKey,
+    part: u64,
+    parts: u64,
+    rows: HashMap<Short, Claim>,
+    /// Versions that are there.
+    versions: u64,
+}
+
+/// How many versions were compared.
+#[derive(Default)]
+pub(super) struct Compared {
+    pub(super) all: u64,
+    pub(super) before_digests: u64,
+}
+
+/// The first row that does not fit, and why.
+type Misfit = (i64, String);
+
+impl<'c> Claims<'c> {
+    /// Of the first part.
+    pub(super) fn of(
+        connection: &'c Connection,
+        tenant: TenantKey,
+    ) -> Result<Claims<'c>, StoreError> {
+        let sql = "SELECT count(*) FROM appointment_version WHERE tenant = ?1";
+        let versions = u64::try_from(connection.number(sql, values![tenant.0])?).unwrap_or(0);
+        Ok(Claims {
+            connection,
+            tenant,
+            part: 0,
+            parts: versions.div_ceil(AT_ONCE).max(1),
+            rows: HashMap::new(),
+            versions,
+        })
+    }
+
+    fn is_of_this_part(&self, key: &Short) -> bool {
+        self.parts == 1
+            || u64::from_be_bytes([
+                key[0], key[1], key[2], key[3], key[4], key[5], key[6], key[7],
+            ]) % self.parts
+                == self.part
+    }
+
+    /// Notes a row of the trail, if it made a version. The error is why it cannot have.
+    pub(super) fn take(&mut self, seq: i64, body: &str) -> Result<(), &'static str> {
+        if !body.contains(MARK) {
+            return Ok(());
+        }
+        let said: Said<'_> = serde_json::from_str(body).map_err(|_| "its text cannot be read")?;
+        let (Some(id), Some(version)) = (said.appointment, said.version) else {
+            return Ok(());
+        };
+        if said.interaction.is_some_and(|name| name == "read") {
+            return Ok(());
+        }
+        let key = key(&id, version);
+        // More rows than versions: some version is gone, and one of those taken so far tells.
+        if !self.is_of_this_part(&key) || self.rows.len() as u64 > 2 * AT_ONCE {
+            return Ok(());
+        }
+        let digests = match (said.sha256, said.record) {
+            (Some(document), Some(record)) => Some(digests(&document, &record)),
+            (None, None) => None,
+            _ => return Err("it has one digest of the version that it made, not both"),
+        };
+        match self.rows.insert(key, Claim { seq, digests }) {
+            None => Ok(()),
+            Some(_) => Err("it made a version that an earlier row had made"),
+        }
+    }
+
+    /// Compares with the versions, part by part; the rows of the first part were taken.
+    pub(super) fn compare(mut self, last: i64) -> Result<Result<Compared, Misfit>, StoreError> {
+        let mut compared = Compared::default();
+        loop {
+            if let Err(misfit) = self.compare_part(last, &mut compared)? {
+                return Ok(Err(misfit));
+            }
+            self.part += 1;
+            if self.part >= self.parts {
+                break;
+            }
+            self.rows.clear();
+            if let Err(misfit) = self.take_again()? {
+                return Ok(Err(misfit));
+            }
+        }
+        match compared.all == self.versions {
+            true => Ok(Ok(compared)),
+            false => Ok(Err((
+                last + 1,
+                format!(
+                    "{} versions belong to no appointment",
+                    self.versions.saturating_sub(compared.all)
+                ),
+            ))),
+        }
+    }
+
+    /// Takes the rows of the next part.
+    fn take_again(&mut self) -> Result<Result<(), Misfit>, StoreError> {
+        let (connection, tenant) = (self.connection, self.tenant);
+        let mut outcome = Ok(());
+        let sql = connection.text(
+            "SELECT key - (?1 << 40), body FROM audit WHERE key > (?1 << 40) AND key < ((?1 + 1) << 40)
+             AND instr(body, ?2) > 0 ORDER BY key",
+            "SELECT seq, body FROM audit WHERE tenant = ?1 AND strpos(body, ?2) > 0 ORDER BY seq",
+        );
+        connection.stream(sql, values![tenant.0, MARK], |row| {
+            let seq = row.get(0)?;
+            outcome = self
+                .take(seq, row.get(1)?)
+                .map_err(|what| (seq, what.to_owned()));
+            Ok(outcome.is_ok())
+        })?;
+        Ok(outcome)
+    }
+
+    fn compare_part(
+        &mut self,
+        last: i64,
+        compared: &mut Compared,
+    ) -> Result<Result<(), Misfit>, StoreError> {
+        let mut found = Found::default();
+        let (connection, tenant) = (self.connection, self.tenant);
+        let sql = format!(
+            "SELECT {} FROM appointment a
+             LEFT JOIN appointment_version v ON v.tenant = a.tenant AND v.appointment = a.key WHERE a.tenant = ?1",
+            version_columns()
+        );
+        connection.stream(&sql, values![tenant.0], |row| {
+            self.look_at(row, &mut found, compared)?;
+            Ok(true)
+        })?;
+        let sql = "SELECT count(*) FROM appointment WHERE tenant = ?1";
+        let appointments = connection.number(sql, values![tenant.0])?;
+        Ok(self.verdict(&found, last, appointments))
+    }
+
+    fn look_at(
+        &mut self,
+        row: &Row<'_>,
+        found: &mut Found,
+        compared: &mut Compared,
+    ) -> Result<(), StoreError> {
+        let id: &str = row.get(0)?;
+        let Some(version) = row.get::<Option<u32>>(RECORD_COLUMNS.start)? else {
+            // An appointment without a version: it is missing among the newest.
+            return Ok(());
+        };
+        let newest = row.get::<u32>(1)? == version;
+        found.newest += i64::from(newest);
+        let key = key(id, version);
+        if !self.is_of_this_part(&key) {
+            return Ok(());
+        }
+        compared.all += 1;
+        let Some(claim) = self.rows.remove(&key) else {
+            found
+                .without_row
+                .get_or_insert_with(|| (id.to_owned(), version));
+            found.without += 1;
+            return Ok(());
+        };
+        let is_right = match claim.digests {
+            None => {
+                compared.before_digests += 1;
+                true
+            }
+            Some(digests) => digests == stored(id, row)?,
+        };
+        if !is_right || (newest && !is_current(row)?) {
+            found.changed += 1;
+            found.first_changed = Some(
+                found
+                    .first_changed
+                    .map_or(claim.seq, |first| first.min(claim.seq)),
+            );
+        }
+        Ok(())
+    }
+
+    /// What is said of a part: the first row that does not fit.
+    fn verdict(&self, found: &Found, last: i64, appointments: i64) -> Result<(), Misfit> {
+        let gone = self.rows.values().map(|claim| claim.seq).min();
+        match (found.first_changed, gone) {
+            (Some(changed), gone) if gone.is_none_or(|gone| changed < gone) => {
+                return Err((
+                    changed,
+                    format!(
+                        "the appointment or the version that it made is not what it was; {} versions were changed",
+                        found.changed
+                    ),
+                ));
+            }
+            (_, Some(gone)) => {
+                return Err((
+                    gone,
+                    format!(
+                        "the version of an appointment that it made is gone; {} versions are gone",
+                        self.rows.len()
+                    ),
+                ));
+            }
+            _ => {}
+        }
+        if let Some((id, version)) = &found.without_row {
+            return Err((
+                last + 1,
+                format!(
+                    "the row is missing that made version {version} of appointment {id}; {} versions have no row",
+                    found.without
+                ),
+            ));
+        }
+        match appointments - found.newest {
+            0 => Ok(()),
+            lost => Err((
+                last + 1,
+                format!("{lost} appointments have no newest version"),
+            )),
+        }
+    }
+}
+
+/// What one pass over the versions found.
+#[derive(Default)]
+struct Found {
+    first_changed: Option<i64>,
+    changed: u64,
+    without_row: Option<(String, u32)>,
+    without: u64,
+    /// Appointments whose newest version is there.
+    newest: i64,
+}
+
+/// Digests of a version as it is stored.
+fn stored(id: &str, row: &Row<'_>) -> Result<Short, StoreError> {
+    let document = Sha256::digest(row.get::<&[u8]>(7)?);
+    let mut columns = [Cell::Null; RECORD_COLUMNS.end - RECORD_COLUMNS.start];
+    for (cell, column) in columns.iter_mut().zip(RECORD_COLUMNS) {
+        *cell = row.get(column)?;
+    }
+    let record = record(id, columns.into_iter(), &booked_of(row, BOOKING_FROM)?);
+    Ok(digests(&hex(&document), &hex(&record)))
+}
+
+/// Whether the appointment says what its newest version says.
+fn is_current(row: &Row<'_>) -> Result<bool, StoreError> {
+    let (state, live): (u8, bool) = (row.get(2)?, row.get(3)?);
+    let booked = AppointmentStatus::Booked as u8;
+    if state != row.get::<u8>(9)? || live != (state == booked) {
+        return Ok(false);
+    }
+    if state == booked {
+        let cancelled: Option<i64> = row.get(4)?;
+        return Ok(cancelled.is_none());
+    }
+    let who = |column| row.get::<Option<&str>>(column);
+    Ok(row.get::<Option<i64>>(4)? == Some(row.get(10)?)
+        && who(5)? == who(11)?
+        && who(6)? == who(12)?)
+}
