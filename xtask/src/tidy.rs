@@ -8,6 +8,7 @@ mod edges;
 mod licences;
 mod links;
 mod manifests;
+mod map;
 mod sources;
 mod words;
 
@@ -24,6 +25,7 @@ const RULES: &[(&str, Rule)] = &[
     ("words and paths", words::findings),
     ("cited requirements", citations::findings),
     ("links", links::findings),
+    ("map", map::findings),
     ("conformance", conformance::findings),
     ("crate edges", edges::findings),
     ("licences", licences::findings),

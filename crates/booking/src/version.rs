@@ -86,7 +86,7 @@ impl fmt::Display for StandardVersion {
 mod tests {
     use super::*;
 
-    /// Proves: NFR-09, VER-01
+    /// Proves: VER-01
     #[test]
     fn a_version_is_read_as_it_is_written_and_no_other() {
         for version in StandardVersion::ALL {

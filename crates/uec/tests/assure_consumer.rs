@@ -310,7 +310,7 @@ fn a_foreign_consumer_books_at_our_provider() {
 
 /// What was not walked is told in the headline, in the evidence and by the exit code, and is nothing to declare.
 ///
-/// Proves: ASR-06, ASR-22
+/// Proves: ASR-06
 #[test]
 fn what_was_not_walked_says_so() {
     let Some(python) = Python::found() else {

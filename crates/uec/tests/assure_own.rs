@@ -45,7 +45,7 @@ fn our_own_provider_passes() {
 
 /// A set-up that is wrong is one sentence, and nothing is written.
 ///
-/// Proves: ASR-10, P8, P10
+/// Proves: P8, P10
 #[test]
 fn a_wrong_set_up_of_our_own_provider_is_one_sentence() {
     let server = Server::start("assured-setup", true);

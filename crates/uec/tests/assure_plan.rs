@@ -249,7 +249,6 @@ fn cancelled_at_the_utc(dialogue: &mut Dialogue, demo: &Demo) {
     demo.cancel_elsewhere(id);
 }
 
-/// Proves: DEP-06
 /// Killed in the middle, at several moments of a booking: every answer is there, and nothing is booked unknown.
 #[test]
 fn killed_and_resumed() {

@@ -48,7 +48,7 @@ fn ends(name: &str, endpoint: &str, services: [&str; 3], more: &[&str], code: i3
     assert!(!out.exists(), "{name}: a folder for evidence is left");
 }
 
-/// Proves: ASR-10, P8, P10
+/// Proves: P8, P10
 #[test]
 fn a_wrong_set_up_is_one_sentence_and_no_finding() {
     if !assured::has_python() {
@@ -199,7 +199,7 @@ fn pages_are_followed_and_no_test_is_skipped_for_want_of_slots() {
     is_clean(&run, &["EveryAnswer_StrictTransportSecurity"]);
 }
 
-/// Proves: PROV-SLOT-12, ASR-10
+/// Proves: PROV-SLOT-12
 #[test]
 fn what_the_test_kit_lets_pass_fails_no_test() {
     if !assured::has_python() {

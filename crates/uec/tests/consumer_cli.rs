@@ -251,6 +251,19 @@ fn finding() {
         "all of them without --limit"
     );
     assert_eq!(all["total"], few["total"]);
+    assert_eq!(
+        all["slots"].as_array().map(Vec::len),
+        all["total"].as_u64().map(|n| n as usize)
+    );
+    // Every clinic of the service is there, each slot with its clinician and the kind of appointment.
+    let clinicians: std::collections::BTreeSet<&str> = all["slots"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|slot| slot["channel"].is_string())
+        .filter_map(|slot| slot["clinician"]["name"].as_str())
+        .collect();
+    assert_eq!(clinicians.len(), 2, "{clinicians:?}");
     let bare = nation.text(&["slots", "--service", "2000000015", "--limit", "1"]);
     assert!(!bare.contains("WHERE") && !bare.contains("WITH"), "{bare}");
     let none = nation.text(&["slots", "--service", "2000000014"]);
@@ -269,7 +282,7 @@ fn finding() {
     );
 }
 
-/// Proves: CONS-BOOK-03, CONS-BOOK-05, CONS-REB-01, CONS-REB-04, CONS-REB-05, CONS-CAN-01, CONS-CAN-05, CONS-SMS-01, REF-CON-05, OPS-C5, OPS-C10, OPS-C11, OPS-C12
+/// Proves: CONS-BOOK-03, CONS-BOOK-05, CONS-REB-01, CONS-REB-04, CONS-REB-05, CONS-CAN-01, CONS-CAN-05, CONS-SMS-01, REF-CON-05, OPS-C5, OPS-C10, OPS-C12
 /// From the booking to its cancellation, the lost answer in between.
 #[test]
 fn the_journey_of_one_patient() {
@@ -291,7 +304,21 @@ fn the_journey_of_one_patient() {
             .starts_with("https://")
     );
     assert_eq!(booked["sms"]["to"], "07700 900123");
-    assert!(booked["sms"]["text"].as_str().unwrap().contains("call 111"));
+    let sms = booked["sms"]["text"].as_str().unwrap();
+    let start: jiff::Timestamp = booked["booked"]["slot"]["start"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let local = start.in_tz("Europe/London").unwrap();
+    for right in [
+        local.strftime("%a %-d %b %Y").to_string().as_str(),
+        &local.strftime("%H:%M").to_string(),
+        "Fernhill",
+        "call 111",
+    ] {
+        assert!(sms.contains(right), "{right} in {sms}");
+    }
     assert_eq!(nation.json(&["show", "last"])["status"], "booked");
     assert!(nation.text(&["show"]).contains(&first));
 
@@ -740,7 +767,7 @@ fn an_appointment_is_moved_after_the_contact_was_closed() {
     );
 }
 
-/// Proves: OPS-C13, OPS-P11, D-64
+/// Proves: OPS-C11, OPS-C13, OPS-P11, D-64
 /// The number that the 111 service notes goes from the command line through journal and document to the Provider, whose
 /// staff find the booking by it.
 #[test]
@@ -800,6 +827,10 @@ fn a_case_number_leads_to_the_booking_on_both_sides() {
     for (case, id) in [("111-2031-0007", &ours), (" 111-2031-0008 ", &other)] {
         let found: Value = serde_json::from_str(&of_case(case, &["--json"])).unwrap();
         assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
+        assert_eq!(
+            found[0]["state"], "linked",
+            "seen at the service, with its booking"
+        );
         assert_eq!(found[0]["bookings"][0]["appointment"], id.as_str());
         assert!(of_case(case, &[]).contains(&format!("Appointment/{id} (booked)")));
     }

@@ -483,6 +483,30 @@ fn the_registration_is_compared() {
     let wrong = ask("https://127.0.0.1:9");
     assert_told(&wrong, "endpoint", "problem", "SDS sends slots of FX101 to");
     assert_told(&wrong, "endpoint", "problem", "cannot be reached from here");
+    // When nobody answers, nothing is said against the registration.
+    let config = settings(&server.folder, "base_url = \"https://127.0.0.1:9\"\n");
+    let nobody = format!("ldap://127.0.0.1:{}", testkit::port());
+    let database = server.database();
+    let asked = [
+        "--database",
+        &database,
+        "--config",
+        &config,
+        "--quick",
+        "--sds",
+        &nobody,
+    ];
+    let silent = doctor_trusting(&certificate, &asked).1;
+    assert_told(
+        &silent,
+        "endpoint",
+        "problem",
+        "SDS could not be asked about 918999000011 of FX101",
+    );
+    assert!(
+        !silent.to_string().contains("registration corrected"),
+        "{silent}"
+    );
     drop(sds);
     server.kill();
 }

@@ -213,7 +213,7 @@ fn booking_and_cancelling_in_a_crowd_keeps_slots_and_bookings_together() {
     }
 }
 
-/// Proves: PROV-SLOT-07, NFR-02
+/// Proves: PROV-SLOT-07
 #[test]
 fn searches_beside_writes_see_whole_bookings() {
     let server = Server::shared();

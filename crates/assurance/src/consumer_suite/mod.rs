@@ -304,7 +304,6 @@ mod tests {
     use booking::ids::ServiceId;
     use std::collections::HashSet;
 
-    /// Proves: ASR-22
     #[test]
     fn scenarios_and_rules_are_told_apart() {
         assert_eq!(provider_asid().as_str(), PROVIDER_ASID);

@@ -4,6 +4,7 @@ use super::{Catalogued, Findings, Patient};
 use crate::web;
 use consumer::config::{ConsumerConfig, DemoAddresses};
 use consumer::discover::registered;
+use consumer::obstacle::Kind;
 use std::error::Error;
 use std::time::Duration;
 
@@ -147,15 +148,23 @@ async fn registration(
         Ok(found) => found,
         Err(obstacle) => {
             let detail = obstacle.fields();
-            return out.problem(
-                format!(
-                    "SDS: a Consumer that looks up {asid} of {} is stopped: {} ({detail})",
-                    of.ods,
-                    obstacle.kind.name()
+            let (says, next) = match obstacle.kind {
+                Kind::SdsUnreachable | Kind::SdsRefused | Kind::SdsUnreadable => (
+                    format!("SDS could not be asked about {asid} of {}", of.ods),
+                    "Check the address of --sds, the network and the certificates (UEC_CONSUMER_CA and the like); nothing \
+                     was found out about the registration.",
                 ),
-                "Have the registration corrected: one nhsAs entry with the CareConnect interactions, one nhsMhs entry each \
-                 with one address.",
-            );
+                kind => (
+                    format!(
+                        "SDS: a Consumer that looks up {asid} of {} is stopped: {}",
+                        of.ods,
+                        kind.name()
+                    ),
+                    "Have the registration corrected: one nhsAs entry with the CareConnect interactions, one nhsMhs entry \
+                     each with one address.",
+                ),
+            };
+            return out.problem(format!("{says} ({detail})."), next);
         }
     };
     let mut right = true;
