@@ -102,7 +102,7 @@ impl Transport {
     /// or the answer says that the fault may pass (429, 502, 503, 504 and the SSP's 444 and 599); any other 4xx never.
     pub async fn send(&self, request: &Request, step: StepId) -> Delivery {
         let begun = Instant::now();
-        let mut uncertain = false;
+        let (mut uncertain, mut unsaid) = (false, false);
         let mut pause = self.policy.pause;
         let mut tries = 0;
         loop {
@@ -121,6 +121,7 @@ impl Transport {
                 }
                 Received::Answer(answer) => {
                     uncertain |= leaves_open(answer.status);
+                    unsaid |= answer.is_unsaid_refusal();
                     (
                         may_pass(answer.status),
                         answer.retry_after(Timestamp::now()),
@@ -131,7 +132,7 @@ impl Transport {
             let in_time =
                 wait <= self.policy.longest_pause && begun.elapsed() + wait < self.policy.total;
             if !again || tries >= MAX_TRIES || !in_time {
-                return finish(received, tries, uncertain);
+                return finish(received, tries, uncertain, unsaid);
             }
             tokio::time::sleep(wait).await;
             pause *= 2;
@@ -208,17 +209,18 @@ fn leaves_open(status: u16) -> bool {
     matches!(status, 408 | 444 | 499 | 500..)
 }
 
-fn finish(received: Received, tries: u32, uncertain: bool) -> Delivery {
+fn finish(received: Received, tries: u32, uncertain: bool, unsaid: bool) -> Delivery {
     let (fault, hindrance) = match received {
         Received::Answer(mut answer) => {
             answer.tries = tries;
             answer.uncertain = uncertain;
+            answer.unsaid = unsaid;
             return Ok(*answer);
         }
         Received::NotSent(why, hindrance) | Received::Lost(why, hindrance) => (why, hindrance),
     };
     Err(Undelivered {
-        uncertain,
+        uncertain: uncertain || unsaid,
         tries,
         fault,
         hindrance,

@@ -362,3 +362,156 @@ fn the_whole_list_of_the_patient_is_read() {
         assert_eq!(world.live().len(), copies + 1);
     }
 }
+
+/// Proves: CONS-BOOK-05, D-62
+/// A 4xx without an OperationOutcome is looked for: booked when it is found, not booked when the whole list lacks it, and
+/// not certain when nobody can look.
+#[test]
+fn a_4xx_without_an_outcome_is_looked_for() {
+    let mut cases = Vec::new();
+    let mut case = |name: &str, rules: Value, patient, (code, outcome, live)| {
+        cases.push(Case {
+            name: Box::leak(name.to_owned().into_boxed_str()),
+            rules,
+            patient,
+            code,
+            outcome,
+            live,
+            says: if code == 3 { "not certain" } else { "" },
+        });
+    };
+    let unreadable = json!({ "on": "search", "times": 0, "status": 500, "body": "" });
+    for status in [400, 401, 403, 404, 405, 410, 413, 415, 422, 431] {
+        let rule = |store: bool, body: &str| {
+            json!({ "on": "create", "times": 0, "store": store, "status": status, "body": body, "type": "text/html",
+                    "headers": { "Location": null, "X-Request-ID": null, "X-Correlation-ID": null } })
+        };
+        let (page, empty) = ("<html>Blocked</html>", "");
+        let name = format!("unsaid {status}");
+        case(
+            &name,
+            json!([rule(true, page)]),
+            "ada.toml",
+            (0, "booked", 1),
+        );
+        case(
+            &name,
+            json!([rule(true, empty)]),
+            "nameless.toml",
+            (3, "uncertain", 1),
+        );
+        case(
+            &name,
+            json!([rule(false, empty)]),
+            "ada.toml",
+            (1, "not_booked", 0),
+        );
+        case(
+            &name,
+            json!([rule(false, page)]),
+            "nameless.toml",
+            (3, "uncertain", 0),
+        );
+        let rules = json!([rule(true, empty), unreadable]);
+        case(&name, rules, "ada.toml", (3, "uncertain", 1));
+    }
+    // Stored by a first try that was answered by a proxy: whatever comes later is no proof.
+    let limited =
+        json!({ "on": "create", "status": 429, "body": "", "headers": { "Location": null } });
+    let taken = json!({ "on": "create", "store": false, "status": 422, "headers": { "Location": null },
+                        "outcome": ["processing", "Slot no longer available"] });
+    let rules = json!([limited, taken]);
+    case(
+        "limited, then taken",
+        rules.clone(),
+        "ada.toml",
+        (0, "booked", 1),
+    );
+    case(
+        "limited, then taken",
+        rules,
+        "nameless.toml",
+        (3, "uncertain", 1),
+    );
+    // An outcome that only informs refuses nothing.
+    let informs = json!([{ "on": "create", "status": 400, "headers": { "Location": null }, "body":
+        "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":\"information\",\"code\":\"informational\"}]}" }]);
+    case("only informs", informs, "ada.toml", (0, "booked", 1));
+    run(cases);
+}
+
+/// Proves: CONS-CAN-04, D-62
+/// A cancellation that was stored and answered with a page of a proxy is not told as refused.
+#[test]
+fn a_cancel_answered_without_an_outcome_is_read_again() {
+    let world = World::start();
+    let update = json!({ "on": "update", "status": 403, "body": "<html>Blocked</html>" });
+    let unreadable =
+        json!([{ "on": "read" }, update, { "on": "read", "times": 0, "status": 500, "body": "" }]);
+    for (rules, code, outcome) in [
+        (json!([update]), 0, "cancelled"),
+        (unreadable, 3, "uncertain"),
+    ] {
+        world.reset();
+        let id = world.booked("ada.toml");
+        world.rules(rules);
+        let done = world.json(&["cancel", &id, "--yes"]);
+        assert_eq!(done.code, code, "{done:?}");
+        assert_eq!(done.json["outcome"], outcome, "{done:?}");
+    }
+}
+
+/// Proves: CONS-CAN-02, CONS-CAN-04, CONS-REB-02
+/// Only what is booked is cancelled or rebooked. What stands is said, and nothing is sent.
+#[test]
+fn only_what_is_booked_is_cancelled() {
+    let world = World::start();
+    world.reset();
+    let id = world.booked("ada.toml");
+    for (change, says) in [
+        ("status=noshow", "did not come"),
+        ("status=fulfilled", "took place"),
+        ("status=arrived", "has arrived"),
+        ("status=entered-in-error", "by mistake"),
+        ("status=proposed", "has not confirmed it"),
+        ("status=pending", "has not confirmed it"),
+        ("status=Parked 9990000018", "not known here"),
+        ("drop=status", "does not say"),
+    ] {
+        world.rules(json!([{ "on": "read", "times": 0, "alter": [change] }]));
+        for arguments in [
+            vec!["cancel", id.as_str(), "--yes"],
+            vec!["cancel", id.as_str()],
+        ] {
+            let done = world.json(&arguments);
+            assert_eq!(done.code, 1, "{change}: {done:?}");
+            assert_eq!(done.json["outcome"], "not_cancelled", "{change}: {done:?}");
+            assert!(done.stderr.contains(says), "{change}: {done:?}");
+            assert!(done.stderr.contains("Ada Testwell"), "{change}: {done:?}");
+            assert!(!done.stderr.contains("9990000018"), "{change}: {done:?}");
+        }
+        let done = world.json(&["rebook", &id, "--first", "--yes"]);
+        assert_eq!(done.code, 1, "{change}: {done:?}");
+        assert!(done.stderr.contains(says), "{change}: {done:?}");
+        assert!(!done.stderr.contains("9990000018"), "{change}: {done:?}");
+    }
+    assert_eq!(world.count("update"), 0);
+    assert_eq!(world.live(), [id.as_str()]);
+
+    // It stops being a booking while the new one is made: the new one stands, and the old one is left alone.
+    world.rules(json!([
+        { "on": "read", "times": 2 },
+        { "on": "read", "times": 0, "alter": ["status=noshow"] },
+    ]));
+    let done = world.json(&["rebook", &id, "--first", "--yes"]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert_eq!(done.json["outcome"], "booked", "{done:?}");
+    assert_eq!(done.json["old"]["outcome"], "not_cancelled", "{done:?}");
+    assert!(
+        done.stderr.contains("The new appointment is booked"),
+        "{done:?}"
+    );
+    assert!(done.stderr.contains("did not come"), "{done:?}");
+    assert_eq!(world.count("update"), 0);
+    assert_eq!(world.live().len(), 2);
+}

@@ -7,6 +7,7 @@ use super::look::{Sight, of_body};
 use super::outcome::{Posted, Taken, posted, taken};
 use super::search::SlotSearch;
 use super::timeframe::Cleared;
+use super::wish::digest;
 use super::{Consultation, Target, faults};
 use crate::journal::{BookingRow, KnownBooking, Replaced, Settled, State, StepId, Told};
 use crate::obstacle::Obstacle;
@@ -18,8 +19,6 @@ use booking::instant::london;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use uuid::Uuid;
 
 /// Everything about a booking that was made. There is none without the proof that it is the one that was asked for.
@@ -287,7 +286,7 @@ impl Consultation {
         let transport = &self.journey.inner.transport;
         let delivery = transport.send(&attempt.request, attempt.step).await;
         match (&delivery, attempt.request.in_xml()) {
-            (Ok(answer), Some(other)) if answer.status == 415 && !answer.uncertain => {
+            (Ok(answer), Some(other)) if self.may_change_format(attempt, answer).await => {
                 let (document, id) = (attempt.document.to_string(), other.ids.request.as_str());
                 let kept = self
                     .journal()
@@ -303,6 +302,16 @@ impl Consultation {
             }
             _ => delivery,
         }
+    }
+
+    /// Whether the Provider will not have JSON, and certainly did nothing with it.
+    async fn may_change_format(&self, attempt: &Attempt<'_>, answer: &Answer) -> bool {
+        answer.status == 415
+            && match posted(answer) {
+                Posted::Refused => true,
+                Posted::Unsaid => self.sight(attempt, Some(answer)).await.is_absent(),
+                _ => false,
+            }
     }
 
     async fn result(&self, attempt: &Attempt<'_>, delivery: Delivery) -> Ended {
@@ -327,7 +336,7 @@ impl Consultation {
                         .await
                 }
             },
-            Posted::Open => {
+            Posted::Open | Posted::Unsaid => {
                 let unproven = attempt.by_body(self, &answer).err().flatten();
                 let obstacle = faults::open(&answer, attempt.target);
                 self.find_out(attempt, Some(&answer), unproven, obstacle)
@@ -360,17 +369,16 @@ impl Consultation {
         let said = taken(answer);
         let pointers = self.pointed_to(&attempt.target.booking_root, answer);
         // A booking of our own is what stands in the way when something on the way sent the request twice.
-        if said != Taken::No || !pointers.is_empty() {
-            let sight = self
-                .look(attempt.target, &attempt.expected, &pointers, attempt.step)
-                .await;
+        if said != Taken::No || !pointers.is_empty() || answer.unsaid {
+            let sight = self.sight(attempt, Some(answer)).await;
+            let unsaid = answer.unsaid && !attempt.lacks(&sight);
             match sight {
                 Sight::Booked(proven) => return Ok(attempt.booked(*proven, true)).into(),
                 Sight::Not {
                     unproven, unread, ..
                 } => {
                     let ours = unproven.as_ref().is_some_and(|u| !u.is_other());
-                    if said == Taken::Repeat || unread || ours {
+                    if said == Taken::Repeat || unread || ours || unsaid {
                         let obstacle = faults::open(answer, attempt.target);
                         return self.unknown(attempt, Some(answer), unproven, obstacle);
                     }
@@ -393,8 +401,17 @@ impl Consultation {
         }
     }
 
+    /// Looks where an answer points to, and among the patient's appointments.
+    async fn sight(&self, attempt: &Attempt<'_>, answer: Option<&Answer>) -> Sight {
+        let root = &attempt.target.booking_root;
+        let pointers = answer.map(|a| self.pointed_to(root, a)).unwrap_or_default();
+        self.look(attempt.target, &attempt.expected, &pointers, attempt.step)
+            .await
+    }
+
     /// Looks for the booking after an answer that leaves it open; what cannot be found out stays unknown
-    /// (CONS-BOOK-05).
+    /// (CONS-BOOK-05). A refusal without the Standard's words and a whole list without the booking are two witnesses that
+    /// it was not made (D-62).
     async fn find_out(
         &self,
         attempt: &Attempt<'_>,
@@ -402,11 +419,15 @@ impl Consultation {
         unproven: Option<Box<Unproven>>,
         obstacle: Obstacle,
     ) -> Ended {
-        let root = &attempt.target.booking_root;
-        let pointers = answer.map(|a| self.pointed_to(root, a)).unwrap_or_default();
-        let sight = self
-            .look(attempt.target, &attempt.expected, &pointers, attempt.step)
-            .await;
+        let sight = self.sight(attempt, answer).await;
+        let ours = unproven.as_ref().is_some_and(|u| !u.is_other());
+        if let Some(answer) = answer.filter(|a| posted(a) == Posted::Unsaid)
+            && !attempt.earlier
+            && !ours
+            && attempt.lacks(&sight)
+        {
+            return Err(faults::refused(answer, faults::Stage::Book, attempt.target)).into();
+        }
         match sight {
             Sight::Booked(proven) => {
                 // A 201 that says where, and no more, is a whole answer.
@@ -512,6 +533,12 @@ impl Attempt<'_> {
         judged.map(Box::new).map_err(|u| Some(Box::new(u)))
     }
 
+    /// Whether looking proves that the booking is not there. Services leave out appointments that are over
+    /// (PROV-SRCH-02).
+    fn lacks(&self, sight: &Sight) -> bool {
+        sight.is_absent() && self.slot.start > Timestamp::now()
+    }
+
     fn booked(&self, proven: Proven, recovered: bool) -> Booking {
         let shown = proven.appointment();
         Booking::Booked(Box::new(Booked {
@@ -545,26 +572,6 @@ fn told_of(target: &Target, slot: &FreeSlot) -> Told {
         place: place.filter(|p| !p.is_empty()),
         clinician: clinician.filter(|c| !c.is_empty()),
     }
-}
-
-/// A digest of what is wished for a booking, different for every document: it tells whether a later command asks for
-/// the same, also for a patient without NHS number, and gives nothing away.
-fn digest(document: &str, details: &BookingDetails) -> String {
-    let mut digest = Sha256::new();
-    digest.update(document.to_ascii_lowercase());
-    // Serialising these types cannot fail; an empty text would only make a repeat a new wish.
-    digest.update(serde_json::to_vec(details).unwrap_or_default());
-    let mut text = String::with_capacity(64);
-    for byte in digest.finalize() {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-/// Whether an earlier booking was for the same patient with the same details.
-pub fn is_same_wish(known: &KnownBooking, details: &BookingDetails) -> bool {
-    known.details_digest.as_deref() == Some(digest(&known.document, details).as_str())
 }
 
 /// A search from now until well behind the slot that went.

@@ -26,6 +26,9 @@ pub enum Cancelled {
     Already(Box<Proven>),
     /// It is over, or has begun.
     InThePast,
+    /// Its status is neither `booked` nor `cancelled`: only what is booked can be cancelled. The words say what stands, and
+    /// what to do.
+    NotBooked(String),
     /// The service does not know it.
     NotFound,
     /// It is another patient's.
@@ -77,6 +80,7 @@ impl CancelReport {
             Cancelled::Yes(_) => "cancelled",
             Cancelled::Already(_) => "already cancelled",
             Cancelled::InThePast => "in the past",
+            Cancelled::NotBooked(_) => "not booked",
             Cancelled::NotFound => "not found",
             Cancelled::NotThisPatient => "not this patient",
             Cancelled::NotTheSame(_) => "not the same",
@@ -94,6 +98,7 @@ impl CancelReport {
             Cancelled::InThePast => {
                 "The appointment is in the past, so it cannot be cancelled.".to_owned()
             }
+            Cancelled::NotBooked(words) => format!("Nothing was cancelled: {words}"),
             Cancelled::NotFound => "The service does not know this appointment.".to_owned(),
             Cancelled::NotThisPatient => {
                 "This appointment is another patient's. Nothing was cancelled.".to_owned()
@@ -238,6 +243,7 @@ impl Consultation {
                 return Put::NotProven(Why {
                     may_follow: undelivered.uncertain,
                     refused: false,
+                    unsaid: false,
                     obstacle: faults::undelivered(&undelivered, stage, target),
                 });
             }
@@ -248,6 +254,7 @@ impl Consultation {
                 None => Put::NotProven(Why {
                     may_follow: answer.status == 202,
                     refused: false,
+                    unsaid: false,
                     obstacle: faults::stands(&answer, target),
                 }),
             };
@@ -260,6 +267,7 @@ impl Consultation {
             status => Put::NotProven(Why {
                 may_follow: earlier || put_may_follow(Some(status)),
                 refused: (400..500).contains(&status),
+                unsaid: answer.unsaid,
                 obstacle,
             }),
         }
@@ -281,15 +289,15 @@ impl Consultation {
             Err(o) if o.kind == Kind::NotFound && why.refused => {
                 return report(Cancelled::NotFound, Some(shown));
             }
-            // A refusal is a refusal, whether it can be read afterwards or not.
-            Err(_) if why.refused && !why.may_follow => {
+            // A refusal in the words of the Standard is one, whether it can be read afterwards or not.
+            Err(_) if why.refused && !why.may_follow && !why.unsaid => {
                 return report(Cancelled::Refused(why.obstacle), Some(shown));
             }
             Err(_) => return report(uncertain(why.obstacle), Some(shown)),
         };
         let outcome = match now.appointment().status.as_str() {
             // Somebody else's cancellation, when ours was refused.
-            "cancelled" if why.refused && !why.may_follow => {
+            "cancelled" if why.refused && !why.may_follow && !why.unsaid => {
                 Cancelled::Already(Box::new(now.clone()))
             }
             "cancelled" => Cancelled::Yes(Box::new(now.clone())),
@@ -318,6 +326,8 @@ struct Why {
     may_follow: bool,
     /// The service refused it.
     refused: bool,
+    /// The refusal lacks the words of the Standard ([`Answer::unsaid`]).
+    unsaid: bool,
     obstacle: Obstacle,
 }
 
@@ -326,6 +336,7 @@ impl Why {
         Why {
             may_follow: false,
             refused: true,
+            unsaid: false,
             obstacle,
         }
     }
@@ -356,14 +367,52 @@ fn not_the_same(unproven: &Unproven) -> Cancelled {
     }
 }
 
+/// Why an appointment of this status cannot be cancelled or rebooked, as the end of a sentence and what to do; `None` for
+/// one that is booked.
+pub fn not_booked(status: &str) -> Option<String> {
+    let (stands, next) = match status {
+        "booked" => return None,
+        "cancelled" => ("it is cancelled", "There is nothing left to be done."),
+        "noshow" => (
+            "the service has noted that the patient did not come",
+            "If that is wrong, ring the service.",
+        ),
+        "fulfilled" => (
+            "the service has noted that it took place",
+            "If that is wrong, ring the service.",
+        ),
+        "arrived" => (
+            "the service has noted that the patient has arrived",
+            "If that is wrong, ring the service.",
+        ),
+        "entered-in-error" => (
+            "the service has marked it as entered by mistake, so it is no appointment",
+            "Ring the service to make sure that the patient is not expected.",
+        ),
+        "proposed" | "pending" => (
+            "the service has not confirmed it, so it is not booked",
+            "Ring the service and ask what became of it.",
+        ),
+        "" => (
+            "the service does not say whether it is booked",
+            "Ring the service and ask.",
+        ),
+        _ => (
+            "the service gives it a status that is not known here",
+            "Ring the service and ask whether it is booked.",
+        ),
+    };
+    Some(format!("{stands}. {next}"))
+}
+
 /// What makes asking useless. `again` is true when an earlier round was answered by a conflict.
 fn before_asking(proven: &Proven, again: bool) -> Option<Cancelled> {
     match proven.appointment().status.as_str() {
         // A conflict with an own earlier attempt looks like this too; either way it is cancelled.
         "cancelled" if again => Some(Cancelled::Yes(Box::new(proven.clone()))),
         "cancelled" => Some(Cancelled::Already(Box::new(proven.clone()))),
-        _ if is_past(proven.appointment()) => Some(Cancelled::InThePast),
-        _ => None,
+        "booked" if is_past(proven.appointment()) => Some(Cancelled::InThePast),
+        status => not_booked(status).map(Cancelled::NotBooked),
     }
 }
 

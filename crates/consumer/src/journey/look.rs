@@ -40,6 +40,20 @@ pub(super) enum Sight {
     },
 }
 
+impl Sight {
+    /// Whether the patient's appointments were all looked through, and none of what was seen can be it.
+    pub(super) fn is_absent(&self) -> bool {
+        match self {
+            Sight::Booked(_) => false,
+            Sight::Not {
+                unproven,
+                complete,
+                unread,
+            } => *complete && !unread && unproven.as_ref().is_none_or(|u| u.is_other()),
+        }
+    }
+}
+
 /// What was seen so far.
 #[derive(Default)]
 struct Seen {

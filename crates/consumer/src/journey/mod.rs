@@ -20,16 +20,18 @@ mod rebook;
 mod search;
 mod settle;
 pub mod timeframe;
+mod wish;
 
 pub use appointment::{AppointmentShown, Located};
-pub use book::{Booked, Booking, is_same_wish};
+pub use book::{Booked, Booking};
 pub use booking_only::ReferralPermit;
-pub use cancel::{CancelReport, Cancelled};
+pub use cancel::{CancelReport, Cancelled, not_booked};
 pub use capability::Capability;
 pub use identity::{Expected, Proven, Status, Unproven};
 pub use rebook::{Old, Rebooked};
 pub use search::{NextFree, Shown, SlotSearch};
 pub use settle::{Lost, REQUEST_LIFE, slot_of};
+pub use wish::is_same_wish;
 
 use crate::config::ConsumerConfig;
 use crate::journal::{Encounter, Journal, StepId};

@@ -10,6 +10,8 @@ pub(super) enum Posted {
     Created,
     /// It can only mean that nothing was booked.
     Refused,
+    /// 4xx without an OperationOutcome: not booked when the patient's appointments lack it too (D-62).
+    Unsaid,
     /// 409 or 422: refused, or a repeat of a request that succeeded, or the slot went.
     Contested,
     /// Nobody can say.
@@ -25,6 +27,7 @@ pub(super) fn posted(answer: &Answer) -> Posted {
         409 | 422 => Posted::Contested,
         // Given up in between: by a server that waited, by a proxy, or because it could not be told where it belongs.
         408 | 421 | 425 | 444 | 499 => Posted::Open,
+        400..=499 if answer.unsaid => Posted::Unsaid,
         400..=499 => Posted::Refused,
         _ => Posted::Open,
     }

@@ -2,10 +2,11 @@
 //! did not fit (CONS-BOOK-05, D-43, D-53). The proof is the UUID of the clinical document, as for a lost answer.
 
 use super::appointment::Located;
-use super::book::{Booked, is_same_wish};
+use super::book::Booked;
 use super::identity::{Expected, Proven};
 use super::location::{self, AppointmentUrl};
 use super::look::Sight;
+use super::wish::is_same_wish;
 use super::{Consultation, Target, faults};
 use crate::journal::{KnownBooking, Settled, State, Unsettled};
 use crate::obstacle::Obstacle;

@@ -116,6 +116,13 @@ impl Outcome {
             .any(|i| i.code.eq_ignore_ascii_case(code) || i.detail.eq_ignore_ascii_case(code))
     }
 
+    /// Whether it refuses: it has an issue that is more than information.
+    pub fn refuses(&self) -> bool {
+        self.issues
+            .iter()
+            .any(|i| i.severity != "information" && !(i.code.is_empty() && i.text.is_empty()))
+    }
+
     /// Whether some issue's text contains the words, in any case.
     pub fn says(&self, words: &str) -> bool {
         let words = words.to_ascii_lowercase();
@@ -148,6 +155,9 @@ pub struct Answer {
     pub tries: u32,
     /// True when a Provider may have acted on an earlier attempt, or on this one in spite of what it says.
     pub uncertain: bool,
+    /// True when this or an earlier attempt was answered with 4xx without the OperationOutcome that a Provider owes:
+    /// whoever wrote it, such as a proxy on the way, may not know what the Provider did (D-62).
+    pub unsaid: bool,
     retry_after: Option<String>,
     /// How far the clock of whoever answered is ahead of ours, by its `Date`.
     pub clock_ahead: Option<SignedDuration>,
@@ -208,6 +218,7 @@ pub(super) fn unreadable(status: u16, headers: &HeaderMap, fault: String) -> Ans
         fault: Some(fault),
         tries: 1,
         uncertain: false,
+        unsaid: false,
         retry_after: text(&RETRY_AFTER),
         clock_ahead: text(&DATE).and_then(|date| {
             let there = jiff::fmt::rfc2822::parse(&date).ok()?.timestamp();
@@ -274,6 +285,12 @@ impl Answer {
     /// Whether the status is a success.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// Whether it is a 4xx without an OperationOutcome that refuses.
+    pub(super) fn is_unsaid_refusal(&self) -> bool {
+        let refuses = self.outcome.as_ref().is_some_and(Outcome::refuses);
+        (400..500).contains(&self.status) && !refuses
     }
 
     /// The resource, when it has the type.

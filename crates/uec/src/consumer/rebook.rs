@@ -9,7 +9,9 @@ use crate::print;
 use booking::ids::ServiceId;
 use clap::Args;
 use consumer::journal::KnownBooking;
-use consumer::journey::{AppointmentShown, Booking, Old, Rebooked, is_same_wish, slot_of};
+use consumer::journey::{
+    AppointmentShown, Booking, Old, Rebooked, is_same_wish, not_booked, slot_of,
+};
 use consumer::plan::BookingDetails;
 use consumer::slots::day_and_time;
 use serde_json::json;
@@ -61,11 +63,11 @@ impl Rebook {
         if let Some(row) = interrupted(desk, &earlier, shown.id.as_str()).await? {
             return self.go_on(desk, &old, row, &details, &earlier).await;
         }
-        if shown.status != "booked" {
+        if let Some(why) = not_booked(&shown.status) {
             standing::gone_elsewhere(desk, &old, &shown).await;
             return Err(Stopped::Refused(format!(
-                "The old appointment is {}, so it cannot be rebooked: {named}. Nothing was done. Book a new one.",
-                shown.status
+                "Nothing was done, since the old appointment cannot be rebooked: {why} It is the appointment of {named}. \
+                 If the patient needs another appointment, book a new one.",
             )));
         }
         earlier.confirm(desk, &self.choice, Some(shown.id.as_str()))?;

@@ -7,7 +7,7 @@ use crate::print;
 use booking::ids::{ResourceId, ServiceId};
 use clap::Args;
 use consumer::journal::{KnownBooking, Settled, State, Unsettled};
-use consumer::journey::{CancelReport, Expected, Located, Lost, Proven, Status, Target};
+use consumer::journey::{CancelReport, Cancelled, Expected, Located, Lost, Proven, Status, Target};
 use consumer::plan::BookingDetails;
 use consumer::slots::day_and_time;
 use jiff::Timestamp;
@@ -261,6 +261,8 @@ async fn finish(desk: &Desk, new: KnownBooking) -> Finished {
     };
     let still = match (&old, &new.old) {
         (Some(report), _) if report.is_cancelled() => String::new(),
+        // Cancelling it would be stopped again.
+        (Some(report), _) if matches!(report.outcome, Cancelled::NotBooked(_)) => String::new(),
         (_, Some((id, service))) => format!(
             " The old appointment may still stand: uec consumer cancel {id} --service {service}"
         ),

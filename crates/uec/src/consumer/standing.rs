@@ -303,7 +303,8 @@ impl Cancel {
         let mut patient = given;
         if !self.yes || unchecked {
             let found = known.read(desk, patient.as_ref()).await?.into_appointment();
-            if found.status != "cancelled" {
+            // Anything but a booking is stopped by what reads it again, with its reason.
+            if found.status == "booked" {
                 let named = found.named(&service);
                 let question = format!("Cancel the appointment of {named}?");
                 if !ask::confirm(&question, self.yes, "--yes")? {
