@@ -281,7 +281,8 @@ fn last_is_the_booking_tried_last() {
 
     world.reset();
     let first = world.booked("ada.toml");
-    world.rules(json!([{ "on": "create", "store": false, "status": 403, "body": "", "headers": { "Location": null } }]));
+    world.rules(json!([{ "on": "create", "store": false, "status": 403, "outcome": ["forbidden", "No."],
+                          "headers": { "Location": null } }]));
     check(&world.json(&NAMELESS), 1, "not_booked", "refused");
     let done = world.json(&["cancel", "last", "--yes"]);
     check(&done, 1, "not_cancelled", "the last one was never made");
