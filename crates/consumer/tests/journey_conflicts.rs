@@ -102,7 +102,10 @@ async fn other_ends_of_a_cancellation() {
 
     let start = at(3);
     let raced = Scripted::start(move |seen, before| match (&seen.method, before) {
-        (&Method::PUT, _) => say(422, ""),
+        (&Method::PUT, _) => say(
+            422,
+            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"invalid"}]}"#,
+        ),
         (_, 0) => say(200, appointment(1, "booked", "d", &start)),
         _ => say(200, appointment(2, "cancelled", "d", &start)),
     })

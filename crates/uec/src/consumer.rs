@@ -5,6 +5,8 @@ mod asked;
 mod book;
 mod desk;
 mod find;
+mod interrupted;
+mod own;
 mod patient;
 mod prune;
 mod rebook;
@@ -17,6 +19,7 @@ mod standing;
 use crate::{Failure, Outcome};
 use clap::{Args, Subcommand};
 use desk::{Desk, Settings};
+use std::sync::{Arc, OnceLock};
 
 /// Find, book, cancel and refer as a 111 service does.
 ///
@@ -75,7 +78,10 @@ impl Consumer {
         self.settings.start_logging();
         let json = self.settings.json;
         let not_done = self.command.not_done();
+        let kind = self.command.kind();
         crate::serve::runtime()?.block_on(async {
+            let journey = Arc::new(OnceLock::new());
+            interrupted::watch(Arc::clone(&journey), kind, json);
             let desk = Desk::open(&self.settings)
                 .await
                 .map_err(|failure| match failure {
@@ -84,6 +90,7 @@ impl Consumer {
                     }
                     other => other,
                 })?;
+            let _ = journey.set(desk.consultation.journey().clone());
             let outcome = match self.command {
                 Command::Services(command) => command.run(&desk).await,
                 Command::Endpoint(command) => command.run(&desk).await,
@@ -108,6 +115,17 @@ impl Consumer {
 }
 
 impl Command {
+    /// What it is to whoever stops it.
+    fn kind(&self) -> interrupted::Command {
+        match self {
+            Command::Book(_) => interrupted::Command::Book,
+            Command::Rebook(_) => interrupted::Command::Rebook,
+            Command::Cancel(_) => interrupted::Command::Cancel,
+            Command::Refer(_) => interrupted::Command::Refer,
+            _ => interrupted::Command::Other,
+        }
+    }
+
     /// What scripts are told when the command stops before its deed; `None` for commands that change nothing.
     fn not_done(&self) -> Option<&'static str> {
         match self {

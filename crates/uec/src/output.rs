@@ -82,6 +82,12 @@ pub struct Unwritten {
     pub is_all: bool,
 }
 
+/// True when something was printed to standard output, or could not be.
+pub fn has_written() -> bool {
+    let out = STDOUT.lock().unwrap_or_else(PoisonError::into_inner);
+    out.written || out.failed.is_some()
+}
+
 /// What could not be printed until now, if anything.
 pub fn unwritten() -> Option<Unwritten> {
     let mut out = STDOUT.lock().unwrap_or_else(PoisonError::into_inner);

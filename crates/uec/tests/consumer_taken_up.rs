@@ -281,8 +281,10 @@ fn last_is_the_booking_tried_last() {
 
     world.reset();
     let first = world.booked("ada.toml");
-    world.rules(json!([{ "on": "create", "store": false, "status": 403, "outcome": ["forbidden", "No."],
-                          "headers": { "Location": null } }]));
+    world.rules(
+        json!([{ "on": "create", "store": false, "status": 403, "outcome": ["forbidden", "No."],
+                          "headers": { "Location": null } }]),
+    );
     check(&world.json(&NAMELESS), 1, "not_booked", "refused");
     let done = world.json(&["cancel", "last", "--yes"]);
     check(&done, 1, "not_cancelled", "the last one was never made");
@@ -840,4 +842,149 @@ fn an_appointment_from_elsewhere_names_its_patient_first() {
     check(&known, 0, "already_cancelled", "again");
     assert_eq!(known.json["patient_compared"], true, "{known:?}");
     assert!(!known.stderr.contains("compared"), "{known:?}");
+}
+
+/// Sends a signal to a command that runs.
+fn signal(child: &std::process::Child, name: &str) {
+    let pid = child.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args([format!("-{name}"), pid])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}
+
+/// Proves: CONS-BOOK-05, D-53
+/// Stopped while the booking is on its way: not certain, and the command that is named finds it.
+#[test]
+fn a_booking_that_is_stopped_on_its_way_is_not_certain() {
+    let world = World::start();
+    for name in ["INT", "TERM"] {
+        world.reset();
+        world.rules(json!([{ "on": "create", "hold": "after" }]));
+        let arguments = [
+            "book",
+            "--service",
+            SERVICE,
+            "--first",
+            "--patient",
+            "ada.toml",
+            "--json",
+        ];
+        let child = world.start_command(&arguments);
+        world.control("/control/held", &Value::Null);
+        signal(&child, name);
+        let done = World::end(child);
+        assert_eq!(done.code, 3, "{name}: {done:?}");
+        assert_eq!(done.json["outcome"], "uncertain", "{name}: {done:?}");
+        let (_, document) = done.stderr.split_once("uec consumer settle ").unwrap();
+        assert!(done.stderr.contains("not certain"), "{name}: {done:?}");
+        world.release();
+        let settled = world.json(&["settle", document.trim()]);
+        assert_eq!(settled.code, 0, "{name}: {settled:?}");
+        assert_eq!(
+            settled.json["settled"][0]["outcome"], "booked",
+            "{name}: {settled:?}"
+        );
+    }
+}
+
+/// Proves: CONS-CAN-04, D-53
+/// A cancellation that is stopped on its way is not certain either; before anything was sent nothing was done.
+#[test]
+fn a_command_that_is_stopped_says_what_it_did() {
+    let world = World::start();
+    world.reset();
+    let arguments = [
+        "book",
+        "--service",
+        SERVICE,
+        "--first",
+        "--patient",
+        "ada.toml",
+        "--json",
+    ];
+    world.rules(json!([{ "on": "slots", "hold": "before" }]));
+    let child = world.start_command(&arguments);
+    world.control("/control/held", &Value::Null);
+    signal(&child, "INT");
+    let done = World::end(child);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert_eq!(done.json["outcome"], "not_booked", "{done:?}");
+    assert!(done.stderr.contains("Nothing was sent"), "{done:?}");
+    world.release();
+    assert_eq!(world.count("create"), 0);
+
+    let id = world.booked("ada.toml");
+    world.rules(json!([{ "on": "update", "hold": "before" }]));
+    let child = world.start_command(&["cancel", &id, "--yes", "--json"]);
+    world.control("/control/held", &Value::Null);
+    signal(&child, "INT");
+    let done = World::end(child);
+    assert_eq!(done.code, 3, "{done:?}");
+    assert_eq!(done.json["outcome"], "uncertain", "{done:?}");
+    let next = format!("uec consumer show {id}");
+    assert!(done.stderr.contains(&next), "{done:?}");
+    world.release();
+
+    // The new one is booked and the cancellation of the old one is on its way.
+    world.reset();
+    let id = world.booked("ada.toml");
+    world.rules(json!([{ "on": "update", "hold": "after" }]));
+    let child = world.start_command(&["rebook", &id, "--first", "--yes", "--json"]);
+    world.control("/control/held", &Value::Null);
+    signal(&child, "INT");
+    let done = World::end(child);
+    assert_eq!(done.code, 3, "{done:?}");
+    assert!(
+        done.stderr.contains("the new appointment is booked"),
+        "{done:?}"
+    );
+    world.release();
+    let settled = world.json(&["settle"]);
+    assert_eq!(settled.code, 0, "{settled:?}");
+    assert_eq!(world.live().len(), 1);
+    assert_ne!(world.live(), [id]);
+}
+
+/// Proves: CONS-BOOK-04, CONS-REB-04
+/// A slot that went to this very patient, by another command from here, is not "somebody else's".
+#[test]
+fn a_time_that_the_patient_has_is_said_to_be_the_patients() {
+    let world = World::start();
+    for patient in ["ada.toml", "nameless.toml"] {
+        // Before: the list lacks the slot already. After: the service refuses the booking.
+        for hold in ["before", "after"] {
+            world.reset();
+            let slots = world.json(&["slots", "--service", SERVICE]);
+            let slot = slots.json["slots"][0]["id"].as_str().unwrap();
+            let book = [
+                "book",
+                "--service",
+                SERVICE,
+                "--slot",
+                slot,
+                "--patient",
+                patient,
+                "--json",
+            ];
+            world.rules(json!([{ "on": "slots", "hold": hold }]));
+            let slow = world.start_command(&book);
+            world.control("/control/held", &Value::Null);
+            let quick = world.run(&book);
+            assert_eq!(quick.code, 0, "{quick:?}");
+            world.release();
+            let slow = World::end(slow);
+            let case = format!("{patient} {hold}: {slow:?}");
+            assert_eq!(slow.code, 1, "{case}");
+            assert_eq!(slow.json["outcome"], "not_booked", "{case}");
+            assert!(
+                slow.stderr.contains("The patient has this time already"),
+                "{case}"
+            );
+            let has = &slow.json["patient_has"][0]["appointment"];
+            assert_eq!(*has, quick.json["booked"]["appointment"], "{case}");
+            assert_eq!(world.live().len(), 1, "{case}");
+        }
+    }
 }

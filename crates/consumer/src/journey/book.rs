@@ -5,6 +5,7 @@ use super::appointment::{AppointmentShown, Located};
 use super::identity::{Expected, Proven, SlotKey, Status, Unproven};
 use super::look::{Sight, of_body};
 use super::outcome::{Posted, Taken, posted, taken};
+use super::progress::OnItsWay;
 use super::search::SlotSearch;
 use super::timeframe::Cleared;
 use super::wish::digest;
@@ -185,9 +186,17 @@ impl Consultation {
             Ok(attempt) => attempt,
             Err(obstacle) => return self.ended(step, obstacle).await,
         };
+        let document = attempt.document.to_string();
+        self.journey.leaves(OnItsWay::Booking(document.clone()));
         let delivery = self.send_booking(&attempt).await;
         let mut ended = self.result(&attempt, delivery).await;
         let recorded = self.keep(&attempt, &ended, cleared).await;
+        match &ended.result {
+            // It stays open for whoever asks.
+            Ok(Booking::Unknown { .. }) => {}
+            Ok(Booking::Booked(_)) => self.journey.arrived(Some(&document)),
+            _ => self.journey.arrived(None),
+        }
         if let Ok(Booking::Booked(booked)) = &mut ended.result {
             booked.outside_timeframe_minutes = cleared.minutes;
             booked.recorded = recorded;

@@ -4,6 +4,7 @@
 use super::appointment::{AppointmentShown, Located};
 use super::identity::{Expected, Field, Proven, Status, Unproven};
 use super::outcome::put_may_follow;
+use super::progress::OnItsWay;
 use super::{Consultation, faults};
 use crate::journal::StepId;
 use crate::obstacle::{Kind, Obstacle};
@@ -163,6 +164,9 @@ impl Consultation {
         detail["appointment"] = json!(id);
         detail["encounter_open"] = json!(self.encounter.closed_at.is_none());
         self.end(step, report.word(), detail).await;
+        if !report.is_uncertain() {
+            self.journey.arrived(None);
+        }
         Ok(report)
     }
 
@@ -237,6 +241,8 @@ impl Consultation {
             Ok(request) => request,
             Err(obstacle) => return Put::NotProven(Why::refused(obstacle)),
         };
+        let id = located.id.as_str().to_owned();
+        self.journey.leaves(OnItsWay::Cancellation(id));
         let answer = match self.journey.send(&request, step).await {
             Ok(answer) => answer,
             Err(undelivered) => {

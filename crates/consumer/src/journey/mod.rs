@@ -16,6 +16,7 @@ pub mod identity;
 pub mod location;
 mod look;
 mod outcome;
+mod progress;
 mod rebook;
 mod search;
 mod settle;
@@ -28,6 +29,7 @@ pub use booking_only::ReferralPermit;
 pub use cancel::{CancelReport, Cancelled, not_booked};
 pub use capability::Capability;
 pub use identity::{Expected, Proven, Status, Unproven};
+pub use progress::{OnItsWay, Progress};
 pub use rebook::{Old, Rebooked};
 pub use search::{NextFree, Shown, SlotSearch};
 pub use settle::{Lost, REQUEST_LIFE, slot_of};
@@ -73,6 +75,7 @@ struct Inner {
     journal: Journal,
     /// What the Providers' endpoints said of themselves in this session (D-50).
     capabilities: Mutex<HashMap<String, Option<Capability>>>,
+    progress: Mutex<Progress>,
 }
 
 impl Journey {
@@ -91,6 +94,7 @@ impl Journey {
                 transport,
                 journal,
                 capabilities: Mutex::new(HashMap::new()),
+                progress: Mutex::default(),
             }),
         }
     }

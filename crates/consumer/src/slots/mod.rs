@@ -13,7 +13,7 @@ pub use describe::human_name;
 pub use paging::next_tail;
 pub(crate) use paging::{page_key, same_host};
 pub(crate) use times::rfc3339;
-pub use times::{day, day_and_time, span, time};
+pub use times::{counted, day, day_and_time, span, time};
 pub use unreadable::{Unreadable, Why};
 
 use crate::plan::book::SlotClaim;

@@ -29,11 +29,7 @@ pub(crate) fn rfc3339<S: serde::Serializer>(at: &Timestamp, to: S) -> Result<S::
 
 /// How long it is between two moments: `25 minutes`, `3 hours`, `2 hours 5 minutes`, `3 days 1 hour`.
 pub fn span(minutes: i64) -> String {
-    let unit = |n: i64, name: &str| match n {
-        0 => None,
-        1 => Some(format!("1 {name}")),
-        n => Some(format!("{n} {name}s")),
-    };
+    let unit = |n: i64, name: &str| (n != 0).then(|| counted(n, name));
     let (days, hours, rest) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
     let parts: Vec<String> = [unit(days, "day"), unit(hours, "hour"), unit(rest, "minute")]
         .into_iter()
@@ -43,6 +39,15 @@ pub fn span(minutes: i64) -> String {
     match parts.is_empty() {
         true => "less than a minute".to_owned(),
         false => parts.join(" "),
+    }
+}
+
+/// A number of things, such as `1 slot` or `2 slots`.
+pub fn counted(n: impl TryInto<i64>, name: &str) -> String {
+    let n = n.try_into().unwrap_or(i64::MAX);
+    match n {
+        1 => format!("1 {name}"),
+        n => format!("{n} {name}s"),
     }
 }
 

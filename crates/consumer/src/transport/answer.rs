@@ -258,8 +258,8 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(Element, Option<String>), 
     // What can be read is used (CONS-SLOT-04); what is wrong with it goes to the log.
     let fault = faults.first().map(|first| {
         format!(
-            "{} structural faults, the first: {}",
-            faults.len(),
+            "{}, the first: {}",
+            crate::slots::counted(faults.len(), "structural fault"),
             shown(first)
         )
     });

@@ -3,7 +3,7 @@
 use super::desk::{Bookable, Desk};
 use super::find::When;
 use super::patient::PatientArgs;
-use super::{Certainty, Done, Stopped, ask, asked, note, rows, settle, shown, standing};
+use super::{Certainty, Done, Stopped, ask, asked, note, own, rows, settle, shown, standing};
 use crate::print;
 use booking::ids::ServiceId;
 use clap::Args;
@@ -86,12 +86,17 @@ impl Book {
             return ended(desk, booking, &details, &earlier).await;
         }
         earlier.confirm(desk, &self.choice, None)?;
-        let slot = self.choice.slot(desk, &bookable).await?;
+        let slot = self.choice.slot(desk, &bookable, &details).await?;
         let cleared = self.choice.clear(desk, &slot)?;
         let booking = desk
             .consultation
             .book(&target, &slot, &details, &cleared)
             .await;
+        if matches!(booking, Ok(Booking::SlotTaken { .. }))
+            && let Some(stop) = own::holder(desk, &target, &slot.id, &details).await?
+        {
+            return Err(stop);
+        }
         ended(desk, booking, &details, &earlier).await
     }
 }
@@ -256,7 +261,7 @@ impl Earlier {
 }
 
 /// The service of a booking of the journal, unless the service says that it is cancelled: that is kept.
-async fn stands(desk: &Desk, row: &KnownBooking) -> Option<String> {
+pub(super) async fn stands(desk: &Desk, row: &KnownBooking) -> Option<String> {
     let Some(known) = settle::known(desk, row).await else {
         return Some(format!("service {}", row.service));
     };
@@ -298,7 +303,12 @@ impl Choice {
         Ok(())
     }
 
-    pub(super) async fn slot(&self, desk: &Desk, bookable: &Bookable) -> Result<FreeSlot, Stopped> {
+    pub(super) async fn slot(
+        &self,
+        desk: &Desk,
+        bookable: &Bookable,
+        details: &BookingDetails,
+    ) -> Result<FreeSlot, Stopped> {
         let target = bookable.target();
         let wanted = match (&self.wanted, &self.slot) {
             (Some(wanted), _) => Some(wanted.clone()),
@@ -309,6 +319,11 @@ impl Choice {
         let list = desk.consultation.slots(&target, search).await?;
         if wanted.is_none() && !self.first && !list.slots.is_empty() {
             return rows::choose(desk, &target.service, &list).await;
+        }
+        if let Some(wanted) = wanted.as_ref().filter(|w| list.lacks(&w.id))
+            && let Some(stop) = own::holder(desk, &target, &wanted.id, details).await?
+        {
+            return Err(stop);
         }
         rows::chosen(desk, &target.service, list, wanted.as_ref()).await
     }
@@ -433,9 +448,9 @@ pub(super) fn unrecorded(booked: &Booked) {
 pub(super) fn confirmed(desk: &Desk, booked: &Booked, details: &BookingDetails) {
     let slot = &booked.slot;
     print(&format!(
-        "Booked: {}, {} minutes\n",
+        "Booked: {}, {}\n",
         day_and_time(slot.start),
-        slot.minutes()
+        span(slot.minutes())
     ));
     let row = |head: &str, text: &str| print(&format!("{head:<12} {text}\n"));
     row("Patient", &details.patient.name.display());

@@ -40,11 +40,10 @@ impl EndpointOf {
         let row = |head: &str, text: &str| print(&format!("{head:<10} {text}\n"));
         row(
             "Service",
-            &format!(
-                "{} {}",
-                target.service,
-                target.name.as_deref().unwrap_or("")
-            ),
+            &match target.name.as_deref().filter(|n| !n.trim().is_empty()) {
+                Some(name) => format!("{} {name}", target.service),
+                None => target.service.to_string(),
+            },
         );
         row("System", target.asid.as_str());
         row("Slots", &target.slots_root);

@@ -5,7 +5,7 @@ use super::{Done, Stopped, ask, shown};
 use crate::{output, print};
 use clap::Args;
 use consumer::journal::Forgotten;
-use consumer::slots::day;
+use consumer::slots::{counted, day};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -72,17 +72,17 @@ fn told(due: &Forgotten, days: u32, before: Timestamp, on_stderr: bool) {
             day(before)
         ),
         _ => format!(
-            "Older than {days} days (before {}): {} contacts, in them {} bookings with their patient and {} requests.\n",
+            "Older than {days} days (before {}): {}, in them {} with their patient and {}.\n",
             day(before),
-            due.encounters,
-            due.bookings,
-            due.requests
+            counted(due.encounters, "contact"),
+            counted(due.bookings, "booking"),
+            counted(due.requests, "request")
         ),
     };
     if due.kept > 0 {
         text.push_str(&format!(
-            "{} older contacts stay whole: a booking of theirs is still to come, or is not certain.\n",
-            due.kept
+            "Kept whole: {}, older, with a booking that is still to come or is not certain.\n",
+            counted(due.kept, "contact")
         ));
     }
     match on_stderr {

@@ -4,7 +4,7 @@ use super::book::{Choice, Earlier, confirmed, outcome_of, stopped, unrecorded};
 use super::desk::{Desk, Known, service_name};
 use super::patient::PatientArgs;
 use super::settle::Finished;
-use super::{Certainty, Done, Stopped, ask, shown, standing};
+use super::{Certainty, Done, Stopped, ask, own, shown, standing};
 use crate::print;
 use booking::ids::ServiceId;
 use clap::Args;
@@ -76,7 +76,7 @@ impl Rebook {
             None => None,
         };
         let bookable = bookable.as_ref().unwrap_or(&old.bookable);
-        let slot = self.choice.slot(desk, bookable).await?;
+        let slot = self.choice.slot(desk, bookable, &details).await?;
         let cleared = self.choice.clear(desk, &slot)?;
         let target = bookable.target();
         let question = format!(
@@ -97,6 +97,11 @@ impl Rebook {
             .consultation
             .rebook(replaced, &target, &slot, &details, &cleared)
             .await?;
+        if matches!(rebooked.new, Ok(Booking::SlotTaken { .. }))
+            && let Some(stop) = own::holder(desk, &target, &slot.id, &details).await?
+        {
+            return Err(stop);
+        }
         both(desk, rebooked, &details, &earlier, &old).await
     }
 

@@ -1,0 +1,56 @@
+//! How far this process has come with what it changes at services, for whoever has to stop it in the middle (D-53).
+
+use super::Journey;
+use std::sync::PoisonError;
+
+/// A request that changes something and whose end is not known yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OnItsWay {
+    /// A booking; the id of its document.
+    Booking(String),
+    /// The cancellation of an appointment; its id.
+    Cancellation(String),
+}
+
+/// What was sent so far, and what is still open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Something that changes something was sent.
+    pub sent: bool,
+    /// What nobody has answered for certain yet.
+    pub on_its_way: Option<OnItsWay>,
+    /// The document of the booking that was made.
+    pub booked: Option<String>,
+}
+
+impl Journey {
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        let progress = self.inner.progress.lock();
+        progress.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says what leaves now, before it does.
+    pub(super) fn leaves(&self, request: OnItsWay) {
+        let mut progress = self
+            .inner
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        progress.sent = true;
+        progress.on_its_way = Some(request);
+    }
+
+    /// Says that the last one is answered, with the document of the booking if it was made.
+    pub(super) fn arrived(&self, booked: Option<&str>) {
+        let mut progress = self
+            .inner
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        progress.on_its_way = None;
+        if let Some(document) = booked {
+            progress.booked = Some(document.to_owned());
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a command says when Ctrl-C or SIGTERM stops it: whether something is on its way that nobody has answered yet, and
+//! which command comes next (D-53).
+//!
+//! The program ends at once. That is safe: a booking is in the journal before it is sent, so that it is looked for later.
+
+use super::{note, shown};
+use crate::serve::stop_signal;
+use consumer::journey::{Journey, OnItsWay, Progress};
+use serde_json::json;
+use std::sync::{Arc, OnceLock};
+
+/// Which kind of command is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Makes a booking.
+    Book,
+    /// Makes a booking and cancels another.
+    Rebook,
+    /// Cancels.
+    Cancel,
+    /// Sends a document.
+    Refer,
+    /// Changes nothing, unless it finishes what an earlier command began.
+    Other,
+}
+
+/// What is said, and how the program ends.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    code: i32,
+    outcome: Option<&'static str>,
+    message: String,
+}
+
+/// Exit codes of the program.
+const NOT_DONE: i32 = 1;
+const NOT_CERTAIN: i32 = 3;
+
+/// Ends the program when it is asked to stop. The journey is there once the settings are read. A second signal ends it
+/// although what is to be said could not be written yet.
+pub fn watch(journey: Arc<OnceLock<Journey>>, command: Command, json: bool) {
+    let stop = stop_signal();
+    tokio::spawn(async move {
+        stop.await;
+        let again = stop_signal();
+        let progress = journey.get().map(Journey::progress).unwrap_or_default();
+        let told = told(&progress, command);
+        let code = told.code;
+        let said = tokio::task::spawn_blocking(move || say(&told, json));
+        tokio::select! {
+            _ = said => {}
+            () = again => {}
+        }
+        std::process::exit(code);
+    });
+}
+
+fn say(told: &Told, json: bool) {
+    if let (true, Some(outcome), false) = (json, told.outcome, crate::output::has_written()) {
+        shown::json(&json!({ "outcome": outcome, "message": told.message }));
+    }
+    note(&format!("\nuec: {}", told.message));
+}
+
+fn told(progress: &Progress, command: Command) -> Told {
+    let uncertain = |message: String| Told {
+        code: NOT_CERTAIN,
+        outcome: Some("uncertain"),
+        message,
+    };
+    match (&progress.on_its_way, &progress.booked) {
+        (Some(OnItsWay::Booking(document)), _) => uncertain(format!(
+            "Stopped while the booking was on its way: it is not certain whether the appointment was booked. Find out with: \
+             uec consumer settle {document}"
+        )),
+        (Some(OnItsWay::Cancellation(id)), Some(_)) => uncertain(format!(
+            "Stopped while the cancellation was on its way: the new appointment is booked, and it is not certain whether the \
+             old one, {id}, was cancelled. Finish it with: uec consumer settle"
+        )),
+        (Some(OnItsWay::Cancellation(id)), None) => uncertain(format!(
+            "Stopped while the cancellation was on its way: it is not certain whether the appointment {id} was cancelled. \
+             Look at it with: uec consumer show {id}"
+        )),
+        (None, Some(_)) if command == Command::Rebook => uncertain(
+            "Stopped between the two halves: the new appointment is booked, and the old one may still stand. Finish it with: \
+             uec consumer settle"
+                .to_owned(),
+        ),
+        (None, Some(document)) => uncertain(format!(
+            "Stopped after the appointment had been booked. Look at it with: uec consumer show {document}"
+        )),
+        (None, None) if command == Command::Refer => uncertain(
+            "Stopped: it is not certain whether the document was sent. Send it again, which does no harm: uec consumer refer"
+                .to_owned(),
+        ),
+        (None, None) if progress.sent => uncertain(
+            "Stopped after a service had answered. See what stands with: uec consumer show".to_owned(),
+        ),
+        (None, None) => {
+            let (outcome, nothing) = match command {
+                Command::Book => (Some("not_booked"), " Nothing was sent, so nothing was booked."),
+                Command::Rebook => (
+                    Some("not_booked"),
+                    " Nothing was sent: nothing was booked, and the old appointment stands.",
+                ),
+                Command::Cancel => (
+                    Some("not_cancelled"),
+                    " Nothing was sent, so nothing was cancelled.",
+                ),
+                Command::Refer | Command::Other => (None, ""),
+            };
+            Told {
+                code: NOT_DONE,
+                outcome,
+                message: format!("Stopped.{nothing}"),
+            }
+        }
+    }
+}
