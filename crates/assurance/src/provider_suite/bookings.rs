@@ -51,6 +51,33 @@ impl Made {
     }
 }
 
+/// Why it is not certain that a booking is not live any more.
+enum NotUndone {
+    /// It is live, or may be: no read says that it is cancelled.
+    NotCancelled,
+    /// Whether it was made could not be seen, because of this.
+    NotLookedFor(String),
+}
+
+impl NotUndone {
+    /// What goes into the report about `made`.
+    fn finding(&self, made: &str) -> Finding {
+        let (what, right) = match self {
+            NotUndone::NotCancelled => (
+                format!("{made} could not be cancelled"),
+                "A cancellation of an appointment that this consumer made answers 200, and a read after it says cancelled; cancel it by hand now.",
+            ),
+            NotUndone::NotLookedFor(why) => (
+                format!("{made} could not be looked for: {why}"),
+                "A search for a patient's appointments gives all of them, on pages whose links lead to the last; look for it by hand now, and cancel it.",
+            ),
+        };
+        Finding::error(&["PROV-CAN-05"], what)
+            .at("status")
+            .right(right)
+    }
+}
+
 /// What a read says about an appointment.
 enum Stands {
     Cancelled,
@@ -188,14 +215,14 @@ impl Session<'_> {
     /// Cancels what the running test has booked. What could not be cancelled is tried once more at the end.
     pub(super) fn tidy(&mut self) {
         for made in std::mem::take(&mut self.made) {
-            if self.over().is_some() || !self.undo(&made) {
+            if self.over().is_some() || self.undo(&made).is_err() {
                 self.stuck.push(made);
             }
         }
     }
 
-    /// True when it is certain that the appointment is not live.
-    fn undo(&mut self, made: &Made) -> bool {
+    /// Makes certain that the appointment is not live.
+    fn undo(&mut self, made: &Made) -> Result<(), NotUndone> {
         match made {
             Made::Live {
                 id,
@@ -204,13 +231,10 @@ impl Session<'_> {
             } => {
                 let undone = self.cancel_for_certain(id, posted, *said_cancelled);
                 self.cancelled += usize::from(undone);
-                undone
+                undone.then_some(()).ok_or(NotUndone::NotCancelled)
             }
             Made::Unclear { number, .. } => {
-                let Some(all) = self.booked_for(number) else {
-                    return false;
-                };
-                for id in all {
+                for id in self.booked_for(number).map_err(NotUndone::NotLookedFor)? {
                     self.booked += 1;
                     match self.cancel_for_certain(&id, &Value::Null, false) {
                         true => self.cancelled += 1,
@@ -221,37 +245,48 @@ impl Session<'_> {
                         }),
                     }
                 }
-                true
+                Ok(())
             }
         }
     }
 
-    /// Ids of the live appointments of a synthetic patient, over all pages; none if the search was not answered.
-    fn booked_for(&mut self, number: &str) -> Option<Vec<String>> {
+    /// Ids of the live appointments of a synthetic patient, over all pages. A list that is not whole says nothing about
+    /// what is not on it, so the error is why it was not read to its end.
+    fn booked_for(&mut self, number: &str) -> Result<Vec<String>, String> {
         let system = systems::NHS_NUMBER.replace(':', "%3A").replace('/', "%2F");
         let mut request = self.appointments(&format!("patient.identifier={system}%7C{number}"));
-        let mut live = Vec::new();
+        let mut live: Vec<String> = Vec::new();
         for _ in 0..MAX_PAGES {
             let exchanged = self.quiet(&request, "look for a booking whose answer was lost");
-            let page = answer::read(&exchanged).filter(|a| a.status == 200);
-            let Some(page) = page else {
-                self.keep_untidy(&[exchanged.exchange]);
-                return None;
-            };
-            let found = list(&page.resource, "/entry").iter();
-            let found = found
-                .filter_map(|e| e.get("resource"))
-                .filter(|a| text(a, "/status") == "booked")
-                .map(|a| text(a, "/id").to_owned());
-            live.extend(found.take(MAX_LOOKED));
-            match paging::next(&page.resource, self.target) {
-                Some(Ok(path)) if live.len() < MAX_LOOKED => {
-                    request = self.appointments("").path(path);
+            let page = answer::read(&exchanged);
+            let page = page.filter(|a| a.status == 200 && a.kind() == "Bundle");
+            let next = page.as_ref().map(|p| paging::next(&p.resource, self.target));
+            let listed = page.iter().flat_map(|p| list(&p.resource, "/entry"));
+            for id in listed.filter_map(|e| booked(e.get("resource")?)) {
+                if !live.contains(&id) {
+                    live.push(id);
                 }
-                _ => break,
             }
+            let why = match next {
+                None => "the search for the patient's appointments was not answered with a list".to_owned(),
+                Some(_) if live.len() > MAX_LOOKED => {
+                    format!("the patient has more than {MAX_LOOKED} live appointments")
+                }
+                Some(None) => return Ok(live),
+                Some(Some(Ok(path))) => {
+                    request = self.appointments("").path(path);
+                    continue;
+                }
+                Some(Some(Err(url))) => format!(
+                    "the link to the next page of the patient's appointments leads nowhere in this Provider: `{url}`"
+                ),
+            };
+            self.keep_untidy(&[exchanged.exchange]);
+            return Err(why);
         }
-        Some(live)
+        Err(format!(
+            "the list of the patient's appointments goes on after {MAX_PAGES} pages"
+        ))
     }
 
     /// Cancels an appointment unless a read says that it is cancelled, and reads again. What was sent in vain is kept
@@ -330,23 +365,23 @@ impl Session<'_> {
     /// The last test: nothing of this run is left. Tells what could not be cancelled.
     pub(super) fn left_nothing(mut self) -> (Outcome, Vec<String>, Watch) {
         // Even a server that was given up gets one more chance to let go of the test bookings.
-        let mut left = Vec::new();
+        let (mut left, mut findings) = (Vec::new(), Vec::new());
         let made = std::mem::take(&mut self.made).into_iter();
         let all: Vec<Made> = made.chain(std::mem::take(&mut self.stuck)).collect();
         for made in all {
-            if self.silent > 2 * MAX_SILENT || !self.undo(&made) {
+            let undone = match self.silent > 2 * MAX_SILENT {
+                true => Err(NotUndone::NotCancelled),
+                false => self.undo(&made),
+            };
+            if let Err(why) = undone {
+                findings.push(why.finding(&made.named()));
                 left.push(made.named());
             }
         }
-        left.extend(self.stuck.iter().map(Made::named));
-        let mut findings: Vec<Finding> = left
-            .iter()
-            .map(|name| {
-                Finding::error(&["PROV-CAN-05"], format!("{name} could not be cancelled"))
-                    .at("status")
-                    .right("A cancellation of an appointment that this consumer made answers 200, and a read after it says cancelled; cancel it by hand now.")
-            })
-            .collect();
+        for made in &self.stuck {
+            findings.push(NotUndone::NotCancelled.finding(&made.named()));
+            left.push(made.named());
+        }
         let (booked, cancelled) = (self.booked, self.cancelled.min(self.booked));
         let told = format!(
             "{booked} test bookings were made; a read says of {cancelled} that they are cancelled"
@@ -363,6 +398,11 @@ impl Session<'_> {
     }
 }
 
+/// The id of an appointment that is live.
+fn booked(appointment: &Value) -> Option<String> {
+    (text(appointment, "/status") == "booked").then(|| text(appointment, "/id").to_owned())
+}
+
 /// The booking in a request, whatever its format; null if it holds none.
 fn posted(request: &Request) -> Value {
     let body = request.body.as_deref().unwrap_or_default();
@@ -374,4 +414,148 @@ fn posted(request: &Request) -> Value {
             serde_json::from_slice(&fhir::json::write(&parsed.root)).ok()
         })
         .unwrap_or(Value::Null)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider_suite::Endpoint;
+    use crate::provider_suite::target::Target;
+    use booking::ids::{Asid, OdsCode, ServiceId};
+    use booking::version::StandardVersion;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    /// What the scripted Provider is asked for, as method and path below the root.
+    type Script = fn(&str, &str) -> Value;
+
+    /// A Provider on a real socket that answers each request on a connection of its own, as the script says.
+    fn scripted(script: Script) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let root = format!("http://{}/STU3/1/FX101", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                answer_one(stream.unwrap(), script);
+            }
+        });
+        root
+    }
+
+    fn answer_one(mut stream: TcpStream, script: Script) {
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            match stream.read(&mut byte) {
+                Ok(1) => head.push(byte[0]),
+                _ => return,
+            }
+        }
+        let head = String::from_utf8(head).unwrap();
+        let mut words = head.split(' ');
+        let (method, path) = (words.next().unwrap(), words.next().unwrap());
+        let body = script(method, path.strip_prefix("/STU3/1/FX101").unwrap()).to_string();
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json;charset=utf-8\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        stream.write_all(answer.as_bytes()).unwrap();
+    }
+
+    fn bundle(ids: std::ops::Range<usize>, next: Option<&str>) -> Value {
+        let entry: Vec<Value> = ids
+            .map(|n| json!({"resource": {"resourceType": "Appointment", "id": format!("a{n}"), "status": "booked"}}))
+            .collect();
+        let link: Vec<Value> = next
+            .map(|url| json!({"relation": "next", "url": url}))
+            .into_iter()
+            .collect();
+        json!({"resourceType": "Bundle", "type": "searchset", "link": link, "entry": entry})
+    }
+
+    /// The findings and what is left after a booking whose answer was lost.
+    fn after_a_lost_answer(script: Script) -> (Vec<String>, Vec<String>) {
+        let target = Target {
+            endpoint: Endpoint::parse(&scripted(script)).unwrap(),
+            audience: None,
+            from: Asid::parse("918999000099").unwrap(),
+            to: Asid::parse("918999000011").unwrap(),
+            organization: OdsCode::parse("FX900").unwrap(),
+            service: ServiceId::parse("2000000011").unwrap(),
+            service_empty: None,
+            service_slots_only: None,
+            tls: None,
+            patience: Duration::from_secs(60),
+        };
+        let mut session = Session::new(&target, StandardVersion::default()).unwrap();
+        session.made.push(Made::Unclear {
+            number: "9990000018".to_owned(),
+            start: "2031-03-04T09:00:00+00:00".to_owned(),
+        });
+        session.tidy();
+        let (outcome, left, _) = session.left_nothing();
+        let said = outcome.findings.iter().map(|f| f.what.clone()).collect();
+        (said, left)
+    }
+
+    fn is_told(script: Script, why: &str) {
+        let (said, left) = after_a_lost_answer(script);
+        let lost = "a booking of the slot at 2031-03-04T09:00:00+00:00 whose answer was lost";
+        assert_eq!(left, [lost], "{said:?}");
+        let told = format!("{lost} could not be looked for: ");
+        assert!(said[0].starts_with(&told), "{said:?}");
+        assert!(said[0].contains(why), "{said:?}");
+    }
+
+    /// Proves: PROV-CAN-05
+    #[test]
+    fn a_list_whose_next_link_is_broken_is_not_whole() {
+        is_told(
+            |_, _| bundle(0..0, Some("https://elsewhere.example/next")),
+            "leads nowhere in this Provider: `https://elsewhere.example/next`",
+        );
+    }
+
+    /// Proves: PROV-CAN-05
+    #[test]
+    fn a_list_that_never_ends_is_not_whole() {
+        // The same page again and again.
+        is_told(
+            |_, _| bundle(0..1, Some("/STU3/1/FX101/Appointment?page=2")),
+            "goes on after 40 pages",
+        );
+    }
+
+    /// Proves: PROV-CAN-05
+    #[test]
+    fn a_list_of_more_appointments_than_are_looked_through_is_not_whole() {
+        is_told(
+            |_, path| match path.contains("page=2") {
+                false => bundle(0..20, Some("/STU3/1/FX101/Appointment?page=2")),
+                true => bundle(20..21, None),
+            },
+            "more than 20 live appointments",
+        );
+        is_told(|_, _| bundle(0..21, None), "more than 20 live appointments");
+    }
+
+    /// Proves: PROV-CAN-05
+    #[test]
+    fn what_is_no_list_says_nothing() {
+        is_told(
+            |_, _| json!({"resourceType": "OperationOutcome"}),
+            "was not answered with a list",
+        );
+    }
+
+    /// Proves: PROV-CAN-05, PROV-SLOT-20
+    #[test]
+    fn a_whole_list_without_the_booking_says_that_none_was_made() {
+        let (said, left) = after_a_lost_answer(|_, path| match path.contains("page=2") {
+            false => bundle(0..0, Some("/STU3/1/FX101/Appointment?page=2")),
+            true => bundle(0..0, None),
+        });
+        assert_eq!((left.len(), said.len()), (0, 1), "{said:?}");
+    }
 }
