@@ -1,5 +1,6 @@
 //! XML codec: text to element tree and back, steered by the schema.
 
+mod line_ends;
 mod name;
 mod read;
 mod write;

@@ -45,8 +45,11 @@ const NUMBERS: [&str; 7] = [
     "1e3",
     "-2.5E-7",
 ];
-const MARKUP: &str =
-    "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p a=\"b\">x &amp; <i/>y</p></div>";
+const MARKUP: [&str; 3] = [
+    "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p a=\"b\">x &amp; <i/>y</p></div>",
+    "<div xmlns=\"http://www.w3.org/1999/xhtml\">\r\n<p title=\"a\r\n\tb\">x\ry\n\t&#10;</p>\r</div>",
+    "<div xmlns='http://www.w3.org/1999/xhtml'><!-- \"it's --><p title='\"\r>'>&lt;\r<![CDATA[ <&\t]]></p></div>",
+];
 const UNKNOWN: [&str; 4] = ["novel", "_novel", "x-y.z", "n\u{e9}"];
 /// Names that JSON can write and XML cannot.
 const ODD: [&str; 5] = ["", "a b", "a><b", "1a", "a:b\"\\"];
@@ -150,7 +153,7 @@ impl Maker {
         match of.json_kind() {
             Some(JsonKind::Boolean) => Value::Boolean(self.dice.roll(2) == 0),
             Some(JsonKind::Number) => Value::Number(self.dice.pick(&NUMBERS).into()),
-            Some(JsonKind::Xhtml) => Value::Xhtml(MARKUP.into()),
+            Some(JsonKind::Xhtml) => Value::Xhtml(self.dice.pick(&MARKUP).into()),
             _ => Value::String(self.dice.pick(&TEXTS).into()),
         }
     }
@@ -259,6 +262,24 @@ proptest! {
         prop_assert_eq!(shown(&xml::write(&through)), shown(&text));
         let back = read_json(&json::write(&through))?;
         prop_assert_eq!(shown(&xml::write(&back)), shown(&text));
+    }
+
+    /// A narrative keeps its line ends on the way through XML, and a reader of XML sees no raw one that it would change.
+    ///
+    /// Proves: PROV-GEN-07, PROV-GEN-14
+    #[test]
+    fn a_narrative_keeps_its_white_space(title in "[a\\r\\n\\t >']{0,8}", text in "[a\\r\\n\\t \"'>]{0,12}") {
+        let div = format!("<div xmlns=\"http://www.w3.org/1999/xhtml\"><p title=\"{title}\">x{text}</p></div>");
+        let div = div.replace("]]>", "]]&gt;");
+        let mut narrative = Element::new("text").with(Element::text("status", "generated"));
+        narrative.push(Element::new("div").with_value(Value::Xhtml(div.as_str().into())));
+        let tree = Element::resource("Patient").with(narrative);
+        let json_text = json::write(&tree);
+        let xml_text = xml::write(&read_json(&json_text)?);
+        prop_assert!(!xml_text.contains(&b'\r'), "{}", shown(&xml_text));
+        let back = read_xml(&xml_text)?;
+        prop_assert_eq!(shown(&json::write(&back)), shown(&json_text));
+        prop_assert_eq!(shown(&xml::write(&back)), shown(&xml_text));
     }
 
     /// Unknown members, names that XML cannot write among them, never make XML that cannot be read.

@@ -1,5 +1,6 @@
 //! Element tree to XML text: elements in the order of STU3, unknown ones after them.
 
+use super::line_ends;
 use super::name::is_name;
 use super::read::is_allowed;
 use super::{FHIR_NAMESPACE, XHTML_NAMESPACE};
@@ -65,12 +66,12 @@ impl Writer<'_> {
         self.body(element, name, of);
     }
 
-    /// Markup goes in as it was read. What cannot stand in XML is refused at the door; where a tree has it all the
+    /// Markup goes in as it stands, save white space that a reader would change. What cannot stand in XML is refused at the door; where a tree has it all the
     /// same, it becomes text, so that it breaks nothing.
     fn narrative(&mut self, markup: &str) {
         let div = Narrative::read(markup).ok();
         if let Some(div) = div.and_then(|narrative| markup.get(narrative.root)) {
-            self.raw(div);
+            self.raw(&line_ends::to_xml(div));
             return;
         }
         self.raw("<div xmlns=\"");

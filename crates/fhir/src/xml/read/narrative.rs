@@ -1,11 +1,11 @@
-//! Narrative: kept as it stands, once it is sure that it can stand alone.
+//! Narrative: kept as it stands but for its line ends, once it is sure that it can stand alone.
 
 use super::text::{entity, unknown_entity};
 use super::{Reader, Start};
 use crate::issue::Issue;
 use crate::primitive::{Narrative, inherited};
 use crate::tree::{Element, Value};
-use crate::xml::XHTML_NAMESPACE;
+use crate::xml::{XHTML_NAMESPACE, line_ends};
 use quick_xml::events::Event;
 use quick_xml::name::{QName, ResolveResult};
 use smol_str::SmolStr;
@@ -47,6 +47,7 @@ impl Reader<'_> {
         let end = self.offset();
         let markup = self.text.get(start.offset..end).unwrap_or("");
         let markup = self.self_contained(markup);
+        let markup = line_ends::from_xml(&markup);
         if let Err(fault) = Narrative::read(&markup) {
             let message = format!("{fault}; right would be a <div xmlns=\"{XHTML_NAMESPACE}\">.");
             self.structure("", start.pos, capitalised(&message));
