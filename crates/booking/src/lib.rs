@@ -8,6 +8,7 @@
 
 pub mod appointment;
 pub mod careconnect;
+pub mod count;
 pub mod ids;
 pub mod instant;
 mod overrides;

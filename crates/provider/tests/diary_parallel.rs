@@ -263,6 +263,10 @@ async fn a_capacity_grows_and_shrinks_around_bookings() {
         panic!("{refused}")
     };
     assert_eq!(plan.bookings.len(), 1, "{refused}");
+    assert_eq!(
+        plan.bookings[0].why,
+        "only 1 slot is declared at this time now, and 2 are booked"
+    );
     let kept = try_apply(&store, &text(&none), true).await.unwrap();
     assert_eq!(kept.kept.len(), 1);
     assert_eq!(at(&store, first()).len(), 2);
@@ -295,6 +299,9 @@ async fn another_channel_keeps_as_many_held_as_were() {
         .unwrap();
     book(&store, here[0].slot.uuid).await;
     let video = THREE.replace("capacity = 3", "capacity = 3\nchannel = \"video\"");
+    let refused = try_apply(&store, &text(&video), false).await.unwrap_err();
+    let said = refused.to_string();
+    assert!(said.contains("of another channel"), "{said}");
     let done = try_apply(&store, &text(&video), true).await.unwrap();
     assert_eq!(done.kept.len(), 1);
     let after = at(&store, first());

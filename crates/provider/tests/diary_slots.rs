@@ -511,4 +511,14 @@ async fn a_release_passes_over_imported_slots_that_are_declared_held() {
         (1, 0),
         "named, it is released"
     );
+    // Held again, it is what it was declared as; the other one is held by staff.
+    assert_eq!(run(&store, &imported, Change::Hold, false).await, (2, 0));
+    assert_eq!(run(&store, &day, Change::Release, false).await, (1, 0));
+    let held = count(&store, &ods, &imported, now()).unwrap();
+    assert_eq!((held.held, held.free), (1, 1));
+    assert_eq!(
+        run(&store, &imported, Change::Release, false).await,
+        (1, 0),
+        "named, it is released again"
+    );
 }

@@ -10,6 +10,7 @@ mod slots;
 
 use crate::serve::{Serve, read_settings, runtime};
 use crate::{Failure, Outcome, output, print};
+use booking::count::{counted, plural};
 use booking::ids::OdsCode;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -211,7 +212,9 @@ impl Apply {
             self.show(&plan)?;
             return match blocked {
                 n if n > 0 && !self.keep_bookings => Err(Failure::Refused(format!(
-                    "{n} live bookings depend on what would change: cancel or move them first, or use --keep-bookings"
+                    "{} on what would change: cancel or move {} first, or use --keep-bookings",
+                    counted(n, "live booking depends", "live bookings depend"),
+                    plural(n, "it", "them")
                 ))),
                 _ => Ok(()),
             };
@@ -352,7 +355,8 @@ fn verified(ods: &OdsCode, rows: i64, head: &str, versions: u64, before_digests:
             all - before
         ),
     };
-    format!("{ods}: {rows} rows verified, head {head}{of_versions}\n")
+    let rows = counted(rows, "row", "rows");
+    format!("{ods}: {rows} verified, head {head}{of_versions}\n")
 }
 
 /// The provider that is meant: the one named, or the only one there is.

@@ -5,6 +5,7 @@ use crate::serve::{runtime, stop_signal};
 use crate::{Failure, Outcome, log, print};
 use ::sandbox::world::{Addresses, DEMO, World};
 use ::sandbox::{Listeners, Ports, Sandbox as Running, Setup, Source};
+use booking::count::counted;
 use clap::{Args, Subcommand};
 use provider::config::LogFormat;
 use serde_json::json;
@@ -180,17 +181,17 @@ impl Check {
                 print(&format!("{name}, line {}: {}\n", remark.line, remark.text));
             }
             print(&format!(
-                "{name}: {} services, {} accounts, {} postcodes, {} systems; it can be served\n",
-                world.services.len(),
-                world.accounts.len(),
-                world.postcodes.len(),
-                world.directory.systems.len()
+                "{name}: {}, {}, {}, {}; it can be served\n",
+                counted(world.services.len(), "service", "services"),
+                counted(world.accounts.len(), "account", "accounts"),
+                counted(world.postcodes.len(), "postcode", "postcodes"),
+                counted(world.directory.systems.len(), "system", "systems")
             ));
         }
         match self.strict && !remarks.is_empty() {
             true => Err(Failure::Refused(format!(
-                "consumers stumble over {} entries",
-                remarks.len()
+                "consumers stumble over {}",
+                counted(remarks.len(), "entry", "entries")
             ))),
             false => Ok(()),
         }

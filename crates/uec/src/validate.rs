@@ -5,6 +5,7 @@
 
 use crate::{Failure, Outcome, print};
 use booking::careconnect;
+use booking::count::{counted, plural};
 use booking::version::StandardVersion;
 use clap::Args;
 use fhir::{Element, Issue, IssueCode};
@@ -64,8 +65,9 @@ impl Validate {
         match failed {
             0 => Ok(()),
             n => Err(Failure::Refused(format!(
-                "{n} of {} files have errors",
-                self.files.len()
+                "{n} of {} {} errors",
+                counted(self.files.len(), "file", "files"),
+                plural(n, "has", "have")
             ))),
         }
     }
@@ -96,8 +98,7 @@ fn print_issues(file: &str, issues: &[Issue], errors: usize) {
     }
     print(&match errors {
         0 => format!("{file}: no errors\n"),
-        1 => format!("{file}: 1 error\n"),
-        n => format!("{file}: {n} errors\n"),
+        n => format!("{file}: {}\n", counted(n, "error", "errors")),
     });
 }
 

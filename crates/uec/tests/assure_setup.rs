@@ -277,7 +277,7 @@ fn product_and_counts_are_the_same_everywhere() {
     assert_eq!(failed, 1);
     assert_eq!(told["causes"].as_array().expect("causes").len(), 1);
     assert!(
-        said(&output).ends_with("uec: 1 tests failed\n"),
+        said(&output).ends_with("uec: 1 test failed\n"),
         "{}",
         said(&output)
     );

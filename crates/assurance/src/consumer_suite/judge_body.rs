@@ -2,6 +2,7 @@
 //! tolerates or fills in is a fault of the consumer all the same.
 
 use booking::careconnect::conformance;
+use booking::count::{counted, plural};
 use booking::instant;
 use booking::systems;
 use fhir::{Element, Issue};
@@ -279,7 +280,11 @@ fn participant(root: &Element, patient: Option<&Element>, notes: &mut Notes) {
             Rule::Actor,
             false,
             place,
-            format!("There are {} participants", participants.len()),
+            format!(
+                "There {} {}",
+                plural(participants.len(), "is", "are"),
+                counted(participants.len(), "participant", "participants")
+            ),
         );
         return;
     };

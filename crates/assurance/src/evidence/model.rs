@@ -1,5 +1,6 @@
 //! What a run leaves behind: the exchanges, what was wrong in them, and the verdict of each test.
 
+use booking::count::counted;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -423,7 +424,8 @@ impl std::fmt::Display for Counts {
         let all = passed + failed + skipped + declared;
         write!(
             out,
-            "{all} tests: {passed} passed, {failed} failed, {skipped} skipped, {declared} to declare"
+            "{}: {passed} passed, {failed} failed, {skipped} skipped, {declared} to declare",
+            counted(all, "test", "tests")
         )
     }
 }

@@ -5,6 +5,7 @@ use super::attachment;
 use super::model::{Outcome, Plan, Signature};
 use super::{Step, particulars, prerequisites, steps};
 use crate::requirements::Level;
+use booking::count::counted;
 use std::path::Path;
 
 /// Where a plan stands.
@@ -122,9 +123,10 @@ impl Standing {
         let mut why = Vec::new();
         let open = self.open();
         if let Some(first) = open.first() {
+            let missing = counted(open.len(), "answer is", "answers are");
             why.push(match open.len() {
-                1 => format!("1 answer is missing: {first}."),
-                n => format!("{n} answers are missing, first {first}."),
+                1 => format!("{missing} missing: {first}."),
+                _ => format!("{missing} missing, first {first}."),
             });
         }
         if !self.failed.is_empty() {

@@ -1,5 +1,6 @@
 //! Group B: the published tests of bookings that succeed.
 
+use booking::count::counted;
 use booking::situation::Situation;
 use serde_json::Value;
 
@@ -252,7 +253,10 @@ pub(super) fn taken(t: &mut Trial, a: &Answer) {
         a,
         ids,
         "OperationOutcome.issue",
-        format!("The refusal of a taken slot has {issues} issues"),
+        format!(
+            "The refusal of a taken slot has {}",
+            counted(issues, "issue", "issues")
+        ),
         "one issue only",
     );
     let issue = a.issue().clone();

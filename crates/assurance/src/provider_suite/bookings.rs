@@ -260,7 +260,9 @@ impl Session<'_> {
             let exchanged = self.quiet(&request, "look for a booking whose answer was lost");
             let page = answer::read(&exchanged);
             let page = page.filter(|a| a.status == 200 && a.kind() == "Bundle");
-            let next = page.as_ref().map(|p| paging::next(&p.resource, self.target));
+            let next = page
+                .as_ref()
+                .map(|p| paging::next(&p.resource, self.target));
             let listed = page.iter().flat_map(|p| list(&p.resource, "/entry"));
             for id in listed.filter_map(|e| booked(e.get("resource")?)) {
                 if !live.contains(&id) {
@@ -268,7 +270,8 @@ impl Session<'_> {
                 }
             }
             let why = match next {
-                None => "the search for the patient's appointments was not answered with a list".to_owned(),
+                None => "the search for the patient's appointments was not answered with a list"
+                    .to_owned(),
                 Some(_) if live.len() > MAX_LOOKED => {
                     format!("the patient has more than {MAX_LOOKED} live appointments")
                 }

@@ -1,5 +1,6 @@
 //! What a searchset of slots has to hold.
 
+use booking::count::counted as number_of;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -345,7 +346,14 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
             a,
             &["P13", "PROV-SLOT-17", "RES-SCH-02"],
             "Schedule.actor",
-            format!("{own} has {services} HealthcareService actors"),
+            format!(
+                "{own} has {}",
+                number_of(
+                    services,
+                    "HealthcareService actor",
+                    "HealthcareService actors"
+                )
+            ),
             "exactly one",
         );
         people(t, a, &own, &actors);
@@ -381,7 +389,11 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
             a,
             &["PROV-SLOT-17", "RES-PRA-01"],
             "Practitioner.identifier",
-            format!("{} sds-role-profile-id identifiers", roles.len()),
+            number_of(
+                roles.len(),
+                "sds-role-profile-id identifier",
+                "sds-role-profile-id identifiers",
+            ),
             "exactly one",
         );
         let there = roles
@@ -434,7 +446,11 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
         a,
         &["RES-ORG-01"],
         "Bundle.entry",
-        format!("{organizations} Organizations for {services} services"),
+        format!(
+            "{} for {}",
+            number_of(organizations, "Organization", "Organizations"),
+            number_of(services, "service", "services")
+        ),
         "one HealthcareService for each Organization",
     );
 }
@@ -458,7 +474,10 @@ fn people(t: &mut Trial, a: &Answer, own: &str, actors: &[&str]) {
     for kind in ["Practitioner", "PractitionerRole", "Location"] {
         let of_kind = |r: &&&str| r.split('/').rev().nth(1) == Some(kind);
         let count = actors.iter().filter(of_kind).count();
-        let what = format!("{own} has {count} actors of the type {kind}");
+        let what = format!(
+            "{own} has {} of the type {kind}",
+            number_of(count, "actor", "actors")
+        );
         t.must(count <= 1, a, ids, at, what, right);
     }
 }
@@ -472,7 +491,11 @@ fn identified(t: &mut Trial, a: &Answer, resource: &Value, ids: Ids) {
         a,
         ids,
         &format!("{kind}.identifier"),
-        format!("{kind}/{} has {count} identifiers", text(resource, "/id")),
+        format!(
+            "{kind}/{} has {}",
+            text(resource, "/id"),
+            number_of(count, "identifier", "identifiers")
+        ),
         "exactly one",
     );
 }

@@ -1,5 +1,6 @@
 //! Group A: the CapabilityStatement, and the formats of answers.
 
+use booking::count::{counted, plural};
 use booking::situation::Situation;
 use booking::systems;
 use serde_json::Value;
@@ -325,8 +326,8 @@ fn content(t: &mut Trial) -> Step {
         &["RES-CAP-02"],
         "CapabilityStatement.profile",
         format!(
-            "{} profiles are named, {} of them of the ten that are wanted",
-            given.len(),
+            "{} named, {} of the ten that are wanted",
+            counted(given.len(), "profile is", "profiles are"),
             given.intersection(&wanted).count()
         ),
         "the ten CareConnect profiles",
@@ -374,8 +375,12 @@ fn resources(t: &mut Trial, a: &Answer, c: &Value) {
         &["RES-CAP-03"],
         "CapabilityStatement.rest",
         format!(
-            "There are {} entries of rest, the first with mode `{}`",
-            rest.len(),
+            "There {} of rest, the first with mode `{}`",
+            format_args!(
+                "{} {}",
+                plural(rest.len(), "is", "are"),
+                counted(rest.len(), "entry", "entries")
+            ),
             text(c, "/rest/0/mode")
         ),
         "one, with mode server",

@@ -9,6 +9,7 @@ use super::query::{Window, window};
 use super::registry::Test;
 use super::session::Session;
 use super::wire::Exchanged;
+use booking::count::counted;
 
 /// Free slots that the tests need (`assurance.md` section 4).
 const SLOTS_NEEDED: usize = 16;
@@ -185,7 +186,8 @@ fn slots(session: &mut Session, found: &Answer, service: &str) -> Result<Vec<Str
     }
     if free > 0 {
         return Ok(vec![format!(
-            "Service {service} has {free} free slots from tomorrow on; tests that find none of the {SLOTS_NEEDED} they need are skipped."
+            "Service {service} has {} from tomorrow on; tests that find none of the {SLOTS_NEEDED} they need are skipped.",
+            counted(free, "free slot", "free slots")
         )]);
     }
     let why = list(&found.resource, "/entry")

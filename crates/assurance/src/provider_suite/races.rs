@@ -1,5 +1,6 @@
 //! Group R: many at once. One slot is booked once, one request id counts once, one version is cancelled once.
 
+use booking::count::counted;
 use booking::situation::Situation;
 
 use super::answer::{Answer, text};
@@ -211,7 +212,11 @@ fn many_slots(t: &mut Trial) -> Step {
             first,
             &["P27", "PROV-GEN-15"],
             "Appointment.id",
-            format!("{} ids for {won} bookings", ids.len()),
+            format!(
+                "{} for {}",
+                counted(ids.len(), "id", "ids"),
+                counted(won, "booking", "bookings")
+            ),
             "a new id for each",
         );
     }

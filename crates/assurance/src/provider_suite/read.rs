@@ -1,5 +1,6 @@
 //! Group C: reading appointments, their versions, and those of a patient.
 
+use booking::count::counted;
 use booking::situation::Situation;
 use booking::systems;
 
@@ -177,9 +178,9 @@ fn history(t: &mut Trial) -> Step {
         ids,
         "Bundle.entry",
         format!(
-            "The history of a cancelled booking is a Bundle of type `{}` with {} versions",
+            "The history of a cancelled booking is a Bundle of type `{}` with {}",
             text(&a.resource, "/type"),
-            statuses.len()
+            counted(statuses.len(), "version", "versions")
         ),
         "a Bundle of type history with both versions, booked and cancelled",
     );
@@ -295,9 +296,9 @@ fn of_patient(t: &mut Trial) -> Step {
         let request = t.session.appointments(&format!("{name}={token}"));
         let a = t.send("search by NHS number in another spelling", &request)?;
         let what = format!(
-            "{name}: answered {} with {} entries",
+            "{name}: answered {} with {}",
             a.status,
-            a.slots().len()
+            counted(a.slots().len(), "entry", "entries")
         );
         t.should(
             a.status == 200 && a.slots().len() == 1,
@@ -315,7 +316,10 @@ fn of_patient(t: &mut Trial) -> Step {
         &a,
         &["PROV-SRCH-02"],
         "Bundle.entry",
-        format!("{} appointments of a patient with one", all.len()),
+        format!(
+            "{} of a patient with one",
+            counted(all.len(), "appointment", "appointments")
+        ),
         "the appointments of this patient",
     ) {
         return Ok(());

@@ -1,5 +1,6 @@
 //! Group S: the published tests of slot searches, and what a search finds.
 
+use booking::count::counted;
 use booking::situation::Situation;
 use jiff::ToSpan;
 use serde_json::json;
@@ -291,7 +292,14 @@ fn no_slots(t: &mut Trial) -> Step {
         &a,
         &["PROV-SLOT-14", "D-12"],
         "Bundle.entry",
-        format!("A service without slots: {rest} entries that match or are included"),
+        format!(
+            "A service without slots: {} included",
+            counted(
+                rest,
+                "entry that matches or is",
+                "entries that match or are"
+            )
+        ),
         "no entry, or one OperationOutcome with search mode outcome",
     );
     Ok(())
@@ -367,7 +375,10 @@ fn plain(t: &mut Trial, status: &str, wanted: &[&str]) -> Step {
         &a,
         &["PROV-SLOT-15"],
         "Bundle.entry",
-        format!("{extra} resources were included unasked"),
+        format!(
+            "{} included unasked",
+            counted(extra, "resource was", "resources were")
+        ),
         "Slots only",
     );
     Ok(())
@@ -516,7 +527,7 @@ fn no_bounds(t: &mut Trial) -> Step {
         &a,
         &["PROV-SLOT-05"],
         "Slot.start",
-        format!("{past} slots lie in the past"),
+        format!("{} in the past", counted(past, "slot lies", "slots lie")),
         "a window that begins now",
     );
     Ok(())

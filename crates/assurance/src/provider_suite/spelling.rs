@@ -1,5 +1,6 @@
 //! Group S: every spelling of the parameters that Consumers use gives the same result.
 
+use booking::count::counted;
 use std::collections::HashSet;
 
 use super::answer::{Answer, text};
@@ -92,8 +93,8 @@ fn same(
         later_pages(t, &mut a, &request)?;
         let given = content(&a);
         let what = format!(
-            "{spelling}: {} resources instead of {}",
-            given.len(),
+            "{spelling}: {} instead of {}",
+            counted(given.len(), "resource", "resources"),
             wanted.len()
         );
         t.must(
@@ -362,8 +363,8 @@ fn times(t: &mut Trial) -> Step {
         &["PROV-SLOT-04", "D-19"],
         "query start",
         format!(
-            "ge{l} and lt{u} found {} slots instead of about {}",
-            given.len(),
+            "ge{l} and lt{u} found {} instead of about {}",
+            counted(given.len(), "slot", "slots"),
             starts.len()
         ),
         "dates are whole days in UK local time",
@@ -410,7 +411,10 @@ fn statuses(t: &mut Trial) -> Step {
             &a,
             &["PROV-SLOT-07"],
             "Slot.status",
-            format!("status={status} found {others} slots of other statuses"),
+            format!(
+                "status={status} found {} of other statuses",
+                counted(others, "slot", "slots")
+            ),
             "only slots of the status asked for",
         );
     }

@@ -10,6 +10,7 @@ use crate::audit::AuditEntry;
 use crate::store::{
     self, NewSlot, SLOTS_PER_JOB, ScheduleKey, SlotFilter, Store, StoreError, TenantKey, TenantRow,
 };
+use booking::count::{counted, plural};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -55,8 +56,9 @@ pub struct Applied {
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
     /// Live bookings depend on what would change; nothing was changed.
-    #[error("{} live bookings depend on what would change, so nothing was changed; cancel or move them first, or keep \
-             them with --keep-bookings\n{}", .0.newly_affected().count(), .0)]
+    #[error("{} on what would change, so nothing was changed; cancel or move {them} first, or keep {them} with \
+             --keep-bookings\n{}", counted(.0.newly_affected().count(), "live booking depends", "live bookings depend"), .0,
+             them = plural(.0.newly_affected().count(), "it", "them"))]
     Bookings(Box<Plan>),
     /// The store failed.
     #[error("{0}")]

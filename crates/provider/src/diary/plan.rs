@@ -6,11 +6,12 @@ use super::declaration::closure::Closures;
 use super::declaration::warn::{Warning, warnings};
 use super::declaration::{Declaration, Schedule};
 use super::generate::{london, london_date};
-use super::reconcile::{self, Difference, Target};
+use super::reconcile::{self, Difference, Stranded, Target};
 use crate::store::{
     BookingRow, DeclaredChange, DeclaredRow, SCHEDULE_KIND, ScheduleKey, SlotFilter, Store,
     StoreError, TenantKey, TenantRow,
 };
+use booking::count::counted;
 use booking::ids::ServiceId;
 use booking::slot::SlotStatus;
 use jiff::Timestamp;
@@ -239,7 +240,8 @@ impl Plan {
         bookings: &[BookingRow],
     ) {
         let closures = Closures::of(declaration);
-        let stranded: HashSet<Uuid> = difference.stranded.iter().map(|s| s.uuid).collect();
+        let stranded: HashMap<Uuid, &Stranded> =
+            difference.stranded.iter().map(|s| (s.uuid, s)).collect();
         for booking in bookings {
             let why = if !declares(declaration, &booking.service) {
                 format!("the service {} is not declared any more", booking.service)
@@ -255,8 +257,8 @@ impl Plan {
                     "the service {} is closed on that day, by the closure `{}`",
                     booking.service, closure.id
                 )
-            } else if stranded.contains(&booking.slot.slot.uuid) {
-                "no clinic has a slot at this time any more".to_owned()
+            } else if let Some(stranded) = stranded.get(&booking.slot.slot.uuid) {
+                why_stranded(stranded)
             } else {
                 continue;
             };
@@ -369,6 +371,19 @@ fn bookings_ahead(
 
 fn declares(declaration: &Declaration, service: &ServiceId) -> bool {
     declaration.services.iter().any(|s| s.id == *service)
+}
+
+/// Why a booked slot is one too many.
+fn why_stranded(slot: &Stranded) -> String {
+    match (slot.wanted, slot.alike) {
+        (0, _) => "no clinic has a slot at this time any more".to_owned(),
+        (_, 0) => "what is declared at this time is another slot: of another channel, or another imported one".to_owned(),
+        (_, left) => format!(
+            "only {} declared at this time now, and {} booked",
+            counted(left, "slot is", "slots are"),
+            counted(slot.taken, "is", "are")
+        ),
+    }
 }
 
 fn affected(booking: &BookingRow, schedule: &str, why: String) -> Affected {

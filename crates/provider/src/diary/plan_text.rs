@@ -2,6 +2,7 @@
 
 use super::declaration::warn::Warning;
 use super::plan::{Action, Affected, Plan};
+use booking::count::counted;
 use serde_json::Value;
 use std::fmt;
 
@@ -69,8 +70,12 @@ fn write_bookings(f: &mut fmt::Formatter<'_>, bookings: &[Affected]) -> fmt::Res
     }
     writeln!(
         f,
-        "  {} live bookings lose what they depend on:",
-        bookings.len()
+        "  {} on:",
+        counted(
+            bookings.len(),
+            "live booking loses what it depends",
+            "live bookings lose what they depend"
+        )
     )?;
     for b in bookings.iter().take(SHOWN_BOOKINGS) {
         writeln!(

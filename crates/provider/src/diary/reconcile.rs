@@ -34,6 +34,19 @@ pub struct Missing {
 /// When a slot is, and which of the slots at that time it is.
 pub type HeldPlace = (Timestamp, Timestamp, u16);
 
+/// A slot that somebody has and that is not asked for.
+#[derive(Clone, Debug)]
+pub struct Stranded {
+    /// Its UUID.
+    pub uuid: Uuid,
+    /// Slots that are asked for at this time.
+    pub wanted: usize,
+    /// Those of them that it could be: of its channel, and no other import.
+    pub alike: usize,
+    /// How many of this time and channel are taken.
+    pub taken: usize,
+}
+
 /// The difference in one schedule.
 #[derive(Clone, Debug, Default)]
 pub struct Difference {
@@ -42,7 +55,7 @@ pub struct Difference {
     /// To be taken out: free, ahead, and not asked for.
     pub surplus: Vec<Uuid>,
     /// Booked or otherwise taken, ahead, and not asked for.
-    pub stranded: Vec<SlotRow>,
+    pub stranded: Vec<Stranded>,
     /// Where those of the surplus were that staff hold back: what comes in their place begins held back, since a change
     /// of hours is no release.
     pub held_back: Vec<HeldPlace>,
@@ -304,10 +317,21 @@ fn stay<'s>(
     let is_taken = |slot: &SlotRow| slot.status != SlotStatus::Free;
     let mut slots: Vec<&SlotRow> = here.iter().collect();
     slots.sort_by_key(|s| (!is_taken(s), !s.held, s.track));
+    let could_be = |m: &Missing, slot: &SlotRow| {
+        m.wanted.channel == slot.channel && m.uuid.is_none_or(|u| u == slot.uuid)
+    };
+    let all = wanted.clone();
+    let stranded = |slot: &SlotRow| Stranded {
+        uuid: slot.uuid,
+        wanted: all.len(),
+        alike: all.iter().filter(|m| could_be(m, slot)).count(),
+        taken: here
+            .iter()
+            .filter(|s| is_taken(s) && s.channel == slot.channel)
+            .count(),
+    };
     let mut take = |slot: &SlotRow, is_it: &dyn Fn(&Missing) -> bool| {
-        let alike =
-            |m: &Missing| m.wanted.channel == slot.channel && m.uuid.is_none_or(|u| u == slot.uuid);
-        let at = wanted.iter().position(|m| alike(m) && is_it(m))?;
+        let at = wanted.iter().position(|m| could_be(m, slot) && is_it(m))?;
         Some(wanted.remove(at).wanted.template)
     };
     let same_clinic =
@@ -333,7 +357,7 @@ fn stay<'s>(
         let counts_for = if clinic.is_some() || foreign || slot.start <= target.now {
             clinic
         } else if is_taken(slot) {
-            difference.stranded.push(slot.clone());
+            difference.stranded.push(stranded(slot));
             // It uses up one of its clinic's slots all the same: through another channel, say.
             let own = wanted
                 .iter()

@@ -229,8 +229,8 @@ pub async fn change(
     };
     if change == Change::Release && selection.template.is_none() && selection.slots.is_empty() {
         filter.other_than = declared_held(&catalogue);
-        // What an import declares stands in its slots alone: held, and never released.
-        filter.but_unreleased_of = Some(IMPORTED.to_owned());
+        // What an import declares stands in its slots alone: held from the start.
+        filter.but_held_first_of = Some(IMPORTED.to_owned());
     }
     let mut narrowed = filter.clone();
     let (action, contradicts) = match change {
@@ -306,14 +306,14 @@ fn still_held(
             found.push(id.clone());
         }
     }
-    if filter.but_unreleased_of.is_some() {
+    if filter.but_held_first_of.is_some() {
         let released = SlotFilter {
-            template: filter.but_unreleased_of.clone(),
+            template: filter.but_held_first_of.clone(),
             held: Some(true),
             ..filter.clone()
         };
         let all = SlotFilter {
-            but_unreleased_of: None,
+            but_held_first_of: None,
             ..released.clone()
         };
         if store.count_slots(tenant, &all)? != store.count_slots(tenant, &released)? {
@@ -430,7 +430,7 @@ fn filter(
         to: selection.to.map(end),
         template: selection.template.clone(),
         other_than: Vec::new(),
-        but_unreleased_of: None,
+        but_held_first_of: None,
         status: selection.status,
         held: selection.held,
         slots: selection.slots.clone(),

@@ -254,8 +254,8 @@ pub struct SlotFilter {
     pub template: Option<String>,
     /// Not made from any of these templates and sessions.
     pub other_than: Vec<String>,
-    /// Not those made under this name that were held from the start and never released.
-    pub but_unreleased_of: Option<String>,
+    /// Not those made under this name that were held from the start and are held now.
+    pub but_held_first_of: Option<String>,
     /// In this state.
     pub status: Option<SlotStatus>,
     /// Held back, or not.

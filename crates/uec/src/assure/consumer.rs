@@ -10,6 +10,7 @@ use assurance::consumer_suite::{
     Certificates, Event, PROVIDER_ASID, SILENCE, Settings, Simulator, Watching, scenario, scenarios,
 };
 use assurance::evidence::{Counts, Folder, FolderError, Kind, Redaction, Run, Severity, Verdict};
+use booking::count::{counted, plural};
 use booking::ids::Asid;
 use clap::Args;
 use screen::Screen;
@@ -257,7 +258,11 @@ impl Consumer {
 
 /// What was not walked proves nothing, so a run that leaves chosen scenarios open is no success.
 fn verdict(counts: &Counts, (scenarios, unwalked): (usize, usize)) -> Outcome {
-    let open = format!("{unwalked} of {scenarios} scenarios were not walked");
+    let open = format!(
+        "{unwalked} of {} {} not walked",
+        counted(scenarios, "scenario", "scenarios"),
+        plural(unwalked, "was", "were")
+    );
     match (counts.failed, counts.passed, unwalked) {
         (0, 0, _) => Err(Failure::Refused("no request was seen".into())),
         (0, _, 0) => Ok(()),
@@ -265,10 +270,12 @@ fn verdict(counts: &Counts, (scenarios, unwalked): (usize, usize)) -> Outcome {
             "{open}; choose with --scenario what the consumer walks"
         ))),
         (failed, _, 0) => Err(Failure::Refused(format!(
-            "{failed} rules or scenarios were broken"
+            "{} broken",
+            counted(failed, "rule or scenario was", "rules or scenarios were")
         ))),
         (failed, _, _) => Err(Failure::Refused(format!(
-            "{failed} rules or scenarios were broken, and {open}"
+            "{} broken, and {open}",
+            counted(failed, "rule or scenario was", "rules or scenarios were")
         ))),
     }
 }

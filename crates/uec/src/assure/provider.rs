@@ -8,6 +8,7 @@ use assurance::evidence::{
 use assurance::provider_suite::{
     self, Choice, Endpoint, Group, NotReady, PATIENCE, Progress, SetUp, Target, Test,
 };
+use booking::count::counted;
 use booking::ids::{Asid, OdsCode, ServiceId};
 use booking::version::StandardVersion;
 use clap::Args;
@@ -257,7 +258,10 @@ fn verdict(counts: &Counts, left: &[String]) -> Outcome {
     match (counts.failed, counts.passed) {
         (0, 0) => Err(Failure::Refused("no test could be tried".into())),
         (0, _) => Ok(()),
-        (failed, _) => Err(Failure::Refused(format!("{failed} tests failed"))),
+        (failed, _) => Err(Failure::Refused(format!(
+            "{} failed",
+            counted(failed, "test", "tests")
+        ))),
     }
 }
 

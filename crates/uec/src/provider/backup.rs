@@ -3,6 +3,7 @@
 use super::{Database, print_json};
 use crate::serve::runtime;
 use crate::{Failure, Outcome, print};
+use booking::count::counted;
 use clap::Args;
 use jiff::Timestamp;
 use provider::audit::{AuditEntry, operator};
@@ -96,13 +97,13 @@ fn show_report(report: &BackupReport, what: &str, as_json: bool) -> Outcome {
         }));
     }
     print(&format!(
-        "{what}: {} providers, {} slots, {} appointments in {} versions, {} audit rows, {} bytes\n",
-        report.tenants,
-        report.slots,
-        report.appointments,
-        report.versions,
-        report.audit_rows,
-        report.bytes
+        "{what}: {}, {}, {} in {}, {}, {}\n",
+        counted(report.tenants, "provider", "providers"),
+        counted(report.slots, "slot", "slots"),
+        counted(report.appointments, "appointment", "appointments"),
+        counted(report.versions, "version", "versions"),
+        counted(report.audit_rows, "audit row", "audit rows"),
+        counted(report.bytes, "byte", "bytes")
     ));
     Ok(())
 }

@@ -5,6 +5,7 @@
 use super::print_json;
 use crate::serve::{read_settings, runtime, stop_signal};
 use crate::{Failure, Outcome, output, print};
+use booking::count::plural;
 use clap::Args;
 use provider::store::{self, CopyError, CopyOptions, CopyProgress, CopyReport, CopyStage};
 use serde_json::{Value, json};
@@ -215,9 +216,10 @@ fn table(report: &CopyReport) -> String {
     for chain in &report.chains {
         let _ = writeln!(
             out,
-            "audit trail of {}: {} rows verified in both, head {}",
+            "audit trail of {}: {} {} verified in both, head {}",
             chain.provider,
             grouped(chain.rows),
+            plural(chain.rows, "row", "rows"),
             chain.head
         );
     }
@@ -244,8 +246,9 @@ fn advice(report: &CopyReport, took: Duration) -> String {
         from, to, as_of, ..
     } = report;
     let done = format!(
-        "{} rows copied from {from} to {to} and verified in {:.1} s\n",
+        "{} {} copied from {from} to {to} and verified in {:.1} s\n",
         grouped(rows(report)),
+        plural(rows(report), "row", "rows"),
         took.as_secs_f64()
     );
     let next = match report.is_whole {

@@ -6,6 +6,7 @@
 use super::{Database, print_json, which_provider};
 use crate::serve::runtime;
 use crate::{Failure, Outcome, output, print};
+use booking::count::counted;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -155,7 +156,10 @@ fn print_list(whose: &Whose, filter: ReferralFilter, case: Option<&str>, as_json
         MOST => " (there may be more)",
         _ => "",
     };
-    print(&format!("{} referrals{more}\n", rows.len()));
+    print(&format!(
+        "{}{more}\n",
+        counted(rows.len(), "referral", "referrals")
+    ));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use super::{Database, print_json, which_provider};
 use crate::serve::runtime;
 use crate::{Failure, Outcome, output, print};
+use booking::count::{counted, plural};
 use booking::ids::ServiceId;
 use booking::slot::SlotStatus;
 use clap::{Args, Subcommand};
@@ -149,7 +150,8 @@ impl SlotList {
                 }));
             }
             print(&format!(
-                "{total} slots: {free} free, {held} held back, {busy} booked, {other} unavailable\n"
+                "{}: {free} free, {held} held back, {busy} booked, {other} unavailable\n",
+                counted(total, "slot", "slots")
             ));
             return Ok(());
         }
@@ -166,7 +168,7 @@ impl SlotList {
         print(&match (self.which.json, listed) {
             (true, 0) => "[]\n".to_owned(),
             (true, _) => "\n]\n".to_owned(),
-            (false, n) => format!("{n} slots\n"),
+            (false, n) => format!("{}\n", counted(n, "slot", "slots")),
         });
         Ok(())
     }
@@ -250,8 +252,10 @@ fn sentence(of: &Changed) -> String {
         _ => String::new(),
     };
     let mut text = format!(
-        "{} slots {word}{span}; {} of the chosen slots are booked or taken",
-        of.changed, of.taken
+        "{} {word}{span}; {} of the chosen slots {} booked or taken",
+        counted(of.changed, "slot", "slots"),
+        of.taken,
+        plural(of.taken, "is", "are")
     );
     if !of.stay_held.is_empty() {
         text.push_str(&format!(

@@ -3,6 +3,7 @@
 use super::rig::Rig;
 use super::{Order, Seen, Stop, not_tried};
 use crate::plan::{Part, PlanFolder};
+use booking::count::counted;
 use consumer::journey::{Consultation, SlotSearch};
 use consumer::slots::{FreeSlot, day_and_time};
 use std::collections::BTreeMap;
@@ -95,8 +96,8 @@ impl Rig {
         let name = place.target.name.as_deref().unwrap_or(empty.as_str());
         if !list.slots.is_empty() {
             return Ok(Seen::failed(vec![format!(
-                "{name} has {} free slots, so it cannot show what is seen without any.",
-                list.slots.len()
+                "{name} has {}, so it cannot show what is seen without any.",
+                counted(list.slots.len(), "free slot", "free slots")
             )]));
         }
         let mut lines = vec![format!(
@@ -123,7 +124,7 @@ impl Rig {
         }
         let lines: Vec<String> = kinds
             .iter()
-            .map(|(clinic, count)| format!("{clinic}: {count} slots"))
+            .map(|(clinic, count)| format!("{clinic}: {}", counted(*count, "slot", "slots")))
             .collect();
         Ok(match lines.is_empty() {
             true => Seen::failed(vec!["There are no free slots at all.".to_owned()]),
@@ -135,9 +136,9 @@ impl Rig {
 /// A slot on one line.
 pub(super) fn slot_line(slot: &FreeSlot) -> String {
     format!(
-        "{}, {} minutes, {}",
+        "{}, {}, {}",
         day_and_time(slot.start),
-        slot.minutes(),
+        counted(slot.minutes(), "minute", "minutes"),
         clinic(slot)
     )
 }

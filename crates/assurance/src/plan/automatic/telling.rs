@@ -3,6 +3,7 @@
 use super::rig::Rig;
 use super::{Order, Seen, Stop, not_tried};
 use crate::plan::{Part, PlanFolder};
+use booking::count::counted;
 use consumer::journal::State;
 use consumer::sms;
 use std::collections::BTreeMap;
@@ -97,7 +98,9 @@ impl Rig {
         Ok(Seen::passed(vec![
             format!("Case number: {case}"),
             format!(
-                "It leads to {contacts} contacts with {traces} requests, each with its trace id."
+                "It leads to {} with {}, each with its trace id.",
+                counted(contacts, "contact", "contacts"),
+                counted(traces, "request", "requests")
             ),
         ]))
     }

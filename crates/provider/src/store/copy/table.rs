@@ -90,6 +90,7 @@ pub(super) const TABLES: &[Table] = &[
             "template",
             "release",
             "published_at",
+            "held_first",
         ],
         ..PLAIN
     },

@@ -12,6 +12,7 @@ use crate::store::error::{StoreError, WriteError};
 use crate::store::model::{
     Inserted, NewSlot, PlacedSlot, ScheduleKey, SlotCounts, SlotFilter, SlotKey, TenantKey, utc_day,
 };
+use booking::count::counted;
 use booking::slot::SlotStatus;
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
@@ -170,7 +171,7 @@ pub(super) fn insert(
             ]);
         }
         let sql = "INSERT INTO slot (tenant, schedule, start, finish, uuid, status, held, channel, template, release,
-             published_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10)
+             published_at, held_first) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10, ?6)
              ON CONFLICT (tenant, schedule, start, finish) DO NOTHING";
         let inserted = c
             .execute_each(sql, &rows)
@@ -182,7 +183,7 @@ pub(super) fn insert(
         }
         days.bump(c, tenant)?;
         if made > 0 {
-            record(group, tenant, entry, &format!("{made} slots made"))?;
+            record(group, tenant, entry, &format!("{} made", counted(made, "slot", "slots")))?;
         }
         Ok(Inserted {
             made,
@@ -279,9 +280,9 @@ impl<'f> Query<'f> {
             let all = filter.other_than.iter().chain(std::iter::repeat(last));
             self.values.extend(all.take(n).map(Value::from));
         }
-        if let Some(name) = &filter.but_unreleased_of {
-            let condition = "(s.template IS NULL OR s.held = 0 OR s.published_at IS NOT NULL OR s.template NOT IN (SELECT
-               l.key FROM label l WHERE l.tenant = s.tenant AND l.text = ??))";
+        if let Some(name) = &filter.but_held_first_of {
+            let condition = "(s.template IS NULL OR s.held = 0 OR (s.held_first = 0 AND s.published_at IS NOT NULL)
+               OR s.template NOT IN (SELECT l.key FROM label l WHERE l.tenant = s.tenant AND l.text = ??))";
             self.and(condition, name);
         }
         if let Some(status) = filter.status {
@@ -472,7 +473,12 @@ pub(super) fn change(
                 Change::Release => "released",
                 Change::Remove => "removed",
             };
-            record(group, tenant, entry, &format!("{changed} slots {done}"))?;
+            record(
+                group,
+                tenant,
+                entry,
+                &format!("{} {done}", counted(changed, "slot", "slots")),
+            )?;
         }
         Ok(Batch { changed, next })
     })

@@ -5,6 +5,7 @@ use crate::{Failure, Outcome, print};
 use assurance::plan::{
     Actor, Outcome as Ended, Plan, PlanFolder, Role, fields, nearest, prerequisites, standing,
 };
+use booking::count::counted;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -37,7 +38,10 @@ impl Set {
         folder.save().map_err(failure)?;
         let open = standing(&folder.plan).open();
         print(&match open.first() {
-            Some(first) => format!("Kept. {} things are open, first {first}.\n", open.len()),
+            Some(first) => format!(
+                "Kept. {} open, first {first}.\n",
+                counted(open.len(), "thing is", "things are")
+            ),
             None => "Kept. Everything is answered.\n".to_owned(),
         });
         Ok(())

@@ -1,6 +1,7 @@
 //! Certificates and whose tokens are believed.
 
 use super::{Findings, Patient};
+use booking::count::counted;
 use provider::certificate::{chain_fault, is_for, validity};
 use provider::config::{Tls, Unsigned};
 use provider::http::tls::{certificates, server_config};
@@ -127,9 +128,15 @@ fn expiry(patient: &Patient, path: &Path, name: &str, out: &mut Findings<'_>) {
             ),
             ..0 => out.problem(format!("{which} expired on {}.", validity.until), renew),
             left if left < RENEW_DAYS * DAY => {
-                out.warn(format!("{which} expires in {} days.", left / DAY), renew);
+                out.warn(
+                    format!("{which} expires in {}.", counted(left / DAY, "day", "days")),
+                    renew,
+                );
             }
-            left => out.ok(format!("{which} holds for {} days.", left / DAY)),
+            left => out.ok(format!(
+                "{which} holds for {}.",
+                counted(left / DAY, "day", "days")
+            )),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The database: there, ours, whole, writable, with room, and its audit trails.
 
 use super::Findings;
+use booking::count::counted;
 use provider::config::Settings;
 use provider::health::free_bytes;
 use provider::store::{AuditVerdict, Inspection, Options, ServerSeen, Store};
@@ -204,8 +205,9 @@ fn contents(store: &Store, out: &mut Findings<'_>) {
 fn trail(store: &Store, tenant: &provider::store::TenantRow, out: &mut Findings<'_>) {
     match store.audit_verify(tenant.key) {
         Ok(AuditVerdict::Verified { rows, head, .. }) => out.ok(format!(
-            "The audit trail of {} holds together: {rows} rows, head {}.",
+            "The audit trail of {} holds together: {}, head {}.",
             tenant.ods,
+            counted(rows, "row", "rows"),
             head.get(..12).unwrap_or(&head)
         )),
         Ok(AuditVerdict::Broken { seq, what }) => out.problem(

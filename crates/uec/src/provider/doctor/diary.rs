@@ -1,6 +1,7 @@
 //! The diary: services that nobody can book, clinics that end, slots that overlap, and what waits for staff.
 
 use super::{Catalogued, Findings, Patient};
+use booking::count::{counted, plural};
 use booking::ids::ServiceId;
 use booking::slot::SlotStatus;
 use jiff::civil::Date;
@@ -143,8 +144,11 @@ fn schedules(
         if overlapping > 0 {
             out.warn(
                 format!(
-                    "{overlapping} slots of the schedule `{}` of {} begin before the one before them ends.",
-                    schedule.id, of.ods
+                    "{} of the schedule `{}` of {} {} before the one before ends.",
+                    counted(overlapping, "slot", "slots"),
+                    schedule.id,
+                    of.ods,
+                    plural(overlapping, "begins", "begin")
                 ),
                 "Take the doubled ones out with `uec provider slots remove`, or say `overlaps = true` if it is meant.",
             );
@@ -221,8 +225,9 @@ fn referrals(patient: &Patient, store: &Store, catalogues: &[Catalogued], out: &
         if waiting.unmatched > 0 {
             out.note(
                 format!(
-                    "{} referrals of {whose} have no booking.",
-                    waiting.unmatched
+                    "{} of {whose} {} no booking.",
+                    counted(waiting.unmatched, "referral", "referrals"),
+                    plural(waiting.unmatched, "has", "have")
                 ),
                 "See `uec provider referral list`.",
             );
@@ -230,8 +235,9 @@ fn referrals(patient: &Patient, store: &Store, catalogues: &[Catalogued], out: &
         if waiting.quarantined > 0 {
             out.warn(
                 format!(
-                    "{} messages of {whose} are in quarantine.",
-                    waiting.quarantined
+                    "{} of {whose} {} in quarantine.",
+                    counted(waiting.quarantined, "message", "messages"),
+                    plural(waiting.quarantined, "is", "are")
                 ),
                 "See `uec provider referral quarantine`, and close what was dealt with.",
             );

@@ -12,6 +12,7 @@ mod rights;
 use super::print_json;
 use crate::serve::{read_settings, runtime};
 use crate::{Failure, Outcome, print};
+use booking::count::counted;
 use booking::ids::OdsCode;
 use clap::Args;
 use jiff::Timestamp;
@@ -255,11 +256,18 @@ impl Doctor {
                 }
                 print(&line);
             }
-            print(&format!("{problems} problems, {warnings} warnings\n"));
+            print(&format!(
+                "{}, {}\n",
+                counted(problems, "problem", "problems"),
+                counted(warnings, "warning", "warnings")
+            ));
         }
         match problems {
             0 => Ok(()),
-            n => Err(Failure::Refused(format!("{n} problems were found"))),
+            n => Err(Failure::Refused(format!(
+                "{} found",
+                counted(n, "problem was", "problems were")
+            ))),
         }
     }
 }

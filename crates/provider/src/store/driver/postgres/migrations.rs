@@ -24,6 +24,7 @@ pub(in crate::store) const STEPS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_tracks.sql"),
     include_str!("migrations/0003_track_index.sql"),
+    include_str!("migrations/0004_declared_held.sql"),
 ];
 
 /// The newest schema known here.
