@@ -152,23 +152,31 @@ fn tries_are_bounded() {
     );
 }
 
-/// Proves: REF-CON-01, DAT-08
+/// Proves: REF-CON-01, DAT-08, D-65
 #[test]
 fn what_the_service_says_in_plain_words() {
-    for (answer, why, tries) in [
-        (fault("1000"), Why::Malformed, 1),
-        (fault("2200"), Why::Refused, 1),
-        (fault("3000"), Why::Denied, 1),
-        (fault("2100"), Why::ServiceFault, 3),
-        (Does::Answers(200, "<html/>".into()), Why::Unreadable, 3),
-        (Does::Answers(200, String::new()), Why::Unreadable, 3),
-        (Does::Answers(200, "x".repeat(2 << 20)), Why::Unreadable, 3),
-        (Does::Answers(404, "not here".into()), Why::Unreadable, 1),
-        (Does::Answers(503, "busy".into()), Why::Unreadable, 3),
+    let says = |status: u16, body: &str| Does::Answers(status, body.to_owned());
+    // The last: nobody can say whether the service has it.
+    for (answer, why, tries, uncertain) in [
+        (fault("1000"), Why::Malformed, 1, false),
+        (fault("2200"), Why::Refused, 1, false),
+        (fault("3000"), Why::Denied, 1, false),
+        (fault("2100"), Why::ServiceFault, 3, false),
+        (says(200, "<html/>"), Why::Unreadable, 3, true),
+        (says(200, ""), Why::Unreadable, 3, true),
+        (says(200, &"x".repeat(2 << 20)), Why::Unreadable, 3, true),
+        (says(302, ""), Why::Unreadable, 1, true),
+        (says(404, "not here"), Why::Unreadable, 1, false),
+        (says(409, "twice"), Why::Unreadable, 1, true),
+        (says(503, "busy"), Why::Unreadable, 3, true),
+        (Does::Cuts, Why::Unreachable, 3, true),
     ] {
         let (outcome, got) = sent(Wrapping::Itk, vec![answer; 3]);
         let unsent = outcome.expect_err("not taken");
         assert_eq!((unsent.why, got.len()), (why, tries), "{unsent:?}");
+        assert_eq!(unsent.uncertain, uncertain, "{unsent:?}");
+        let open = unsent.plain.contains("certain") || unsent.plain.contains("clear");
+        assert_eq!(open, uncertain, "the words and the flag agree: {unsent:?}");
         assert!(
             !unsent.plain.contains("1000") && !unsent.plain.contains("because"),
             "{unsent}"
@@ -178,6 +186,45 @@ fn what_the_service_says_in_plain_words() {
     let log = outcome.expect_err("not taken").log;
     assert!(
         log.contains(&("code", "2200".to_owned())) && log.contains(&("said", "because".to_owned()))
+    );
+}
+
+/// What was lost once may have arrived, whatever the next try says; where nobody listens nothing was sent.
+///
+/// Proves: REF-CON-01, D-65
+#[test]
+fn a_lost_try_leaves_it_open() {
+    let (outcome, got) = sent(Wrapping::Itk, vec![Does::Cuts, fault("2200")]);
+    let unsent = outcome.expect_err("not taken");
+    assert_eq!((unsent.why, got.len()), (Why::Refused, 2));
+    assert!(
+        unsent.uncertain && unsent.plain.contains("not certain"),
+        "{unsent:?}"
+    );
+
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}/itk", nobody.local_addr().expect("address"));
+    drop(nobody);
+    let message = Message::new(
+        &referral(),
+        &endpoint(&address, Wrapping::Itk),
+        true,
+        Uuid::new_v4(),
+    )
+    .expect("may be sent");
+    let retries = Retries {
+        pause: Duration::from_millis(10),
+        ..Retries::default()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("runtime");
+    let outcome = runtime.block_on(Sender::new(reqwest::Client::new(), retries).send(&message));
+    let unsent = outcome.expect_err("nobody there");
+    assert!(
+        !unsent.uncertain && unsent.plain.contains("nothing was sent"),
+        "{unsent:?}"
     );
 }
 

@@ -145,7 +145,7 @@ fn note(line: &str) {
 enum Stopped {
     /// An obstacle of the journey.
     Obstacle(Box<consumer::obstacle::Obstacle>),
-    /// The referral did not leave.
+    /// The referral was not sent, or nobody can say whether it arrived.
     Unsent(Box<consumer::referral::Unsent>),
     /// Refused or failed: a sentence.
     Refused(String),
@@ -217,12 +217,18 @@ impl Stopped {
                         .iter()
                         .map(|(k, v)| serde_json::json!({ *k: v }))
                         .collect();
-                    shown::json(&serde_json::json!({ "obstacle": {
-                        "kind": format!("{:?}", unsent.why), "plain": unsent.plain, "next": unsent.next,
-                        "retry_safe": unsent.retry_safe, "log": log,
-                    }}));
+                    shown::json(&serde_json::json!({
+                        "outcome": if unsent.uncertain { "uncertain" } else { "not_sent" },
+                        "obstacle": {
+                            "kind": format!("{:?}", unsent.why), "plain": unsent.plain, "next": unsent.next,
+                            "retry_safe": unsent.retry_safe, "log": log,
+                        },
+                    }));
                 }
-                Failure::Refused(unsent.to_string())
+                match unsent.uncertain {
+                    true => Failure::Uncertain(unsent.to_string()),
+                    false => Failure::Refused(unsent.to_string()),
+                }
             }
         }
     }

@@ -17,17 +17,21 @@ pub struct NotAppointmentUrl(&'static str);
 
 impl AppointmentUrl {
     /// Makes it from the `Location` of a booking: `_history/…` and a trailing slash go, so does a Spine Secure Proxy
-    /// in front of the Provider's own URL.
+    /// in front of the Provider's own URL. `http` becomes `https`, which a Provider's URL has in documents (D-65).
     pub fn from_location(location: &str) -> Result<AppointmentUrl, NotAppointmentUrl> {
         let location = location.trim();
         if location.len() > MAX_URL || location.contains(char::is_whitespace) {
             return Err(NotAppointmentUrl("it is too long or has a space in it"));
         }
         // The last scheme is that of the Provider; what is before it is the proxy.
-        let own = match location.to_ascii_lowercase().rfind("https://") {
-            Some(at) => &location[at..],
-            None => return Err(NotAppointmentUrl("it is not absolute with https")),
+        let lower = location.to_ascii_lowercase();
+        let scheme = lower
+            .rfind("://")
+            .filter(|&at| lower[..at].ends_with("http") || lower[..at].ends_with("https"));
+        let Some(scheme) = scheme else {
+            return Err(NotAppointmentUrl("it is not absolute with https"));
         };
+        let own = format!("https{}", &location[scheme..]);
         if own.contains(['?', '#']) {
             return Err(NotAppointmentUrl("it has a query or fragment"));
         }
@@ -59,7 +63,7 @@ impl fmt::Display for AppointmentUrl {
 mod tests {
     use super::*;
 
-    /// Proves: REF-CON-03
+    /// Proves: REF-CON-03, D-65
     #[test]
     fn the_providers_own_url_without_version() {
         let own = "https://provider.example.nhs.uk/STU3/1/FX101/Appointment/5d2f1c1e-1111-4a4a-8b8b-000000000001";
@@ -70,6 +74,11 @@ mod tests {
             format!("{own}/_history/12/"),
             format!("https://proxy.example.nhs.uk/{own}/_history/1"),
             format!("http://127.0.0.1:8002/{own}"),
+            own.replace("https:", "http:"),
+            format!(
+                "https://proxy.example.nhs.uk/{}",
+                own.replace("https:", "HTTP:")
+            ),
         ] {
             let read = AppointmentUrl::from_location(&given).unwrap();
             assert_eq!(read.as_str(), own, "{given}");
@@ -78,7 +87,7 @@ mod tests {
             "",
             "Appointment/1",
             "/STU3/1/FX101/Appointment/1",
-            "http://provider.example.nhs.uk/Appointment/1",
+            "ftp://provider.example.nhs.uk/Appointment/1",
             "https://provider.example.nhs.uk/Slot/1",
             "https://provider.example.nhs.uk/Appointment/a_b",
             "https:///Appointment/1 2",

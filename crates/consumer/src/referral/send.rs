@@ -150,9 +150,10 @@ impl Sender {
     /// that broke, an answer that cannot be understood, a fault that the service calls passing.
     pub async fn send(&self, message: &Message) -> Result<Receipt, Unsent> {
         let mut pause = self.retries.pause;
+        let mut perhaps_there = false;
         let most = self.retries.tries.max(1);
         for tries in 1..=most {
-            let failed = match self.once(message).await {
+            let mut failed = match self.once(message).await {
                 Ok(status) => {
                     tracing::info!(tracking = %message.tracking, tries, status, "referral taken");
                     return Ok(Receipt {
@@ -169,6 +170,10 @@ impl Sender {
                     .note("address", &message.endpoint.address)
                     .note("tries", tries.to_string()),
             };
+            if perhaps_there {
+                failed = failed.after_uncertain();
+            }
+            perhaps_there = failed.uncertain;
             tracing::warn!(why = ?failed.why, log = ?failed.log, "referral not taken");
             if !failed.retry_safe || tries == most {
                 return Err(failed);
@@ -176,7 +181,7 @@ impl Sender {
             tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2);
         }
-        Err(unreachable_service("no try was made"))
+        Err(unreachable_service("no try was made").certain())
     }
 
     async fn once(&self, message: &Message) -> Result<u16, Unsent> {
@@ -217,8 +222,16 @@ async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, Unsent> {
 /// Nobody answered. A certificate that is refused will be refused the next time too.
 fn unsent(error: reqwest::Error) -> Unsent {
     let tls = body::tls_fault(&error);
+    let never_left = error.is_connect();
     let why = body::reasons(error);
     match tls {
+        None if never_left => Unsent::new(
+            Why::Unreachable,
+            "The service's system could not be reached, so nothing was sent.",
+            "Send the referral again in some minutes; if it stays so, ring the service to hand over.",
+        )
+        .certain()
+        .text("error", &why),
         None => unreachable_service(&why),
         Some(_) => {
             let mut unsent = Unsent::new(
@@ -227,20 +240,30 @@ fn unsent(error: reqwest::Error) -> Unsent {
                 "Ring the service to hand over, and report the fault with the details in the log.",
             );
             unsent.retry_safe = false;
-            unsent.text("error", &why)
+            unsent.certain().text("error", &why)
         }
     }
 }
 
-/// 408, 429 and 5xx pass; any other status will be the same next time.
+/// 408, 429 and 5xx pass; any other status will be the same next time. A 4xx without a word says that the message was not
+/// taken (408, 409 and 499 may come after it was); after anything else nobody knows.
 fn not_understood(status: u16) -> Unsent {
     let passing = (200..300).contains(&status) || matches!(status, 408 | 429 | 500..);
-    let mut unsent = Unsent::new(
-        Why::Unreadable,
-        "The service's system answered, but it is not clear whether it has the referral.",
-        "Ring the service to make sure, and hand over by telephone if it has nothing.",
-    )
-    .note("status", status.to_string());
+    let refused = (400..500).contains(&status) && !matches!(status, 408 | 409 | 499);
+    let unsent = match refused {
+        true => Unsent::new(
+            Why::Unreadable,
+            "The service's system did not take the referral, and did not say why.",
+            "Ring the service to hand over, and report the fault with the details in the log.",
+        )
+        .certain(),
+        false => Unsent::new(
+            Why::Unreadable,
+            "The service's system answered, but it is not clear whether it has the referral.",
+            "Ring the service to make sure, and hand over by telephone if it has nothing.",
+        ),
+    };
+    let mut unsent = unsent.note("status", status.to_string());
     unsent.retry_safe = passing;
     unsent
 }

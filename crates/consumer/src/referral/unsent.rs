@@ -19,7 +19,7 @@ pub enum Why {
     NoEndpoint,
     /// The message is larger than a service takes.
     TooLarge,
-    /// Nobody answered; it is not known whether the service has it.
+    /// Nobody was reached, or nobody answered.
     Unreachable,
     /// The service has a fault of its own.
     ServiceFault,
@@ -46,6 +46,8 @@ pub struct Unsent {
     pub log: Vec<(&'static str, String)>,
     /// The very same message may be sent again.
     pub retry_safe: bool,
+    /// Nobody can say whether the service has it (D-65).
+    pub uncertain: bool,
 }
 
 impl Unsent {
@@ -56,7 +58,26 @@ impl Unsent {
             next: next.to_owned(),
             log: Vec::new(),
             retry_safe: matches!(why, Why::Unreachable | Why::ServiceFault | Why::Unreadable),
+            uncertain: matches!(why, Why::Unreachable | Why::Unreadable),
         }
+    }
+
+    /// It is certain that the service does not have it.
+    pub(super) fn certain(mut self) -> Unsent {
+        self.uncertain = false;
+        self
+    }
+
+    /// An earlier try of the same message may have arrived, whatever became of this one.
+    pub(super) fn after_uncertain(mut self) -> Unsent {
+        if !self.uncertain {
+            self.uncertain = true;
+            self.plain = format!(
+                "It is not certain whether the service has the referral: an earlier try may have arrived. Then: {}",
+                self.plain
+            );
+        }
+        self
     }
 
     pub(super) fn note(mut self, key: &'static str, value: impl Into<String>) -> Unsent {

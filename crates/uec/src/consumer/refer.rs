@@ -266,7 +266,11 @@ impl Refer {
                         "tracking": r.tracking.to_string(), "tries": r.tries, "status": r.status }),
             ),
             Err(unsent) => (
-                "not sent",
+                if unsent.uncertain {
+                    "uncertain"
+                } else {
+                    "not sent"
+                },
                 json!({ "document": document, "address": endpoint.address, "copy": endpoint.copy,
                         "why": format!("{:?}", unsent.why), "shown": unsent.plain,
                         "log": unsent.log.iter().map(|(k, v)| json!({ *k: v })).collect::<Vec<_>>() }),
