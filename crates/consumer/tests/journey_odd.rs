@@ -64,6 +64,11 @@ fn all_bad() -> Vec<Value> {
         spoilt("no-offset", "start", json!("2031-03-04T09:00:00")),
         spoilt("backwards", "end", json!(at(1))),
         spoilt("modified", "modifierExtension", modified),
+        spoilt(
+            "own-rules",
+            "implicitRules",
+            json!("https://vendor.example/rules"),
+        ),
     ]
 }
 
@@ -80,14 +85,14 @@ async fn slots_that_cannot_be_read_are_not_lost() {
     let (target, c) = at_provider(&some).await;
     let list = c.slots(&target, SlotSearch::soon()).await.unwrap();
     assert_eq!(list.slots.len(), 1);
-    assert_eq!(list.unreadable.count(), 7);
+    assert_eq!(list.unreadable.count(), 8);
     let told = list.unreadable.plain().unwrap();
     assert!(
-        told.starts_with("7 slots") && told.contains("no end (1)"),
+        told.starts_with("8 slots") && told.contains("no end (1)"),
         "{told}"
     );
     let journal = kept(&c).await;
-    assert!(journal.contains("\"unreadable\":{\"count\":7"), "{journal}");
+    assert!(journal.contains("\"unreadable\":{\"count\":8"), "{journal}");
 
     let none = Scripted::start(|_, _| say(200, bundle(&all_bad()).to_string())).await;
     let (target, c) = at_provider(&none).await;
@@ -95,7 +100,7 @@ async fn slots_that_cannot_be_read_are_not_lost() {
     assert_eq!(obstacle.kind, Kind::SlotsUnreadable);
     let journal = kept(&c).await;
     assert!(
-        journal.contains("slots-unreadable") && journal.contains("\"count\":7"),
+        journal.contains("slots-unreadable") && journal.contains("\"count\":8"),
         "{journal}"
     );
     assert!(!journal.contains("\"outcome\":\"none\""), "{journal}");

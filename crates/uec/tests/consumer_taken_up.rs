@@ -322,6 +322,38 @@ fn a_rebooking_that_is_not_certain_leaves_the_old_one() {
     assert_eq!(world.live().len(), 2);
 }
 
+/// Proves: CONS-REB-01, D-53
+/// A booking that makes up for the lost first half of a rebooking does the second half too.
+#[test]
+fn a_booking_that_repeats_a_rebooking_finishes_it() {
+    let world = World::start();
+    let old = world.booked("ada.toml");
+    world.rules(json!([{
+        "on": "create", "times": 0, "store": false, "status": 302, "body": "", "headers": { "Location": null }
+    }]));
+    let rebook = ["rebook", &old, "--first", "--yes", "--patient", "ada.toml"];
+    check(&world.json(&rebook), 3, "uncertain", "not certain");
+    assert_eq!(world.live(), std::slice::from_ref(&old));
+    world.rules(json!([]));
+    let done = world.json(&BOOK);
+    check(&done, 0, "booked", "repeated");
+    assert_eq!(
+        done.json["finished"][0]["old"]["outcome"], "cancelled",
+        "{done:?}"
+    );
+    assert_eq!(
+        done.json["patient_has"].as_array().map(Vec::len),
+        Some(1),
+        "{done:?}"
+    );
+    let new = done.json["booked"]["appointment"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_ne!(new, old);
+    assert_eq!(world.live(), [new]);
+}
+
 /// Proves: CONS-REB-04
 /// Without an answer to the question nothing is sent; what is not certain is in the list too, and `--yes` is no answer to it.
 #[test]

@@ -274,13 +274,14 @@ impl Gathering {
     }
 }
 
-/// Where a resource carries a modifier extension. What it means is not known here, and it may turn the meaning of
-/// everything beside it round, so that the resource cannot be used (FHIR, `modifierExtension`).
+/// Where a resource carries a modifier extension, or rules of its own. What these mean is not known here, and they may turn
+/// the meaning of everything beside them round, so that the resource cannot be used (FHIR, `modifierExtension` and
+/// `implicitRules`).
 pub(crate) fn modifier(resource: &Element) -> Option<String> {
     resource.children().iter().find_map(|child| {
         let name = child.name();
         match name {
-            "modifierExtension" => Some(name.to_owned()),
+            "modifierExtension" | "implicitRules" => Some(name.to_owned()),
             _ => modifier(child).map(|below| format!("{name}.{below}")),
         }
     })

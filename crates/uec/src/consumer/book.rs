@@ -9,7 +9,7 @@ use booking::ids::ServiceId;
 use clap::Args;
 use consumer::journal::KnownBooking;
 use consumer::journey::timeframe::{self, Cleared, Confirmation, Demand, Judgement};
-use consumer::journey::{Booked, Booking, Target, is_same_wish, slot_of};
+use consumer::journey::{Booked, Booking, CancelReport, Target, is_same_wish, slot_of};
 use consumer::obstacle::Obstacle;
 use consumer::plan::BookingDetails;
 use consumer::slots::{FreeSlot, day_and_time, span};
@@ -69,20 +69,24 @@ impl Book {
         // What a Provider would refuse is told before anybody is asked anything.
         let details = asked::checked(self.patient.details()?)?;
         self.choice.resolve(desk, &service).await?;
-        let earlier = Earlier::of(desk, &details).await?;
+        let mut earlier = Earlier::of(desk, &details).await?;
         let bookable = desk.bookable(&service).await?;
         let target = bookable.target();
         if let Some(booked) = earlier.same(&target, &self.choice) {
             let booking = Ok(Booking::Booked(Box::new(booked)));
             return ended(desk, booking, &details, &earlier).await;
         }
-        if let Some(row) = earlier.open_wish(&target, &self.choice, &details) {
+        let open = earlier.open_wish(&target, &self.choice, &details);
+        if let Some(row) = &open.cloned() {
             let slot = slot_of(row);
             let cleared = self.choice.clear(desk, &slot)?;
             let booking = desk
                 .consultation
                 .book_again(&target, row, &slot, &details, &cleared)
                 .await;
+            if matches!(booking, Ok(Booking::Booked(_))) {
+                earlier.finish(desk, row).await?;
+            }
             return ended(desk, booking, &details, &earlier).await;
         }
         earlier.confirm(desk, &self.choice, None)?;
@@ -136,6 +140,20 @@ impl Earlier {
             standing,
             finished,
         })
+    }
+
+    /// The second half of a rebooking whose first half has just been made up for: the old appointment goes (D-53).
+    async fn finish(&mut self, desk: &Desk, new: &KnownBooking) -> Done {
+        let finished = settle::rebookings(desk, |k| k.document == new.document).await?;
+        let gone = finished
+            .iter()
+            .any(|f| f.old.as_ref().is_some_and(CancelReport::is_cancelled));
+        if gone {
+            self.standing
+                .retain(|(known, _)| Some(&known.document) != new.replaces.as_ref());
+        }
+        self.finished.extend(finished);
+        Ok(())
     }
 
     /// The booking that is wished for, when an earlier command had made it without seeing that.
