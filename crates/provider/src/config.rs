@@ -158,10 +158,17 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Open connections; further ones wait in the listen queue.
     pub connections: usize,
+    /// Open connections of one peer: a client certificate, else an address; 0: half of `connections`. A proxy without a
+    /// certificate in front is one peer.
+    pub connections_per_peer: usize,
     /// Requests worked on at once; further ones are answered 503 with `Retry-After`.
     pub requests: usize,
-    /// Seconds until the header of a request must be there.
+    /// Seconds until the header of a request must be there; for the first one, from when the connection was accepted.
     pub header_seconds: u64,
+    /// Seconds that a connection without a request is kept (with HTTP/1.1, `header_seconds` when that is less).
+    pub idle_seconds: u64,
+    /// Seconds that a client may keep an answer waiting, beyond one second for every 8 KiB.
+    pub write_seconds: u64,
     /// Seconds until the body of a request must be there.
     pub body_seconds: u64,
     /// Share of `requests` that searches may take, percent; the rest is kept for bookings.
@@ -186,8 +193,11 @@ impl Default for Limits {
         Limits {
             body_bytes: 1 << 20,
             connections: 16_384,
+            connections_per_peer: 0,
             requests: 4_096,
             header_seconds: 15,
+            idle_seconds: 60,
+            write_seconds: 30,
             body_seconds: 30,
             searches_percent: 75,
             search_delay_ms: 2_000,
@@ -282,8 +292,15 @@ impl Settings {
         if l.connections == 0 || l.requests == 0 {
             return Err("limits.connections and limits.requests must be at least 1".into());
         }
-        if l.header_seconds == 0 || l.body_seconds == 0 {
-            return Err("limits.header_seconds and limits.body_seconds must be at least 1".into());
+        for (name, seconds) in [
+            ("header_seconds", l.header_seconds),
+            ("idle_seconds", l.idle_seconds),
+            ("write_seconds", l.write_seconds),
+            ("body_seconds", l.body_seconds),
+        ] {
+            if !(1..=3_600).contains(&seconds) {
+                return Err(format!("limits.{name} must be between 1 and 3600"));
+            }
         }
         if !(1..=100).contains(&l.searches_percent) {
             return Err("limits.searches_percent must be between 1 and 100".into());

@@ -10,9 +10,10 @@ use crate::log_state::LogState;
 use crate::store::{Store, StoreError};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often everything is looked at.
@@ -25,13 +26,15 @@ const COMMITTED_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 /// How long a server that starts waits for its first look before it answers.
 const FIRST_WITHIN: Duration = Duration::from_millis(500);
+/// A server whose own door does not answer within this cannot be reached.
+const DOOR_WITHIN: Duration = Duration::from_secs(5);
 /// When nothing was looked at for this long, the looking hangs.
 const LOOKED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Why the server is not ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// A short name for programs: `database-read`, `database-write`, `disk`, `certificate`, `log`, `starting`,
+    /// A short name for programs: `database-read`, `database-write`, `disk`, `certificate`, `connections`, `log`, `starting`,
     /// `stopping`, `stalled`.
     pub code: &'static str,
     /// A sentence for people, without addresses, paths or secrets.
@@ -51,6 +54,13 @@ struct InUse {
     validity: Validity,
 }
 
+/// The API's own socket.
+struct Door {
+    address: SocketAddr,
+    tls: bool,
+    gauges: Arc<listen::Gauges>,
+}
+
 /// What is known of the server's state.
 pub struct Health {
     /// File of the database, when there is one.
@@ -61,6 +71,8 @@ pub struct Health {
     looked: Mutex<Option<(Instant, Vec<Reason>)>>,
     /// A read is out: one that hangs is not followed by others.
     reading: Arc<AtomicBool>,
+    /// The API's own socket, once it is served.
+    door: OnceLock<Door>,
     /// Whether the log can be written.
     pub log: Arc<LogState>,
 }
@@ -76,8 +88,19 @@ impl Health {
             stopping: AtomicBool::new(false),
             looked: Mutex::new(None),
             reading: Arc::default(),
+            door: OnceLock::new(),
             log: Arc::default(),
         }
+    }
+
+    /// From now on the API is served at this address.
+    pub fn serves(&self, address: SocketAddr, tls: bool, gauges: Arc<listen::Gauges>) {
+        // A second call would be of the same server.
+        let _ = self.door.set(Door {
+            address,
+            tls,
+            gauges,
+        });
     }
 
     /// From now on not ready: the server is about to stop.
@@ -153,6 +176,7 @@ impl Health {
         let mut reasons = Vec::new();
         reasons.extend(self.readable(store).await.err());
         reasons.extend(writable(store).await.err());
+        reasons.extend(self.reachable().await);
         reasons.extend(self.disk());
         reasons.extend(self.expired());
         reasons
@@ -182,6 +206,21 @@ impl Health {
             )),
             Err(_) => Err(late()),
         }
+    }
+
+    /// Asks the API through its own socket: when all connections are taken, nobody else gets in either.
+    async fn reachable(&self) -> Option<Reason> {
+        let door = self.door.get().filter(|_| !self.is_stopping())?;
+        let answered = listen::probe(door.address, door.tls, &door.gauges, DOOR_WITHIN).await;
+        (!answered).then(|| {
+            Reason::new(
+                "connections",
+                format!(
+                    "The API does not answer on its own port; {} connections are open.",
+                    door.gauges.open()
+                ),
+            )
+        })
     }
 
     fn note(&self, reasons: Vec<Reason>) {

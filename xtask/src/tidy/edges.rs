@@ -11,10 +11,11 @@ use crate::workspace::Workspace;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("fhir", &[]),
     ("booking", &["fhir"]),
-    ("provider", &["booking", "fhir"]),
+    ("listen", &[]),
+    ("provider", &["booking", "fhir", "listen"]),
     ("consumer", &["booking", "fhir"]),
-    ("sandbox", &["booking", "fhir"]),
-    ("assurance", &["booking", "consumer", "fhir"]),
+    ("sandbox", &["booking", "fhir", "listen"]),
+    ("assurance", &["booking", "consumer", "fhir", "listen"]),
     (
         "uec",
         &[
@@ -22,6 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "booking",
             "consumer",
             "fhir",
+            "listen",
             "provider",
             "sandbox",
         ],
@@ -35,6 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// Crate → crates that only its tests may use, to have the real other side.
 const ALLOWED_IN_TESTS: &[(&str, &[&str])] = &[
     ("fhir", &["testkit"]),
+    ("listen", &["testkit"]),
     ("assurance", &["testkit"]),
     ("consumer", &["provider", "sandbox", "testkit"]),
     ("provider", &["testkit"]),

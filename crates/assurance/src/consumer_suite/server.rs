@@ -4,19 +4,13 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
+use listen::{Accepted, Limits};
 use rustls::ServerConfig;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpListener;
 
 use super::asked::Asked;
 use super::state::State;
@@ -25,10 +19,6 @@ use super::{MAX_BODY, OnSeen, page, reply};
 
 /// Connections at once; a further one waits to be taken.
 const CONNECTIONS: usize = 256;
-/// Largest request head; a token of 16 KiB and its headers fit.
-const HEAD_BYTES: usize = 64 << 10;
-/// Time for a request's head to arrive, and for a TLS handshake.
-const HEAD_TIME: Duration = Duration::from_secs(15);
 /// Time for a body to arrive.
 const BODY_TIME: Duration = Duration::from_secs(20);
 /// A booking takes so long: no longer than a real one, and long enough to see another one beside it.
@@ -54,66 +44,48 @@ pub(super) async fn serve(
     shared: Arc<Shared>,
     tls: Option<Arc<ServerConfig>>,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let acceptor = tls.map(TlsAcceptor::from);
-    let mut tasks = JoinSet::new();
-    loop {
-        while tasks.try_join_next().is_some() {}
-        let Ok(place) = places.clone().acquire_owned().await else {
-            return;
-        };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // Out of file descriptors, or reset before it was taken: wait, do not spin.
-                tracing::warn!(%error, "accept failed");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let (shared, acceptor) = (shared.clone(), acceptor.clone());
+    let limits = Limits {
+        connections: CONNECTIONS,
+        per_peer: CONNECTIONS,
+        http2: false,
+        ..Limits::default()
+    };
+    let never = std::future::pending();
+    listen::run(listener, limits, Arc::default(), never, |accepted| {
         shared.open.fetch_add(1, Ordering::AcqRel);
-        tasks.spawn(async move {
-            connection(stream, shared.clone(), acceptor).await;
-            shared.open.fetch_sub(1, Ordering::AcqRel);
-            drop(place);
-        });
-    }
+        connection(accepted, shared.clone(), tls.clone())
+    })
+    .await;
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>, acceptor: Option<TlsAcceptor>) {
-    let _ = stream.set_nodelay(true);
-    match acceptor {
-        None => http(stream, shared).await,
-        Some(acceptor) => match tokio::time::timeout(HEAD_TIME, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => http(stream, shared).await,
-            Ok(Err(error)) => tracing::info!(%error, "TLS handshake failed"),
-            Err(_) => tracing::info!("TLS handshake timed out"),
-        },
-    }
-}
-
-async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, shared: Arc<Shared>) {
-    let (stream, heard) = Tee::new(stream);
-    let service = service_fn({
+async fn connection(accepted: Accepted, shared: Arc<Shared>, tls: Option<Arc<ServerConfig>>) {
+    let _open = Open(shared.clone());
+    let Some(secured) = accepted.secure(tls.as_ref()).await else {
+        return;
+    };
+    let (stream, heard) = Tee::new(secured.stream);
+    let handler = {
         let (shared, heard) = (shared.clone(), heard.clone());
         move |request| {
             heard.clear();
             answer(shared.clone(), request)
         }
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
-        .max_buf_size(HEAD_BYTES)
-        .half_close(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    if let Err(error) = served {
+    };
+    if let Err(error) = listen::http(stream, &secured.link, handler).await {
         tracing::debug!(%error, "connection ended");
-        if error.is_parse() {
+        let unread = error.downcast_ref::<hyper::Error>();
+        if unread.is_some_and(hyper::Error::is_parse) {
             unreadable(&shared, &heard.first_line());
         }
+    }
+}
+
+/// A connection that is open until this is dropped.
+struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

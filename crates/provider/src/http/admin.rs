@@ -12,56 +12,53 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use listen::{Accepted, Limits};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-
-/// Connections of the operators' own port: a scraper, some probes, a person.
-const CONNECTIONS: usize = 64;
-/// Seconds until the head of a request must be there.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// Largest head of a request.
-const HEAD_BYTES: usize = 16 << 10;
-/// A connection that stays longer than this is closed, so that nobody keeps all of them.
-const CONNECTION_WITHIN: Duration = Duration::from_secs(300);
 
 /// True for the paths of this file.
 pub fn is_path(path: &str) -> bool {
     path.starts_with("/health/") || path == "/metrics"
 }
 
+/// A scraper, some probes, a person: all behind one address at times.
+fn limits() -> Limits {
+    Limits {
+        connections: 64,
+        per_peer: 64,
+        head_bytes: 16 << 10,
+        http2: false,
+        ..Limits::default()
+    }
+}
+
 /// Answers on a port of the operators' own, without end.
 pub async fn serve(listener: TcpListener, edge: Arc<Edge>) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(permit) = connections.clone().acquire_owned().await else {
-            return;
-        };
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
+    let gauges = Arc::default();
+    listen::run(
+        listener,
+        limits(),
+        gauges,
+        std::future::pending(),
+        |accepted| connection(accepted, edge.clone()),
+    )
+    .await;
+}
+
+async fn connection(accepted: Accepted, edge: Arc<Edge>) {
+    let Some(secured) = accepted.secure(None).await else {
+        return;
+    };
+    let handler = move |request: Request<Incoming>| {
         let edge = edge.clone();
-        tokio::spawn(async move {
-            let service = service_fn(move |request: Request<Incoming>| {
-                let edge = edge.clone();
-                async move {
-                    let (method, path) = (request.method(), request.uri().path());
-                    Ok::<_, Infallible>(answer(&edge, method, path, true).await)
-                }
-            });
-            let served = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_WITHIN)
-                .max_buf_size(HEAD_BYTES)
-                .serve_connection(TokioIo::new(stream), service);
-            let _ = tokio::time::timeout(CONNECTION_WITHIN, served).await;
-            drop(permit);
-        });
+        async move {
+            let (method, path) = (request.method(), request.uri().path());
+            Ok::<_, Infallible>(answer(&edge, method, path, true).await)
+        }
+    };
+    if let Err(error) = listen::http(secured.stream, &secured.link, handler).await {
+        tracing::debug!(%error, "connection of the operators' port ended");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The sockets: listening, TLS, HTTP/1.1 and HTTP/2, bounds on connections, drain at the end.
+//! The Provider's socket: what stands behind each connection that `listen` accepts, and what goes on beside the requests.
 
 use super::admin;
 use super::edge::Edge;
@@ -7,30 +7,18 @@ use super::tls;
 use super::trust::Peer;
 use super::unreadable::{Answering, HEAD_BYTES, head_too_large, is_head_too_large};
 use crate::config::Settings;
-use futures_util::FutureExt;
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use listen::{Accepted, Limits};
 use rustls::ServerConfig;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 
-/// A TLS handshake that takes longer is broken off: a real one takes milliseconds.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// How long a connection that was just made may take to send its first request when the server stops.
-const FIRST_REQUEST: Duration = Duration::from_millis(200);
-/// Connections that are taken after the last one that was waited for; the listen queue holds as many.
-const WAITING_MOST: usize = 1_024;
 /// Streams of one HTTP/2 connection at once.
 const STREAMS: u32 = 256;
 
@@ -124,6 +112,8 @@ impl Server {
     /// more connections, and lets requests under way finish, for `limits.drain_seconds` at most.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         self.edge.health.first(&self.edge.store).await;
+        let (address, gauges) = (self.address, self.edge.metrics.connections.clone());
+        self.edge.health.serves(address, self.tls.is_some(), gauges);
         let _beside = self.beside();
         let (noticed, edge) = (
             Duration::from_secs(self.settings.limits.drain_wait_seconds),
@@ -135,131 +125,51 @@ impl Server {
             tracing::info!(seconds = noticed.as_secs(), "stopping: not ready any more");
             tokio::time::sleep(noticed).await;
         };
-        let graceful = GracefulShutdown::new();
-        let connections = Arc::new(Semaphore::new(self.settings.limits.connections));
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(self.settings.limits.header_seconds))
-            .max_buf_size(HEAD_BYTES)
-            .half_close(false);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(STREAMS)
-            // Twice the limit is read, so that what is over it can be answered with words.
-            .max_header_list_size(2 * HEAD_BYTES as u32)
-            .keep_alive_interval(Duration::from_secs(30));
-        let builder = Arc::new(builder);
-        let acceptor = self.tls.clone().map(TlsAcceptor::from);
-        let take = |stream, address, permit| {
-            let (edge, settings) = (self.edge.clone(), self.settings.clone());
-            let counted = self.edge.metrics.connection();
-            let (acceptor, builder, watcher) =
-                (acceptor.clone(), builder.clone(), graceful.watcher());
-            tokio::spawn(async move {
-                connection(
-                    stream, address, acceptor, &builder, watcher, edge, &settings,
-                )
-                .await;
-                drop((permit, counted));
-            });
-        };
-        tokio::pin!(stop);
-        loop {
-            let permit = tokio::select! {
-                permit = connections.clone().acquire_owned() => permit,
-                () = &mut stop => break,
-            };
-            let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
-                () = &mut stop => break,
-            };
-            let (stream, address) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors or a connection reset before it was taken: wait, do not spin.
-                    tracing::warn!(%error, "accept failed");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            };
-            take(stream, address, permit);
-        }
-        // Connections that were made but not yet taken: closing the listener would reset them.
-        for _ in 0..WAITING_MOST {
-            let waiting = self.listener.accept().now_or_never();
-            let (Some(Ok((stream, address))), Ok(permit)) =
-                (waiting, connections.clone().try_acquire_owned())
-            else {
-                break;
-            };
-            take(stream, address, Ok(permit));
-        }
-        drop(self.listener);
-        // What was just connected sends its request, which a shutdown would not wait for.
-        tokio::time::sleep(FIRST_REQUEST).await;
-        let drain = Duration::from_secs(self.settings.limits.drain_seconds);
-        if tokio::time::timeout(drain, graceful.shutdown())
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                "some requests were still under way after {} seconds",
-                drain.as_secs()
-            );
-        }
+        let (edge, settings, tls) = (self.edge.clone(), self.settings.clone(), self.tls.clone());
+        let (limits, gauges) = (limits(&settings), edge.metrics.connections.clone());
+        listen::run(self.listener, limits, gauges, stop, |accepted| {
+            connection(accepted, tls.clone(), edge.clone(), settings.clone())
+        })
+        .await;
     }
 }
 
-#[allow(clippy::too_many_arguments)]
+fn limits(settings: &Settings) -> Limits {
+    let limits = &settings.limits;
+    Limits {
+        connections: limits.connections,
+        per_peer: match limits.connections_per_peer {
+            0 => limits.connections.div_ceil(2),
+            most => most,
+        },
+        head: Duration::from_secs(limits.header_seconds),
+        idle: Duration::from_secs(limits.idle_seconds),
+        write: Duration::from_secs(limits.write_seconds),
+        head_bytes: HEAD_BYTES,
+        http2: true,
+        streams: STREAMS,
+        drain: Duration::from_secs(limits.drain_seconds),
+    }
+}
+
 async fn connection(
-    stream: TcpStream,
-    address: SocketAddr,
-    acceptor: Option<TlsAcceptor>,
-    builder: &auto::Builder<TokioExecutor>,
-    watcher: hyper_util::server::graceful::Watcher,
+    accepted: Accepted,
+    tls: Option<Arc<ServerConfig>>,
     edge: Arc<Edge>,
-    settings: &Settings,
+    settings: Arc<Settings>,
 ) {
-    let _ = stream.set_nodelay(true);
-    let outcome = match acceptor {
-        None => {
-            let peer = Peer {
-                address,
-                tls: false,
-                is_ssp: false,
-            };
-            let stream = Answering::new(stream, edge.clone(), peer.clone());
-            let service = service_fn(move |request| answer(edge.clone(), peer.clone(), request));
-            let served = builder
-                .serve_connection(TokioIo::new(stream), service)
-                .into_owned();
-            watcher.watch(served).await
-        }
-        Some(acceptor) => {
-            let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => stream,
-                Ok(Err(error)) => return tracing::info!(%error, "TLS handshake failed"),
-                Err(_) => return tracing::info!("TLS handshake timed out"),
-            };
-            let shown = stream.get_ref().1.peer_certificates();
-            let is_ssp = tls::carries_name(shown, &settings.trust.ssp_names);
-            let peer = Peer {
-                address,
-                tls: true,
-                is_ssp,
-            };
-            let stream = Answering::new(stream, edge.clone(), peer.clone());
-            let service = service_fn(move |request| answer(edge.clone(), peer.clone(), request));
-            let served = builder
-                .serve_connection(TokioIo::new(stream), service)
-                .into_owned();
-            watcher.watch(served).await
-        }
+    let Some(secured) = accepted.secure(tls.as_ref()).await else {
+        return;
     };
-    if let Err(error) = outcome {
+    let shown = secured.certificates.as_deref();
+    let peer = Peer {
+        address: secured.address,
+        tls: secured.tls,
+        is_ssp: tls::carries_name(shown, &settings.trust.ssp_names),
+    };
+    let stream = Answering::new(secured.stream, edge.clone(), peer.clone());
+    let handler = move |request| answer(edge.clone(), peer.clone(), request);
+    if let Err(error) = listen::http(stream, &secured.link, handler).await {
         tracing::debug!(%error, "connection ended");
     }
 }

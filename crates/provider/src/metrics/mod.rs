@@ -11,7 +11,7 @@ pub mod sample;
 pub mod text;
 
 use requests::Requests;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a request was turned away before or instead of being worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,8 @@ pub struct Metrics {
     /// Requests.
     pub requests: Requests,
     shed: [AtomicU64; Shed::ALL.len()],
-    connections: AtomicI64,
+    /// Connections of the API.
+    pub connections: std::sync::Arc<listen::Gauges>,
     /// Spans handed to the exporter.
     pub spans: AtomicU64,
     /// Spans thrown away because the exporter did not keep up.
@@ -72,7 +73,7 @@ impl Default for Metrics {
             started: jiff::Timestamp::now().as_millisecond() as f64 / 1e3,
             requests: Requests::default(),
             shed: std::array::from_fn(|_| AtomicU64::new(0)),
-            connections: AtomicI64::new(0),
+            connections: std::sync::Arc::default(),
             spans: AtomicU64::new(0),
             spans_dropped: AtomicU64::new(0),
             spans_failed: AtomicU64::new(0),
@@ -80,24 +81,9 @@ impl Default for Metrics {
     }
 }
 
-/// An open connection, counted until it is dropped.
-pub struct OpenConnection(std::sync::Arc<Metrics>);
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Metrics {
     /// Notes that a request was turned away.
     pub fn shed(&self, why: Shed) {
         self.shed[why as usize].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Notes a connection.
-    pub fn connection(self: &std::sync::Arc<Metrics>) -> OpenConnection {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        OpenConnection(self.clone())
     }
 }

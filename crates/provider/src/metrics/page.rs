@@ -188,7 +188,7 @@ impl Page<'_> {
                 "uec_connections_open",
                 Kind::Gauge,
                 "Connections of the API.",
-                m.connections.load(Ordering::Relaxed).max(0) as f64,
+                m.connections.open() as f64,
             ),
             (
                 "uec_telemetry_spans_total",
@@ -216,6 +216,16 @@ impl Page<'_> {
             ),
         ] {
             out.one(name, kind, help, value);
+        }
+        const ENDED: &str = "uec_connections_ended_total";
+        out.head(
+            ENDED,
+            Kind::Counter,
+            "Connections that this server ended or did not take, by reason.",
+        );
+        for why in listen::Ended::ALL {
+            let count = m.connections.ended(why);
+            out.value(ENDED, &label("reason", why.name()), count);
         }
         const CERTIFICATE: &str = "uec_tls_certificate_expiry_seconds";
         if !self.certificates.is_empty() {

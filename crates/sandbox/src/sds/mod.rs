@@ -22,18 +22,12 @@ pub use tree::SERVICES;
 use crate::directory::Directory;
 use crate::faults::{Fault, Faults, Key, Point};
 use crate::watch::Observer;
+use listen::{Accepted, Limits};
 use rustls::ServerConfig;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio_rustls::TlsAcceptor;
-
-/// A TLS handshake that takes longer is broken off: a real one takes milliseconds.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Time for connections to end when the server stops.
-const DRAIN: Duration = Duration::from_secs(5);
+use tokio::net::TcpListener;
 
 /// Limits of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,60 +90,25 @@ pub async fn serve_with(
     tls: Option<Arc<ServerConfig>>,
     stop: impl Future<Output = ()>,
 ) {
-    let connections = Arc::new(Semaphore::new(settings.connections));
-    let all = u32::try_from(settings.connections).unwrap_or(u32::MAX);
+    let limits = Limits {
+        connections: settings.connections,
+        per_peer: settings.connections,
+        write: settings.write_time,
+        ..Limits::default()
+    };
     let service = Arc::new(Service {
         tree: tree::Tree::new(&directory),
         directory,
         faults,
         settings,
     });
-    let acceptor = tls.map(TlsAcceptor::from);
-    let (stopping, stopped) = watch::channel(false);
-    tokio::pin!(stop);
-    loop {
-        let permit = tokio::select! {
-            permit = connections.clone().acquire_owned() => permit,
-            () = &mut stop => break,
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut stop => break,
-        };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // Out of file descriptors, or reset before it was taken: wait, do not spin.
-                tracing::warn!(%error, "accept failed");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let (service, acceptor, stopped) = (service.clone(), acceptor.clone(), stopped.clone());
-        tokio::spawn(async move {
-            connection(service, stream, acceptor, stopped).await;
-            drop(permit);
-        });
-    }
-    drop(listener);
-    let _ = stopping.send(true);
-    if tokio::time::timeout(DRAIN, connections.acquire_many(all))
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            "some connections were still open after {} seconds",
-            DRAIN.as_secs()
-        );
-    }
+    listen::run(listener, limits, Arc::default(), stop, |accepted| {
+        connection(service.clone(), accepted, tls.clone())
+    })
+    .await;
 }
 
-async fn connection(
-    service: Arc<Service>,
-    stream: TcpStream,
-    acceptor: Option<TlsAcceptor>,
-    stopped: watch::Receiver<bool>,
-) {
+async fn connection(service: Arc<Service>, accepted: Accepted, tls: Option<Arc<ServerConfig>>) {
     // No selectors are known yet, so that only a rule without any can match.
     let cut = |fault: &Fault| *fault == Fault::Unreachable;
     if service
@@ -159,13 +118,8 @@ async fn connection(
     {
         return;
     }
-    let _ = stream.set_nodelay(true);
-    match acceptor {
-        None => session::serve(service, stream, stopped).await,
-        Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => session::serve(service, stream, stopped).await,
-            Ok(Err(error)) => tracing::info!(%error, "TLS handshake failed"),
-            Err(_) => tracing::info!("TLS handshake timed out"),
-        },
+    if let Some(secured) = accepted.secure(tls.as_ref()).await {
+        let stopped = secured.link.stopping();
+        session::serve(service, secured.stream, stopped).await;
     }
 }

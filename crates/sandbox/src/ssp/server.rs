@@ -15,22 +15,14 @@ use http::request::Parts;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use listen::{Accepted, Limits};
 use rustls::ServerConfig;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
 
-/// A TLS handshake that takes longer is broken off: a real one takes milliseconds.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Largest request head: a token of 16 KiB and its headers fit.
 const HEAD_BYTES: usize = 64 << 10;
 /// Streams of one HTTP/2 connection at once.
@@ -78,142 +70,59 @@ pub async fn serve(
         log_key: LogKey::new(),
         settings: settings.clone(),
     });
-    let connections = Arc::new(Semaphore::new(settings.connections));
-    let builder = Arc::new(builder(&settings));
-    let acceptor = tls.map(TlsAcceptor::from);
-    let graceful = GracefulShutdown::new();
-    tokio::pin!(stop);
-    loop {
-        let permit = tokio::select! {
-            permit = connections.clone().acquire_owned() => permit,
-            () = &mut stop => break,
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut stop => break,
-        };
-        let (stream, address) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, or reset before it was taken: wait, do not spin.
-                tracing::warn!(%error, "accept failed");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let (proxy, acceptor, builder) = (proxy.clone(), acceptor.clone(), builder.clone());
-        let watcher = graceful.watcher();
-        tokio::spawn(async move {
-            connection(proxy, stream, address, acceptor, &builder, watcher).await;
-            drop(permit);
-        });
-    }
-    drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            "some requests were still under way after {} seconds",
-            DRAIN.as_secs()
-        );
-    }
-}
-
-fn builder(settings: &Settings) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.head_time)
-        .max_buf_size(HEAD_BYTES)
-        .half_close(false);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        // HEAD_BYTES fits in 32 bits.
-        .max_header_list_size(HEAD_BYTES as u32)
-        .keep_alive_interval(Duration::from_secs(30));
-    builder
-}
-
-async fn connection(
-    proxy: Arc<Proxy>,
-    mut stream: TcpStream,
-    address: SocketAddr,
-    acceptor: Option<TlsAcceptor>,
-    builder: &auto::Builder<TokioExecutor>,
-    watcher: Watcher,
-) {
-    let _ = stream.set_nodelay(true);
-    let Some(acceptor) = acceptor else {
-        let peer = Peer {
-            address,
-            tls: false,
-            certificate: None,
-        };
-        return http(proxy, stream, peer, builder, watcher).await;
+    let limits = Limits {
+        connections: settings.connections,
+        per_peer: settings.connections,
+        head: settings.head_time,
+        head_bytes: HEAD_BYTES,
+        streams: STREAMS,
+        drain: DRAIN,
+        ..Limits::default()
     };
-    let accepted = tokio::time::timeout(HANDSHAKE, async {
-        let mut first = [0u8; 1];
-        // A TLS handshake starts with 0x16; a letter is the method of a plain request.
-        if matches!(stream.peek(&mut first).await, Ok(1)) && first[0].is_ascii_uppercase() {
-            // Closing with the request unread would reset the connection before the answer is seen.
-            let _ = stream.read(&mut [0u8; 4096]).await;
-            let _ = stream.write_all(PLAIN_ON_TLS).await;
-            let _ = stream.shutdown().await;
-            return None;
-        }
-        match acceptor.accept(stream).await {
-            Ok(stream) => Some(stream),
-            Err(error) => {
-                tracing::info!(%error, "TLS handshake failed");
-                None
-            }
-        }
+    listen::run(listener, limits, Arc::default(), stop, |accepted| {
+        connection(proxy.clone(), accepted, tls.clone())
     })
     .await;
-    match accepted {
-        Ok(Some(stream)) => {
-            let certificate = stream
-                .get_ref()
-                .1
-                .peer_certificates()
-                .and_then(<[_]>::first)
-                .map(|certificate| certificate.clone().into_owned());
-            let peer = Peer {
-                address,
-                tls: true,
-                certificate,
-            };
-            http(proxy, stream, peer, builder, watcher).await;
+}
+
+async fn connection(proxy: Arc<Proxy>, mut accepted: Accepted, tls: Option<Arc<ServerConfig>>) {
+    if tls.is_some() {
+        let head = proxy.settings.head_time;
+        let refused = tokio::time::timeout(head, refuse_plain(&mut accepted.stream)).await;
+        if refused.unwrap_or(true) {
+            return;
         }
-        Ok(None) => {}
-        Err(_) => tracing::info!("TLS handshake timed out"),
+    }
+    let Some(secured) = accepted.secure(tls.as_ref()).await else {
+        return;
+    };
+    let leaf = secured.certificates.and_then(|all| all.into_iter().next());
+    let peer = Arc::new(Peer {
+        address: secured.address,
+        tls: secured.tls,
+        certificate: leaf,
+    });
+    let handler = move |request| {
+        let (proxy, peer) = (proxy.clone(), peer.clone());
+        async move { proxy.answer(&peer, request).await }
+    };
+    if let Err(error) = listen::http(secured.stream, &secured.link, handler).await {
+        tracing::debug!(%error, "connection ended");
     }
 }
 
-async fn http<S>(
-    proxy: Arc<Proxy>,
-    stream: S,
-    peer: Peer,
-    builder: &auto::Builder<TokioExecutor>,
-    watcher: Watcher,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let peer = Arc::new(peer);
-    let service = service_fn(move |request| {
-        let (proxy, peer) = (proxy.clone(), peer.clone());
-        async move { proxy.answer(&peer, request).await }
-    });
-    let served = builder
-        .serve_connection(TokioIo::new(stream), service)
-        .into_owned();
-    if let Err(error) = watcher.watch(served).await {
-        tracing::debug!(%error, "connection ended");
+/// Answers plain HTTP on the HTTPS port; false: it is a TLS handshake.
+async fn refuse_plain(stream: &mut TcpStream) -> bool {
+    let mut first = [0u8; 1];
+    // A TLS handshake starts with 0x16; a letter is the method of a plain request.
+    if !matches!(stream.peek(&mut first).await, Ok(1)) || !first[0].is_ascii_uppercase() {
+        return false;
     }
+    // Closing with the request unread would reset the connection before the answer is seen.
+    let _ = stream.read(&mut [0u8; 4096]).await;
+    let _ = stream.write_all(PLAIN_ON_TLS).await;
+    let _ = stream.shutdown().await;
+    true
 }
 
 impl Proxy {

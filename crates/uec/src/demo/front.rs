@@ -6,46 +6,42 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use listen::{Accepted, Limits};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
 /// Readers of the front page at once.
 const READERS: usize = 64;
-/// How long a reader may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves the front page: `/` is the tour with a fresh token and slot.
 pub async fn serve(listener: TcpListener, tour: Arc<Tour>) {
-    let readers = Arc::new(Semaphore::new(READERS));
-    loop {
-        let Ok(permit) = readers.clone().acquire_owned().await else {
-            return;
-        };
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
+    let limits = Limits {
+        connections: READERS,
+        per_peer: READERS,
+        http2: false,
+        ..Limits::default()
+    };
+    let never = std::future::pending();
+    listen::run(listener, limits, Arc::default(), never, |accepted| {
+        connection(accepted, tour.clone())
+    })
+    .await;
+}
+
+async fn connection(accepted: Accepted, tour: Arc<Tour>) {
+    let Some(secured) = accepted.secure(None).await else {
+        return;
+    };
+    let handler = move |request: Request<Incoming>| {
         let tour = tour.clone();
-        tokio::spawn(async move {
-            let service = service_fn(move |request: Request<Incoming>| {
-                let tour = tour.clone();
-                async move {
-                    let html = wants_html(request.headers().get(header::ACCEPT));
-                    Ok::<_, Infallible>(answer(&tour, request.uri().path(), html).await)
-                }
-            });
-            let served = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service);
-            // A reader that goes away is no fault of ours.
-            let _ = tokio::time::timeout(PATIENCE, served).await;
-            drop(permit);
-        });
-    }
+        async move {
+            let html = wants_html(request.headers().get(header::ACCEPT));
+            Ok::<_, Infallible>(answer(&tour, request.uri().path(), html).await)
+        }
+    };
+    // A reader that goes away is no fault of ours.
+    let _ = listen::http(secured.stream, &secured.link, handler).await;
 }
 
 /// Browsers name `text/html`; `curl` takes anything, and gets what a terminal shows.

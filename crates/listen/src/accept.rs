@@ -1,0 +1,244 @@
+//! Accepting connections, the TLS handshake, and the end of the server.
+
+use crate::peers::{Counted, Peers};
+use crate::stream::{Bytes, Stream};
+use crate::{Ended, Gauges, Limits, Link};
+use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+/// How long a connection that was just made may take to send its first request when the server stops.
+const FIRST_REQUEST: Duration = Duration::from_millis(200);
+/// Connections that are taken after the last one that was waited for; the listen queue holds as many.
+const WAITING_MOST: usize = 1_024;
+/// Wait after a failed accept: out of file descriptors, or a connection reset before it was taken.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What all connections of a server share.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub limits: Limits,
+    pub gauges: Arc<Gauges>,
+    /// True from when the server stops.
+    pub stopping: watch::Sender<bool>,
+    peers: Arc<Peers>,
+}
+
+impl Door {
+    pub fn new(limits: Limits, gauges: Arc<Gauges>) -> Door {
+        Door {
+            limits,
+            gauges,
+            stopping: watch::Sender::new(false),
+            peers: Arc::default(),
+        }
+    }
+}
+
+/// A connection that was accepted and has its place.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The other end.
+    pub address: SocketAddr,
+    /// Its bytes, before any TLS.
+    pub stream: TcpStream,
+    link: Link,
+    place: Place,
+}
+
+/// The place of a connection among those of its server and of its peer, until this is dropped.
+#[derive(Debug)]
+pub struct Place {
+    peer: Option<Counted>,
+    gauges: Arc<Gauges>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.gauges.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection that is ready for its first request.
+#[derive(Debug)]
+pub struct Secured {
+    /// The other end.
+    pub address: SocketAddr,
+    /// Its certificates, the leaf first; checked as the TLS configuration says.
+    pub certificates: Option<Vec<CertificateDer<'static>>>,
+    /// The connection is encrypted.
+    pub tls: bool,
+    /// Its bytes.
+    pub stream: Stream,
+    /// The connection, as [`crate::http`] and a server of another protocol watch it.
+    pub link: Link,
+    /// Its place: keep it until the connection ends.
+    pub place: Place,
+}
+
+impl Accepted {
+    /// Does the TLS handshake, when there is a configuration. `None`: it failed, or its peer has as many connections as it
+    /// may; both are logged and counted.
+    pub async fn secure(mut self, tls: Option<&Arc<ServerConfig>>) -> Option<Secured> {
+        let (address, door) = (self.address, self.link.door());
+        let Some(tls) = tls else {
+            return Some(Secured {
+                address,
+                certificates: None,
+                tls: false,
+                stream: Stream::new(Bytes::Plain(self.stream), self.link.clone()),
+                link: self.link,
+                place: self.place,
+            });
+        };
+        let handshake = TlsAcceptor::from(tls.clone()).accept(self.stream);
+        let stream = match tokio::time::timeout(self.link.head_left(), handshake).await {
+            Ok(Ok(stream)) => stream,
+            failed => {
+                let why = match failed {
+                    Ok(Err(error)) => error.to_string(),
+                    _ => "it took too long".to_owned(),
+                };
+                if self.place.peer.is_some() {
+                    door.gauges.end(Ended::Handshake);
+                    tracing::info!(peer = %address.ip(), "TLS handshake failed: {why}");
+                }
+                return None;
+            }
+        };
+        let certificates: Option<Vec<CertificateDer<'static>>> = stream
+            .get_ref()
+            .1
+            .peer_certificates()
+            .map(|all| all.iter().map(|c| c.clone().into_owned()).collect());
+        if let Some(leaf) = certificates.as_deref().and_then(<[_]>::first) {
+            // Whoever proved a name is counted by it: a proxy in front does not share its clients' limit.
+            let Some(counted) = door.peers.certificate(leaf, door.limits.per_peer) else {
+                door.gauges.end(Ended::Peer);
+                tracing::warn!(peer = %address.ip(), "refused: the holder of this certificate has as many connections as it may");
+                return None;
+            };
+            self.place.peer = Some(counted);
+        }
+        Some(Secured {
+            address,
+            certificates,
+            tls: true,
+            stream: Stream::new(Bytes::Tls(Box::new(stream)), self.link.clone()),
+            link: self.link,
+            place: self.place,
+        })
+    }
+}
+
+/// Accepts connections until `stop` is ready, and gives each to `serve`. Then it takes what waits already, tells all
+/// connections that the server stops, and waits for them for [`Limits::drain`] at most.
+pub async fn run<S, F>(
+    listener: TcpListener,
+    limits: Limits,
+    gauges: Arc<Gauges>,
+    stop: impl Future<Output = ()>,
+    serve: S,
+) where
+    S: Fn(Accepted) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let door = Arc::new(Door::new(limits, gauges));
+    let mut tasks = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        while tasks.try_join_next().is_some() {}
+        let permit = tokio::select! {
+            permit = places.clone().acquire_owned() => permit,
+            () = &mut stop => break,
+        };
+        let Ok(permit) = permit else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                if let Some(accepted) = take(&door, stream, address, permit) {
+                    tasks.spawn(serve(accepted));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accept failed");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    // Connections that were made but not yet taken: closing the listener would reset them.
+    for _ in 0..WAITING_MOST {
+        let waiting = tokio::select! {
+            biased;
+            waiting = listener.accept() => waiting,
+            () = std::future::ready(()) => break,
+        };
+        let (Ok((stream, address)), Ok(permit)) = (waiting, places.clone().try_acquire_owned())
+        else {
+            break;
+        };
+        if let Some(accepted) = take(&door, stream, address, permit) {
+            tasks.spawn(serve(accepted));
+        }
+    }
+    drop(listener);
+    while tasks.try_join_next().is_some() {}
+    if !tasks.is_empty() {
+        // What was just connected sends its request, which would not be waited for.
+        tokio::time::sleep(FIRST_REQUEST).await;
+    }
+    door.stopping.send_replace(true);
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(door.limits.drain, all).await.is_err() {
+        let open = door.gauges.open();
+        let seconds = door.limits.drain.as_secs();
+        tracing::warn!("{open} connections were still open after {seconds} seconds");
+    }
+}
+
+/// Gives a connection its place; `None`: its peer has as many as it may.
+fn take(
+    door: &Arc<Door>,
+    stream: TcpStream,
+    address: SocketAddr,
+    permit: OwnedSemaphorePermit,
+) -> Option<Accepted> {
+    let gauges = door.gauges.clone();
+    let peer = match gauges.is_probe(address) {
+        true => None,
+        false => {
+            let Some(counted) = door.peers.address(address.ip(), door.limits.per_peer) else {
+                gauges.end(Ended::Peer);
+                tracing::debug!(peer = %address.ip(), "refused: this peer has as many connections as it may");
+                return None;
+            };
+            Some(counted)
+        }
+    };
+    // Small answers are not held back for more.
+    let _ = stream.set_nodelay(true);
+    gauges.open.fetch_add(1, Ordering::Relaxed);
+    Some(Accepted {
+        address,
+        stream,
+        link: Link::new(door.clone()),
+        place: Place {
+            peer,
+            gauges,
+            _permit: permit,
+        },
+    })
+}
