@@ -37,6 +37,59 @@ pub struct Settings {
     pub health: Health,
     /// Traces for a collector.
     pub telemetry: Telemetry,
+    /// Anchors of the audit trail.
+    pub audit: Audit,
+}
+
+/// Signed heads of the audit trail, kept outside the database (AUD-07, D-74). Without a key there are none.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// Private key that signs, PEM (PKCS#8, Ed25519).
+    pub key: Option<PathBuf>,
+    /// Public keys of before, PEM: what they signed still counts.
+    pub former_keys: Vec<PathBuf>,
+    /// How often the heads that changed are signed, seconds.
+    pub seconds: u64,
+    /// Each goes to the log.
+    pub log: bool,
+    /// Folder that they are added to, a file a day; the start compares the database with it.
+    pub folder: Option<PathBuf>,
+    /// Address that they are sent to by POST, `http` or `https`.
+    pub url: Option<String>,
+}
+
+impl Default for Audit {
+    fn default() -> Audit {
+        Audit {
+            key: None,
+            former_keys: Vec::new(),
+            seconds: 60,
+            log: true,
+            folder: None,
+            url: None,
+        }
+    }
+}
+
+impl Audit {
+    fn check(&self) -> Result<(), String> {
+        if !(1..=86_400).contains(&self.seconds) {
+            return Err("audit.seconds must be between 1 and 86400".into());
+        }
+        if self.key.is_none() && (self.folder.is_some() || self.url.is_some()) {
+            return Err(
+                "audit.folder and audit.url need audit.key: make one with `uec provider audit key FILE --make`"
+                    .into(),
+            );
+        }
+        match &self.url {
+            Some(url) if !is_http(url) => Err(format!(
+                "audit.url `{url}` must begin with http:// or https://, and name a host"
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What operators ask: health and metrics.
@@ -322,6 +375,7 @@ impl Settings {
         if let Some(url) = &self.telemetry.otlp {
             check_collector(url)?;
         }
+        self.audit.check()?;
         if self.search.default_hours == 0 || self.search.max_days == 0 || self.search.max_days > 366
         {
             return Err(
@@ -370,15 +424,19 @@ pub fn check_origin(url: &str) -> Result<(), String> {
 
 /// A collector's address is `http(s)://host[:port][/path]`.
 pub fn check_collector(url: &str) -> Result<(), String> {
-    let rest = url
-        .strip_prefix("http://")
-        .or_else(|| url.strip_prefix("https://"));
-    match rest {
-        Some(host) if !host.is_empty() && !host.starts_with('/') => Ok(()),
-        _ => Err(format!(
+    match is_http(url) {
+        true => Ok(()),
+        false => Err(format!(
             "telemetry.otlp `{url}` must be http://HOST:PORT or https://HOST:PORT, the base of the collector"
         )),
     }
+}
+
+fn is_http(url: &str) -> bool {
+    let rest = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
+    rest.is_some_and(|host| !host.is_empty() && !host.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -404,6 +462,9 @@ mod tests {
             ),
             ("[telemetry]\nsample = 1.5\n", "telemetry.sample"),
             ("[telemetry]\notlp = \"collector:4318\"\n", "telemetry.otlp"),
+            ("[audit]\nseconds = 0\n", "audit.seconds"),
+            ("[audit]\nfolder = \"anchors\"\n", "audit.key"),
+            ("[audit]\nkey = \"k\"\nurl = \"ftp://a\"\n", "audit.url"),
         ] {
             let error = Settings::parse(text, "uec.toml").unwrap_err();
             assert!(error.contains(word), "{error}");

@@ -3,6 +3,7 @@
 //! [`Health::watch`] reads and writes the database, looks at the disk and the certificates, every few seconds. Asking
 //! costs nothing and never hangs: when the looking itself hangs, that is a reason too.
 
+use crate::anchor::state::TrailState;
 use crate::certificate::Validity;
 use crate::config::Settings;
 use crate::http::tls;
@@ -34,8 +35,8 @@ const LOOKED_WITHIN: Duration = Duration::from_secs(30);
 /// Why the server is not ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// A short name for programs: `database-read`, `database-write`, `disk`, `certificate`, `connections`, `log`, `starting`,
-    /// `stopping`, `stalled`.
+    /// A short name for programs: `database-read`, `database-write`, `disk`, `certificate`, `connections`, `log`,
+    /// `audit-trail`, `starting`, `stopping`, `stalled`.
     pub code: &'static str,
     /// A sentence for people, without addresses, paths or secrets.
     pub text: String,
@@ -75,6 +76,8 @@ pub struct Health {
     door: OnceLock<Door>,
     /// Whether the log can be written.
     pub log: Arc<LogState>,
+    /// Whether the audit trail is what was signed.
+    pub trail: Arc<TrailState>,
 }
 
 impl Health {
@@ -90,6 +93,7 @@ impl Health {
             reading: Arc::default(),
             door: OnceLock::new(),
             log: Arc::default(),
+            trail: Arc::default(),
         }
     }
 
@@ -141,6 +145,12 @@ impl Health {
             );
             reasons.push(Reason::new("log", text));
         }
+        reasons.extend(self.trail.losses().iter().map(|loss| {
+            let text = format!(
+                "Bookings may be lost: {loss}. Once somebody knows, `uec provider audit accept-loss` lets the trail go on."
+            );
+            Reason::new("audit-trail", text)
+        }));
         reasons
     }
 

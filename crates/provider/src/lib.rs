@@ -1,6 +1,7 @@
 //! The Provider of the UEC Booking Standard: HTTP edge, diary, store and audit.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
+pub mod anchor;
 pub mod audit;
 pub mod certificate;
 pub mod config;

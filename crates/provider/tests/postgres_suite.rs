@@ -21,6 +21,8 @@ mod diary_render;
 mod diary_seed;
 #[path = "diary_slots.rs"]
 mod diary_slots;
+#[path = "store_anchor.rs"]
+mod store_anchor;
 #[path = "store_audit.rs"]
 mod store_audit;
 #[path = "store_book.rs"]

@@ -71,7 +71,7 @@ impl Demo {
             let store = Store::open(&database, &Options::default()).map_err(|e| e.to_string())?;
             let sandbox = Sandbox::start(listeners, self.setup(&data)).await?;
             let settings = settings(&sandbox, &address(1));
-            let running = prepare(api, store.clone(), settings, true).await?;
+            let running = prepare(api, store.clone(), settings, true, Arc::default()).await?;
             let tour = Arc::new(Tour::new(self.port, data, &sandbox)?);
             consumer::write(&tour)?;
             let front = tokio::spawn(front::serve(front, tour.clone()));

@@ -78,7 +78,24 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     (
         "provider audit verify",
-        &["uec provider audit verify --config /etc/uec/provider.toml"],
+        &[
+            "uec provider audit verify --config /etc/uec/provider.toml",
+            "uec provider audit verify --database sqlite:provider.sqlite --anchors /backup/anchors --key audit.pub",
+        ],
+    ),
+    (
+        "provider audit key",
+        &["uec provider audit key /etc/uec/audit.key --make"],
+    ),
+    (
+        "provider audit head",
+        &["uec provider audit head --config /etc/uec/provider.toml"],
+    ),
+    (
+        "provider audit accept-loss",
+        &[
+            "uec provider audit accept-loss --config /etc/uec/provider.toml --because 'the disk was lost, last night'",
+        ],
     ),
     (
         "provider referral list",

@@ -1,6 +1,7 @@
 //! `uec`: the NHS UEC Booking Standard as one program. This file reads the command line; each command has a file.
 #![deny(clippy::print_stdout, clippy::print_stderr)] // They panic; `output` writes.
 
+mod anchors;
 mod assure;
 mod consumer;
 mod demo;

@@ -1,5 +1,6 @@
 //! `uec provider …`: serve, the diary, the audit trail, backup. One struct per command.
 
+mod audit;
 mod backup;
 mod copy;
 mod describe;
@@ -19,8 +20,7 @@ use jiff::tz::TimeZone;
 use provider::audit::operator;
 use provider::diary::plan::Plan;
 use provider::diary::{apply, declaration, export};
-use provider::store::{self, AuditVerdict, Options, Store, StoreError};
-use serde_json::json;
+use provider::store::{self, Options, Store, StoreError};
 use std::path::PathBuf;
 
 /// The Provider: serve the Booking API, keep the diary, check the audit trail.
@@ -37,7 +37,7 @@ pub enum Provider {
     Slots(slots::Slots),
     /// The audit trail
     #[command(subcommand)]
-    Audit(Audit),
+    Audit(audit::Audit),
     /// Referral documents: what belongs to which booking, the work list, the quarantine
     #[command(subcommand)]
     Referral(referral::Referral),
@@ -153,6 +153,7 @@ impl Provider {
             Provider::Backup(_) => Some("written"),
             Provider::Restore(_) => Some("restored"),
             Provider::Copy(_) => Some("copied"),
+            Provider::Audit(audit) => audit.done(),
             _ => None,
         }
     }
@@ -164,7 +165,7 @@ impl Provider {
             Provider::Apply(apply) => apply.run(),
             Provider::Export(export) => export.run(),
             Provider::Slots(slots) => slots.run(),
-            Provider::Audit(Audit::Verify(verify)) => verify.run(),
+            Provider::Audit(audit) => audit.run(),
             Provider::Referral(referral) => referral.run(),
             Provider::Describe(describe) => describe.run(),
             Provider::Doctor(doctor) => doctor.run(),
@@ -282,81 +283,6 @@ impl Export {
         print(&export::to_toml(&declaration).map_err(|e| e.to_string())?);
         Ok(())
     }
-}
-
-/// The audit trail.
-#[derive(Subcommand)]
-pub enum Audit {
-    /// Recompute the chain of every provider; name the first row that does not fit
-    Verify(Verify),
-}
-
-/// Arguments of `uec provider audit verify`.
-#[derive(Args)]
-pub struct Verify {
-    #[command(flatten)]
-    database: Database,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl Verify {
-    fn run(self) -> Outcome {
-        let store = self.database.open(false)?;
-        let mut broken = 0;
-        let mut out = Vec::new();
-        for tenant in store.tenants().map_err(|e| e.to_string())? {
-            let verdict = store.audit_verify(tenant.key).map_err(|e| e.to_string())?;
-            let (line, value) = match verdict {
-                AuditVerdict::Verified {
-                    rows,
-                    head,
-                    versions,
-                    before_digests,
-                } => (
-                    verified(&tenant.ods, rows, &head, versions, before_digests),
-                    json!({
-                        "provider": tenant.ods.as_str(), "verified": true, "rows": rows, "head": head,
-                        "versions": versions, "versions_before_digests": before_digests,
-                    }),
-                ),
-                AuditVerdict::Broken { seq, what } => {
-                    broken += 1;
-                    (
-                        format!("{}: BROKEN at row {seq}: {what}\n", tenant.ods),
-                        json!({"provider": tenant.ods.as_str(), "verified": false, "row": seq, "what": what}),
-                    )
-                }
-            };
-            if !self.json {
-                print(&line);
-            }
-            out.push(value);
-        }
-        if self.json {
-            print_json(&out)?;
-        }
-        match broken {
-            0 => Ok(()),
-            n => Err(Failure::Refused(format!("{n} audit trails are broken"))),
-        }
-    }
-}
-
-/// What is said of a trail that holds together.
-fn verified(ods: &OdsCode, rows: i64, head: &str, versions: u64, before_digests: u64) -> String {
-    let of_versions = match (versions, before_digests) {
-        (0, _) => String::new(),
-        (all, 0) => format!("; {all} versions of appointments are as their rows say"),
-        (all, before) => format!(
-            "; {} versions of appointments are as their rows say, {before} were made before digests were kept: only that \
-             they are there was checked",
-            all - before
-        ),
-    };
-    let rows = counted(rows, "row", "rows");
-    format!("{ods}: {rows} verified, head {head}{of_versions}\n")
 }
 
 /// The provider that is meant: the one named, or the only one there is.

@@ -1,7 +1,9 @@
 //! Starting the Provider server: settings from flags, environment and file; database; seed; sockets; end.
 
+use crate::anchors::Anchoring;
 use crate::{Failure, log, output, telemetry};
 use clap::{Args, ValueEnum};
+use provider::anchor::state::TrailState;
 use provider::config::{LogFormat, Settings, Tls, Unsigned, check_base_url};
 use provider::diary::seed;
 use provider::http::base::Base;
@@ -126,7 +128,12 @@ impl Serve {
                 ..Options::default()
             };
             let store = Store::open(&database, &options).map_err(crate::provider::not_opened)?;
-            let mut running = prepare(listener, store.clone(), settings, seeded).await?;
+            let trail = Arc::<TrailState>::default();
+            // Before anything is written: what is missing is told from the first row on.
+            let anchoring = Anchoring::start(&settings.audit, &store, &trail)
+                .await
+                .map_err(Failure::Usage)?;
+            let mut running = prepare(listener, store.clone(), settings, seeded, trail).await?;
             if let Some(listener) = admin {
                 running = running.with_admin(listener);
             }
@@ -136,6 +143,9 @@ impl Serve {
             output::announce(&format!("Provider ready on {address} (stop with Ctrl-C)\n"));
             running.run(stop).await;
             store.close();
+            if let Some(anchoring) = anchoring {
+                anchoring.end().await;
+            }
             tracing::info!("stopped; everything acknowledged is stored");
             Ok(())
         })
@@ -213,6 +223,7 @@ pub async fn prepare(
     store: Store,
     settings: Settings,
     seeded: bool,
+    trail: Arc<TrailState>,
 ) -> Result<Server, Failure> {
     let address = listener
         .local_addr()
@@ -233,6 +244,7 @@ pub async fn prepare(
     let base = Base::new(settings.base_url.as_deref(), &shown(address));
     let settings = Arc::new(settings);
     let mut edge = Edge::new(store, settings.clone(), trust, base)?.logged(log::state());
+    edge.health.trail = trail;
     if let Some(tracer) = telemetry::start(&settings.telemetry, &edge.metrics)? {
         edge = edge.traced(tracer);
     }

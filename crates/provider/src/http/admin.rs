@@ -106,6 +106,7 @@ async fn page(edge: &Arc<Edge>) -> String {
         sample: sample.as_ref().map(|(age, sample)| (*age, &**sample)),
         refused: edge.admission.refused(),
         ready: edge.health.reasons(&edge.store).is_empty(),
+        trail: &edge.health.trail,
         log_lines_lost: edge.health.log.lost(),
         lag: edge.admission.lag(),
         certificates: edge.health.certificates(),

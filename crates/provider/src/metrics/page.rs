@@ -3,6 +3,7 @@
 use super::sample::Sample;
 use super::text::{Kind, Text, label};
 use super::{Metrics, Shed};
+use crate::anchor::state::{Sink, TrailState};
 use crate::http::limits::Refused;
 use crate::store::{Gauges, Load, Waiting};
 use std::collections::HashMap;
@@ -25,6 +26,8 @@ pub struct Page<'p> {
     pub refused: Vec<Refused>,
     /// Whether `/health/ready` says ready.
     pub ready: bool,
+    /// Anchors of the audit trail.
+    pub trail: &'p TrailState,
     /// Log lines that could not be written.
     pub log_lines_lost: u64,
     /// Delay of a task that was ready to run, last measured.
@@ -165,6 +168,33 @@ impl Page<'_> {
             Kind::Gauge,
             "Age of the oldest of them; the promise is one second.",
             self.load.audit_oldest.as_secs_f64(),
+        );
+        const ANCHORS: &str = "uec_audit_anchors_total";
+        out.head(
+            ANCHORS,
+            Kind::Counter,
+            "Signed heads of audit trails, by where they went and whether they arrived.",
+        );
+        for to in Sink::ALL {
+            let (written, failed) = self.trail.counts(to);
+            for (result, count) in [("written", written), ("failed", failed)] {
+                let labels = format!("{},{}", label("to", to.name()), label("result", result));
+                out.value(ANCHORS, &labels, count);
+            }
+        }
+        if let Some(age) = self.trail.age() {
+            out.one(
+                "uec_audit_anchor_age_seconds",
+                Kind::Gauge,
+                "Since the last round in which the heads of all trails were signed and kept.",
+                age as f64,
+            );
+        }
+        out.one(
+            "uec_audit_trails_lost",
+            Kind::Gauge,
+            "Providers whose trail is not the one that was signed.",
+            self.trail.losses().len() as f64,
         );
     }
 

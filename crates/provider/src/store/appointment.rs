@@ -252,6 +252,15 @@ pub struct AuditRow {
     pub hash: [u8; 32],
 }
 
+/// The end of an audit trail, or a row on the way through it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditHead {
+    /// Number of the row; 0: there is none.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: [u8; 32],
+}
+
 /// What the check of an audit trail found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditVerdict {

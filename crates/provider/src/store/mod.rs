@@ -5,6 +5,7 @@
 //! outside the folders `sql` (statements and logic, the same for both databases) and `driver` (what differs).
 
 mod appointment;
+mod audit;
 mod conflict;
 mod copy;
 mod driver;
@@ -18,9 +19,9 @@ mod sql;
 mod upgrade_tests;
 
 pub use appointment::{
-    Accepted, AppointmentCursor, AppointmentFilter, AppointmentStatus, AuditRow, AuditVerdict,
-    BackupReport, Booking, BookingRow, Cancellation, Counts, DecideBooking, DecideCancellation,
-    FoundAppointments, Shown, StoredAppointment, UsedRequestId,
+    Accepted, AppointmentCursor, AppointmentFilter, AppointmentStatus, AuditHead, AuditRow,
+    AuditVerdict, BackupReport, Booking, BookingRow, Cancellation, Counts, DecideBooking,
+    DecideCancellation, FoundAppointments, Shown, StoredAppointment, UsedRequestId,
 };
 pub use conflict::Conflict;
 pub use copy::{
@@ -523,43 +524,6 @@ impl Store {
             from = batch.next;
         }
         Ok(changed)
-    }
-
-    /// Records an access; returns when the row is durable.
-    pub async fn audit(&self, tenant: TenantKey, entry: &AuditEntry) -> Result<(), StoreError> {
-        self.database.audit(tenant, entry.body()).await
-    }
-
-    /// Records an access; the row is written with the next transaction, at most a second later. Waits until it is
-    /// durable only when too many rows are waiting.
-    pub async fn audit_soon(
-        &self,
-        tenant: TenantKey,
-        entry: &AuditEntry,
-    ) -> Result<(), StoreError> {
-        self.database.audit_soon(tenant, entry.body()).await
-    }
-
-    /// Checks a tenant's audit trail from its first row. Takes about a second per million rows.
-    pub fn audit_verify(&self, tenant: TenantKey) -> Result<AuditVerdict, StoreError> {
-        self.database.audit_verify(tenant)
-    }
-
-    /// Audit rows after a number (0: from the first), at most `limit`.
-    pub fn audit_rows(
-        &self,
-        tenant: TenantKey,
-        after: i64,
-        limit: usize,
-    ) -> Result<Vec<AuditRow>, StoreError> {
-        self.database
-            .audit_rows(tenant, after, limit.min(LIST_MOST))
-    }
-
-    /// The number of the last audit row written before a moment, or 0: with [`Store::audit_rows`] the way to the rows
-    /// of a time.
-    pub fn audit_last_before(&self, tenant: TenantKey, at: Timestamp) -> Result<i64, StoreError> {
-        self.database.audit_last_before(tenant, at)
     }
 
     /// Copies the data of this moment into a new file and checks the copy. Blocks for as long as reading and writing

@@ -4,7 +4,7 @@ use super::group::snapshot;
 use super::made::Claims;
 use super::read::{self, millis, moment};
 use crate::audit::hex;
-use crate::store::appointment::{AuditRow, AuditVerdict};
+use crate::store::appointment::{AuditHead, AuditRow, AuditVerdict};
 use crate::store::driver::{Connection, Row, Value, odd, values};
 use crate::store::error::StoreError;
 use crate::store::model::TenantKey;
@@ -81,12 +81,60 @@ pub(super) fn holds(
     tenant: TenantKey,
     head: &Head,
 ) -> Result<bool, StoreError> {
+    Ok(hash_of(connection, tenant, head.seq)? == Some(head.hash))
+}
+
+/// The hash of a row, if it is there.
+pub(in crate::store) fn hash_of(
+    connection: &Connection,
+    tenant: TenantKey,
+    seq: i64,
+) -> Result<Option<[u8; 32]>, StoreError> {
     let sql = connection.text(
         "SELECT hash FROM audit WHERE key = (?1 << 40) + ?2",
         "SELECT hash FROM audit WHERE tenant = ?1 AND seq = ?2",
     );
-    let found: Option<[u8; 32]> = connection.one(sql, values![tenant.0, head.seq], |r| r.get(0))?;
-    Ok(found == Some(head.hash))
+    // A number that no row has would be another tenant's on SQLite.
+    if !(1..=SEQ_MOST).contains(&seq) {
+        return Ok(None);
+    }
+    Ok(connection.one(sql, values![tenant.0, seq], |r| r.get(0))?)
+}
+
+/// The end of a chain as written down with its last row, which must be there.
+pub(in crate::store) fn checked_head(
+    connection: &Connection,
+    tenant: TenantKey,
+) -> Result<AuditHead, StoreError> {
+    snapshot(connection, |c| {
+        let head = head(c, tenant)?;
+        match head.seq == 0 || holds(c, tenant, &head)? {
+            true => Ok(AuditHead {
+                seq: head.seq,
+                hash: head.hash,
+            }),
+            false => Err(odd("the end of an audit trail, whose row is not there")),
+        }
+    })
+}
+
+/// The last row of a chain that is there.
+pub(in crate::store) fn end(
+    connection: &Connection,
+    tenant: TenantKey,
+) -> Result<AuditHead, StoreError> {
+    let sql = connection.text(
+        "SELECT key - (?1 << 40), hash FROM audit
+         WHERE key > (?1 << 40) AND key <= (?1 << 40) + ?2 ORDER BY key DESC LIMIT 1",
+        "SELECT seq, hash FROM audit WHERE tenant = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",
+    );
+    let found = connection.one(sql, values![tenant.0, SEQ_MOST], |row| {
+        Ok(AuditHead {
+            seq: row.get(0)?,
+            hash: row.get(1)?,
+        })
+    })?;
+    Ok(found.unwrap_or_default())
 }
 
 /// Rows of a chain that one statement writes where a statement is dear, most first. Few sizes, so that few statements
@@ -230,14 +278,16 @@ pub(super) fn last_before(
 pub(in crate::store) fn verify(
     connection: &Connection,
     tenant: TenantKey,
+    see: &dyn Fn(&AuditHead),
 ) -> Result<AuditVerdict, StoreError> {
-    snapshot(connection, |c| verify_chain(c, tenant))
+    snapshot(connection, |c| verify_chain(c, tenant, see))
 }
 
-/// The same, in the transaction that is open.
+/// The same, in the transaction that is open; every row that fits is shown on the way.
 pub(in crate::store) fn verify_chain(
     connection: &Connection,
     tenant: TenantKey,
+    see: &dyn Fn(&AuditHead),
 ) -> Result<AuditVerdict, StoreError> {
     let broken = |seq: i64, what: &str| AuditVerdict::Broken {
         seq,
@@ -253,7 +303,13 @@ pub(in crate::store) fn verify_chain(
     );
     connection.stream(sql, values![tenant.0, SEQ_MOST], |row| {
         match next(&last, row)? {
-            Ok(head) => last = head,
+            Ok(head) => {
+                last = head;
+                see(&AuditHead {
+                    seq: last.seq,
+                    hash: last.hash,
+                });
+            }
             Err((seq, what)) => fault = Some(broken(seq, what)),
         }
         if fault.is_none()

@@ -27,7 +27,7 @@ mod writer;
 use crate::audit::AuditEntry;
 use crate::store::Options;
 use crate::store::appointment::{
-    AuditRow, AuditVerdict, BackupReport, Booking, Cancellation, StoredAppointment,
+    AuditHead, AuditRow, AuditVerdict, BackupReport, Booking, Cancellation, StoredAppointment,
 };
 use crate::store::driver::{Connection, Place, Release, postgres, sqlite};
 use crate::store::error::{StoreError, WriteError};
@@ -315,8 +315,12 @@ impl Database {
         self.writer.audit_soon(tenant, body).await
     }
 
-    pub(super) fn audit_verify(&self, tenant: TenantKey) -> Result<AuditVerdict, StoreError> {
-        self.read_long(|c| audit::verify(c, tenant))
+    pub(super) fn audit_verify(
+        &self,
+        tenant: TenantKey,
+        see: &dyn Fn(&AuditHead),
+    ) -> Result<AuditVerdict, StoreError> {
+        self.read_long(|c| audit::verify(c, tenant, see))
     }
 
     pub(super) fn audit_rows(

@@ -2,6 +2,8 @@
 
 use super::Findings;
 use booking::count::counted;
+use provider::anchor::folder::Anchors;
+use provider::anchor::{compare, keeper};
 use provider::config::Settings;
 use provider::health::free_bytes;
 use provider::store::{AuditVerdict, Inspection, Options, ServerSeen, Store};
@@ -53,6 +55,7 @@ pub fn check(url: &str, settings: &Settings, pages: bool, out: &mut Findings<'_>
     match Store::open(url, &options) {
         Ok(store) => {
             contents(&store, out);
+            anchored(&store, settings, out);
             Some(store)
         }
         Err(error) => {
@@ -198,6 +201,60 @@ fn contents(store: &Store, out: &mut Findings<'_>) {
                 "Check it with `uec provider audit verify`, which takes about a second per million rows.",
             ),
             Ok(_) => trail(store, &tenant, out),
+        }
+    }
+}
+
+/// Whether what was signed of the audit trails is still there.
+fn anchored(store: &Store, settings: &Settings, out: &mut Findings<'_>) {
+    const ADVICE: &str = "Make a key with `uec provider audit key FILE --make`, and name it and a folder of another machine under \
+                          [audit]: see docs/operations.md.";
+    let keys = match keeper::keys(&settings.audit) {
+        Ok(Some((_, keys))) => keys,
+        Ok(None) => {
+            return out.note(
+                "Nothing outside the database proves its audit trails: no heads of them are signed.",
+                ADVICE,
+            );
+        }
+        Err(error) => return out.problem(format!("No head can be signed: {error}."), ADVICE),
+    };
+    let Some(folder) = &settings.audit.folder else {
+        return out.note(
+            "Signed heads of the audit trails are kept in no folder: a start does not notice what is missing.",
+            ADVICE,
+        );
+    };
+    let read = Anchors::read(folder, &keys).and_then(|anchors| {
+        let losses = compare::losses(store, &anchors).map_err(|e| e.to_string())?;
+        Ok((anchors, losses))
+    });
+    match read {
+        Err(error) => out.problem(format!("The signed heads cannot be compared: {error}."), ""),
+        Ok((anchors, losses)) => {
+            if anchors.faulty + anchors.damaged > 0 {
+                out.warn(
+                    format!(
+                        "{} signed heads cannot be believed: {}.",
+                        anchors.faulty + anchors.damaged,
+                        anchors.faults.first().map(String::as_str).unwrap_or_default()
+                    ),
+                    "Name the keys of before under audit.former_keys; find out who else writes to the folder.",
+                );
+            }
+            for loss in &losses {
+                out.problem(
+                    format!("Bookings may be lost: {loss}."),
+                    "Look for a newer copy of the database before anything else; once it is known what is lost, \
+                     `uec provider audit accept-loss`.",
+                );
+            }
+            if losses.is_empty() {
+                out.ok(format!(
+                    "The audit trails fit the {} heads that were signed.",
+                    anchors.taken
+                ));
+            }
         }
     }
 }

@@ -20,6 +20,9 @@ pub fn check(patient: &Patient, config: Option<&Path>, out: &mut Findings<'_>) {
     if let Some(tls) = &patient.settings.tls {
         private(&tls.key, "the private key", true, out);
     }
+    if let Some(key) = &patient.settings.audit.key {
+        private(key, "the key that signs heads", true, out);
+    }
     if let Some(config) = config
         && let Ok(file) = std::fs::metadata(config)
         && file.mode() & 0o022 != 0

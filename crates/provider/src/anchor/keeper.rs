@@ -1,0 +1,280 @@
+//! Signs the heads of all trails while a server runs, and looks whether what was signed before is still there.
+//!
+//! It works beside the requests, on a thread of its own: no request waits for it. A trail that is not the one that was
+//! signed is not signed any more, until somebody accepts the loss: else the loss would be forgotten with the next start.
+
+use super::compare::{Loss, What, losses};
+use super::folder::{Anchors, Folder};
+use super::key::{PublicKey, SigningKey};
+use super::line::{Anchor, shown};
+use super::state::{Sink, TrailState};
+use crate::audit::hex;
+use crate::config::Audit;
+use crate::store::{AuditHead, Store, TenantRow};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::Sender;
+
+/// How often is looked again while something is lost, so that an acceptance shows soon.
+const WHILE_LOST: Duration = Duration::from_secs(5);
+
+/// The keys of the settings: the one that signs, and all that verify.
+pub fn keys(settings: &Audit) -> Result<Option<(SigningKey, Vec<PublicKey>)>, String> {
+    let Some(path) = &settings.key else {
+        return Ok(None);
+    };
+    let key = SigningKey::open(path, "audit.key")?;
+    let mut keys = vec![key.public()];
+    for path in &settings.former_keys {
+        keys.push(PublicKey::open(path).map_err(|e| format!("audit.former_keys: {e}"))?);
+    }
+    Ok(Some((key, keys)))
+}
+
+/// What signs heads.
+pub struct Keeper {
+    store: Store,
+    state: Arc<TrailState>,
+    key: SigningKey,
+    keys: Vec<PublicKey>,
+    every: Duration,
+    to_log: bool,
+    folder: Option<Folder>,
+    to_http: Option<Sender<String>>,
+    /// The last head of each provider that was signed, by this process or by what the folder says.
+    signed: BTreeMap<String, AuditHead>,
+    /// Lines that are not in the folder yet, the latest of each provider.
+    unsaved: BTreeMap<String, String>,
+    /// The database was compared with the folder.
+    is_compared: bool,
+    is_failing: bool,
+}
+
+impl Keeper {
+    /// Reads the keys and compares the database with the folder; `None`: the settings ask for no anchors. Blocks.
+    pub fn open(
+        settings: &Audit,
+        store: &Store,
+        state: Arc<TrailState>,
+        to_http: Option<Sender<String>>,
+    ) -> Result<Option<Keeper>, String> {
+        let Some((key, keys)) = keys(settings)? else {
+            return Ok(None);
+        };
+        let mut keeper = Keeper {
+            store: store.clone(),
+            state,
+            key,
+            keys,
+            every: Duration::from_secs(settings.seconds),
+            to_log: settings.log,
+            folder: settings.folder.as_deref().map(Folder::open).transpose()?,
+            to_http,
+            signed: BTreeMap::new(),
+            unsaved: BTreeMap::new(),
+            is_compared: false,
+            is_failing: false,
+        };
+        if let Err(why) = keeper.compare() {
+            keeper.complain(&why);
+        }
+        Ok(Some(keeper))
+    }
+
+    /// Until when the next round waits.
+    pub fn pause(&self) -> Duration {
+        match self.state.losses().is_empty() {
+            true => self.every,
+            false => self.every.min(WHILE_LOST),
+        }
+    }
+
+    /// Signs what has changed. What fails is counted, told once, and tried again in the next round. Blocks.
+    pub fn round(&mut self) {
+        match self.try_round() {
+            Ok(()) => {
+                self.state.done(Timestamp::now());
+                if std::mem::take(&mut self.is_failing) {
+                    tracing::info!("heads of the audit trail are signed and kept again");
+                }
+            }
+            Err(why) => self.complain(&why),
+        }
+    }
+
+    fn complain(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.is_failing, true) {
+            tracing::error!(
+                why,
+                "heads of the audit trail cannot be signed and kept; it is tried again"
+            );
+        }
+    }
+
+    fn try_round(&mut self) -> Result<(), String> {
+        if !self.is_compared || !self.state.losses().is_empty() {
+            self.compare()?;
+        }
+        let now = Timestamp::now();
+        let lost = self.state.losses();
+        let mut lines = Vec::new();
+        let mut failed = None;
+        for tenant in self.store.tenants().map_err(|e| e.to_string())? {
+            if lost.iter().any(|loss| loss.provider == tenant.ods.as_str()) {
+                continue;
+            }
+            match self.next(&tenant, now) {
+                Ok(line) => lines.extend(line.map(|line| (tenant.ods.to_string(), line))),
+                Err(why) => failed = Some(why),
+            }
+        }
+        self.hand_out(lines, now)?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// The signed head of a provider, if it is another than the last one.
+    fn next(&mut self, tenant: &TenantRow, now: Timestamp) -> Result<Option<String>, String> {
+        let provider = tenant.ods.as_str();
+        let text = |e: crate::store::StoreError| format!("{provider}: {e}");
+        let head = self.store.audit_head(tenant.key).map_err(text)?;
+        if let Some(last) = self.signed.get(provider).filter(|last| last.seq > 0) {
+            if *last == head {
+                return Ok(None);
+            }
+            let there = self.store.audit_hash(tenant.key, last.seq).map_err(text)?;
+            if there != Some(last.hash) {
+                let (what, first) = match there {
+                    None => (What::Missing, head.seq.min(last.seq - 1) + 1),
+                    Some(_) => (What::Changed, last.seq),
+                };
+                self.lose(Loss {
+                    provider: provider.to_owned(),
+                    what,
+                    first,
+                    anchored: last.seq,
+                    at: shown(now),
+                });
+                return Ok(None);
+            }
+        }
+        let line = Anchor::head(provider, &head, now).sign(&self.key)?;
+        self.signed.insert(provider.to_owned(), head);
+        Ok(Some(line))
+    }
+
+    /// Notes a loss that is seen while the server runs; with a folder the next round says precisely from which row on.
+    fn lose(&mut self, loss: Loss) {
+        let mut losses = self.state.losses();
+        losses.push(loss);
+        self.tell(&losses);
+        self.state.set_losses(losses);
+    }
+
+    fn tell(&self, losses: &[Loss]) {
+        let before = self.state.losses();
+        for loss in losses.iter().filter(|loss| {
+            !before
+                .iter()
+                .any(|known| known.provider == loss.provider && known.first == loss.first)
+        }) {
+            tracing::error!(
+                provider = %loss.provider, first = loss.first, anchored = loss.anchored,
+                "AUDIT TRAIL: {loss}. Bookings of that time may be lost: see `uec provider audit accept-loss --help`"
+            );
+        }
+    }
+
+    fn hand_out(&mut self, lines: Vec<(String, String)>, now: Timestamp) -> Result<(), String> {
+        if self.to_log {
+            for (_, line) in &lines {
+                tracing::info!(anchor = %line, "the end of an audit trail");
+            }
+            self.state.wrote(Sink::Log, lines.len());
+        }
+        if let (Some(to_http), false) = (&self.to_http, lines.is_empty()) {
+            let body: String = lines.iter().flat_map(|(_, line)| [line, "\n"]).collect();
+            if to_http.try_send(body).is_err() {
+                self.state.failed(Sink::Http, lines.len());
+            }
+        }
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        self.unsaved.extend(lines);
+        if self.unsaved.is_empty() {
+            return Ok(());
+        }
+        let all: Vec<&str> = self.unsaved.values().map(String::as_str).collect();
+        let day = now.to_zoned(TimeZone::UTC).date();
+        match folder.append(day, &all) {
+            Ok(()) => {
+                self.state.wrote(Sink::Folder, all.len());
+                self.unsaved.clear();
+                Ok(())
+            }
+            Err(error) => {
+                self.state.failed(Sink::Folder, all.len());
+                Err(format!("audit.folder cannot be written: {error}"))
+            }
+        }
+    }
+
+    /// Compares the database with what the folder says.
+    fn compare(&mut self) -> Result<(), String> {
+        let Some(folder) = &self.folder else {
+            // What this process signed itself is all that is known.
+            self.is_compared = true;
+            return Ok(());
+        };
+        let tenants = self.store.tenants().map_err(|e| e.to_string())?;
+        let providers: Vec<&str> = tenants.iter().map(|t| t.ods.as_str()).collect();
+        let mut anchors = Anchors::latest(folder.path(), &self.keys, &providers)?;
+        let mut found = losses(&self.store, &anchors).map_err(|e| e.to_string())?;
+        if !found.is_empty() {
+            // All of them, to name the first row.
+            anchors = Anchors::read(folder.path(), &self.keys)?;
+            found = losses(&self.store, &anchors).map_err(|e| e.to_string())?;
+        }
+        if anchors.faulty + anchors.damaged > 0 && !self.is_compared {
+            tracing::warn!(
+                lines = anchors.faulty + anchors.damaged,
+                first = anchors
+                    .faults
+                    .first()
+                    .map(String::as_str)
+                    .unwrap_or_default(),
+                "anchors of the audit trail cannot be believed, and are passed over"
+            );
+        }
+        for (provider, points) in &anchors.providers {
+            if let Some(head) = points.last().and_then(|point| head_of(&point.anchor))
+                && !found.iter().any(|loss| loss.provider == *provider)
+            {
+                self.signed.insert(provider.clone(), head);
+            }
+        }
+        self.tell(&found);
+        if found.is_empty() && !self.state.losses().is_empty() {
+            tracing::warn!("what is missing in the audit trail was accepted");
+        }
+        self.state.set_losses(found);
+        self.is_compared = true;
+        Ok(())
+    }
+}
+
+/// What an anchor says, as the store says it.
+fn head_of(anchor: &Anchor) -> Option<AuditHead> {
+    let mut hash = [0; 32];
+    for (byte, digits) in hash.iter_mut().zip(anchor.hash.as_bytes().chunks(2)) {
+        let digits = std::str::from_utf8(digits).ok()?;
+        *byte = u8::from_str_radix(digits, 16).ok()?;
+    }
+    (hex(&hash) == anchor.hash).then_some(AuditHead {
+        seq: anchor.row,
+        hash,
+    })
+}

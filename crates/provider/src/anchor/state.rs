@@ -1,0 +1,83 @@
+//! What readiness and metrics show of the anchors of a running server.
+
+use super::compare::Loss;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Where anchors go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// The log.
+    Log,
+    /// The folder.
+    Folder,
+    /// The HTTP address.
+    Http,
+}
+
+impl Sink {
+    /// All of them, in the order of their counters.
+    pub const ALL: [Sink; 3] = [Sink::Log, Sink::Folder, Sink::Http];
+
+    /// The value of the label `to`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Sink::Log => "log",
+            Sink::Folder => "folder",
+            Sink::Http => "http",
+        }
+    }
+}
+
+/// Counters and what is lost.
+#[derive(Debug, Default)]
+pub struct TrailState {
+    written: [AtomicU64; Sink::ALL.len()],
+    failed: [AtomicU64; Sink::ALL.len()],
+    /// Seconds since 1970 of the last round in which all heads could be read and kept; 0: none yet.
+    last: AtomicI64,
+    losses: Mutex<Vec<Loss>>,
+}
+
+impl TrailState {
+    /// Counts heads that went somewhere.
+    pub fn wrote(&self, to: Sink, heads: usize) {
+        self.written[to as usize].fetch_add(heads as u64, Ordering::Relaxed);
+    }
+
+    /// Counts heads that could not.
+    pub fn failed(&self, to: Sink, heads: usize) {
+        self.failed[to as usize].fetch_add(heads as u64, Ordering::Relaxed);
+    }
+
+    /// Heads that went to a place, and those that could not.
+    pub fn counts(&self, to: Sink) -> (u64, u64) {
+        let of = |counters: &[AtomicU64; 3]| counters[to as usize].load(Ordering::Relaxed);
+        (of(&self.written), of(&self.failed))
+    }
+
+    /// Notes a round without a failure.
+    pub(super) fn done(&self, now: jiff::Timestamp) {
+        self.last.store(now.as_second(), Ordering::Relaxed);
+    }
+
+    /// Seconds since the last round without a failure; `None`: there was none.
+    pub fn age(&self) -> Option<i64> {
+        match self.last.load(Ordering::Relaxed) {
+            0 => None,
+            last => Some((jiff::Timestamp::now().as_second() - last).max(0)),
+        }
+    }
+
+    pub(super) fn set_losses(&self, losses: Vec<Loss>) {
+        *self.losses.lock().unwrap_or_else(PoisonError::into_inner) = losses;
+    }
+
+    /// What was signed and is not in the database any more.
+    pub fn losses(&self) -> Vec<Loss> {
+        self.losses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
