@@ -57,6 +57,8 @@ pub struct Audit {
     pub folder: Option<PathBuf>,
     /// Address that they are sent to by POST, `http` or `https`.
     pub url: Option<String>,
+    /// The server stays ready although rows that were signed are missing: it is told in the log and in metrics alone.
+    pub ready_despite_loss: bool,
 }
 
 impl Default for Audit {
@@ -68,6 +70,7 @@ impl Default for Audit {
             log: true,
             folder: None,
             url: None,
+            ready_despite_loss: false,
         }
     }
 }

@@ -78,6 +78,7 @@ pub struct Health {
     pub log: Arc<LogState>,
     /// Whether the audit trail is what was signed.
     pub trail: Arc<TrailState>,
+    ready_despite_loss: bool,
 }
 
 impl Health {
@@ -94,6 +95,7 @@ impl Health {
             door: OnceLock::new(),
             log: Arc::default(),
             trail: Arc::default(),
+            ready_despite_loss: settings.audit.ready_despite_loss,
         }
     }
 
@@ -145,7 +147,11 @@ impl Health {
             );
             reasons.push(Reason::new("log", text));
         }
-        reasons.extend(self.trail.losses().iter().map(|loss| {
+        let losses = match self.ready_despite_loss {
+            true => Vec::new(),
+            false => self.trail.losses(),
+        };
+        reasons.extend(losses.iter().map(|loss| {
             let text = format!(
                 "Bookings may be lost: {loss}. Once somebody knows, `uec provider audit accept-loss` lets the trail go on."
             );

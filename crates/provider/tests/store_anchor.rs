@@ -110,7 +110,9 @@ impl Scene {
 
 fn opened(settings: &Audit, store: &Store, state: &Arc<TrailState>) -> Keeper {
     let keeper = Keeper::open(settings, store, state.clone(), None);
-    keeper.unwrap().expect("the settings name a key")
+    let mut keeper = keeper.unwrap().expect("the settings name a key");
+    keeper.begin();
+    keeper
 }
 
 /// Proves: AUD-07, D-74
@@ -350,6 +352,29 @@ async fn heads_that_cannot_be_written_are_written_later() {
     scene.keeper.round();
     assert_eq!(scene.state.counts(Sink::Folder), (3, 2));
     assert_eq!(scene.checked(&scene.store).proven, 7);
+}
+
+/// A folder that cannot be reached stops no server; nothing is signed before it was compared.
+#[tokio::test]
+async fn nothing_is_signed_before_the_folder_was_compared() {
+    let scene = Scene::new().await;
+    let aside = scene.place.directory.path().join("aside");
+    std::fs::rename(scene.folder(), &aside).unwrap();
+    std::fs::write(scene.folder(), "no folder").unwrap();
+    let mut chain = Chain::read(&scene.raw());
+    chain.bodies.truncate(5);
+    chain.write(&scene.raw(), scene.tenant);
+    let state = Arc::<TrailState>::default();
+    let mut keeper = opened(&scene.settings, &scene.store, &state);
+    keeper.round();
+    assert_eq!(state.counts(Sink::Log), (0, 0));
+    assert_eq!(state.counts(Sink::Folder), (0, 2));
+    assert_eq!(state.age(), None);
+    std::fs::remove_file(scene.folder()).unwrap();
+    std::fs::rename(&aside, scene.folder()).unwrap();
+    keeper.round();
+    assert_eq!(state.losses().len(), 1);
+    assert_eq!(state.counts(Sink::Log), (0, 0));
 }
 
 fn only_file(folder: &Path) -> PathBuf {

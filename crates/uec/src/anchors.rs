@@ -9,14 +9,21 @@ use provider::anchor::state::{Sink, TrailState};
 use provider::config::Audit;
 use provider::store::Store;
 use reqwest::Client;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// Rounds that may wait to be sent; of a minute each, an hour.
 const QUEUE: usize = 60;
 /// How long the address may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How long the start waits for the comparison with the folder: a folder that hangs must not keep bookings out.
+const START_WITHIN: Duration = Duration::from_secs(10);
+/// How long the end waits for the last heads.
+const END_WITHIN: Duration = Duration::from_secs(5);
 /// How often a round is sent at most.
 const TRIES: u32 = 3;
 /// Pause before the second try; the next is twice that.
@@ -24,63 +31,88 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What signs heads in the background.
 pub struct Anchoring {
-    keeper: Arc<Mutex<Keeper>>,
+    stop: mpsc::Sender<oneshot::Sender<()>>,
+    poster: Option<JoinHandle<()>>,
 }
 
 impl Anchoring {
-    /// Compares the database with the anchors that are there, and signs from now on; `None`: the settings ask for none.
+    /// Compares the database with the anchors that are there, and signs from now on; `None`: the settings ask for none. The
+    /// work has a thread of its own, so that a folder that hangs holds up neither the start nor the end.
     pub async fn start(
         settings: &Audit,
         store: &Store,
         state: &Arc<TrailState>,
     ) -> Result<Option<Anchoring>, String> {
-        let to_http = match &settings.url {
-            None => None,
-            Some(url) => Some(send_to(url.clone(), state.clone())?),
+        let (to_http, poster) = match &settings.url {
+            None => (None, None),
+            Some(url) => {
+                let (lines, poster) = send_to(url.clone(), state.clone())?;
+                (Some(lines), Some(poster))
+            }
         };
-        let (settings, store, state) = (settings.clone(), store.clone(), state.clone());
-        let opened = blocking(move || Keeper::open(&settings, &store, state, to_http)).await;
-        let Some(keeper) =
-            opened.unwrap_or_else(|| Err("the anchors cannot be opened".to_owned()))?
-        else {
+        let Some(keeper) = Keeper::open(settings, store, state.clone(), to_http)? else {
             return Ok(None);
         };
-        let anchoring = Anchoring {
-            keeper: Arc::new(Mutex::new(keeper)),
-        };
-        tokio::spawn(rounds(anchoring.keeper.clone()));
-        Ok(Some(anchoring))
+        let (stop, stopped) = mpsc::channel();
+        let (first, compared) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("audit-anchors".to_owned())
+            .spawn(move || rounds(keeper, first, &stopped))
+            .map_err(|e| format!("the thread that signs heads cannot be started: {e}"))?;
+        if tokio::time::timeout(START_WITHIN, compared).await.is_err() {
+            tracing::error!(
+                "the anchors of the audit trail do not answer: the server starts before the database was compared with them"
+            );
+        }
+        Ok(Some(Anchoring { stop, poster }))
     }
 
-    /// Signs the last heads: everything is written.
+    /// Signs the last heads, when everything is written; what hangs is left behind.
     pub async fn end(self) {
-        round(self.keeper).await;
+        let (done, ended) = oneshot::channel();
+        let last = async {
+            if self.stop.send(done).is_ok() {
+                // Without an answer the thread is gone.
+                let _ = ended.await;
+            }
+            if let Some(poster) = self.poster {
+                let _ = poster.await;
+            }
+        };
+        if tokio::time::timeout(END_WITHIN, last).await.is_err() {
+            tracing::error!("the last heads of the audit trail may not have been kept everywhere");
+        }
     }
 }
 
-/// Ends when the process does.
-async fn rounds(keeper: Arc<Mutex<Keeper>>) {
+/// Ends when it is told to, or the server is gone.
+fn rounds(
+    mut keeper: Keeper,
+    first: oneshot::Sender<()>,
+    stopped: &mpsc::Receiver<oneshot::Sender<()>>,
+) {
+    keeper.begin();
+    // Nobody waits for it any more when that took long.
+    let _ = first.send(());
     loop {
-        let pause = round(keeper.clone()).await;
-        tokio::time::sleep(pause).await;
+        keeper.round();
+        match stopped.recv_timeout(keeper.pause()) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+            Ok(done) => {
+                keeper.round();
+                drop(keeper);
+                let _ = done.send(());
+                return;
+            }
+        }
     }
 }
 
-/// One round on a thread that may wait; returns how long to the next.
-async fn round(keeper: Arc<Mutex<Keeper>>) -> Duration {
-    let done = blocking(move || {
-        let mut keeper = keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        keeper.round();
-        keeper.pause()
-    });
-    done.await.unwrap_or(PAUSE)
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    tokio::task::spawn_blocking(work).await.ok()
-}
-
-fn send_to(url: String, state: Arc<TrailState>) -> Result<Sender<String>, String> {
+fn send_to(
+    url: String,
+    state: Arc<TrailState>,
+) -> Result<(Sender<String>, JoinHandle<()>), String> {
     let client = web::client(ANSWER_WITHIN).map_err(|e| format!("audit.url: {e}"))?;
     let (lines, queue) = channel(QUEUE);
     let poster = Poster {
@@ -89,8 +121,7 @@ fn send_to(url: String, state: Arc<TrailState>) -> Result<Sender<String>, String
         state,
         is_failing: false,
     };
-    tokio::spawn(poster.run(queue));
-    Ok(lines)
+    Ok((lines, tokio::spawn(poster.run(queue))))
 }
 
 struct Poster {

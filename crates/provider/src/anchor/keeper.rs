@@ -14,6 +14,7 @@ use crate::store::{AuditHead, Store, TenantRow};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
@@ -42,6 +43,8 @@ pub struct Keeper {
     keys: Vec<PublicKey>,
     every: Duration,
     to_log: bool,
+    path: Option<PathBuf>,
+    /// The folder at that path, once it was reached and compared.
     folder: Option<Folder>,
     to_http: Option<Sender<String>>,
     /// The last head of each provider that was signed, by this process or by what the folder says.
@@ -54,7 +57,7 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Reads the keys and compares the database with the folder; `None`: the settings ask for no anchors. Blocks.
+    /// Reads the keys; `None`: the settings ask for no anchors.
     pub fn open(
         settings: &Audit,
         store: &Store,
@@ -64,24 +67,30 @@ impl Keeper {
         let Some((key, keys)) = keys(settings)? else {
             return Ok(None);
         };
-        let mut keeper = Keeper {
+        Ok(Some(Keeper {
             store: store.clone(),
             state,
             key,
             keys,
             every: Duration::from_secs(settings.seconds),
             to_log: settings.log,
-            folder: settings.folder.as_deref().map(Folder::open).transpose()?,
+            path: settings.folder.clone(),
+            folder: None,
             to_http,
             signed: BTreeMap::new(),
             unsaved: BTreeMap::new(),
             is_compared: false,
             is_failing: false,
-        };
-        if let Err(why) = keeper.compare() {
-            keeper.complain(&why);
+        }))
+    }
+
+    /// Compares the database with the folder, before anything is written. What fails is tried again in every round, and
+    /// nothing is signed before: the head of a trail that lacks rows would hide that they are missing. Blocks, for as long as
+    /// the folder does.
+    pub fn begin(&mut self) {
+        if let Err(why) = self.compare() {
+            self.complain(&why);
         }
-        Ok(Some(keeper))
     }
 
     /// Until when the next round waits.
@@ -224,11 +233,29 @@ impl Keeper {
 
     /// Compares the database with what the folder says.
     fn compare(&mut self) -> Result<(), String> {
-        let Some(folder) = &self.folder else {
+        let Some(path) = &self.path else {
             // What this process signed itself is all that is known.
             self.is_compared = true;
             return Ok(());
         };
+        let compared = Folder::open(path).and_then(|folder| {
+            self.compare_with(&folder)?;
+            Ok(folder)
+        });
+        match compared {
+            Ok(folder) => {
+                self.folder = Some(folder);
+                self.is_compared = true;
+                Ok(())
+            }
+            Err(why) => {
+                self.state.failed(Sink::Folder, 1);
+                Err(why)
+            }
+        }
+    }
+
+    fn compare_with(&mut self, folder: &Folder) -> Result<(), String> {
         let tenants = self.store.tenants().map_err(|e| e.to_string())?;
         let providers: Vec<&str> = tenants.iter().map(|t| t.ods.as_str()).collect();
         let mut anchors = Anchors::latest(folder.path(), &self.keys, &providers)?;
@@ -249,6 +276,11 @@ impl Keeper {
                 "anchors of the audit trail cannot be believed, and are passed over"
             );
         }
+        if anchors.taken == 0 && !tenants.is_empty() && !self.is_compared {
+            tracing::warn!(
+                "the folder of anchors is empty: nothing tells whether the audit trails are whole; is it the right folder?"
+            );
+        }
         for (provider, points) in &anchors.providers {
             if let Some(head) = points.last().and_then(|point| head_of(&point.anchor))
                 && !found.iter().any(|loss| loss.provider == *provider)
@@ -261,7 +293,6 @@ impl Keeper {
             tracing::warn!("what is missing in the audit trail was accepted");
         }
         self.state.set_losses(found);
-        self.is_compared = true;
         Ok(())
     }
 }
