@@ -63,7 +63,7 @@ async fn a_private_file_that_lasts() {
         let detail = serde_json::json!({ "long": "x".repeat(100_000) });
         journal.end(step, "shown", detail, now).await.unwrap();
         journal
-            .requested(row("d1", "e1", now + SignedDuration::from_hours(1)))
+            .requested(row("d1", "e1", now + SignedDuration::from_hours(1)), None)
             .await
             .unwrap();
         assert!(journal.begin("nobody", "slots", None, now).await.is_err());
@@ -149,7 +149,7 @@ async fn old_encounters_are_pruned() {
         journal.encounter(encounter(id, at)).await.unwrap();
         let step = journal.begin(id, "book", None, at).await.unwrap();
         journal.shown(step, Vec::new()).await.unwrap();
-        journal.requested(row(id, id, start)).await.unwrap();
+        journal.requested(row(id, id, start), None).await.unwrap();
     }
     assert_eq!(
         journal
@@ -173,7 +173,7 @@ async fn a_list_of_bookings_outside_their_timeframe_is_never_cut() {
             outside_minutes: Some(5),
             ..row(&format!("d{n}"), "e1", now + minute * n)
         };
-        journal.requested(outside).await.unwrap();
+        journal.requested(outside, None).await.unwrap();
     }
     let all = journal.outside(now - minute, now + minute * 300).await;
     assert!(matches!(all, Err(JournalError::Failed(why)) if why.contains("more than 200")));

@@ -39,7 +39,7 @@ async fn interrupted(
         approver: None,
         patient_agreed: None,
     };
-    c.journey().journal().requested(row).await.unwrap();
+    c.journey().journal().requested(row, None).await.unwrap();
     document
 }
 

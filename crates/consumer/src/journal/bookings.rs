@@ -46,6 +46,23 @@ pub struct BookingRow {
     pub patient_agreed: Option<bool>,
 }
 
+/// Which other bookings of the same patient a new one may stand beside (CONS-REB-04).
+pub struct Others {
+    /// The documents of those that the user knows of.
+    pub known: Vec<String>,
+    /// Tells those of the patient among all that have the same NHS number, or none.
+    pub theirs: Box<dyn Fn(&KnownBooking) -> bool + Send>,
+}
+
+/// Whether a booking may be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is in the journal.
+    Yes,
+    /// The patient has another one, or may have it, of which the user does not know. Nothing was kept.
+    Other(Box<KnownBooking>),
+}
+
 /// What a user was shown of a slot: kept so that later lists say the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Told {

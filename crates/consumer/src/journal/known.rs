@@ -3,7 +3,7 @@
 
 use super::bookings::Told;
 use super::rows::State;
-use super::{Encounter, Journal, JournalError, KnownBooking};
+use super::{Encounter, Journal, JournalError, KnownBooking, Others};
 use booking::ids::NhsNumber;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -116,6 +116,29 @@ pub(super) fn booking(r: &Row<'_>) -> rusqlite::Result<KnownBooking> {
             clinician: r.get(26)?,
         },
     })
+}
+
+/// The newest booking still to come that a patient has, or may have, besides those that the user knows of.
+pub(super) fn other(
+    t: &Transaction<'_>,
+    patient: Option<&NhsNumber>,
+    from: Timestamp,
+    others: &Others,
+) -> Result<Option<KnownBooking>, JournalError> {
+    let mut select = t.prepare(&format!(
+        "SELECT {COLUMNS} FROM booking
+         WHERE start >= ?1 AND state NOT IN ('failed', 'cancelled') AND nhs_number IS ?2
+         ORDER BY requested_at DESC, rowid DESC LIMIT {MOST}"
+    ))?;
+    let number = patient.map(NhsNumber::as_str);
+    let rows = select.query_map(params![from.as_millisecond(), number], booking)?;
+    for row in rows {
+        let row = row?;
+        if !others.known.contains(&row.document) && (others.theirs)(&row) {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
 }
 
 impl Journal {

@@ -13,14 +13,14 @@ mod listed;
 mod retention;
 mod rows;
 
-pub use bookings::{BookingRow, KnownBooking, Replaced, Settled, Told};
+pub use bookings::{BookingRow, Kept, KnownBooking, Others, Replaced, Settled, Told};
 pub use extract::{Attempt, Extract, KeptStep};
 pub use known::{Found, OutsideTimeframe, Unsettled};
 pub use listed::{LISTED, ListedSlot, Listing, MAX_ROWS};
 pub use retention::Forgotten;
 pub use rows::{Encounter, ExchangeRow, ShownSlot, State, StepId};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use tokio::sync::oneshot;
@@ -97,10 +97,19 @@ impl Journal {
         &self,
         work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
+        self.run_as(TransactionBehavior::Deferred, work).await
+    }
+
+    /// The same, as a transaction that may lock out other programs from its first statement on.
+    async fn run_as<T: Send + 'static>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
         let (answer, answered) = oneshot::channel();
         let mut job: Job = Box::new(move |connection| {
             let done = connection
-                .transaction()
+                .transaction_with_behavior(behavior)
                 .map_err(JournalError::from)
                 .and_then(|t| {
                     let value = work(&t)?;

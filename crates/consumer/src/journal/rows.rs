@@ -1,9 +1,9 @@
 //! What is written: encounters, steps, attempts, slots shown, bookings.
 
-use super::bookings::{BookingRow, Settled};
+use super::bookings::{BookingRow, Kept, Others, Settled};
 use super::{Journal, JournalError};
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, TransactionBehavior, params};
 use serde::Serialize;
 
 /// Longest detail of a step, bytes: a ranked list of fifty services fits.
@@ -273,11 +273,21 @@ impl Journal {
         .await
     }
 
-    /// Keeps a booking before it is asked for, so that it is known whatever happens next.
-    pub async fn requested(&self, b: BookingRow) -> Result<(), JournalError> {
+    /// Keeps a booking before it is asked for, so that it is known whatever happens next. With `others`, only while the
+    /// patient has no booking that the user does not know of: looking and writing are one step, also for several programs.
+    pub async fn requested(
+        &self,
+        b: BookingRow,
+        others: Option<Others>,
+    ) -> Result<Kept, JournalError> {
         let claim =
             serde_json::to_string(&b.claim).map_err(|e| JournalError::Failed(e.to_string()))?;
-        self.run(move |t| {
+        self.run_as(TransactionBehavior::Immediate, move |t| {
+            if let Some(others) = &others
+                && let Some(other) = super::known::other(t, b.nhs_number.as_ref(), b.at, others)?
+            {
+                return Ok(Kept::Other(Box::new(other)));
+            }
             t.execute(
                 "INSERT INTO booking (document, encounter, service, asid, root, request_id, nhs_number, slot, start, end,
                    state, requested_at, replaces, outside_minutes, approver, patient_agreed, slot_identifier, claim,
@@ -295,7 +305,7 @@ impl Journal {
                     b.told.clinician.as_deref().map(clipped)
                 ],
             )?;
-            Ok(())
+            Ok(Kept::Yes)
         })
         .await
     }

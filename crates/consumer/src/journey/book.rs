@@ -238,12 +238,15 @@ impl Consultation {
             plan::book::written(s, &slot.claim, details, document, written_at)
         })?;
         let number = details.patient.number();
-        let kept = match earlier {
+        match earlier {
             Some(_) => {
                 let id = request.ids.request.as_str();
-                self.journal()
+                let again = self
+                    .journal()
                     .asked_again(&document.to_string(), id, now)
-                    .await
+                    .await;
+                // A booking that nobody could find again must not be made.
+                again.map_err(faults::journal)?;
             }
             None => {
                 let row = BookingRow {
@@ -265,11 +268,9 @@ impl Consultation {
                     approver: cleared.confirmation.approver.clone(),
                     patient_agreed: cleared.confirmation.patient_agreed,
                 };
-                self.journal().requested(row).await
+                self.requested(row, details).await?;
             }
-        };
-        // A booking that nobody could find again must not be made.
-        kept.map_err(faults::journal)?;
+        }
         let key = SlotKey {
             id: slot.claim.id.clone(),
             identifier: slot

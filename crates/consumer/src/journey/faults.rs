@@ -4,7 +4,7 @@ use super::Target;
 use super::book::Attempt;
 use super::clock;
 use crate::config::ConfigError;
-use crate::journal::JournalError;
+use crate::journal::{JournalError, KnownBooking};
 use crate::obstacle::{Kind, Obstacle};
 use crate::plan::{DetailsError, PlanError};
 use crate::slots::Unreadable;
@@ -174,6 +174,13 @@ pub(super) fn slots_unreadable(unreadable: &Unreadable, target: &Target) -> Obst
 pub(super) fn slot_taken(service: &ServiceId) -> Obstacle {
     Obstacle::new(Kind::SlotTaken)
         .note("service", service)
+        .logged()
+}
+
+/// Another command books, or has booked, for the same patient.
+pub(super) fn other_booking(other: &KnownBooking) -> Obstacle {
+    Obstacle::new(Kind::OtherBooking)
+        .note("document", &other.document)
         .logged()
 }
 

@@ -33,7 +33,7 @@ pub use progress::{OnItsWay, Progress};
 pub use rebook::{Old, Rebooked};
 pub use search::{NextFree, Shown, SlotSearch};
 pub use settle::{Lost, REQUEST_LIFE, slot_of};
-pub use wish::is_same_wish;
+pub use wish::{is_same_wish, is_theirs};
 
 use crate::config::ConsumerConfig;
 use crate::journal::{Encounter, Journal, StepId};
@@ -123,6 +123,7 @@ impl Journey {
         Ok(Consultation {
             journey: self.clone(),
             encounter: kept.map_err(faults::journal)?,
+            known: None,
         })
     }
 
@@ -177,9 +178,20 @@ impl Journey {
 pub struct Consultation {
     journey: Journey,
     encounter: Encounter,
+    /// The documents of the patient's bookings that the user knows of, when there may be no others beside a new one.
+    known: Option<Vec<String>>,
 }
 
 impl Consultation {
+    /// The same contact, in which a patient is booked only while there is no booking of theirs from here, made or not
+    /// certain, besides these: their documents (CONS-REB-04). Two programs that ask at the same time cannot both book.
+    pub fn knowing(&self, known: Vec<String>) -> Consultation {
+        Consultation {
+            known: Some(known),
+            ..self.clone()
+        }
+    }
+
     /// The encounter as it is kept.
     pub fn encounter(&self) -> &Encounter {
         &self.encounter

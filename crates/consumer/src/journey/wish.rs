@@ -1,6 +1,9 @@
-//! Whether two commands wish for the same booking: a digest of the details, kept with each (D-53).
+//! Whether two commands wish for the same booking: a digest of the details, kept with each (D-53). And whether they book for
+//! the same patient at the same time (CONS-REB-04).
 
-use crate::journal::KnownBooking;
+use super::{Consultation, faults};
+use crate::journal::{BookingRow, Kept, KnownBooking, Others};
+use crate::obstacle::Obstacle;
 use crate::plan::BookingDetails;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -20,7 +23,38 @@ pub(super) fn digest(document: &str, details: &BookingDetails) -> String {
     text
 }
 
+/// Whether a booking of the journal is of the patient in these details: by the NHS number, or for a patient without one by
+/// the same details.
+pub fn is_theirs(known: &KnownBooking, details: &BookingDetails) -> bool {
+    match details.patient.number() {
+        Some(number) => known.nhs_number.as_ref() == Some(&number),
+        None => is_same_wish(known, details),
+    }
+}
+
 /// Whether an earlier booking was for the same patient with the same details.
 pub fn is_same_wish(known: &KnownBooking, details: &BookingDetails) -> bool {
     known.details_digest.as_deref() == Some(digest(&known.document, details).as_str())
+}
+
+impl Consultation {
+    /// Keeps a booking before it leaves, unless another command has asked for one of this patient since the user was asked.
+    pub(super) async fn requested(
+        &self,
+        row: BookingRow,
+        details: &BookingDetails,
+    ) -> Result<(), Obstacle> {
+        let others = self.known.clone().map(|known| {
+            let details = details.clone();
+            Others {
+                known,
+                theirs: Box::new(move |row| is_theirs(row, &details)),
+            }
+        });
+        match self.journal().requested(row, others).await {
+            Ok(Kept::Yes) => Ok(()),
+            Ok(Kept::Other(other)) => Err(faults::other_booking(&other)),
+            Err(error) => Err(faults::journal(error)),
+        }
+    }
 }

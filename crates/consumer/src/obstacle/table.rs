@@ -305,6 +305,10 @@ table! {
     SlotTaken, "slot-taken", "CONS-BOOK-04", Nobody, ChooseTime, NOT_AGAIN, OPEN,
         "Somebody else has just taken this time.",
         "Choose another time; the list has been brought up to date.";
+    /// Another command from here asked for an appointment for the same patient.
+    OtherBooking, "other-booking", "CONS-REB-04", Nobody, LookAgain, NOT_AGAIN, OPEN,
+        "Another command from here has asked for an appointment for this patient in the meantime, so nothing was sent.",
+        "Look at the patient's appointments, and book again if another one is wanted.";
     /// The booking may or may not exist.
     BookingUncertain, "booking-uncertain", "CONS-BOOK-05", Provider, RingService, NOT_AGAIN, OPEN,
         "It is not certain whether the appointment was booked.",

@@ -9,7 +9,9 @@ use booking::ids::ServiceId;
 use clap::Args;
 use consumer::journal::KnownBooking;
 use consumer::journey::timeframe::{self, Cleared, Confirmation, Demand, Judgement};
-use consumer::journey::{Booked, Booking, CancelReport, Target, is_same_wish, slot_of};
+use consumer::journey::{
+    Booked, Booking, CancelReport, Consultation, Target, is_same_wish, is_theirs, slot_of,
+};
 use consumer::obstacle::Obstacle;
 use consumer::plan::BookingDetails;
 use consumer::slots::{FreeSlot, day_and_time, span};
@@ -92,13 +94,11 @@ impl Book {
         earlier.confirm(desk, &self.choice, None)?;
         let slot = self.choice.slot(desk, &bookable, &details).await?;
         let cleared = self.choice.clear(desk, &slot)?;
-        let booking = desk
-            .consultation
+        let booking = earlier
+            .consultation(desk, &self.choice)
             .book(&target, &slot, &details, &cleared)
             .await;
-        if matches!(booking, Ok(Booking::SlotTaken { .. }))
-            && let Some(stop) = own::holder(desk, &target, &slot.id, &details).await?
-        {
+        if let Some(stop) = own::instead(desk, &target, &slot.id, &booking, &details).await? {
             return Err(stop);
         }
         ended(desk, booking, &details, &earlier).await
@@ -111,6 +111,8 @@ pub(super) struct Earlier {
     pub found: Vec<settle::Found>,
     /// Those that stand, with the service's name.
     standing: Vec<(KnownBooking, String)>,
+    /// The documents of all that were looked at.
+    known: Vec<String>,
     /// Rebookings that were finished.
     pub finished: Vec<settle::Finished>,
 }
@@ -121,16 +123,17 @@ impl Earlier {
         let found = settle::of_patient(desk, details).await?;
         settle::tell(desk, &found);
         let number = details.patient.number();
-        let theirs = |k: &KnownBooking| match &number {
-            Some(_) => k.nhs_number == number,
-            None => is_same_wish(k, details),
-        };
+        let theirs = |k: &KnownBooking| is_theirs(k, details);
         let finished = settle::rebookings(desk, theirs).await?;
         let mut standing = Vec::new();
+        let mut known_documents: Vec<String> =
+            found.iter().map(|f| f.row.document.clone()).collect();
         for known in desk.consultation.known_bookings(number.as_ref()).await? {
+            // One that is not certain and was not found above has just been asked for by another command.
             if known.is_unsettled() || !theirs(&known) {
                 continue;
             }
+            known_documents.push(known.document.clone());
             if let Some(service) = stands(desk, &known).await {
                 standing.push((known, service));
             }
@@ -138,8 +141,17 @@ impl Earlier {
         Ok(Earlier {
             found,
             standing,
+            known: known_documents,
             finished,
         })
+    }
+
+    /// The contact in which a booking is made besides those that the user was told of; with `--another` besides any.
+    pub fn consultation(&self, desk: &Desk, choice: &Choice) -> Consultation {
+        match choice.another {
+            true => desk.consultation.clone(),
+            false => desk.consultation.knowing(self.known.clone()),
+        }
     }
 
     /// The second half of a rebooking whose first half has just been made up for: the old appointment goes (D-53).

@@ -1,16 +1,35 @@
-//! A time that is gone because this very patient has it: another command from here took it, or is taking it (CONS-BOOK-04,
-//! CONS-REB-04).
+//! A booking that is not made because of another one of this very patient, which another command from here made or is
+//! making: it has the slot (CONS-BOOK-04), or came between the question and the booking (CONS-REB-04).
 
 use super::book::stands;
-use super::desk::Desk;
+use super::desk::{Desk, service_name};
 use super::{Certainty, Stopped, settle, shown};
-use consumer::journey::{Target, is_same_wish};
+use consumer::journal::{Found, KnownBooking};
+use consumer::journey::{Booking, Target, is_theirs};
+use consumer::obstacle::{Kind, Obstacle};
 use consumer::plan::BookingDetails;
 use consumer::slots::day_and_time;
 use serde_json::json;
 
-/// Why a command stops whose slot is gone, when the patient has it; `None` when it is somebody else's, as far as is known
-/// here.
+/// Why a command stops that did not book because of another booking of the patient; `None` when that is not why, as far as
+/// is known here.
+pub async fn instead(
+    desk: &Desk,
+    target: &Target,
+    slot: &str,
+    booking: &Result<Booking, Obstacle>,
+    details: &BookingDetails,
+) -> Result<Option<Stopped>, Stopped> {
+    match booking {
+        Ok(Booking::SlotTaken { .. }) => holder(desk, target, slot, details).await,
+        Err(obstacle) if obstacle.kind == Kind::OtherBooking => {
+            other(desk, obstacle.noted("document").unwrap_or_default()).await
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The patient has the time that is gone.
 pub async fn holder(
     desk: &Desk,
     target: &Target,
@@ -20,11 +39,7 @@ pub async fn holder(
     let number = details.patient.number();
     let rows = desk.consultation.known_bookings(number.as_ref()).await?;
     let row = rows.into_iter().find(|k| {
-        let theirs = match &number {
-            Some(_) => k.nhs_number == number,
-            None => is_same_wish(k, details),
-        };
-        theirs
+        is_theirs(k, details)
             && k.slot == slot
             && k.service == target.service.as_str()
             && k.asid == target.asid.as_str()
@@ -32,39 +47,82 @@ pub async fn holder(
     let Some(row) = row else {
         return Ok(None);
     };
-    let (reason, certainty) = match row.is_unsettled() {
-        false => {
-            let Some(service) = stands(desk, &row).await else {
-                return Ok(None);
-            };
-            let id = row.appointment.as_deref().unwrap_or(&row.document);
-            (
-                has(&service, &day_and_time(row.start), id),
-                Certainty::Certain,
-            )
-        }
-        true => {
-            let found = settle::row(desk, &row).await?;
-            match found.booked() {
-                Some((target, proven)) => {
-                    let service = super::desk::service_name(target, Some(&row));
-                    let id = &proven.appointment().id;
-                    (
-                        has(&service, &day_and_time(row.start), id),
-                        Certainty::Certain,
-                    )
-                }
-                None if found.is_open() => (
-                    format!(
-                        "Another command from here is booking this time for this patient. {}",
-                        found.plain()
-                    ),
-                    Certainty::Uncertain,
-                ),
-                None => return Ok(None),
-            }
-        }
+    Ok(what_became(desk, &row).await?.map(|became| match became {
+        Became::Booked(named) => stop(
+            desk,
+            &row,
+            format!(
+                "The patient has this time already, booked by another command from here: {named}. Nothing more was booked."
+            ),
+            Certainty::Certain,
+        ),
+        Became::Open(plain) => stop(
+            desk,
+            &row,
+            format!("Another command from here is booking this time for this patient. {plain}"),
+            Certainty::Uncertain,
+        ),
+    }))
+}
+
+/// Another command asked for a booking of the patient first.
+async fn other(desk: &Desk, document: &str) -> Result<Option<Stopped>, Stopped> {
+    let journal = desk.consultation.journey().journal();
+    let found = journal.find(document).await;
+    let Found::One(row) = found.map_err(|e| Stopped::Refused(e.to_string()))? else {
+        return Ok(None);
     };
+    Ok(what_became(desk, &row).await?.map(|became| match became {
+        Became::Booked(named) => stop(
+            desk,
+            &row,
+            format!(
+                "The patient has an appointment already, booked by another command from here: {named}. Nothing was booked. \
+                 Confirm with the patient, then cancel it, or say --another to book another besides."
+            ),
+            Certainty::Certain,
+        ),
+        Became::Open(plain) => stop(
+            desk,
+            &row,
+            format!(
+                "The patient is being booked by another command from here, and it is not certain yet whether that succeeds. \
+                 {plain} Nothing more was booked. --another books all the same."
+            ),
+            Certainty::Uncertain,
+        ),
+    }))
+}
+
+/// What became of the other booking.
+enum Became {
+    /// It stands: service, day and id.
+    Booked(String),
+    /// It is not certain: why.
+    Open(String),
+}
+
+/// Asks the service; `None` when there is no such booking, or not any more.
+async fn what_became(desk: &Desk, row: &KnownBooking) -> Result<Option<Became>, Stopped> {
+    let named = |service: &str, id: &str| {
+        let day = day_and_time(row.start);
+        Became::Booked(format!("{service} on {day} ({id})"))
+    };
+    if !row.is_unsettled() {
+        let id = row.appointment.as_deref().unwrap_or(&row.document);
+        return Ok(stands(desk, row).await.map(|service| named(&service, id)));
+    }
+    let found = settle::row(desk, row).await?;
+    Ok(match found.booked() {
+        Some((target, proven)) => Some(named(
+            &service_name(target, Some(row)),
+            &proven.appointment().id,
+        )),
+        None => found.is_open().then(|| Became::Open(found.plain())),
+    })
+}
+
+fn stop(desk: &Desk, row: &KnownBooking, reason: String, certainty: Certainty) -> Stopped {
     if desk.json {
         let outcome = match certainty {
             Certainty::Certain => "not_booked",
@@ -72,12 +130,5 @@ pub async fn holder(
         };
         shown::json(&json!({ "outcome": outcome, "message": reason, "patient_has": [row] }));
     }
-    Ok(Some(Stopped::Told(reason, certainty)))
-}
-
-fn has(service: &str, day: &str, id: &str) -> String {
-    format!(
-        "The patient has this time already, booked by another command from here: {service} on {day} ({id}). Nothing more was \
-         booked."
-    )
+    Stopped::Told(reason, certainty)
 }

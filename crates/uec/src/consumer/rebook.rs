@@ -93,13 +93,11 @@ impl Rebook {
             located: &old.located,
             document: shown.document.as_deref(),
         };
-        let rebooked = desk
-            .consultation
+        let rebooked = earlier
+            .consultation(desk, &self.choice)
             .rebook(replaced, &target, &slot, &details, &cleared)
             .await?;
-        if matches!(rebooked.new, Ok(Booking::SlotTaken { .. }))
-            && let Some(stop) = own::holder(desk, &target, &slot.id, &details).await?
-        {
+        if let Some(stop) = own::instead(desk, &target, &slot.id, &rebooked.new, &details).await? {
             return Err(stop);
         }
         both(desk, rebooked, &details, &earlier, &old).await
