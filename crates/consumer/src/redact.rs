@@ -1,10 +1,12 @@
 //! Redaction: what foreign text loses before it reaches the journal, the log, a terminal or a script.
 //!
 //! [`foreign`] is the one function for it. It takes out NHS numbers in any spelling, the accounts of the settings, and
-//! names, dates of birth, telephone numbers and addresses of the patients that this process has at hand. Whoever learns
-//! of an account or a patient says so here ([`keep_out_account`], [`keep_out`]) before anything is sent.
+//! names, dates of birth, telephone numbers and addresses of the patients that this process has at hand, in Base64 too.
+//! Whoever learns of an account or a patient says so here ([`keep_out_account`], [`keep_out`]) before anything is sent.
 
 mod digits;
+mod encoded;
+mod folded;
 
 use crate::config::Account;
 use crate::plan;
@@ -34,7 +36,7 @@ const BIRTH: &str = "(date of birth)";
 const ADDRESS: &str = "(patient's address)";
 
 struct Phrase {
-    /// Lower case, except where `exact`.
+    /// Folded, except where `exact`.
     text: Vec<char>,
     mask: &'static str,
     /// In this spelling only.
@@ -64,9 +66,8 @@ pub fn foreign(text: &str, most: usize) -> String {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     let none = Known::default();
     let known = known.as_ref().unwrap_or(&none);
-    let line = replaced(&line, known.accounts.iter());
-    let line = known.numbers.replaced(&line);
-    let line = replaced(&line, known.phrases.iter());
+    let line = encoded::replaced(&line, |plain| known.scrubbed(plain) != plain);
+    let line = known.scrubbed(&line);
     line.into_iter().take(most).collect()
 }
 
@@ -177,11 +178,18 @@ fn change(with: impl FnOnce(&mut Known)) {
 }
 
 impl Known {
+    /// A text without what is known.
+    fn scrubbed(&self, line: &[char]) -> Vec<char> {
+        let line = replaced(line, self.accounts.iter());
+        let line = self.numbers.replaced(&line);
+        replaced(&line, self.phrases.iter())
+    }
+
     fn add(&mut self, text: &str, mask: &'static str, exact: bool) {
         let text = text.trim();
         let text: Vec<char> = match exact {
             true => text.chars().collect(),
-            false => text.chars().flat_map(char::to_lowercase).collect(),
+            false => folded::text(text),
         };
         let one_letter = text.iter().filter(|c| c.is_alphanumeric()).count() < 2;
         if one_letter || self.phrases.iter().any(|p| p.text == text) {
@@ -206,6 +214,11 @@ impl Known {
     fn name(&mut self, name: &str) {
         let length = |text: &str| text.chars().count();
         self.add(name, NAME, length(name.trim()) < SHORT_NAME);
+        // O'Brien is OBRIEN in many systems.
+        let run: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+        if length(&run) >= SHORT_NAME {
+            self.add(&run, NAME, false);
+        }
         for part in name.split(|c: char| !c.is_alphanumeric()) {
             if length(part) >= SHORT_NAME {
                 self.add(part, NAME, false);
@@ -264,12 +277,12 @@ fn replaced<'p>(line: &[char], phrases: impl Iterator<Item = &'p Phrase>) -> Vec
     while let Some(c) = line.get(at) {
         let found = phrases
             .iter()
-            .filter(|p| stands_at(p, line, at))
-            .max_by_key(|p| p.text.len());
+            .filter_map(|p| Some((end_of(p, line, at)?, p.mask)))
+            .max_by_key(|(end, _)| *end);
         match found {
-            Some(phrase) => {
-                out.extend(phrase.mask.chars());
-                at += phrase.text.len();
+            Some((end, mask)) => {
+                out.extend(mask.chars());
+                at = end;
             }
             None => {
                 out.push(*c);
@@ -280,18 +293,32 @@ fn replaced<'p>(line: &[char], phrases: impl Iterator<Item = &'p Phrase>) -> Vec
     out
 }
 
-fn stands_at(phrase: &Phrase, line: &[char], at: usize) -> bool {
-    let end = at + phrase.text.len();
-    let Some(there) = line.get(at..end) else {
-        return false;
-    };
-    let same = |(found, wanted): (&char, &char)| {
-        found == wanted || (!phrase.exact && found.to_lowercase().eq([*wanted]))
+/// Where a phrase that begins here ends.
+fn end_of(phrase: &Phrase, line: &[char], at: usize) -> Option<usize> {
+    let end = match phrase.exact {
+        true => {
+            let there = line.get(at..at + phrase.text.len())?;
+            (there == phrase.text).then_some(at + phrase.text.len())?
+        }
+        false => {
+            let (mut end, mut left) = (at, phrase.text.as_slice());
+            while !left.is_empty() {
+                for letter in folded::letters(*line.get(end)?) {
+                    left = left.strip_prefix(&[letter])?;
+                }
+                end += 1;
+            }
+            // Marks that belong to the last letter.
+            let marks = line.get(end..).unwrap_or_default().iter();
+            end + marks
+                .take_while(|c| folded::letters(**c).next().is_none())
+                .count()
+        }
     };
     let is_word = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric());
     let begins = !is_word(at.checked_sub(1).and_then(|b| line.get(b))) || is_escape(line, at);
     let ends = !is_word(line.get(end));
-    (phrase.anywhere || (begins && ends)) && there.iter().zip(&phrase.text).all(same)
+    (phrase.anywhere || (begins && ends)).then_some(end)
 }
 
 /// Whether the three characters before are `%20` or another escape of an address.
@@ -337,7 +364,7 @@ mod tests {
             nhs_number = "999 000 0018"
             gender = "female"
             birth_date = "1951-02-03"
-            name = { family = "Quillfeather-Nye", given = ["Zenobia", "Li"] }
+            name = { family = "Quillfeather-Nye", given = ["Zenobia", "Li", "Zoë", "O'Brien", "Nguyễn"] }
             address = { lines = ["7 Redaction Row"], postcode = "LS98 1ZZ" }
             telecom = [{ value = "+44 (0)1632 960771", rank = 1 }, { system = "email", value = "zq@patient.example", rank = 2 }]
             "#,
@@ -354,6 +381,23 @@ mod tests {
             ("ZENOBIA Quillfeather", "(patient's name) (patient's name)"),
             ("Nye, Li", "(patient's name), (patient's name)"),
             ("anyelid Liverpool", "anyelid Liverpool"),
+            ("ZOË O'BRIEN", "(patient's name) (patient's name)"),
+            ("Zoe OBRIEN!", "(patient's name) (patient's name)!"),
+            (
+                "zoe\u{308} o\u{2019}brien",
+                "(patient's name) (patient's name)",
+            ),
+            ("QUILLFEATHERNYE", "(patient's name)"),
+            ("Nguyen or NGUYỄN", "(patient's name) or (patient's name)"),
+            (
+                "Authorization: Basic dW5pdC1hY2NvdW50OnBhJnNzPHfDtnJkPg==",
+                "Authorization: Basic (encoded)",
+            ),
+            ("got eyJuYW1lIjoiWmVub2JpYSJ9Cg, no", "got (encoded), no"),
+            ("cut yJuYW1lIjoiWmVub2JpYSJ9", "cut (encoded)"),
+            ("number OTk5MDEyMzQ1NA==", "number (encoded)"),
+            ("at /Patient/OTk5MDEyMzQ1NA no", "at (encoded) no"),
+            ("id aGVsbG8gd29ybGQgYWdhaW4=", "id aGVsbG8gd29ybGQgYWdhaW4="),
             ("born 03/02/1951", "born (date of birth)"),
             ("born 3 February 1951!", "born (date of birth)!"),
             (
