@@ -9,6 +9,7 @@ mod interrupted;
 mod own;
 mod patient;
 mod prune;
+mod ranked;
 mod rebook;
 mod refer;
 mod rows;

@@ -287,16 +287,26 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// Ready when the process is asked to stop (SIGTERM or Ctrl-C). Signals count from this call on, so make it before
 /// anybody is told that the program is ready.
 pub fn stop_signal() -> impl Future<Output = ()> {
+    stop_signal_of(true)
+}
+
+/// The same; without `interrupt` by SIGTERM only, and what was to become of SIGINT stays as it is.
+pub fn stop_signal_of(interrupt: bool) -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let terminate = signal(SignalKind::terminate());
-    let interrupt = signal(SignalKind::interrupt());
+    let interrupt = interrupt.then(|| signal(SignalKind::interrupt()));
     async move {
-        let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
-            return tokio::signal::ctrl_c().await.unwrap_or(());
-        };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        match (terminate, interrupt.transpose()) {
+            (Ok(mut terminate), Ok(None)) => {
+                terminate.recv().await;
+            }
+            (Ok(mut terminate), Ok(Some(mut interrupt))) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            }
+            _ => tokio::signal::ctrl_c().await.unwrap_or(()),
         }
     }
 }

@@ -539,6 +539,64 @@ fn rows_are_booked_by_their_numbers() {
     );
 }
 
+/// Proves: CONS-DOS-01, CONS-SLOT-05
+/// A number after `--service` names a row of the list of services shown last, as it was shown.
+#[test]
+fn services_are_named_by_their_numbers() {
+    let nation = Nation::start();
+    let refused = |service: &str, words: &str| {
+        let out = nation.run(&["slots", "--service", service]);
+        let reason = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(2), "{reason}");
+        assert!(reason.contains(words), "{reason}");
+    };
+    refused("1", "no list of services was shown before");
+    let services = [
+        "services",
+        "--postcode",
+        "LS99 9AA",
+        "--age",
+        "42",
+        "--disposition",
+        "1005",
+        "--symptom-group",
+        "1011",
+        "--discriminator",
+        "4052",
+    ];
+    let listed = nation.json(&services);
+    let all = listed["services"].as_array().unwrap();
+    for (row, service) in all
+        .iter()
+        .enumerate()
+        .filter(|(_, s)| s["bookable"] == true)
+    {
+        let number = format!("{}", row + 1);
+        let slots = nation.json(&["slots", "--service", &number]);
+        assert_eq!(slots["service"], service["id"], "{number}");
+    }
+    let (row, service) = all
+        .iter()
+        .enumerate()
+        .find(|(_, s)| s["id"] == GP_CLINIC)
+        .unwrap();
+    let number = format!("#{}", row + 1);
+    let book = [
+        "book",
+        "--service",
+        &number,
+        "--first",
+        "--yes",
+        "--patient",
+        "ada.toml",
+    ];
+    assert_eq!(nation.json(&book)["service"]["id"], service["id"]);
+    let endpoint = ["endpoint", "--service", &number];
+    assert_eq!(nation.json(&endpoint)["service"], service["id"]);
+    refused("0", &format!("the rows 1 to {}", all.len()));
+    refused("999", &format!("the rows 1 to {}", all.len()));
+}
+
 /// Proves: NFR-01
 /// The journal of the terminal is private, and lies in the user's data folder, wherever the command is started.
 #[test]
@@ -780,7 +838,14 @@ fn an_appointment_is_moved_after_the_contact_was_closed() {
 fn a_case_number_leads_to_the_booking_on_both_sides() {
     let nation = Nation::with_file();
     let booked = |patient: &str, case: &str| {
-        let flags = ["--nhs-number", patient, "--case", case];
+        let flags = [
+            "--nhs-number",
+            patient,
+            "--case",
+            case,
+            "--disposition",
+            "Dx05",
+        ];
         let book = [
             "book",
             "--service",
@@ -791,7 +856,19 @@ fn a_case_number_leads_to_the_booking_on_both_sides() {
             "ada.toml",
         ];
         let booked = nation.json(&[&book[..], &flags[..]].concat());
-        let refer = ["refer", "last", "--note", "Three days", "--case", case];
+        // The document goes with the contact in which it was booked, whatever contact sends it.
+        let refer = ["refer", "last", "--note", "Three days"];
+        let document = nation.text(&[&refer[..], &["--dry-run"]].concat());
+        assert!(
+            document.contains(case) && document.contains("Dx05"),
+            "{document}"
+        );
+        let changed = ["--dry-run", "--case", "111-2031-0099"];
+        let document = nation.text(&[&refer[..], &changed].concat());
+        assert!(
+            document.contains("111-2031-0099") && !document.contains(case),
+            "{document}"
+        );
         nation.text(&refer);
         booked["booked"]["appointment"].as_str().unwrap().to_owned()
     };

@@ -193,3 +193,34 @@ fn a_time_that_the_patient_has_is_said_to_be_the_patients() {
         }
     }
 }
+
+/// Proves: CONS-BOOK-04, CONS-BOOK-05, CONS-REB-04
+/// A time that another command is booking for this very patient is not certain, and not "somebody else's".
+#[test]
+fn a_time_that_is_being_booked_for_the_patient_is_not_certain() {
+    let world = World::start();
+    world.reset();
+    let slots = world.json(&["slots", "--service", SERVICE]);
+    let slot = slots.json["slots"][0]["id"].as_str().unwrap();
+    let book = [
+        "book",
+        "--service",
+        SERVICE,
+        "--slot",
+        slot,
+        "--patient",
+        "nameless.toml",
+        "--json",
+    ];
+    let slow = held_at_slots(&world, &book);
+    world.rules(json!([{ "on": "create", "hold": "after" }]));
+    let mut quick = world.start_command(&book);
+    testkit::until("the booking is stored", || world.live().len() == 1);
+    quick.kill().unwrap();
+    quick.wait().unwrap();
+    world.release();
+    let slow = World::end(slow);
+    check(&slow, 3, "uncertain", "booking this time for this patient");
+    assert_eq!(world.count("create"), 1);
+    assert_eq!(world.live().len(), 1);
+}

@@ -314,6 +314,12 @@ impl Journal {
         .await
     }
 
+    /// An encounter as it is kept; `None` when it is not known here.
+    pub async fn kept_encounter(&self, id: &str) -> Result<Option<Encounter>, JournalError> {
+        let id = id.to_owned();
+        self.run(move |t| encounter(t, &id)).await
+    }
+
     /// Whether an encounter has a booking of a service that holds (CONS-BO-01, CONS-BO-03).
     pub async fn is_booked(&self, encounter: &str, service: &str) -> Result<bool, JournalError> {
         let (encounter, service) = (encounter.to_owned(), service.to_owned());

@@ -1,4 +1,4 @@
-//! The list of slots that a user saw last, so that a row can be named by its number.
+//! The lists of slots and of services that a user saw last, so that a row can be named by its number.
 
 use super::{Journal, JournalError};
 use jiff::Timestamp;
@@ -41,7 +41,45 @@ pub struct Listing {
     pub rows: Vec<ListedSlot>,
 }
 
+/// A list of services as it was shown; the first is number 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ranking {
+    /// When.
+    pub at: Timestamp,
+    /// DoS service ids; `None` when the list was too long to be kept.
+    pub services: Option<Vec<String>>,
+}
+
 impl Journal {
+    /// The list of services that this user saw last: in this encounter if there was one, else in any.
+    pub async fn last_ranking(
+        &self,
+        user: &str,
+        encounter: &str,
+    ) -> Result<Option<Ranking>, JournalError> {
+        let (user, encounter) = (super::rows::clipped(user), super::rows::clipped(encounter));
+        self.run(move |t| {
+            let found = t
+                .query_row(
+                    "SELECT l.at, l.detail
+                     FROM (SELECT * FROM step WHERE kind = 'services' ORDER BY id DESC LIMIT ?1) AS l
+                          JOIN encounter e ON e.id = l.encounter
+                     WHERE l.outcome = 'shown' AND e.user = ?2 ORDER BY l.encounter = ?3 DESC, l.id DESC LIMIT 1",
+                    params![NEWEST, user, encounter],
+                    |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Option<String>>(1)?)),
+                )
+                .optional()?;
+            let id = |row: &serde_json::Value| row["service"].as_str().map(str::to_owned);
+            Ok(found.map(|(at, detail)| Ranking {
+                at: super::known::at(at),
+                services: detail
+                    .and_then(|d| serde_json::from_str::<serde_json::Value>(&d).ok())
+                    .and_then(|d| d["ranked"].as_array()?.iter().map(id).collect()),
+            }))
+        })
+        .await
+    }
+
     /// When a slot of a service starts that was shown before, if it was.
     pub async fn last_shown(
         &self,

@@ -16,7 +16,7 @@ mod rows;
 pub use bookings::{BookingRow, Kept, KnownBooking, Others, Replaced, Settled, Told};
 pub use extract::{Attempt, Extract, KeptStep};
 pub use known::{Found, OutsideTimeframe, Unsettled};
-pub use listed::{LISTED, ListedSlot, Listing, MAX_ROWS};
+pub use listed::{LISTED, ListedSlot, Listing, MAX_ROWS, Ranking};
 pub use retention::Forgotten;
 pub use rows::{Encounter, ExchangeRow, ShownSlot, State, StepId};
 

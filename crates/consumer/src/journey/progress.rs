@@ -10,6 +10,8 @@ pub enum OnItsWay {
     Booking(String),
     /// The cancellation of an appointment; its id.
     Cancellation(String),
+    /// A clinical document. True when a repeat is the same document, so that it does no harm.
+    Referral(bool),
 }
 
 /// What was sent so far, and what is still open.
@@ -31,7 +33,7 @@ impl Journey {
     }
 
     /// Says what leaves now, before it does.
-    pub(super) fn leaves(&self, request: OnItsWay) {
+    pub fn leaves(&self, request: OnItsWay) {
         let mut progress = self
             .inner
             .progress
@@ -42,7 +44,7 @@ impl Journey {
     }
 
     /// Says that the last one is answered, with the document of the booking if it was made.
-    pub(super) fn arrived(&self, booked: Option<&str>) {
+    pub fn arrived(&self, booked: Option<&str>) {
         let mut progress = self
             .inner
             .progress

@@ -1,6 +1,8 @@
 //! What a booking lacks: asked for at a terminal, named by its flag where nobody can be asked.
 
+use super::desk::Desk;
 use super::patient::PatientArgs;
+use super::ranked::{self, Named};
 use super::{Done, Stopped, ask};
 use booking::ids::ServiceId;
 use consumer::journey::Shown;
@@ -161,18 +163,24 @@ pub fn can_ask(json: bool) -> bool {
 }
 
 /// The service, as given or asked for.
-pub fn service(given: Option<ServiceId>, json: bool) -> Result<ServiceId, Stopped> {
+pub async fn service(desk: &Desk, given: Option<&Named>) -> Result<ServiceId, Stopped> {
     if let Some(given) = given {
-        return Ok(given);
+        return ranked::service(desk, given).await;
     }
     let missing =
         || Stopped::Usage("--service is missing: the directory (DoS) id of the service".to_owned());
-    if !can_ask(json) {
+    if !can_ask(desk.json) {
         return Err(missing());
     }
-    let said = one(&needed("--service", "Service, by its id in the directory:"))?;
+    let said = one(&needed(
+        "--service",
+        "Service, by its id in the directory or its number in the list:",
+    ))?;
     let said = said.ok_or_else(missing)?;
-    ServiceId::parse(&said).map_err(|e| Stopped::Usage(format!("--service: {e}")))
+    let said: Named = said
+        .parse()
+        .map_err(|e| Stopped::Usage(format!("--service: {e}")))?;
+    ranked::service(desk, &said).await
 }
 
 /// Which of some slots, by its number; they have been shown.

@@ -3,6 +3,7 @@
 use super::desk::{Bookable, Desk};
 use super::find::When;
 use super::patient::PatientArgs;
+use super::ranked::Named;
 use super::{Certainty, Done, Stopped, ask, asked, note, own, rows, settle, shown, standing};
 use crate::print;
 use booking::ids::ServiceId;
@@ -54,9 +55,10 @@ pub struct Choice {
     --gender female --birth-date 1984-06-21 --postcode \"LS99 9ZZ\" --phone \"01632 960123\" --reason \"Sore throat\"\n  \
     uec consumer book --service 2000000011 --slot 0190… --patient ada.toml --disposition Dx05 --approved-by \"Dr I Larkspur\"")]
 pub struct Book {
-    /// Directory (DoS) id of the service (required; asked for at a terminal)
-    #[arg(long, value_name = "ID")]
-    pub service: Option<ServiceId>,
+    /// Number of a row of the list of services shown last, or the directory (DoS) id of the service
+    /// (required; asked for at a terminal)
+    #[arg(long, value_name = "NUMBER|ID")]
+    pub service: Option<Named>,
     #[command(flatten)]
     pub choice: Choice,
     #[command(flatten)]
@@ -66,7 +68,7 @@ pub struct Book {
 impl Book {
     pub(super) async fn run(mut self, desk: &Desk) -> Done {
         self.choice.can_choose(desk)?;
-        let service = asked::service(self.service.take(), desk.json)?;
+        let service = asked::service(desk, self.service.as_ref()).await?;
         asked::patient(&mut self.patient, desk.json)?;
         // What a Provider would refuse is told before anybody is asked anything.
         let details = asked::checked(self.patient.details()?)?;

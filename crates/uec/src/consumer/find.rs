@@ -1,9 +1,10 @@
 //! `uec consumer services|endpoint|slots`: finding.
 
 use super::desk::Desk;
+use super::ranked::{self, Named};
 use super::{Done, Stopped, rows, shown};
 use crate::print;
-use booking::ids::{OdsCode, ServiceId};
+use booking::ids::OdsCode;
 use clap::Args;
 use consumer::discover::{Age, Listed, Service, ServiceDetails, ServiceSearch, Sex};
 use consumer::journey::{Shown, SlotSearch, Target};
@@ -16,14 +17,16 @@ use serde_json::{Value, json};
 /// Where a service is booked.
 #[derive(Args)]
 pub struct EndpointOf {
-    /// Directory (DoS) id of the service
-    #[arg(long, value_name = "ID")]
-    pub service: ServiceId,
+    /// Number of a row of the list of services shown last, or the directory (DoS) id of the service
+    #[arg(long, value_name = "NUMBER|ID")]
+    pub service: Named,
 }
 
 impl EndpointOf {
     pub(super) async fn run(self, desk: &Desk) -> Done {
-        let found = desk.bookable(&self.service).await?;
+        let found = desk
+            .bookable(&ranked::service(desk, &self.service).await?)
+            .await?;
         let target = found.target();
         let value = json!({
             "service": target.service.as_str(),
@@ -59,7 +62,8 @@ impl EndpointOf {
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  uec consumer services --postcode \"LS99 9AA\" --age 42 --gender female \\\n    \
-    --disposition Dx05 --symptom-group 1011 --discriminator 4052 --free"
+    --disposition Dx05 --symptom-group 1011 --discriminator 4052 --free\n\n\
+    `--service 2` of the other commands names the second row of the list that was shown last."
 )]
 pub struct Services {
     /// Where the patient is
@@ -344,9 +348,9 @@ impl When {
     A slot marked `late` starts after the time in which the patient should be seen."
 )]
 pub struct Slots {
-    /// Directory (DoS) id of the service
-    #[arg(long, value_name = "ID")]
-    pub service: ServiceId,
+    /// Number of a row of the list of services shown last, or the directory (DoS) id of the service
+    #[arg(long, value_name = "NUMBER|ID")]
+    pub service: Named,
     #[command(flatten)]
     pub when: When,
     /// Most slots shown [default: 40; with --json all of them]
@@ -360,7 +364,10 @@ pub const SHOWN: usize = 40;
 impl Slots {
     pub(super) async fn run(self, desk: &Desk) -> Done {
         let search = self.when.search()?;
-        let target = desk.bookable(&self.service).await?.target();
+        let target = desk
+            .bookable(&ranked::service(desk, &self.service).await?)
+            .await?
+            .target();
         let list = desk.consultation.slots(&target, search).await?;
         let all = desk.consultation.shown(&list);
         let given = self.limit.and_then(|n| usize::try_from(n).ok());

@@ -4,7 +4,7 @@
 //! The program ends at once. That is safe: a booking is in the journal before it is sent, so that it is looked for later.
 
 use super::{note, shown};
-use crate::serve::stop_signal;
+use crate::serve::stop_signal_of;
 use consumer::journey::{Journey, OnItsWay, Progress};
 use serde_json::json;
 use std::sync::{Arc, OnceLock};
@@ -36,13 +36,17 @@ struct Told {
 const NOT_DONE: i32 = 1;
 const NOT_CERTAIN: i32 = 3;
 
+/// The bit of SIGINT, signal 2, in a mask of signals.
+const INTERRUPT: u64 = 1 << 1;
+
 /// Ends the program when it is asked to stop. The journey is there once the settings are read. A second signal ends it
 /// although what is to be said could not be written yet.
 pub fn watch(journey: Arc<OnceLock<Journey>>, command: Command, json: bool) {
-    let stop = stop_signal();
+    let by_interrupt = !is_interrupt_ignored();
+    let stop = stop_signal_of(by_interrupt);
     tokio::spawn(async move {
         stop.await;
-        let again = stop_signal();
+        let again = stop_signal_of(by_interrupt);
         let progress = journey.get().map(Journey::progress).unwrap_or_default();
         let told = told(&progress, command);
         let code = told.code;
@@ -53,6 +57,17 @@ pub fn watch(journey: Arc<OnceLock<Journey>>, command: Command, json: bool) {
         }
         std::process::exit(code);
     });
+}
+
+/// Whether whoever started the program had SIGINT ignored, as a shell does for a script's commands in the background: then
+/// Ctrl-C is not meant for it. False where the system does not tell.
+fn is_interrupt_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & INTERRUPT != 0)
 }
 
 fn say(told: &Told, json: bool) {
@@ -81,6 +96,15 @@ fn told(progress: &Progress, command: Command) -> Told {
             "Stopped while the cancellation was on its way: it is not certain whether the appointment {id} was cancelled. \
              Look at it with: uec consumer show {id}"
         )),
+        (Some(OnItsWay::Referral(again)), _) => {
+            let next = match again {
+                true => "Run the same command again, which does no harm.",
+                false => "Ring the service before you send another one.",
+            };
+            uncertain(format!(
+                "Stopped while the document was on its way: it is not certain whether the service has it. {next}"
+            ))
+        }
         (None, Some(_)) if command == Command::Rebook => uncertain(
             "Stopped between the two halves: the new appointment is booked, and the old one may still stand. Finish it with: \
              uec consumer settle"
@@ -89,10 +113,6 @@ fn told(progress: &Progress, command: Command) -> Told {
         (None, Some(document)) => uncertain(format!(
             "Stopped after the appointment had been booked. Look at it with: uec consumer show {document}"
         )),
-        (None, None) if command == Command::Refer => uncertain(
-            "Stopped: it is not certain whether the document was sent. Send it again, which does no harm: uec consumer refer"
-                .to_owned(),
-        ),
         (None, None) if progress.sent => uncertain(
             "Stopped after a service had answered. See what stands with: uec consumer show".to_owned(),
         ),
@@ -107,7 +127,8 @@ fn told(progress: &Progress, command: Command) -> Told {
                     Some("not_cancelled"),
                     " Nothing was sent, so nothing was cancelled.",
                 ),
-                Command::Refer | Command::Other => (None, ""),
+                Command::Refer => (Some("not_sent"), " Nothing was sent."),
+                Command::Other => (None, ""),
             };
             Told {
                 code: NOT_DONE,

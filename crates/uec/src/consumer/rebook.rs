@@ -3,6 +3,7 @@
 use super::book::{Choice, Earlier, confirmed, outcome_of, stopped, unrecorded};
 use super::desk::{Desk, Known, service_name};
 use super::patient::PatientArgs;
+use super::ranked::{self, Named};
 use super::settle::Finished;
 use super::{Certainty, Done, Stopped, ask, own, shown, standing};
 use crate::print;
@@ -23,12 +24,13 @@ use serde_json::json;
 pub struct Rebook {
     /// The old appointment: its id, URL or document id, or `last`
     pub appointment: String,
-    /// Directory (DoS) id of the service that has the old appointment, if it was not booked from here
-    #[arg(long, value_name = "ID")]
-    pub old_service: Option<ServiceId>,
-    /// Directory (DoS) id of the service to book [default: that of the old appointment]
-    #[arg(long, value_name = "ID")]
-    pub service: Option<ServiceId>,
+    /// Service that has the old appointment, if it was not booked from here: as --service
+    #[arg(long, value_name = "NUMBER|ID")]
+    pub old_service: Option<Named>,
+    /// Number of a row of the list of services shown last, or the directory (DoS) id of the service to
+    /// book [default: that of the old appointment]
+    #[arg(long, value_name = "NUMBER|ID")]
+    pub service: Option<Named>,
     #[command(flatten)]
     pub choice: Choice,
     #[command(flatten)]
@@ -38,8 +40,10 @@ pub struct Rebook {
 impl Rebook {
     pub(super) async fn run(self, desk: &Desk) -> Done {
         self.choice.can_choose(desk)?;
+        let service = ranked::given(desk, self.service.as_ref()).await?;
+        let old_service = ranked::given(desk, self.old_service.as_ref()).await?;
         let old = desk
-            .located(&self.appointment, self.old_service.as_ref())
+            .located(&self.appointment, old_service.as_ref())
             .await?;
         // The patient that was given has to be the one who has the old appointment.
         let given = match self.patient.is_empty() {
@@ -71,7 +75,7 @@ impl Rebook {
             )));
         }
         earlier.confirm(desk, &self.choice, Some(shown.id.as_str()))?;
-        let bookable = match &self.service {
+        let bookable = match &service {
             Some(service) => Some(desk.bookable(service).await?),
             None => None,
         };

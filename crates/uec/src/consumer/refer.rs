@@ -2,13 +2,15 @@
 
 use super::desk::{Desk, Known};
 use super::patient::PatientArgs;
+use super::ranked::{self, Named};
 use super::{Done, Stopped, shown};
 use crate::print;
 use booking::ids::{OdsCode, ServiceId};
 use clap::Args;
 use consumer::config::Role;
 use consumer::discover::ServiceDetails;
-use consumer::journey::{AppointmentShown, ReferralPermit};
+use consumer::journal;
+use consumer::journey::{AppointmentShown, OnItsWay, ReferralPermit};
 use consumer::plan;
 use consumer::referral::{
     Appointment, AppointmentUrl, Author, Disposition, Encounter, Endpoint, Gender, Message,
@@ -30,9 +32,9 @@ pub struct Refer {
     /// The appointment: its id, URL or document id, or `last`
     #[arg(required_unless_present = "service")]
     pub appointment: Option<String>,
-    /// Directory (DoS) id of the service
-    #[arg(long, value_name = "ID")]
-    pub service: Option<ServiceId>,
+    /// Number of a row of the list of services shown last, or the directory (DoS) id of the service
+    #[arg(long, value_name = "NUMBER|ID")]
+    pub service: Option<Named>,
     /// A paragraph of the report; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub note: Vec<String>,
@@ -48,7 +50,8 @@ pub struct Refer {
 
 impl Refer {
     pub(super) async fn run(self, desk: &Desk) -> Done {
-        match (&self.appointment, &self.service) {
+        let service = ranked::given(desk, self.service.as_ref()).await?;
+        match (&self.appointment, &service) {
             (Some(appointment), service) => {
                 let known = desk.located(appointment, service.as_ref()).await?;
                 self.with_booking(desk, &known).await
@@ -109,8 +112,14 @@ impl Refer {
                 .unwrap_or_else(|| details.id.as_str().to_owned()),
         };
         let reason = found.description.clone();
-        let referral =
-            self.referral(desk, details, document, patient, Some(appointment), reason)?;
+        let contact = contact_of(desk, known).await?;
+        let about = About {
+            document,
+            patient,
+            appointment: Some(appointment),
+            reason,
+        };
+        let referral = self.referral(desk, &contact, details, about)?;
         self.send(desk, details, &referral).await
     }
 
@@ -132,26 +141,23 @@ impl Refer {
             return Err(Stopped::Refused(warning));
         }
         let who = self.patient.details()?;
-        let reason = Some(who.description.clone());
-        let referral = self.referral(
-            desk,
-            &details,
-            Uuid::new_v4(),
-            of_details(&who),
-            None,
-            reason,
-        )?;
+        let about = About {
+            document: Uuid::new_v4(),
+            patient: of_details(&who),
+            appointment: None,
+            reason: Some(who.description.clone()),
+        };
+        let contact = desk.consultation.encounter();
+        let referral = self.referral(desk, contact, &details, about)?;
         self.send(desk, &details, &referral).await
     }
 
     fn referral(
         &self,
         desk: &Desk,
+        contact: &journal::Encounter,
         details: &ServiceDetails,
-        document_id: Uuid,
-        patient: Patient,
-        appointment: Option<Appointment>,
-        reason: Option<String>,
+        about: About,
     ) -> Result<Referral, Stopped> {
         let own = Organisation {
             ods: desk.config.ods().clone(),
@@ -162,18 +168,18 @@ impl Refer {
             Role::Clinician => "Clinician",
             Role::HealthAdviser => "Health adviser",
         };
-        let contact = desk.consultation.encounter();
-        let mut paragraphs: Vec<String> = reason
+        let mut paragraphs: Vec<String> = about
+            .reason
             .into_iter()
             .chain(self.note.iter().cloned())
             .collect();
         paragraphs.retain(|p| !p.trim().is_empty());
         Ok(Referral {
-            document_id,
+            document_id: about.document,
             written_at: Timestamp::now(),
-            patient,
+            patient: about.patient,
             author: Author {
-                id: contact.user.clone(),
+                id: desk.consultation.encounter().user.clone(),
                 name: user.map_or_else(|| own.name.clone(), |u| u.practitioner.display()),
                 role: role.to_owned(),
                 organisation: own.clone(),
@@ -200,7 +206,7 @@ impl Refer {
                 title: "Assessment".to_owned(),
                 paragraphs,
             }],
-            appointment,
+            appointment: about.appointment,
             replaces: None,
         })
     }
@@ -213,8 +219,11 @@ impl Refer {
         let sender = Sender::new(desk.client.clone(), Retries::default());
         let mut receipts = Vec::new();
         for (n, endpoint) in details.referral_endpoints()?.iter().enumerate() {
-            let sent = deliver(&sender, referral, endpoint, details.booking_required).await;
+            let sent = deliver(desk, &sender, referral, endpoint, details.booking_required).await;
             self.keep(desk, details, referral, endpoint, &sent).await?;
+            if !matches!(&sent, Err(unsent) if unsent.uncertain) {
+                desk.consultation.journey().arrived(None);
+            }
             match sent {
                 Ok(receipt) => receipts.push((endpoint.copy, receipt)),
                 // The first is the one that counts; copies are for information.
@@ -283,13 +292,45 @@ impl Refer {
     }
 }
 
+/// What a document is about.
+struct About {
+    document: Uuid,
+    patient: Patient,
+    appointment: Option<Appointment>,
+    reason: Option<String>,
+}
+
+/// The contact that a document belongs to: that of the booking, with what is said now before what was said then (D-64).
+async fn contact_of(desk: &Desk, known: &Known) -> Result<journal::Encounter, Stopped> {
+    let now = desk.consultation.encounter();
+    let Some(booking) = &known.booking else {
+        return Ok(now.clone());
+    };
+    let journal = desk.consultation.journey().journal();
+    let then = journal.kept_encounter(&booking.encounter).await;
+    let then = then.map_err(|e| Stopped::Refused(e.to_string()))?;
+    Ok(match then {
+        Some(then) => journal::Encounter {
+            case_ref: now.case_ref.clone().or(then.case_ref),
+            disposition: now.disposition.clone().or(then.disposition),
+            ..then
+        },
+        None => now.clone(),
+    })
+}
+
 async fn deliver(
+    desk: &Desk,
     sender: &Sender,
     referral: &Referral,
     endpoint: &Endpoint,
     booking_required: bool,
 ) -> Result<Receipt, Unsent> {
     let message = Message::new(referral, endpoint, booking_required, Uuid::new_v4())?;
+    let again = referral.appointment.is_some();
+    desk.consultation
+        .journey()
+        .leaves(OnItsWay::Referral(again));
     sender.send(&message).await
 }
 

@@ -12,10 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 /// Begin of a row's number, and of an id, where one could be taken for the other.
-const ROW: &str = "#";
-const ID: &str = "id:";
+pub(super) const ROW: &str = "#";
+pub(super) const ID: &str = "id:";
 /// Most digits of a number that is taken for a row's without a word.
-const MAX_DIGITS: usize = 3;
+pub(super) const MAX_DIGITS: usize = 3;
 /// Slots offered when the wanted one is not free.
 const OFFERED: usize = 10;
 

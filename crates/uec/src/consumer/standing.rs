@@ -1,9 +1,10 @@
 //! `uec consumer show|cancel`: appointments that exist.
 
 use super::desk::{Desk, Known};
+use super::ranked::{self, Named};
 use super::{Certainty, Done, Stopped, ask, note, settle, shown};
 use crate::print;
-use booking::ids::{NhsNumber, ServiceId};
+use booking::ids::NhsNumber;
 use clap::Args;
 use consumer::journal::{KnownBooking, State};
 use consumer::journey::{AppointmentShown, CancelReport, Cancelled};
@@ -24,9 +25,9 @@ const NOT_COMPARED: &str = "Note: this appointment was not booked from here, and
 pub struct Show {
     /// The appointment: its id, URL or document id, or `last`
     pub appointment: Option<String>,
-    /// Directory (DoS) id of its service, if it was not booked from here
-    #[arg(long, value_name = "ID")]
-    pub service: Option<ServiceId>,
+    /// Its service, if it was not booked from here: number of a row of the list of services shown last, or directory (DoS) id
+    #[arg(long, value_name = "NUMBER|ID")]
+    pub service: Option<Named>,
     /// List only this patient's
     #[arg(long, value_name = "NUMBER", conflicts_with = "appointment")]
     pub nhs_number: Option<String>,
@@ -43,9 +44,9 @@ pub struct Show {
 pub struct Cancel {
     /// The appointment: its id, URL or document id, or `last`
     pub appointment: String,
-    /// Directory (DoS) id of its service, if it was not booked from here
-    #[arg(long, value_name = "ID")]
-    pub service: Option<ServiceId>,
+    /// Its service, if it was not booked from here: number of a row of the list of services shown last, or directory (DoS) id
+    #[arg(long, value_name = "NUMBER|ID")]
+    pub service: Option<Named>,
     /// NHS number of the patient at hand: another patient's appointment is not cancelled
     #[arg(long, value_name = "NUMBER")]
     pub nhs_number: Option<String>,
@@ -69,7 +70,8 @@ impl Show {
         let Some(appointment) = &self.appointment else {
             return self.list(desk).await;
         };
-        let known = desk.located(appointment, self.service.as_ref()).await?;
+        let service = ranked::given(desk, self.service.as_ref()).await?;
+        let known = desk.located(appointment, service.as_ref()).await?;
         let id = known.located.id.as_str();
         settle::rebookings(desk, |new| concerns(new, id)).await?;
         let found = known.read(desk, None).await?.into_appointment();
@@ -294,9 +296,8 @@ fn people(found: &AppointmentShown, known: &Known) {
 impl Cancel {
     pub(super) async fn run(self, desk: &Desk) -> Done {
         let given = number(self.nhs_number.as_ref())?;
-        let known = desk
-            .located(&self.appointment, self.service.as_ref())
-            .await?;
+        let service = ranked::given(desk, self.service.as_ref()).await?;
+        let known = desk.located(&self.appointment, service.as_ref()).await?;
         let service = known.service();
         // One that was not booked from here has nothing to be compared with but the patient at hand.
         let unchecked = known.booking.is_none() && given.is_none();

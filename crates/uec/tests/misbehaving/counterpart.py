@@ -17,7 +17,7 @@ A rule is {"on": INTERACTION, ...}: it is used for the next request of that inte
   "cut": true             do it, and close the connection without an answer; "half" cuts the body
   "clock": SECONDS        the clock is ahead by so much, as `Date` says
   "instead": "other"      answer with the other patient's appointment
-Interactions: create, read, update, search, slots.
+Interactions: create, read, update, search, slots, refer (a document, which is not taken).
 Prints its address, then serves until its standard input is closed.
 """
 
@@ -259,7 +259,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         parts = path.removeprefix(ROOT).strip("/").split("/")
         body = json.loads(raw) if raw.startswith(b"{") else {}
-        known = {("GET", "Slot"): "slots", ("POST", "Appointment"): "create"}
+        known = {("GET", "Slot"): "slots", ("POST", "Appointment"): "create", ("POST", "itk"): "refer"}
         interaction = known.get((self.command, "/".join(parts)))
         if parts[0] == "Appointment" and interaction is None:
             interaction = {"GET": "read" if len(parts) > 1 else "search", "PUT": "update"}.get(self.command)

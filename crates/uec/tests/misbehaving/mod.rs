@@ -163,23 +163,8 @@ impl World {
     /// Runs a command at a terminal, where its questions are answered in this order; gives its exit code and all that was
     /// said.
     pub fn at_terminal(&self, arguments: &[&str], answers: &[(&str, &str)]) -> (i32, String) {
-        let script =
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/misbehaving/terminal.py");
-        let inner = self.command(arguments);
-        let mut command = Command::new("python3");
-        command.arg("-B").arg(script);
-        for (question, answer) in answers {
-            command.args([question, answer]);
-        }
-        command
-            .arg("--")
-            .arg(inner.get_program())
-            .args(inner.get_args());
-        command.current_dir(self.folder.path()).env_clear().envs(
-            inner
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
+        let words: Vec<&str> = answers.iter().flat_map(|(q, a)| [*q, *a]).collect();
+        let mut command = self.through("terminal.py", &words, arguments);
         let out = command.output().unwrap();
         let told = format!(
             "{}{}",
@@ -187,6 +172,37 @@ impl World {
             String::from_utf8_lossy(&out.stderr)
         );
         (out.status.code().unwrap_or(-1), told)
+    }
+
+    /// A command that is started by a script beside this file.
+    fn through(&self, script: &str, words: &[&str], arguments: &[&str]) -> Command {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/misbehaving");
+        let inner = self.command(arguments);
+        let mut command = Command::new("python3");
+        command.arg("-B").arg(folder.join(script)).args(words);
+        command
+            .arg("--")
+            .arg(inner.get_program())
+            .args(inner.get_args());
+        command
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(
+                inner
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a command that goes on beside the test, with what a shell may leave it (`started.py`).
+    pub fn start_as(&self, how: &[&str], arguments: &[&str]) -> Child {
+        self.through("started.py", how, arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ended {

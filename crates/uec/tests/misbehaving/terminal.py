@@ -7,6 +7,7 @@ Each question is waited for in the order given; what was said goes to standard o
 import os
 import pty
 import select
+import signal
 import sys
 
 # A command that says nothing for so many seconds hangs.
@@ -19,6 +20,7 @@ def main():
     answers = list(zip(told[::2], told[1::2]))
     child, terminal = pty.fork()
     if child == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.execv(command[0], command)
     said, fresh = b"", b""
     while True:
@@ -34,7 +36,9 @@ def main():
             break
         said, fresh = said + data, fresh + data
         if answers and answers[0][0].encode() in fresh:
-            os.write(terminal, answers.pop(0)[1].encode() + b"\n")
+            answer = answers.pop(0)[1]
+            # Ctrl-C is a key, not a line.
+            os.write(terminal, answer.encode() + (b"" if answer == "\x03" else b"\n"))
             fresh = b""
     _, status = os.waitpid(child, 0)
     sys.stdout.write(said.decode(errors="replace"))
