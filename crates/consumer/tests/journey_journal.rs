@@ -1,7 +1,10 @@
 //! The journal as a file.
 #![allow(clippy::unwrap_used)]
 
-use consumer::journal::{BookingRow, Encounter, Journal, JournalError, Settled, State};
+use booking::ids::NhsNumber;
+use consumer::journal::{
+    BookingRow, Encounter, Found, Journal, JournalError, Kept, Others, Settled, State,
+};
 use consumer::plan::book::SlotClaim;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
@@ -90,6 +93,7 @@ async fn a_private_file_that_lasts() {
         etag: None,
         open_question: None,
         at: now,
+        asked_at: None,
     };
     journal.settle("d1", settled).await.unwrap();
     assert!(journal.is_booked("e1", "2000000011").await.unwrap());
@@ -179,4 +183,80 @@ async fn a_list_of_bookings_outside_their_timeframe_is_never_cut() {
     assert!(matches!(all, Err(JournalError::Failed(why)) if why.contains("more than 200")));
     let fewer = journal.outside(now - minute, now + minute * 199).await;
     assert_eq!(fewer.unwrap().len(), 200);
+}
+
+/// Proves: CONS-REB-04, D-53
+/// Programs that ask for a booking of one patient at the same time: one may; another patient's is nobody's business.
+#[tokio::test]
+async fn of_several_programs_one_may_book_for_a_patient() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.sqlite");
+    let now = Timestamp::now();
+    let start = now + SignedDuration::from_hours(1);
+    let others = || Others {
+        known: vec!["known".to_owned()],
+        theirs: Box::new(|_| true),
+    };
+    let mut programs = Vec::new();
+    for n in 0..8 {
+        let journal = Journal::open(&path).unwrap();
+        journal.encounter(encounter("e1", now)).await.unwrap();
+        if n == 0 {
+            journal
+                .requested(row("known", "e1", start), None)
+                .await
+                .unwrap();
+            let another = BookingRow {
+                nhs_number: NhsNumber::parse("9990123454").ok(),
+                ..row("another", "e1", start)
+            };
+            journal.requested(another, None).await.unwrap();
+        }
+        programs.push(journal);
+    }
+    let asked = programs.into_iter().enumerate().map(|(n, journal)| {
+        tokio::spawn(async move {
+            let document = format!("d{n}");
+            journal
+                .requested(row(&document, "e1", start), Some(others()))
+                .await
+        })
+    });
+    let mut kept = 0;
+    for asked in asked.collect::<Vec<_>>() {
+        kept += usize::from(asked.await.unwrap().unwrap() == Kept::Yes);
+    }
+    assert_eq!(kept, 1);
+}
+
+/// Proves: D-53
+/// What one program learned of its request says nothing of the request that another made since.
+#[tokio::test]
+async fn a_repeat_is_not_settled_by_the_refusal_of_the_first() {
+    let journal = Journal::memory().unwrap();
+    let first = Timestamp::now();
+    let repeat = first + SignedDuration::from_millis(1);
+    let start = first + SignedDuration::from_hours(1);
+    journal.encounter(encounter("e1", first)).await.unwrap();
+    let booking = BookingRow {
+        at: first,
+        ..row("d1", "e1", start)
+    };
+    journal.requested(booking, None).await.unwrap();
+    assert!(journal.asked_again("d1", "r", repeat).await.unwrap());
+    for (asked_at, state) in [(first, State::Requested), (repeat, State::Failed)] {
+        let refused = Settled {
+            asked_at: Some(asked_at),
+            ..Settled::without_appointment(State::Failed, None)
+        };
+        journal.settle("d1", refused).await.unwrap();
+        let found = journal.find("d1").await.unwrap();
+        assert!(
+            matches!(&found, Found::One(known) if known.state == state),
+            "{found:?}"
+        );
+    }
+    // What has ended is not asked for again.
+    let late = repeat + SignedDuration::from_millis(1);
+    assert!(!journal.asked_again("d1", "r", late).await.unwrap());
 }

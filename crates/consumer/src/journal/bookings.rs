@@ -105,6 +105,9 @@ pub struct Settled {
     pub open_question: Option<String>,
     /// When.
     pub at: Timestamp,
+    /// When the request was made of which this is known. One that was made later, by another program too, is not settled
+    /// by it as not booked.
+    pub asked_at: Option<Timestamp>,
 }
 
 impl Settled {
@@ -118,6 +121,7 @@ impl Settled {
             etag: None,
             open_question,
             at: Timestamp::now(),
+            asked_at: None,
         }
     }
 }

@@ -310,20 +310,22 @@ impl Journal {
         .await
     }
 
-    /// Keeps that a booking is asked for once more, or under another `X-Request-ID`, before that is done.
+    /// Keeps that a booking is asked for once more, or under another `X-Request-ID`, before that is done. False when its end
+    /// is known meanwhile: then it may not be asked for.
     pub async fn asked_again(
         &self,
         document: &str,
         request_id: &str,
         at: Timestamp,
-    ) -> Result<(), JournalError> {
+    ) -> Result<bool, JournalError> {
         let (document, request_id) = (document.to_owned(), request_id.to_owned());
         self.run(move |t| {
-            t.execute(
-                "UPDATE booking SET request_id = ?2, requested_at = ?3, state = 'requested' WHERE document = ?1",
+            let open = t.execute(
+                "UPDATE booking SET request_id = ?2, requested_at = ?3, state = 'requested'
+                 WHERE document = ?1 AND state IN ('requested', 'unknown')",
                 params![document, request_id, ms(at)],
             )?;
-            Ok(())
+            Ok(open == 1)
         })
         .await
     }
@@ -341,17 +343,19 @@ impl Journal {
         .await
     }
 
-    /// Keeps how a booking ended. What is known to be booked or cancelled is not unsettled by a program that knew less.
+    /// Keeps how a booking ended. What is known to be booked or cancelled is not unsettled by a program that knew less, and
+    /// what another program has asked for again since is not called not booked.
     pub async fn settle(&self, document: &str, s: Settled) -> Result<(), JournalError> {
         let document = document.to_owned();
         self.run(move |t| {
             t.execute(
                 "UPDATE booking SET state = ?2, appointment = coalesce(?3, appointment), url = coalesce(?4, url),
                    version = coalesce(?5, version), etag = coalesce(?6, etag), settled_at = ?7, open_question = ?8
-                 WHERE document = ?1 AND state <> 'cancelled' AND (state <> 'booked' OR ?2 = 'booked')",
+                 WHERE document = ?1 AND state <> 'cancelled' AND (state <> 'booked' OR ?2 = 'booked')
+                   AND (?2 <> 'failed' OR ?9 IS NULL OR requested_at <= ?9)",
                 params![
                     document, s.state.word(), s.appointment, s.url, s.version, s.etag, ms(s.at),
-                    s.open_question.as_deref().map(clipped)
+                    s.open_question.as_deref().map(clipped), s.asked_at.map(ms)
                 ],
             )?;
             Ok(())

@@ -17,7 +17,7 @@ use crate::slots::{FreeSlot, SlotList};
 use crate::transport::{Answer, Delivery};
 use booking::ids::RequestId;
 use booking::instant::london;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -98,6 +98,7 @@ pub(super) struct Attempt<'a> {
     pub document: Uuid,
     pub request: Request,
     pub step: StepId,
+    asked_at: Timestamp,
     expected: Expected,
     /// True when an earlier try may have succeeded: then a refusal of this one proves nothing.
     earlier: bool,
@@ -188,9 +189,9 @@ impl Consultation {
         };
         let document = attempt.document.to_string();
         self.journey.leaves(OnItsWay::Booking(document.clone()));
-        let delivery = self.send_booking(&attempt).await;
+        let (delivery, asked_at) = self.send_booking(&attempt).await;
         let mut ended = self.result(&attempt, delivery).await;
-        let recorded = self.keep(&attempt, &ended, cleared).await;
+        let recorded = self.keep(&attempt, &ended, asked_at, cleared).await;
         match &ended.result {
             // It stays open for whoever asks.
             Ok(Booking::Unknown { .. }) => {}
@@ -240,13 +241,12 @@ impl Consultation {
         let number = details.patient.number();
         match earlier {
             Some(_) => {
-                let id = request.ids.request.as_str();
-                let again = self
-                    .journal()
-                    .asked_again(&document.to_string(), id, now)
-                    .await;
+                let (id, document) = (request.ids.request.as_str(), document.to_string());
+                let open = self.journal().asked_again(&document, id, now).await;
                 // A booking that nobody could find again must not be made.
-                again.map_err(faults::journal)?;
+                if !open.map_err(faults::journal)? {
+                    return Err(faults::other_booking(&document));
+                }
             }
             None => {
                 let row = BookingRow {
@@ -285,32 +285,31 @@ impl Consultation {
             document,
             request,
             step,
+            asked_at: now,
             expected: Expected::booking(document, number.as_ref(), slot.start, slot.end, key),
             earlier: earlier.is_some(),
         })
     }
 
     /// Sends the booking. A Provider that will not have JSON is offered XML: a changed request, under a new id, which
-    /// the journal learns before it leaves.
-    async fn send_booking(&self, attempt: &Attempt<'_>) -> Delivery {
+    /// the journal learns before it leaves. Returns when it was asked for last, too.
+    async fn send_booking(&self, attempt: &Attempt<'_>) -> (Delivery, Timestamp) {
         let transport = &self.journey.inner.transport;
         let delivery = transport.send(&attempt.request, attempt.step).await;
         match (&delivery, attempt.request.in_xml()) {
             (Ok(answer), Some(other)) if self.may_change_format(attempt, answer).await => {
                 let (document, id) = (attempt.document.to_string(), other.ids.request.as_str());
-                let kept = self
-                    .journal()
-                    .asked_again(&document, id, Timestamp::now())
-                    .await;
-                match kept {
-                    Ok(()) => transport.send(&other, attempt.step).await,
+                let now = Timestamp::now();
+                match self.journal().asked_again(&document, id, now).await {
+                    Ok(true) => (transport.send(&other, attempt.step).await, now),
+                    Ok(false) => (delivery, attempt.asked_at),
                     Err(error) => {
                         tracing::error!(%error, "the booking in XML could not be noted, so it was not sent");
-                        delivery
+                        (delivery, attempt.asked_at)
                     }
                 }
             }
-            _ => delivery,
+            _ => (delivery, attempt.asked_at),
         }
     }
 
@@ -398,7 +397,10 @@ impl Consultation {
         let refusal = || faults::refused(answer, faults::Stage::Book, attempt.target);
         let refreshed = match said {
             Taken::No | Taken::Repeat => return Err(refusal()).into(),
-            Taken::Yes | Taken::Perhaps => self.slots(attempt.target, around(attempt.slot)).await,
+            Taken::Yes | Taken::Perhaps => {
+                self.slots(attempt.target, SlotSearch::around(attempt.slot.start))
+                    .await
+            }
         };
         let gone = |list: &SlotList| list.lacks(&attempt.slot.id);
         match said == Taken::Yes || refreshed.as_ref().is_ok_and(gone) {
@@ -483,8 +485,17 @@ impl Consultation {
     }
 
     /// Keeps how it ended; false when the journal could not be written.
-    async fn keep(&self, attempt: &Attempt<'_>, ended: &Ended, cleared: &Cleared) -> bool {
-        let mut settled = Settled::without_appointment(State::Failed, ended.question.clone());
+    async fn keep(
+        &self,
+        attempt: &Attempt<'_>,
+        ended: &Ended,
+        asked_at: Timestamp,
+        cleared: &Cleared,
+    ) -> bool {
+        let mut settled = Settled {
+            asked_at: Some(asked_at),
+            ..Settled::without_appointment(State::Failed, ended.question.clone())
+        };
         let (outcome, detail) = match &ended.result {
             Ok(Booking::Booked(booked)) => {
                 settled = Settled {
@@ -582,12 +593,4 @@ fn told_of(target: &Target, slot: &FreeSlot) -> Told {
         place: place.filter(|p| !p.is_empty()),
         clinician: clinician.filter(|c| !c.is_empty()),
     }
-}
-
-/// A search from now until well behind the slot that went.
-fn around(slot: &FreeSlot) -> SlotSearch {
-    let mut search = SlotSearch::soon();
-    let behind = slot.start.checked_add(SignedDuration::from_hours(24));
-    search.window.until = search.window.until.max(behind.unwrap_or(slot.start));
-    search
 }

@@ -4,7 +4,7 @@ use super::Target;
 use super::book::Attempt;
 use super::clock;
 use crate::config::ConfigError;
-use crate::journal::{JournalError, KnownBooking};
+use crate::journal::JournalError;
 use crate::obstacle::{Kind, Obstacle};
 use crate::plan::{DetailsError, PlanError};
 use crate::slots::Unreadable;
@@ -178,9 +178,9 @@ pub(super) fn slot_taken(service: &ServiceId) -> Obstacle {
 }
 
 /// Another command books, or has booked, for the same patient.
-pub(super) fn other_booking(other: &KnownBooking) -> Obstacle {
+pub(super) fn other_booking(document: &str) -> Obstacle {
     Obstacle::new(Kind::OtherBooking)
-        .note("document", &other.document)
+        .note("document", document)
         .logged()
 }
 

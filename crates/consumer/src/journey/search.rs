@@ -49,6 +49,14 @@ impl SlotSearch {
             window: Window { from, until },
         }
     }
+
+    /// From now until well behind a slot that went.
+    pub(super) fn around(start: Timestamp) -> SlotSearch {
+        let mut search = SlotSearch::soon();
+        let behind = start.checked_add(SignedDuration::from_hours(24));
+        search.window.until = search.window.until.max(behind.unwrap_or(start));
+        search
+    }
 }
 
 /// A free slot with how it lies to the encounter's timeframe.

@@ -133,7 +133,10 @@ impl Consultation {
     /// Keeps that a booking that was looked for was never made. For callers that know that no request can be on its way
     /// any more, and for users to whom the service said so.
     pub async fn never_made(&self, known: &KnownBooking) -> Result<(), Obstacle> {
-        let settled = Settled::without_appointment(State::Failed, None);
+        let settled = Settled {
+            asked_at: Some(known.requested_at),
+            ..Settled::without_appointment(State::Failed, None)
+        };
         let kept = self.journal().settle(&known.document, settled).await;
         kept.map_err(faults::journal)
     }

@@ -53,7 +53,7 @@ impl Consultation {
         });
         match self.journal().requested(row, others).await {
             Ok(Kept::Yes) => Ok(()),
-            Ok(Kept::Other(other)) => Err(faults::other_booking(&other)),
+            Ok(Kept::Other(other)) => Err(faults::other_booking(&other.document)),
             Err(error) => Err(faults::journal(error)),
         }
     }

@@ -91,6 +91,9 @@ impl Book {
             if matches!(booking, Ok(Booking::Booked(_))) {
                 earlier.finish(desk, row).await?;
             }
+            if let Some(stop) = own::instead(desk, &target, &slot.id, &booking, &details).await? {
+                return Err(stop);
+            }
             return ended(desk, booking, &details, &earlier).await;
         }
         earlier.confirm(desk, &self.choice, None)?;

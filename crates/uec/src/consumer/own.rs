@@ -4,7 +4,7 @@
 use super::book::stands;
 use super::desk::{Desk, service_name};
 use super::{Certainty, Stopped, settle, shown};
-use consumer::journal::{Found, KnownBooking};
+use consumer::journal::{Found, KnownBooking, State};
 use consumer::journey::{Booking, Target, is_theirs};
 use consumer::obstacle::{Kind, Obstacle};
 use consumer::plan::BookingDetails;
@@ -108,6 +108,9 @@ async fn what_became(desk: &Desk, row: &KnownBooking) -> Result<Option<Became>, 
         let day = day_and_time(row.start);
         Became::Booked(format!("{service} on {day} ({id})"))
     };
+    if matches!(row.state, State::Failed | State::Cancelled) {
+        return Ok(None);
+    }
     if !row.is_unsettled() {
         let id = row.appointment.as_deref().unwrap_or(&row.document);
         return Ok(stands(desk, row).await.map(|service| named(&service, id)));
