@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
 pub mod appointment;
+pub mod bounded_xml;
 pub mod careconnect;
 pub mod count;
 pub mod ids;

@@ -304,7 +304,18 @@ async fn hostile_answers() {
         "<Envelope><Body>{}</Body></Envelope>",
         "<a/>".repeat(300_000)
     );
+    let nested: String = (0..100)
+        .map(|n| {
+            let one = |m| format!(" xmlns:n{n}x{m}=\"urn:{m}\"");
+            format!("<a{}>", (0..20).map(one).collect::<String>())
+        })
+        .collect();
+    let declared = format!("{nested}{}", "</a>".repeat(100));
+    let attributes = format!("<a {}/>", "b=\"\" ".repeat(100_000));
     for body in [
+        envelope(&declared).into_bytes(),
+        envelope(&attributes).into_bytes(),
+        declared.into_bytes(),
         envelope(&deep).into_bytes(),
         deep.into_bytes(),
         entities.into_bytes(),

@@ -24,7 +24,8 @@ fn find<'a, 't>(tree: &'a Document<'t>, name: &str) -> Vec<Node<'a, 't>> {
 fn the_document_points_at_its_appointment() {
     let referral = referral();
     let cda = write_cda(&referral);
-    let tree = Document::parse(&cda).expect("well-formed");
+    let tree = booking::bounded_xml::parse(&cda, booking::bounded_xml::Bounds::nodes(100_000))
+        .expect("well-formed");
     let root = tree.root_element();
     assert_eq!(
         (root.tag_name().name(), root.tag_name().namespace()),

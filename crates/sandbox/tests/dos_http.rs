@@ -13,7 +13,9 @@ async fn description_and_help() {
     for query in ["?wsdl", "?WSDL"] {
         let answer = dos.request("GET", &format!("{PATH}{query}"), "", "").await;
         assert_eq!(answer.status, 200);
-        let document = roxmltree::Document::parse(&answer.body).unwrap();
+        let document =
+            booking::bounded_xml::parse(&answer.body, booking::bounded_xml::Bounds::nodes(100_000))
+                .unwrap();
         let wsdl = "http://schemas.xmlsoap.org/wsdl/";
         let operations = document
             .descendants()
@@ -113,7 +115,10 @@ async fn faults_on_purpose_in_the_program() {
     add(rule(Fault::Malformed));
     let answer = dos.details("2000000011").await;
     assert_eq!(answer.status, 200);
-    assert!(roxmltree::Document::parse(&answer.body).is_err());
+    assert!(
+        booking::bounded_xml::parse(&answer.body, booking::bounded_xml::Bounds::nodes(100_000))
+            .is_err()
+    );
     add(rule(Fault::Offline));
     assert_eq!(
         dos.details("2000000011").await.status,
@@ -150,7 +155,9 @@ async fn endpoints_can_be_taken_away_or_doubled_per_service() {
     assert_eq!(bookings("2000000014").await, 1);
     // The search shows the same.
     let summary = dos.post(&Need::usual().envelope()).await;
-    let document = roxmltree::Document::parse(&summary.body).unwrap();
+    let document =
+        booking::bounded_xml::parse(&summary.body, booking::bounded_xml::Bounds::nodes(100_000))
+            .unwrap();
     let first = document
         .descendants()
         .find(|n| n.tag_name().name() == "serviceCareSummaryDestination")

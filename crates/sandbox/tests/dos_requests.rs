@@ -45,7 +45,9 @@ async fn a_fault_holds_a_number_and_a_text() {
     let (code, text) = answer.fault();
     assert_eq!(code, 103);
     assert!(!text.is_empty());
-    let document = roxmltree::Document::parse(&answer.body).unwrap();
+    let document =
+        booking::bounded_xml::parse(&answer.body, booking::bounded_xml::Bounds::nodes(100_000))
+            .unwrap();
     let path: Vec<_> = document
         .descendants()
         .filter(|n| n.is_element())
@@ -99,6 +101,39 @@ async fn what_is_no_soap_1_2_is_fault_108() {
         let (code, reason) = answer.fault();
         assert_eq!(code, 108, "{text}");
         assert!(reason.contains(told), "{reason} should say {told}");
+    }
+}
+
+/// Proves: NAT-DOS-10, NFR-01
+#[tokio::test]
+async fn a_request_that_would_cost_much_is_fault_108() {
+    let dos = Dos::demo().await;
+    let declarations = |from: usize, most: usize| -> String {
+        let one = |n| format!(" xmlns:n{n}=\"urn:{n}\"");
+        (from..from + most).map(one).collect()
+    };
+    // 48 KB that cost ten seconds once: each element copies the declarations around it.
+    let nested: String = (0..60)
+        .map(|n| format!("<a{}>", declarations(n * 40, 40)))
+        .collect();
+    let nested = format!("{nested}{}", "</a>".repeat(60));
+    let shadowing = format!(
+        "<r{}>{}</r>",
+        declarations(0, 60),
+        "<a xmlns:n0=\"\"/>".repeat(3_900)
+    );
+    let attributes: String = (0..100).map(|n| format!(" a{n}=\"\"")).collect();
+    for (bomb, told) in [
+        (nested, "namespace prefixes in scope"),
+        (shadowing, "comparisons of names"),
+        (format!("<r{attributes}/>"), "attributes of one element"),
+    ] {
+        for text in [bomb.clone(), envelope(&bomb)] {
+            let answer = dos.post(&text).await;
+            let (code, reason) = answer.fault();
+            assert_eq!(code, 108);
+            assert!(reason.contains(told), "{reason} should say {told}");
+        }
     }
 }
 

@@ -759,7 +759,8 @@ fn any_text_survives_in_both_formats() {
         .with("Accept", "application/fhir+xml")
         .expect(200)
         .text();
-    let document = roxmltree::Document::parse(&xml).expect("XML");
+    let document = booking::bounded_xml::parse(&xml, booking::bounded_xml::Bounds::nodes(100_000))
+        .expect("XML");
     let description = document
         .descendants()
         .find(|n| n.tag_name().name() == "description");

@@ -4,11 +4,12 @@
 use crate::evidence::{Body, Exchange, Finding};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use booking::bounded_xml::{self, Bounds};
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::{Response, StatusCode};
 use http_body_util::Full;
-use roxmltree::{Document, Node, ParsingOptions};
+use roxmltree::{Document, Node};
 use std::io::Read;
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ use super::state::{Shown, State, clipped};
 /// Where referrals are sent; the service's id behind it tells which scenario it belongs to.
 pub(super) const PATH: &str = "/itk";
 /// Most nodes of a message; a clinical document of 111 has some thousands.
-const MAX_NODES: u32 = 200_000;
+const BOUNDS: Bounds = Bounds::nodes(200_000);
 
 /// Whether a path is that of referrals.
 pub(super) fn is_for(path: &str) -> bool {
@@ -209,11 +210,7 @@ impl State {
 }
 
 fn tree(text: &str) -> Option<Document<'_>> {
-    let options = ParsingOptions {
-        nodes_limit: MAX_NODES,
-        ..ParsingOptions::default()
-    };
-    Document::parse_with_options(text.trim_start_matches('\u{feff}'), options).ok()
+    bounded_xml::parse(text.trim_start_matches('\u{feff}'), BOUNDS).ok()
 }
 
 fn named<'a, 'i>(tree: &'a Document<'i>, name: &'a str) -> impl Iterator<Item = Node<'a, 'i>> {

@@ -2,10 +2,11 @@
 
 use super::endpoint::Wrapping;
 use super::unsent::{Unsent, Why};
-use roxmltree::{Document, Node, ParsingOptions};
+use booking::bounded_xml::{self, Bounds};
+use roxmltree::Node;
 
 /// Most nodes of an answer; an acknowledgement has about ten.
-const MAX_NODES: u32 = 10_000;
+const BOUNDS: Bounds = Bounds::nodes(10_000);
 /// Longest text of a fault that is looked through, characters; less goes to the log.
 const MAX_LOGGED: usize = 2_000;
 /// ITK's code of a message that the service does not take.
@@ -47,12 +48,7 @@ fn soap(status: u16, body: &[u8]) -> Answer {
     let Ok(text) = std::str::from_utf8(body) else {
         return Answer::Unreadable;
     };
-    let options = ParsingOptions {
-        nodes_limit: MAX_NODES,
-        ..ParsingOptions::default()
-    };
-    let Ok(tree) = Document::parse_with_options(text.trim_start_matches('\u{feff}'), options)
-    else {
+    let Ok(tree) = bounded_xml::parse(text.trim_start_matches('\u{feff}'), BOUNDS) else {
         return Answer::Unreadable;
     };
     let find = |name: &str| {

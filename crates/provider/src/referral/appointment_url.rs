@@ -22,7 +22,7 @@ impl AppointmentUrl {
     /// of the UUID, a `_history` part, and a proxy's URL in front, since only the end decides.
     pub fn parse(text: &str) -> Option<AppointmentUrl> {
         let text = text.trim();
-        if text.len() > MAX_URL || !is_absolute(text) {
+        if text.len() > MAX_URL || !is_absolute(text) || text.contains(char::is_control) {
             return None;
         }
         let text = text.split(['?', '#']).next().unwrap_or(text);
@@ -97,6 +97,7 @@ mod tests {
             "https://provider.example.nhs.uk/Appointment/a b",
             "https://provider.example.nhs.uk/Appointment/1/extra",
             "javascript:/Appointment/1",
+            "https://a\u{1b}.example/Appointment/1",
             "",
         ] {
             assert!(AppointmentUrl::parse(other).is_none(), "{other}");

@@ -140,7 +140,7 @@ fn appointment(root: Node<'_, '_>, notes: &mut Vec<String>) -> Option<Appointmen
                 };
                 match &linked {
                     None => linked = Some(url),
-                    Some(first) if !first.same(&url) => {
+                    Some(first) if !first.same(&url) && notes.len() < MAX_NOTES => {
                         notes.push(
                             "The document links several appointments; the first is used.".into(),
                         );

@@ -1,14 +1,15 @@
 //! The ITK distribution envelope: header, manifest and payload, checked against one another.
 
-use super::base64_text;
-use super::cda;
+use super::cda::{self, Facts};
 use super::read::{Document, FurtherDocument, MAX_DOCUMENT, Wrapper};
 use super::reason::{Reason, shown};
 use super::recipient::ods_of;
+use super::unpack::{self, Unpacked};
 use super::xml::{self, at, attribute, child, children, content};
-use flate2::read::MultiGzDecoder;
+use booking::bounded_xml;
+use quick_xml::Reader;
+use quick_xml::events::Event;
 use roxmltree::Node;
-use std::io::Read;
 
 /// Longest identifier that is kept from an envelope.
 const MAX_ID: usize = 256;
@@ -74,17 +75,48 @@ pub(super) fn header(envelope: Node<'_, '_>, wrapper: &mut Wrapper) {
     });
 }
 
+/// The documents of a message, taken out of its tree, which is not needed any more.
+pub(super) struct TakenOut {
+    leading: Leading,
+    further: Vec<FurtherDocument>,
+}
+
+enum Leading {
+    /// A file of its own, still to be read.
+    Packed(Vec<u8>),
+    /// Read where it stood.
+    Plain(Facts, Vec<u8>),
+}
+
+impl TakenOut {
+    /// Reads the leading document.
+    pub(super) fn read(self) -> Result<Document, Reason> {
+        let document = match self.leading {
+            Leading::Packed(bytes) => standing_alone(bytes)?,
+            Leading::Plain(facts, bytes) => Document {
+                bytes,
+                facts,
+                further: Vec::new(),
+            },
+        };
+        Ok(Document {
+            further: self.further,
+            ..document
+        })
+    }
+}
+
 /// Checks the envelope and takes its documents out: the first leads, the others are kept beside it.
-pub(super) fn document(
+pub(super) fn documents(
     text: &str,
     envelope: Node<'_, '_>,
     wrapper: &Wrapper,
-) -> Result<Document, Reason> {
+) -> Result<TakenOut, Reason> {
     let header = child(envelope, "header")
         .ok_or_else(|| Reason::invalid("The distribution envelope has no header."))?;
     if wrapper.tracking.is_none() {
         return Err(Reason::invalid(
-            "The header's trackingid is missing or too long.",
+            "The header's trackingid is missing, too long, or holds a control character.",
         ));
     }
     let service = wrapper
@@ -105,22 +137,21 @@ pub(super) fn document(
     let mut room = MAX_DOCUMENT;
     let (item, payload) = pairs[leading];
     let bytes = content_of(text, item, payload, &mut room)?;
-    let mut document = match is_packed(item) {
-        true => standing_alone(bytes)?,
-        false => Document {
-            facts: cda::read(only_element(payload)?)?,
-            bytes,
-            further: Vec::new(),
-        },
+    let leading_document = match is_packed(item) {
+        true => Leading::Packed(bytes),
+        false => Leading::Plain(cda::read(only_element(payload)?)?, bytes),
     };
     let others = pairs.iter().enumerate().filter(|(n, _)| *n != leading);
-    document.further = others
+    let further = others
         .map(|(_, (item, payload))| FurtherDocument {
             profile: attribute(*item, "profileid").and_then(kept),
             bytes: content_of(text, *item, *payload, &mut room),
         })
         .collect();
-    Ok(document)
+    Ok(TakenOut {
+        leading: leading_document,
+        further,
+    })
 }
 
 fn flag(item: Node<'_, '_>, name: &str) -> bool {
@@ -131,7 +162,8 @@ fn is_packed(item: Node<'_, '_>) -> bool {
     flag(item, "base64")
 }
 
-/// The bytes of a payload, unpacked as its manifest item says. `room` is what all payloads together may still take.
+/// The bytes of a payload, unpacked as its manifest item says. `room` is what all payloads together may still take,
+/// those among them that turn out to be broken.
 fn content_of(
     text: &str,
     item: Node<'_, '_>,
@@ -144,7 +176,7 @@ fn content_of(
         ));
     }
     let bytes = match (is_packed(item), flag(item, "compressed")) {
-        (true, compressed) => packed(payload, compressed, *room)?,
+        (true, compressed) => packed(payload, compressed, room)?,
         (false, true) => {
             return Err(Reason::invalid("A compressed payload must be base64 too."));
         }
@@ -240,17 +272,28 @@ fn check_count(node: Node<'_, '_>, what: &str, found: usize) -> Result<(), Reaso
 }
 
 /// A payload in base64, possibly compressed.
-fn packed(payload: Node<'_, '_>, compressed: bool, room: usize) -> Result<Vec<u8>, Reason> {
+fn packed(payload: Node<'_, '_>, compressed: bool, room: &mut usize) -> Result<Vec<u8>, Reason> {
     if payload.children().any(|n| n.is_element()) {
         return Err(Reason::invalid(
             "The payload is said to be base64, but it holds elements.",
         ));
     }
-    let text: String = payload.children().filter_map(|n| n.text()).collect();
-    let bytes = base64_text::decode(&text)?;
-    match compressed {
-        true => gunzip(&bytes, room),
-        false => Ok(bytes),
+    let bytes = unpack::base64(payload.children().filter_map(|n| n.text()))?;
+    if !compressed {
+        return Ok(bytes);
+    }
+    match unpack::gunzip(&bytes, *room) {
+        Unpacked::Whole(out) => Ok(out),
+        Unpacked::TooLarge => {
+            *room = 0;
+            Err(too_large())
+        }
+        Unpacked::Broken(unpacked) => {
+            *room = room.saturating_sub(unpacked);
+            Err(Reason::invalid(
+                "The payload is said to be compressed, but it is not a complete gzip stream.",
+            ))
+        }
     }
 }
 
@@ -287,14 +330,15 @@ fn plain(text: &str, payload: Node<'_, '_>) -> Result<Vec<u8>, Reason> {
 /// The element as a document of its own. One that needs prefixes declared around it gets them declared on it; any
 /// other stays as it was sent, byte for byte.
 fn with_namespaces(cut: &str, root: Node<'_, '_>) -> Vec<u8> {
-    if xml::parse(cut, "The document").is_ok() {
+    // A part of what was read within the same bounds crosses none of them.
+    if !bounded_xml::measure(cut, xml::BOUNDS).is_ok_and(|cost| cost.undeclared) {
         return cut.as_bytes().to_vec();
     }
+    let own = own_declarations(cut);
     let tag_end = cut.find('>').unwrap_or(cut.len());
     let name_end = cut
         .find(|c: char| c.is_whitespace() || c == '>' || c == '/')
         .unwrap_or(tag_end);
-    let own = &cut[..tag_end];
     let mut out = cut[..name_end].to_owned();
     for namespace in root.namespaces() {
         let declaration = match namespace.name() {
@@ -302,11 +346,7 @@ fn with_namespaces(cut: &str, root: Node<'_, '_>) -> Vec<u8> {
             Some(prefix) => format!("xmlns:{prefix}"),
             None => "xmlns".to_owned(),
         };
-        let declared = own.match_indices(&declaration).any(|(at, found)| {
-            own[at + found.len()..].trim_start().starts_with('=')
-                && own[..at].ends_with(char::is_whitespace)
-        });
-        if !declared {
+        if !own.contains(&declaration) {
             let uri = namespace.uri().replace('&', "&amp;").replace('"', "&quot;");
             out.push_str(&format!(" {declaration}=\"{}\"", uri.replace('<', "&lt;")));
         }
@@ -315,15 +355,17 @@ fn with_namespaces(cut: &str, root: Node<'_, '_>) -> Vec<u8> {
     out.into_bytes()
 }
 
-fn gunzip(bytes: &[u8], room: usize) -> Result<Vec<u8>, Reason> {
-    let mut out = Vec::new();
-    let mut decoder = MultiGzDecoder::new(bytes).take(room as u64 + 1);
-    match decoder.read_to_end(&mut out) {
-        Ok(_) => Ok(out),
-        Err(_) => Err(Reason::invalid(
-            "The payload is said to be compressed, but it is not a complete gzip stream.",
-        )),
-    }
+/// The declarations in the first start tag.
+fn own_declarations(cut: &str) -> Vec<String> {
+    let Ok(Event::Start(tag) | Event::Empty(tag)) = Reader::from_str(cut).read_event() else {
+        return Vec::new();
+    };
+    tag.attributes()
+        .with_checks(false)
+        .flatten()
+        .map(|a| a.key.into_inner().to_owned())
+        .filter(|name| name.starts_with("xmlns"))
+        .collect()
 }
 
 fn too_large() -> Reason {
@@ -332,7 +374,8 @@ fn too_large() -> Reason {
     ))
 }
 
-fn kept(text: &str) -> Option<String> {
+/// An identifier that is kept: short, without control characters, not empty.
+pub(super) fn kept(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty() && text.len() <= MAX_ID && !text.chars().any(char::is_control))
         .then(|| text.to_owned())

@@ -1,16 +1,14 @@
 //! A referral as a FHIR document: a Bundle with a Composition, and the CDA in a Binary or DocumentReference.
 
-use super::base64_text;
-use super::envelope::standing_alone;
+use super::envelope::{kept, standing_alone};
 use super::read::{Document, MAX_DOCUMENT, Wire, Wrapper};
 use super::reason::Reason;
+use super::unpack;
 use booking::systems;
 use fhir::Element;
 
 /// Most elements of a Bundle; a document with its references has some hundred.
 const MAX_ELEMENTS: usize = 100_000;
-/// Longest tracking id.
-const MAX_TRACKING: usize = 256;
 
 /// Reads the Bundle and takes the CDA out.
 pub(super) fn read(wire: Wire, body: &[u8], wrapper: &mut Wrapper) -> Result<Document, Reason> {
@@ -27,11 +25,14 @@ pub(super) fn read(wire: Wire, body: &[u8], wrapper: &mut Wrapper) -> Result<Doc
         Reason::invalid(format!("The FHIR document cannot be read ({}).", issue.pos))
     })?;
     let bundle = &parsed.root;
-    wrapper.tracking = bundle
-        .at("identifier.value")
-        .and_then(Element::as_str)
-        .filter(|v| v.len() <= MAX_TRACKING)
-        .map(str::to_owned);
+    let tracking = bundle.at("identifier.value").and_then(Element::as_str);
+    wrapper.tracking = tracking.and_then(kept);
+    // As in an envelope: by this id a repeat is known, and it is shown to people (D-69).
+    if tracking.is_some() && wrapper.tracking.is_none() {
+        return Err(Reason::invalid(
+            "The identifier of the Bundle is empty, too long, or holds a control character.",
+        ));
+    }
     if bundle.resource_type() != Some("Bundle") || bundle.str_of("type") != Some("document") {
         return Err(Reason::invalid(
             "The resource is not a Bundle of type document.",
@@ -49,7 +50,7 @@ pub(super) fn read(wire: Wire, body: &[u8], wrapper: &mut Wrapper) -> Result<Doc
             ));
         }
     }
-    let document = standing_alone(base64_text::decode(carried(&resources)?)?)?;
+    let document = standing_alone(unpack::base64(std::iter::once(carried(&resources)?))?)?;
     agree(&resources, &document)?;
     Ok(document)
 }

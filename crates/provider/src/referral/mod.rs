@@ -10,7 +10,6 @@
 
 pub mod answer;
 pub mod appointment_url;
-mod base64_text;
 pub mod cda;
 mod envelope;
 mod fhir_document;
@@ -18,7 +17,9 @@ pub mod judge;
 pub mod read;
 pub mod reason;
 pub mod recipient;
+pub mod unpack;
 mod xml;
 
 pub use read::{Arrived, Document, Wire, Wrapper, read};
 pub use reason::{Code, Reason};
+pub use xml::BOUNDS;

@@ -1,9 +1,11 @@
 //! The bytes of a message, read: how to answer it, whom it is for, and its document or why there is none.
 
 use super::cda::Facts;
+use super::envelope::TakenOut;
 use super::reason::Reason;
 use super::{envelope, fhir_document, xml};
 use booking::ids::OdsCode;
+use roxmltree::Node;
 
 /// Largest document after unpacking: as large as the largest message, so that compression is no way around it.
 pub const MAX_DOCUMENT: usize = 32 << 20;
@@ -132,8 +134,20 @@ pub fn read(wire: Wire, body: &[u8]) -> Arrived {
 
 fn soap(body: &[u8], wire: &mut Wire, wrapper: &mut Wrapper) -> Result<Document, Reason> {
     let text = xml::text(body)?;
-    let tree = xml::parse(text, "The message")?;
-    let root = tree.root_element();
+    // The message's tree is gone before one of its document is made.
+    let documents = {
+        let tree = xml::parse(text, "The message")?;
+        taken_out(text, tree.root_element(), wire, wrapper)?
+    };
+    documents.read()
+}
+
+fn taken_out(
+    text: &str,
+    root: Node<'_, '_>,
+    wire: &mut Wire,
+    wrapper: &mut Wrapper,
+) -> Result<TakenOut, Reason> {
     if root.tag_name().name() == "Envelope" {
         *wire = match root.tag_name().namespace() {
             Some(SOAP12) => Wire::Soap12,
@@ -143,5 +157,5 @@ fn soap(body: &[u8], wire: &mut Wire, wrapper: &mut Wrapper) -> Result<Document,
     }
     let found = envelope::find(root)?;
     envelope::header(found, wrapper);
-    envelope::document(text, found, wrapper)
+    envelope::documents(text, found, wrapper)
 }

@@ -1,16 +1,12 @@
 //! XML of strangers: bounded before a tree is made of it.
 
 use super::reason::Reason;
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
-use roxmltree::{Document, Node, ParsingOptions};
+use booking::bounded_xml::{self, Bounds, Fault};
+use roxmltree::{Document, Node};
 
-/// Deepest nesting. A CDA with nested sections and tables has about 40 levels.
-const MAX_DEPTH: usize = 200;
-/// Most elements, texts and comments: a tree of these takes some 200 MB, a real document has some thousand.
-const MAX_NODES: u32 = 2_000_000;
-/// Most attributes of one element; duplicates among them are looked for pair by pair.
-const MAX_ATTRIBUTES: usize = 256;
+/// What one message or document may hold. A document of 111 has some thousand elements, a repeat caller's set of a
+/// hundred documents has less than this.
+pub const BOUNDS: Bounds = Bounds::nodes(200_000);
 
 /// The text of a message: UTF-8, with or without byte order mark.
 pub(super) fn text(bytes: &[u8]) -> Result<&str, Reason> {
@@ -38,67 +34,15 @@ fn declared_encoding(text: &str) -> Option<&str> {
     rest[1..].split(quote).next()
 }
 
-/// Reads a bounded tree. `what` names it in the reason.
+/// Reads a bounded tree. `what` names it in the reason. One that is too costly is well-formed, but will never be read.
 pub(super) fn parse<'t>(text: &'t str, what: &str) -> Result<Document<'t>, Reason> {
-    bounded(text, what)?;
-    let options = ParsingOptions {
-        allow_dtd: false,
-        nodes_limit: MAX_NODES,
-        ..ParsingOptions::default()
-    };
-    Document::parse_with_options(text, options).map_err(|error| {
-        let at = error.pos();
-        Reason::invalid(format!(
-            "{what} is not well-formed XML (line {}, column {}).",
-            at.row, at.col
-        ))
+    bounded_xml::parse(text, BOUNDS).map_err(|fault| {
+        let said = format!("{what} {fault}.");
+        match fault {
+            Fault::Costly(..) => Reason::refused(said),
+            Fault::Malformed(..) | Fault::DocType => Reason::invalid(said),
+        }
     })
-}
-
-/// One pass without a tree, so that nothing deep, wide or self-expanding is built.
-fn bounded(text: &str, what: &str) -> Result<(), Reason> {
-    let broken = || Reason::invalid(format!("{what} is not well-formed XML."));
-    let mut reader = Reader::from_str(text);
-    let (mut depth, mut nodes) = (0_usize, 0_u32);
-    // Ends with the text: every event takes at least one character of it.
-    loop {
-        match reader.read_event() {
-            Err(_) => return Err(broken()),
-            Ok(Event::Eof) => return if depth == 0 { Ok(()) } else { Err(broken()) },
-            Ok(Event::DocType(_)) => {
-                return Err(Reason::invalid(format!(
-                    "{what} has a DOCTYPE, which is never read."
-                )));
-            }
-            Ok(Event::Start(start)) => {
-                attributes(&start, what)?;
-                depth += 1;
-            }
-            Ok(Event::Empty(start)) => attributes(&start, what)?,
-            Ok(Event::End(_)) => depth = depth.checked_sub(1).ok_or_else(broken)?,
-            Ok(_) => {}
-        }
-        nodes = nodes.saturating_add(1);
-        if depth > MAX_DEPTH || nodes > MAX_NODES {
-            return Err(Reason::invalid(format!(
-                "{what} is nested more than {MAX_DEPTH} levels deep or has more than {MAX_NODES} nodes."
-            )));
-        }
-    }
-}
-
-fn attributes(start: &BytesStart<'_>, what: &str) -> Result<(), Reason> {
-    match start
-        .attributes()
-        .with_checks(false)
-        .take(MAX_ATTRIBUTES + 1)
-        .count()
-    {
-        n if n > MAX_ATTRIBUTES => Err(Reason::invalid(format!(
-            "{what} has an element with more than {MAX_ATTRIBUTES} attributes."
-        ))),
-        _ => Ok(()),
-    }
 }
 
 /// The first child element of this local name; namespaces are not printed in the Standard and differ in practice.

@@ -3,10 +3,11 @@
 use super::fault::DosFault;
 use super::fields::{Fields, text_of};
 use super::{NAMESPACE, SOAP_11, SOAP_12};
-use roxmltree::{Document, Node, ParsingOptions};
+use booking::bounded_xml::{self, Bounds};
+use roxmltree::{Document, Node};
 
 /// Most nodes of a request: a hundred discriminators and every optional field are some 300.
-const MAX_NODES: u32 = 4_000;
+const BOUNDS: Bounds = Bounds::nodes(4_000);
 /// Longest user name and password.
 const MAX_CREDENTIAL: usize = 256;
 
@@ -45,13 +46,10 @@ impl Operation {
 
 /// Parses a request's bytes: UTF-8, no DTD, bounded.
 pub fn document(text: &str) -> Result<Document<'_>, DosFault> {
-    let options = ParsingOptions {
-        allow_dtd: false,
-        nodes_limit: MAX_NODES,
-        ..ParsingOptions::default()
-    };
-    Document::parse_with_options(text, options).map_err(|error| {
-        DosFault::malformed(format_args!("the SOAP message is not valid XML: {error}"))
+    bounded_xml::parse(text, BOUNDS).map_err(|fault| {
+        DosFault::malformed(format_args!(
+            "the SOAP message is not valid XML: it {fault}"
+        ))
     })
 }
 

@@ -122,8 +122,9 @@ impl Answer {
 
     /// Number and text of the fault.
     pub fn fault(&self) -> (u16, String) {
-        let document = roxmltree::Document::parse(&self.body)
-            .unwrap_or_else(|e| panic!("{e}: {} {}", self.status, self.body));
+        let document =
+            booking::bounded_xml::parse(&self.body, booking::bounded_xml::Bounds::nodes(100_000))
+                .unwrap_or_else(|e| panic!("{e}: {} {}", self.status, self.body));
         let text = |name: &str| {
             let node = document
                 .descendants()
@@ -136,7 +137,9 @@ impl Answer {
 
     /// The ids of the services.
     pub fn ids(&self) -> Vec<u32> {
-        let document = roxmltree::Document::parse(&self.body).unwrap();
+        let document =
+            booking::bounded_xml::parse(&self.body, booking::bounded_xml::Bounds::nodes(100_000))
+                .unwrap();
         document
             .descendants()
             .filter(|n| {
@@ -150,7 +153,9 @@ impl Answer {
 
     /// The texts of all elements of a name.
     pub fn texts(&self, name: &str) -> Vec<String> {
-        let document = roxmltree::Document::parse(&self.body).unwrap();
+        let document =
+            booking::bounded_xml::parse(&self.body, booking::bounded_xml::Bounds::nodes(100_000))
+                .unwrap();
         document
             .descendants()
             .filter(|n| n.tag_name().name() == name)
@@ -160,7 +165,9 @@ impl Answer {
 
     /// The names of the children of the first element of a name, in their order.
     pub fn children(&self, name: &str) -> Vec<String> {
-        let document = roxmltree::Document::parse(&self.body).unwrap();
+        let document =
+            booking::bounded_xml::parse(&self.body, booking::bounded_xml::Bounds::nodes(100_000))
+                .unwrap();
         let parent = document
             .descendants()
             .find(|n| n.tag_name().name() == name)

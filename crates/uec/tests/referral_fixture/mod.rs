@@ -240,7 +240,8 @@ pub fn faulted(server: &Server, message: &Itk, code: &str) -> String {
 #[track_caller]
 pub fn check_fault(response: &Response, code: &str) -> String {
     let text = response.text();
-    let tree = roxmltree::Document::parse(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    let tree = booking::bounded_xml::parse(&text, booking::bounded_xml::Bounds::nodes(100_000))
+        .unwrap_or_else(|e| panic!("{e}: {text}"));
     let value = |name: &str| {
         tree.descendants()
             .find(|n| n.tag_name().name() == name)

@@ -329,8 +329,9 @@ impl Response {
                 .to_owned();
         }
         let text = self.text();
-        let document = roxmltree::Document::parse(&text)
-            .unwrap_or_else(|e| panic!("no XML ({e}): {}", self.shown()));
+        let document =
+            booking::bounded_xml::parse(&text, booking::bounded_xml::Bounds::nodes(100_000))
+                .unwrap_or_else(|e| panic!("no XML ({e}): {}", self.shown()));
         let root = document.root_element().tag_name();
         assert_eq!(
             root.namespace(),

@@ -1,11 +1,15 @@
 //! XML as the same tree.
 
 use super::node::{DEEPEST, Leaf, Node};
-use roxmltree::{Document, NodeType};
+use booking::bounded_xml::{self, Bounds};
+use roxmltree::NodeType;
 
-/// Reads a whole document; none if it is not well-formed, has a document type, or is nested too deep.
+/// Most elements and texts of a message that is kept as evidence; a diary of some weeks has tens of thousands.
+const BOUNDS: Bounds = Bounds::nodes(500_000);
+
+/// Reads a whole document; none if it is not well-formed, has a document type, is nested too deep or too costly.
 pub(super) fn parse(text: &str) -> Option<Node> {
-    let document = Document::parse(text).ok()?;
+    let document = bounded_xml::parse(text, BOUNDS).ok()?;
     let mut root = Node::default();
     for child in document.root().children() {
         read(child, text, &mut root, DEEPEST)?;

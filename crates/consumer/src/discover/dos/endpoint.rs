@@ -238,7 +238,8 @@ mod tests {
              <n:interaction>Scheduling</n:interaction><n:businessScenario>Primary</n:businessScenario>
              <n:address>ASID:918999000011</n:address><n:compression>uncompressed</n:compression><n:comment/></n:endpoint></n:serviceEndpoints>
             </n:service>";
-        let document = roxmltree::Document::parse(xml).unwrap();
+        let document =
+            booking::bounded_xml::parse(xml, booking::bounded_xml::Bounds::nodes(100_000)).unwrap();
         let found = read(document.root_element());
         let shown: Vec<_> = found
             .iter()

@@ -70,7 +70,8 @@ mod tests {
     use super::*;
 
     fn of(xml: &str) -> DosFault {
-        let document = roxmltree::Document::parse(xml).unwrap();
+        let document =
+            booking::bounded_xml::parse(xml, booking::bounded_xml::Bounds::nodes(100_000)).unwrap();
         DosFault::read(document.root_element())
     }
 

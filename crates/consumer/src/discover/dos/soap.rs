@@ -2,7 +2,8 @@
 
 use super::fault::DosFault;
 use crate::config::Account;
-use roxmltree::{Document, Node, ParsingOptions};
+use booking::bounded_xml::{self, Bounds};
+use roxmltree::{Document, Node};
 use std::fmt::Write;
 
 /// Namespace of the web service.
@@ -10,7 +11,7 @@ const NAMESPACE: &str = "https://nww.pathwaysdos.nhs.uk/app/api/webservices";
 /// Version of the web service.
 const VERSION: &str = "1.5";
 /// Most nodes of an answer: a service has about two hundred.
-const MAX_NODES: u32 = 200_000;
+const BOUNDS: Bounds = Bounds::nodes(200_000);
 /// Longest text of an element that is kept, characters: some services print a page.
 const MAX_TEXT: usize = 8_000;
 
@@ -120,13 +121,8 @@ pub enum Answered {
 
 /// Parses within bounds; document types are refused.
 fn parse(text: &str) -> Result<Document<'_>, String> {
-    let options = ParsingOptions {
-        allow_dtd: false,
-        nodes_limit: MAX_NODES,
-        ..ParsingOptions::default()
-    };
-    // The parser's messages quote names, no texts.
-    Document::parse_with_options(text, options).map_err(|e| format!("the answer is no XML: {e}"))
+    // A fault names what is wrong and where, and quotes nothing.
+    bounded_xml::parse(text, BOUNDS).map_err(|fault| format!("the answer {fault}"))
 }
 
 /// Whether the text is a SOAP envelope at all.
