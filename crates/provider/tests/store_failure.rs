@@ -4,11 +4,14 @@
 
 mod store_fixture;
 
-use provider::store::{Options, Store, StoreError, WriteError};
+use bytes::Bytes;
+use provider::referral::{Reason, Wire, Wrapper};
+use provider::store::{Arrival, Filed, Options, ReferralFilter, Store, StoreError, WriteError};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use store_fixture::*;
+use uuid::Uuid;
 
 /// Names the database to the child process of the crash test.
 const CRASH_DATABASE: &str = "UEC_TEST_CRASH_DATABASE";
@@ -423,4 +426,44 @@ async fn what_was_acknowledged_survives_kill_9() {
         .filter(|row| row["interaction"] == "book")
         .count();
     assert_eq!(booked_rows, live.len(), "one audit row each");
+}
+
+/// Proves: D-69
+/// PostgreSQL keeps no NUL in text; whatever text comes here, neither database refuses it for ever.
+#[tokio::test]
+async fn a_nul_in_a_text_is_no_reason_to_keep_nothing() {
+    let store = memory();
+    let (tenant, _) = tenant(&store).await;
+    let nul = |text: &str| format!("{text}\0{text}");
+    let mut entry = staff();
+    entry.query = Some(nul("tracking"));
+    let arrival = Arrival {
+        id: Uuid::now_v7(),
+        at: now(),
+        wire: Wire::FhirJson,
+        wrapper: Wrapper {
+            tracking: Some(nul("t")),
+            service: Some(nul("s")),
+            sender: Some(nul("f")),
+            ..Wrapper::default()
+        },
+        document: Err(Reason::invalid(nul("It is odd."))),
+        further: None,
+        message_hash: [3; 32],
+        body: Bytes::from_static(b"a\0b"),
+        refused_status: |_| 400,
+        entry,
+    };
+    let filed = store.file_referral(Some(tenant), arrival).await.unwrap();
+    let Filed::Quarantined { id, .. } = filed else {
+        panic!("{filed:?}");
+    };
+    let kept = store
+        .referrals(Some(tenant), ReferralFilter::Quarantined, 10)
+        .unwrap();
+    assert_eq!(kept[0].tracking.as_deref(), Some("t\u{fffd}t"));
+    let bytes = store.referral_message(Some(tenant), id).unwrap();
+    assert_eq!(bytes.as_deref(), Some(&b"a\0b"[..]));
+    // The same again is found by its reason, which was stored without the NUL.
+    assert_trail_verifies(&store, tenant);
 }

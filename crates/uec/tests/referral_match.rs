@@ -314,6 +314,41 @@ fn a_linked_document_is_not_replaced() {
     assert!(!listed(server, "--unmatched", &old) && listed(server, "--unmatched", &new));
 }
 
+/// Proves: REF-PRO-06, D-69
+#[test]
+fn another_organisations_document_is_not_superseded() {
+    let server = Server::shared();
+    let replacing = |old: &str, new: &str, author: &str| {
+        let mut cda = Cda::new(new);
+        cda.replaces = Some(old.to_owned());
+        let xml = cda.xml().replace("extension=\"FX900\"", author);
+        accepted(server, &Itk::new(&xml));
+    };
+    let (other, nobody) = ("extension=\"FX901\"", "nullFlavor=\"UNK\"");
+    for author in [other, nobody] {
+        // In either order: the document stands, and so does the claim to replace it, with a note.
+        let (old, new) = (uuid(), uuid());
+        accepted(server, &Itk::new(&Cda::new(&old).xml()));
+        replacing(&old, &new, author);
+        let (late, early) = (uuid(), uuid());
+        replacing(&late, &early, author);
+        accepted(server, &Itk::new(&Cda::new(&late).xml()));
+        for stands in [&old, &new, &late, &early] {
+            let shown = show(server, stands);
+            assert_eq!(shown["state"], "unmatched", "{shown}");
+            assert!(shown["supersededBy"].is_null(), "{shown}");
+            assert!(listed(server, "--unmatched", stands));
+        }
+        let note = show(server, &new)["note"].to_string();
+        assert!(note.contains("another organisation wrote"), "{note}");
+    }
+    // Its author replaces it, in either order.
+    let (late, early) = (uuid(), uuid());
+    replacing(&late, &early, "extension=\"FX900\"");
+    accepted(server, &Itk::new(&Cda::new(&late).xml()));
+    assert_eq!(show(server, &late)["state"], "superseded");
+}
+
 /// Proves: REF-PRO-06, AUD-01
 #[test]
 fn the_quarantine_is_worked_off() {

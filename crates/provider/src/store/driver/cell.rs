@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
 use std::error::Error;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 
@@ -13,10 +14,19 @@ pub(in crate::store) enum Value<'a> {
     Null,
     /// A whole number; a Boolean as 0 or 1.
     Int(i64),
-    /// Text.
+    /// Text. A NUL in it, which PostgreSQL cannot keep, becomes U+FFFD on both databases: what comes from outside is
+    /// refused or put aside before, and nothing is refused for ever by one of them alone.
     Text(&'a str),
     /// Bytes.
     Bytes(&'a [u8]),
+}
+
+/// Text as both databases keep it.
+fn without_nul(text: &str) -> Cow<'_, str> {
+    match text.as_bytes().contains(&0) {
+        true => Cow::Owned(text.replace('\0', "\u{fffd}")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 /// What is in a column of a row.
@@ -170,7 +180,10 @@ impl rusqlite::ToSql for Value<'_> {
         Ok(ToSqlOutput::Borrowed(match self {
             Value::Null => ValueRef::Null,
             Value::Int(number) => ValueRef::Integer(*number),
-            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Text(text) => match without_nul(text) {
+                Cow::Borrowed(text) => ValueRef::Text(text.as_bytes()),
+                Cow::Owned(text) => return Ok(ToSqlOutput::Owned(text.into())),
+            },
             Value::Bytes(bytes) => ValueRef::Blob(bytes),
         }))
     }
@@ -227,7 +240,7 @@ impl ToSql for Value<'_> {
                 Type::BOOL => (*number != 0).to_sql(ty, out),
                 _ => Err("a number where the schema has something else".into()),
             },
-            Value::Text(text) => text.to_sql(ty, out),
+            Value::Text(text) => without_nul(text).to_sql(ty, out),
             Value::Bytes(bytes) => bytes.to_sql(ty, out),
         }
     }

@@ -20,6 +20,10 @@ use uuid::Uuid;
 const OTHER_PATIENT: &str =
     "The NHS number of the document is not the one of the booking: check who the patient is.";
 
+/// Said on a document that claims to replace one that stands.
+const OTHER_AUTHOR: &str = "The document says that it replaces one that another organisation wrote: that one stands; \
+     ask the sender which of them holds.";
+
 /// Files a message and records what became of it.
 pub(in crate::store::sql) fn file(
     group: &mut Group<'_>,
@@ -141,15 +145,30 @@ fn take(
     hash: &[u8; 32],
     entry: &mut AuditEntry,
 ) -> Result<Filed, StoreError> {
+    let author = facts.author.as_ref().map(OdsCode::as_str);
     let overtaken = c.number(
-        "SELECT EXISTS (SELECT 1 FROM referral WHERE tenant = ?1 AND replaces = ?2 AND state < 2)",
-        values![tenant.0, &facts.id],
+        "SELECT EXISTS (SELECT 1 FROM referral WHERE tenant = ?1 AND replaces = ?2 AND state < 2
+           AND author IS NOT DISTINCT FROM CAST(?3 AS TEXT))",
+        values![tenant.0, &facts.id, author],
     )? != 0;
     let state = if overtaken { SUPERSEDED } else { FILED };
     let found = find_booking(c, tenant, facts)?;
     let mut notes = facts.notes.clone();
     notes.extend(found.note.map(str::to_owned));
     notes.extend(arrival.further.clone());
+    if let Some(replaced) = &facts.replaces {
+        // Nobody takes another organisation's document off the work list (D-69).
+        c.execute(
+            "UPDATE referral SET state = 1 WHERE tenant = ?1 AND document = ?2 AND state = 0
+               AND author IS NOT DISTINCT FROM CAST(?3 AS TEXT)",
+            values![tenant.0, replaced, author],
+        )?;
+        let stands = c.number(
+            "SELECT EXISTS (SELECT 1 FROM referral WHERE tenant = ?1 AND document = ?2 AND state = 0)",
+            values![tenant.0, replaced],
+        )? != 0;
+        notes.extend(stands.then(|| OTHER_AUTHOR.to_owned()));
+    }
     let stored = Stored {
         tenant: Some(tenant),
         state,
@@ -160,12 +179,6 @@ fn take(
         note: (!notes.is_empty()).then(|| notes.join(" ")),
     };
     insert(c, arrival, &stored)?;
-    if let Some(replaced) = &facts.replaces {
-        c.execute(
-            "UPDATE referral SET state = 1 WHERE tenant = ?1 AND document = ?2 AND state = 0",
-            values![tenant.0, replaced],
-        )?;
-    }
     if let (Some(MatchedBy::Url), Some(link)) = (found.by, &found.add) {
         c.execute(
             "INSERT INTO document_link (tenant, document, appointment, linked_at, ended_at)

@@ -21,7 +21,8 @@ const MAX_BOOKINGS: usize = 100;
 const COLUMNS: &str = "r.id, r.tenant, r.received_at, r.state, r.wire, r.tracking, r.service, r.sender, r.author, \
      r.document, r.version, r.replaces, r.case_id, r.appointment_url, r.matched_at, r.matched_by, r.code, r.reason, \
      r.note, r.closed_at, r.closed_by, r.closed_because, r.bytes, (SELECT s.document FROM referral s WHERE \
-     s.tenant = r.tenant AND s.replaces = r.document AND s.state < 2 ORDER BY s.key LIMIT 1)";
+     r.state = 1 AND s.tenant = r.tenant AND s.replaces = r.document AND s.state < 2 ORDER BY \
+     CASE WHEN s.author IS NOT DISTINCT FROM r.author THEN 0 ELSE 1 END, s.key LIMIT 1)";
 
 /// Latest first; at most `limit`. `tenant` `None`: what could not be assigned to anybody.
 pub(in crate::store) fn rows(
