@@ -292,11 +292,23 @@ impl Default for Search {
 }
 
 /// Referral documents, received at `/itk` (REF-PRO-08).
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Referral {
     /// Who may send them.
     pub from: ReferralSenders,
+    /// Messages of one sender that are received and read at the same time, at least 1; further ones wait. A sender is an
+    /// address, or a system behind the Spine Secure Proxy. Eight keep the readers busy, and leave room for others.
+    pub per_sender: usize,
+}
+
+impl Default for Referral {
+    fn default() -> Referral {
+        Referral {
+            from: ReferralSenders::default(),
+            per_sender: 8,
+        }
+    }
 }
 
 /// Who may send referral documents (NFR-01).

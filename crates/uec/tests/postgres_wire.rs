@@ -47,6 +47,8 @@ mod provider_transport;
 mod provider_versions;
 #[path = "referral_crash.rs"]
 mod referral_crash;
+#[path = "referral_hostile.rs"]
+mod referral_hostile;
 #[path = "referral_match.rs"]
 mod referral_match;
 #[path = "referral_receive.rs"]

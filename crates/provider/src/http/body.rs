@@ -1,11 +1,10 @@
 //! Reading a request body: bounded before and after decompression, bounded in time.
 
+use crate::referral::unpack::{self, Unpacked};
 use booking::refusal::{Refusal, Situation};
 use booking::wire::format::Coding;
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use std::io::Read;
 use std::time::Duration;
 
 /// Reads and decodes a body. Too large, before or after decompression: 413. Too slow: 408. Cut off or badly
@@ -26,23 +25,9 @@ where
     }
     let collected = tokio::time::timeout(within, Limited::new(body, limit).collect()).await;
     let raw = match collected {
-        Err(_) => {
-            return Err(Refusal::new(
-                Situation::RequestTimeout,
-                format!(
-                    "The body did not arrive within {} seconds.",
-                    within.as_secs()
-                ),
-            ));
-        }
+        Err(_) => return Err(too_slow(within)),
         Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large(limit)),
-        Ok(Err(error)) => {
-            return Err(Refusal::new(
-                Situation::BodyUnreadable,
-                "The body broke off before its end, or its chunks are malformed.",
-            )
-            .log(error.to_string()));
-        }
+        Ok(Err(error)) => return Err(broken_off(error)),
         Ok(Ok(collected)) => collected.to_bytes(),
     };
     match coding {
@@ -51,25 +36,38 @@ where
     }
 }
 
-fn gunzip(raw: &[u8], limit: usize) -> Result<Bytes, Refusal> {
-    let mut out = Vec::with_capacity((raw.len() * 4).min(limit));
-    let mut decoder = MultiGzDecoder::new(raw).take(limit as u64 + 1);
-    if let Err(error) = decoder.read_to_end(&mut out) {
-        return Err(Refusal::new(
+/// Decompresses a body, within the bound.
+pub(super) fn gunzip(raw: &[u8], limit: usize) -> Result<Bytes, Refusal> {
+    match unpack::gunzip(raw, limit) {
+        Unpacked::Whole(out) => Ok(Bytes::from(out)),
+        Unpacked::TooLarge => Err(too_large(limit)),
+        Unpacked::Broken(_) => Err(Refusal::new(
             Situation::BodyUnreadable,
             "The header Content-Encoding says gzip, but the body is not a complete gzip stream.",
         )
-        .location("http.Content-Encoding")
-        .log(error.to_string()));
-    }
-    if out.len() > limit {
-        Err(too_large(limit))
-    } else {
-        Ok(Bytes::from(out))
+        .location("http.Content-Encoding")),
     }
 }
 
-fn too_large(limit: usize) -> Refusal {
+pub(super) fn too_slow(within: Duration) -> Refusal {
+    Refusal::new(
+        Situation::RequestTimeout,
+        format!(
+            "The body did not arrive within {} seconds.",
+            within.as_secs()
+        ),
+    )
+}
+
+pub(super) fn broken_off(error: Box<dyn std::error::Error + Send + Sync>) -> Refusal {
+    Refusal::new(
+        Situation::BodyUnreadable,
+        "The body broke off before its end, or its chunks are malformed.",
+    )
+    .log(error.to_string())
+}
+
+pub(super) fn too_large(limit: usize) -> Refusal {
     Refusal::new(
         Situation::BodyTooLarge,
         format!(

@@ -5,6 +5,11 @@
 //! else by the organisations that envelope and document are addressed to; else by the booking that the document
 //! points at; else, with one provider only, it is that one's.
 
+mod intake;
+mod reader;
+
+pub use intake::{Intake, MOST_MEMORY};
+
 use super::answer::{self, Answer, Body, Content};
 use super::body;
 use super::edge::{Edge, Exchange};
@@ -22,54 +27,18 @@ use booking::wire::format::{self, Coding, Format};
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
+use intake::{Received, Sender, Share};
+use reader::NotRead;
 use sha2::{Digest, Sha256};
-use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 use uuid::Uuid;
 
 /// Where referrals are sent.
 const PATH: &str = "/itk";
 /// Action of the audit rows.
 const ACTION: &str = "referral.receive";
-/// Time for a message of full size over a slow line: about 2 Mbit/s.
-const BODY_WITHIN: Duration = Duration::from_secs(120);
-/// Memory for messages being received and read, KiB. Reading one takes some times its size.
-const MEMORY_KIB: usize = 256 << 10;
-/// Least share of it that a message takes: buffers and tree of a small one.
-const LEAST_KIB: usize = 64;
-/// How long a message waits for its share before its sender is told to come again.
-const MEMORY_WAIT: Duration = Duration::from_secs(15);
-
-/// The bound on what is received at the same time.
-pub struct Intake {
-    memory: Semaphore,
-}
-
-impl Intake {
-    pub(super) fn new() -> Intake {
-        Intake {
-            memory: Semaphore::new(MEMORY_KIB),
-        }
-    }
-
-    /// A share as large as the message may become; a compressed one or one of unknown length may become the largest.
-    async fn share(&self, length: Option<u64>, coding: Coding) -> Option<SemaphorePermit<'_>> {
-        let most = REFERRAL_BYTES >> 10;
-        let kib = match (length, coding) {
-            (Some(length), Coding::Identity) => usize::try_from(length >> 10)
-                .unwrap_or(most)
-                .clamp(LEAST_KIB, most),
-            _ => most,
-        };
-        let wanted = u32::try_from(kib).unwrap_or(u32::MAX);
-        tokio::time::timeout(MEMORY_WAIT, self.memory.acquire_many(wanted))
-            .await
-            .ok()?
-            .ok()
-    }
-}
-
 /// True for the paths of this file.
 pub fn is_path(path: &str) -> bool {
     path == PATH || path.starts_with("/itk/")
@@ -133,25 +102,17 @@ async fn receive(
         .map(HeaderValue::as_bytes)
         .collect();
     let coding = format::content_coding(&encodings)?;
-    let _share = edge
-        .intake
-        .share(incoming.size_hint().exact(), coding)
-        .await
-        .ok_or_else(|| {
-            Refusal::new(
-                Situation::Unavailable,
-                "As many referrals are being received as memory permits; send the same message again in a minute.",
-            )
-        })?;
-    let bytes = body::read(incoming, coding, REFERRAL_BYTES, BODY_WITHIN).await?;
-    edge.metrics.requests.received(Asked::Referral, bytes.len());
-    if bytes.is_empty() {
+    let sender = Sender::of(&x.peer, &parts.headers);
+    let per_sender = edge.settings.referral.per_sender.max(1);
+    let _place = edge.intake.place(sender, per_sender).await?;
+    let received = edge.intake.receive(incoming).await?;
+    if received.bytes.is_empty() {
         return Err(Refusal::new(
             Situation::BodyUnreadable,
             "The message is empty.",
         ));
     }
-    file(edge, x, wire, bytes, named, tenants).await
+    file(edge, x, wire, coding, received, named, tenants).await
 }
 
 /// The tenant that the path names, if it names one.
@@ -247,32 +208,79 @@ fn read_message(wire: Wire, body: &[u8]) -> ReadMessage {
     }
 }
 
+/// A message whose reader failed or came too late: all that is known is its bytes.
+fn unread(wire: Wire, body: &[u8], why: &NotRead) -> ReadMessage {
+    let reason = match why {
+        NotRead::Late => Reason::new(
+            Code::Retryable,
+            "The message is kept, but could not be read in time; send the same message again in a minute.",
+        ),
+        NotRead::Failed => Reason::new(
+            Code::Retryable,
+            "The message is kept, but could not be read here; its receiver has to look at it.",
+        ),
+    };
+    ReadMessage {
+        arrived: Arrived {
+            wire,
+            wrapper: Wrapper::default(),
+            document: Err(reason),
+        },
+        document_hash: None,
+        message_hash: Sha256::digest(body).into(),
+    }
+}
+
+/// Lets a reader decompress and read what was received. The memory is held for as long as the reader works, also when
+/// the sender has gone.
+async fn read_received(
+    edge: &Edge,
+    wire: Wire,
+    coding: Coding,
+    received: Received,
+) -> Result<(ReadMessage, Bytes, Arc<Mutex<Share>>), Refusal> {
+    let share = Arc::new(Mutex::new(received.share));
+    let held = share.clone();
+    let raw = Bytes::from(received.bytes);
+    let reading = raw.clone();
+    let read = edge.intake.readers.read(move || {
+        let body = match coding {
+            Coding::Identity => reading,
+            Coding::Gzip => body::gunzip(&reading, REFERRAL_BYTES)?,
+        };
+        let message = read_message(wire, &body);
+        drop(held);
+        Ok::<_, Refusal>((message, body))
+    });
+    let (message, body) = match (read.await, coding) {
+        (Ok(read), _) => read?,
+        (Err(why), Coding::Identity) => (unread(wire, &raw, &why), raw),
+        // What was never unpacked is not a message yet.
+        (Err(_), Coding::Gzip) => {
+            return Err(Refusal::new(
+                Situation::Unavailable,
+                "The message could not be read here and now; send the same message again in a minute.",
+            ));
+        }
+    };
+    Ok((message, body, share))
+}
+
 /// The message is whole: from here on it is kept, whatever is wrong with it.
 async fn file(
     edge: &Edge,
     x: &mut Exchange,
     wire: Wire,
-    body: Bytes,
+    coding: Coding,
+    received: Received,
     named: Option<TenantKey>,
     tenants: Vec<TenantRow>,
 ) -> Result<Response<Body>, Refusal> {
-    let (shared, reading) = (edge.store.clone(), body.clone());
-    let read = tokio::task::spawn_blocking(move || {
-        let message = read_message(wire, &reading);
-        let tenant = named.map_or_else(
-            || whose(&shared, &tenants, &message.arrived),
-            |key| Ok(Some(key)),
-        );
-        let row = |key: TenantKey| tenants.into_iter().find(|t| t.key == key);
-        tenant.map(|key| (message, key.and_then(row)))
-    });
-    let (message, tenant) = read
-        .await
-        .map_err(|e| {
-            Refusal::new(Situation::Unexpected, "The message could not be read here.")
-                .log(e.to_string())
-        })?
-        .map_err(|e| Refusal::from(&e))?;
+    let (message, body, share) = read_received(edge, wire, coding, received).await?;
+    edge.metrics.requests.received(Asked::Referral, body.len());
+    let _share = edge.intake.grown(share, body.len()).await?;
+    let (message, tenant) = addressed_to(edge, message, named, tenants).await?;
+    let _filing = edge.intake.filing(body.len()).await;
     let Arrived {
         wire,
         wrapper,
@@ -345,6 +353,32 @@ fn sender_of(wrapper: &Wrapper, author: Option<&OdsCode>) -> Option<String> {
         .cloned()
         .or_else(sender)
         .map(|o| o.as_str().to_owned())
+}
+
+/// The message with the tenant that it is for, if there is one.
+async fn addressed_to(
+    edge: &Edge,
+    message: ReadMessage,
+    named: Option<TenantKey>,
+    tenants: Vec<TenantRow>,
+) -> Result<(ReadMessage, Option<TenantRow>), Refusal> {
+    let row = |key: TenantKey, tenants: Vec<TenantRow>| tenants.into_iter().find(|t| t.key == key);
+    if let Some(key) = named {
+        return Ok((message, row(key, tenants)));
+    }
+    let store = edge.store.clone();
+    let asked = tokio::task::spawn_blocking(move || {
+        let key = whose(&store, &tenants, &message.arrived)?;
+        Ok((message, key.and_then(|key| row(key, tenants))))
+    });
+    let asked = asked.await.map_err(|e| {
+        Refusal::new(
+            Situation::Unexpected,
+            "Whose the message is could not be found out.",
+        )
+        .log(e.to_string())
+    })?;
+    asked.map_err(|e: StoreError| Refusal::from(&e))
 }
 
 /// Whose a message is that came without an ODS code in its path.
