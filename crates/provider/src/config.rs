@@ -235,7 +235,7 @@ pub struct Limits {
     pub consumer_per_second: u32,
     /// Requests at once of one consumer after a pause; 0: as many as a second.
     pub consumer_burst: u32,
-    /// Requests of one consumer under way at once; 0: no limit.
+    /// Requests of one consumer under way at once; 0: half of `requests`.
     pub consumer_requests: u32,
     /// Seconds between not being ready and taking no more connections, when the server is told to stop: the time that
     /// a load balancer needs to notice.

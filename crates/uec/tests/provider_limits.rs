@@ -66,12 +66,12 @@ fn a_consumer_has_a_burst_and_then_a_rate_of_its_own() {
     );
     assert_eq!(shed, limited);
     // What was refused is in the audit trail.
-    let rows = audit_rows(&server);
+    let rows = audit_rows(&server, "429");
     assert!(rows.contains("\"status\":429"), "{rows}");
     server.kill();
 }
 
-fn audit_rows(server: &Server) -> String {
+fn audit_rows(server: &Server, until_there: &str) -> String {
     let options = Options {
         create: false,
         ..Options::default()
@@ -84,7 +84,7 @@ fn audit_rows(server: &Server) -> String {
             .flat_map(|t| store.audit_rows(t.key, 0, 10_000).expect("rows"));
         rows.map(|row| row.body + "\n").collect()
     };
-    until("late rows are written", || read().contains("429"));
+    until("late rows are written", || read().contains(until_there));
     read()
 }
 
@@ -162,31 +162,105 @@ fn hang(server: &Server) -> std::net::TcpStream {
     stream
 }
 
-/// When the server is full, searches go first: with three of four places taken a booking is still made.
+/// When the server is full, searches go first: with three of four places taken a booking is still taken in.
 #[test]
 fn bookings_are_favoured_over_searches() {
-    let server = with_settings("limits-shed", "[limits]\nrequests = 4\nbody_seconds = 20\n");
-    let booking = Booking::of(&server.take_slot());
-    let hanging: Vec<_> = (0..3).map(|_| hang(&server)).collect();
-    until("searches are turned away", || search(&server).status == 503);
-    let turned = search(&server);
-    assert_eq!(turned.json()["issue"][0]["code"], "transient");
-    assert_eq!(turned.header("retry-after"), Some("1"));
-    assert_eq!(answer(&server.book(&booking.body())).status, 201);
-    let fourth = hang(&server);
-    let attempt = || answer(&server.read(&uuid())).status;
-    until("it is full", || attempt() == 503);
-    let page = page(&server);
-    for reason in ["kept-for-bookings", "full"] {
-        let shed = metric(&page, "uec_requests_shed_total", &[("reason", reason)]);
-        assert!(shed.is_some_and(|n| n >= 1.0), "{reason} in\n{page}");
-    }
-    assert_eq!(
-        get(server.address, "/health/ready").map(|r| r.status),
-        Some(200)
+    let server = with_settings(
+        "limits-shed",
+        "[limits]\nrequests = 4\nconsumer_requests = 8\n",
     );
-    drop((hanging, fourth));
+    let bookings: Vec<_> = (0..4).map(|_| Booking::of(&server.take_slot())).collect();
+    // While somebody else writes to the database, bookings are under way.
+    let path = server.database();
+    let path = path.strip_prefix("sqlite:").expect("a file");
+    let other = rusqlite::Connection::open(path).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    std::thread::scope(|scope| {
+        let book = |booking: &Booking| {
+            let body = booking.body();
+            // Those that waited too long are sent again: the places stay taken.
+            until("it is booked", || {
+                let status = answer(&server.book(&body)).status;
+                assert!(matches!(status, 201 | 503), "{status}");
+                status == 201
+            });
+        };
+        let (first, fourth) = bookings.split_at(3);
+        for booking in first {
+            scope.spawn(move || book(booking));
+        }
+        let mut turned = None;
+        until("searches are turned away", || {
+            turned = Some(search(&server)).filter(|response| response.status == 503);
+            turned.is_some()
+        });
+        let turned = turned.expect("an answer");
+        assert_eq!(turned.json()["issue"][0]["code"], "transient");
+        assert_eq!(turned.header("retry-after"), Some("1"));
+        scope.spawn(move || book(&fourth[0]));
+        let read = || answer(&server.read(&uuid())).status;
+        until("it is full", || read() == 503);
+        let page = page(&server);
+        for reason in ["kept-for-bookings", "full"] {
+            let shed = metric(&page, "uec_requests_shed_total", &[("reason", reason)]);
+            assert!(shed.is_some_and(|n| n >= 1.0), "{reason} in\n{page}");
+        }
+        other.execute_batch("ROLLBACK").expect("unlocked");
+    });
     until("it goes on", || search(&server).status == 200);
+    server.kill();
+}
+
+/// A body that never comes takes no place of the server's.
+///
+/// Proves: NFR-01, D-67
+#[test]
+fn bodies_that_do_not_come_take_no_places() {
+    let server = with_settings(
+        "limits-bodies",
+        "[limits]\nrequests = 2\nconsumer_requests = 40\nbody_seconds = 600\n",
+    );
+    let booking = Booking::of(&server.take_slot());
+    let hanging: Vec<_> = (0..30).map(|_| hang(&server)).collect();
+    assert_eq!(search(&server).status, 200);
+    assert_eq!(answer(&server.book(&booking.body())).status, 201);
+    drop(hanging);
+    server.kill();
+}
+
+/// A code of nobody costs one look at most, and a new provider is found all the same.
+#[test]
+fn codes_of_nobody_do_not_hide_a_new_provider() {
+    let server = with_settings("limits-codes", "");
+    let path = |ods: &str| format!("/STU3/1/{ods}/metadata");
+    let status = |ods: &str| get(server.address, &path(ods)).map(|r| r.status);
+    for n in 0..200 {
+        assert_eq!(status(&format!("FX{n:03}Z")), Some(404));
+    }
+    declare(&server, "FX101", |text| {
+        text.replace("FX101", "FX303")
+            .replace("918999000011", "918999000778")
+    });
+    until("it is found", || status("FX303").is_some_and(|s| s != 404));
+    server.kill();
+}
+
+/// Proves: AUD-01, D-68
+#[test]
+fn requests_of_nobody_known_are_recorded_together() {
+    let server = with_settings("limits-strangers", "");
+    let query = Server::window_query(GP_CLINIC, 1, 2);
+    for _ in 0..50 {
+        let call = server.search(&query).without("Authorization");
+        assert_eq!(answer(&call).status, 403);
+    }
+    // What was counted is recorded at the latest when the server stops.
+    assert!(server.signal("TERM"));
+    let rows = audit_rows(&server, "30 requests");
+    let one_by_one = rows.matches("\"status\":403").count();
+    assert_eq!(one_by_one, 20, "{rows}");
+    assert!(rows.contains("30 requests from 127.0.0.1"), "{rows}");
+    assert!(rows.contains("by status: 403: 30"), "{rows}");
     server.kill();
 }
 

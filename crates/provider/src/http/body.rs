@@ -1,37 +1,15 @@
-//! Reading a request body: bounded before and after decompression, bounded in time.
+//! Decoding a request body, and what is said of one that cannot be received.
 
 use crate::referral::unpack::{self, Unpacked};
 use booking::refusal::{Refusal, Situation};
 use booking::wire::format::Coding;
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::time::Duration;
 
-/// Reads and decodes a body. Too large, before or after decompression: 413. Too slow: 408. Cut off or badly
-/// compressed: 400.
-pub async fn read<B>(
-    body: B,
-    coding: Coding,
-    limit: usize,
-    within: Duration,
-) -> Result<Bytes, Refusal>
-where
-    B: http_body::Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    // A length that is announced as too large is refused before anything is waited for.
-    if body.size_hint().lower() > limit as u64 {
-        return Err(too_large(limit));
-    }
-    let collected = tokio::time::timeout(within, Limited::new(body, limit).collect()).await;
-    let raw = match collected {
-        Err(_) => return Err(too_slow(within)),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large(limit)),
-        Ok(Err(error)) => return Err(broken_off(error)),
-        Ok(Ok(collected)) => collected.to_bytes(),
-    };
+/// Decodes a body that arrived. Too large after decompression: 413. Badly compressed: 400.
+pub(super) fn decode(raw: Vec<u8>, coding: Coding, limit: usize) -> Result<Bytes, Refusal> {
     match coding {
-        Coding::Identity => Ok(raw),
+        Coding::Identity => Ok(Bytes::from(raw)),
         Coding::Gzip => gunzip(&raw, limit),
     }
 }

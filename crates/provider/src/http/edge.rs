@@ -7,21 +7,23 @@ use super::answer::{self, Answer, Body};
 use super::base::Base;
 pub use super::exchange::Exchange;
 use super::itk::Intake;
-use super::limits::{Admission, OfConsumer, TurnedAway};
+use super::limits::Admission;
+use super::receiving::{Receiving, Share};
 use super::rendered::RenderedDays;
 use super::routes::{self, Matched, Unmatched};
+use super::strangers::Strangers;
 use super::tenants::{Found, TenantView, Tenants};
 use super::trust::{Peer, Trust};
 use super::{
-    body, book, cancel, capability, history, log, read, search_appointments, search_slots,
+    admit, body, book, cancel, capability, history, log, read, search_appointments, search_slots,
 };
 use crate::audit::Fault;
 use crate::config::Settings;
 use crate::health::Health;
 use crate::log_state::LogState;
+use crate::metrics::Metrics;
 use crate::metrics::requests::{Answered, Asked, Traffic};
 use crate::metrics::sample::Sampler;
-use crate::metrics::{Metrics, Shed};
 use crate::store::{Announced, Conflict, Revision, Store};
 use crate::telemetry::Tracer;
 use booking::ids::{Asid, OdsCode, RequestId, ResourceId, VersionId};
@@ -65,6 +67,10 @@ pub struct Edge {
     pub sampler: Arc<Sampler>,
     /// Where spans of requests go.
     pub traces: Tracer,
+    /// Refused requests of nobody known.
+    pub(super) strangers: Strangers,
+    /// What takes in bodies of bookings and cancellations.
+    pub(super) bodies: Receiving,
     /// What takes in referrals.
     pub(super) intake: Intake,
     pub(super) trust: Trust,
@@ -110,6 +116,11 @@ impl From<Unmatched> for Failure {
     }
 }
 
+/// True for the methods whose body is read.
+fn has_body(method: &http::Method) -> bool {
+    matches!(*method, http::Method::POST | http::Method::PUT)
+}
+
 /// Header access for the rules, which know no HTTP library.
 struct HeaderView<'a>(&'a HeaderMap);
 
@@ -146,6 +157,8 @@ impl Edge {
             metrics: Arc::new(Metrics::default()),
             sampler: Arc::default(),
             traces: Tracer::off(),
+            strangers: Strangers::default(),
+            bodies: admit::bodies(&settings),
             intake: Intake::new(),
             zone,
             store,
@@ -176,11 +189,14 @@ impl Edge {
         let (parts, body) = request.into_parts();
         let mut x = self.exchange(peer, &parts);
         let search = routes::is_search(parts.method.as_str(), parts.uri.path());
-        // Kept until the answer is made.
-        let entered = self.admission.enter(search);
-        let outcome = match &entered {
-            Err(why) => Err(self.turned_away(*why).into()),
-            Ok(_) => AssertUnwindSafe(self.run(&mut x, &parts, body))
+        // A write enters when its body has arrived.
+        let entered = match has_body(&parts.method) {
+            true => Ok(()),
+            false => self.enter(&mut x, search),
+        };
+        let outcome = match entered {
+            Err(refusal) => Err(refusal.into()),
+            Ok(()) => AssertUnwindSafe(self.run(&mut x, &parts, body))
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| {
@@ -218,48 +234,6 @@ impl Edge {
         if self.traces.is_on() {
             self.traces.span(&self.metrics, x, asked, status, took);
         }
-    }
-
-    /// 503 for a request that is not worked on at all.
-    fn turned_away(&self, why: Shed) -> Refusal {
-        self.metrics.shed(why);
-        let said = match why {
-            Shed::Lag | Shed::Share => {
-                "The server is busy and keeps its room for bookings; search again in a second."
-            }
-            _ => "The server has as many requests under way as it takes; try again in a second.",
-        };
-        Refusal::new(Situation::Unavailable, said).log(why.name())
-    }
-
-    /// What a consumer may use; beyond it 429 with the time after which there is more.
-    fn allowed(
-        &self,
-        x: &mut Exchange,
-        tenant: &TenantView,
-        caller: &Caller,
-    ) -> Result<OfConsumer<'_>, Refusal> {
-        let (asid, ods) = (&caller.ssp.from, &caller.claims.organization.ods);
-        let default = self.admission.default_allowance();
-        let (allowance, declared) = tenant.catalogue.allowance(asid, ods, default);
-        let entered = self
-            .admission
-            .consumer(tenant.key, asid, allowance, declared);
-        entered.map_err(|TurnedAway { why, retry_after }| {
-            self.metrics.shed(why);
-            x.retry_after = retry_after;
-            let said = match why {
-                Shed::UnderWay => format!(
-                    "{asid} has {} requests under way here, which is as many as it may; wait for answers.",
-                    allowance.under_way
-                ),
-                _ => format!(
-                    "{asid} sends more than the {} requests a second that it may; try again in {retry_after} s.",
-                    allowance.per_second
-                ),
-            };
-            Refusal::new(Situation::TooManyRequests, said).log(why.name())
-        })
     }
 
     /// Steps 1 to 5; the interaction does the rest.
@@ -310,10 +284,12 @@ impl Edge {
         };
         match outcome {
             // The transaction of a write looks for a repeat itself, and has recorded what it found.
-            Err(_) if !x.recorded => match self.repeat(x, tenant, &asid, &ods)? {
-                Some(refusal) => Err(refused(refusal)),
-                None => outcome,
-            },
+            Err(_) if !x.recorded && x.entered.is_some() => {
+                match self.repeat(x, tenant, &asid, &ods)? {
+                    Some(refusal) => Err(refused(refusal)),
+                    None => outcome,
+                }
+            }
             outcome => outcome,
         }
     }
@@ -340,6 +316,7 @@ impl Edge {
             tolerance_seconds: self.trust.tolerance_seconds,
         };
         let claims = self.trust.verify(token::bearer(&view)?, &x.peer, &expect)?;
+        x.is_strangers = false;
         x.entry.claims(&claims);
         if !tenant.catalogue.is_own_system(&ssp.to) {
             return Err(headers::other_system(
@@ -406,6 +383,7 @@ impl Edge {
             if_match: headers::read_if_match(&view),
             request_id,
             body: Bytes::new(),
+            share: Share::default(),
             body_format,
             announced: None,
         };
@@ -418,8 +396,13 @@ impl Edge {
                 )
                 .location("http.X-Request-ID"));
             }
-            let within = Duration::from_secs(self.settings.limits.body_seconds);
-            demand.body = body::read(body, coding, self.settings.limits.body_bytes, within).await?;
+            let received = self.bodies.receive(body).await?;
+            demand.share = received.share;
+            demand.body = body::decode(received.bytes, coding, self.settings.limits.body_bytes)?;
+            self.bodies
+                .grow(&mut demand.share, demand.body.len())
+                .await?;
+            self.enter(x, false)?;
             let asked = Asked::Interaction(demand.matched.interaction);
             self.metrics.requests.received(asked, demand.body.len());
             demand.announced = Some(self.store.announce(found.view.key));
@@ -515,23 +498,6 @@ impl Edge {
             existing.as_deref(),
         )
     }
-
-    /// Stores the audit entry: before the answer leaves where patient data was read, within a second otherwise
-    /// (AUD-01). Requests that belong to no tenant are only logged.
-    async fn record(&self, x: &mut Exchange) -> Result<(), Refusal> {
-        let Some(tenant) = x.entry.tenant else {
-            return Ok(());
-        };
-        if x.recorded {
-            return Ok(());
-        }
-        x.recorded = true;
-        let recorded = match x.durable {
-            true => self.store.audit(tenant, &x.entry).await,
-            false => self.store.audit_soon(tenant, &x.entry).await,
-        };
-        recorded.map_err(store_refusal)
-    }
 }
 
 /// A request whose caller, formats and repeat check are settled.
@@ -550,6 +516,8 @@ pub struct Demand {
     pub request_id: Option<RequestId>,
     /// Body, decompressed.
     pub body: Bytes,
+    /// The memory that it holds.
+    pub(super) share: Share,
     /// Format of the body.
     pub body_format: Format,
     /// Tells the store that a write comes; taken back before it does.

@@ -1,6 +1,7 @@
 //! One request while it is worked on: what the edge and the interactions learn of it.
 
 use super::edge::Edge;
+use super::limits::Entered;
 use super::trust::Peer;
 use crate::audit::AuditEntry;
 use crate::metrics::requests::Traffic;
@@ -34,6 +35,10 @@ pub struct Exchange {
     pub recorded: bool,
     /// The entry must be stored before the answer leaves: patient data was read.
     pub durable: bool,
+    /// Its place among what is under way, kept until the answer is made.
+    pub entered: Option<Entered>,
+    /// Its sender has proved nothing yet ([`super::strangers`]).
+    pub is_strangers: bool,
     /// The tenant's ODS code, once it is known.
     pub ods: Option<OdsCode>,
     /// Part of a trial or not.
@@ -80,6 +85,8 @@ impl Edge {
             entry,
             recorded: false,
             durable: false,
+            entered: None,
+            is_strangers: true,
             ods: None,
             traffic: Traffic::Live,
             refused: None,

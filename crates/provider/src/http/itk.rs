@@ -14,6 +14,7 @@ use super::answer::{self, Answer, Body, Content};
 use super::body;
 use super::edge::{Edge, Exchange};
 use super::log;
+use super::receiving::{Received, Share};
 use super::trust::Peer;
 use crate::audit::Fault;
 use crate::config::ReferralSenders;
@@ -28,7 +29,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use intake::{Received, Sender, Share};
+use intake::Sender;
 use reader::NotRead;
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex};
@@ -62,11 +63,9 @@ pub async fn serve(edge: &Edge, peer: Peer, request: Request<Incoming>) -> Respo
         Err(refusal) => {
             x.entry.refused(&refusal, Fault::of(&refusal));
             x.refused = Some(refusal.situation);
-            if let Some(tenant) = x.entry.tenant {
-                // The answer says that nothing was taken; that stands also when this row cannot be written.
-                if let Err(error) = edge.store.audit_soon(tenant, &x.entry).await {
-                    tracing::error!(%error, "a refused referral could not be recorded");
-                }
+            // The answer says that nothing was taken; that stands also when this row cannot be written.
+            if let Err(error) = edge.record(&mut x).await {
+                tracing::error!(%error, "a refused referral could not be recorded");
             }
             log::refusal(&x, &refusal);
             refused(&mut x, wire, &refusal)
@@ -83,10 +82,7 @@ async fn receive(
     parts: &http::request::Parts,
     incoming: Incoming,
 ) -> Result<Response<Body>, Refusal> {
-    let tenants = edge.store.tenants().map_err(|e| Refusal::from(&e))?;
-    let named = tenant_of_path(parts.uri.path(), &tenants)?;
-    x.entry.tenant = named;
-    x.ods = ods_of(&tenants, named);
+    // Nothing is read of the database for who may not send.
     if parts.method != http::Method::POST {
         return Err(Refusal::new(
             Situation::MethodNotAllowed,
@@ -94,6 +90,11 @@ async fn receive(
         ));
     }
     permitted(edge, &x.peer)?;
+    x.is_strangers = false;
+    let tenants = edge.store.tenants().map_err(|e| Refusal::from(&e))?;
+    let named = tenant_of_path(parts.uri.path(), &tenants)?;
+    x.entry.tenant = named;
+    x.ods = ods_of(&tenants, named);
     let wire = wire_of(parts)?;
     let encodings: Vec<&[u8]> = parts
         .headers
@@ -105,13 +106,14 @@ async fn receive(
     let sender = Sender::of(&x.peer, &parts.headers);
     let per_sender = edge.settings.referral.per_sender.max(1);
     let _place = edge.intake.place(sender, per_sender).await?;
-    let received = edge.intake.receive(incoming).await?;
+    let received = edge.intake.bodies.receive(incoming).await?;
     if received.bytes.is_empty() {
         return Err(Refusal::new(
             Situation::BodyUnreadable,
             "The message is empty.",
         ));
     }
+    edge.enter(x, false)?;
     file(edge, x, wire, coding, received, named, tenants).await
 }
 

@@ -1,6 +1,7 @@
 //! Who may use how much, and what is turned away first when there is too much.
 //!
-//! Before anything is read of a request, [`Admission::enter`] looks at what the whole server has under way. Searches are
+//! Once all of a request is there, [`Admission::enter`] looks at what the whole server has under way: a body that does not
+//! come takes no place. Searches are
 //! turned away first: a search that is refused is repeated a second later, a booking that is refused is a patient
 //! without an appointment. Once the caller is known, [`Admission::consumer`] looks at what that consumer may use. All
 //! of it is atomics over tables of fixed size.
@@ -10,11 +11,12 @@ use crate::metrics::Shed;
 use crate::store::TenantKey;
 use booking::ids::Asid;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Consumers counted apart, over all tenants; those for which there is no place share one. A national directory has a
-/// few hundred.
+/// Consumers counted apart in each table, over all tenants; those for which there is no place share one. A national
+/// directory has a few hundred.
 const PLACES: usize = 1_024;
 /// Places that are looked at for one consumer.
 const TRIES: usize = 16;
@@ -107,12 +109,20 @@ impl Refused {
 /// What the whole server has under way, and each consumer.
 pub struct Admission {
     started: Instant,
-    under_way: AtomicUsize,
+    under_way: Arc<AtomicUsize>,
     most: usize,
     searches_most: usize,
     lag_micros: AtomicU64,
     lag_most: u64,
     default: Allowance,
+    /// Systems that a tenant declared.
+    declared: Table,
+    /// All others: where nothing is proven anybody can make up such systems, so they have no place among the declared.
+    undeclared: Table,
+}
+
+/// Places of consumers.
+struct Table {
     places: Box<[Place]>,
     others: Place,
 }
@@ -125,14 +135,12 @@ struct Place {
     whole_at: AtomicU64,
     under_way: AtomicU32,
     refused: AtomicU64,
-    /// The ASID is one that a tenant declared.
-    declared: AtomicU32,
 }
 
 /// A request that was let in, counted until it is dropped.
-pub struct Entered<'a>(&'a AtomicUsize);
+pub struct Entered(Arc<AtomicUsize>);
 
-impl Drop for Entered<'_> {
+impl Drop for Entered {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -154,7 +162,7 @@ impl Admission {
     pub fn new(limits: &Limits) -> Admission {
         Admission {
             started: Instant::now(),
-            under_way: AtomicUsize::new(0),
+            under_way: Arc::default(),
             most: limits.requests,
             // Rounded up, so that a server of one request still searches.
             searches_most: (limits.requests * usize::from(limits.searches_percent)).div_ceil(100),
@@ -163,10 +171,14 @@ impl Admission {
             default: Allowance {
                 per_second: limits.consumer_per_second,
                 burst: limits.consumer_burst,
-                under_way: limits.consumer_requests,
+                under_way: match limits.consumer_requests {
+                    // One consumer leaves room for another.
+                    0 => u32::try_from(limits.requests.div_ceil(2)).unwrap_or(u32::MAX),
+                    most => most,
+                },
             },
-            places: (0..PLACES).map(|_| Place::default()).collect(),
-            others: Place::default(),
+            declared: Table::new(),
+            undeclared: Table::new(),
         }
     }
 
@@ -176,12 +188,12 @@ impl Admission {
     }
 
     /// Lets a request in, or says why not. `search`: it may wait, unlike a booking.
-    pub fn enter(&self, search: bool) -> Result<Entered<'_>, Shed> {
+    pub fn enter(&self, search: bool) -> Result<Entered, Shed> {
         if search && self.lag_micros.load(Ordering::Relaxed) > self.lag_most {
             return Err(Shed::Lag);
         }
         let before = self.under_way.fetch_add(1, Ordering::Relaxed);
-        let entered = Entered(&self.under_way);
+        let entered = Entered(self.under_way.clone());
         match (before, search) {
             (before, _) if before >= self.most => Err(Shed::Full),
             (before, true) if before >= self.searches_most => Err(Shed::Share),
@@ -221,8 +233,11 @@ impl Admission {
             return Ok(OfConsumer(None));
         }
         let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let place = self.place(key(tenant, asid), now);
-        place.declared.store(u32::from(declared), Ordering::Relaxed);
+        let table = match declared {
+            true => &self.declared,
+            false => &self.undeclared,
+        };
+        let place = table.place(key(tenant, asid), now);
         let before = place.under_way.fetch_add(1, Ordering::Relaxed);
         let entered = OfConsumer(Some(place));
         let refuse = |why, retry_after| {
@@ -240,6 +255,45 @@ impl Admission {
                     .unwrap_or(u32::MAX)
                     .max(1),
             ),
+        }
+    }
+
+    /// Refusals by consumer: the declared ones by ASID, all others together.
+    pub fn refused(&self) -> Vec<Refused> {
+        let mut all = Vec::new();
+        for place in &self.declared.places {
+            let count = place.refused.load(Ordering::Relaxed);
+            let key = place.key.load(Ordering::Relaxed);
+            if count == 0 || key == 0 {
+                continue;
+            }
+            let (tenant, asid) = parts(key);
+            all.push(Refused {
+                tenant,
+                asid: format!("{asid:012}"),
+                count,
+            });
+        }
+        let undeclared = self.undeclared.places.iter();
+        let others = [&self.declared.others, &self.undeclared.others];
+        let others = undeclared.chain(others);
+        let count = others.map(|p| p.refused.load(Ordering::Relaxed)).sum();
+        if count > 0 {
+            all.push(Refused {
+                tenant: ALL_TENANTS,
+                asid: "other".to_owned(),
+                count,
+            });
+        }
+        all
+    }
+}
+
+impl Table {
+    fn new() -> Table {
+        Table {
+            places: (0..PLACES).map(|_| Place::default()).collect(),
+            others: Place::default(),
         }
     }
 
@@ -279,37 +333,6 @@ impl Admission {
             }
             Err(_) => &self.others,
         }
-    }
-
-    /// Refusals by consumer: the declared ones by ASID, all others together.
-    pub fn refused(&self) -> Vec<Refused> {
-        let mut others = self.others.refused.load(Ordering::Relaxed);
-        let mut all = Vec::new();
-        for place in &self.places {
-            let count = place.refused.load(Ordering::Relaxed);
-            let key = place.key.load(Ordering::Relaxed);
-            if count == 0 || key == 0 {
-                continue;
-            }
-            if place.declared.load(Ordering::Relaxed) == 0 {
-                others += count;
-                continue;
-            }
-            let (tenant, asid) = parts(key);
-            all.push(Refused {
-                tenant,
-                asid: format!("{asid:012}"),
-                count,
-            });
-        }
-        if others > 0 {
-            all.push(Refused {
-                tenant: ALL_TENANTS,
-                asid: "other".to_owned(),
-                count: others,
-            });
-        }
-        all
     }
 }
 
@@ -443,16 +466,64 @@ mod tests {
         let mut shared = 0;
         for n in 0..PLACES as u64 * 2 {
             let key = ((7 << ASID_BITS) | (918_999_000_000 + n)) + 1;
-            let place = admission.place(key, SECOND);
-            shared += usize::from(std::ptr::eq(place, &admission.others));
-            assert!(
-                std::ptr::eq(place, &admission.others) || parts(key) == (7, 918_999_000_000 + n)
-            );
+            let place = admission.undeclared.place(key, SECOND);
+            let is_shared = std::ptr::eq(place, &admission.undeclared.others);
+            shared += usize::from(is_shared);
+            assert!(is_shared || parts(key) == (7, 918_999_000_000 + n));
         }
         assert!(shared >= PLACES, "{shared}");
         // Much later the places are free for others.
         let later = u64::try_from(IDLE.as_nanos()).unwrap() + 10 * SECOND;
-        let place = admission.place(((8 << ASID_BITS) | 1) + 1, later);
-        assert!(!std::ptr::eq(place, &admission.others));
+        let place = admission
+            .undeclared
+            .place(((8 << ASID_BITS) | 1) + 1, later);
+        assert!(!std::ptr::eq(place, &admission.undeclared.others));
+    }
+
+    /// Proves: NFR-01, D-67
+    #[test]
+    fn made_up_systems_take_no_place_of_a_declared_one() {
+        let admission = admission(4);
+        let allowance = Allowance {
+            per_second: 1,
+            burst: 1,
+            under_way: 0,
+        };
+        let tenant = TenantKey::of_test(7);
+        let asid = |n: u64| Asid::parse(&format!("{n:012}")).unwrap();
+        for n in 0..PLACES as u64 * 2 {
+            let _ = admission.consumer(tenant, &asid(n), allowance, false);
+        }
+        let declared = asid(918_999_000_011);
+        let first = admission.consumer(tenant, &declared, allowance, true);
+        assert!(first.is_ok());
+        assert!(
+            admission
+                .consumer(tenant, &declared, allowance, true)
+                .is_err()
+        );
+        let refused = admission.refused();
+        assert!(
+            refused
+                .iter()
+                .any(|r| r.asid == "918999000011" && r.count == 1)
+        );
+    }
+
+    /// Proves: NFR-01, D-67
+    #[test]
+    fn one_consumer_leaves_room_for_another() {
+        let admission = admission(4);
+        let tenant = TenantKey::of_test(7);
+        let asid = |text: &str| Asid::parse(text).unwrap();
+        let enter = |who: &str| {
+            let default = admission.default_allowance();
+            admission.consumer(tenant, &asid(who), default, true)
+        };
+        let held = [enter("918999000011"), enter("918999000011")];
+        assert!(held.iter().all(Result::is_ok));
+        let third = enter("918999000011").err();
+        assert_eq!(third.map(|t| t.why), Some(Shed::UnderWay));
+        assert!(enter("918999000012").is_ok());
     }
 }

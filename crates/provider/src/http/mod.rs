@@ -5,6 +5,7 @@
 //! the CapabilityStatement is derived too.
 
 pub mod admin;
+mod admit;
 pub mod answer;
 pub mod base;
 pub mod body;
@@ -21,11 +22,13 @@ pub mod log;
 pub mod pem;
 pub mod pieces;
 pub mod read;
+mod receiving;
 pub mod rendered;
 pub mod routes;
 pub mod search_appointments;
 pub mod search_slots;
 pub mod server;
+mod strangers;
 pub mod tenants;
 pub mod tls;
 pub mod trust;

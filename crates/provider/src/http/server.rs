@@ -100,6 +100,8 @@ impl Server {
         beside.spawn(async move { edge.health.watch(&edge.store).await });
         let edge = self.edge.clone();
         beside.spawn(async move { edge.admission.measure().await });
+        let edge = self.edge.clone();
+        beside.spawn(async move { edge.record_strangers().await });
         beside
     }
 
@@ -131,6 +133,7 @@ impl Server {
             connection(accepted, tls.clone(), edge.clone(), settings.clone())
         })
         .await;
+        self.edge.record_counted(true).await;
     }
 }
 

@@ -8,7 +8,9 @@ use crate::store::{Revision, ScheduleKey, SlotDays, Store, StoreError, TenantKey
 use booking::ids::{OdsCode, ServiceId};
 use booking::refusal::Refusal;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
 
 /// One tenant as last read.
 pub struct TenantView {
@@ -218,6 +220,41 @@ pub struct Tenants {
     known: RwLock<HashMap<OdsCode, Known>>,
     /// Held by who looks whether a tenant changed, where that takes its time.
     turn: tokio::sync::Mutex<()>,
+    unknown: Unknown,
+}
+
+/// Codes of no tenant that is known, which anybody can make up: the database is asked for one of them at a time, and not
+/// more often than [`UNKNOWN_EACH`]. In between a code is unknown as it was; a new tenant is found a moment later.
+struct Unknown {
+    since: Instant,
+    /// Milliseconds after `since` before which nothing is asked.
+    not_before: AtomicU64,
+    asking: AtomicBool,
+}
+
+/// A code in a path that no tenant has is looked up at most this often, milliseconds: fifty times a second.
+const UNKNOWN_EACH: u64 = 20;
+
+impl Unknown {
+    /// Leave to ask the database for a code; `None`: somebody just did.
+    fn leave(&self) -> Option<Asking<'_>> {
+        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let free = now >= self.not_before.load(Ordering::Relaxed)
+            && !self.asking.swap(true, Ordering::AcqRel);
+        free.then(|| {
+            self.not_before.store(now + UNKNOWN_EACH, Ordering::Relaxed);
+            Asking(&self.asking)
+        })
+    }
+}
+
+/// Ends the asking when it is dropped.
+struct Asking<'a>(&'a AtomicBool);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 #[derive(Clone)]
@@ -240,6 +277,11 @@ impl Tenants {
             base,
             known: RwLock::new(known),
             turn: tokio::sync::Mutex::default(),
+            unknown: Unknown {
+                since: Instant::now(),
+                not_before: AtomicU64::new(0),
+                asking: AtomicBool::new(false),
+            },
         })
     }
 
@@ -248,6 +290,13 @@ impl Tenants {
         let revision = store.revision_now().await.map_err(store_refusal)?;
         if let Some(found) = self.up_to_date(ods, revision) {
             return Ok(Some(found));
+        }
+        if self.known(ods).is_none() {
+            // Nobody who is known waits for this.
+            let Some(_asking) = self.unknown.leave() else {
+                return Ok(None);
+            };
+            return self.reload(store, ods, revision).await;
         }
         let _turn = match store.is_far() {
             true => Some(self.turn.lock().await),
@@ -258,7 +307,7 @@ impl Tenants {
             return Ok(Some(found));
         }
         let Some(Known { view, .. }) = self.known(ods) else {
-            return self.reload(store, ods, revision).await;
+            return Ok(None);
         };
         let version = store.catalogue_version(view.key).map_err(store_refusal)?;
         if version != view.version {
@@ -308,7 +357,7 @@ impl Tenants {
         let (store, base, wanted) = (store.clone(), self.base.clone(), ods.clone());
         let built =
             tokio::task::spawn_blocking(move || -> Result<Option<TenantView>, StoreError> {
-                match store.tenants()?.into_iter().find(|row| row.ods == wanted) {
+                match store.tenant(&wanted)? {
                     None => Ok(None),
                     Some(row) => TenantView::build(&row, &base, &store).map(Some),
                 }

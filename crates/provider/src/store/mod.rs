@@ -43,7 +43,7 @@ pub use referral::{
 };
 
 use crate::audit::AuditEntry;
-use booking::ids::{Asid, NhsNumber, RequestId, ResourceId, ServiceId};
+use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
 use bytes::Bytes;
 use driver::{Release, postgres, sqlite};
 use jiff::Timestamp;
@@ -165,6 +165,11 @@ impl Store {
     /// All tenants in order of ODS code.
     pub fn tenants(&self) -> Result<Vec<TenantRow>, StoreError> {
         self.database.read(sql::tenants)
+    }
+
+    /// The tenant of an ODS code.
+    pub fn tenant(&self, ods: &OdsCode) -> Result<Option<TenantRow>, StoreError> {
+        self.database.read(|c| sql::tenant(c, ods))
     }
 
     /// Differs from an earlier one when something was committed in between, by whatever process. While it is the same,

@@ -15,6 +15,14 @@ pub const SCHEDULE_KIND: &str = "schedule";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TenantKey(pub(in crate::store) i64);
 
+#[cfg(test)]
+impl TenantKey {
+    /// Any key, for tests that have no database.
+    pub(crate) const fn of_test(number: i64) -> TenantKey {
+        TenantKey(number)
+    }
+}
+
 /// Key of a schedule in this database. A schedule that is removed and declared again has the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ScheduleKey(pub(in crate::store) i64);

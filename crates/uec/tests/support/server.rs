@@ -143,9 +143,14 @@ impl Server {
 
     /// Kills the server process at once, while others still talk to it.
     pub fn kill_9(&self) -> bool {
+        self.signal("KILL")
+    }
+
+    /// Sends the server process a signal; true when it was there to take it.
+    pub fn signal(&self, name: &str) -> bool {
         let pid = fs::read_to_string(self.folder.join("pid")).unwrap_or_default();
         let killed = Command::new("sh")
-            .args(["-c", "kill -9 \"$0\"", pid.trim()])
+            .args(["-c", "kill -s \"$1\" \"$0\"", pid.trim(), name])
             .status();
         killed.is_ok_and(|status| status.success())
     }

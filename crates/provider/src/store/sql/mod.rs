@@ -51,7 +51,7 @@ pub(super) use find::appointments as find_appointments;
 pub(super) use group::snapshot;
 pub(super) use read::{
     appointment, bookings_of_document, bookings_on, catalogue_version, declared as declared_rows,
-    history, live_bookings, received, request_id, slot, slot_days, slots_of_day, tenants,
+    history, live_bookings, received, request_id, slot, slot_days, slots_of_day, tenant, tenants,
 };
 pub(super) use slots::{count as count_slots, list as list_slots, span as slot_span};
 

@@ -35,15 +35,25 @@ pub(in crate::store) fn id<T, E>(
 
 pub(in crate::store) fn tenants(c: &Connection) -> Result<Vec<TenantRow>, StoreError> {
     let sql = "SELECT key, ods, asid, name FROM tenant ORDER BY ods";
-    let found = c.all(sql, values![], |row| {
-        Ok(TenantRow {
-            key: TenantKey(row.get(0)?),
-            ods: id(row.get(1)?, OdsCode::parse, "an ODS code")?,
-            asid: id(row.get(2)?, Asid::parse, "an ASID")?,
-            name: row.get(3)?,
-        })
-    })?;
-    Ok(found)
+    Ok(c.all(sql, values![], tenant_row)?)
+}
+
+fn tenant_row(row: &Row<'_>) -> Result<TenantRow, StoreError> {
+    Ok(TenantRow {
+        key: TenantKey(row.get(0)?),
+        ods: id(row.get(1)?, OdsCode::parse, "an ODS code")?,
+        asid: id(row.get(2)?, Asid::parse, "an ASID")?,
+        name: row.get(3)?,
+    })
+}
+
+/// The tenant of an ODS code, whole.
+pub(in crate::store) fn tenant(
+    c: &Connection,
+    ods: &OdsCode,
+) -> Result<Option<TenantRow>, StoreError> {
+    let sql = "SELECT key, ods, asid, name FROM tenant WHERE ods = ?1";
+    Ok(c.one(sql, values![ods.as_str()], tenant_row)?)
 }
 
 /// The tenant of an ODS code.
