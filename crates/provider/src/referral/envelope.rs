@@ -85,7 +85,7 @@ enum Leading {
     /// A file of its own, still to be read.
     Packed(Vec<u8>),
     /// Read where it stood.
-    Plain(Facts, Vec<u8>),
+    Plain(Box<Facts>, Vec<u8>),
 }
 
 impl TakenOut {
@@ -95,7 +95,7 @@ impl TakenOut {
             Leading::Packed(bytes) => standing_alone(bytes)?,
             Leading::Plain(facts, bytes) => Document {
                 bytes,
-                facts,
+                facts: *facts,
                 further: Vec::new(),
             },
         };
@@ -139,7 +139,7 @@ pub(super) fn documents(
     let bytes = content_of(text, item, payload, &mut room)?;
     let leading_document = match is_packed(item) {
         true => Leading::Packed(bytes),
-        false => Leading::Plain(cda::read(only_element(payload)?)?, bytes),
+        false => Leading::Plain(Box::new(cda::read(only_element(payload)?)?), bytes),
     };
     let others = pairs.iter().enumerate().filter(|(n, _)| *n != leading);
     let further = others
