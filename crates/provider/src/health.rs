@@ -29,6 +29,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 const FIRST_WITHIN: Duration = Duration::from_millis(500);
 /// A server whose own door does not answer within this cannot be reached.
 const DOOR_WITHIN: Duration = Duration::from_secs(5);
+/// Said while writes fail that the server did not try by itself.
+const TOO_MANY_FAILED: &str = "Too many of the last writes to the database failed.";
 /// When nothing was looked at for this long, the looking hangs.
 const LOOKED_WITHIN: Duration = Duration::from_secs(30);
 
@@ -135,10 +137,7 @@ impl Health {
         };
         drop(looked);
         if store.gauges().is_failing() && !reasons.iter().any(|r| r.code == "database-write") {
-            reasons.push(Reason::new(
-                "database-write",
-                "The last write to the database failed.",
-            ));
+            reasons.push(Reason::new("database-write", TOO_MANY_FAILED));
         }
         if self.log.is_failing() {
             let text = format!(
@@ -292,12 +291,15 @@ impl Drop for Out {
 
 async fn writable(store: &Store) -> Result<(), Reason> {
     let gauges = store.gauges();
+    let gone = |error| Reason::new("database-write", told("written", &error));
+    store.in_place().map_err(gone)?;
     if !gauges.is_failing() && gauges.since_commit().is_some_and(|t| t < COMMITTED_WITHIN) {
         return Ok(());
     }
     match tokio::time::timeout(ANSWER_WITHIN, store.probe()).await {
+        Ok(Ok(())) if gauges.is_failing() => Err(Reason::new("database-write", TOO_MANY_FAILED)),
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Reason::new("database-write", told("written", &error))),
+        Ok(Err(error)) => Err(gone(error)),
         Err(_) => Err(Reason::new(
             "database-write",
             "The database does not answer a write in time.",
@@ -311,6 +313,11 @@ fn told(what: &str, error: &StoreError) -> String {
         StoreError::Full => "no space is left",
         StoreError::Locked { .. } => "another program holds it",
         StoreError::Busy { .. } => "it is busy",
+        StoreError::ReadOnly { .. } => "it takes no writes",
+        StoreError::Moved { .. } => {
+            "its file was removed or replaced while it is in use; what was stored before may be lost when the server ends, \
+             the log says how to save it"
+        }
         StoreError::Corrupt { .. } => "it is damaged",
         StoreError::Permission { .. } => "there is no permission",
         StoreError::Io { .. } => "its disk fails",

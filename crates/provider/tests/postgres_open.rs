@@ -11,7 +11,7 @@ use store_fixture::raw::{Postgres, try_run};
 use store_fixture::*;
 
 fn error(url: &str) -> StoreError {
-    match Store::open(url, &Options::default()) {
+    match Store::open(url, &serving()) {
         Ok(_) => panic!("it opened"),
         Err(error) => error,
     }
@@ -251,4 +251,94 @@ fn reads_work_with_and_without_a_runtime() {
         tokio::task::spawn_blocking(work).await.unwrap()
     });
     assert_eq!(found, key);
+}
+
+/// Invariants stand on indexes and triggers; without them no server starts.
+#[test]
+fn a_schema_that_lacks_something_is_refused() {
+    for (broken, named) in [
+        ("DROP INDEX appointment_live", "index appointment_live"),
+        (
+            "ALTER TABLE audit DISABLE TRIGGER audit_kept",
+            "trigger audit_kept",
+        ),
+        ("DROP TRIGGER audit_fixed ON audit", "trigger audit_fixed"),
+        (
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'appointment_live'::regclass",
+            "index appointment_live",
+        ),
+        (
+            "ALTER TABLE slot DROP COLUMN held_first",
+            "table slot lacks its column held_first",
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION uec_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+            "function uec_refuse",
+        ),
+    ] {
+        let url = server().migrated();
+        try_run(&url, broken).unwrap();
+        let refused = error(&url);
+        assert!(matches!(refused, StoreError::Schema { .. }), "{refused}");
+        assert!(refused.to_string().contains(named), "{refused}");
+        let seen = Store::inspect(&url, false).unwrap();
+        assert!(
+            seen.schema_faults.iter().any(|f| f.contains(named)),
+            "{seen:?}"
+        );
+    }
+    for number in [0, 1] {
+        let url = server().migrated();
+        try_run(&url, &format!("UPDATE uec_schema SET number = {number}")).unwrap();
+        let refused = error(&url);
+        assert!(matches!(refused, StoreError::Schema { .. }), "{refused}");
+        assert!(
+            refused
+                .to_string()
+                .contains(&format!("its number is {number}")),
+            "{refused}"
+        );
+    }
+}
+
+/// A server that takes no writes, and a user that may not write.
+#[test]
+fn a_database_that_may_only_be_read_is_refused() {
+    let url = server().migrated();
+    let name = url
+        .split('/')
+        .next_back()
+        .unwrap()
+        .split('?')
+        .next()
+        .unwrap();
+    try_run(
+        &url,
+        "CREATE ROLE reads LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reads",
+    )
+    .unwrap();
+    let said = error(&url.replace("uec@", "reads@")).to_string();
+    assert!(said.contains("INSERT on appointment"), "{said}");
+    assert!(said.contains("docs/postgresql.md"), "{said}");
+    let seen = Store::inspect(&url, false).unwrap();
+    assert_eq!(seen.unwritable, None);
+    let seen = Store::inspect(&url.replace("uec@", "reads@"), false).unwrap();
+    assert!(seen.unwritable.unwrap().contains("INSERT on audit"));
+
+    try_run(
+        &url,
+        &format!("ALTER DATABASE {name} SET default_transaction_read_only = on"),
+    )
+    .unwrap();
+    let said = error(&url);
+    assert!(
+        matches!(said, StoreError::ReadOnly { .. }) && said.is_transient(),
+        "{said}"
+    );
+    assert!(
+        said.to_string().contains("default_transaction_read_only"),
+        "{said}"
+    );
+    let seen = Store::inspect(&url, false).unwrap_err();
+    assert!(matches!(seen, StoreError::ReadOnly { .. }), "{seen}");
 }

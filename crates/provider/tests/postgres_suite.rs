@@ -29,6 +29,8 @@ mod store_audit;
 mod store_book;
 #[path = "store_failure.rs"]
 mod store_failure;
+#[path = "store_health.rs"]
+mod store_health;
 #[path = "store_slots.rs"]
 mod store_slots;
 #[path = "store_trail.rs"]

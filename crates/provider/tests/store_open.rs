@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use store_fixture::*;
 
 fn error(url: &str) -> StoreError {
-    match Store::open(url, &Options::default()) {
+    match Store::open(url, &serving()) {
         Ok(_) => panic!("{url} opened"),
         Err(error) => error,
     }
@@ -108,14 +108,7 @@ fn a_newer_schema_is_left_alone() {
     drop(raw);
     let newer = error(&url(&place.file()));
     assert!(
-        matches!(
-            newer,
-            StoreError::NewerSchema {
-                found: 4711,
-                known: 3,
-                ..
-            }
-        ),
+        matches!(newer, StoreError::NewerSchema { found: 4711, .. }),
         "{newer}"
     );
     assert!(newer.to_string().contains("newer version"), "{newer}");
@@ -212,4 +205,69 @@ async fn a_closed_store_says_so_and_has_kept_everything() {
         Err(StoreError::Closed)
     );
     assert_eq!(assert_trail_verifies(&place.open(), tenant), 21);
+}
+
+/// Invariants stand on indexes and triggers; without them no server starts, and a copy into a new database brings them back.
+#[tokio::test]
+async fn a_schema_that_lacks_something_is_refused() {
+    for (broken, named) in [
+        (
+            "DROP INDEX appointment_live",
+            "the index appointment_live is missing",
+        ),
+        (
+            "DROP TRIGGER audit_kept",
+            "the trigger audit_kept is missing",
+        ),
+        (
+            "DROP INDEX appointment_live; CREATE INDEX appointment_live ON appointment (slot)",
+            "the index appointment_live is not as this program makes it",
+        ),
+        (
+            "ALTER TABLE slot DROP COLUMN held_first",
+            "the table slot is not as",
+        ),
+    ] {
+        let place = Place::new();
+        tenant(&place.open()).await;
+        place.raw().run(broken);
+        let refused = error(&url(&place.file()));
+        assert!(matches!(refused, StoreError::Schema { .. }), "{refused}");
+        let said = refused.to_string();
+        assert!(said.contains(named) && said.contains("copy"), "{said}");
+        // Whoever checks the trail is let in.
+        open(&place.file()).tenants().unwrap();
+        let seen = Store::inspect(&url(&place.file()), false).unwrap();
+        assert!(
+            seen.schema_faults.iter().any(|f| f.contains(named)),
+            "{seen:?}"
+        );
+    }
+    // What others add is theirs.
+    let place = Place::new();
+    drop(place.open());
+    place
+        .raw()
+        .run("CREATE TABLE mine (a); CREATE INDEX mine_day ON appointment (day)");
+    drop(place.open());
+}
+
+/// A number that does not fit the tables is told in words, not in the statement that fails.
+#[test]
+fn a_number_that_does_not_fit_the_tables_is_refused() {
+    let place = Place::new();
+    drop(place.open());
+    let before = place.raw().number("SELECT count(*) FROM sqlite_schema");
+    for number in [0, 1, 2] {
+        place.raw().run(&format!("PRAGMA user_version = {number}"));
+        let refused = error(&url(&place.file()));
+        assert!(matches!(refused, StoreError::Schema { .. }), "{refused}");
+        let said = refused.to_string();
+        assert!(said.contains(&format!("its number is {number}")), "{said}");
+        assert!(!said.contains("CREATE") && said.len() < 800, "{said}");
+    }
+    assert_eq!(
+        place.raw().number("SELECT count(*) FROM sqlite_schema"),
+        before
+    );
 }

@@ -125,6 +125,7 @@ impl Serve {
             };
             let options = Options {
                 replica: settings.database_replica.clone(),
+                serving: true,
                 ..Options::default()
             };
             let store = Store::open(&database, &options).map_err(crate::provider::not_opened)?;

@@ -241,6 +241,21 @@ fn a_database_that_cannot_be_used_is_told() {
     };
     assert_eq!(schema(&older), 1, "not brought up to date");
 
+    drop(older);
+    let lacking = rusqlite::Connection::open(&copy).expect("opens");
+    lacking
+        .execute_batch("PRAGMA user_version = 4; DROP TRIGGER audit_kept")
+        .expect("dropped");
+    drop(lacking);
+    let (output, report) = doctor(&["--database", &format!("sqlite:{}", copy.display())]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_told(
+        &report,
+        "database",
+        "problem",
+        "the trigger audit_kept is missing",
+    );
+
     let holder = rusqlite::Connection::open(folder.join("provider.sqlite")).expect("opens");
     holder.execute_batch("BEGIN EXCLUSIVE").expect("held");
     let (_, report) = doctor(&["--database", &server.database()]);

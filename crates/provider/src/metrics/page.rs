@@ -101,6 +101,12 @@ impl Page<'_> {
                 count.load(Ordering::Relaxed),
             );
         }
+        out.one(
+            "uec_store_failed_writes_total",
+            Kind::Counter,
+            "Writes that the database failed, in groups of either result.",
+            g.failed_writes.load(Ordering::Relaxed) as f64,
+        );
         for (name, help, histogram, unit) in [
             (
                 "uec_store_batch_jobs",

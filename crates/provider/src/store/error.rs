@@ -73,6 +73,32 @@ pub enum StoreError {
         "no space is left for the database: free space on its disk; nothing of this change was stored"
     )]
     Full,
+    /// The database is there, and takes no writes.
+    #[error("the database takes no writes ({what}): nothing of this change was stored")]
+    ReadOnly {
+        /// What was seen.
+        what: String,
+    },
+    /// The schema is not what its number says, or lacks what invariants stand on.
+    #[error(
+        "the schema of {} is not what this program makes: {what}. Nothing was changed. Restore the latest good backup, or copy \
+         the data into a new database with `uec provider copy`, which makes the schema anew and proves what it copied",
+        .path.display()
+    )]
+    Schema {
+        /// The file or address.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A file that is open is not the one at its path any more.
+    #[error("{} was removed or replaced while it is in use: nothing more is stored or acknowledged; {advice}", .path.display())]
+    Moved {
+        /// The file.
+        path: PathBuf,
+        /// How what was stored before can be saved.
+        advice: String,
+    },
     /// The file is damaged.
     #[error(
         "the database is damaged ({what}): stop the program, keep the file, and restore the latest good backup"
@@ -160,6 +186,8 @@ impl StoreError {
                 | StoreError::Unreachable { .. }
                 | StoreError::Closed
                 | StoreError::Full
+                | StoreError::ReadOnly { .. }
+                | StoreError::Moved { .. }
                 | StoreError::Locked { .. }
         )
     }

@@ -1,9 +1,16 @@
 //! What the store tells about itself: commits, queues, connections. Counted by atomics where the work is done.
 
 use crate::metrics::histogram::{Histogram, JOBS, MICROS};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Writes whose outcome is remembered: few enough that what is over soon counts no more.
+const REMEMBERED: u32 = 32;
+/// One in so many of them failed: too many.
+const TOO_MANY: u32 = 4;
+/// A write that the server tries by itself counts as so many: it tries one a second, and nobody else may be sent by then.
+const PROBE: u32 = 4;
 
 /// A failure of the database that goes on is logged this often.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
@@ -16,6 +23,8 @@ pub struct Gauges {
     pub commits: AtomicU64,
     /// Groups that were not.
     pub failures: AtomicU64,
+    /// Writes that failed, in groups of both kinds.
+    pub failed_writes: AtomicU64,
     /// Jobs of each group; audit rows written late are not jobs.
     pub jobs: Histogram,
     /// From the first statement of a group to the end of its commit, microseconds.
@@ -24,10 +33,31 @@ pub struct Gauges {
     pub queue_refusals: AtomicU64,
     /// Reads refused because every connection was in use.
     pub reader_refusals: AtomicU64,
-    /// Milliseconds since the store was opened, at the last commit.
+    /// Milliseconds since the store was opened, at the last write that was stored; 0 before the first.
     last: AtomicU64,
-    failing: AtomicBool,
+    recent: Mutex<Recent>,
     complaint: Mutex<Complaint>,
+}
+
+/// The outcomes of the last writes, a bit for each: set when it failed.
+#[derive(Debug, Default)]
+struct Recent {
+    failed: u32,
+    known: u32,
+}
+
+impl Recent {
+    fn note(&mut self, writes: usize, failed: bool) {
+        for _ in 0..writes.min(REMEMBERED as usize) {
+            self.failed = self.failed << 1 | u32::from(failed);
+            self.known = (self.known + 1).min(REMEMBERED);
+        }
+    }
+
+    fn too_many(&self) -> bool {
+        let failed = self.failed.count_ones();
+        failed > 0 && failed * TOO_MANY >= self.known
+    }
 }
 
 /// What was logged of a failure that goes on.
@@ -43,12 +73,13 @@ impl Default for Gauges {
             opened: Instant::now(),
             commits: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            failed_writes: AtomicU64::new(0),
             jobs: Histogram::new(JOBS),
             took: Histogram::new(MICROS),
             queue_refusals: AtomicU64::new(0),
             reader_refusals: AtomicU64::new(0),
             last: AtomicU64::new(0),
-            failing: AtomicBool::new(false),
+            recent: Mutex::default(),
             complaint: Mutex::default(),
         }
     }
@@ -80,9 +111,21 @@ impl Gauges {
         Some(std::mem::take(&mut of.silent))
     }
 
-    /// Notes the end of a group.
-    pub fn group(&self, jobs: usize, took: Duration, committed: bool) {
-        self.failing.store(!committed, Ordering::Relaxed);
+    /// Notes the end of a group, and how many of its jobs failed; late audit rows together count as a job when there is
+    /// none.
+    pub fn group(&self, jobs: usize, failed: usize, took: Duration, committed: bool) {
+        let writes = jobs.max(1);
+        let failed = match committed {
+            true => failed.min(writes),
+            false => writes,
+        };
+        self.failed_writes
+            .fetch_add(failed as u64, Ordering::Relaxed);
+        {
+            let mut recent = self.recent();
+            recent.note(writes - failed, false);
+            recent.note(failed, true);
+        }
         if !committed {
             self.failures.fetch_add(1, Ordering::Relaxed);
             return;
@@ -91,8 +134,11 @@ impl Gauges {
         self.jobs.note(jobs as u64);
         self.took
             .note(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        if failed == writes {
+            return;
+        }
         let at = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.store(at, Ordering::Relaxed);
+        self.last.store(at.max(1), Ordering::Relaxed);
     }
 
     /// Notes a write that was refused because too many waited.
@@ -105,18 +151,29 @@ impl Gauges {
         self.reader_refusals.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// True while the last group was not stored.
-    pub fn is_failing(&self) -> bool {
-        self.failing.load(Ordering::Relaxed)
+    /// Notes that a write which the server tried by itself, and which is counted already, was stored.
+    pub fn probed(&self) {
+        self.recent().note(PROBE as usize - 1, false);
     }
 
-    /// Time since the last commit; `None` before the first.
+    /// True while too many of the last writes failed.
+    pub fn is_failing(&self) -> bool {
+        self.recent().too_many()
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Time since the last write that was stored; `None` before the first.
     pub fn since_commit(&self) -> Option<Duration> {
-        if self.commits.load(Ordering::Relaxed) == 0 {
-            return None;
+        match self.last.load(Ordering::Relaxed) {
+            0 => None,
+            last => {
+                let last = Duration::from_millis(last);
+                Some(self.opened.elapsed().saturating_sub(last))
+            }
         }
-        let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
-        Some(self.opened.elapsed().saturating_sub(last))
     }
 }
 
@@ -163,6 +220,8 @@ pub struct Inspection {
     pub pages_checked: bool,
     /// What is damaged, as far as it was looked for.
     pub damage: Option<String>,
+    /// What of the schema is missing or not as this program makes it.
+    pub schema_faults: Vec<String>,
     /// Why nothing could be written at this moment.
     pub unwritable: Option<String>,
     /// The server it is on; `None` for a file.
@@ -199,6 +258,41 @@ pub struct ServerSeen {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// One success among failures does not make a server ready, one failure among successes does not make it unready.
+    #[test]
+    fn the_share_of_failing_writes_decides() {
+        let gauges = Gauges::default();
+        let one = |failed: usize| gauges.group(1, failed, Duration::ZERO, true);
+        assert!(!gauges.is_failing());
+        one(1);
+        assert!(gauges.is_failing(), "the only one that is known");
+        (0..3).for_each(|_| one(0));
+        assert!(gauges.is_failing(), "one in four");
+        one(0);
+        assert!(!gauges.is_failing());
+        (0..REMEMBERED).for_each(|_| one(0));
+        one(1);
+        assert!(!gauges.is_failing(), "one of many");
+        for _ in 0..REMEMBERED {
+            one(1);
+            one(0);
+            assert!(
+                gauges.recent().failed.count_ones() * TOO_MANY < REMEMBERED || gauges.is_failing()
+            );
+        }
+        assert!(gauges.is_failing(), "every second, and the last was stored");
+        // What the server tries by itself makes it ready again within seconds.
+        let mut tries = 0;
+        while gauges.is_failing() {
+            one(0);
+            gauges.probed();
+            tries += 1;
+        }
+        assert!(tries <= REMEMBERED / PROBE, "{tries}");
+        gauges.group(0, 0, Duration::ZERO, false);
+        assert_eq!(gauges.failures.load(Ordering::Relaxed), 1);
+    }
 
     #[test]
     fn a_failure_that_goes_on_is_logged_once_and_its_end_too() {

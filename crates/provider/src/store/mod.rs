@@ -131,6 +131,11 @@ impl Store {
         self.database.probe().await
     }
 
+    /// `Ok` when the files that are open are still the ones at their paths; costs some microseconds.
+    pub fn in_place(&self) -> Result<(), StoreError> {
+        self.database.in_place()
+    }
+
     /// Live bookings from a London day ([`london_day`]) on, by service.
     pub fn live_by_service(
         &self,

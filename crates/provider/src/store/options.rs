@@ -8,6 +8,9 @@ use std::time::Duration;
 pub struct Options {
     /// Makes the database if there is none.
     pub create: bool,
+    /// Refuses what no server may serve on: a database that cannot be written, or whose schema lacks what invariants stand
+    /// on. Whoever only looks, such as the check of an audit trail, is let in.
+    pub serving: bool,
     /// Reading connections at most; on SQLite they share 48 MB of cache.
     pub readers: usize,
     /// PostgreSQL: threads that write, each with a connection; a tenant's writes are done by one of them.
@@ -29,6 +32,7 @@ impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
             .field("create", &self.create)
+            .field("serving", &self.serving)
             .field("readers", &self.readers)
             .field("writers", &self.writers)
             .field("queue", &self.queue)
@@ -45,6 +49,7 @@ impl Default for Options {
         let cores = std::thread::available_parallelism().map_or(4, usize::from);
         Options {
             create: true,
+            serving: false,
             readers: cores.clamp(2, 16) + 2,
             writers: 4,
             queue: 1_024,

@@ -6,6 +6,7 @@
 mod store_fixture;
 
 use super::driver::Release;
+use super::driver::postgres::shape;
 use super::sql::Database;
 use super::{Options, Store, StoreError, TenantKey, utc_day};
 use crate::store::{AuditVerdict, SlotFilter};
@@ -209,6 +210,24 @@ fn holds(old: &Store, new: &Store, load: &Load<'_>, raw: &Raw) {
         let unknown = ResourceId::parse(&Uuid::now_v7().to_string()).unwrap();
         assert!(store.history(load.tenant, &unknown).unwrap().is_empty());
     }
+}
+
+/// What a database is compared with when it is opened is what the steps make.
+#[test]
+fn the_shape_of_postgresql_is_what_the_steps_make() {
+    let Some(server) = postgres::shared() else {
+        return;
+    };
+    let raw = Raw::Postgres(Postgres::connect(&server.migrated()).unwrap());
+    let lines = raw.words(shape::LINES);
+    let made: String = lines.iter().map(|row| format!("{}\n", row[0])).collect();
+    if std::env::var_os("UEC_WRITE_SHAPE").is_some() {
+        std::fs::write("src/store/driver/postgres/shape.txt", &made).unwrap();
+    }
+    assert!(
+        made == shape::SHAPE,
+        "run this test once with UEC_WRITE_SHAPE=1 after a new step of the schema"
+    );
 }
 
 #[test]

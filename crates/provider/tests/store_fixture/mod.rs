@@ -83,6 +83,14 @@ impl Place {
     }
 }
 
+/// As a server opens a database.
+pub fn serving() -> Options {
+    Options {
+        serving: true,
+        ..Options::default()
+    }
+}
+
 /// The program's server; without PostgreSQL the program ends here, having said why.
 pub fn server() -> &'static postgres::Server {
     postgres::shared().unwrap_or_else(|| std::process::exit(0))

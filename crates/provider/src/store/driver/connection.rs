@@ -285,6 +285,14 @@ impl Connection {
         }
     }
 
+    /// Refuses when the file that is written to is not the one at its path any more.
+    pub(in crate::store) fn in_place(&self) -> Result<(), StoreError> {
+        match &self.inner {
+            Inner::Sqlite(c) => c.in_place(),
+            Inner::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Between two groups of the writer: what the database leaves to it.
     pub(in crate::store) fn between_groups(&self) {
         if let Inner::Sqlite(c) = &self.inner {

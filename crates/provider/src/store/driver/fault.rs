@@ -45,6 +45,18 @@ impl Fault {
     }
 }
 
+/// Faults of a schema that are named; the rest is counted.
+const NAMED: usize = 5;
+
+/// Faults in a sentence.
+pub(in crate::store) fn listed(faults: &[String]) -> String {
+    let named = faults[..faults.len().min(NAMED)].join(", ");
+    match faults.len() - faults.len().min(NAMED) {
+        0 => named,
+        more => format!("{named}, and {more} more"),
+    }
+}
+
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Fault {
         Fault::last(error)

@@ -14,7 +14,7 @@ pub(in crate::store) mod sqlite;
 
 pub(in crate::store) use cell::{Cell, Value};
 pub(in crate::store) use connection::{Connection, Row};
-pub(in crate::store) use fault::{Fault, Kind, odd};
+pub(in crate::store) use fault::{Fault, Kind, listed, odd};
 pub(in crate::store) use place::Place;
 pub(in crate::store) use release::Release;
 use release::newest;

@@ -45,6 +45,7 @@ pub(super) enum Fate {
 impl<'c> Group<'c> {
     /// Begins and takes the lock of the lot; waits for other programs as long as the connection's time-out says.
     pub(super) fn begin(connection: &'c Connection, lot: Lot) -> Result<Group<'c>, StoreError> {
+        connection.in_place()?;
         connection.begin()?;
         let mut group = Group {
             connection,
@@ -189,7 +190,8 @@ impl<'c> Group<'c> {
         }
     }
 
-    /// Makes everything durable, or nothing.
+    /// Makes everything durable, or nothing. What is committed to a file that has gone from its path is not acknowledged: it
+    /// is lost when the process ends.
     pub(super) fn commit(self) -> Fate {
         if let Some(lost) = self.lost.clone() {
             return self.end(lost);
@@ -200,7 +202,10 @@ impl<'c> Group<'c> {
             }
         }
         match self.connection.commit() {
-            Ok(()) => Fate::Stored,
+            Ok(()) => match self.connection.in_place() {
+                Ok(()) => Fate::Stored,
+                Err(error) => Fate::NotStored(error),
+            },
             Err(fault) if self.connection.must_begin_again() => {
                 let heads = self.heads.clone();
                 self.give_up();

@@ -8,8 +8,9 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// A write. It can be done again when its transaction was lost for no fault of its own.
 pub(super) trait Job: Send {
-    /// Does the work, and keeps its outcome until the transaction's fate is known.
-    fn run(&mut self, group: &mut Group<'_>);
+    /// Does the work, and keeps its outcome until the transaction's fate is known. False when the store failed it; a
+    /// refusal is no failure.
+    fn run(&mut self, group: &mut Group<'_>) -> bool;
     /// Answers: with the outcome, or with the reason why nothing was stored.
     fn answer(self: Box<Self>, stored: Result<(), StoreError>);
 }
@@ -25,8 +26,17 @@ where
     T: Send + 'static,
     F: FnMut(&mut Group<'_>) -> Result<T, WriteError> + Send,
 {
-    fn run(&mut self, group: &mut Group<'_>) {
-        self.outcome = Some((self.work)(group));
+    fn run(&mut self, group: &mut Group<'_>) -> bool {
+        let outcome = self.outcome.insert((self.work)(group));
+        match outcome {
+            Ok(_) | Err(WriteError::Refused(_)) => true,
+            Err(WriteError::Store(error)) => {
+                matches!(
+                    error,
+                    StoreError::Conflict { .. } | StoreError::Unsupported { .. }
+                )
+            }
+        }
     }
 
     fn answer(self: Box<Self>, stored: Result<(), StoreError>) {

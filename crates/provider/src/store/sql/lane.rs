@@ -10,7 +10,7 @@ use super::writer::{ANSWER_WITHIN, Coming};
 use crate::store::driver::{Connection, Place, postgres};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::gauges::Gauges;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -60,6 +60,17 @@ struct Tried {
     doubt: Option<Heads>,
     /// No job is added after the first try.
     first: bool,
+    /// Jobs that the store failed in the last try, though its transaction may be stored.
+    failed: usize,
+    /// Which rows could not be written in it, in order.
+    unwritten: Vec<Unwritten>,
+}
+
+/// An audit row that could not be written, by its place among those of the group.
+struct Unwritten {
+    at: usize,
+    /// Another row of its tenant could: then it is this row that is at fault, and no later try would help.
+    hopeless: bool,
 }
 
 impl Lane {
@@ -113,6 +124,8 @@ impl Lane {
             rows: self.soon.take(lot),
             doubt: None,
             first: true,
+            failed: 0,
+            unwritten: Vec::new(),
         };
         let since = tried
             .jobs
@@ -151,22 +164,28 @@ impl Lane {
         if !tried.jobs.is_empty() {
             self.commits.note();
         }
+        let whole = outcome.is_ok() && tried.failed == 0 && tried.unwritten.is_empty();
+        let failed = match outcome.is_ok() {
+            true => tried.failed + usize::from(!tried.unwritten.is_empty()),
+            false => tried.jobs.len(),
+        };
         self.gauges
-            .group(tried.jobs.len(), began.elapsed(), outcome.is_ok());
-        if outcome.is_ok()
-            && let Some(silent) = self.gauges.recovered()
-        {
+            .group(tried.jobs.len(), failed, began.elapsed(), outcome.is_ok());
+        if whole && let Some(silent) = self.gauges.recovered() {
             tracing::info!(silent, "writes are stored again");
         }
         self.end(tried, outcome);
     }
 
     fn end(&mut self, tried: Tried, outcome: Result<(), StoreError>) {
-        if let Err(error) = &outcome {
-            if let Some(silent) = self.gauges.complaint() {
-                tracing::error!(%error, jobs = tried.jobs.len(), silent, "a group of writes was not stored");
+        match &outcome {
+            Ok(()) => self.keep_unwritten(tried.lot, tried.rows, &tried.unwritten),
+            Err(error) => {
+                if let Some(silent) = self.gauges.complaint() {
+                    tracing::error!(%error, jobs = tried.jobs.len(), silent, "a group of writes was not stored");
+                }
+                self.soon.put_back(tried.lot, tried.rows);
             }
-            self.soon.put_back(tried.lot, tried.rows);
         }
         for queued in tried.jobs {
             queued.job.answer(outcome.clone());
@@ -174,6 +193,30 @@ impl Lane {
         if let Some(connection) = &self.connection {
             connection.between_groups();
         }
+    }
+
+    /// Audit rows that a stored group could not take wait for a later one.
+    fn keep_unwritten(&self, lot: Lot, rows: Vec<LateRow>, unwritten: &[Unwritten]) {
+        let (mut kept, mut next) = (Vec::new(), unwritten.iter().peekable());
+        for (at, row) in rows.into_iter().enumerate() {
+            match next.next_if(|one| one.at == at) {
+                Some(one) if one.hopeless => {
+                    tracing::error!(tenant = row.tenant.number(), "an audit row is given up");
+                }
+                Some(_) => kept.push(row),
+                None => {}
+            }
+        }
+        if !kept.is_empty()
+            && let Some(silent) = self.gauges.complaint()
+        {
+            tracing::error!(
+                rows = kept.len(),
+                silent,
+                "audit rows wait: the database does not take them"
+            );
+        }
+        self.soon.put_back(lot, kept);
     }
 
     /// The writing connection, a new one if the last was lost.
@@ -192,7 +235,7 @@ impl Lane {
     fn attempt(&mut self, tried: &mut Tried) -> Fate {
         if let Err(error) = self.connect() {
             return match error {
-                StoreError::Unreachable { .. } => Fate::Again(error),
+                StoreError::Unreachable { .. } | StoreError::ReadOnly { .. } => Fate::Again(error),
                 _ => Fate::NotStored(error),
             };
         }
@@ -244,10 +287,11 @@ impl Lane {
             }
             tried.doubt = None;
         }
-        append_rows(&mut group, &tried.rows);
+        tried.unwritten = append_rows(&mut group, &tried.rows);
+        tried.failed = 0;
         let began = Instant::now();
         for queued in &mut tried.jobs {
-            queued.job.run(&mut group);
+            tried.failed += usize::from(!queued.job.run(&mut group));
         }
         let mut gathering = match connection.is_far() {
             true => GATHER,
@@ -262,7 +306,7 @@ impl Lane {
                 // Its caller was told that it may still happen; it need not.
                 Some(queued) if queued.since.elapsed() > ANSWER_WITHIN => drop(queued),
                 Some(mut queued) => {
-                    queued.job.run(&mut group);
+                    tried.failed += usize::from(!queued.job.run(&mut group));
                     tried.jobs.push(queued);
                 }
                 None if self.gather(&mut gathering) => {}
@@ -315,11 +359,12 @@ fn jittered(pause: Duration) -> Duration {
     pause / 2 + pause * part / 512
 }
 
-/// Appends the audit rows left for later. One that cannot be written takes the transaction with it only if the
-/// transaction itself is lost.
-fn append_rows(group: &mut Group<'_>, rows: &[LateRow]) {
+/// Appends the audit rows left for later; returns those that could not be written. One of them takes the transaction with it
+/// only if the transaction itself is lost.
+fn append_rows(group: &mut Group<'_>, rows: &[LateRow]) -> Vec<Unwritten> {
+    let mut unwritten = Vec::new();
     if rows.is_empty() {
-        return;
+        return unwritten;
     }
     let all = group.attempt(|g| {
         for chain in rows.chunk_by(|one, other| one.tenant == other.tenant) {
@@ -328,14 +373,27 @@ fn append_rows(group: &mut Group<'_>, rows: &[LateRow]) {
         }
         Ok(())
     });
-    if let (Err(error), false) = (all, group.is_lost()) {
-        tracing::error!(%error, rows = rows.len(), "audit rows are tried one by one");
-        for row in rows {
-            let one: Result<(), WriteError> =
-                group.attempt(|g| Ok(g.append_audit(row.tenant, &row.body)?));
-            if let Err(error) = one {
-                tracing::error!(%error, tenant = row.tenant.number(), "an audit row could not be written");
+    let (Err(error), false) = (all, group.is_lost()) else {
+        return unwritten;
+    };
+    tracing::debug!(%error, rows = rows.len(), "audit rows are tried one by one");
+    let mut written = HashSet::new();
+    for (at, row) in rows.iter().enumerate() {
+        let one: Result<(), WriteError> =
+            group.attempt(|g| Ok(g.append_audit(row.tenant, &row.body)?));
+        match one {
+            Ok(()) => _ = written.insert(row.tenant),
+            Err(error) => {
+                tracing::debug!(%error, tenant = row.tenant.number(), "an audit row could not be written");
+                unwritten.push(Unwritten {
+                    at,
+                    hopeless: false,
+                });
             }
         }
     }
+    for one in &mut unwritten {
+        one.hopeless = written.contains(&rows[one.at].tenant);
+    }
+    unwritten
 }

@@ -64,6 +64,8 @@ pub(super) struct Database {
     writer: Writer,
     watch: Watch,
     gauges: Arc<Gauges>,
+    /// What must still stand at its paths, when it is a file.
+    files: Option<Arc<sqlite::Files>>,
     _checkpointer: Option<sqlite::Checkpointer>,
 }
 
@@ -76,18 +78,17 @@ impl Database {
     ) -> Result<Database, StoreError> {
         let place = Place::parse(url)?;
         let commits = Commits::default();
-        let (writing, checkpointer) = match &place {
+        let (writing, files, checkpointer) = match &place {
             Place::Sqlite(file) => {
                 let rest = sqlite::Rest::default();
-                let writing = sqlite::writer(file, options, release.sqlite, rest.clone())?.into();
-                (
-                    Some(writing),
-                    Some(sqlite::Checkpointer::start(file, rest)?),
-                )
+                let writing = sqlite::writer(file, options, release.sqlite, rest.clone())?;
+                let files = writing.files();
+                let checkpointer = sqlite::Checkpointer::start(file, rest)?;
+                (Some(writing.into()), files, Some(checkpointer))
             }
             Place::Postgres(server) => {
                 postgres::aside(|| postgres::open(server, options, release.postgres))?;
-                (None, None)
+                (None, None, None)
             }
         };
         let most_readers = options.readers.max(1);
@@ -95,12 +96,16 @@ impl Database {
             Some(address) => Some(Replica::start(&place, address, most_readers)?),
             None => None,
         };
-        let reading = place.clone();
+        let (reading, known) = (place.clone(), files.clone());
         let gauges = Arc::new(Gauges::default());
         Ok(Database {
             readers: Readers::new(
                 most_readers,
-                Box::new(move || reading.reader(most_readers)),
+                Box::new(move || {
+                    // A file that was put in the place of the open one is not read beside it.
+                    known.as_ref().map_or(Ok(()), |files| files.check())?;
+                    reading.reader(most_readers)
+                }),
                 gauges.clone(),
             ),
             writer: Writer::start(&place, writing, &commits, &gauges, options)?,
@@ -109,6 +114,7 @@ impl Database {
             most_readers,
             place,
             gauges,
+            files,
             _checkpointer: checkpointer,
         })
     }
@@ -144,7 +150,16 @@ impl Database {
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
         let lot = self.writer.lot(None);
         let done = self.writer.submit(lot, standing::probe);
-        done.await.map_err(store_only)
+        let outcome = done.await.map_err(store_only);
+        if outcome.is_ok() {
+            self.gauges.probed();
+        }
+        outcome
+    }
+
+    /// Refuses when a file was removed or replaced while it is open.
+    pub(super) fn in_place(&self) -> Result<(), StoreError> {
+        self.files.as_ref().map_or(Ok(()), |files| files.check())
     }
 
     /// What the database's content can be told apart by.

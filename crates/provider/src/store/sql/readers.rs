@@ -64,7 +64,8 @@ impl Readers {
                 Ok((outcome, lost)) if !lost || tries == TRIES => return outcome,
                 // All that were kept are as likely lost as this one.
                 Ok(_) => self.drop_dead(),
-                Err(StoreError::Unreachable { .. }) if tries < TRIES && !self.is_away() => {}
+                Err(StoreError::Unreachable { .. } | StoreError::ReadOnly { .. })
+                    if tries < TRIES && !self.is_away() => {}
                 Err(error) => return Err(error),
             }
             std::thread::sleep(pause);

@@ -34,6 +34,15 @@ pub fn check(url: &str, settings: &Settings, pages: bool, out: &mut Findings<'_>
         (None, Some(server)) => of_server(server, out),
         (None, None) => {}
     }
+    if !seen.schema_faults.is_empty() {
+        out.problem(
+            format!(
+                "The schema is not what this program makes: {}. A server does not start on it.",
+                seen.schema_faults.join(", ")
+            ),
+            "Restore the latest good backup, or copy the data into a new database with `uec provider copy`.",
+        );
+    }
     if seen.schema != seen.newest {
         out.warn(
             format!(
@@ -44,8 +53,8 @@ pub fn check(url: &str, settings: &Settings, pages: bool, out: &mut Findings<'_>
         );
         return None;
     }
-    if seen.unwritable.is_some() || seen.damage.is_some() {
-        // Opening it would take the write lock, or read what is damaged.
+    if seen.unwritable.is_some() || seen.damage.is_some() || !seen.schema_faults.is_empty() {
+        // Opening it would take the write lock, or read what is damaged or not there.
         return None;
     }
     let options = Options {

@@ -87,6 +87,10 @@ fn of_server(told: &DbError) -> Seen {
         ),
         &SqlState::DISK_FULL => stays(Kind::Final, StoreError::Full),
         &SqlState::IO_ERROR => stays(Kind::Final, StoreError::Io { what: what() }),
+        // The user of this program may not write here, or not any more.
+        &SqlState::INSUFFICIENT_PRIVILEGE => {
+            stays(Kind::Final, StoreError::ReadOnly { what: what() })
+        }
         &SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED => {
             stays(Kind::Final, StoreError::Corrupt { what: what() })
         }
@@ -111,8 +115,13 @@ pub(super) fn connecting(shown: &str, error: &Error) -> StoreError {
                 what,
             };
         }
-        return StoreError::Unreachable {
-            what: format!("{shown}: {}", in_full(error)),
+        let what = in_full(error);
+        // The library's words for an answer to `SHOW transaction_read_only`.
+        return match what.contains("does not allow writes") {
+            true => read_only(shown),
+            false => StoreError::Unreachable {
+                what: format!("{shown}: {what}"),
+            },
         };
     };
     let class = told.code().code().get(..2).unwrap_or("");
@@ -129,6 +138,16 @@ pub(super) fn connecting(shown: &str, error: &Error) -> StoreError {
         _ => StoreError::Unreachable {
             what: format!("{shown}: {} ({})", told.message(), told.code().code()),
         },
+    }
+}
+
+/// A server that answers, and takes no writes.
+pub(super) fn read_only(shown: &str) -> StoreError {
+    StoreError::ReadOnly {
+        what: format!(
+            "{shown} is a standby, or default_transaction_read_only is set for it, its database or its user; name the \
+             primary, or have that set to off"
+        ),
     }
 }
 

@@ -1,8 +1,9 @@
 //! A look at a database from outside: nothing is made, changed or brought up to date.
 
-use super::migrations::{NEWEST, STEPS, schema};
+use super::migrations::{NEWEST, STEPS, may_write, schema};
 use super::server::Server;
 use super::session::Role;
+use super::shape;
 use crate::store::driver::{Connection, values};
 use crate::store::error::StoreError;
 use crate::store::gauges::{Inspection, ServerSeen};
@@ -48,9 +49,25 @@ pub(in crate::store) fn inspect(server: &Server) -> Result<Inspection, StoreErro
         wal_bytes: 0,
         pages_checked: false,
         damage: None,
-        unwritable: seen
-            .standby
-            .then(|| "the server is a standby, which takes no writes".to_owned()),
+        schema_faults: match schema == NEWEST {
+            true => shape::faults(&c)?,
+            // What an older one looked like is not kept.
+            false => Vec::new(),
+        },
+        unwritable: written(server, place, schema).err().map(|e| e.to_string()),
         server: Some(seen),
     })
+}
+
+/// Writes into the server's log what nobody reads, as a booking is written, and looks at what the user may do.
+fn written(server: &Server, place: &Path, schema: i64) -> Result<(), StoreError> {
+    let c = Connection::from(server.connect(Role::Writer)?);
+    c.begin()?;
+    c.probe()?;
+    c.commit()?;
+    match schema == NEWEST {
+        true => may_write(&c, place),
+        // What it may do of tables that are yet to be made is not known.
+        false => Ok(()),
+    }
 }

@@ -12,6 +12,7 @@
 
 use super::server::Server;
 use super::session::Role;
+use super::shape;
 use super::statistics;
 use crate::store::Options;
 use crate::store::driver::{Connection, Fault, newest, values};
@@ -56,8 +57,10 @@ pub(in crate::store) fn open(
     // Ends when the server answers or the time is over.
     loop {
         match try_open(server, options, steps) {
-            Err(StoreError::Unreachable { what }) if Instant::now() < until => {
-                tracing::warn!(%what, "the database is not there yet");
+            Err(error @ (StoreError::Unreachable { .. } | StoreError::ReadOnly { .. }))
+                if Instant::now() < until =>
+            {
+                tracing::warn!(%error, "the database is not there yet");
                 std::thread::sleep(PAUSE);
             }
             outcome => return outcome,
@@ -71,7 +74,7 @@ fn try_open(server: &Server, options: &Options, steps: &[&str]) -> Result<(), St
     supported(&c, place)?;
     let found = schema(&c, place, steps)?;
     if found == newest(steps) {
-        return Ok(());
+        return served(&c, place, options);
     }
     if found == 0 && !options.create {
         return Err(StoreError::Missing {
@@ -81,7 +84,7 @@ fn try_open(server: &Server, options: &Options, steps: &[&str]) -> Result<(), St
     may_change(&c, place, found, steps)?;
     let c = Connection::from(server.connect(Role::Schema)?);
     if !hold(&c, place, steps)? {
-        return Ok(());
+        return served(&c, place, options);
     }
     // Each round takes one step. The lock goes with the connection if one fails.
     for _ in 0..steps.len() {
@@ -90,13 +93,13 @@ fn try_open(server: &Server, options: &Options, steps: &[&str]) -> Result<(), St
         let Some(sql) = usize::try_from(done).ok().and_then(|n| steps.get(n)) else {
             break;
         };
-        step(&c, done + 1, sql)?;
+        step(&c, place, done + 1, sql)?;
         if done == 0 {
             statistics::begin_with(&c)?;
         }
     }
     c.one("SELECT pg_advisory_unlock(?1)", values![LOCK], |_| Ok(()))?;
-    Ok(())
+    served(&c, place, options)
 }
 
 /// Refuses a server that is too old.
@@ -152,6 +155,39 @@ fn may_change(c: &Connection, place: &Path, found: i64, steps: &[&str]) -> Resul
             ),
         }),
         _ => Ok(()),
+    }
+}
+
+/// Refuses what no server may serve on.
+fn served(c: &Connection, place: &Path, options: &Options) -> Result<(), StoreError> {
+    if !options.serving {
+        return Ok(());
+    }
+    shape::check(c, place)?;
+    may_write(c, place)
+}
+
+/// Refuses when the user of this program may not write what a booking writes.
+pub(super) fn may_write(c: &Connection, place: &Path) -> Result<(), StoreError> {
+    let lacking = c.all(
+        "SELECT w.privilege || ' on ' || w.name
+         FROM (VALUES ('appointment', 'INSERT'), ('appointment', 'UPDATE'), ('appointment_version', 'INSERT'),
+           ('audit', 'INSERT'), ('audit_head', 'UPDATE'), ('document_link', 'INSERT'), ('document_link', 'UPDATE'),
+           ('referral', 'INSERT'), ('referral', 'UPDATE'), ('referral_message', 'INSERT'), ('slot', 'UPDATE'),
+           ('slot_day', 'INSERT'), ('slot_day', 'UPDATE')) w (name, privilege)
+         WHERE NOT has_table_privilege(quote_ident(current_schema()) || '.' || w.name, w.privilege)",
+        values![],
+        |row| row.get::<String>(0),
+    )?;
+    match lacking.is_empty() {
+        true => Ok(()),
+        false => Err(StoreError::Unsupported {
+            what: format!(
+                "the user of {} may not write what a booking writes: it lacks {}; see the roles in docs/postgresql.md",
+                place.display(),
+                lacking.join(", ")
+            ),
+        }),
     }
 }
 
@@ -214,7 +250,7 @@ pub(super) fn schema(c: &Connection, place: &Path, steps: &[&str]) -> Result<i64
 }
 
 /// Takes one step; again while its locks are held by somebody else.
-fn step(c: &Connection, number: i64, sql: &str) -> Result<(), StoreError> {
+fn step(c: &Connection, place: &Path, number: i64, sql: &str) -> Result<(), StoreError> {
     let until = Instant::now() + STEP;
     // Ends when the step is taken or the time is over.
     loop {
@@ -230,6 +266,16 @@ fn step(c: &Connection, number: i64, sql: &str) -> Result<(), StoreError> {
             Ok(()) => {
                 tracing::info!(number, "the schema of the database was brought up to date");
                 return Ok(());
+            }
+            // What the step makes is there, or what it needs is not.
+            Err(StoreError::Unexpected { what }) => {
+                return Err(StoreError::Schema {
+                    path: place.to_owned(),
+                    what: format!(
+                        "its number is {}, and the next step fails: {what}",
+                        number - 1
+                    ),
+                });
             }
             Err(error) => return Err(error),
         }

@@ -14,6 +14,7 @@ mod moving;
 mod password;
 mod server;
 mod session;
+pub(in crate::store) mod shape;
 mod snapshot;
 mod statement;
 mod statistics;

@@ -2,12 +2,14 @@
 
 use super::checkpoint::Rest;
 use super::fault;
+use super::files::Files;
 use super::migrations;
 use crate::store::Options;
 use crate::store::error::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -97,15 +99,62 @@ pub(in crate::store) fn writer(
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, options.create);
     let mut connection = place.open(flags)?;
     let shown = place.shown();
+    if options.serving {
+        not_read_only(&connection, &shown)?;
+    }
     migrations::check(&connection, &shown, steps)?;
     prepare_writer(place, &connection).map_err(|e| fault::opening(&shown, &e))?;
     connection.busy_timeout(BUSY)?;
-    migrations::run(&mut connection, &shown, steps)?;
+    migrations::run(&mut connection, &shown, steps, options.serving)?;
     if let Some(pages) = options.max_pages {
         // Answers with the limit now in force, which is why this is a query.
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
-    Ok(super::Connection::new(connection, Some(rest)))
+    let mut writer = super::Connection::new(connection, Some(rest));
+    if let (Place::File(path), true) = (place, options.serving) {
+        try_to_write(&writer.raw, &shown)?;
+        writer.files = Some(Arc::new(Files::of(path)?));
+    }
+    Ok(writer)
+}
+
+/// SQLite opens a file that it may not write to read, and says nothing.
+pub(super) fn not_read_only(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    match connection.is_readonly(rusqlite::MAIN_DB) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(StoreError::Permission {
+            path: path.to_owned(),
+            what: "it can be opened to read, and not to write".to_owned(),
+        }),
+        Err(error) => Err(fault::opening(path, &error)),
+    }
+}
+
+/// Writes and syncs a page without changing it. A program that waits for its lock, or for space, may start: both can pass.
+fn try_to_write(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    match written(connection).map_err(|e| fault::opening(path, &e)) {
+        Err(error @ (StoreError::Locked { .. } | StoreError::Full)) => {
+            tracing::warn!(%error, "the database cannot be written yet");
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
+
+/// A transaction that writes the mark that the file has.
+pub(super) fn written(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let done = write_mark(connection).and_then(|()| connection.execute_batch("COMMIT"));
+    if !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    done
+}
+
+/// Writes the mark that the file has into it again.
+pub(super) fn write_mark(connection: &Connection) -> rusqlite::Result<()> {
+    let mark: i64 = connection.pragma_query_value(None, "application_id", |r| r.get(0))?;
+    connection.pragma_update(None, "application_id", mark)
 }
 
 fn prepare_writer(place: &Place, connection: &Connection) -> rusqlite::Result<()> {

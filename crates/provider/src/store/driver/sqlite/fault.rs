@@ -17,9 +17,8 @@ impl From<rusqlite::Error> for StoreError {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 StoreError::Corrupt { what }
             }
-            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
-                StoreError::Io { what }
-            }
+            Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { what },
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => StoreError::Io { what },
             _ => StoreError::Unexpected { what },
         }
     }

@@ -1,6 +1,7 @@
 //! A look at a database from outside: nothing is made, changed or brought up to date.
 
 use super::connect::{self, Place};
+use super::files::{WAL, beside};
 use super::{fault, migrations};
 use crate::store::error::StoreError;
 use crate::store::gauges::Inspection;
@@ -33,18 +34,13 @@ pub(in crate::store) fn inspect(place: &Place, pages: bool) -> Result<Inspection
         schema,
         newest: migrations::NEWEST,
         bytes,
-        wal_bytes: std::fs::metadata(beside(path, "-wal")).map_or(0, |f| f.len()),
+        wal_bytes: std::fs::metadata(beside(path, WAL)).map_or(0, |f| f.len()),
         pages_checked: pages,
         damage,
+        schema_faults: migrations::faults(reader.raw(), path)?,
         unwritable: writable(path).err().map(|e| e.to_string()),
         server: None,
     })
-}
-
-fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 fn quick_check(connection: &Connection) -> Result<Option<String>, StoreError> {
@@ -52,13 +48,15 @@ fn quick_check(connection: &Connection) -> Result<Option<String>, StoreError> {
     Ok((said != "ok").then_some(said))
 }
 
-/// Takes the lock that a write needs, and gives it back.
+/// Writes and syncs a page without changing it.
 fn writable(path: &Path) -> Result<(), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
         Connection::open_with_flags(path, flags).map_err(|e| fault::opening(path, &e))?;
     connection.busy_timeout(WAIT)?;
+    connect::not_read_only(&connection, path)?;
     connection
-        .execute_batch("BEGIN IMMEDIATE; ROLLBACK")
+        .pragma_update(None, "synchronous", "FULL")
+        .and_then(|()| connect::written(&connection))
         .map_err(|e| fault::opening(path, &e))
 }

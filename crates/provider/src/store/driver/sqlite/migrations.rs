@@ -5,7 +5,7 @@
 //! its writes and that its writes wait for: for as long as other programs are waited for, so a step does not pass over
 //! large tables. It goes on afterwards, since a step only adds, as on PostgreSQL; when it is started again it refuses.
 
-use super::fault;
+use super::{fault, shape};
 use crate::store::driver::newest;
 use crate::store::error::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
@@ -53,6 +53,14 @@ fn read_marks(connection: &Connection) -> rusqlite::Result<Marks> {
     })
 }
 
+/// What of the schema is not as the number of a file says.
+pub(super) fn faults(connection: &Connection, path: &Path) -> Result<Vec<String>, StoreError> {
+    let opening = |e: rusqlite::Error| fault::opening(path, &e);
+    let moment = connection.unchecked_transaction().map_err(opening)?;
+    let done = usize::try_from(check(&moment, path, STEPS)?).unwrap_or(0);
+    shape::faults(&moment, done, STEPS).map_err(opening)
+}
+
 /// Refuses a file that is not ours or newer than these steps; returns its schema number, 0 for an empty file.
 pub(super) fn check(
     connection: &Connection,
@@ -77,21 +85,30 @@ pub(super) fn check(
     Ok(found.schema)
 }
 
-/// Takes the steps that are missing, all in one transaction.
+/// Takes the steps that are missing, all in one transaction. `whole`: a schema that needs none must lack nothing either.
 pub(super) fn run(
     connection: &mut Connection,
     path: &Path,
     steps: &[&str],
+    whole: bool,
 ) -> Result<(), StoreError> {
-    if check(connection, path, steps)? == newest(steps) {
-        return Ok(());
-    }
     let opening = |e: rusqlite::Error| fault::opening(path, &e);
+    {
+        // Number and schema of one moment: another process may be making the schema.
+        let moment = connection.transaction().map_err(opening)?;
+        if check(&moment, path, steps)? == newest(steps) {
+            return match whole {
+                true => shape::check(&moment, path, steps.len(), steps),
+                false => Ok(()),
+            };
+        }
+    }
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(opening)?;
     // Another process may have taken the steps while this one waited for the lock.
     let done = usize::try_from(check(&transaction, path, steps)?).unwrap_or(0);
+    shape::check(&transaction, path, done, steps)?;
     take(&transaction, done, steps).map_err(opening)?;
     transaction.commit().map_err(opening)
 }

@@ -4,14 +4,17 @@ mod backup;
 mod checkpoint;
 mod connect;
 mod fault;
+mod files;
 mod inspect;
 mod migrations;
 mod moving;
+mod shape;
 mod watch;
 
 pub(in crate::store) use backup::{backup, check as check_backup, restore};
 pub(in crate::store) use checkpoint::{Checkpointer, Rest};
 pub(in crate::store) use connect::{Place, reader, writer};
+pub(in crate::store) use files::Files;
 pub(in crate::store) use inspect::inspect;
 pub(in crate::store) use migrations::STEPS;
 pub(in crate::store) use moving::{NEWEST, Target, source, target};
@@ -21,17 +24,38 @@ use super::cell::Value;
 use super::fault::Fault;
 use crate::store::error::StoreError;
 use rusqlite::{Row, params_from_iter};
+use std::sync::Arc;
 
 /// A connection to a file.
 pub(in crate::store) struct Connection {
     raw: rusqlite::Connection,
     /// Asks the writer for a checkpoint.
     rest: Option<Rest>,
+    /// The writer's: what must still stand at its paths.
+    files: Option<Arc<Files>>,
 }
 
 impl Connection {
     fn new(raw: rusqlite::Connection, rest: Option<Rest>) -> Connection {
-        Connection { raw, rest }
+        Connection {
+            raw,
+            rest,
+            files: None,
+        }
+    }
+
+    /// The files that this connection writes to, if it is the writer's and they are files.
+    pub(in crate::store) fn files(&self) -> Option<Arc<Files>> {
+        self.files.clone()
+    }
+
+    /// Refuses when a file was removed or replaced. Then what is in the WAL is copied into the open database file, so that
+    /// this file alone holds everything.
+    pub(super) fn in_place(&self) -> Result<(), StoreError> {
+        let Some(files) = &self.files else {
+            return Ok(());
+        };
+        files.check().inspect_err(|_| checkpoint::finish(&self.raw))
     }
 
     pub(super) fn raw(&self) -> &rusqlite::Connection {
@@ -40,8 +64,7 @@ impl Connection {
 
     /// Writes the mark of our files again, so that the transaction writes and syncs a page.
     pub(super) fn probe(&self) -> Result<(), Fault> {
-        let mark = migrations::APPLICATION;
-        Ok(self.raw.pragma_update(None, "application_id", mark)?)
+        Ok(connect::write_mark(&self.raw)?)
     }
 
     pub(super) fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, Fault> {

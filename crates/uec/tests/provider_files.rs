@@ -1,0 +1,193 @@
+//! The files of a database that are taken away, or may not be written: what the running program says, and what is saved.
+
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+#![cfg(target_os = "linux")]
+
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses a part of it"
+)]
+mod support;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::operations::{answer, get, uec, until};
+use support::{Booking, Server};
+
+/// A user that is nobody, when the tests run as root, whom no right of a file binds.
+const NOBODY: u32 = 65_534;
+
+fn codes(server: &Server) -> String {
+    get(server.address, "/health/ready").map_or_else(String::new, |r| r.text())
+}
+
+fn pid(server: &Server) -> u32 {
+    let text = fs::read_to_string(server.folder.join("pid")).expect("the process id");
+    text.trim().parse().expect("a number")
+}
+
+/// The open file of a process that is called so, also when it is deleted.
+fn open_file(pid: u32, name: &str) -> PathBuf {
+    let all = fs::read_dir(format!("/proc/{pid}/fd")).expect("the open files");
+    let mut all = all.flatten().map(|entry| entry.path());
+    all.find(|path| {
+        let target = fs::read_link(path).unwrap_or_default();
+        let target = target.display().to_string();
+        target.trim_end_matches(" (deleted)").ends_with(name)
+    })
+    .expect("it is open")
+}
+
+fn booked_ids(server: &Server, number: usize) -> Vec<String> {
+    (0..number)
+        .map(|_| {
+            let slot = server.take_slot();
+            let made = server.book(&Booking::of(&slot).body()).expect(201);
+            made.json()["id"].as_str().expect("an id").to_owned()
+        })
+        .collect()
+}
+
+/// The database file is removed while the server serves: nothing more is acknowledged, readiness says why, and the copy of the
+/// open file that the guide describes holds everything.
+/// Proves: PROV-BOOK-01, NFR-02
+#[test]
+fn a_removed_database_is_not_written_and_can_be_saved() {
+    let server = Server::start("files-removed", false);
+    let ids = booked_ids(&server, 5);
+    let file = server.folder.join("provider.sqlite");
+    for suffix in ["", "-wal", "-shm"] {
+        fs::remove_file(format!("{}{suffix}", file.display())).expect("removed");
+    }
+    let refused = answer(&server.book(&Booking::of(&server.take_slot()).body()));
+    assert_eq!(refused.status, 503, "{}", refused.shown());
+    assert!(refused.header("retry-after").is_some());
+    until("it is not ready", || {
+        codes(&server).contains("its file was removed or replaced")
+    });
+    assert!(
+        !codes(&server).contains(&file.display().to_string()),
+        "no paths"
+    );
+    let process = pid(&server);
+    until("the log says how to save it", || {
+        server.log().contains(&format!("/proc/{process}/fd"))
+    });
+    fs::copy(
+        open_file(process, "/provider.sqlite"),
+        server.folder.join("saved"),
+    )
+    .expect("copied");
+    assert!(server.kill_9());
+    let folder = server.folder.clone();
+    server.kill();
+    fs::rename(folder.join("saved"), &file).expect("put in place");
+    let server = Server::start("files-removed", false);
+    for id in &ids {
+        assert_eq!(server.read(id).expect(200).json()["status"], "booked");
+    }
+    let verified = uec(&[
+        "provider",
+        "audit",
+        "verify",
+        "--database",
+        &server.database(),
+    ]);
+    assert!(verified.status.success());
+    server.kill();
+    let _ = fs::remove_dir_all(folder);
+}
+
+/// Only the WAL is removed: the server says to be stopped, and has everything in the database file when it is.
+#[test]
+fn a_removed_wal_is_in_the_database_after_a_stop() {
+    let server = Server::start("files-wal", false);
+    let ids = booked_ids(&server, 5);
+    let file = server.folder.join("provider.sqlite");
+    fs::remove_file(format!("{}-wal", file.display())).expect("removed");
+    let refused = answer(&server.book(&Booking::of(&server.take_slot()).body()));
+    assert_eq!(refused.status, 503, "{}", refused.shown());
+    until("the log says what to do", || {
+        server.log().contains("SIGTERM")
+    });
+    let stopped = Command::new("sh")
+        .args(["-c", "kill -TERM \"$0\"", &pid(&server).to_string()])
+        .status();
+    assert!(stopped.is_ok_and(|s| s.success()));
+    until("it has stopped", || {
+        get(server.address, "/health/live").is_none()
+    });
+    let folder = server.folder.clone();
+    server.kill();
+    let server = Server::start("files-wal", false);
+    for id in &ids {
+        assert_eq!(server.read(id).expect(200).json()["status"], "booked");
+    }
+    server.kill();
+    let _ = fs::remove_dir_all(folder);
+}
+
+/// As somebody whom the rights of files bind.
+fn bound(binary: &Path, arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::new(binary);
+    command.args(arguments);
+    let ours = fs::metadata("/proc/self").expect("this process").uid();
+    if ours == 0 {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command.output().expect("uec runs")
+}
+
+/// A server that could write nothing does not start, and `doctor` says so: SQLite itself opens such a file without a word.
+#[test]
+fn a_database_that_may_only_be_read_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let database = format!("sqlite:{}", at("provider.sqlite").display());
+    let binary = at("uec");
+    fs::copy(env!("CARGO_BIN_EXE_uec"), &binary).expect("copied");
+    for path in [folder.path(), binary.as_path()] {
+        fs::set_permissions(path, Permissions::from_mode(0o777)).expect("rights");
+    }
+    let server = Server::start("files-read-only", true);
+    let copy = at("provider.sqlite").display().to_string();
+    let made = uec(&[
+        "provider",
+        "backup",
+        "--database",
+        &server.database(),
+        "--to",
+        &copy,
+    ]);
+    assert!(made.status.success());
+    server.kill();
+    let before = fs::read(at("provider.sqlite")).expect("a file");
+    fs::set_permissions(at("provider.sqlite"), Permissions::from_mode(0o444)).expect("rights");
+
+    let served = bound(
+        &binary,
+        &[
+            "provider",
+            "serve",
+            "--database",
+            &database,
+            "--listen",
+            "127.0.0.1:0",
+        ],
+    );
+    let said = String::from_utf8_lossy(&served.stderr).into_owned();
+    assert_eq!(served.status.code(), Some(1), "{said}");
+    assert!(said.contains("no permission to read and write"), "{said}");
+    assert!(said.contains("not to write"), "{said}");
+
+    let looked = bound(&binary, &["provider", "doctor", "--database", &database]);
+    let said = String::from_utf8_lossy(&looked.stdout).into_owned();
+    assert_eq!(looked.status.code(), Some(1), "{said}");
+    assert!(said.contains("Nothing can be written"), "{said}");
+    assert_eq!(fs::read(at("provider.sqlite")).expect("a file"), before);
+}
