@@ -107,6 +107,9 @@ pub enum TlsFault {
     TheirCertificate,
 }
 
+/// Chains have some six links; the bound only guards against a loop.
+const CAUSES: usize = 12;
+
 /// Alerts by which a server says that it does not take the client's certificate, or misses one.
 const OF_CERTIFICATES: [AlertDescription; 10] = [
     // A signature that cannot be verified: of an authority of the same name.
@@ -124,24 +127,30 @@ const OF_CERTIFICATES: [AlertDescription; 10] = [
 
 /// Whether a certificate is the reason why there is no answer.
 pub fn tls_fault(error: &(dyn Error + 'static)) -> Option<TlsFault> {
-    let mut at = Some(error);
-    // Chains have some six links; the bound only guards against a loop.
-    for _ in 0..12 {
-        let cause = at?;
-        if let Some(found) = cause.downcast_ref::<rustls::Error>() {
-            return of_rustls(found);
-        }
-        // An I/O error hides what it was made of from `source`.
+    match tls_error(error) {
+        Some(found) => of_rustls(found),
+        None => of_text(&causes(error).last()?.to_string()),
+    }
+}
+
+/// What TLS itself reports, unless HTTP/2 has kept only its text.
+pub fn tls_error<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e rustls::Error> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// An error and what it was made of.
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    let next = |&cause: &&'e (dyn Error + 'static)| {
+        // An I/O error hides what it was made of from `source`, and clients pack one into another.
         let inner = cause
             .downcast_ref::<std::io::Error>()
             .and_then(std::io::Error::get_ref);
-        at = match inner {
-            Some(inner) => Some(inner),
-            None if cause.source().is_none() => return of_text(&cause.to_string()),
+        match inner {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
             None => cause.source(),
-        };
-    }
-    None
+        }
+    };
+    std::iter::successors(Some(error), next).take(CAUSES)
 }
 
 fn of_rustls(error: &rustls::Error) -> Option<TlsFault> {

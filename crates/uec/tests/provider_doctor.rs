@@ -9,13 +9,17 @@
 )]
 mod support;
 
-use std::net::UdpSocket;
+use std::net::{Shutdown, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use serde_json::Value;
 
 use support::Server;
@@ -188,6 +192,75 @@ fn an_untrusted_certificate_is_not_called_unreachable() {
     );
     assert_eq!(told(&report, "endpoint", "problem"), "", "{report:#}");
     server.kill();
+}
+
+/// A server that speaks this protocol alone and wants a certificate of whoever calls; its address and certificate.
+fn demanding_server(protocol: &str) -> (SocketAddr, String) {
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.der().clone()).expect("a root");
+    let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto.clone());
+    let mut config = ServerConfig::builder_with_provider(crypto)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_client_cert_verifier(verifier.build().expect("a verifier"))
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        )
+        .expect("a certificate with its key");
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut tls = ServerConnection::new(config.clone()).expect("a session");
+            // Ends with the refusal, whose alert is written; the rest is read, so that nothing is reset.
+            while tls.complete_io(&mut stream).is_ok_and(|(read, _)| read > 0) {}
+            let _ = tls.write_tls(&mut stream);
+            let _ = stream.shutdown(Shutdown::Write);
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        }
+    });
+    (address, certificate.pem())
+}
+
+/// A server that wants a client certificate is there, whichever HTTP it speaks; so is one that refuses for another reason.
+#[test]
+fn a_server_that_wants_a_client_certificate_answers() {
+    let provider = Server::start("doctor-demands", true);
+    for (protocol, asks) in [("http/1.1", true), ("h2", true), ("other/1", false)] {
+        let (address, certificate) = demanding_server(protocol);
+        let trusted = written(&provider.folder, "demanding.pem", &certificate);
+        let base = format!("https://{address}");
+        let config = settings(
+            &provider.folder,
+            &format!("base_url = \"{base}\"\n{TRUSTED}"),
+        );
+        let (_, report) = doctor_trusting(
+            &trusted,
+            &["--database", &provider.database(), "--config", &config],
+        );
+        assert_eq!(told(&report, "endpoint", "problem"), "", "{report:#}");
+        match asks {
+            true => {
+                let said = format!("{base} answers and asks for a client certificate.");
+                assert_told(&report, "endpoint", "ok", &said);
+            }
+            // No HTTP in common: refused for another reason.
+            false => {
+                let said = format!("{base} answers but refuses the TLS handshake");
+                assert_told(&report, "endpoint", "warning", &said);
+                assert!(!told(&report, "endpoint", "ok").contains("client certificate"));
+            }
+        }
+    }
+    provider.kill();
 }
 
 fn count(file: &Path, sql: &str) -> i64 {

@@ -2,10 +2,10 @@
 
 use super::{Catalogued, Findings, Patient};
 use crate::web;
+use consumer::body::{self, TlsFault};
 use consumer::config::{ConsumerConfig, DemoAddresses};
 use consumer::discover::registered;
 use consumer::obstacle::Kind;
-use std::error::Error;
 use std::time::Duration;
 
 /// How long the endpoint may take.
@@ -89,11 +89,15 @@ async fn reachable(base: &str, out: &mut Findings<'_>) {
 }
 
 fn unreachable(base: &str, error: &reqwest::Error, out: &mut Findings<'_>) {
-    match tls_fault(error) {
-        // The server has spoken: only this program has no certificate to show.
-        Some(rustls::Error::AlertReceived(_)) => {
-            out.ok(format!("{base} answers and asks for a client certificate."));
-        }
+    // The server has spoken: only this program has no certificate to show.
+    if body::tls_fault(error) == Some(TlsFault::OwnCertificate) {
+        return out.ok(format!("{base} answers and asks for a client certificate."));
+    }
+    match body::tls_error(error) {
+        Some(rustls::Error::AlertReceived(alert)) => out.warn(
+            format!("{base} answers but refuses the TLS handshake ({alert:?})."),
+            "Right if it asks for a client certificate, since doctor shows none; else compare TLS versions and host names.",
+        ),
         Some(rustls::Error::InvalidCertificate(why)) => out.warn(
             format!("{base} answers with a certificate that this machine does not trust: {}.", in_words(why)),
             "Right if only the national network's authorities sign it; wrong if consumers see the same.",
@@ -103,24 +107,6 @@ fn unreachable(base: &str, error: &reqwest::Error, out: &mut Findings<'_>) {
             "Start the server; check the name, the port, the firewall and the proxy in front.",
         ),
     }
-}
-
-fn tls_fault(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut at = error.source();
-    while let Some(cause) = at {
-        if let Some(found) = cause.downcast_ref::<rustls::Error>() {
-            return Some(found);
-        }
-        // An I/O error hides what it was made of from `source`, and the client packs one into another.
-        let inner = cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        at = match inner {
-            Some(inner) => Some(inner),
-            None => cause.source(),
-        };
-    }
-    None
 }
 
 fn in_words(why: &rustls::CertificateError) -> &'static str {
