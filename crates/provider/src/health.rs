@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -72,6 +72,8 @@ pub struct Health {
     certificates: Vec<InUse>,
     stopping: AtomicBool,
     looked: Mutex<Option<(Instant, Vec<Reason>)>>,
+    /// How often everything was looked at.
+    looks: AtomicU64,
     /// A read is out: one that hangs is not followed by others.
     reading: Arc<AtomicBool>,
     /// The API's own socket, once it is served.
@@ -93,6 +95,7 @@ impl Health {
             certificates: settings.tls.as_ref().map(in_use).unwrap_or_default(),
             stopping: AtomicBool::new(false),
             looked: Mutex::new(None),
+            looks: AtomicU64::new(0),
             reading: Arc::default(),
             door: OnceLock::new(),
             log: Arc::default(),
@@ -157,6 +160,11 @@ impl Health {
             Reason::new("audit-trail", text)
         }));
         reasons
+    }
+
+    /// How often everything was looked at, since the start.
+    pub fn looks(&self) -> u64 {
+        self.looks.load(Ordering::Relaxed)
     }
 
     /// Names of certificates in use and the seconds until they expire.
@@ -241,13 +249,16 @@ impl Health {
     fn note(&self, reasons: Vec<Reason>) {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let before = looked.as_ref().map_or(&[][..], |(_, reasons)| reasons);
-        for new in reasons.iter().filter(|r| !before.contains(r)) {
+        // By code: the text may count something, and would be new at every look.
+        let is_new = |reason: &&Reason| !before.iter().any(|b| b.code == reason.code);
+        for new in reasons.iter().filter(is_new) {
             tracing::error!(code = new.code, reason = %new.text, "not ready");
         }
         if reasons.is_empty() && !before.is_empty() {
             tracing::info!("ready again");
         }
         *looked = Some((Instant::now(), reasons));
+        self.looks.fetch_add(1, Ordering::Relaxed);
     }
 
     fn disk(&self) -> Option<Reason> {

@@ -10,7 +10,7 @@
 mod support;
 
 use serde_json::Value;
-use support::operations::{free_address, get, uec, until};
+use support::operations::{free_address, get, metric, uec, until};
 use support::{Server as Provider, postgres};
 
 /// Findings of the area `database` with a severity, in one text.
@@ -55,6 +55,53 @@ fn doctor_looks_at_the_server() {
         told(&gone, "problem").contains("cannot be read"),
         "{gone:#}"
     );
+    provider.kill();
+}
+
+/// Most lines that a server writes about a database that is away, however often it looks at it.
+const LINES_WHILE_AWAY: usize = 8;
+
+/// How often it looks at it meanwhile: a line at every look would be too many.
+const LOOKS_WHILE_AWAY: f64 = 6.0;
+
+/// That a database is away is logged a few times, not at every look at it and not at every question for the metrics;
+/// that it is back, once.
+#[test]
+fn a_database_that_is_away_is_logged_a_few_times() {
+    let Some(server) = postgres::Server::start("away", &["fsync=on"]) else {
+        return;
+    };
+    let (url, admin) = (server.empty(), free_address());
+    let provider = Provider::on("away", &url, &["--admin-listen", &admin.to_string()]);
+    let ready = || get(admin, "/health/ready").map(|r| r.status);
+    let looks = || {
+        let page = get(admin, "/metrics").map_or_else(String::new, |r| r.text());
+        metric(&page, "uec_health_checks_total", &[]).unwrap_or(0.0)
+    };
+    until("it is ready", || ready() == Some(200));
+    let before = provider.log().lines().count();
+    server.kill_9();
+    until("it is not ready", || ready() == Some(503));
+    until("the figures are missed", || {
+        looks();
+        provider.log().contains("figures for metrics could not")
+    });
+    let enough = looks() + LOOKS_WHILE_AWAY;
+    until("it has looked often", || looks() >= enough);
+    assert_eq!(ready(), Some(503));
+    let log = provider.log();
+    let lines = log.lines().count() - before;
+    assert!(lines <= LINES_WHILE_AWAY, "{lines} lines: {log}");
+    assert!(log.contains("not ready"), "{log}");
+    server.up();
+    until("it is ready again", || ready() == Some(200));
+    until("both are told", || {
+        looks();
+        let log = provider.log();
+        log.contains("ready again") && log.contains("figures for metrics are read again")
+    });
+    let log = provider.log();
+    assert_eq!(log.matches("ready again").count(), 1, "{log}");
     provider.kill();
 }
 

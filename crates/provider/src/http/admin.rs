@@ -107,6 +107,7 @@ async fn page(edge: &Arc<Edge>) -> String {
         refused: edge.admission.refused(),
         ready: edge.health.reasons(&edge.store).is_empty(),
         trail: &edge.health.trail,
+        looks: edge.health.looks(),
         log_lines_lost: edge.health.log.lost(),
         lag: edge.admission.lag(),
         certificates: edge.health.certificates(),

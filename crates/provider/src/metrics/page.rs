@@ -28,6 +28,8 @@ pub struct Page<'p> {
     pub ready: bool,
     /// Anchors of the audit trail.
     pub trail: &'p TrailState,
+    /// Checks of its own health that the server has finished.
+    pub looks: u64,
     /// Log lines that could not be written.
     pub log_lines_lost: u64,
     /// Delay of a task that was ready to run, last measured.
@@ -213,6 +215,12 @@ impl Page<'_> {
                 Kind::Gauge,
                 "1 while /health/ready says ready.",
                 f64::from(u8::from(self.ready)),
+            ),
+            (
+                "uec_health_checks_total",
+                Kind::Counter,
+                "Checks of its own health that the server has finished.",
+                self.looks as f64,
             ),
             (
                 "uec_log_lines_lost_total",

@@ -63,6 +63,8 @@ pub struct Sample {
 #[derive(Default)]
 pub struct Sampler {
     last: Mutex<Option<(Instant, Arc<Sample>)>>,
+    /// When reading failed, until it succeeds again.
+    failed: Mutex<Option<Instant>>,
     busy: AtomicBool,
 }
 
@@ -70,7 +72,7 @@ impl Sampler {
     /// The last sample and its age, if it is not too old. One that is not fresh any more is read anew meanwhile.
     pub async fn current(self: &Arc<Sampler>, store: &Store) -> Option<(Duration, Arc<Sample>)> {
         let known = self.known();
-        if known.as_ref().is_some_and(|(age, _)| *age < FRESH) {
+        if known.as_ref().is_some_and(|(age, _)| *age < FRESH) || self.has_just_failed() {
             return known;
         }
         let reading = self.refresh(store);
@@ -89,6 +91,30 @@ impl Sampler {
         Some((at.elapsed(), sample.clone())).filter(|(age, _)| *age < STALE)
     }
 
+    fn has_just_failed(&self) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.is_some_and(|at| at.elapsed() < FRESH)
+    }
+
+    /// Notes whether a sample was read; logs the first failure and its end.
+    fn note(&self, read: Result<Sample, StoreError>) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        match read {
+            Ok(sample) => {
+                let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+                *last = Some((Instant::now(), Arc::new(sample)));
+                if failed.take().is_some() {
+                    tracing::info!("figures for metrics are read again");
+                }
+            }
+            Err(error) => {
+                if failed.replace(Instant::now()).is_none() {
+                    tracing::warn!(%error, "figures for metrics could not be read");
+                }
+            }
+        }
+    }
+
     /// Reads a new sample beside everything else, unless that is being done already.
     fn refresh(self: &Arc<Sampler>, store: &Store) -> Option<tokio::task::JoinHandle<()>> {
         if self.busy.swap(true, Ordering::AcqRel) {
@@ -98,13 +124,7 @@ impl Sampler {
         Some(tokio::task::spawn_blocking(move || {
             // Freed also when reading panics.
             let _busy = Busy(&sampler.busy);
-            match take(&store, Timestamp::now()) {
-                Ok(sample) => {
-                    let mut last = sampler.last.lock().unwrap_or_else(PoisonError::into_inner);
-                    *last = Some((Instant::now(), Arc::new(sample)));
-                }
-                Err(error) => tracing::warn!(%error, "figures for metrics could not be read"),
-            }
+            sampler.note(take(&store, Timestamp::now()));
         }))
     }
 }
