@@ -41,9 +41,8 @@ fn rows(connection: &Connection, with: &str) -> Vec<Value> {
 #[test]
 fn an_answer_that_cannot_be_written_is_recorded_as_what_was_sent() {
     let server = Server::start("broken", true);
-    let made = server
-        .book(&Booking::of(&server.take_slot()).body())
-        .expect(201);
+    let booking = server.book(&Booking::of(&server.take_slot()).body());
+    let made = booking.clone().expect(201);
     let id = made.location_id();
     let connection = open(&server);
     connection
@@ -62,6 +61,25 @@ fn an_answer_that_cannot_be_written_is_recorded_as_what_was_sent() {
         Some(found[0]["id"].as_str().expect("an id")),
         response.header("x-request-id")
     );
+    // The booking stands: whoever did not learn of it and repeats it is told where it is.
+    let again = answer(&booking);
+    assert_eq!(again.status, 409, "{}", again.shown());
+    assert!(
+        again
+            .header("location")
+            .is_some_and(|url| url.contains(&id))
+    );
+    // It cannot be cancelled as long as it cannot be read, and is as live as before.
+    let mut cancelled = made.json();
+    cancelled["status"] = "cancelled".into();
+    let cancelling = server.cancel(&id, "W/\"1\"", &cancelled);
+    assert_eq!(answer(&cancelling).status, 500);
+    let live: i64 = connection
+        .query_row("SELECT live FROM appointment WHERE id = ?1", [&id], |r| {
+            r.get(0)
+        })
+        .expect("a number");
+    assert_eq!(live, 1);
 }
 
 /// Proves: AUD-01, DAT-03

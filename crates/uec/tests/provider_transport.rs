@@ -13,6 +13,9 @@ mod support;
 use std::collections::BTreeSet;
 use std::io::{BufReader, Write};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 
 use support::http::{connect, gzip};
@@ -433,6 +436,49 @@ fn a_client_may_wait_before_it_sends_the_body() {
     assert_eq!(answer.status, 403);
 }
 
+/// A client that sends more than the SETTINGS of the server allow is refused by HTTP/2 itself, and its connection goes on;
+/// one that sends much more loses it, and the server goes on.
+///
+/// Proves: D-63
+#[test]
+fn more_than_the_settings_allow_is_refused_by_http2() {
+    let server = Server::shared();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let connected = || async {
+            let stream = tokio::net::TcpStream::connect(server.address)
+                .await
+                .expect("a connection");
+            let (client, connection) =
+                hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+                    .await
+                    .expect("HTTP/2");
+            tokio::spawn(connection);
+            client
+        };
+        let head = |bytes: usize| {
+            http::Request::get(format!("http://{}/STU3/1/FX101/metadata", server.address))
+                .header("X-Long", "a".repeat(bytes))
+                .body(Empty::<Bytes>::new())
+                .expect("a request")
+        };
+        let mut client = connected().await;
+        let refused = client.send_request(head(140 * 1024)).await;
+        let refused = refused.expect("an answer");
+        assert_eq!(refused.status(), 431);
+        assert!(!refused.headers().contains_key("x-request-id"));
+        let body = refused.into_body().collect().await.expect("an end");
+        assert!(body.to_bytes().is_empty());
+        // The same connection: under the limit the request is judged; it lacks the headers of the proxy.
+        let judged = client.send_request(head(40 * 1024)).await;
+        assert_eq!(judged.expect("an answer").status(), 400);
+        let ended = client.send_request(head(1024 * 1024)).await;
+        assert!(ended.is_err(), "{ended:?}");
+        let judged = connected().await.send_request(head(1024)).await;
+        assert_eq!(judged.expect("an answer").status(), 400);
+    });
+}
+
 /// Proves: PROV-GEN-17
 #[test]
 fn too_large_a_head_over_http2_is_answered_with_an_outcome() {
@@ -461,6 +507,9 @@ fn too_large_a_head_over_http2_is_answered_with_an_outcome() {
         body.contains("OperationOutcome") && body.contains("65536 bytes"),
         "{body}"
     );
+    // Up to what the server says in its SETTINGS that it takes.
+    let (status, own, body) = ask(120 * 1024);
+    assert_eq!((status, own), (431, true), "{body}");
     // Under the limit the request is judged: it lacks the headers of the proxy.
     assert_eq!(ask(40 * 1024).0, 400);
 }

@@ -454,7 +454,11 @@ impl Edge {
     }
 
     /// Makes the response and records the request: what is recorded is what is sent, so the answer is made first.
-    async fn finish(&self, x: &mut Exchange, outcome: Result<Answer, Failure>) -> Response<Body> {
+    pub(super) async fn finish(
+        &self,
+        x: &mut Exchange,
+        outcome: Result<Answer, Failure>,
+    ) -> Response<Body> {
         let outcome = match outcome {
             Err(failure) => Err(failure),
             Ok(done) => {

@@ -33,3 +33,6 @@ pub mod tenants;
 pub mod tls;
 pub mod trust;
 mod unreadable;
+
+#[cfg(test)]
+mod finish_tests;
