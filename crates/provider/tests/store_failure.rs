@@ -6,7 +6,7 @@ mod store_fixture;
 
 use bytes::Bytes;
 use provider::referral::{Reason, Wire, Wrapper};
-use provider::store::{Arrival, Filed, Options, ReferralFilter, Store, StoreError, WriteError};
+use provider::store::{Arrival, Filed, Options, ReferralFilter, StoreError, WriteError};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,28 +18,42 @@ const CRASH_DATABASE: &str = "UEC_TEST_CRASH_DATABASE";
 /// Rounds of the crash test; each kills the process at another moment.
 const CRASHES: usize = 4;
 
+/// A server that has room for a hundred versions of appointments.
+const FULL_ON_POSTGRES: &str =
+    "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+       IF (SELECT count(*) FROM appointment_version) >= 100 THEN
+         RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full';
+       END IF;
+       RETURN NULL;
+     END $$;
+     CREATE TRIGGER full_disk BEFORE INSERT ON appointment_version EXECUTE FUNCTION full_disk()";
+
 /// Proves: NFR-02
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_full_disk_fails_the_group_and_the_writer_goes_on() {
-    if on_postgres() {
-        return; // the server's disk is not the test's to fill
-    }
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
     let slots = make_slots(&store, tenant, gp, 400).await;
     drop(store);
-    // The limit is a property of a connection, so the store is told to set it on its writer.
-    let pages: i64 = {
-        let raw = rusqlite::Connection::open(place.file()).unwrap();
-        raw.pragma_query_value(None, "page_count", |r| r.get(0))
-            .unwrap()
+    let store = match on_postgres() {
+        // The server's disk is not the test's to fill: the server says that it is full, as it would.
+        true => {
+            place.raw().run(FULL_ON_POSTGRES);
+            place.open()
+        }
+        // The limit is a property of a connection, so the store is told to set it on its writer.
+        false => {
+            let raw = rusqlite::Connection::open(place.file()).unwrap();
+            let pages: i64 = raw
+                .pragma_query_value(None, "page_count", |r| r.get(0))
+                .unwrap();
+            place.open_with(&Options {
+                max_pages: Some(pages + 12),
+                ..Options::default()
+            })
+        }
     };
-    let options = Options {
-        max_pages: Some(pages + 12),
-        ..Options::default()
-    };
-    let store = Store::open(&url(&place.file()), &options).unwrap();
     let mut made = Vec::new();
     let mut full = 0;
     for round in slots[..320].chunks(64) {
@@ -78,6 +92,11 @@ async fn a_full_disk_fails_the_group_and_the_writer_goes_on() {
     );
     drop(store);
 
+    if on_postgres() {
+        place
+            .raw()
+            .run("DROP TRIGGER full_disk ON appointment_version");
+    }
     let store = place.open();
     assert_trail_verifies(&store, tenant);
     let mut ids: Vec<_> = booked.iter().map(|b| b.id.clone()).collect();
