@@ -1,6 +1,7 @@
 //! The run as evidence: one outcome a scenario, one a rule, and what only the supplier can declare.
 
 use crate::evidence::{Exchange, Finding, Id, Kind, Outcome, Run, Severity, Verdict};
+use booking::count::{counted, plural};
 use jiff::Timestamp;
 
 use super::ledger::Ledger;
@@ -125,7 +126,12 @@ fn of_rule(ledger: &Ledger, rule: Rule) -> Outcome {
         findings.push(finding);
     }
     if of.broken > 0 {
-        let what = format!("{} of {} requests break this rule", of.broken, of.judged);
+        let what = format!(
+            "{} of {} {} this rule",
+            of.broken,
+            counted(of.judged, "request", "requests"),
+            plural(of.broken, "breaks", "break")
+        );
         findings.push(Finding::note(row.requirements, what));
     } else {
         for (_, place) in &of.examples {

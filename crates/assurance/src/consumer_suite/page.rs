@@ -1,6 +1,7 @@
 //! The status page: what can be walked, what to do for it, and what was seen so far. One page, no scripts, nothing
 //! from elsewhere.
 
+use booking::count::counted;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Response, StatusCode};
@@ -49,13 +50,13 @@ fn page(state: &State) -> String {
         .count();
     let mut out = format!(
         "<!DOCTYPE html><html lang=\"en-GB\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>Simulated Provider: {done} of {} scenarios walked</title><style>{STYLE}</style></head>\
-         <body><main><h1>Simulated Provider</h1><p>Service root <code>{}</code>, ASID <code>{}</code>. {} requests seen, {} different findings.</p><p><a href=\"/\">Fetch anew</a></p>",
-        progress.scenarios.len(),
+         <title>Simulated Provider: {done} of {} walked</title><style>{STYLE}</style></head>\
+         <body><main><h1>Simulated Provider</h1><p>Service root <code>{}</code>, ASID <code>{}</code>. {} seen, {}.</p><p><a href=\"/\">Fetch anew</a></p>",
+        counted(progress.scenarios.len(), "scenario", "scenarios"),
         escaped(state.root.url()),
         escaped(state.to.as_str()),
-        progress.requests,
-        progress.faults,
+        counted(progress.requests, "request", "requests"),
+        counted(progress.faults, "different finding", "different findings"),
     );
     out.push_str(
         "<div class=\"scroll\" role=\"region\" aria-label=\"Scenarios\" tabindex=\"0\"><table role=\"table\"><caption>Scenarios</caption><thead role=\"rowgroup\"><tr role=\"row\"><th scope=\"col\" role=\"columnheader\">Service</th><th scope=\"col\" role=\"columnheader\">Scenario</th>\

@@ -408,7 +408,10 @@ impl Run {
         let counts = self.counts().to_string();
         match self.scenarios() {
             (_, 0) => counts,
-            (all, unwalked) => format!("{counts}; {unwalked} of {all} scenarios not walked"),
+            (all, unwalked) => format!(
+                "{counts}; {unwalked} of {} not walked",
+                counted(all, "scenario", "scenarios")
+            ),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::evidence::{Exchange, Finding, Id, Outcome, Severity, Verdict};
 use booking::careconnect::conformance;
+use booking::count::{counted, plural};
 use booking::systems;
 use booking::version::StandardVersion;
 use serde_json::Value;
@@ -494,8 +495,12 @@ impl Watch {
         pairs
             .map(|(row, mut kept)| {
                 if kept.broken > 0 {
-                    let what =
-                        format!("{} of {} answers break this rule", kept.broken, kept.judged);
+                    let what = format!(
+                        "{} of {} {} this rule",
+                        kept.broken,
+                        counted(kept.judged, "answer", "answers"),
+                        plural(kept.broken, "breaks", "break")
+                    );
                     kept.findings.push(Finding::note(row.requirements, what));
                 }
                 let mut outcome = Outcome::tried(

@@ -187,7 +187,12 @@ fn of_case(store: &Store, rows: Vec<ReferralRow>, case: &str) -> Result<Vec<Refe
     }
     if unread > 0 {
         output::note(&format!(
-            "{unread} messages cannot be read and were not searched: uec provider referral quarantine\n"
+            "{} not searched: uec provider referral quarantine\n",
+            counted(
+                unread,
+                "message cannot be read and was",
+                "messages cannot be read and were"
+            )
         ));
     }
     Ok(found)

@@ -9,6 +9,7 @@ use super::folder::{FolderError, Record, write_whole};
 use super::markup::Markup;
 use super::model::{Run, Verdict};
 use super::standing::{Mark, standings};
+use booking::count::{counted, plural};
 use std::path::Path;
 
 /// Tests named with one cause; the table of tests has them all.
@@ -155,7 +156,12 @@ fn verdict(runs: &[Run]) -> String {
     };
     let not_walked = match unwalked {
         0 => String::new(),
-        n => format!(" {n} of {scenarios} scenarios were not walked to their end."),
+        n => format!(
+            " {n} of {} {} not walked to {} end.",
+            counted(scenarios, "scenario", "scenarios"),
+            plural(n, "was", "were"),
+            plural(n, "its", "their")
+        ),
     };
     format!(
         "{tests}{not_run}{not_walked} Requirements of the SCAL: {} shown, {} failed, {} for the supplier to declare or attach, {} not tried; {} in all.{beside}",

@@ -10,6 +10,7 @@ use crate::store::appointment::AppointmentStatus;
 use crate::store::driver::{Cell, Connection, Row, Value, values};
 use crate::store::error::StoreError;
 use crate::store::model::TenantKey;
+use booking::count::counted;
 use booking::ids::RequestId;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -221,8 +222,12 @@ impl<'c> Claims<'c> {
             false => Ok(Err((
                 last + 1,
                 format!(
-                    "{} versions belong to no appointment",
-                    self.versions.saturating_sub(compared.all)
+                    "{} to no appointment",
+                    counted(
+                        self.versions.saturating_sub(compared.all),
+                        "version belongs",
+                        "versions belong"
+                    )
                 ),
             ))),
         }
@@ -319,8 +324,8 @@ impl<'c> Claims<'c> {
                 return Err((
                     changed,
                     format!(
-                        "the appointment or the version that it made is not what it was; {} versions were changed",
-                        found.changed
+                        "the appointment or the version that it made is not what it was; {} changed",
+                        counted(found.changed, "version was", "versions were")
                     ),
                 ));
             }
@@ -328,8 +333,8 @@ impl<'c> Claims<'c> {
                 return Err((
                     gone,
                     format!(
-                        "the version of an appointment that it made is gone; {} versions are gone",
-                        self.rows.len()
+                        "the version of an appointment that it made is gone; {} gone",
+                        counted(self.rows.len(), "version is", "versions are")
                     ),
                 ));
             }
@@ -339,8 +344,8 @@ impl<'c> Claims<'c> {
             return Err((
                 last + 1,
                 format!(
-                    "the row is missing that made version {version} of appointment {id}; {} versions have no row",
-                    found.without
+                    "the row is missing that made version {version} of appointment {id}; {} no row",
+                    counted(found.without, "version has", "versions have")
                 ),
             ));
         }
@@ -348,7 +353,10 @@ impl<'c> Claims<'c> {
             0 => Ok(()),
             lost => Err((
                 last + 1,
-                format!("{lost} appointments have no newest version"),
+                format!(
+                    "{} no newest version",
+                    counted(lost, "appointment has", "appointments have")
+                ),
             )),
         }
     }

@@ -3,6 +3,7 @@
 use crate::output;
 use assurance::consumer_suite::{Shown, Watching};
 use assurance::evidence::Severity;
+use booking::count::counted;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Findings of one request that are shown; all of them are in the report.
@@ -78,10 +79,10 @@ impl Screen {
             .filter(|s| s.left.is_none())
             .count();
         let mut text = format!(
-            "-- {done} of {} scenarios walked, {} requests, {} findings\n",
-            progress.scenarios.len(),
-            progress.requests,
-            progress.faults
+            "-- {done} of {} walked, {}, {}\n",
+            counted(progress.scenarios.len(), "scenario", "scenarios"),
+            counted(progress.requests, "request", "requests"),
+            counted(progress.faults, "finding", "findings")
         );
         // Those under way first.
         let mut open: Vec<_> = progress
