@@ -9,6 +9,7 @@ use crate::config::Settings;
 use crate::http::tls;
 use crate::log_state::LogState;
 use crate::store::{Store, StoreError};
+use booking::count::counted;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -144,8 +145,8 @@ impl Health {
         }
         if self.log.is_failing() {
             let text = format!(
-                "The log cannot be written; {} lines are lost.",
-                self.log.lost()
+                "The log cannot be written; {} lost.",
+                counted(self.log.lost(), "line is", "lines are")
             );
             reasons.push(Reason::new("log", text));
         }
@@ -239,8 +240,8 @@ impl Health {
             Reason::new(
                 "connections",
                 format!(
-                    "The API does not answer on its own port; {} connections are open.",
-                    door.gauges.open()
+                    "The API does not answer on its own port; {} open.",
+                    counted(door.gauges.open(), "connection is", "connections are")
                 ),
             )
         })

@@ -62,7 +62,7 @@ fn doctor_looks_at_the_server() {
 const LINES_WHILE_AWAY: usize = 8;
 
 /// How often it looks at it meanwhile: a line at every look would be too many.
-const LOOKS_WHILE_AWAY: f64 = 6.0;
+const LOOKS_WHILE_AWAY: f64 = 9.0;
 
 /// That a database is away is logged a few times, not at every look at it and not at every question for the metrics;
 /// that it is back, once.

@@ -4,7 +4,7 @@
 use super::{Database, print_json, which_provider};
 use crate::serve::{read_settings, runtime};
 use crate::{Failure, Outcome, output, print};
-use booking::count::counted;
+use booking::count::{counted, plural};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -257,17 +257,18 @@ fn verified(ods: &str, rows: i64, head: &str, versions: u64, before_digests: u64
     let of = |n| {
         counted(
             n,
-            "version of an appointment is",
-            "versions of appointments are",
+            "version of an appointment is as its row says",
+            "versions of appointments are as their rows say",
         )
     };
     let of_versions = match (versions, before_digests) {
         (0, _) => String::new(),
-        (all, 0) => format!("; {} as their rows say", of(all)),
+        (all, 0) => format!("; {}", of(all)),
         (all, before) => format!(
-            "; {} as their rows say, {} from before digests were kept: only that they are there was checked",
+            "; {}, {} from before digests were kept: only that {} there was checked",
             of(all - before),
-            counted(before, "is", "are")
+            counted(before, "is", "are"),
+            plural(before, "it is", "they are")
         ),
     };
     let rows = counted(rows, "row", "rows");
