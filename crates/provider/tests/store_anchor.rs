@@ -13,7 +13,7 @@ use provider::anchor::key::{PublicKey, SigningKey};
 use provider::anchor::line::Anchor;
 use provider::anchor::state::{Sink, TrailState};
 use provider::config::Audit;
-use provider::store::{AuditVerdict, CopyOptions, Store, TenantKey, copy};
+use provider::store::{AuditHead, AuditVerdict, CopyOptions, Store, TenantKey, copy};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -375,6 +375,42 @@ async fn nothing_is_signed_before_the_folder_was_compared() {
     keeper.round();
     assert_eq!(state.losses().len(), 1);
     assert_eq!(state.counts(Sink::Log), (0, 0));
+}
+
+/// What is no file of anchors is told within a bound, also when it has no end.
+#[test]
+fn files_without_an_end_are_refused() {
+    let endless = Path::new("/dev/zero");
+    let said = Anchors::read(endless, &[]).err().unwrap();
+    assert!(said.contains("more than a megabyte"), "{said}");
+    assert!(PublicKey::open(endless).is_err());
+    assert!(SigningKey::open(endless, "audit.key").is_err());
+}
+
+/// What stands in a foreign file reaches no terminal as anything but text.
+#[test]
+fn an_anchor_holds_nothing_that_a_terminal_acts_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = SigningKey::make(&folder.path().join("key")).unwrap();
+    let head = AuditHead::default();
+    let because = "gone\u{1b}[2J\r\n\u{202e}away\u{200b}";
+    let line = Anchor::accepted("FX101", &head, now(), "operator\u{7}", because).sign(&key);
+    let line = line.unwrap();
+    let file = folder.path().join("anchors");
+    std::fs::write(&file, &line).unwrap();
+    let read = Anchors::read(&file, &[key.public()]).unwrap();
+    let anchor = &read.providers["FX101"][0].anchor;
+    assert_eq!(anchor.because.as_deref(), Some("gone[2Jaway"));
+    assert_eq!(anchor.by.as_deref(), Some("operator"));
+    for (from, to) in [
+        ("FX101", "F\\u001b"),
+        ("gone", "g\\u001bne"),
+        ("operator", "\\u202eor"),
+    ] {
+        std::fs::write(&file, line.replacen(from, to, 1)).unwrap();
+        let read = Anchors::read(&file, &[]).unwrap();
+        assert_eq!((read.taken, read.damaged), (0, 1), "{to}");
+    }
 }
 
 fn only_file(folder: &Path) -> PathBuf {

@@ -20,6 +20,8 @@ const FILES_MOST: usize = 36_525;
 /// Most anchors that are held against a database at once, some 400 MB: every minute for four years. Of more, name the
 /// files one by one.
 const ANCHORS_MOST: usize = 2_000_000;
+/// Pieces of a line that are passed over, 1 MB in all: what has longer lines is no file of anchors and no log.
+const PIECES_MOST: usize = (1 << 20) / LINE_BYTES;
 /// Most faults that are named; all are counted.
 const NAMED: usize = 5;
 
@@ -138,7 +140,8 @@ impl Anchors {
             all.faulty += older.faulty;
             all.damaged += older.damaged;
             all.faults.extend(older.faults);
-            if providers.iter().all(|p| all.providers.contains_key(*p)) {
+            let is_enough = providers.iter().all(|p| all.providers.contains_key(*p));
+            if is_enough || all.taken >= ANCHORS_MOST {
                 break;
             }
         }
@@ -266,11 +269,19 @@ fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option
         return Ok(Some(true));
     }
     let mut rest = Vec::new();
-    // Ends with the line: each round passes over a piece of it.
+    let mut pieces = 0;
+    // Ends with the line, or when it is longer than any of a log: each round passes over a piece of it.
     while reader.by_ref().take(most).read_until(b'\n', &mut rest)? > 0
         && rest.last() != Some(&b'\n')
     {
         rest.clear();
+        pieces += 1;
+        if pieces > PIECES_MOST {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it has a line of more than a megabyte, so it holds no anchors",
+            ));
+        }
     }
     Ok(Some(false))
 }

@@ -53,6 +53,8 @@ pub struct Keeper {
     unsaved: BTreeMap<String, String>,
     /// The database was compared with the folder.
     is_compared: bool,
+    /// What is lost was told with the first row, from all anchors.
+    is_named: bool,
     is_failing: bool,
 }
 
@@ -80,6 +82,7 @@ impl Keeper {
             signed: BTreeMap::new(),
             unsaved: BTreeMap::new(),
             is_compared: false,
+            is_named: false,
             is_failing: false,
         }))
     }
@@ -178,6 +181,7 @@ impl Keeper {
     fn lose(&mut self, loss: Loss) {
         let mut losses = self.state.losses();
         losses.push(loss);
+        self.is_named = false;
         self.tell(&losses);
         self.state.set_losses(losses);
     }
@@ -260,11 +264,18 @@ impl Keeper {
         let providers: Vec<&str> = tenants.iter().map(|t| t.ods.as_str()).collect();
         let mut anchors = Anchors::latest(folder.path(), &self.keys, &providers)?;
         let mut found = losses(&self.store, &anchors).map_err(|e| e.to_string())?;
-        if !found.is_empty() {
-            // All of them, to name the first row.
+        let known = self.state.losses();
+        let names = |losses: &[Loss]| -> Vec<String> {
+            losses.iter().map(|loss| loss.provider.clone()).collect()
+        };
+        if self.is_named && names(&found) == names(&known) {
+            found = known;
+        } else if !found.is_empty() {
+            // All of them, once, to name the first row.
             anchors = Anchors::read(folder.path(), &self.keys)?;
             found = losses(&self.store, &anchors).map_err(|e| e.to_string())?;
         }
+        self.is_named = true;
         if anchors.faulty + anchors.damaged > 0 && !self.is_compared {
             tracing::warn!(
                 lines = anchors.faulty + anchors.damaged,

@@ -2,17 +2,17 @@
 //! SubjectPublicKeyInfo, as `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout` write them.
 
 use crate::audit::hex;
-use crate::http::pem;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use booking::pem::{Wanted, fault};
 use rustls::SignatureScheme;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer};
 use rustls::sign::Signer;
 use sha2::{Digest as _, Sha256};
-use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -24,6 +24,8 @@ const PKCS8: [u8; 16] = [
 const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
+/// Most bytes of a file that are read: a key of this kind has 120, and there may be words around it.
+const KEY_BYTES: u64 = 64 << 10;
 /// The owner of the file reads and writes the private key, nobody else.
 const MODE: u32 = 0o600;
 
@@ -34,11 +36,12 @@ pub struct PublicKey([u8; 32]);
 impl PublicKey {
     /// Reads a PEM file, of a public key or of the private one.
     pub fn open(path: &Path) -> Result<PublicKey, String> {
-        if let Ok(found) = SubjectPublicKeyInfoDer::from_pem_file(path) {
+        let bytes = read(path)?;
+        if let Ok(found) = SubjectPublicKeyInfoDer::from_pem_slice(&bytes) {
             return PublicKey::of(&found)
                 .ok_or_else(|| format!("{} is no Ed25519 public key", path.display()));
         }
-        SigningKey::open(path, "--key").map(|key| key.public)
+        SigningKey::open(path, "the key").map(|key| key.public)
     }
 
     fn of(der: &[u8]) -> Option<PublicKey> {
@@ -82,7 +85,9 @@ impl SigningKey {
                 path.display()
             )
         };
-        let PrivateKeyDer::Pkcs8(der) = pem::private_key(path, setting)? else {
+        let read = PrivateKeyDer::from_pem_slice(&read(path)?)
+            .map_err(|_| fault(setting, path, Wanted::PrivateKey, File::open(path)))?;
+        let PrivateKeyDer::Pkcs8(der) = read else {
             return Err(of_another_kind());
         };
         let key = aws_lc_rs::sign::any_eddsa_type(&der).map_err(|_| of_another_kind())?;
@@ -130,6 +135,15 @@ impl SigningKey {
             .sign(text)
             .map_err(|e| format!("nothing could be signed: {e}"))
     }
+}
+
+/// The file, as far as a key can reach.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(KEY_BYTES).read_to_end(&mut bytes))
+        .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    Ok(bytes)
 }
 
 fn section(label: &str, der: &[u8]) -> String {

@@ -8,6 +8,7 @@ use crate::audit::hex;
 use crate::store::AuditHead;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use booking::ids::OdsCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -81,8 +82,8 @@ impl Anchor {
     ) -> Anchor {
         Anchor {
             kind: Kind::Accepted,
-            by: Some(by.to_owned()),
-            because: Some(because.chars().take(REASON_MOST).collect()),
+            by: Some(plain(by)),
+            because: Some(plain(because)),
             ..Anchor::head(provider, head, at)
         }
     }
@@ -100,6 +101,18 @@ impl Anchor {
 /// A moment as it is signed: UTC, to the second.
 pub fn shown(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A text without what a terminal acts on: control characters, marks of direction, characters of no width.
+fn plain(text: &str) -> String {
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars()
+        .filter(|c| !acts(*c))
+        .take(REASON_MOST)
+        .collect()
 }
 
 fn signed(line: &str) -> String {
@@ -154,7 +167,12 @@ fn read(text: &str) -> Option<Read> {
     let (signature, _) = after.split_once("\"}")?;
     let text = format!("{before}}}");
     let anchor: Anchor = serde_json::from_str(&text).ok()?;
+    let texts = [anchor.by.as_deref(), anchor.because.as_deref()];
     let is_whole = anchor.row >= 0
+        && OdsCode::parse(&anchor.provider).is_ok()
+        && anchor.key.len() == 16
+        && anchor.key.bytes().all(|b| b.is_ascii_hexdigit())
+        && texts.into_iter().flatten().all(|text| *text == plain(text))
         && anchor.at.parse::<Timestamp>().is_ok()
         && anchor.hash.len() == 64
         && anchor.hash.bytes().all(|b| b.is_ascii_hexdigit());

@@ -10,6 +10,7 @@ mod full_disk;
 mod kill_database;
 mod kill_provider;
 mod locked;
+mod lost_wal;
 mod memory;
 mod pause;
 mod race;
@@ -67,6 +68,7 @@ pub struct Scenario {
 }
 
 const BOTH: &[Kind] = &[Kind::Sqlite, Kind::Postgres];
+const SQLITE: &[Kind] = &[Kind::Sqlite];
 const POSTGRES: &[Kind] = &[Kind::Postgres];
 
 /// All of them, in the order in which they are played.
@@ -154,6 +156,12 @@ pub const ALL: &[Scenario] = &[
         what: "the clock jumps forward and back under load",
         stores: BOTH,
         play: |s| Box::pin(clock::play(s)),
+    },
+    Scenario {
+        name: "lost-wal",
+        what: "the log of a file is lost with acknowledged bookings: what was signed tells it",
+        stores: SQLITE,
+        play: |s| Box::pin(lost_wal::play(s)),
     },
     Scenario {
         name: "forged",
