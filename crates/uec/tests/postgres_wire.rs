@@ -58,16 +58,25 @@ mod referral_send;
 
 /// Suites of the Provider that are not run again here.
 const LEFT_OUT: &[(&str, &str)] = &[
+    (
+        "provider_anchors",
+        "it damages and takes away a file of SQLite",
+    ),
     ("provider_audit", "it damages a file of SQLite"),
     (
         "provider_commands",
         "most of it is about settings and files; what the commands change is tried on both stores in the provider's own tests",
+    ),
+    (
+        "provider_connections",
+        "it is about sockets, before any database is asked",
     ),
     ("provider_copy", "it moves between both databases itself"),
     (
         "provider_doctor",
         "postgres_operations.rs has what doctor says of a server",
     ),
+    ("provider_files", "it takes away files of SQLite"),
     (
         "provider_ready",
         "postgres_operations.rs has the readiness of a server",

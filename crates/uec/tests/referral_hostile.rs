@@ -190,14 +190,38 @@ fn the_worst_load_stays_under_its_bound() {
 fn the_memory_that_is_given_is_more_than_may_be_taken() {
     // The server with its caches and bookings under load; docs/benchmarks.md has what was measured.
     const OTHERWISE: u64 = 256 << 20;
-    let worst = OTHERWISE + provider::http::itk::MOST_MEMORY;
+    // A connection's window in HTTP/2 and the head of a request, both full.
+    const CONNECTION: u64 = (256 + 64) << 10;
+    let read = |file: &str| {
+        let path = format!("{}/../../deploy/{file}", env!("CARGO_MANIFEST_DIR"));
+        fs::read_to_string(&path).expect("a file of deploy/")
+    };
+    let connections = |file: &str| -> u64 {
+        let text = read(file);
+        let (_, rest) = text
+            .split_once(" connections = ")
+            .or(text.split_once("\nconnections = "))
+            .expect("named");
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().expect("a number")
+    };
+    let most = connections("kubernetes/provider.yaml").max(connections("provider.toml"));
+    // The unit's settings are its operator's: it says what its limit is for.
+    let said = format!("limits.connections = {most}");
+    assert!(
+        read("systemd/uec-provider.service").contains(&said),
+        "{said}"
+    );
+    let worst = OTHERWISE
+        + most * CONNECTION
+        + provider::http::MOST_BODY_MEMORY
+        + provider::http::itk::MOST_MEMORY;
     for (file, key) in [
         ("systemd/uec-provider.service", "MemoryMax="),
         ("kubernetes/provider.yaml", "limits: { memory: "),
         ("compose.yaml", "mem_limit: "),
     ] {
-        let path = format!("{}/../../deploy/{file}", env!("CARGO_MANIFEST_DIR"));
-        let text = fs::read_to_string(&path).expect("a file of deploy/");
+        let text = read(file);
         let (_, rest) = text
             .split_once(key)
             .unwrap_or_else(|| panic!("{file} has no {key}"));

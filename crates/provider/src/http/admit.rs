@@ -10,6 +10,11 @@ use crate::metrics::Shed;
 use booking::refusal::{Refusal, Situation};
 use std::time::Duration;
 
+/// Each of the two pools of memory for bodies of bookings and cancellations, KiB.
+const POOL_KIB: usize = 32 << 10;
+/// The most memory, bytes, that these bodies take at the same time, with `limits.body_bytes` as it is by default.
+pub const MOST_BODY_MEMORY: u64 = 2 * ((POOL_KIB as u64) << 10);
+
 /// The bounds on bodies of bookings and cancellations; one has about 5 KB.
 pub(super) fn bodies(settings: &Settings) -> Receiving {
     let within = Duration::from_secs(settings.limits.body_seconds);
@@ -18,9 +23,9 @@ pub(super) fn bodies(settings: &Settings) -> Receiving {
         most: settings.limits.body_bytes,
         within,
         least_each: within / 3,
-        first_kib: 32 << 10,
+        first_kib: POOL_KIB,
         small_kib: 64,
-        further_kib: (32 << 10).max(settings.limits.body_bytes.div_ceil(1 << 10)),
+        further_kib: POOL_KIB.max(settings.limits.body_bytes.div_ceil(1 << 10)),
         step_kib: 8,
         wait: Duration::from_secs(2),
     })

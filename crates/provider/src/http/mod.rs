@@ -34,5 +34,7 @@ pub mod tls;
 pub mod trust;
 mod unreadable;
 
+pub use admit::MOST_BODY_MEMORY;
+
 #[cfg(test)]
 mod finish_tests;
