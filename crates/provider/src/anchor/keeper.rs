@@ -69,6 +69,7 @@ impl Keeper {
         let Some((key, keys)) = keys(settings)? else {
             return Ok(None);
         };
+        state.done(Timestamp::now());
         Ok(Some(Keeper {
             store: store.clone(),
             state,

@@ -34,7 +34,7 @@ impl Sink {
 pub struct TrailState {
     written: [AtomicU64; Sink::ALL.len()],
     failed: [AtomicU64; Sink::ALL.len()],
-    /// Seconds since 1970 of the last round in which all heads could be read and kept; 0: none yet.
+    /// Seconds since 1970 of the last round in which all heads could be read and kept, or of the start; 0: nothing is signed.
     last: AtomicI64,
     losses: Mutex<Vec<Loss>>,
 }
@@ -56,12 +56,13 @@ impl TrailState {
         (of(&self.written), of(&self.failed))
     }
 
-    /// Notes a round without a failure.
+    /// Notes a round without a failure, or that heads are signed from now on.
     pub(super) fn done(&self, now: jiff::Timestamp) {
         self.last.store(now.as_second(), Ordering::Relaxed);
     }
 
-    /// Seconds since the last round without a failure; `None`: there was none.
+    /// Seconds since the last round without a failure, or since the start when there was none: a folder that hangs shows.
+    /// `None`: nothing is signed.
     pub fn age(&self) -> Option<i64> {
         match self.last.load(Ordering::Relaxed) {
             0 => None,

@@ -194,7 +194,7 @@ impl Page<'_> {
             out.one(
                 "uec_audit_anchor_age_seconds",
                 Kind::Gauge,
-                "Since the last round in which the heads of all trails were signed and kept.",
+                "Since the heads of all trails were last signed and kept, or since the start.",
                 age as f64,
             );
         }
