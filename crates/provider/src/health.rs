@@ -10,7 +10,6 @@ use crate::http::tls;
 use crate::log_state::LogState;
 use crate::store::{Store, StoreError};
 use booking::count::counted;
-use jiff::Timestamp;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -170,7 +169,7 @@ impl Health {
 
     /// Names of certificates in use and the seconds until they expire.
     pub fn certificates(&self) -> Vec<(&'static str, i64)> {
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let left = |c: &InUse| (c.name, c.validity.seconds_left(now));
         self.certificates.iter().map(left).collect()
     }
@@ -277,7 +276,7 @@ impl Health {
     }
 
     fn expired(&self) -> Option<Reason> {
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let bad = self
             .certificates
             .iter()

@@ -4,6 +4,7 @@
 pub mod anchor;
 pub mod audit;
 pub mod certificate;
+pub mod clock;
 pub mod config;
 pub mod diary;
 pub mod health;

@@ -143,3 +143,82 @@ async fn nothing_is_acknowledged_that_goes_to_a_removed_file() {
         drop(store);
     }
 }
+
+/// A WAL that is gone, cut or damaged is taken by SQLite without a word; the file beside the database knows better.
+/// Proves: AUD-01
+#[tokio::test]
+async fn a_lost_wal_is_told() {
+    if on_postgres() {
+        return; // the server checks its own
+    }
+    let place = Place::new();
+    let store = place.open_with(&serving());
+    let (tenant, gp) = tenant(&store).await;
+    let slots = make_slots(&store, tenant, gp, 6).await;
+    let made = place.directory.path().join("made");
+    store.backup(&made).unwrap();
+    // From here on everything is in the WAL, which is too short to be copied back by itself.
+    place.raw().run("PRAGMA wal_checkpoint(TRUNCATE)");
+    for slot in &slots {
+        book(&store, tenant, *slot).await;
+    }
+    let told = format!("rows to {} were acknowledged", trail(&store, tenant).len());
+    let wal = std::fs::read(beside(&place, "-wal")).unwrap();
+    let mut damaged = wal.clone();
+    damaged[wal.len() / 2] ^= 1;
+    // As a kill leaves the files, but for the WAL.
+    for (name, wal) in [
+        ("whole", wal.clone()),
+        ("gone", Vec::new()),
+        ("cut", wal[..wal.len() / 2].to_vec()),
+        ("damaged", damaged),
+    ] {
+        let copy = place.directory.path().join(name);
+        for suffix in ["", "-tally"] {
+            std::fs::copy(
+                beside(&place, suffix),
+                format!("{}{suffix}", copy.display()),
+            )
+            .unwrap();
+        }
+        std::fs::write(format!("{}-wal", copy.display()), wal).unwrap();
+        let seen = provider::store::Store::inspect(&url(&copy), true).unwrap();
+        assert_eq!(seen.damage, None, "SQLite sees nothing");
+        let told_of = seen.lost.iter().filter(|lost| lost.contains(&told)).count();
+        assert_eq!(
+            told_of,
+            usize::from(name != "whole"),
+            "{name}: {:?}",
+            seen.lost
+        );
+        assert_trail_verifies(&open(&copy), tenant);
+    }
+    // What was restored on purpose is compared with nothing; a database that is gone is missed.
+    let copy = place.directory.path().join("cut");
+    provider::store::Store::restore(&made, &copy, true).unwrap();
+    let lost = |copy: &std::path::Path| {
+        let seen = provider::store::Store::inspect(&url(copy), false);
+        seen.unwrap().lost
+    };
+    assert!(lost(&copy).is_empty());
+    let copy = place.directory.path().join("gone");
+    std::fs::write(&copy, "").unwrap();
+    assert!(lost(&copy)[0].contains("is missing"), "{:?}", lost(&copy));
+}
+
+/// However the clock is set back, a version is not older than the one before.
+/// Proves: D-72
+#[tokio::test]
+async fn a_version_is_not_older_than_the_one_before() {
+    let store = memory();
+    let (tenant, gp) = tenant(&store).await;
+    let slots = make_slots(&store, tenant, gp, 1).await;
+    let made = book(&store, tenant, slots[0]).await;
+    let mut change = cancellation(&made.id, 1);
+    change.at = minutes(now(), -600);
+    let done = store.cancel(tenant, change).await.unwrap();
+    assert_eq!(done.last_updated, made.last_updated);
+    let all = store.history(tenant, &made.id).unwrap();
+    assert!(all[1].last_updated >= all[0].last_updated, "{all:?}");
+    assert_trail_verifies(&store, tenant);
+}

@@ -207,7 +207,7 @@ impl Writer {
 
 /// The line that says how many are missing.
 fn missing(format: LogFormat, count: u64) -> String {
-    let at = jiff::Timestamp::now();
+    let at = provider::clock::now();
     let told = "lines of the log could not be written; they are lost";
     match format {
         LogFormat::Text => format!("{at}  WARN {told} count={count}\n"),

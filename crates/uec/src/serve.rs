@@ -99,6 +99,9 @@ pub enum Seed {
 impl Serve {
     /// Runs the server until it is told to stop.
     pub fn run(self) -> Result<(), Failure> {
+        if let Some(why) = provider::clock::unusable() {
+            return Err(Failure::Refused(why));
+        }
         let mut settings = self.settings()?;
         let seeded = self.seed == Some(Seed::Demo);
         if seeded {
@@ -237,7 +240,7 @@ pub async fn prepare(
         );
     }
     if seeded {
-        seed::demo(&store, jiff::Timestamp::now())
+        seed::demo(&store, provider::clock::now())
             .await
             .map_err(|e| e.to_string())?;
     }
@@ -265,7 +268,7 @@ fn shown(address: SocketAddr) -> String {
 fn spawn_top_up(store: Store) {
     tokio::spawn(async move {
         loop {
-            match seed::top_up_all(&store, jiff::Timestamp::now()).await {
+            match seed::top_up_all(&store, provider::clock::now()).await {
                 Ok(0) => {}
                 Ok(added) => tracing::info!(added, "slots added for the days ahead"),
                 Err(error) => {

@@ -191,3 +191,71 @@ fn a_database_that_may_only_be_read_is_refused() {
     assert!(said.contains("Nothing can be written"), "{said}");
     assert_eq!(fs::read(at("provider.sqlite")).expect("a file"), before);
 }
+
+/// The WAL is removed between a kill and the next start: SQLite begins without it, the server says what is missing.
+/// Proves: AUD-01
+#[test]
+fn a_wal_that_was_lost_is_told_at_the_next_start() {
+    let server = Server::start("files-lost", false);
+    let file = server.folder.join("provider.sqlite");
+    let outside = rusqlite::Connection::open(&file).expect("opens");
+    until("all is in the file itself", || {
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let busy = outside.query_row(sql, [], |row| row.get::<_, i64>(0));
+        busy.is_ok_and(|busy| busy == 0)
+    });
+    booked_ids(&server, 2);
+    assert!(server.kill_9());
+    drop(outside);
+    let folder = server.folder.clone();
+    server.kill();
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{}{suffix}", file.display()));
+    }
+    let looked = uec(&[
+        "provider",
+        "doctor",
+        "--quick",
+        "--database",
+        &format!("sqlite:{}", file.display()),
+    ]);
+    let said = String::from_utf8_lossy(&looked.stdout).into_owned();
+    assert!(
+        said.contains("Bookings that were acknowledged are not in the database"),
+        "{said}"
+    );
+    let server = Server::start("files-lost", false);
+    let log = server.log();
+    assert!(
+        log.contains("the audit trail of FX101 ends at row"),
+        "{log}"
+    );
+    server.kill();
+    let _ = fs::remove_dir_all(folder);
+}
+
+/// A clock beyond all dates is refused with a sentence, not by a panic.
+#[test]
+fn a_clock_beyond_all_dates_is_refused() {
+    let found = fs::read_dir("/usr/lib")
+        .ok()
+        .into_iter()
+        .flatten()
+        .flatten();
+    let library = found
+        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|path| path.exists());
+    let Some(library) = library else {
+        return testkit::lacks("libfaketime");
+    };
+    let ended = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["provider", "serve", "--database", "sqlite::memory:"])
+        .env("LD_PRELOAD", library)
+        .env("FAKETIME", "+8100y")
+        .output()
+        .expect("uec runs");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("the clock of this machine"), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}

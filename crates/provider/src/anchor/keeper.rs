@@ -109,7 +109,7 @@ impl Keeper {
     pub fn round(&mut self) {
         match self.try_round() {
             Ok(()) => {
-                self.state.done(Timestamp::now());
+                self.state.done(crate::clock::now());
                 if std::mem::take(&mut self.is_failing) {
                     tracing::info!("heads of the audit trail are signed and kept again");
                 }
@@ -131,7 +131,7 @@ impl Keeper {
         if !self.is_compared || !self.state.losses().is_empty() {
             self.compare()?;
         }
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let lost = self.state.losses();
         let mut lines = Vec::new();
         let mut failed = None;

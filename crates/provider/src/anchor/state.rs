@@ -66,7 +66,7 @@ impl TrailState {
     pub fn age(&self) -> Option<i64> {
         match self.last.load(Ordering::Relaxed) {
             0 => None,
-            last => Some((jiff::Timestamp::now().as_second() - last).max(0)),
+            last => Some((crate::clock::now().as_second() - last).max(0)),
         }
     }
 

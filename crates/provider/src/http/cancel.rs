@@ -54,7 +54,7 @@ pub async fn run(
             Ok(fhir::json::write(&cancel::cancelled_document(
                 &tree,
                 stored.version + 1,
-                now,
+                stored.next_at(now),
             )))
         }),
     };

@@ -61,7 +61,7 @@ impl Exchange {
 impl Edge {
     /// A request that has just come, before anything is checked.
     pub(super) fn exchange(&self, peer: Peer, parts: &http::request::Parts) -> Exchange {
-        let now = Timestamp::now();
+        let now = crate::clock::now();
         let response_id = Uuid::new_v4();
         let first = |name: &str| parts.headers.get(name);
         // Until the formats are checked in their turn, errors go out in the format asked for if it can be told.

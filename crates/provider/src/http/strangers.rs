@@ -139,7 +139,7 @@ impl Edge {
 
     /// Records what was counted of strangers in windows that are over, or in all.
     pub(super) async fn record_counted(&self, every: bool) {
-        for (tenant, entry) in self.strangers.take(Timestamp::now(), every) {
+        for (tenant, entry) in self.strangers.take(crate::clock::now(), every) {
             if let Err(error) = self.store.audit(tenant, &entry).await {
                 let lost = entry.detail.unwrap_or_default();
                 tracing::error!(%error, lost, "a count of refused requests could not be recorded");

@@ -198,7 +198,7 @@ impl Edge {
             "HTTP/1.1 {} {}\r\ndate: {}\r\ncontent-length: {}\r\n",
             status.as_u16(),
             status.canonical_reason().unwrap_or_default(),
-            answer::http_date(jiff::Timestamp::now()),
+            answer::http_date(crate::clock::now()),
             body.len()
         )
         .into_bytes();

@@ -70,7 +70,7 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Metrics {
         Metrics {
-            started: jiff::Timestamp::now().as_millisecond() as f64 / 1e3,
+            started: crate::clock::now().as_millisecond() as f64 / 1e3,
             requests: Requests::default(),
             shed: std::array::from_fn(|_| AtomicU64::new(0)),
             connections: std::sync::Arc::default(),

@@ -124,7 +124,7 @@ impl Sampler {
         Some(tokio::task::spawn_blocking(move || {
             // Freed also when reading panics.
             let _busy = Busy(&sampler.busy);
-            sampler.note(take(&store, Timestamp::now()));
+            sampler.note(take(&store, crate::clock::now()));
         }))
     }
 }

@@ -51,6 +51,13 @@ pub struct StoredAppointment {
     pub slot: SlotKey,
 }
 
+impl StoredAppointment {
+    /// When the version after this one is made: now, but never before this one, however the clock was set (D-72).
+    pub fn next_at(&self, now: Timestamp) -> Timestamp {
+        now.max(self.last_updated)
+    }
+}
+
 /// The resource is patient data: it stays out of logs.
 impl std::fmt::Debug for StoredAppointment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

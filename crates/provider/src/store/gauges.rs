@@ -220,6 +220,8 @@ pub struct Inspection {
     pub pages_checked: bool,
     /// What is damaged, as far as it was looked for.
     pub damage: Option<String>,
+    /// What was acknowledged and is not there, as far as the file beside the database knows.
+    pub lost: Vec<String>,
     /// What of the schema is missing or not as this program makes it.
     pub schema_faults: Vec<String>,
     /// Why nothing could be written at this moment.

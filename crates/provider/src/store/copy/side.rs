@@ -98,7 +98,7 @@ impl Source {
                 (connection, pid)
             }
         };
-        let as_of = Timestamp::now();
+        let as_of = crate::clock::now();
         // The first read, which settles the moment.
         connection
             .number("SELECT count(*) FROM tenant", &[])

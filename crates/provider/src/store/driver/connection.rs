@@ -293,6 +293,13 @@ impl Connection {
         }
     }
 
+    /// Notes the last row of a tenant's trail, which is stored and about to be acknowledged.
+    pub(in crate::store) fn acknowledged(&self, tenant: i64, row: i64) {
+        if let Inner::Sqlite(c) = &self.inner {
+            c.acknowledged(tenant, row);
+        }
+    }
+
     /// Between two groups of the writer: what the database leaves to it.
     pub(in crate::store) fn between_groups(&self) {
         if let Inner::Sqlite(c) = &self.inner {

@@ -27,6 +27,13 @@ pub(super) struct Head {
     hash: [u8; 32],
 }
 
+impl Head {
+    /// Number of the last row.
+    pub(super) fn row(&self) -> i64 {
+        self.seq
+    }
+}
+
 fn hash(before: &[u8; 32], seq: i64, at: i64, body: &str) -> [u8; 32] {
     let mut sha = Sha256::new();
     sha.update(before);
@@ -179,7 +186,7 @@ fn after(head: &Head, body: &str) -> Result<Head, StoreError> {
         ));
     }
     // The clock may be set back; the chain's times never go back.
-    let at = millis(Timestamp::now()).max(head.at);
+    let at = millis(crate::clock::now()).max(head.at);
     Ok(Head {
         seq,
         at,

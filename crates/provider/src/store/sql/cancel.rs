@@ -90,11 +90,11 @@ fn attempt(
         return Err(Conflict::OtherVersion { given, current }.into());
     }
     let json = (change.decide)(&current)?;
-    let number = current.version + 1;
+    let (number, at) = (current.version + 1, current.next_at(change.at));
     let version = Version {
         number,
         status: AppointmentStatus::Cancelled,
-        at: change.at,
+        at,
         asid: &change.asid,
         ods: &change.ods,
         request_id: change.request_id.as_ref(),
@@ -113,7 +113,7 @@ fn attempt(
         id: change.id.clone(),
         version: number,
         status: AppointmentStatus::Cancelled,
-        last_updated: moment(millis(change.at))?,
+        last_updated: moment(millis(at))?,
         json: Bytes::from(json),
         slot: current.slot,
     })

@@ -203,7 +203,12 @@ impl<'c> Group<'c> {
         }
         match self.connection.commit() {
             Ok(()) => match self.connection.in_place() {
-                Ok(()) => Fate::Stored,
+                Ok(()) => {
+                    for (tenant, head) in &self.heads {
+                        self.connection.acknowledged(tenant.0, head.row());
+                    }
+                    Fate::Stored
+                }
                 Err(error) => Fate::NotStored(error),
             },
             Err(fault) if self.connection.must_begin_again() => {

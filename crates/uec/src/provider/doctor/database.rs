@@ -34,6 +34,12 @@ pub fn check(url: &str, settings: &Settings, pages: bool, out: &mut Findings<'_>
         (None, Some(server)) => of_server(server, out),
         (None, None) => {}
     }
+    for lost in &seen.lost {
+        out.problem(
+            format!("Bookings that were acknowledged are not in the database: {lost}."),
+            "Look for its WAL or a later copy before anything more is booked; see docs/operations.md.",
+        );
+    }
     if !seen.schema_faults.is_empty() {
         out.problem(
             format!(

@@ -11,7 +11,7 @@ const UNPRIVILEGED: u16 = 1_024;
 /// Looks at the files that hold patient data or keys, and at the port.
 pub fn check(patient: &Patient, config: Option<&Path>, out: &mut Findings<'_>) {
     if let Some(path) = patient.store.as_ref().and_then(|store| store.file()) {
-        for suffix in ["", "-wal", "-shm"] {
+        for suffix in ["", "-wal", "-shm", "-tally"] {
             let mut name = path.as_os_str().to_owned();
             name.push(suffix);
             private(&PathBuf::from(name), "the database", suffix.is_empty(), out);

@@ -49,6 +49,7 @@ pub(in crate::store) fn inspect(server: &Server) -> Result<Inspection, StoreErro
         wal_bytes: 0,
         pages_checked: false,
         damage: None,
+        lost: Vec::new(),
         schema_faults: match schema == NEWEST {
             true => shape::faults(&c)?,
             // What an older one looked like is not kept.

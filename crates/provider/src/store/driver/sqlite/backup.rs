@@ -1,7 +1,7 @@
 //! Backups while serving, their check, and the way back.
 
 use super::connect::{self, Place};
-use super::{fault, migrations};
+use super::{fault, migrations, tally};
 use crate::store::appointment::{AuditVerdict, BackupReport};
 use crate::store::driver;
 use crate::store::error::StoreError;
@@ -79,8 +79,8 @@ impl Partial {
     /// Puts the file in the place of another.
     fn replace(self, target: &Path) -> Result<(), StoreError> {
         self.sync()?;
-        // A WAL of the file before must never be applied to this one.
-        for suffix in ["-wal", "-shm"] {
+        // A WAL of the file before must never be applied to this one, nor its trails compared with this one's.
+        for suffix in ["-wal", "-shm", tally::SUFFIX] {
             let mut beside = target.as_os_str().to_owned();
             beside.push(suffix);
             match std::fs::remove_file(&beside) {

@@ -4,6 +4,7 @@ use super::checkpoint::Rest;
 use super::fault;
 use super::files::Files;
 use super::migrations;
+use super::tally::{self, Tally};
 use crate::store::Options;
 use crate::store::error::StoreError;
 use rusqlite::config::DbConfig;
@@ -114,6 +115,14 @@ pub(in crate::store) fn writer(
     if let (Place::File(path), true) = (place, options.serving) {
         try_to_write(&writer.raw, &shown)?;
         writer.files = Some(Arc::new(Files::of(path)?));
+        for lost in tally::lost(Some(&writer.raw), path)? {
+            tracing::error!(
+                %lost,
+                "bookings that were acknowledged are not in the database: its WAL was lost, cut or damaged, or an older copy was \
+                 put in its place"
+            );
+        }
+        writer.tally = Some(Tally::open(path)?);
     }
     Ok(writer)
 }

@@ -2,7 +2,7 @@
 
 use super::connect::{self, Place};
 use super::files::{WAL, beside};
-use super::{fault, migrations};
+use super::{fault, migrations, tally};
 use crate::store::error::StoreError;
 use crate::store::gauges::Inspection;
 use rusqlite::{Connection, OpenFlags};
@@ -37,6 +37,8 @@ pub(in crate::store) fn inspect(place: &Place, pages: bool) -> Result<Inspection
         wal_bytes: std::fs::metadata(beside(path, WAL)).map_or(0, |f| f.len()),
         pages_checked: pages,
         damage,
+        // An empty file has no tables to ask.
+        lost: tally::lost((schema > 0).then(|| reader.raw()), path)?,
         schema_faults: migrations::faults(reader.raw(), path)?,
         unwritable: writable(path).err().map(|e| e.to_string()),
         server: None,

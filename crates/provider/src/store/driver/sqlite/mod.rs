@@ -9,6 +9,7 @@ mod inspect;
 mod migrations;
 mod moving;
 mod shape;
+mod tally;
 mod watch;
 
 pub(in crate::store) use backup::{backup, check as check_backup, restore};
@@ -33,6 +34,8 @@ pub(in crate::store) struct Connection {
     rest: Option<Rest>,
     /// The writer's: what must still stand at its paths.
     files: Option<Arc<Files>>,
+    /// The writer's: how far what it acknowledged goes.
+    tally: Option<tally::Tally>,
 }
 
 impl Connection {
@@ -41,6 +44,14 @@ impl Connection {
             raw,
             rest,
             files: None,
+            tally: None,
+        }
+    }
+
+    /// Notes the last row of a tenant's trail, which is stored and about to be acknowledged.
+    pub(super) fn acknowledged(&self, tenant: i64, row: i64) {
+        if let Some(tally) = &self.tally {
+            tally.note(tenant, row);
         }
     }
 

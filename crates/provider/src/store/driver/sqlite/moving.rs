@@ -90,6 +90,10 @@ pub(in crate::store) fn target(place: &Place) -> Result<(super::Connection, Targ
     let path = path_of(place)?;
     let made = !path.exists();
     connect::check_path(path, true)?;
+    if made {
+        // What was noted of a file that is gone says nothing of this one.
+        let _ = std::fs::remove_file(super::files::beside(path, super::tally::SUFFIX));
+    }
     let target = Target {
         path: path.to_owned(),
         made,
