@@ -10,6 +10,7 @@ pub mod appointment;
 pub mod bounded_xml;
 pub mod careconnect;
 pub mod count;
+pub mod foreign;
 pub mod ids;
 pub mod instant;
 mod overrides;

@@ -115,7 +115,7 @@ impl Obstacle {
 fn one_line(text: &str) -> String {
     text.trim()
         .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(booking::foreign::visible)
         .take(MAX_TEXT)
         .collect()
 }

@@ -60,7 +60,7 @@ pub fn foreign(text: &str, most: usize) -> String {
     let line: Vec<char> = text
         .trim()
         .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(booking::foreign::visible)
         .take(most.saturating_mul(SURPLUS))
         .collect();
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);

@@ -136,6 +136,18 @@ impl Write for Line {
     }
 }
 
+/// The line without what would steer a terminal or look like another line (D-70).
+fn on_one_line(line: Vec<u8>) -> Vec<u8> {
+    let body = line.strip_suffix(b"\n").unwrap_or(&line);
+    // Nearly all lines are of this kind.
+    if body.iter().all(|b| (0x20..0x7f).contains(b)) {
+        return line;
+    }
+    let text = String::from_utf8_lossy(body);
+    let shown = text.chars().map(booking::foreign::visible);
+    shown.chain(['\n']).collect::<String>().into_bytes()
+}
+
 impl Drop for Line {
     fn drop(&mut self) {
         let mut line = std::mem::take(&mut self.0);
@@ -146,6 +158,7 @@ impl Drop for Line {
             line.truncate(LINE_BYTES - 1);
             line.push(b'\n');
         }
+        let line = on_one_line(line);
         let sent = QUEUE.get().map(|queue| queue.try_send(Item::Line(line)));
         if !matches!(sent, Some(Ok(()))) {
             state().lost_line();

@@ -157,10 +157,11 @@ fn not_run(error: &clap::Error) -> Outcome {
         false => error.render().to_string(),
     };
     if wrong {
-        output::note(&text);
+        // Styled by us; the argument that it quotes was typed by the user.
+        output::steer(&text);
         return Err(Failure::Usage(String::new()));
     }
-    print(&text);
+    output::print_exactly(&text);
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 //! not print, so that nobody takes a booking that stands for one that failed. A reader that went away (`| head`) is not
 //! a fault: the rest is not written, and the exit code is that of the command. A server never stops for its output.
 
+use booking::foreign::visible_lines;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
@@ -28,9 +29,14 @@ static STDOUT: Mutex<Stdout> = Mutex::new(Stdout {
     unwritten: String::new(),
 });
 
-/// Prints results to standard output. What fails is kept for [`unwritten`]; nothing is tried after it, so that no line
-/// is missing in the middle.
+/// Prints results to standard output. What of them came from outside cannot steer a terminal ([`booking::foreign`]).
 pub fn print(text: &str) {
+    print_exactly(&visible_lines(text));
+}
+
+/// Prints data for a program to standard output, as it is. What fails is kept for [`unwritten`]; nothing is tried after
+/// it, so that no line is missing in the middle.
+pub fn print_exactly(text: &str) {
     let mut out = STDOUT.lock().unwrap_or_else(PoisonError::into_inner);
     if out.failed.is_none() {
         match write(io::stdout(), text) {
@@ -47,11 +53,16 @@ pub fn print(text: &str) {
 
 /// Prints a line of a server to standard output. When that fails, the server goes on: its log says the same.
 pub fn announce(text: &str) {
-    let _ = write(io::stdout(), text);
+    let _ = write(io::stdout(), &visible_lines(text));
 }
 
 /// Prints progress, questions and reasons to standard error. When that fails there is nobody left to tell.
 pub fn note(text: &str) {
+    let _ = write(io::stderr(), &visible_lines(text));
+}
+
+/// Steers the terminal of standard error, or styles what is ours: nothing of it came from outside.
+pub fn steer(text: &str) {
     let _ = write(io::stderr(), text);
 }
 

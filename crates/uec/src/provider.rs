@@ -280,7 +280,7 @@ impl Export {
         if self.json {
             return print_json(&declaration);
         }
-        print(&export::to_toml(&declaration).map_err(|e| e.to_string())?);
+        output::print_exactly(&export::to_toml(&declaration).map_err(|e| e.to_string())?);
         Ok(())
     }
 }

@@ -396,3 +396,25 @@ fn the_quarantine_is_worked_off() {
     assert_eq!(shown["closed"]["because"], "rang the sender");
     assert_eq!(uec(server, &close).status.code(), Some(1), "only once");
 }
+
+/// Proves: D-70, NFR-01
+#[test]
+fn what_a_sender_wrote_forges_no_line_on_a_terminal() {
+    let server = Server::shared();
+    let document = uuid();
+    let mut message = Itk::new(&Cda::new(&document).xml());
+    // Control characters in an identifier keep a message aside; these are none, and hide or turn round what stands beside.
+    message.tracking = format!("{}\u{202e}\u{200b}\u{2028}state         filed", uuid());
+    send_itk(server, &message);
+    for arguments in [
+        ["show", &document, "--provider", "FX101"].as_slice(),
+        &["list", "--unmatched", "--provider", "FX101"],
+        &["show", &document, "--provider", "FX101", "--json"],
+    ] {
+        let shown = uec(server, arguments);
+        assert!(shown.status.success(), "{shown:?}");
+        let text = String::from_utf8(shown.stdout).expect("text");
+        let is_seen = |c: char| c == '\n' || booking::foreign::visible(c) == c;
+        assert!(text.chars().all(is_seen), "{text:?}");
+    }
+}

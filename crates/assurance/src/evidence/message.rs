@@ -102,9 +102,7 @@ fn headers(out: &mut String, headers: &Headers) {
 
 /// A line break in a value must not look like another header.
 fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(booking::foreign::visible).collect()
 }
 
 /// One half as a text file: when, start line, headers, an empty line, the body.

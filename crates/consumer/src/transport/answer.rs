@@ -85,7 +85,7 @@ impl Outcome {
         let clip = |text: Option<&str>| -> String {
             let text = text.unwrap_or_default().trim();
             text.chars()
-                .map(|c| if c.is_control() { ' ' } else { c })
+                .map(booking::foreign::visible)
                 .take(MAX_READ)
                 .collect()
         };

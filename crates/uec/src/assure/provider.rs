@@ -319,18 +319,21 @@ impl Screen {
         match progress {
             // A line that the verdict then overwrites: only a terminal can do that.
             Progress::Begins { number, of, id } if self.live => {
-                output::note(&format!("\r\x1b[K[{number}/{of}] {id} …"));
+                output::steer("\r\x1b[K");
+                output::note(&format!("[{number}/{of}] {id} …"));
             }
             Progress::Ended {
                 number,
                 of,
                 outcome,
             } => {
-                let clear = if self.live { "\r\x1b[K" } else { "" };
                 let shown = !self.quiet || matches!(outcome.verdict, Verdict::Failed);
                 if shown {
                     let line = line(outcome, &mut self.told);
-                    output::note(&format!("{clear}[{number}/{of}] {line}"));
+                    if self.live {
+                        output::steer("\r\x1b[K");
+                    }
+                    output::note(&format!("[{number}/{of}] {line}"));
                 }
             }
             Progress::Left(names) => {

@@ -198,7 +198,5 @@ fn as_text(record: &Record) -> String {
 
 /// Evidence quotes strangers: nothing of it may steer the terminal.
 fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(booking::foreign::visible).collect()
 }

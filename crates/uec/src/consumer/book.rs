@@ -6,6 +6,7 @@ use super::patient::PatientArgs;
 use super::ranked::Named;
 use super::{Certainty, Done, Stopped, ask, asked, note, own, rows, settle, shown, standing};
 use crate::print;
+use booking::foreign::Foreign;
 use booking::ids::ServiceId;
 use clap::Args;
 use consumer::journal::KnownBooking;
@@ -487,7 +488,7 @@ pub(super) fn confirmed(desk: &Desk, booked: &Booked, details: &BookingDetails) 
         day_and_time(slot.start),
         span(slot.minutes())
     ));
-    let row = |head: &str, text: &str| print(&format!("{head:<12} {text}\n"));
+    let row = |head: &str, text: &str| print(&format!("{head:<12} {}\n", Foreign(text)));
     row("Patient", &details.patient.name.display());
     row("How", slot.channel_shown());
     if let Some(name) = slot.service.as_ref().or(booked.target.name.as_ref()) {

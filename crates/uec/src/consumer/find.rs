@@ -4,6 +4,7 @@ use super::desk::Desk;
 use super::ranked::{self, Named};
 use super::{Done, Stopped, rows, shown};
 use crate::print;
+use booking::foreign::Foreign;
 use booking::ids::OdsCode;
 use clap::Args;
 use consumer::discover::{Age, Listed, Service, ServiceDetails, ServiceSearch, Sex};
@@ -40,7 +41,7 @@ impl EndpointOf {
             shown::json(&value);
             return Ok(());
         }
-        let row = |head: &str, text: &str| print(&format!("{head:<10} {text}\n"));
+        let row = |head: &str, text: &str| print(&format!("{head:<10} {}\n", Foreign(text)));
         row(
             "Service",
             &match target.name.as_deref().filter(|n| !n.trim().is_empty()) {

@@ -4,6 +4,7 @@ use super::desk::{Desk, Known};
 use super::patient::PatientArgs;
 use super::ranked::{self, Named};
 use super::{Done, Stopped, shown};
+use crate::output::print_exactly;
 use crate::print;
 use booking::ids::{OdsCode, ServiceId};
 use clap::Args;
@@ -213,7 +214,7 @@ impl Refer {
 
     async fn send(&self, desk: &Desk, details: &ServiceDetails, referral: &Referral) -> Done {
         if self.dry_run {
-            print(&format!("{}\n", consumer::referral::write_cda(referral)));
+            print_exactly(&format!("{}\n", consumer::referral::write_cda(referral)));
             return Ok(());
         }
         let sender = Sender::new(desk.client.clone(), Retries::default());

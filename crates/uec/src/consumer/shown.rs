@@ -1,6 +1,7 @@
 //! What is printed: tables for people, JSON for scripts.
 
 use crate::print;
+use booking::foreign::Foreign;
 use consumer::journal::MAX_ROWS;
 use consumer::journey::Shown;
 use consumer::obstacle::Obstacle;
@@ -87,9 +88,7 @@ fn shrink(widths: &mut [usize], flexible: &[usize]) {
 
 /// A text of somebody else on one line.
 fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    Foreign(text).to_string()
 }
 
 fn cut(text: &str, width: usize) -> String {

@@ -3,7 +3,9 @@
 use super::desk::{Desk, Known};
 use super::ranked::{self, Named};
 use super::{Certainty, Done, Stopped, ask, note, settle, shown};
+use crate::output::print_exactly;
 use crate::print;
+use booking::foreign::Foreign;
 use booking::ids::NhsNumber;
 use clap::Args;
 use consumer::journal::{KnownBooking, State};
@@ -78,7 +80,7 @@ impl Show {
         gone_elsewhere(desk, &known, &found).await;
         if self.fhir {
             let bytes = fhir::json::write_pretty(&found.resource);
-            print(&format!("{}\n", String::from_utf8_lossy(&bytes)));
+            print_exactly(&format!("{}\n", String::from_utf8_lossy(&bytes)));
         } else if desk.json {
             let mut value = json!(found);
             value["service"] = service_of(&known);
@@ -251,7 +253,7 @@ fn service_of(known: &Known) -> Value {
 }
 
 fn people(found: &AppointmentShown, known: &Known) {
-    let row = |head: &str, text: &str| print(&format!("{head:<12} {text}\n"));
+    let row = |head: &str, text: &str| print(&format!("{head:<12} {}\n", Foreign(text)));
     row("Appointment", &found.id);
     row("Status", &found.status);
     row("Service", &known.service());

@@ -7,6 +7,7 @@ use super::{Database, print_json, which_provider};
 use crate::serve::runtime;
 use crate::{Failure, Outcome, output, print};
 use booking::count::counted;
+use booking::foreign::Foreign;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -337,8 +338,8 @@ fn line(row: &ReferralRow) -> String {
         shown(row.received_at),
         row.state.word(),
         row.id,
-        row.document.as_deref().unwrap_or("-"),
-        sender(row)
+        Foreign(row.document.as_deref().unwrap_or("-")),
+        Foreign(sender(row))
     );
     for booking in &row.bookings {
         // Writing to a String cannot fail.
@@ -350,10 +351,10 @@ fn line(row: &ReferralRow) -> String {
         );
     }
     if let Some(reason) = &row.reason {
-        let _ = write!(text, "\n    {reason}");
+        let _ = write!(text, "\n    {}", Foreign(&reason.to_string()));
     }
     if let Some(note) = &row.note {
-        let _ = write!(text, "\n    note: {note}");
+        let _ = write!(text, "\n    note: {}", Foreign(note));
     }
     text.push('\n');
     text
@@ -363,7 +364,7 @@ fn details(row: &ReferralRow) -> String {
     let mut out = String::new();
     let mut field = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            let _ = writeln!(out, "{name:<14}{value}");
+            let _ = writeln!(out, "{name:<14}{}", Foreign(&value));
         }
     };
     field("referral", Some(row.id.to_string()));

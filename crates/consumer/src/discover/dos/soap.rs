@@ -3,6 +3,7 @@
 use super::fault::DosFault;
 use crate::config::Account;
 use booking::bounded_xml::{self, Bounds};
+use booking::foreign::visible;
 use roxmltree::{Document, Node};
 use std::fmt::Write;
 
@@ -169,7 +170,7 @@ pub fn text(node: Node<'_, '_>) -> Option<String> {
         .children()
         .filter(Node::is_text)
         .filter_map(|t| t.text());
-    let clean = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+    let clean = |c: char| if c == '\n' { c } else { visible(c) };
     let all: String = texts
         .flat_map(str::chars)
         .take(MAX_TEXT)

@@ -49,7 +49,7 @@ impl Screen {
         let mut below = self.below.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = String::new();
         if *below > 0 {
-            out.push_str(&format!("\x1b[{below}A\x1b[J"));
+            output::steer(&format!("\x1b[{below}A\x1b[J"));
         }
         out.push_str(text);
         *below = 0;

@@ -71,7 +71,11 @@ async fn reachable(base: &str, out: &mut Findings<'_>) {
         }
         Ok(answer) if answer.status().as_u16() == 503 => {
             let text = answer.text().await.unwrap_or_default();
-            let text: String = text.chars().filter(|c| !c.is_control()).take(300).collect();
+            let text: String = text
+                .chars()
+                .map(booking::foreign::visible)
+                .take(300)
+                .collect();
             out.problem(
                 format!("{base} answers but is not ready: {text}"),
                 "Do what the reasons say.",
