@@ -122,7 +122,14 @@ pub(in crate::store) fn writer(
                  put in its place"
             );
         }
-        writer.tally = Some(Tally::open(path)?);
+        writer.tally = match Tally::open(path) {
+            // What is read is served all the same.
+            Err(error @ StoreError::Full) => {
+                tracing::warn!(%error, "the ends of the audit trails are not noted beside the database");
+                None
+            }
+            opened => Some(opened?),
+        };
     }
     Ok(writer)
 }
