@@ -471,7 +471,7 @@ async fn a_source_that_is_not_right_is_refused_and_no_target_is_made() {
     assert!(matches!(said, CopyError::Broken { .. }), "{said}");
     let said = spoilt("damaged.db", "DROP INDEX slot_uuid;
         INSERT INTO slot SELECT key + 1000, tenant, schedule, start + 7, finish + 7, uuid, status, held, channel,
-        template, release, published_at FROM slot WHERE key = 1");
+        template, release, published_at, held_first FROM slot WHERE key = 1");
     assert!(
         matches!(said, CopyError::Unfit { table: "slot", .. }),
         "{said}"
