@@ -48,8 +48,8 @@ pub fn read(request: &Uri) -> Result<Uri, Wrong> {
     if authority.is_empty() || authority.contains(['@', '%']) {
         return Err("The URL of the Provider has no plain host.");
     }
-    if path.split('/').any(is_dots) {
-        return Err("The URL of the Provider has `.` or `..` in its path.");
+    if climbs(path) {
+        return Err("The URL of the Provider has `.` or `..` in its path, plain or encoded.");
     }
     let path = if path.is_empty() { "/" } else { path };
     let query = request.query().map(|q| format!("?{q}")).unwrap_or_default();
@@ -81,9 +81,32 @@ fn delimiters(text: &str) -> String {
         })
 }
 
-fn is_dots(segment: &str) -> bool {
-    let plain = segment.replace("%2E", ".").replace("%2e", ".");
-    plain == "." || plain == ".."
+/// How often a path is decoded to see what it means: servers behind servers may each decode it once.
+const DECODED: usize = 3;
+
+/// True when a segment of the path is `.` or `..` as some server may take it: decoded, with `\\` for `/`, and without
+/// what follows a `;`.
+fn climbs(path: &str) -> bool {
+    let mut plain = path.as_bytes().to_vec();
+    for _ in 0..DECODED {
+        let decoded: Vec<u8> = meant(&plain)
+            .into_iter()
+            .map(|c| u8::try_from(c).unwrap_or(b'/'))
+            .collect();
+        let mut segments = decoded.split(|b| matches!(b, b'/' | b'\\'));
+        let climbing = |segment: &[u8]| {
+            let name = segment.split(|b| *b == b';').next();
+            matches!(name, Some(b"." | b".."))
+        };
+        if segments.any(climbing) {
+            return true;
+        }
+        if decoded == plain {
+            return false;
+        }
+        plain = decoded;
+    }
+    false
 }
 
 /// True when the target lies under the endpoint: same scheme, host and port, and its path continues the
@@ -103,8 +126,8 @@ pub fn covers(endpoint: &str, target: &Uri) -> bool {
         && target
             .authority()
             .is_some_and(|a| place(scheme, authority) == place(scheme, a.as_str()));
-    let root = meant(path.trim_end_matches('/'));
-    let asked = meant(target.path());
+    let root = meant(path.trim_end_matches('/').as_bytes());
+    let asked = meant(target.path().as_bytes());
     same_host
         && asked
             .strip_prefix(root.as_slice())
@@ -127,8 +150,7 @@ fn place(scheme: &str, authority: &str) -> (String, String) {
 }
 
 /// The characters that a path means.
-fn meant(path: &str) -> Vec<u16> {
-    let bytes = path.as_bytes();
+fn meant(bytes: &[u8]) -> Vec<u16> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
@@ -174,6 +196,8 @@ mod tests {
             );
         }
         assert_eq!(target("/HTTP://a:80/b%20c").unwrap(), "http://a:80/b%20c");
+        let dotted = "https://a/b..c/.well-known/x;v=1/...";
+        assert_eq!(target(&format!("/{dotted}")).unwrap(), dotted);
         for bad in [
             "/",
             "//https://a/b",
@@ -183,6 +207,15 @@ mod tests {
             "/https://u@a/b",
             "/https://a/b/../c",
             "/https://a/b/%2e%2E/c",
+            "/https://a/b/..%2fc",
+            "/https://a/b%2F%2e%2e%2Fc",
+            "/https://a/b/..%5Cc",
+            "/https://a/b%5c..%5cc",
+            "/https://a/b/..;/c",
+            "/https://a/b/..;x=1/c",
+            "/https://a/b/%2e%2e%3bx/c",
+            "/https://a/b/%252e%252e/c",
+            "/https%3A%2F%2Fa%2Fb%2F..%2Fc",
             "/Slot",
         ] {
             assert!(target(bad).is_err(), "{bad}");
