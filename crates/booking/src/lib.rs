@@ -13,6 +13,7 @@ pub mod count;
 pub mod foreign;
 pub mod ids;
 pub mod instant;
+pub mod named_file;
 mod overrides;
 pub mod patient_summary;
 pub mod pem;

@@ -15,8 +15,9 @@ mod messages;
 
 fn who() -> ConsumerFacts {
     ConsumerFacts {
-        asid: Asid::parse("918999000099").unwrap(),
+        asid: Some(Asid::parse("918999000099").unwrap()),
         ods: OdsCode::parse("FX900").unwrap(),
+        ods_believed: true,
         kind: Some("111".to_owned()),
         may_search: true,
         may_book: true,

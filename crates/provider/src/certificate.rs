@@ -1,4 +1,4 @@
-//! Validity of X.509 certificates: until when they hold, read from the DER that TLS uses anyway.
+//! Validity of X.509 certificates and revocation lists: until when they hold, read from the DER that TLS uses anyway.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -7,6 +7,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use std::time::Duration;
 
 const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
 const VERSION: u8 = 0xA0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
@@ -42,6 +43,21 @@ pub fn validity(der: &[u8]) -> Option<Validity> {
     let (from, rest) = time(validity)?;
     let (until, _) = time(rest)?;
     Some(Validity { from, until })
+}
+
+/// Until when a revocation list holds (RFC 5280, 5.1.2.5); `None` when it does not say, or the bytes are none.
+pub fn list_until(der: &[u8]) -> Option<Timestamp> {
+    let (list, _) = element(der, SEQUENCE)?;
+    let (mut body, _) = element(list, SEQUENCE)?;
+    if body.first() == Some(&INTEGER) {
+        body = element(body, INTEGER)?.1;
+    }
+    // Signature algorithm, issuer.
+    for _ in 0..2 {
+        body = element(body, SEQUENCE)?.1;
+    }
+    let (_, rest) = time(body)?;
+    Some(time(rest)?.0)
 }
 
 /// The content of the first element, which has this tag, and what follows it.

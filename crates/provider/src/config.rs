@@ -166,7 +166,14 @@ pub struct Tls {
     pub key: PathBuf,
     /// Certificates of the authorities that sign client certificates. When set, every client must show one.
     pub client_ca: Option<PathBuf>,
+    /// Revocation lists of these authorities, PEM or DER. When there is one, clients whose certificate is on a list, or
+    /// whose authority has none, are refused. A file that changes is read again.
+    #[serde(default)]
+    pub client_crl: Vec<PathBuf>,
 }
+
+/// Most revocation lists: an authority has one, and there are few authorities.
+const MAX_LISTS: usize = 64;
 
 /// From whom an unsigned token is accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -402,6 +409,17 @@ impl Settings {
         }
         if !(0..=600).contains(&self.trust.tolerance_seconds) {
             return Err("trust.tolerance_seconds must be between 0 and 600".into());
+        }
+        if let Some(tls) = &self.tls {
+            if tls.client_ca.is_none() && !tls.client_crl.is_empty() {
+                return Err(
+                    "tls.client_crl needs tls.client_ca, the authorities that wrote the lists"
+                        .into(),
+                );
+            }
+            if tls.client_crl.len() > MAX_LISTS {
+                return Err(format!("tls.client_crl takes at most {MAX_LISTS} files"));
+            }
         }
         if let Some(url) = &self.base_url {
             check_base_url(url)?;

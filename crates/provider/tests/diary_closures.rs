@@ -188,10 +188,13 @@ async fn a_site_or_a_service_is_closed_alone() {
         // A diary of both stays open for the one that is.
         assert_eq!(of(&store, "shared", TUESDAY), 2, "{part}");
         let catalogue = catalogue(&store);
-        let who = catalogue.consumer_facts(
-            &Asid::parse("918999000099").unwrap(),
-            &OdsCode::parse("FX900").unwrap(),
-        );
+        let who = catalogue
+            .consumer_facts(
+                &Asid::parse("918999000099").unwrap(),
+                &OdsCode::parse("FX900").unwrap(),
+                store_fixture::BELIEVED,
+            )
+            .unwrap();
         let ask = |service: &str, start: &str| {
             let service = ServiceId::parse(service).unwrap();
             let start = start.parse().unwrap();

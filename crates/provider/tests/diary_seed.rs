@@ -139,23 +139,24 @@ async fn one_consumer_may_book_and_the_other_only_search() {
     for ods in ["FX101", "FX202"] {
         let catalogue = catalogue(&store, ods);
         let facts = |asid: &str, ods: &str| {
-            catalogue.consumer_facts(&Asid::parse(asid).unwrap(), &OdsCode::parse(ods).unwrap())
+            let (asid, ods) = (Asid::parse(asid).unwrap(), OdsCode::parse(ods).unwrap());
+            catalogue.consumer_facts(&asid, &ods, store_fixture::BELIEVED)
         };
-        let full = facts("918999000099", "FX900");
+        let full = facts("918999000099", "FX900").unwrap();
         assert!(full.may_search && full.may_book && full.may_read && full.may_cancel);
         assert_eq!(full.kind.as_deref(), Some("111"));
         // The most restrictive match holds, whether by system or by organisation.
-        for restricted in [
-            facts("918999000098", "FX901"),
-            facts("918999000099", "FX901"),
-            facts("918999000098", "FX900"),
-        ] {
+        for asid in ["918999000098", "918999000001"] {
+            let restricted = facts(asid, "FX901").unwrap();
             assert!(
                 restricted.may_search && !restricted.may_book,
                 "{restricted:?}"
             );
         }
-        let undeclared = facts("918999000001", "FX777");
+        for (asid, other) in [("918999000098", "FX900"), ("918999000099", "FX901")] {
+            assert_eq!(facts(asid, other), None, "a declared system names its own");
+        }
+        let undeclared = facts("918999000001", "FX777").unwrap();
         assert!(undeclared.may_search && undeclared.may_book);
     }
 }

@@ -272,10 +272,13 @@ async fn rules_of_the_clinic_stand_in_place_of_those_of_the_service() {
     let store = clinic().await;
     let catalogue = catalogue(&store);
     let who = |ods: &str| {
-        catalogue.consumer_facts(
-            &Asid::parse("918999000001").unwrap(),
-            &OdsCode::parse(ods).unwrap(),
-        )
+        catalogue
+            .consumer_facts(
+                &Asid::parse("918999000001").unwrap(),
+                &OdsCode::parse(ods).unwrap(),
+                store_fixture::BELIEVED,
+            )
+            .unwrap()
     };
     let gp = ServiceId::parse("2000000011").unwrap();
     let start: Timestamp = "2027-06-08T17:00:00Z".parse().unwrap();
@@ -355,10 +358,13 @@ async fn a_booking_belongs_to_the_first_service_that_permits_it() {
         .unwrap()
         .unwrap();
     let service = |ods: &str| {
-        let who = catalogue.consumer_facts(
-            &Asid::parse("918999000001").unwrap(),
-            &OdsCode::parse(ods).unwrap(),
-        );
+        let who = catalogue
+            .consumer_facts(
+                &Asid::parse("918999000001").unwrap(),
+                &OdsCode::parse(ods).unwrap(),
+                store_fixture::BELIEVED,
+            )
+            .unwrap();
         catalogue
             .service_for_booking(&slot, &who, now(), &None)
             .map(|s| s.to_string())

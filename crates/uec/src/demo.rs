@@ -151,6 +151,7 @@ fn settings(sandbox: &Sandbox, listen: &str) -> Settings {
             certificate: files.provider.0.clone(),
             key: files.provider.1.clone(),
             client_ca: Some(files.ca.clone()),
+            client_crl: Vec::new(),
         });
         settings.trust.ssp_names = vec![SSP_NAME.to_owned()];
     } else {

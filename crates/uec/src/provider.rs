@@ -13,6 +13,7 @@ use crate::serve::{Serve, read_settings, runtime};
 use crate::{Failure, Outcome, output, print};
 use booking::count::{counted, plural};
 use booking::ids::OdsCode;
+use booking::named_file;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -21,6 +22,7 @@ use provider::audit::operator;
 use provider::diary::plan::Plan;
 use provider::diary::{apply, declaration, export};
 use provider::store::{self, Options, Store, StoreError};
+use std::fs::File;
 use std::path::PathBuf;
 
 /// The Provider: serve the Booking API, keep the diary, check the audit trail.
@@ -198,7 +200,7 @@ pub struct Apply {
 impl Apply {
     fn run(self) -> Outcome {
         let shown = self.file.display().to_string();
-        let text = std::fs::read_to_string(&self.file)
+        let text = named_file::text(File::open(&self.file), named_file::LARGE)
             .map_err(|e| Failure::Usage(format!("cannot read {shown}: {e}")))?;
         let now = Timestamp::now();
         let wanted = declaration::read::read(&text, &shown, london_date(now))

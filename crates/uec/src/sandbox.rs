@@ -6,9 +6,11 @@ use crate::{Failure, Outcome, log, print};
 use ::sandbox::world::{Addresses, DEMO, World};
 use ::sandbox::{Listeners, Ports, Sandbox as Running, Setup, Source};
 use booking::count::counted;
+use booking::named_file;
 use clap::{Args, Subcommand};
 use provider::config::LogFormat;
 use serde_json::json;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Largest world file that is read; a region's directory is smaller.
@@ -200,12 +202,5 @@ impl Check {
 
 fn read(path: &Path) -> Result<String, Failure> {
     let fail = |e: std::io::Error| Failure::Usage(format!("cannot read {}: {e}", path.display()));
-    let size = std::fs::metadata(path).map_err(fail)?.len();
-    if size > MAX_FILE {
-        return Err(Failure::Usage(format!(
-            "{} has {size} bytes; at most {MAX_FILE} are read",
-            path.display()
-        )));
-    }
-    std::fs::read_to_string(path).map_err(fail)
+    named_file::text(File::open(path), MAX_FILE).map_err(fail)
 }

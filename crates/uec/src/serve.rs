@@ -2,6 +2,7 @@
 
 use crate::anchors::Anchoring;
 use crate::{Failure, log, output, telemetry};
+use booking::named_file;
 use clap::{Args, ValueEnum};
 use provider::anchor::state::TrailState;
 use provider::config::{LogFormat, Settings, Tls, Unsigned, check_base_url};
@@ -11,6 +12,7 @@ use provider::http::edge::Edge;
 use provider::http::server::{self, Server};
 use provider::http::trust::Trust;
 use provider::store::{Options, Store};
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,6 +74,15 @@ pub struct Serve {
         requires = "tls_certificate"
     )]
     pub tls_client_ca: Option<PathBuf>,
+    /// Revocation lists of these authorities, PEM or DER; read again when they change
+    #[arg(
+        long,
+        env = "UEC_TLS_CLIENT_CRL",
+        value_name = "FILE",
+        value_delimiter = ',',
+        requires = "tls_certificate"
+    )]
+    pub tls_client_crl: Vec<PathBuf>,
     /// Address of a port for health and metrics alone: plain HTTP, for an inner network
     #[arg(long, env = "UEC_ADMIN_LISTEN", value_name = "HOST:PORT")]
     pub admin_listen: Option<String>,
@@ -184,11 +195,20 @@ impl Serve {
             settings.base_url = Some(url.clone());
         }
         if let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) {
+            // What no flag names stays as the file has it: above all who has to show a certificate.
+            let (client_ca, client_crl) = settings
+                .tls
+                .map_or((None, Vec::new()), |tls| (tls.client_ca, tls.client_crl));
             settings.tls = Some(Tls {
                 certificate: certificate.clone(),
                 key: key.clone(),
-                client_ca: self.tls_client_ca.clone(),
+                client_ca: self.tls_client_ca.clone().or(client_ca),
+                client_crl: match self.tls_client_crl.is_empty() {
+                    true => client_crl,
+                    false => self.tls_client_crl.clone(),
+                },
             });
+            settings.check().map_err(Failure::Usage)?;
         }
         Ok(settings)
     }
@@ -212,7 +232,7 @@ async fn bind_admin(address: &str) -> Result<TcpListener, String> {
 
 /// Settings of a file. The error names file, line and key.
 pub fn read_settings(path: &Path) -> Result<Settings, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|e| {
+    let text = named_file::text(File::open(path), named_file::SMALL).map_err(|e| {
         Failure::Usage(format!(
             "cannot read the settings file {}: {e}",
             path.display()

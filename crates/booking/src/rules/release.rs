@@ -3,13 +3,24 @@
 use crate::ids::{Asid, OdsCode};
 use jiff::{SignedDuration, Timestamp};
 
+/// Which names in a request stand for who sent it. One that does not is a claim: it may take rights away, never give any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Believed {
+    /// The system: the Spine Secure Proxy checked its certificate, or nothing is asked of anybody.
+    pub system: bool,
+    /// The organisation: a registered key signed it, or nothing is asked of anybody.
+    pub organization: bool,
+}
+
 /// A consumer as the Provider knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerFacts {
-    /// Its system.
-    pub asid: Asid,
-    /// Its organisation, from the token.
+    /// Its system, where that is believed.
+    pub asid: Option<Asid>,
+    /// The organisation that it names.
     pub ods: OdsCode,
+    /// That organisation is believed; otherwise it is only a claim of the system.
+    pub ods_believed: bool,
     /// Type of organisation as the Provider declared it (`111`, `cas`, …).
     pub kind: Option<String>,
     /// May search slots.
@@ -59,8 +70,8 @@ impl Audience {
             Audience::Any => true,
             Audience::Only { kinds, ods, asids } => {
                 let kind = who.kind.as_deref();
-                asids.contains(&who.asid)
-                    || ods.contains(&who.ods)
+                who.asid.as_ref().is_some_and(|asid| asids.contains(asid))
+                    || (who.ods_believed && ods.contains(&who.ods))
                     || kinds
                         .iter()
                         .any(|k| kind.is_some_and(|kind| kind.eq_ignore_ascii_case(k)))

@@ -144,6 +144,12 @@ pub fn read_unsigned(token: &str, e: &Expectation) -> Result<Claims, Refusal> {
     read_payload(payload, e)
 }
 
+/// Checks what every signed token's header has to keep, beside its signature: `typ`, and no `crit` (RFC 7515, 4.1.11).
+pub fn check_signed_header(token: &str) -> Result<(), Refusal> {
+    let header = decoded(token.split('.').next().unwrap_or_default(), "header")?;
+    check_extensions(&object(&header, "header")?)
+}
+
 /// Reads and checks the claims of a token whose header and signature the caller has verified.
 pub fn read_verified(token: &str, e: &Expectation) -> Result<Claims, Refusal> {
     read_payload(token.split('.').nth(1).unwrap_or_default(), e)
@@ -173,6 +179,10 @@ fn check_header(header: &Object<'_>) -> Result<(), Refusal> {
     if header.get("alg").and_then(Json::as_str) != Some("none") {
         return Err(refused("The token header's `alg` is not `none`."));
     }
+    check_extensions(header)
+}
+
+fn check_extensions(header: &Object<'_>) -> Result<(), Refusal> {
     // `typ` may be left out (RFC 7519 section 5.1); any case of JWT will do.
     let typ_fits = header
         .get("typ")
@@ -302,7 +312,7 @@ impl Check {
         None
     }
 
-    /// `iat` and `exp` (NAT-JWT-05, NAT-JWT-06).
+    /// `iat` and `exp` (NAT-JWT-05, NAT-JWT-06), and `nbf`, which need not be there (D-76).
     fn times(&mut self, payload: &Object<'_>, e: &Expectation) -> Option<(i64, i64)> {
         let iat = self.seconds(payload, "iat");
         let exp = self.seconds(payload, "exp");
@@ -313,6 +323,15 @@ impl Check {
             && iat > now + tolerance
         {
             self.fault("iat", format!("lies {} seconds in the future", iat - now));
+        }
+        match payload.get("nbf") {
+            None => {}
+            Some(Json::Integer(nbf)) if *nbf <= now.saturating_add(tolerance) => {}
+            Some(Json::Integer(nbf)) => self.fault(
+                "nbf",
+                format!("lies {} seconds in the future", nbf.saturating_sub(now)),
+            ),
+            Some(_) => self.fault("nbf", "is not an integer number (Unix time in seconds)"),
         }
         if let Some(exp) = exp
             && exp + tolerance < now

@@ -3,8 +3,10 @@
 use super::keys::{Holds, KEYS, Key, nearest};
 use super::{Account, ConfigError, ConsumerConfig, Dos, Role, Secret, Timeouts, Tls, User, place};
 use booking::ids::{Asid, IdError, OdsCode};
+use booking::named_file;
 use booking::wire::token::{Device, Organization, Practitioner};
 use serde::Deserialize;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::{Table, Value};
@@ -124,15 +126,7 @@ struct WrittenTimeouts {
 /// The text of a small file; the error says what to do about it.
 pub(super) fn file(path: &Path) -> Result<String, ConfigError> {
     let shown = path.display();
-    let size = std::fs::metadata(path).map(|m| m.len());
-    let text = match size {
-        Ok(size) if size > MAX_FILE => {
-            let why = format!("{shown} has {size} bytes; at most {MAX_FILE} are read");
-            return Err(ConfigError(why));
-        }
-        Ok(_) => std::fs::read_to_string(path),
-        Err(error) => Err(error),
-    };
+    let text = named_file::text(File::open(path), MAX_FILE);
     text.map_err(|error| ConfigError(format!("cannot read {shown}: {error}")))
 }
 

@@ -11,7 +11,9 @@ use crate::store::{
     TenantRow, london_day,
 };
 use booking::ids::{Asid, OdsCode, ServiceId};
-use booking::rules::release::{self, Audience, Cap, CapPer, ConsumerFacts, ReleaseRule, Withheld};
+use booking::rules::release::{
+    self, Audience, Believed, Cap, CapPer, ConsumerFacts, ReleaseRule, Withheld,
+};
 use booking::version::StandardVersion;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -284,29 +286,51 @@ impl Catalogue {
     }
 
     /// What a consumer may do: what every declaration that matches its system or its organisation allows; without a
-    /// match, what the provider allows to others. A declaration of its very system names its kind first.
-    pub fn consumer_facts(&self, asid: &Asid, ods: &OdsCode) -> ConsumerFacts {
+    /// match, what the provider allows to others. A declaration of its very system names its kind first. Who only claims
+    /// to be of a declared organisation is one of the others, and held to what that organisation may not (D-75). `None`:
+    /// the system is declared, and not for this organisation.
+    pub fn consumer_facts(
+        &self,
+        asid: &Asid,
+        ods: &OdsCode,
+        believed: Believed,
+    ) -> Option<ConsumerFacts> {
         let of_system = |c: &&Consumer| c.asid.as_ref() == Some(asid);
         let of_organization = |c: &&Consumer| c.asid.as_ref() != Some(asid) && c.ods == *ods;
+        let declared = self.consumers.iter().any(|c| of_system(&c));
+        if declared
+            && !self
+                .consumers
+                .iter()
+                .any(|c| of_system(&c) && c.acts_for(ods))
+        {
+            return None;
+        }
         let matching: Vec<&Consumer> = self
             .consumers
             .iter()
             .filter(of_system)
             .chain(self.consumers.iter().filter(of_organization))
             .collect();
-        let may = |right: Right| match matching.is_empty() {
-            true => self.provider.others_may.contains(&right),
-            false => matching.iter().all(|c| c.may.contains(&right)),
+        let ods_believed = declared || believed.organization;
+        let is_other = matching.is_empty() || !ods_believed;
+        let may = |right: Right| {
+            (!is_other || self.provider.others_may.contains(&right))
+                && matching.iter().all(|c| c.may.contains(&right))
         };
-        ConsumerFacts {
-            asid: asid.clone(),
+        Some(ConsumerFacts {
+            asid: (declared || believed.system).then(|| asid.clone()),
             ods: ods.clone(),
-            kind: matching.iter().find_map(|c| c.kind.clone()),
+            ods_believed,
+            kind: match is_other {
+                true => None,
+                false => matching.iter().find_map(|c| c.kind.clone()),
+            },
             may_search: may(Right::Search),
             may_book: may(Right::Book),
             may_cancel: may(Right::Cancel),
             may_read: may(Right::Read),
-        }
+        })
     }
 
     /// The version of the Standard that a consumer follows: what the declaration of its very system says, else that of
@@ -540,10 +564,12 @@ fn rule(release: &Release) -> ReleaseRule {
     }
 }
 
-/// A consumer without a kind shares its count with nobody.
+/// A consumer without a kind shares its count with nobody. A claimed organisation could be another one each time, so the
+/// system counts.
 fn counted<'a>(scope: Scope<'a>, cap: &Cap, who: &'a ConsumerFacts, day: i32) -> BookingCount<'a> {
-    let by = match (cap.per, who.kind.as_deref()) {
-        (CapPer::Kind, Some(kind)) => CountBy::Kind(kind),
+    let by = match (cap.per, who.kind.as_deref(), &who.asid) {
+        (CapPer::Kind, Some(kind), _) => CountBy::Kind(kind),
+        (_, _, Some(asid)) if !who.ods_believed => CountBy::Asid(asid),
         _ => CountBy::Ods(&who.ods),
     };
     let mut of = BookingCount {

@@ -505,6 +505,9 @@ pub struct Consumer {
     /// Its system.
     #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
     pub asid: Option<Asid>,
+    /// Further organisations that the system serves: its tokens may name them.
+    #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
+    pub serves: Vec<OdsCode>,
     /// Name.
     #[serde(with = "text")]
     pub name: String,
@@ -538,6 +541,11 @@ impl Consumer {
     /// True when it has limits of its own.
     pub fn has_limits(&self) -> bool {
         self.per_second.is_some() || self.burst.is_some() || self.under_way.is_some()
+    }
+
+    /// True when the tokens of its system may name this organisation.
+    pub fn acts_for(&self, ods: &OdsCode) -> bool {
+        self.ods == *ods || self.serves.contains(ods)
     }
 
     /// What it is stored under: its ODS code, and its ASID if it has one.

@@ -7,7 +7,7 @@
 use super::catalogue::{Catalogue, Consumer, Service};
 use crate::http::limits::Allowance;
 use crate::store::Shown;
-use booking::ids::{Asid, OdsCode, ServiceId};
+use booking::ids::{Asid, ServiceId};
 use booking::rules::release::{ConsumerFacts, Withheld};
 
 impl Catalogue {
@@ -17,8 +17,8 @@ impl Catalogue {
     }
 
     /// True when a consumer is on trial here.
-    pub fn is_test_consumer(&self, asid: &Asid, ods: &OdsCode) -> bool {
-        self.trial && self.of(asid, ods).any(|c| c.test)
+    pub fn is_test_consumer(&self, who: &ConsumerFacts) -> bool {
+        self.trial && self.of(who).any(|c| c.test)
     }
 
     /// `Ok` when a consumer is shown what a service has.
@@ -32,10 +32,10 @@ impl Catalogue {
     /// The same for any service that is on trial, or is not.
     fn shows_kind(&self, is_test_service: bool, who: &ConsumerFacts) -> Result<(), Withheld> {
         let of_test = |c: &&Consumer| c.test;
-        let mut marks = self.of(&who.asid, &who.ods).filter(of_test).peekable();
-        let is_test = marks.peek().is_some();
+        // Also a mark of the organisation that is only claimed takes away; it gives nothing.
+        let mut marks = self.named(who).filter(of_test);
         match is_test_service {
-            true if is_test => Ok(()),
+            true if self.of(who).any(|c| c.test) => Ok(()),
             true => Err(Withheld::ForTestSystems),
             // Each mark takes away, so each must give back.
             false if marks.all(|c| c.live_too) => Ok(()),
@@ -43,8 +43,8 @@ impl Catalogue {
         }
     }
 
-    /// What a consumer is shown of the appointments; `None`: all of them.
-    pub fn shown_to(&self, who: &ConsumerFacts) -> Option<Shown> {
+    /// What a consumer is shown of the appointments, beside those that its own system booked; `None`: all of them.
+    pub fn shown_to(&self, who: &ConsumerFacts, own: &Asid) -> Option<Shown> {
         if !self.trial {
             return None;
         }
@@ -53,7 +53,7 @@ impl Catalogue {
         let others = self.shows_kind(self.provider.test, who).is_ok();
         let exceptions = self.services.iter().filter(|s| is_shown(s) != others);
         Some(Shown {
-            asid: who.asid.clone(),
+            asid: own.clone(),
             services: exceptions.map(|s| s.id.clone()).collect(),
             are_shown: !others,
         })
@@ -66,27 +66,53 @@ impl Catalogue {
 
     /// What a consumer may use, and whether its very system is declared. A declaration of the system comes before one
     /// of the organisation, and both before the server's own limits.
-    pub fn allowance(&self, asid: &Asid, ods: &OdsCode, default: Allowance) -> (Allowance, bool) {
-        let declared = |c: &Consumer| c.asid.as_ref() == Some(asid);
+    pub fn allowance(&self, who: &ConsumerFacts, default: Allowance) -> (Allowance, bool) {
+        let declared = |c: &Consumer| c.asid.is_some() && c.asid == who.asid;
         let known = self.consumers.iter().any(declared);
         if !self.limited {
             return (default, known);
         }
-        let mut with_limits = self.of(asid, ods).filter(|c| c.has_limits());
+        let mut with_limits = self.named(who).filter(|c| c.has_limits());
         let allowance = with_limits.next().map_or(default, |c| {
-            default.overridden(c.per_second, c.burst, c.under_way)
+            let own = default.overridden(c.per_second, c.burst, c.under_way);
+            match is_believed(who, c) {
+                true => own,
+                false => stricter(own, default),
+            }
         });
         (allowance, known)
     }
 
+    /// The same as far as they are believed.
+    fn of<'c>(&'c self, who: &'c ConsumerFacts) -> impl Iterator<Item = &'c Consumer> {
+        self.named(who).filter(|c| is_believed(who, c))
+    }
+
     /// Declarations of a system, then those of its organisation that name no system.
-    fn of<'c>(&'c self, asid: &'c Asid, ods: &'c OdsCode) -> impl Iterator<Item = &'c Consumer> {
-        let of_system = move |c: &&Consumer| c.asid.as_ref() == Some(asid);
-        let of_organisation = move |c: &&Consumer| c.asid.is_none() && c.ods == *ods;
+    fn named<'c>(&'c self, who: &'c ConsumerFacts) -> impl Iterator<Item = &'c Consumer> {
+        let of_system = move |c: &&Consumer| c.asid.is_some() && c.asid == who.asid;
+        let of_organisation = move |c: &&Consumer| c.asid.is_none() && c.ods == who.ods;
         let consumers = self.consumers.iter();
         consumers
             .clone()
             .filter(of_system)
             .chain(consumers.filter(of_organisation))
+    }
+}
+
+fn is_believed(who: &ConsumerFacts, declared: &Consumer) -> bool {
+    declared.asid.is_some() || who.ods_believed
+}
+
+/// The lower of each limit; zero is none.
+fn stricter(a: Allowance, b: Allowance) -> Allowance {
+    let lower = |a: u32, b: u32| match (a, b) {
+        (0, one) | (one, 0) => one,
+        (a, b) => a.min(b),
+    };
+    Allowance {
+        per_second: lower(a.per_second, b.per_second),
+        burst: lower(a.burst, b.burst),
+        under_way: lower(a.under_way, b.under_way),
     }
 }

@@ -57,9 +57,9 @@ impl Edge {
         tenant: &TenantView,
         caller: &Caller,
     ) -> Result<OfConsumer<'_>, Refusal> {
-        let (asid, ods) = (&caller.ssp.from, &caller.claims.organization.ods);
+        let asid = &caller.ssp.from;
         let default = self.admission.default_allowance();
-        let (allowance, declared) = tenant.catalogue.allowance(asid, ods, default);
+        let (allowance, declared) = tenant.catalogue.allowance(&caller.facts, default);
         let entered = self
             .admission
             .consumer(tenant.key, asid, allowance, declared);

@@ -13,7 +13,7 @@ use super::rendered::RenderedDays;
 use super::routes::{self, Matched, Unmatched};
 use super::strangers::Strangers;
 use super::tenants::{Found, TenantView, Tenants};
-use super::trust::{Peer, Trust};
+use super::trust::{self, Peer, Trust};
 use super::{
     admit, body, book, cancel, capability, history, log, read, search_appointments, search_slots,
 };
@@ -315,7 +315,7 @@ impl Edge {
             now: x.now,
             tolerance_seconds: self.trust.tolerance_seconds,
         };
-        let claims = self.trust.verify(token::bearer(&view)?, &x.peer, &expect)?;
+        let (claims, believed) = self.trust.verify(token::bearer(&view)?, &x.peer, &expect)?;
         x.is_strangers = false;
         x.entry.claims(&claims);
         if !tenant.catalogue.is_own_system(&ssp.to) {
@@ -324,18 +324,13 @@ impl Edge {
                 &tenant.catalogue.tenant.asid,
             ));
         }
-        let facts = tenant
-            .catalogue
-            .consumer_facts(&ssp.from, &claims.organization.ods);
-        if tenant
-            .catalogue
-            .is_test_consumer(&ssp.from, &claims.organization.ods)
-        {
+        let ods = &claims.organization.ods;
+        let facts = tenant.catalogue.consumer_facts(&ssp.from, ods, believed);
+        let facts = facts.ok_or_else(|| trust::other_organization(&ssp.from, ods))?;
+        if tenant.catalogue.is_test_consumer(&facts) {
             x.traffic = Traffic::Test;
         }
-        let standard = tenant
-            .catalogue
-            .standard_of(&ssp.from, &claims.organization.ods);
+        let standard = tenant.catalogue.standard_of(&ssp.from, ods);
         Ok(Caller {
             ssp,
             claims,

@@ -24,6 +24,7 @@ pub mod pieces;
 pub mod read;
 mod receiving;
 pub mod rendered;
+pub mod revocation;
 pub mod routes;
 pub mod search_appointments;
 pub mod search_slots;

@@ -8,7 +8,6 @@ use crate::store::{
 };
 use booking::patient_summary;
 use booking::refusal::{Refusal, Situation};
-use booking::rules::release::ConsumerFacts;
 use booking::wire::appointment_query::AppointmentQuery;
 use fhir::Element;
 use jiff::{SignedDuration, Timestamp};
@@ -103,10 +102,10 @@ fn find(
     if asked.is_empty() || (query.id.is_none() && query.nhs_number.is_none()) {
         return Ok(nothing);
     }
-    let shown = demand.tenant.catalogue.shown_to(&ConsumerFacts {
-        asid: caller.ssp.from.clone(),
-        ..caller.facts.clone()
-    });
+    let shown = demand
+        .tenant
+        .catalogue
+        .shown_to(&caller.facts, &caller.ssp.from);
     let named = query.id.as_ref().zip(query.version.as_ref());
     let filter = AppointmentFilter {
         patient: query.nhs_number.as_ref(),

@@ -3,14 +3,15 @@
 use super::admin;
 use super::edge::Edge;
 use super::itk;
-use super::tls;
+use super::revocation::Standing;
+use super::tls::{self, ServerTls};
 use super::trust::Peer;
 use super::unreadable::{Answering, HEAD_BYTES, head_too_large, is_head_too_large};
 use crate::config::Settings;
-use http::{HeaderValue, Request, Response, Version, header};
+use booking::refusal::{Refusal, Situation};
+use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use listen::{Accepted, Limits};
-use rustls::ServerConfig;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -26,7 +27,7 @@ const STREAMS: u32 = 256;
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<ServerTls>,
     edge: Arc<Edge>,
     settings: Arc<Settings>,
     admin: Option<TcpListener>,
@@ -102,6 +103,9 @@ impl Server {
         beside.spawn(async move { edge.admission.measure().await });
         let edge = self.edge.clone();
         beside.spawn(async move { edge.record_strangers().await });
+        if let Some(lists) = self.tls.as_ref().and_then(|tls| tls.revocation.clone()) {
+            beside.spawn(lists.watch());
+        }
         beside
     }
 
@@ -157,11 +161,13 @@ fn limits(settings: &Settings) -> Limits {
 
 async fn connection(
     accepted: Accepted,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<ServerTls>,
     edge: Arc<Edge>,
     settings: Arc<Settings>,
 ) {
-    let Some(secured) = accepted.secure(tls.as_ref()).await else {
+    let lists = tls.as_ref().and_then(|tls| tls.revocation.clone());
+    let standing = lists.map(Standing::new);
+    let Some(secured) = accepted.secure(tls.as_ref().map(|tls| &tls.config)).await else {
         return;
     };
     let shown = secured.certificates.as_deref();
@@ -170,8 +176,9 @@ async fn connection(
         tls: secured.tls,
         is_ssp: tls::carries_name(shown, &settings.trust.ssp_names),
     };
+    let standing = standing.map(|s| Arc::new(s.of(shown)));
     let stream = Answering::new(secured.stream, edge.clone(), peer.clone());
-    let handler = move |request| answer(edge.clone(), peer.clone(), request);
+    let handler = move |request| answer(edge.clone(), peer.clone(), standing.clone(), request);
     if let Err(error) = listen::http(stream, &secured.link, handler).await {
         tracing::debug!(%error, "connection ended");
     }
@@ -180,24 +187,60 @@ async fn connection(
 async fn answer(
     edge: Arc<Edge>,
     peer: Peer,
+    standing: Option<Arc<Standing>>,
     request: Request<Incoming>,
 ) -> Result<Response<super::answer::Body>, Infallible> {
     let path = request.uri().path();
+    if standing.is_some_and(|standing| !standing.holds()) {
+        return Ok(closed(edge.refuse_head(&peer, &revoked())));
+    }
+    if request.version() == Version::HTTP_11 && !names_one_host(request.headers()) {
+        return Ok(closed(edge.refuse_head(&peer, &host_missing())));
+    }
     if admin::is_path(path) {
         let metrics = edge.settings.admin.metrics_on_api;
         return Ok(admin::answer(&edge, request.method(), path, metrics).await);
     }
     // HTTP/2 says by itself that a connection ends.
     let closing = request.version() <= Version::HTTP_11 && edge.health.is_stopping();
-    let mut response = match itk::is_path(path) {
+    let response = match itk::is_path(path) {
         // HTTP/1.1 has its own limit, and refuses by itself.
         _ if is_head_too_large(&request) => edge.refuse_head(&peer, &head_too_large()),
         true => itk::serve(&edge, peer, request).await,
         false => edge.serve(peer, request).await,
     };
-    if closing {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-    }
-    Ok(response)
+    Ok(match closing {
+        true => closed(response),
+        false => response,
+    })
+}
+
+/// A response after which the connection ends. HTTP/2 has no such header, and hyper leaves it out.
+fn closed(mut response: Response<super::answer::Body>) -> Response<super::answer::Body> {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
+/// 403 on a connection whose certificate was revoked since it was opened.
+fn revoked() -> Refusal {
+    Refusal::new(
+        Situation::NotPermitted,
+        "The client certificate of this connection was revoked.",
+    )
+}
+
+/// Exactly one `Host` (RFC 9112, 3.2).
+fn names_one_host(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    hosts.next().is_some() && hosts.next().is_none()
+}
+
+/// 400 for a request over HTTP/1.1 that names no host, or several.
+fn host_missing() -> Refusal {
+    Refusal::new(
+        Situation::HeadUnreadable,
+        "The header Host is missing or stands more than once: a request over HTTP/1.1 names one host.",
+    )
+    .location("http.Host")
 }

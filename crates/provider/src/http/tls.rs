@@ -2,16 +2,27 @@
 
 use super::pem;
 pub use super::pem::certificates;
+use super::revocation::Revocation;
 use crate::config::Tls;
 use booking::pem::no_authority;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use std::sync::Arc;
 
+/// What is needed for the handshakes of a server.
+#[derive(Clone)]
+pub struct ServerTls {
+    /// For rustls.
+    pub config: Arc<ServerConfig>,
+    /// The revocation lists, where some are configured; they have to be watched.
+    pub revocation: Option<Arc<Revocation>>,
+}
+
 /// Builds the TLS configuration: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN, client certificates required
-/// when `client_ca` is set.
-pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
+/// when `client_ca` is set, and looked up in the lists of `client_crl`.
+pub fn server_config(tls: &Tls) -> Result<ServerTls, String> {
+    let mut revocation = None;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -24,10 +35,17 @@ pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
                 let added = roots.add(certificate);
                 added.map_err(|_| no_authority("tls.client_ca", path))?;
             }
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .build()
-                .map_err(|e| format!("tls.client_ca: {}: {e}", path.display()))?;
-            builder.with_client_cert_verifier(verifier)
+            let roots = Arc::new(roots);
+            if tls.client_crl.is_empty() {
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
+                    .build()
+                    .map_err(|e| format!("tls.client_ca: {}: {e}", path.display()))?;
+                builder.with_client_cert_verifier(verifier)
+            } else {
+                let lists = Arc::new(Revocation::open(tls, roots, provider)?);
+                revocation = Some(lists.clone());
+                builder.with_client_cert_verifier(lists)
+            }
         }
     };
     let chain = certificates(&tls.certificate, "tls.certificate")?;
@@ -36,7 +54,15 @@ pub fn server_config(tls: &Tls) -> Result<Arc<ServerConfig>, String> {
         .with_single_cert(chain, key)
         .map_err(|e| pem::not_together(&tls.certificate, &tls.key, &e))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    if revocation.is_some() {
+        // A session that is taken up again would not show its certificate.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
+    Ok(ServerTls {
+        config: Arc::new(config),
+        revocation,
+    })
 }
 
 /// True when the (already verified) client certificate carries one of `names` as a DNS name (NAT-SSP-04).

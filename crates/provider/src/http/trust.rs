@@ -1,10 +1,14 @@
 //! Whose token is believed: the policy on unsigned tokens, and signatures by a key set.
 
 use crate::config::{Trust as TrustSettings, Unsigned};
+use booking::ids::{Asid, OdsCode};
+use booking::named_file;
 use booking::refusal::{Refusal, Situation};
+use booking::rules::release::Believed;
 use booking::wire::token::{self, Claims, Expectation};
-use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -46,10 +50,10 @@ impl Trust {
         let keys = match &settings.signed_keys {
             None => None,
             Some(path) => {
-                let text = std::fs::read(path).map_err(|e| {
+                let text = named_file::text(File::open(path), named_file::SMALL).map_err(|e| {
                     format!("trust.signed_keys: cannot read {}: {e}", path.display())
                 })?;
-                let set: JwkSet = serde_json::from_slice(&text).map_err(|e| {
+                let set: JwkSet = serde_json::from_str(&text).map_err(|e| {
                     format!(
                         "trust.signed_keys: {} is not a JSON Web Key Set: {e}",
                         path.display()
@@ -80,19 +84,28 @@ impl Trust {
         self.unsigned == Unsigned::Any
     }
 
-    /// Believes a token or refuses it with 403 (ERR-06, D-01).
+    /// Believes a token or refuses it with 403 (ERR-06, D-01). Says also which names of the request are believed: the
+    /// proxy proves the system that it names in `Ssp-From`, a signature the organisation (D-75).
     pub fn verify(
         &self,
         token: &str,
         peer: &Peer,
         expect: &Expectation<'_>,
-    ) -> Result<Claims, Refusal> {
+    ) -> Result<(Claims, Believed), Refusal> {
+        // Where anybody is let in, names are believed as well: nothing better is there, and the guides say so.
+        let anybody = self.accepts_anybody() && !peer.is_ssp;
+        let believed = |signed: bool| Believed {
+            system: peer.is_ssp || anybody,
+            organization: signed || anybody,
+        };
         match token::algorithm(token) {
-            Some(name) if name != "none" => self.verify_signed(token, expect),
+            Some(name) if name != "none" => {
+                Ok((self.verify_signed(token, expect)?, believed(true)))
+            }
             _ if self.unsigned == Unsigned::Any
                 || (self.unsigned == Unsigned::Ssp && peer.is_ssp) =>
             {
-                token::read_unsigned(token, expect)
+                Ok((token::read_unsigned(token, expect)?, believed(false)))
             }
             _ => {
                 // The claims are read all the same, so that a broken token is named as such first.
@@ -116,6 +129,7 @@ impl Trust {
                 "Signed tokens are not accepted here: the token's `alg` must be `none`.",
             ));
         };
+        token::check_signed_header(token)?;
         let header = jsonwebtoken::decode_header(token)
             .map_err(|e| refused("The token's header cannot be read.").log(e.to_string()))?;
         if !ALGORITHMS.contains(&header.alg) {
@@ -129,6 +143,7 @@ impl Trust {
             None => None,
         };
         let key = key.ok_or_else(|| refused("The token's `kid` names no registered key."))?;
+        check_key(key, header.alg)?;
         let key = DecodingKey::from_jwk(key)
             .map_err(|e| refused("The registered key cannot be used.").log(e.to_string()))?;
         // Only the signature is judged here; every claim is judged by the Standard's rules below.
@@ -140,6 +155,40 @@ impl Trust {
             .map_err(|e| refused("The token's signature does not match.").log(e.to_string()))?;
         token::read_verified(token, expect)
     }
+}
+
+/// Whether a key is for signatures of this algorithm, as far as it says (RFC 7517, 4.2 to 4.4).
+fn check_key(key: &Jwk, alg: Algorithm) -> Result<(), Refusal> {
+    let says = &key.common;
+    if says
+        .public_key_use
+        .as_ref()
+        .is_some_and(|u| *u != PublicKeyUse::Signature)
+    {
+        return Err(refused(
+            "The registered key that the token names is not for signatures (its `use` is not `sig`).",
+        ));
+    }
+    let verifies = |all: &Vec<KeyOperations>| all.contains(&KeyOperations::Verify);
+    if !says.key_operations.as_ref().is_none_or(verifies) {
+        return Err(refused(
+            "The registered key that the token names is not for verifying (its `key_ops` lack `verify`).",
+        ));
+    }
+    match says.key_algorithm {
+        Some(declared) if declared != KeyAlgorithm::from(alg) => Err(refused(&format!(
+            "The token's `alg` is {alg:?}; the registered key that it names is for {declared:?} only."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// 403 for a declared system whose token names an organisation that it is not declared for (D-75).
+pub fn other_organization(asid: &Asid, ods: &OdsCode) -> Refusal {
+    refused(&format!(
+        "The token names the organisation {ods}; the system {asid} is not declared for it here. A system that serves \
+         several organisations is declared with all of them."
+    ))
 }
 
 fn refused(diagnostics: &str) -> Refusal {

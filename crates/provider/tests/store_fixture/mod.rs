@@ -4,6 +4,7 @@
 
 use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
 use booking::refusal::{Refusal, Situation};
+use booking::rules::release::Believed;
 use booking::slot::SlotStatus;
 use jiff::{SignedDuration, Timestamp};
 use provider::audit::AuditEntry;
@@ -19,6 +20,12 @@ pub mod postgres;
 pub mod raw;
 
 use raw::Raw;
+
+/// A caller whose names are all believed.
+pub const BELIEVED: Believed = Believed {
+    system: true,
+    organization: true,
+};
 
 /// True in the test program that runs the suite of the store on PostgreSQL.
 pub fn on_postgres() -> bool {

@@ -1,11 +1,13 @@
 //! Whom a booking is for, from flags or from a file.
 
 use super::Stopped;
+use booking::named_file;
 use clap::Args;
 use consumer::plan::{
     Address, BookingDetails, Contact, ContactPoint, Gender, Patient, Person, Relationship, System,
     Use, Verification,
 };
+use std::fs::File;
 use std::path::PathBuf;
 
 /// Largest file read; a patient has a few hundred bytes.
@@ -210,16 +212,8 @@ fn usage(flag: &str, why: &str) -> Stopped {
 
 fn read(path: &PathBuf) -> Result<BookingDetails, Stopped> {
     let shown = path.display();
-    let size = std::fs::metadata(path).map(|m| m.len());
-    let text = match size {
-        Ok(size) if size > MAX_FILE => {
-            return Err(Stopped::Usage(format!(
-                "{shown} is larger than {MAX_FILE} bytes"
-            )));
-        }
-        _ => std::fs::read_to_string(path)
-            .map_err(|e| Stopped::Usage(format!("cannot read {shown}: {e}")))?,
-    };
+    let text = named_file::text(File::open(path), MAX_FILE)
+        .map_err(|e| Stopped::Usage(format!("cannot read {shown}: {e}")))?;
     // The parsers quote the line; the patient's own line on the user's own terminal tells no more than the file.
     let parsed = match text.trim_start().starts_with('{') {
         true => serde_json::from_str(&text).map_err(|e| e.to_string()),

@@ -251,8 +251,13 @@ impl Server {
 
     /// The same call from the consumer that may only search.
     pub fn as_search_only(&self, call: Call, scope: &str) -> Call {
-        let token = Token::new(&self.audience(), scope, SEARCH_ONLY_ODS);
-        call.with("Ssp-From", SEARCH_ONLY_ASID)
+        self.from(call, (SEARCH_ONLY_ASID, SEARCH_ONLY_ODS), scope)
+    }
+
+    /// The same call from a system, its token naming an organisation.
+    pub fn from(&self, call: Call, (asid, ods): (&str, &str), scope: &str) -> Call {
+        let token = Token::new(&self.audience(), scope, ods);
+        call.with("Ssp-From", asid)
             .with("Authorization", &token.bearer())
     }
 

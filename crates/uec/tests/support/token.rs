@@ -53,7 +53,7 @@ impl Token {
 
     /// Three parts, the last one empty.
     pub fn encoded(&self) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let part = |value: &Value| part(value.to_string().as_bytes());
         format!("{}.{}.", part(&self.header), part(&self.claims))
     }
 
@@ -61,4 +61,9 @@ impl Token {
     pub fn bearer(&self) -> String {
         format!("Bearer {}", self.encoded())
     }
+}
+
+/// One part of a token.
+pub fn part(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -185,6 +185,11 @@ fn consumers(d: &Declaration, sheet: &mut Sheet<'_>) {
             let what = "is for a consumer that has `test = true`; any other sees what is not on trial anyway";
             sheet.fault("consumer", i, "live_too", what.to_owned());
         }
+        if !consumer.serves.is_empty() && consumer.asid.is_none() {
+            let what =
+                "is for a consumer that has `asid`: it lists the organisations of one system";
+            sheet.fault("consumer", i, "serves", what.to_owned());
+        }
         if consumer.burst.is_some() && consumer.per_second.is_none() {
             let what = "needs `per_second` beside it";
             sheet.fault("consumer", i, "burst", what.to_owned());

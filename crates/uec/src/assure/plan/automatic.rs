@@ -4,9 +4,11 @@ use crate::Failure;
 use assurance::plan::automatic::{ClearedUp, Keep, Order, Rig, Seen};
 use assurance::plan::{Plan, PlanFolder, Ready, Step, Task, services};
 use booking::ids::ServiceId;
+use booking::named_file;
 use clap::Args;
 use consumer::config::ConsumerConfig;
 use consumer::plan::BookingDetails;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Largest file of a patient; one has a few hundred bytes.
@@ -180,13 +182,7 @@ impl Machine {
 fn patient(path: &Path) -> Result<BookingDetails, Failure> {
     let shown = path.display();
     let wrong = |e: String| Failure::Usage(format!("--patient: {shown}: {e}"));
-    let size = std::fs::metadata(path)
-        .map_err(|e| wrong(e.to_string()))?
-        .len();
-    if size > MAX_FILE {
-        return Err(wrong(format!("it is larger than {MAX_FILE} bytes")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+    let text = named_file::text(File::open(path), MAX_FILE).map_err(|e| wrong(e.to_string()))?;
     match text.trim_start().starts_with('{') {
         true => serde_json::from_str(&text).map_err(|e| wrong(e.to_string())),
         false => toml::from_str(&text).map_err(|e| wrong(e.to_string())),

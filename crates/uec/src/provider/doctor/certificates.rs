@@ -4,6 +4,7 @@ use super::{Findings, Patient};
 use booking::count::counted;
 use provider::certificate::{chain_fault, is_for, validity};
 use provider::config::{Tls, Unsigned};
+use provider::http::revocation::Revocation;
 use provider::http::tls::{certificates, server_config};
 use provider::http::trust::Trust;
 use std::path::Path;
@@ -22,7 +23,10 @@ pub fn check(patient: &Patient, out: &mut Findings<'_>) {
         );
     };
     match server_config(tls) {
-        Ok(_) => out.ok("Certificate and key can be read and go together."),
+        Ok(ready) => {
+            out.ok("Certificate and key can be read and go together.");
+            revocation(patient, tls, ready.revocation.as_deref(), out);
+        }
         Err(error) => out.problem(
             format!("The server would not start: {error}."),
             "Put the right files in [tls]: the chain with the server's own certificate first, and its key.",
@@ -59,6 +63,22 @@ fn trust(patient: &Patient, out: &mut Findings<'_>) {
                 );
             }
         }
+    }
+}
+
+fn revocation(patient: &Patient, tls: &Tls, lists: Option<&Revocation>, out: &mut Findings<'_>) {
+    match lists.map(|lists| lists.over(patient.now)) {
+        None if tls.client_ca.is_some() => out.warn(
+            "Revoked client certificates are not noticed.",
+            "Set tls.client_crl to the revocation lists of the authorities (NAT-ENV-03), and have them fetched at least \
+             weekly.",
+        ),
+        None => {}
+        Some(None) => out.ok("The revocation lists of client certificates can be read and are current."),
+        Some(Some(fault)) => out.problem(
+            format!("{fault}."),
+            "Fetch the newest list and put it in place of the file; the server takes it by itself.",
+        ),
     }
 }
 

@@ -1,0 +1,40 @@
+//! Files that a user names, read as text up to a bound: a device or a wrong file ends at once with a sentence, and never
+//! fills the memory. The opened file is an argument.
+
+use std::io::{self, Error, ErrorKind, Read};
+
+/// Most bytes of settings, a patient, answers or a world.
+pub const SMALL: u64 = 1 << 20;
+/// Most bytes of a declaration, which may list slots of its own.
+pub const LARGE: u64 = 64 << 20;
+
+/// The text of an opened file of at most this many bytes.
+pub fn text(opened: io::Result<impl Read>, most: u64) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    opened?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        let why = format!("it is larger than {most} bytes, the most that is read");
+        return Err(Error::new(ErrorKind::InvalidData, why));
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| Error::new(ErrorKind::InvalidData, "it is not text in UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_end_is_read_to_the_bound_only() {
+        let said = text(Ok(io::repeat(0)), SMALL).unwrap_err().to_string();
+        assert!(said.contains("larger than 1048576 bytes"), "{said}");
+        assert_eq!(text(Ok(&b"abcd"[..]), 4).unwrap(), "abcd");
+        assert!(text(Ok(&b"abcde"[..]), 4).is_err());
+        assert!(
+            text(Ok(&b"\xff"[..]), 4)
+                .unwrap_err()
+                .to_string()
+                .contains("UTF-8")
+        );
+    }
+}

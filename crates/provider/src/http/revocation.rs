@@ -1,0 +1,282 @@
+//! Revocation lists of client certificates (NAT-SSP-04, NAT-ENV-03): read at the start, read again when a file changes.
+//!
+//! A client is refused when a list revokes its certificate, and when no list is of the authority that issued it. A list
+//! whose time is over still counts, and is told at every look that finds it so; a file that cannot be read any more leaves
+//! the lists that were read last (D-76). A connection that is open is asked again when the lists changed.
+
+use crate::certificate::list_until;
+use crate::config::Tls;
+use booking::pem::{Wanted, fault};
+use jiff::Timestamp;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+/// How often the files are looked at: their metadata only, unless they changed.
+const LOOK: Duration = Duration::from_secs(5);
+/// How often what is wrong with them is said again, in looks: once an hour.
+const SAY_AGAIN: u32 = 720;
+/// Largest file that is read: the national list has some hundred kilobytes.
+const MAX_BYTES: u64 = 16 << 20;
+/// Name of the setting, for whoever mends it.
+const SETTING: &str = "tls.client_crl";
+
+/// Checks client certificates by authorities and the lists that were read last.
+#[derive(Debug)]
+pub struct Revocation {
+    files: Vec<PathBuf>,
+    roots: Arc<RootCertStore>,
+    provider: Arc<CryptoProvider>,
+    /// As the first verifier has them; lists do not change them.
+    subjects: Vec<DistinguishedName>,
+    current: RwLock<Current>,
+    /// The files as they were when they were read.
+    known: Mutex<Vec<Option<Seen>>>,
+    /// How often lists were taken into use.
+    generation: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Current {
+    verifier: Arc<dyn ClientCertVerifier>,
+    /// Until when each list holds, as far as it says.
+    until: Vec<(PathBuf, Timestamp)>,
+}
+
+/// By what a changed file is known: device, number, length, moment of the change in nanoseconds.
+type Seen = (u64, u64, u64, i64, i64);
+
+impl Revocation {
+    /// Reads the lists that the settings name; the error names the file.
+    pub fn open(
+        tls: &Tls,
+        roots: Arc<RootCertStore>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Revocation, String> {
+        let known = tls.client_crl.iter().map(|file| seen(file)).collect();
+        let current = read(&tls.client_crl, &roots, &provider)?;
+        Ok(Revocation {
+            files: tls.client_crl.clone(),
+            subjects: current.verifier.root_hint_subjects().to_vec(),
+            current: RwLock::new(current),
+            known: Mutex::new(known),
+            generation: AtomicU64::new(0),
+            roots,
+            provider,
+        })
+    }
+
+    /// Takes the files into use if one of them changed; true: it did.
+    fn look(&self) -> Result<bool, String> {
+        let now: Vec<_> = self.files.iter().map(|file| seen(file)).collect();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known == now {
+            return Ok(false);
+        }
+        let current = read(&self.files, &self.roots, &self.provider)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
+        self.generation.fetch_add(1, Ordering::Release);
+        *known = now;
+        Ok(true)
+    }
+
+    /// What is wrong with the lists in use at a moment: the time of one is over.
+    pub fn over(&self, now: Timestamp) -> Option<String> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let (file, until) = current.until.iter().find(|(_, until)| *until < now)?;
+        Some(format!(
+            "{SETTING}: {} should have been replaced by a newer list on {until}; what it revokes stays revoked",
+            file.display()
+        ))
+    }
+
+    /// Looks at the files without end, takes changed ones into use, and logs what is wrong with them.
+    pub async fn watch(self: Arc<Self>) {
+        let mut told = None;
+        let mut since = 0;
+        loop {
+            let looking = self.clone();
+            let looked = tokio::task::spawn_blocking(move || {
+                let looked = looking.look();
+                if let Ok(true) = looked {
+                    tracing::info!("revocation lists of client certificates were read again");
+                }
+                looked.err().or_else(|| looking.over(Timestamp::now()))
+            });
+            let Ok(fault) = looked.await else { return };
+            since += 1;
+            if let Some(fault) = &fault
+                && (told.as_ref() != Some(fault) || since >= SAY_AGAIN)
+            {
+                since = 0;
+                tracing::error!(%fault, "revocation lists of client certificates: the ones that were read last count");
+            }
+            told = fault;
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn verifier(&self) -> Arc<dyn ClientCertVerifier> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.verifier.clone()
+    }
+}
+
+/// The certificate of an open connection, which may be revoked while it is open.
+#[derive(Debug)]
+pub struct Standing {
+    revocation: Arc<Revocation>,
+    chain: Vec<CertificateDer<'static>>,
+    /// The lists by which it was checked last.
+    checked: AtomicU64,
+}
+
+impl Standing {
+    /// To be made before the handshake, so that lists which come meanwhile are not missed.
+    pub fn new(revocation: Arc<Revocation>) -> Standing {
+        let checked = revocation.generation.load(Ordering::Acquire);
+        Standing {
+            revocation,
+            chain: Vec::new(),
+            checked: AtomicU64::new(checked),
+        }
+    }
+
+    /// The same with the certificates that were shown.
+    #[must_use]
+    pub fn of(mut self, chain: Option<&[CertificateDer<'static>]>) -> Standing {
+        self.chain = chain.unwrap_or_default().to_vec();
+        self
+    }
+
+    /// False when newer lists revoke it.
+    pub fn holds(&self) -> bool {
+        let now = self.revocation.generation.load(Ordering::Acquire);
+        if self.checked.load(Ordering::Relaxed) == now {
+            return true;
+        }
+        let Some((first, rest)) = self.chain.split_first() else {
+            return false;
+        };
+        let holds = self
+            .revocation
+            .verify_client_cert(first, rest, UnixTime::now())
+            .is_ok();
+        if holds {
+            self.checked.store(now, Ordering::Relaxed);
+        }
+        holds
+    }
+}
+
+impl ClientCertVerifier for Revocation {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.subjects
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.verifier()
+            .verify_client_cert(end_entity, intermediates, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier()
+            .verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier()
+            .verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier().supported_verify_schemes()
+    }
+}
+
+fn seen(file: &Path) -> Option<Seen> {
+    let m = std::fs::metadata(file).ok()?;
+    Some((m.dev(), m.ino(), m.len(), m.mtime(), m.mtime_nsec()))
+}
+
+fn read(
+    files: &[PathBuf],
+    roots: &Arc<RootCertStore>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Current, String> {
+    let (mut lists, mut until) = (Vec::new(), Vec::new());
+    for file in files {
+        for list in lists_of(file)? {
+            until.extend(list_until(&list).map(|until| (file.clone(), until)));
+            lists.push(list);
+        }
+    }
+    // An authority that has no list here revokes nothing that could be seen, so its clients are refused.
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone())
+        .with_crls(lists)
+        .only_check_end_entity_revocation()
+        .build()
+        .map_err(|e| format!("{SETTING}: {e}"))?;
+    Ok(Current { verifier, until })
+}
+
+/// The lists of one file, PEM or DER.
+fn lists_of(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, String> {
+    const SEQUENCE: u8 = 0x30;
+    let shown = file.display();
+    let mut bytes = Vec::new();
+    File::open(file)
+        .and_then(|opened| opened.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|e| format!("{SETTING}: cannot read {shown}: {e}"))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(format!(
+            "{SETTING}: {shown} is larger than {MAX_BYTES} bytes, the most that is read"
+        ));
+    }
+    let lists = match bytes.first() {
+        Some(&SEQUENCE) => vec![CertificateRevocationListDer::from(bytes)],
+        _ => {
+            let found: Result<Vec<_>, _> =
+                CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
+            match found {
+                Ok(found) if !found.is_empty() => found,
+                _ => {
+                    let bytes = Ok(bytes.as_slice());
+                    return Err(fault(SETTING, file, Wanted::RevocationList, bytes));
+                }
+            }
+        }
+    };
+    for list in &lists {
+        webpki::BorrowedCertRevocationList::from_der(list).map_err(|e| {
+            format!("{SETTING}: {shown} holds no revocation list that can be used: {e}")
+        })?;
+    }
+    Ok(lists)
+}
