@@ -269,6 +269,26 @@ async fn faults_and_statuses() {
         (401, "who?".into(), Kind::DosAccess),
         (404, "nothing here".into(), Kind::DosRequest),
         (302, String::new(), Kind::DosUnreadable),
+        (
+            302,
+            summary(&destination("2000000011", "")),
+            Kind::DosUnreadable,
+        ),
+        (
+            403,
+            summary(&destination("2000000011", "")),
+            Kind::DosAccess,
+        ),
+        (
+            404,
+            summary(&destination("2000000011", "")),
+            Kind::DosRequest,
+        ),
+        (
+            503,
+            summary(&destination("2000000011", "")),
+            Kind::DosFailed,
+        ),
         (204, String::new(), Kind::DosUnreadable),
         (200, "<html/>".into(), Kind::DosUnreadable),
         (200, "<a><b></a>".into(), Kind::DosUnreadable),

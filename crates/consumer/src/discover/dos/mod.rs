@@ -106,7 +106,7 @@ impl Client {
         })
     }
 
-    /// Sends an envelope; the text of the answer, whatever its status, when it is SOAP.
+    /// Sends an envelope; the text of the answer, whatever its status, when it is SOAP and the status fits it.
     async fn ask(&self, operation: soap::Operation, body: String) -> Result<String, Obstacle> {
         let told = |o: Obstacle| o.note("operation", operation.name()).note("url", &self.url);
         let exchange = tokio::time::timeout(self.patience, self.exchange(operation, body));
@@ -124,8 +124,9 @@ impl Client {
         match (text, status) {
             (Ok(text), 200..=299) => Ok(text.to_owned()),
             (Err(_), 200..=299) => Err(told(unreadable("the answer is not UTF-8"))),
-            // A fault comes with 400 or 500, and says more than the status does.
-            (Ok(text), _) if soap::is_envelope(text) => Ok(text.to_owned()),
+            // A fault comes with 400 or 500, and says more than the status does. Results under such a status are not
+            // believed: it is not known what stands behind them.
+            (Ok(text), _) if soap::is_fault(text) => Ok(text.to_owned()),
             (_, status) => {
                 let kind = match status {
                     401 | 403 => Kind::DosAccess,

@@ -126,9 +126,13 @@ fn parse(text: &str) -> Result<Document<'_>, String> {
     bounded_xml::parse(text, BOUNDS).map_err(|fault| format!("the answer {fault}"))
 }
 
-/// Whether the text is a SOAP envelope at all.
-pub fn is_envelope(text: &str) -> bool {
-    parse(text).is_ok_and(|d| is(d.root_element(), "Envelope"))
+/// Whether the text is a SOAP envelope with a fault.
+pub fn is_fault(text: &str) -> bool {
+    parse(text).is_ok_and(|document| {
+        let root = document.root_element();
+        let body = child(root, "Body").filter(|_| is(root, "Envelope"));
+        body.and_then(|body| child(body, "Fault")).is_some()
+    })
 }
 
 /// Reads an answer: a fault, or what `read` makes of the Body.
