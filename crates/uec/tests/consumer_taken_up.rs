@@ -785,7 +785,7 @@ fn what_was_interrupted_is_taken_up() {
                 world.booked("ada.toml");
             }
             world.rules(json!([{ "on": request, "hold": hold }]));
-            let running = world.start_command(command);
+            let running = world.start_as(&["stopped-by-interrupt"], command);
             assert_eq!(
                 world.control("/control/held", &Value::Null)["held"],
                 true,
