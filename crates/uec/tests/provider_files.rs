@@ -60,6 +60,8 @@ fn booked_ids(server: &Server, number: usize) -> Vec<String> {
 fn a_removed_database_is_not_written_and_can_be_saved() {
     let server = Server::start("files-removed", false);
     let ids = booked_ids(&server, 5);
+    let before = server.book(&Booking::of(&server.take_slot()).body());
+    assert_eq!(answer(&before).status, 201);
     let file = server.folder.join("provider.sqlite");
     for suffix in ["", "-wal", "-shm"] {
         fs::remove_file(format!("{}{suffix}", file.display())).expect("removed");
@@ -67,6 +69,8 @@ fn a_removed_database_is_not_written_and_can_be_saved() {
     let refused = answer(&server.book(&Booking::of(&server.take_slot()).body()));
     assert_eq!(refused.status, 503, "{}", refused.shown());
     assert!(refused.header("retry-after").is_some());
+    // A 409 that names the appointment would acknowledge it once more.
+    assert_eq!(answer(&before).status, 503, "nor is a repeat acknowledged");
     until("it is not ready", || {
         codes(&server).contains("its file was removed or replaced")
     });

@@ -4,7 +4,7 @@ use crate::ledger::Lost;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -49,6 +49,59 @@ impl Connection {
             stream,
             buffer: Vec::with_capacity(8 << 10),
         })
+    }
+
+    /// Connects from another address of this machine: another peer for the server.
+    pub async fn open_from(
+        peer: std::net::Ipv4Addr,
+        address: SocketAddr,
+    ) -> Result<Connection, Lost> {
+        let socket = TcpSocket::new_v4().map_err(|_| Lost::Unsent)?;
+        let from = SocketAddr::from((peer, 0));
+        socket.bind(from).map_err(|_| Lost::Unsent)?;
+        let stream = timeout(PATIENCE, socket.connect(address))
+            .await
+            .map_err(|_| Lost::Unsent)?
+            .map_err(|_| Lost::Unsent)?;
+        Ok(Connection {
+            stream,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Reads until the server closes: what it said.
+    pub async fn until_closed(&mut self) -> &[u8] {
+        // A reset is an end too.
+        while let Ok(read) = self.stream.read_buf(&mut self.buffer).await
+            && read > 0
+            && self.buffer.len() < HEAD
+        {}
+        &self.buffer
+    }
+
+    /// Sends the bytes one at a time until the server closes: what it said.
+    pub async fn trickle(&mut self, bytes: &[u8], every: Duration) -> &[u8] {
+        let (mut from, mut to) = self.stream.split();
+        let slowly = async {
+            for byte in bytes {
+                tokio::time::sleep(every).await;
+                if to.write_all(std::slice::from_ref(byte)).await.is_err() {
+                    break;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        let heard = async {
+            while let Ok(read) = from.read_buf(&mut self.buffer).await
+                && read > 0
+                && self.buffer.len() < HEAD
+            {}
+        };
+        tokio::select! {
+            () = slowly => {}
+            () = heard => {}
+        }
+        &self.buffer
     }
 
     /// Sends a request and reads its answer.

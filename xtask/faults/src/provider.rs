@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How often a port that somebody else took meanwhile is tried again.
 const PORT_TRIES: usize = 20;
+/// Largest answer to a question without a token: the metrics are a tenth of it.
+const PAGE: u64 = 1 << 20;
 /// How long a process may take to end when it is told to: its own bound is 30 seconds for requests under way.
 const STOP_WITHIN: Duration = Duration::from_secs(40);
 
@@ -32,6 +34,8 @@ pub struct Launch {
     pub before: Option<String>,
     /// More environment.
     pub environment: Vec<(String, String)>,
+    /// More settings (TOML), behind those of every scenario.
+    pub settings: String,
 }
 
 /// The running process.
@@ -90,7 +94,10 @@ impl Launch {
     fn settings(&self) -> Result<PathBuf, String> {
         let path = self.folder.join("provider.toml");
         // A disk that is filled on purpose is smaller than what a Provider wants to be free.
-        let settings = "[trust]\nunsigned = \"any\"\n[health]\ndisk_free_bytes = 0\n";
+        let settings = format!(
+            "[trust]\nunsigned = \"any\"\n[health]\ndisk_free_bytes = 0\n{}",
+            self.settings
+        );
         std::fs::write(&path, settings)
             .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
         Ok(path)
@@ -127,6 +134,23 @@ impl Provider {
     /// Its number.
     pub fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Asks it without a token: status and body of the answer, if there is one.
+    pub fn ask(&self, path: &str) -> Option<(u16, String)> {
+        ask(self.launch.address, path)
+    }
+
+    /// Waits until readiness says no, with this in its reasons: false when it does not.
+    pub fn unready(&self, reason: &str, within: Duration) -> bool {
+        let began = Instant::now();
+        while began.elapsed() < within {
+            match self.ask("/health/ready") {
+                Some((503, said)) if said.contains(reason) => return true,
+                _ => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+        false
     }
 
     /// Waits until it answers that it is ready.
@@ -179,17 +203,21 @@ impl Provider {
 }
 
 fn is_ready(address: SocketAddr) -> bool {
+    ask(address, "/health/ready").is_some_and(|(status, _)| status == 200)
+}
+
+fn ask(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     use std::io::{Read as _, Write as _};
     let second = Duration::from_secs(1);
-    let Ok(mut stream) = std::net::TcpStream::connect_timeout(&address, second) else {
-        return false;
-    };
+    let mut stream = std::net::TcpStream::connect_timeout(&address, second).ok()?;
     let _ = stream.set_read_timeout(Some(second));
-    let request = "GET /health/ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    let mut answer = [0_u8; 12];
-    stream.write_all(request.as_bytes()).is_ok()
-        && stream.read_exact(&mut answer).is_ok()
-        && answer.ends_with(b"200")
+    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = Vec::new();
+    stream.take(PAGE).read_to_end(&mut answer).ok()?;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let status = answer.get(9..12)?.parse().ok()?;
+    Some((status, answer))
 }
 
 /// Runs `uec provider …` to its end.

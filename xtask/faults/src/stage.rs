@@ -124,6 +124,7 @@ impl Stage {
             address: SocketAddr::from(([127, 0, 0, 1], testkit::port())),
             before: None,
             environment: Vec::new(),
+            settings: String::new(),
         })
     }
 

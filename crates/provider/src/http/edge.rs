@@ -421,6 +421,8 @@ impl Edge {
         let Some(id) = x.entry.request_id.as_ref().filter(|_| write) else {
             return Ok(None);
         };
+        // A file that has gone from its path neither acknowledges a repeat nor is a reason to refuse one.
+        self.store.in_place().map_err(store_refusal)?;
         let used = self
             .store
             .request_id(tenant.key, id)

@@ -5,20 +5,26 @@ mod crowd;
 mod cut;
 mod cut_database;
 mod failover;
+mod file_removed;
 mod forged;
 mod full_disk;
 mod kill_database;
 mod kill_provider;
 mod locked;
+mod log_unwritable;
 mod lost_wal;
 mod memory;
 mod pause;
 mod race;
+mod silent_crowd;
 mod slow_disk;
 mod stuck;
 
 use crate::Setting;
+use crate::http::Connection;
 use crate::proof::Verdict;
+use crate::provider::Provider;
+use crate::random::Random;
 use crate::stage::{Kind, Stage};
 use crate::world::Size;
 use std::future::Future;
@@ -128,6 +134,12 @@ pub const ALL: &[Scenario] = &[
         play: |s| Box::pin(stuck::play(s)),
     },
     Scenario {
+        name: "silent-crowd",
+        what: "more silent, half-spoken and trickling connections than there are places",
+        stores: BOTH,
+        play: |s| Box::pin(silent_crowd::play(s)),
+    },
+    Scenario {
         name: "locked",
         what: "another program holds the database under load",
         stores: BOTH,
@@ -164,6 +176,18 @@ pub const ALL: &[Scenario] = &[
         play: |s| Box::pin(lost_wal::play(s)),
     },
     Scenario {
+        name: "file-removed",
+        what: "the database file, or its log, is removed or replaced under load",
+        stores: SQLITE,
+        play: |s| Box::pin(file_removed::play(s)),
+    },
+    Scenario {
+        name: "log-unwritable",
+        what: "no line of the log can be written",
+        stores: BOTH,
+        play: |s| Box::pin(log_unwritable::play(s)),
+    },
+    Scenario {
         name: "forged",
         what: "the proof itself: a lost booking, a double one and a broken chain are forged and must be found",
         stores: BOTH,
@@ -193,4 +217,51 @@ async fn stage(setting: &Setting, name: &str) -> Result<Stage, String> {
 /// Runs what blocks without holding up the clients.
 fn blocking<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
+}
+
+/// Bookings that are sent while nothing can be stored.
+const ASKED: usize = 16;
+
+/// Sends some bookings at once while nothing can be stored: none may be acknowledged. How many were refused with 503.
+async fn none_acknowledged(
+    stage: &Stage,
+    provider: &Provider,
+    random: &mut Random,
+) -> Result<usize, String> {
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..ASKED {
+        let number = random.below(stage.slots.len());
+        let request = random.uuid();
+        let bytes = stage.heads.book(request, &stage.slots[number]);
+        let (ledger, address) = (stage.ledger.clone(), provider.address());
+        asked.spawn(async move {
+            let mut connection = Connection::open(address)
+                .await
+                .map_err(|e| format!("a client cannot connect: {}", e.word()))?;
+            ledger.book(request, number);
+            let began = std::time::Instant::now();
+            match connection.send(&bytes).await {
+                Ok(answer) => {
+                    let (status, named) = (answer.status, answer.location);
+                    ledger.told(request, status, named, began.elapsed());
+                    // A slot that is taken, or a cap, may be known from before.
+                    if !matches!(status, 403 | 422 | 503) {
+                        ledger.wrong(&format!(
+                            "a booking was answered {status} while nothing could be stored"
+                        ));
+                    }
+                    Ok::<bool, String>(status == 503)
+                }
+                Err(lost) => {
+                    ledger.lost(request, lost, began.elapsed());
+                    Ok(false)
+                }
+            }
+        });
+    }
+    let mut refused = 0;
+    while let Some(ended) = asked.join_next().await {
+        refused += usize::from(ended.map_err(|e| e.to_string())??);
+    }
+    Ok(refused)
 }
