@@ -45,7 +45,8 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         let mut under_way = watched.begin();
         let in_pieces = request.version() == Version::HTTP_2;
-        let answered = handler(request);
+        // Boxed, so that its memory is free as soon as there is an answer: a client that takes none keeps only that.
+        let answered = Box::pin(handler(request));
         async move {
             answered.await.map(|response| {
                 under_way.answers();

@@ -52,6 +52,40 @@ fn a_silent_crowd_is_seen() {
     server.kill();
 }
 
+/// Waits until no more than so many of these are open, and drops the others.
+fn keep_open(crowd: &mut Vec<TcpStream>, most: usize) {
+    until("the others are closed", || {
+        crowd.retain_mut(|stream| {
+            stream.set_nonblocking(true).expect("set");
+            stream
+                .read(&mut [0; 1])
+                .is_err_and(|e| e.kind() == std::io::ErrorKind::WouldBlock)
+        });
+        crowd.len() <= most
+    });
+}
+
+/// Proves: NFR-01, D-66
+#[test]
+fn one_peer_does_not_take_the_operators_port() {
+    let admin = testkit::port();
+    let server = with_settings(
+        "admin-crowd",
+        &format!("[admin]\nlisten = \"127.0.0.1:{admin}\"\n"),
+    );
+    let address = ([127, 0, 0, 1], admin).into();
+    until("it answers", || {
+        get(address, "/health/live").is_some_and(|r| r.status == 200)
+    });
+    let mut crowd: Vec<TcpStream> = (0..96)
+        .map(|_| TcpStream::connect(address).expect("a connection"))
+        .collect();
+    keep_open(&mut crowd, 64);
+    assert_eq!(crowd.len(), 64);
+    drop(crowd);
+    server.kill();
+}
+
 /// Proves: NFR-01, D-66
 #[test]
 fn one_peer_does_not_take_all_connections() {
@@ -63,18 +97,7 @@ fn one_peer_does_not_take_all_connections() {
         .map(|_| TcpStream::connect(server.address).expect("a connection"))
         .collect();
     // Nine of them are closed at once, whichever they are.
-    let mut closed = 0;
-    until("all but three are closed", || {
-        crowd.retain_mut(|stream| {
-            stream.set_nonblocking(true).expect("set");
-            let open = stream
-                .read(&mut [0; 1])
-                .is_err_and(|e| e.kind() == std::io::ErrorKind::WouldBlock);
-            closed += usize::from(!open);
-            open
-        });
-        closed >= 9
-    });
+    keep_open(&mut crowd, 3);
     assert_eq!(crowd.len(), 3);
     drop(crowd);
     until("the next is served", || {
@@ -100,5 +123,78 @@ fn a_silent_connection_ends_by_itself() {
         metric(&page, "uec_connections_ended_total", &[("reason", "head")])
             .is_some_and(|n| n >= 2.0)
     });
+    server.kill();
+}
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("short");
+    let mut out = length.to_be_bytes()[1..].to_vec();
+    out.extend([kind, flags]);
+    out.extend(stream.to_be_bytes());
+    out.extend(payload);
+    out
+}
+
+/// A connection of HTTP/2 with a shut window and as many requests without a token as it may have, all of them answered.
+fn untaken(server: &Server) -> TcpStream {
+    let path = "/STU3/1/FX101/Slot";
+    // GET and http from the static table, path and host in plain text.
+    let mut block = vec![0x82, 0x86, 0x04, u8::try_from(path.len()).expect("short")];
+    block.extend(path.as_bytes());
+    block.extend([0x01, 1, b'a']);
+    let mut all = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    // The initial window of a stream is nothing.
+    all.extend(frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    for n in 0..provider::http::STREAMS {
+        all.extend(frame(1, 0x05, 2 * n + 1, &block));
+    }
+    let mut stream = TcpStream::connect(server.address).expect("a connection");
+    stream.write_all(&all).expect("sent");
+    let mut answered = 0;
+    while answered < provider::http::STREAMS {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).expect("a frame");
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        stream.read_exact(&mut payload).expect("its payload");
+        answered += u32::from(head[3] == 1);
+    }
+    stream
+}
+
+/// The most memory that the server had, bytes.
+fn most_memory(server: &Server) -> u64 {
+    let pid = std::fs::read_to_string(server.folder.join("pid")).expect("the process id");
+    let pid = pid.trim();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let (_, most) = status.split_once("VmHWM:").expect("a figure");
+    let most: u64 = most
+        .split_whitespace()
+        .next()
+        .and_then(|n| n.parse().ok())
+        .expect("a number");
+    most << 10
+}
+
+/// Proves: NFR-01, D-66
+#[test]
+fn answers_that_nobody_takes_hold_little() {
+    const CONNECTIONS: u64 = 96;
+    let server = with_settings("untaken", "[limits]\nwrite_seconds = 600\n");
+    until("it is ready", || {
+        get(server.address, "/health/ready").is_some_and(|r| r.status == 200)
+    });
+    let warm = untaken(&server);
+    let before = most_memory(&server);
+    let crowd: Vec<TcpStream> = (0..CONNECTIONS).map(|_| untaken(&server)).collect();
+    let each = (most_memory(&server) - before) / CONNECTIONS;
+    // What `deploy/` gives memory for is a connection with everything that it may hold.
+    assert!(each < 704 << 10, "{each} bytes for each connection");
+    assert_eq!(
+        answer(&server.search(&Server::window_query(GP_CLINIC, 1, 2))).status,
+        200
+    );
+    drop((warm, crowd));
     server.kill();
 }

@@ -22,10 +22,10 @@ pub fn is_path(path: &str) -> bool {
     path.starts_with("/health/") || path == "/metrics"
 }
 
-/// A scraper, some probes, a person: all behind one address at times.
+/// A scraper, some probes, a person: all behind one address at times, which still does not take every place.
 fn limits() -> Limits {
     Limits {
-        connections: 64,
+        connections: 96,
         per_peer: 64,
         head_bytes: 16 << 10,
         http2: false,

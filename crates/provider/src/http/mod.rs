@@ -36,6 +36,7 @@ pub mod trust;
 mod unreadable;
 
 pub use admit::MOST_BODY_MEMORY;
+pub use server::STREAMS;
 
 #[cfg(test)]
 mod finish_tests;

@@ -20,8 +20,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// Streams of one HTTP/2 connection at once.
-const STREAMS: u32 = 256;
+/// Streams of one HTTP/2 connection at once. Each may hold an answer that its client does not take, about 12 KiB without
+/// any token: so many on every connection have to fit into the memory that the files in `deploy/` give.
+pub const STREAMS: u32 = 32;
 
 /// A server that is bound but does not answer yet.
 pub struct Server {
