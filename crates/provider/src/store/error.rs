@@ -186,6 +186,8 @@ impl StoreError {
                 | StoreError::Unreachable { .. }
                 | StoreError::Closed
                 | StoreError::Full
+                // A file system that fell back to read-only is mounted again; storage over a network comes back.
+                | StoreError::Io { .. }
                 | StoreError::ReadOnly { .. }
                 | StoreError::Moved { .. }
                 | StoreError::Locked { .. }

@@ -16,6 +16,7 @@ mod lost_wal;
 mod memory;
 mod pause;
 mod race;
+mod read_only;
 mod silent_crowd;
 mod slow_disk;
 mod stuck;
@@ -180,6 +181,12 @@ pub const ALL: &[Scenario] = &[
         what: "the database file, or its log, is removed or replaced under load",
         stores: SQLITE,
         play: |s| Box::pin(file_removed::play(s)),
+    },
+    Scenario {
+        name: "read-only",
+        what: "the disk takes no writes any more under load, and takes them again",
+        stores: SQLITE,
+        play: |s| Box::pin(read_only::play(s)),
     },
     Scenario {
         name: "log-unwritable",

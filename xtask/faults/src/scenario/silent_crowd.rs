@@ -13,12 +13,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// How often the crowd comes: quick, and full.
-const WAVES: [usize; 2] = [1, 20];
+const WAVES: [usize; 2] = [1, 40];
 /// Places of this Provider: of all, and of one peer.
-const PLACES: (usize, usize) = (200, 64);
-/// How many come from one peer, more than it may have, and then from some others: together more than all may have. Those that
-/// wait fit into the listen queue (128): beyond it the system forgets a silent one, and tells nobody.
-const CROWD: (usize, usize) = (100, 180);
+const PLACES: (usize, usize) = (80, 40);
+/// How many come from one peer, more than it may have, and then from some others: together more than all may have. All of them
+/// fit into the listen queue (128), however late they are accepted: beyond it the system forgets a silent one, and tells
+/// nobody.
+const CROWD: (usize, usize) = (60, 48);
 /// The others.
 const OTHER_PEERS: usize = 4;
 /// The first peer of the crowd, 127.0.0.2; the others come from the addresses behind it.
