@@ -31,6 +31,8 @@ mod provider_patient_search;
 mod provider_races;
 #[path = "provider_refusals.rs"]
 mod provider_refusals;
+#[path = "provider_rights.rs"]
+mod provider_rights;
 #[path = "provider_slots.rs"]
 mod provider_slots;
 #[path = "provider_telemetry.rs"]
@@ -69,7 +71,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ),
     (
         "provider_connections",
-        "it is about sockets, before any database is asked",
+        "it is about sockets and places, before any database is asked; one test holds a file of SQLite",
     ),
     ("provider_copy", "it moves between both databases itself"),
     (

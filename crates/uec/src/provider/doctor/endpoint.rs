@@ -49,6 +49,9 @@ pub async fn check(
     }
 }
 
+/// How often a server is asked whose connection ends without a word.
+const TRIES: usize = 5;
+
 /// Certificates for SDS; everything else of a Consumer does not matter here.
 fn environment(name: &str) -> Option<String> {
     match name {
@@ -64,7 +67,16 @@ async fn reachable(base: &str, out: &mut Findings<'_>) {
         Ok(client) => client,
         Err(error) => return out.warn(format!("{error}."), ""),
     };
-    let answer = client.get(format!("{base}/health/ready")).send().await;
+    let mut answer = client.get(format!("{base}/health/ready")).send().await;
+    for _ in 1..TRIES {
+        // A refusal of TLS comes after the handshake; when it overtakes the request, only a closed connection is seen.
+        let unclear =
+            |error: &reqwest::Error| !error.is_connect() && body::tls_error(error).is_none();
+        if !answer.as_ref().is_err_and(unclear) {
+            break;
+        }
+        answer = client.get(format!("{base}/health/ready")).send().await;
+    }
     match answer {
         Ok(answer) if answer.status().is_success() => {
             out.ok(format!("{base} answers and is ready."));
