@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// How long a connection that was just made may take to send its first request when the server stops.
 const FIRST_REQUEST: Duration = Duration::from_millis(200);
-/// Connections that are taken after the last one that was waited for; the listen queue holds as many.
+/// Connections that are taken after the last one that was waited for: at least as many as the system's listen queue holds.
 const WAITING_MOST: usize = 1_024;
 /// Wait after a failed accept: out of file descriptors, or a connection reset before it was taken.
 const PAUSE: Duration = Duration::from_millis(50);
