@@ -1,11 +1,13 @@
 //! The endpoint as others know it: reachable under its base URL, and registered in SDS under the same.
 
+use super::handshake;
 use super::{Catalogued, Findings, Patient};
 use crate::web;
 use consumer::body::{self, TlsFault};
 use consumer::config::{ConsumerConfig, DemoAddresses};
 use consumer::discover::registered;
 use consumer::obstacle::Kind;
+use std::error::Error;
 use std::time::Duration;
 
 /// How long the endpoint may take.
@@ -49,9 +51,6 @@ pub async fn check(
     }
 }
 
-/// How often a server is asked whose connection ends without a word.
-const TRIES: usize = 5;
-
 /// Certificates for SDS; everything else of a Consumer does not matter here.
 fn environment(name: &str) -> Option<String> {
     match name {
@@ -67,16 +66,7 @@ async fn reachable(base: &str, out: &mut Findings<'_>) {
         Ok(client) => client,
         Err(error) => return out.warn(format!("{error}."), ""),
     };
-    let mut answer = client.get(format!("{base}/health/ready")).send().await;
-    for _ in 1..TRIES {
-        // A refusal of TLS comes after the handshake; when it overtakes the request, only a closed connection is seen.
-        let unclear =
-            |error: &reqwest::Error| !error.is_connect() && body::tls_error(error).is_none();
-        if !answer.as_ref().is_err_and(unclear) {
-            break;
-        }
-        answer = client.get(format!("{base}/health/ready")).send().await;
-    }
+    let answer = client.get(format!("{base}/health/ready")).send().await;
     match answer {
         Ok(answer) if answer.status().is_success() => {
             out.ok(format!("{base} answers and is ready."));
@@ -100,11 +90,18 @@ async fn reachable(base: &str, out: &mut Findings<'_>) {
             ),
             "Check that it is this server, and that a proxy in front passes /health on.",
         ),
-        Err(error) => unreachable(base, &error, out),
+        Err(error) if error.is_connect() || body::tls_error(&error).is_some() => {
+            unreachable(base, &error, out);
+        }
+        // A refusal of TLS 1.3 comes after the handshake; when it overtakes the request, HTTP reports only a closed connection.
+        Err(error) => match handshake::refusal(base, WITHIN).await {
+            Some(refusal) => unreachable(base, &refusal, out),
+            None => unreachable(base, &error, out),
+        },
     }
 }
 
-fn unreachable(base: &str, error: &reqwest::Error, out: &mut Findings<'_>) {
+fn unreachable(base: &str, error: &(dyn Error + 'static), out: &mut Findings<'_>) {
     // The server has spoken: only this program has no certificate to show.
     if body::tls_fault(error) == Some(TlsFault::OwnCertificate) {
         return out.ok(format!("{base} answers and asks for a client certificate."));

@@ -7,6 +7,7 @@ mod consumers;
 mod database;
 mod diary;
 mod endpoint;
+mod handshake;
 mod rights;
 
 use super::print_json;

@@ -8,17 +8,17 @@ use super::tally::{self, Tally};
 use crate::store::Options;
 use crate::store::error::StoreError;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// How long a connection waits for another program's lock before it gives up: a group commits in milliseconds, a
 /// batch of a diary change in tenths of a second.
 const BUSY: Duration = Duration::from_secs(2);
-/// Opening waits less: a start-up that cannot get the database should say so.
-const BUSY_OPENING: Duration = Duration::from_millis(500);
+/// Pause before the next try of what SQLite does not wait for itself.
+const AGAIN: Duration = Duration::from_millis(10);
 /// Page cache of the writer in KiB: the inner pages of every index of ten million slots and the recent leaves.
 const WRITER_CACHE_KIB: i64 = 32 * 1024;
 /// Page cache of all readers of the pool in KiB; the operating system's file cache stands behind it.
@@ -78,7 +78,7 @@ impl Place {
             ),
         };
         let connection = opened.map_err(|e| fault::opening(&self.shown(), &e))?;
-        connection.busy_timeout(BUSY_OPENING)?;
+        connection.busy_timeout(BUSY)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // A plan is made once, not again for every value of a parameter: all of them fit every value.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
@@ -104,8 +104,10 @@ pub(in crate::store) fn writer(
         not_read_only(&connection, &shown)?;
     }
     migrations::check(&connection, &shown, steps)?;
+    if matches!(place, Place::File(_)) {
+        into_wal(&connection).map_err(|e| fault::opening(&shown, &e))?;
+    }
     prepare_writer(place, &connection).map_err(|e| fault::opening(&shown, &e))?;
-    connection.busy_timeout(BUSY)?;
     migrations::run(&mut connection, &shown, steps, options.serving)?;
     if let Some(pages) = options.max_pages {
         // Answers with the limit now in force, which is why this is a query.
@@ -173,9 +175,24 @@ pub(super) fn write_mark(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", mark)
 }
 
+/// SQLite does not wait when two programs that read a new file both want its first lock: each would wait for the other.
+fn into_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let until = Instant::now() + BUSY;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && Instant::now() < until =>
+            {
+                std::thread::sleep(AGAIN);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 fn prepare_writer(place: &Place, connection: &Connection) -> rusqlite::Result<()> {
     if matches!(place, Place::File(_)) {
-        connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
     }
@@ -199,8 +216,7 @@ pub(in crate::store) fn reader(place: &Place, of: usize) -> Result<super::Connec
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "mmap_size", 0)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
-        connection.pragma_update(None, "cache_size", -cache)?;
-        connection.busy_timeout(BUSY)
+        connection.pragma_update(None, "cache_size", -cache)
     };
     prepare().map_err(|e| fault::opening(&place.shown(), &e))?;
     Ok(super::Connection::new(connection, None))
@@ -212,9 +228,7 @@ pub(super) fn watcher(place: &Place) -> Result<Connection, StoreError> {
         Place::File(_) => OpenFlags::SQLITE_OPEN_READ_ONLY,
         Place::Memory(_) => OpenFlags::SQLITE_OPEN_READ_WRITE,
     };
-    let connection = place.open(flags)?;
-    connection.busy_timeout(BUSY)?;
-    Ok(connection)
+    place.open(flags)
 }
 
 /// Opens a connection that copies the WAL back. It reads the WAL and writes the file, so it needs no cache.
