@@ -1,8 +1,9 @@
-//! Requirement ids that code, tests and documents cite have to exist in `docs/standard`.
+//! Requirement ids that code, tests and documents cite have to exist in `docs/standard`, and there once.
 
 use crate::conformance::catalogue::{Catalogue, FOLDER};
 use crate::finding::Finding;
 use crate::workspace::Workspace;
+use std::collections::BTreeMap;
 
 /// Prefixes of ids, and how many more parts follow before the number (`PROV-SLOT-07`: one).
 const FAMILIES: &[(&str, usize)] = &[
@@ -26,10 +27,10 @@ const ENDINGS: &[&str] = &[".rs", ".md", ".toml"];
 /// The checks' own tests make up ids.
 const OWN_FOLDER: &str = "xtask/";
 
-/// Checks every citation outside the catalogue itself.
+/// Checks every citation outside the catalogue itself, and that the catalogue gives each id once.
 pub fn findings(workspace: &Workspace) -> Result<Vec<Finding>, String> {
     let catalogue = Catalogue::read(workspace)?;
-    let mut found = Vec::new();
+    let mut found = given_twice(&catalogue);
     let files = workspace.files().filter(|(path, _)| {
         !path.starts_with(FOLDER)
             && !path.starts_with(OWN_FOLDER)
@@ -47,6 +48,20 @@ pub fn findings(workspace: &Workspace) -> Result<Vec<Finding>, String> {
         }
     }
     Ok(found)
+}
+
+fn given_twice(catalogue: &Catalogue) -> Vec<Finding> {
+    let mut first = BTreeMap::new();
+    let mut found = Vec::new();
+    for row in catalogue.rows() {
+        for id in row.ids.iter().filter(|id| is_id(id)) {
+            if let Some(line) = first.insert(id, row.line) {
+                let twice = format!("`{id}` was given in line {line} already: give each id once");
+                found.push(Finding::at(&row.file, row.line, twice));
+            }
+        }
+    }
+    found
 }
 
 /// The words of a line that have the shape of an id.
@@ -79,6 +94,14 @@ mod tests {
         let line = "(PROV-SLOT-07, ERR-15) D-20; NAT-JWT-01..12 RES-* UTF-8 X-01 ERR-1 D-2031 PROV-07 a-D-20";
         let found: Vec<&str> = cited(line).collect();
         assert_eq!(found, ["PROV-SLOT-07", "ERR-15", "D-20", "NAT-JWT-01"]);
+    }
+
+    #[test]
+    fn an_id_that_is_given_twice_is_a_finding() {
+        let rows = "| Id | Level |\n|---|---|\n| D-01 | |\n| D-02 | |\n| D-01 | |\n";
+        let found = findings(&Workspace::of_files(&[("docs/standard/a.md", rows)])).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].line, 5);
     }
 
     #[test]
