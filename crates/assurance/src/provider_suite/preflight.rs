@@ -149,7 +149,7 @@ fn refused(session: &Session, metadata: &Answer, found: &Answer) -> Result<(), S
     let target = session.target;
     if matches!(found.status, 401 | 403) {
         return Err(SetUp::provider(format!(
-            "the Provider refuses this consumer ({}{}): declare there the ASID {} and the organisation {}, and check --audience (now {}) and both clocks",
+            "the Provider refuses this consumer ({}{}): declare there the ASID {} and the organisation {} (--ods names another), and check --audience (now {}) and both clocks",
             found.status,
             found.said(),
             target.from.as_str(),
