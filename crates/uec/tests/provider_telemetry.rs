@@ -255,11 +255,11 @@ fn no_collector_holds_up_a_request() {
         until("the loss is counted", || {
             metric(&page(), "uec_telemetry_spans_failed_total", &[]).is_some_and(|n| n > 0.0)
         });
-        assert!(
+        until("it is said", || {
             server
                 .log()
                 .contains("the collector of traces does not take spans")
-        );
+        });
         server.kill();
     }
 }
