@@ -334,11 +334,12 @@ class Provider(Server):
         if on("repeat-race-lost"):
             book.pause()
         with book.lock:
+            # Of the same request at the same time only one finds nothing here; the slot is taken for the others too.
+            if not on("repeat-race-lost"):
+                self.check_repeat(exchange)
             slot = self.find_slot(body)
             if slot.status != "free" and not on("double-booking") and not on("race-lost"):
                 raise Refusal("taken")
-            if not on("repeat-race-lost"):
-                self.check_repeat(exchange)
             document = contained(body, "DocumentReference")["identifier"][0]["value"] if on("one-document-once") else None
             if document in book.documents:
                 raise Refusal("profile", "DocumentReference.identifier was used before")
