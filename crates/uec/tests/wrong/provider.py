@@ -334,11 +334,14 @@ class Provider(Server):
         if on("repeat-race-lost"):
             book.pause()
         with book.lock:
-            # Of the same request at the same time only one finds nothing here; the slot is taken for the others too.
+            slot = self.find_slot(body)
+            gone = slot.status != "free" and not on("double-booking") and not on("race-lost")
+            if gone and on("repeat-after-slot"):
+                raise Refusal("taken")
+            # Of the same request at the same time only one finds nothing here; the slot is gone for the others too.
             if not on("repeat-race-lost"):
                 self.check_repeat(exchange)
-            slot = self.find_slot(body)
-            if slot.status != "free" and not on("double-booking") and not on("race-lost"):
+            if gone:
                 raise Refusal("taken")
             document = contained(body, "DocumentReference")["identifier"][0]["value"] if on("one-document-once") else None
             if document in book.documents:
