@@ -5,6 +5,7 @@ pub mod body;
 pub mod client;
 pub mod config;
 pub mod discover;
+mod form;
 pub mod journal;
 pub mod journey;
 pub mod obstacle;

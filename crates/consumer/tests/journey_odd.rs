@@ -69,10 +69,12 @@ fn all_bad() -> Vec<Value> {
             "implicitRules",
             json!("https://vendor.example/rules"),
         ),
+        spoilt("listed-status", "status", json!(["free"])),
+        spoilt("numbered", "id", json!(7)),
     ]
 }
 
-/// Proves: CONS-ERR-01, CONS-SLOT-08, D-60
+/// Proves: CONS-ERR-01, CONS-SLOT-08, D-60, D-79
 /// What cannot be read is counted and said; when nothing can be read, that is the Provider's fault, not a lack of slots.
 #[tokio::test]
 async fn slots_that_cannot_be_read_are_not_lost() {
@@ -85,14 +87,19 @@ async fn slots_that_cannot_be_read_are_not_lost() {
     let (target, c) = at_provider(&some).await;
     let list = c.slots(&target, SlotSearch::soon()).await.unwrap();
     assert_eq!(list.slots.len(), 1);
-    assert_eq!(list.unreadable.count(), 8);
+    assert_eq!(list.unreadable.count(), 10);
     let told = list.unreadable.plain().unwrap();
     assert!(
-        told.starts_with("8 slots") && told.contains("no end (1)"),
+        told.starts_with("10 slots")
+            && told.contains("no end (1)")
+            && told.contains("not written as FHIR has it (2)"),
         "{told}"
     );
     let journal = kept(&c).await;
-    assert!(journal.contains("\"unreadable\":{\"count\":8"), "{journal}");
+    assert!(
+        journal.contains("\"unreadable\":{\"count\":10"),
+        "{journal}"
+    );
 
     let none = Scripted::start(|_, _| say(200, bundle(&all_bad()).to_string())).await;
     let (target, c) = at_provider(&none).await;
@@ -100,7 +107,7 @@ async fn slots_that_cannot_be_read_are_not_lost() {
     assert_eq!(obstacle.kind, Kind::SlotsUnreadable);
     let journal = kept(&c).await;
     assert!(
-        journal.contains("slots-unreadable") && journal.contains("\"count\":8"),
+        journal.contains("slots-unreadable") && journal.contains("\"count\":10"),
         "{journal}"
     );
     assert!(!journal.contains("\"outcome\":\"none\""), "{journal}");

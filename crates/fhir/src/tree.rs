@@ -6,6 +6,7 @@
 
 use crate::issue::Pos;
 use smol_str::SmolStr;
+use std::ops::Range;
 
 /// A primitive value as it was written: decimals keep their digits, dates their precision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +40,13 @@ pub struct Element {
     value: Option<Value>,
     children: Vec<Element>,
     listed: bool,
+    malformed: bool,
     /// Found by the reader; spares everybody behind it the search.
     place: u16,
     pos: Pos,
 }
 
-/// Two trees are equal when names, types, values and order are; the place in the text does not count.
+/// Two trees are equal when names, types, values and order are; place and form in the text do not count.
 impl PartialEq for Element {
     fn eq(&self, other: &Element) -> bool {
         self.name == other.name
@@ -102,11 +104,23 @@ impl Element {
         usize::from(self.place)
     }
 
-    /// Marks the last child as a member of a list.
-    pub(crate) fn mark_last_listed(&mut self) {
+    /// Notes of the last child whether it is a member of a list, and whether that is wrong.
+    pub(crate) fn mark_last(&mut self, listed: bool, malformed: bool) {
         if let Some(last) = self.children.last_mut() {
-            last.listed = true;
+            last.listed |= listed;
+            last.malformed |= malformed;
         }
+    }
+
+    /// Notes that the text had this element in a form that its type does not have.
+    pub(crate) fn mark_malformed(&mut self) {
+        self.malformed = true;
+    }
+
+    /// Notes the same of some of the children.
+    pub(crate) fn mark_children_malformed(&mut self, which: Range<usize>) {
+        let children = self.children.get_mut(which).unwrap_or_default();
+        children.iter_mut().for_each(Element::mark_malformed);
     }
 
     /// Makes this element a resource of a type.
@@ -117,6 +131,7 @@ impl Element {
     /// Takes over what the other half of a primitive has: its value, or its id and extensions.
     pub(crate) fn absorb(&mut self, half: Element) {
         self.listed |= half.listed;
+        self.malformed |= half.malformed;
         if half.value.is_some() {
             self.value = half.value;
             self.pos = half.pos;
@@ -204,6 +219,13 @@ impl Element {
     /// True when JSON wrote it inside an array.
     pub fn is_listed(&self) -> bool {
         self.listed
+    }
+
+    /// True when it was read from a form that FHIR does not give it: an array for a single value or the reverse, a value
+    /// of another JSON type, a name that stood there twice, another namespace. The reader has reported that, and kept what
+    /// can be kept.
+    pub fn is_malformed(&self) -> bool {
+        self.malformed
     }
 
     /// Place in the source text.

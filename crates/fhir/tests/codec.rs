@@ -144,6 +144,27 @@ fn structural_faults_are_all_named_with_path_and_place() {
     assert_eq!((active.pos.line, active.pos.column), (2, 11));
 }
 
+/// What was kept from a form that FHIR does not have says so; what stands beside it does not.
+#[test]
+fn what_was_kept_from_a_wrong_form_is_marked() {
+    let parsed = read_json(
+        r#"{"resourceType":"Slot","id":7,"status":["free"],"start":"2031-03-04T09:00:00Z","_end":{"id":"e"},
+            "end":"a","end":"b","schedule":{"reference":"Schedule/x"},"identifier":{"value":"v"},
+            "serviceType":[{"text":"t"}]}"#,
+    );
+    let odd = |root: &Element| -> Vec<String> {
+        let all = root.children().iter().filter(|c| c.is_malformed());
+        all.map(|c| c.name().to_owned()).collect()
+    };
+    assert_eq!(odd(&parsed.root), ["id", "status", "end", "identifier"]);
+    assert_eq!(parsed.root.str_of("status"), Some("free"));
+    let twice = read_json(r#"{"resourceType":"Slot","status":"free","resourceType":"Patient"}"#);
+    assert!(twice.root.is_malformed());
+    let xml = r#"<Slot xmlns="http://hl7.org/fhir"><id value="a"/><x:status xmlns:x="urn:x" value="free"/></Slot>"#;
+    let other = xml::parse(xml.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(odd(&other.root), ["status"]);
+}
+
 /// Proves: ERR-04
 #[test]
 fn malformed_json_names_line_and_column() {

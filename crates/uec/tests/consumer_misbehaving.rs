@@ -95,6 +95,9 @@ fn a_201_is_believed_when_it_is_the_booking() {
         "drop=status",
         "drop-contained=DocumentReference",
         "drop-contained=Slot",
+        "list=status",
+        "list=Slot.start",
+        "single=slot",
     ] {
         let rules = json!([{ "on": "create", "alter": [change] }]);
         // The reading is right, so the booking is found.
@@ -168,6 +171,74 @@ fn what_does_not_fit_is_not_certain() {
     let uncertain = (3, "uncertain", "another");
     both(&mut cases, "another's", &other, uncertain, uncertain);
     run(cases);
+}
+
+/// Proves: CONS-BOOK-03, CONS-BOOK-05, D-79
+/// An appointment by which nothing is decided in a form that FHIR has is not certain either, and the element is named.
+#[test]
+fn a_form_that_fhir_does_not_have_proves_nothing() {
+    let mut cases = Vec::new();
+    let odd = "not written as FHIR has it";
+    for (change, says) in [
+        ("list=status", "(status)"),
+        ("list=id", "(id)"),
+        ("list=start", "(start)"),
+        ("list=end", odd),
+        ("number=status", odd),
+        ("single=slot", "(slot)"),
+        ("list=slot/reference", "(reference)"),
+        ("single=participant", "(participant)"),
+        ("list=Slot.start", "(start)"),
+        ("list=DocumentReference.identifier/value", "(value)"),
+        ("single=DocumentReference.identifier", "(identifier)"),
+        ("object=status", "does not say its status"),
+        ("null=status", "does not say its status"),
+        ("null=slot", "does not name its slot"),
+    ] {
+        let rules = json!([
+            { "on": "create", "alter": [change] },
+            { "on": "read", "times": 0, "alter": [change] },
+        ]);
+        let uncertain = (3, "uncertain", says);
+        both(&mut cases, change, &rules, uncertain, uncertain);
+    }
+    // A refusal of this form is no word that nothing was booked.
+    let outcome = json!({ "resourceType": "OperationOutcome", "issue": [
+        { "severity": ["error"], "code": "invalid", "diagnostics": "No." }] });
+    let rules = json!([{ "on": "create", "status": 400, "headers": { "Location": null }, "body": outcome.to_string() }]);
+    let unknown = (3, "uncertain", "not certain");
+    both(
+        &mut cases,
+        "an odd refusal",
+        &rules,
+        (0, "booked", ""),
+        unknown,
+    );
+    run(cases);
+}
+
+/// Proves: CONS-CAN-04, D-79
+/// A cancellation is not believed, and nothing is cancelled, on the strength of a form that FHIR does not have.
+#[test]
+fn a_cancellation_in_a_form_that_fhir_does_not_have_is_not_believed() {
+    let world = World::start();
+    let odd = |on: &str| json!({ "on": on, "times": 0, "alter": ["list=status"] });
+    let before = json!([odd("read")]);
+    let read_again = json!([odd("update")]);
+    let never = json!([{ "on": "read" }, odd("update"), odd("read")]);
+    for (rules, code, outcome, updates) in [
+        (before, 1, "not_cancelled", 0),
+        (read_again, 0, "cancelled", 1),
+        (never, 3, "uncertain", 1),
+    ] {
+        world.reset();
+        let id = world.booked("ada.toml");
+        world.rules(rules);
+        let done = world.json(&["cancel", &id, "--yes"]);
+        assert_eq!(done.code, code, "{done:?}");
+        assert_eq!(done.json["outcome"], outcome, "{done:?}");
+        assert_eq!(world.count("update"), updates);
+    }
 }
 
 /// Proves: CONS-BOOK-03, CONS-REQ-07

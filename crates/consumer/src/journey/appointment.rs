@@ -3,6 +3,7 @@
 use super::identity::{self, Expected, Proven, Status, Unproven};
 use super::location::{self, AppointmentUrl};
 use super::{Consultation, Target, faults, success};
+use crate::form;
 use crate::journal::{Found, KnownBooking, StepId};
 use crate::obstacle::Obstacle;
 use crate::plan;
@@ -14,6 +15,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use std::fmt;
+
+/// Why an appointment cannot be used whose meaning is not known.
+const MODIFIED: &str = "the Appointment has a modifier extension, which is not known";
 
 /// An appointment and the way to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -253,10 +257,16 @@ impl Consultation {
     pub async fn show(&self, located: &Located) -> Result<AppointmentShown, Obstacle> {
         let step = self.begin("read", Some(&located.target.service)).await?;
         match self.read(located, step).await {
-            Ok(shown) if crate::slots::modifier(&shown.resource).is_some() => {
-                self.ended(step, faults::modified(&located.target)).await
-            }
             Ok(shown) => {
+                let odd = form::of_appointment(&shown.resource);
+                let why = match crate::slots::modifier(&shown.resource) {
+                    Some(_) => Some(MODIFIED.to_owned()),
+                    None => (!odd.is_empty()).then(|| form::plain(&odd)),
+                };
+                if let Some(why) = why {
+                    let obstacle = faults::unusable(&why, &located.target);
+                    return self.ended(step, obstacle).await;
+                }
                 let detail = json!({ "appointment": shown.id, "status": shown.status, "version": shown.version });
                 self.end(step, "read", detail).await;
                 Ok(shown)

@@ -152,13 +152,10 @@ pub(super) fn unexpected(answer: &Answer, why: &str, stage: Stage, target: &Targ
     answered(obstacle, answer).text("why", why).logged()
 }
 
-/// An appointment with a mark that may turn its meaning round.
-pub(super) fn modified(target: &Target) -> Obstacle {
+/// An appointment that nobody can rely on, and why.
+pub(super) fn unusable(why: &str, target: &Target) -> Obstacle {
     of(Kind::ProviderUnreadable, Stage::Read, target)
-        .note(
-            "why",
-            "the Appointment has a modifier extension, which is not known",
-        )
+        .note("why", why)
         .logged()
 }
 

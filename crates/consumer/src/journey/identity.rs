@@ -8,6 +8,7 @@
 //! proves nothing either.
 
 use super::appointment::AppointmentShown;
+use crate::form;
 use crate::journal::KnownBooking;
 use crate::slots::day_and_time;
 use booking::ids::NhsNumber;
@@ -17,7 +18,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 /// Most references and identifiers of one resource that are looked at; a booking has one or two of each.
-const MOST: usize = 20;
+pub(crate) const MOST: usize = 20;
 /// Longest status code that is repeated to the user: those of FHIR have at most sixteen letters.
 const MAX_STATUS: usize = 20;
 
@@ -120,6 +121,8 @@ pub enum Field {
     Slot,
     /// What the whole says: an extension that is not known here may turn it round.
     Meaning,
+    /// How that which is compared is written: a list for a single value may hold anything.
+    Form,
 }
 
 /// What speaks against an appointment being the one that is meant.
@@ -163,6 +166,7 @@ impl Unproven {
                 Field::End => "it does not say when it ends",
                 Field::Slot => "it does not name its slot",
                 Field::Meaning => "it does not say what it means",
+                Field::Form => "it is not written as FHIR has it",
             }
             .to_owned()
         });
@@ -301,6 +305,7 @@ impl Expected {
             (Field::End, same_moment(self.end, shown.end, "ends")),
             (Field::Slot, self.same_slot(resource)),
             (Field::Meaning, same_meaning(resource)),
+            (Field::Form, same_form(resource)),
         ];
         let (mut differs, mut missing) = (Vec::new(), Vec::new());
         for (field, found) in found {
@@ -324,7 +329,8 @@ impl Expected {
     fn needs(&self, field: Field) -> bool {
         match (self.need, field) {
             (Need::Everything, _) => true,
-            (_, Field::Appointment | Field::Status | Field::Document | Field::Meaning) => true,
+            (_, Field::Appointment | Field::Status | Field::Document) => true,
+            (_, Field::Meaning | Field::Form) => true,
             // With the document's id the number proves nothing more, unless it was asked about.
             (Need::Identity, Field::Patient) => self.at_hand || self.document.is_none(),
             (Need::Identity, Field::Start | Field::End | Field::Slot) => false,
@@ -460,6 +466,14 @@ fn same_meaning(resource: &Element) -> Found {
         Some(_) => Found::Other(
             "it carries a mark that changes its meaning and is not known here".to_owned(),
         ),
+    }
+}
+
+/// What the judgement stands on has to be written as FHIR has it (D-79).
+fn same_form(resource: &Element) -> Found {
+    match form::of_appointment(resource) {
+        names if names.is_empty() => Found::Same,
+        names => Found::Other(form::plain(&names)),
     }
 }
 

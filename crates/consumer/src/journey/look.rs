@@ -5,6 +5,7 @@ use super::appointment::{AppointmentShown, Located};
 use super::identity::{self, Expected, Proven, Status, Unproven};
 use super::location::{self, AppointmentUrl};
 use super::{Consultation, Target, faults, success};
+use crate::form;
 use crate::journal::StepId;
 use crate::plan;
 use crate::slots::next_tail;
@@ -235,6 +236,7 @@ impl Candidates {
             self.total = self.total.max(total);
         }
         self.unreadable |= bundle.str_of("type") != Some(SEARCHSET);
+        self.unreadable |= !form::odd(bundle, &["type", "total", "entry", "link"]).is_empty();
         for entry in bundle.all("entry") {
             let Some(appointment) = entry.get("resource") else {
                 self.unreadable = true;
@@ -249,9 +251,12 @@ impl Candidates {
                 }
                 _ => continue,
             }
-            let stands = appointment.str_of("status").is_none_or(|s| s == "booked");
-            let timely = is_at_the_time(appointment, expected);
-            if !(is_of_the_patient(appointment, expected) && (timely || stands)) {
+            // What is not written as FHIR has it excludes nothing: it has to be read.
+            let odd = !form::of_appointment(appointment).is_empty();
+            let status = appointment.str_of("status").filter(|_| !odd);
+            let stands = status.is_none_or(|s| s == "booked");
+            let timely = odd || is_at_the_time(appointment, expected);
+            if !odd && !(is_of_the_patient(appointment, expected) && (timely || stands)) {
                 continue;
             }
             let full = entry

@@ -1,6 +1,7 @@
 //! Reading the searchset: which entries are free slots, and finding what they refer to.
 
 use super::{Channel, FreeSlot, SlotList, Unreadable, Why, describe};
+use crate::form;
 use crate::plan::book::SlotClaim;
 use crate::redact;
 use booking::instant;
@@ -177,6 +178,10 @@ impl Gathering {
             .or_else(|| full.and_then(last_step));
         let named = id.as_deref().unwrap_or("without id");
         let wrong = |why: Why, what: &str| (why, format!("Slot {named}: {what}"));
+        let odd = form::odd(slot, &["id", "status", "start", "end", "identifier"]);
+        if slot.is_malformed() || !odd.is_empty() {
+            return Err(wrong(Why::Form, &form::plain(&odd)));
+        }
         let status = slot.str_of("status").map(str::trim);
         let status = status.ok_or_else(|| wrong(Why::NoStatus, "it has no status"))?;
         if !STATUSES.contains(&status) {

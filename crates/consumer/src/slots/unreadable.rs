@@ -24,11 +24,13 @@ pub enum Why {
     Order,
     /// A modifier extension, on it or on its schedule.
     Modifier,
+    /// What a slot is known by, or its status or times, in a form that FHIR does not have.
+    Form,
 }
 
 impl Why {
     /// All of them.
-    pub const ALL: [Why; 9] = [
+    pub const ALL: [Why; 10] = [
         Why::Empty,
         Why::Id,
         Why::NoStatus,
@@ -38,6 +40,7 @@ impl Why {
         Why::Time,
         Why::Order,
         Why::Modifier,
+        Why::Form,
     ];
 
     /// The reason for the user.
@@ -51,6 +54,7 @@ impl Why {
             Why::NoEnd => "no end",
             Why::Time => "start or end not clear",
             Why::Order => "end before the start",
+            Why::Form => "not written as FHIR has it",
             Why::Modifier => "a condition that this program does not know",
         }
     }

@@ -1,5 +1,6 @@
 //! An answer: status, the headers that matter, the resource in JSON or XML, and what an OperationOutcome says.
 
+use crate::form;
 use crate::redact;
 use fhir::{Element, Limits};
 use http::HeaderMap;
@@ -78,6 +79,8 @@ pub struct Outcome {
     pub id: Option<String>,
     /// Its issues.
     pub issues: Vec<OutcomeIssue>,
+    /// True when severity or code of an issue are not written as FHIR has them: then it refuses nothing (D-79).
+    pub malformed: bool,
 }
 
 impl Outcome {
@@ -103,7 +106,9 @@ impl Outcome {
                 text: clip(text),
             }
         });
+        let odd = |issue: &Element| !form::odd(issue, &["severity", "code"]).is_empty();
         Outcome {
+            malformed: form::is_odd(resource, "issue") || resource.all("issue").any(odd),
             id: resource.str_of("id").map(|id| clip(Some(id))),
             issues: issues.collect(),
         }
@@ -118,9 +123,10 @@ impl Outcome {
 
     /// Whether it refuses: it has an issue that is more than information.
     pub fn refuses(&self) -> bool {
-        self.issues
-            .iter()
-            .any(|i| i.severity != "information" && !(i.code.is_empty() && i.text.is_empty()))
+        let mut issues = self.issues.iter();
+        !self.malformed
+            && issues
+                .any(|i| i.severity != "information" && !(i.code.is_empty() && i.text.is_empty()))
     }
 
     /// Whether some issue's text contains the words, in any case.

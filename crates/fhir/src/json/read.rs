@@ -264,6 +264,13 @@ impl Reader<'_> {
                     shown(&key)
                 );
                 self.structure(&key, pos, message);
+                // Which of the two is meant nobody knows.
+                for made in self.keys.made(&open, &key) {
+                    element.mark_children_malformed(made);
+                }
+                if key == "resourceType" {
+                    element.mark_malformed();
+                }
                 self.skip(self.path.depth())?;
             } else {
                 let twin = self.keys.twin(&open, &key);
@@ -354,9 +361,11 @@ impl Reader<'_> {
             let message = format!("`{}` is a list: write it as an array, [ … ].", def.name);
             self.structure(def.name, member.pos, message);
         }
+        let malformed = is_array != def.is_list();
         if !is_array {
             let index = def.is_list().then_some(0);
             if self.one(parent, (def, place), index)? {
+                parent.mark_last(false, malformed);
                 join_twin(parent, member.twin.as_ref(), 0);
             }
             return Ok(());
@@ -369,7 +378,7 @@ impl Reader<'_> {
         }
         for index in 0.. {
             if self.one(parent, (def, place), Some(index))? {
-                parent.mark_last_listed();
+                parent.mark_last(true, malformed);
                 join_twin(parent, member.twin.as_ref(), index);
             }
             if !self.lexer.more(b']')? {
@@ -460,6 +469,7 @@ impl Reader<'_> {
         };
         self.wrong_type(wanted, next)?;
         // What has the wrong type is kept where the tree can hold it, so that nothing is lost on the way.
+        element.mark_malformed();
         self.scalar(element, next)
     }
 

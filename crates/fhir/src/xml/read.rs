@@ -271,6 +271,7 @@ impl Reader<'_> {
                 start.name
             );
             self.structure("", start.pos, message);
+            element.mark_malformed();
         }
         if def.is_some() && of.is_none() {
             return self.held_resource(element, &start);

@@ -100,6 +100,16 @@ def alter(body, change, host):
         body.pop(value, None)
     elif name == "drop-contained":
         body["contained"] = [c for c in body["contained"] if c["resourceType"] != value]
+    # A form that FHIR does not have: `list=status`, and `list=start` of the contained Slot as `list=Slot.start`.
+    elif name in ("list", "single", "object", "null", "number"):
+        kind, _, key = value.rpartition(".")
+        of = contained(body, kind) if kind else body
+        while "/" in key:
+            step, _, key = key.partition("/")
+            of = of[step][0] if isinstance(of[step], list) else of[step]
+        forms = {"list": lambda v: [v], "single": lambda v: v[0], "object": lambda v: {"value": v},
+                 "null": lambda v: None, "number": lambda v: 7}
+        of[key] = forms[name](of[key])
     # From here on the Appointment stays the same: it is only written in another legal way.
     elif name == "offset":
         zone = datetime.timezone(datetime.timedelta(hours=int(value)))

@@ -41,7 +41,7 @@ impl Reader<'_> {
         }
         for index in 0.. {
             if self.companion_of_one(parent, def, Some(index))? {
-                parent.mark_last_listed();
+                parent.mark_last(true, false);
                 join_twin(parent, member.twin.as_ref(), index);
             }
             if !self.lexer.more(b']')? {

@@ -48,6 +48,12 @@ impl<'a> Keys<'a> {
         self.find(open, key).is_some()
     }
 
+    /// The children that `name` made, and those that `_name` made before it.
+    pub(super) fn made(&self, open: &Open<'a>, key: &str) -> [Range<usize>; 2] {
+        let of_name = self.find(open, key).cloned();
+        [of_name, self.twin(open, key)].map(Option::unwrap_or_default)
+    }
+
     /// The children that `_name` made when `key` is `name`, or the reverse.
     pub(super) fn twin(&self, open: &Open<'a>, key: &str) -> Option<Range<usize>> {
         match key.strip_prefix('_') {
