@@ -1,12 +1,14 @@
 //! Redaction: what foreign text loses before it reaches the journal, the log, a terminal or a script.
 //!
 //! [`foreign`] is the one function for it. It takes out NHS numbers in any spelling, the accounts of the settings, and
-//! names, dates of birth, telephone numbers and addresses of the patients that this process has at hand, in Base64 too.
+//! names, dates of birth, telephone numbers and addresses of the patients that this process has at hand, also in Base64,
+//! as character references of a page, or percent-encoded.
 //! Whoever learns of an account or a patient says so here ([`keep_out_account`], [`keep_out`]) before anything is sent.
 
 mod digits;
 mod encoded;
 mod folded;
+mod undone;
 
 use crate::config::Account;
 use crate::plan;
@@ -27,6 +29,9 @@ const SHORT_SECRET: usize = 4;
 const SHORT_NAME: usize = 3;
 /// How much longer than its result a text is that is looked through at most.
 const SURPLUS: usize = 8;
+
+/// Most layers of character references and escapes that are undone: a page in a message in a log.
+const MAX_LAYERS: usize = 3;
 
 /// What was there, in place of it.
 const PASSWORD: &str = "(password)";
@@ -66,9 +71,7 @@ pub fn foreign(text: &str, most: usize) -> String {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     let none = Known::default();
     let known = known.as_ref().unwrap_or(&none);
-    let line = encoded::replaced(&line, |plain| known.scrubbed(plain) != plain);
-    let line = known.scrubbed(&line);
-    line.into_iter().take(most).collect()
+    known.cleared(&line).into_iter().take(most).collect()
 }
 
 /// Remembers an account, in the spellings in which a fault may quote it.
@@ -178,7 +181,45 @@ fn change(with: impl FnOnce(&mut Known)) {
 }
 
 impl Known {
-    /// A text without what is known.
+    /// A text without what is known, in whichever spelling. Where that is found only after a layer of references and
+    /// escapes was undone, the text stays undone.
+    fn cleared(&self, line: &[char]) -> Vec<char> {
+        let without = |line: &[char]| {
+            let line = encoded::replaced(line, |plain| self.tells(plain));
+            self.scrubbed(&line)
+        };
+        let mut line = without(line);
+        let mut plain = line.clone();
+        for _ in 0..MAX_LAYERS {
+            let undone = undone::once(&plain);
+            if undone == plain {
+                break;
+            }
+            plain = without(&undone);
+            if plain != undone {
+                line.clone_from(&plain);
+            }
+        }
+        line
+    }
+
+    /// Whether a text that was encoded holds something that is known.
+    fn tells(&self, line: &[char]) -> bool {
+        let mut plain = line.to_vec();
+        for _ in 0..=MAX_LAYERS {
+            if self.scrubbed(&plain) != plain {
+                return true;
+            }
+            let undone = undone::once(&plain);
+            if undone == plain {
+                break;
+            }
+            plain = undone;
+        }
+        false
+    }
+
+    /// A text without what is known as it is written.
     fn scrubbed(&self, line: &[char]) -> Vec<char> {
         let line = replaced(line, self.accounts.iter());
         let line = self.numbers.replaced(&line);
@@ -413,6 +454,32 @@ mod tests {
             ("<p>pa&ss<wörd></p>", "<p>(password)</p>"),
             ("&lt;p>pa&amp;ss&lt;wörd&gt;", "&lt;p>(password)"),
             ("u=unit-account;", "u=(user name);"),
+            (
+                "Zo&#235; or Zo&#xEB; or Zo&euml;!",
+                "(patient's name) or (patient's name) or (patient's name)!",
+            ),
+            ("O&rsquo;Brien", "O&rsquo;(patient's name)"),
+            ("O&#39Brien", "(patient's name)"),
+            (
+                "n=Zo%C3%AB&m=Zo%EB",
+                "n=(patient's name)&m=(patient's name)",
+            ),
+            ("a=7+Redaction%20Row", "a=(patient's address)"),
+            (r"Zo\u00EB \u004eye", "(patient's name) (patient's name)"),
+            (
+                "Zo&amp;#235;, Zo%25C3%25AB",
+                "(patient's name), (patient's name)",
+            ),
+            ("999&#48;1&#50;3454", "(NHS number)"),
+            (
+                "Latin Wm/r, Wm/rIGlz, Wm/rIE55ZSBp",
+                "Latin Wm/r, (encoded), (encoded)",
+            ),
+            ("page Wm8mIzIzNTsgaXM=", "page (encoded)"),
+            (
+                "a &lt;p&gt; 100%25 &nothing; b+c",
+                "a &lt;p&gt; 100%25 &nothing; b+c",
+            ),
             // What only looks like it stays: a system, a service, a time, another id.
             ("ASID 918999000011", "ASID 918999000011"),
             ("2031-03-04T09:30:00Z", "2031-03-04T09:30:00Z"),

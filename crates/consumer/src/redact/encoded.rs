@@ -1,6 +1,7 @@
 //! Base64 in foreign text: a request or the `Authorization` of one that is quoted back. What decodes to something that may
 //! not be told is taken out whole.
 
+use super::undone;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -76,9 +77,17 @@ fn decoded(run: &[char]) -> Vec<Vec<char>> {
         // One letter alone is not a byte.
         let whole = part.len() - usize::from(part.len() % QUANTUM == 1);
         let plain = STANDARD.decode(part.get(..whole)?).ok()?;
-        text_in(&plain)
+        Some([text_in(&plain), latin_in(&plain)])
     };
-    (0..QUANTUM).filter_map(from).collect()
+    let texts = (0..QUANTUM).filter_map(from).flatten();
+    texts.flatten().collect()
+}
+
+/// The text of some bytes in Latin-1, where they can be meant as that: without control characters.
+fn latin_in(bytes: &[u8]) -> Option<Vec<char>> {
+    let text: Vec<char> = bytes.iter().map(|b| undone::latin(*b)).collect();
+    let printable = |c: &char| !c.is_control() || c.is_ascii_whitespace();
+    text.iter().all(printable).then_some(text)
 }
 
 /// The text of some bytes, of which a few at both ends may be parts of characters.
