@@ -118,6 +118,83 @@ fn packed_in_every_way() {
         .expect("stands alone");
 }
 
+/// The same XML with this prefix on each element that has none.
+fn prefixed(xml: &str, prefix: &str) -> String {
+    let mut out = String::new();
+    let mut parts = xml.split('<');
+    out.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let (slash, name) = match part.strip_prefix('/') {
+            Some(name) => ("/", name),
+            None => ("", part),
+        };
+        let end = name.find([' ', '/', '>']).unwrap_or(name.len());
+        let has_one = name[..end].contains(':') || name.starts_with(['?', '!']);
+        let prefix = if has_one { "" } else { prefix };
+        out.push_str(&format!("<{slash}{prefix}{name}"));
+    }
+    out
+}
+
+/// Proves: REF-PRO-01, REF-PRO-05
+/// A document is read whichever prefix its elements have, and wherever that is declared.
+#[test]
+fn every_element_may_have_a_prefix() {
+    let server = Server::shared();
+    let cda = |id: &str| {
+        let mut cda = Cda::new(id).booked("https://provider.example/STU3/1/FX101/Appointment/a");
+        cda.nhs_number = Some("9990123454".to_owned());
+        cda.xml()
+    };
+    let shown = |id: &str| -> Value {
+        let output = uec(server, &["show", id, "--provider", "FX101", "--json"]);
+        assert!(output.status.success(), "{output:?}");
+        let mut shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        for own in [
+            "id", "case", "received", "document", "tracking", "bytes", "bookings",
+        ] {
+            shown[own] = Value::Null;
+        }
+        shown
+    };
+    let plain = uuid();
+    accepted(server, &Itk::new(&cda(&plain)));
+    let expected = shown(&plain);
+    assert!(expected["appointmentUrl"].is_string(), "{expected}");
+    let here = |xml: String| xml.replacen(" xmlns=", " xmlns:cda=", 1);
+    let around = |xml: String| xml.replacen(" xmlns=\"urn:hl7-org:v3\"", "", 1);
+    for (declared, base64) in [(true, false), (true, true), (false, false)] {
+        let id = uuid();
+        let xml = prefixed(&cda(&id), "cda:");
+        assert!(xml.contains("</cda:ClinicalDocument>") && !xml.contains("<id"));
+        let mut message = Itk::new(&if declared { here(xml) } else { around(xml) });
+        message.base64 = base64;
+        let mut bytes = message.xml();
+        if !declared {
+            let text = String::from_utf8(bytes).expect("text");
+            let envelope = "<soap:Envelope xmlns:cda=\"urn:hl7-org:v3\"";
+            bytes = text.replacen("<soap:Envelope", envelope, 1).into_bytes();
+        }
+        let answer = post(server, "/itk", message.media_type(), &bytes);
+        assert_eq!(answer.status, 200, "{}", answer.shown());
+        assert_eq!(shown(&id), expected, "{declared} {base64}");
+    }
+    // An envelope without any prefix at all.
+    let id = uuid();
+    let mut message = Itk::new(&cda(&id));
+    message.base64 = true;
+    let text = String::from_utf8(message.xml()).expect("text");
+    let text = text.replace("<itk:", "<").replace("</itk:", "</");
+    let text = text.replacen(
+        "<DistributionEnvelope>",
+        "<DistributionEnvelope xmlns=\"urn:nhs-itk:ns:201005\">",
+        1,
+    );
+    let answer = post(server, "/itk", message.media_type(), text.as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.shown());
+    assert_eq!(shown(&id), expected);
+}
+
 fn bundle(cda: &str, document: &str, tracking: &str) -> Value {
     let content = base64::engine::general_purpose::STANDARD.encode(cda);
     json!({"resourceType": "Bundle", "identifier": {"system": "https://tools.ietf.org/html/rfc4122", "value": tracking},

@@ -201,3 +201,47 @@ impl Fault {
             .text("said", &self.text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every element may have a prefix, some or none: what is said is the same.
+    #[test]
+    fn prefixes_do_not_matter() {
+        let envelope = |soap: &str, itk: &str, body: &str| {
+            let (s, colon) = (
+                soap.trim_end_matches(':'),
+                if soap.is_empty() { "" } else { ":" },
+            );
+            let (i, also) = (
+                itk.trim_end_matches(':'),
+                if itk.is_empty() { "" } else { ":" },
+            );
+            let body = body.replace("itk:", itk);
+            format!(
+                "<{soap}Envelope xmlns{colon}{s}=\"http://www.w3.org/2003/05/soap-envelope\"><{soap}Body>\
+                 <{itk}Wrap xmlns{also}{i}=\"urn:nhs-itk:ns:201005\">{body}</{itk}Wrap></{soap}Body></{soap}Envelope>"
+            )
+        };
+        for (soap, itk) in [("", ""), ("s:", ""), ("", "itk:"), ("env:", "n1:")] {
+            let read = |status, body: &str| {
+                let text = envelope(soap, itk, body);
+                Answer::read(Wrapping::Itk, status, text.as_bytes())
+            };
+            let simple = "<itk:SimpleMessageResponse>OK:1</itk:SimpleMessageResponse>";
+            assert_eq!(read(200, simple), Answer::Taken, "{soap} {itk}");
+            let infrastructure = "<itk:InfrastructureResponse result=\"OK\"/>";
+            assert_eq!(read(200, infrastructure), Answer::Taken, "{soap} {itk}");
+            let no = "<itk:InfrastructureResponse result=\"Failure\"><itk:errors><itk:errorInfo>\
+                <itk:ErrorID>E</itk:ErrorID><itk:ErrorCode>2200</itk:ErrorCode><itk:ErrorText>no</itk:ErrorText>\
+                </itk:errorInfo></itk:errors></itk:InfrastructureResponse>";
+            let fault = Answer::Fault(Fault {
+                code: "2200".into(),
+                id: "E".into(),
+                text: "no".into(),
+            });
+            assert_eq!(read(200, no), fault, "{soap} {itk}");
+        }
+    }
+}
