@@ -51,8 +51,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .await?;
     for next in contact.next_free(&targets, SlotSearch::hours(24)).await {
         let words = match next.found {
-            Ok((count, Some(slot))) => format!("{} ({count} free)", day_and_time(slot.start)),
-            Ok((_, None)) => "no free slots".to_owned(),
+            Ok((count, Some(slot), _)) => format!("{} ({count} free)", day_and_time(slot.start)),
+            Ok((_, None, _)) => "no free slots".to_owned(),
             Err(obstacle) => obstacle.to_string(),
         };
         println!("{}: {words}", next.target.service);

@@ -4,6 +4,7 @@
 //! Every attempt is kept in the journal with both X ids (CONS-REQ-04).
 
 pub mod answer;
+mod leaving;
 mod receive;
 
 pub use answer::{Answer, Outcome, OutcomeIssue, Source};
@@ -11,6 +12,7 @@ pub use answer::{Answer, Outcome, OutcomeIssue, Source};
 use crate::journal::{ExchangeRow, Journal, StepId};
 use crate::plan::Request;
 use jiff::Timestamp;
+use leaving::{Departure, Progress};
 use receive::Received;
 use std::time::{Duration, Instant};
 
@@ -68,6 +70,10 @@ pub enum Hindrance {
     OwnCertificate,
     /// Their certificate does not prove who they are.
     TheirCertificate,
+    /// Another command has found the booking not sent, and has kept that it was never made.
+    Settled,
+    /// The journal cannot keep that it is sent.
+    Unrecorded,
 }
 
 impl Hindrance {
@@ -101,6 +107,22 @@ impl Transport {
     /// Sends a request until it is answered, at most [`MAX_TRIES`] times. Repeats follow only where nothing came back
     /// or the answer says that the fault may pass (429, 502, 503, 504 and the SSP's 444 and 599); any other 4xx never.
     pub async fn send(&self, request: &Request, step: StepId) -> Delivery {
+        self.repeat(request, step, None).await
+    }
+
+    /// The same for a booking of the journal, by its document: before the first byte of the body leaves, the journal
+    /// keeps that it may have.
+    pub async fn send_booking(&self, request: &Request, step: StepId, document: &str) -> Delivery {
+        let departure = Departure::of(self.journal.clone(), document);
+        self.repeat(request, step, Some(&departure)).await
+    }
+
+    async fn repeat(
+        &self,
+        request: &Request,
+        step: StepId,
+        departure: Option<&Departure>,
+    ) -> Delivery {
         let begun = Instant::now();
         let (mut uncertain, mut unsaid) = (false, false);
         let mut pause = self.policy.pause;
@@ -110,7 +132,8 @@ impl Transport {
             let left = self.policy.total.saturating_sub(begun.elapsed());
             let patience = self.policy.attempt.min(left);
             let (sent_at, sent) = (Timestamp::now(), Instant::now());
-            let received = receive::once(&self.client, request, patience).await;
+            let received = receive::once(&self.client, request, departure, patience).await;
+            let received = withheld(received, departure);
             self.keep(request, step, tries, sent_at, sent.elapsed(), &received)
                 .await;
             let (again, wait) = match &received {
@@ -207,6 +230,23 @@ fn may_pass(status: u16) -> bool {
 /// fault of any kind may have come after the booking was stored (D-52).
 fn leaves_open(status: u16) -> bool {
     matches!(status, 408 | 444 | 499 | 500..)
+}
+
+/// What an attempt came to, in view of how far the body has come in this and earlier ones. An attempt whose body nobody
+/// asked for has reached nobody; one that was withheld is not tried again.
+fn withheld(received: Received, departure: Option<&Departure>) -> Received {
+    match (departure.map(Departure::progress), received) {
+        (Some(Progress::Settled), Received::Lost(why, _)) => {
+            Received::NotSent(why, Hindrance::Settled)
+        }
+        (Some(Progress::Unrecorded), Received::Lost(why, _)) => {
+            Received::NotSent(why, Hindrance::Unrecorded)
+        }
+        (Some(Progress::Untouched), Received::Lost(why, hindrance)) => {
+            Received::NotSent(why, hindrance)
+        }
+        (_, received) => received,
+    }
 }
 
 fn finish(received: Received, tries: u32, uncertain: bool, unsaid: bool) -> Delivery {

@@ -3,7 +3,7 @@
 
 use booking::ids::NhsNumber;
 use consumer::journal::{
-    BookingRow, Encounter, Found, Journal, JournalError, Kept, Others, Settled, State,
+    BookingRow, Encounter, Found, Journal, JournalError, Kept, Others, Settled, State, Which, Whose,
 };
 use consumer::plan::book::SlotClaim;
 use jiff::{SignedDuration, Timestamp};
@@ -83,7 +83,10 @@ async fn a_private_file_that_lasts() {
         );
     }
     let journal = Journal::open(&path).unwrap();
-    let live = journal.live(None, now).await.unwrap();
+    let live = journal
+        .bookings(Which::Live, Whose::All, now)
+        .await
+        .unwrap();
     assert_eq!((live.len(), live[0].state), (1, State::Requested));
     let settled = Settled {
         state: State::Booked,
@@ -162,7 +165,14 @@ async fn old_encounters_are_pruned() {
             .unwrap(),
         1
     );
-    assert_eq!(journal.live(None, long_ago).await.unwrap().len(), 2);
+    assert_eq!(
+        journal
+            .bookings(Which::Live, Whose::All, long_ago)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
 }
 
 /// A list that was cut would be taken for the whole: too many are an error, a shorter time is answered.
@@ -259,4 +269,85 @@ async fn a_repeat_is_not_settled_by_the_refusal_of_the_first() {
     // What has ended is not asked for again.
     let late = repeat + SignedDuration::from_millis(1);
     assert!(!journal.asked_again("d1", "r", late).await.unwrap());
+}
+
+/// Proves: CONS-REB-04, D-53
+/// A patient without an NHS number is found among all the others without one, however many there are.
+#[tokio::test]
+async fn a_nameless_patient_is_found_among_many() {
+    let journal = Journal::memory().unwrap();
+    let now = Timestamp::now();
+    let start = now + SignedDuration::from_hours(1);
+    journal.encounter(encounter("e1", now)).await.unwrap();
+    let minute = SignedDuration::from_mins(1);
+    for n in 0..250 {
+        let one = BookingRow {
+            at: now + minute * n,
+            ..row(&format!("d{n}"), "e1", start + minute * (250 - n))
+        };
+        journal.requested(one, None).await.unwrap();
+    }
+    for which in [Which::Live, Which::Unsettled] {
+        let found = journal.bookings(which, Whose::Nameless, now).await.unwrap();
+        assert_eq!(found.len(), 250, "{which:?}");
+    }
+    let others = Others {
+        known: Vec::new(),
+        theirs: Box::new(|row| row.document == "d0"),
+    };
+    let kept = journal
+        .requested(row("new", "e1", start), Some(others))
+        .await;
+    assert!(matches!(kept.unwrap(), Kept::Other(row) if row.document == "d0"));
+}
+
+/// Proves: D-53
+/// Whether a booking leaves or is settled as never sent: the first of the two stops the other. Of rows that an earlier
+/// release wrote nobody knows.
+#[tokio::test]
+async fn a_booking_leaves_or_was_never_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.sqlite");
+    let now = Timestamp::now();
+    let start = now + SignedDuration::from_hours(1);
+    let old = Connection::open(&path).unwrap();
+    for step in [
+        include_str!("../src/journal/0001_initial.sql"),
+        include_str!("../src/journal/0002_taken_up.sql"),
+        "PRAGMA application_id = 0x5545434A; PRAGMA user_version = 2;",
+    ] {
+        old.execute_batch(step).unwrap();
+    }
+    let (begun, starts) = (now.as_millisecond(), start.as_millisecond());
+    old.execute_batch(&format!(
+        "INSERT INTO encounter (id, opened_at, user, clinical) VALUES ('e0', {begun}, 'u', 0);
+         INSERT INTO booking (document, encounter, service, asid, root, request_id, slot, start, end, state, requested_at)
+         VALUES ('old', 'e0', 's', 'a', 'r', 'q', 'slot', {starts}, {starts}, 'requested', {begun})"
+    ))
+    .unwrap();
+    drop(old);
+    let (one, other) = (Journal::open(&path).unwrap(), Journal::open(&path).unwrap());
+    one.encounter(encounter("e1", now)).await.unwrap();
+    for document in ["first", "second"] {
+        one.requested(row(document, "e1", start), None)
+            .await
+            .unwrap();
+    }
+    assert!(one.leaving("first").await.unwrap());
+    assert!(!other.not_sent("first", now).await.unwrap());
+    assert!(one.leaving("first").await.unwrap(), "a repeat leaves too");
+    assert!(other.not_sent("second", now).await.unwrap());
+    assert!(!one.leaving("second").await.unwrap());
+    assert!(!other.not_sent("old", now).await.unwrap());
+    for (document, state, may_have_left) in [
+        ("first", State::Requested, true),
+        ("second", State::Failed, false),
+        ("old", State::Requested, true),
+    ] {
+        let found = one.find(document).await.unwrap();
+        assert!(
+            matches!(&found, Found::One(k) if (k.state, k.may_have_left) == (state, may_have_left)),
+            "{document}: {found:?}"
+        );
+    }
 }

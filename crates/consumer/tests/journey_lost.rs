@@ -39,7 +39,9 @@ async fn interrupted(
         approver: None,
         patient_agreed: None,
     };
-    c.journey().journal().requested(row, None).await.unwrap();
+    let journal = c.journey().journal();
+    journal.requested(row, None).await.unwrap();
+    assert!(journal.leaving(&document).await.unwrap());
     document
 }
 

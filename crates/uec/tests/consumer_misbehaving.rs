@@ -193,7 +193,6 @@ fn a_form_that_fhir_does_not_have_proves_nothing() {
         ("single=DocumentReference.identifier", "(identifier)"),
         ("object=status", "does not say its status"),
         ("null=status", "does not say its status"),
-        ("null=slot", "does not name its slot"),
     ] {
         let rules = json!([
             { "on": "create", "alter": [change] },
@@ -585,4 +584,52 @@ fn only_what_is_booked_is_cancelled() {
     assert!(done.stderr.contains("did not come"), "{done:?}");
     assert_eq!(world.count("update"), 0);
     assert_eq!(world.live().len(), 2);
+}
+
+/// Proves: CONS-SLOT-05, CONS-DOS-02, D-77
+/// A service that pays no attention to the time that it is asked for: all its slots are listed and their number is told,
+/// the first one is taken of the asked time only, and one that is named is booked.
+#[test]
+fn the_first_slot_is_one_of_the_asked_time() {
+    let world = World::start();
+    world.reset();
+    // The first free slot starts more than an hour from now.
+    let slots = |more: &[&str]| {
+        let mut all = vec!["slots", "--service", SERVICE];
+        all.extend(more);
+        world.json(&all).json
+    };
+    let listed = slots(&["--hours", "1"]);
+    let all = listed["slots"].as_array().unwrap().clone();
+    assert_eq!(listed["outside_asked_time"], all.len(), "{listed}");
+    let told = world.run(&["slots", "--service", SERVICE, "--hours", "1"]);
+    let words = format!("{} slots of the service start outside", all.len());
+    assert!(told.stdout.replace('\n', " ").contains(&words), "{told:?}");
+
+    let first = world.json(&[&book("ada.toml")[..], &["--hours", "1"]].concat());
+    assert_eq!(first.code, 1, "{first:?}");
+    assert_eq!(first.json["outcome"], "not_booked", "{first:?}");
+    let message = first.json["message"].as_str().unwrap();
+    for part in [&words, "--hours and --from", "--slot"] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert_eq!(world.count("create"), 0);
+
+    let (third, id) = (&all[2]["start"], all[20]["id"].as_str().unwrap());
+    let window = ["--from", third.as_str().unwrap(), "--hours", "1"];
+    let some = world.json(&[&book("ada.toml")[..], &window].concat());
+    assert_eq!(some.code, 0, "{some:?}");
+    assert_eq!(&some.json["booked"]["slot"]["start"], third, "{some:?}");
+    assert!(
+        some.stderr.contains("They were not considered."),
+        "{some:?}"
+    );
+
+    let old = some.json["booked"]["appointment"].as_str().unwrap();
+    let rebook = world.json(&["rebook", old, "--first", "--hours", "1", "--yes"]);
+    assert_eq!(rebook.code, 1, "{rebook:?}");
+    assert_eq!(world.live(), [old]);
+    let named = world.json(&["rebook", old, "--slot", id, "--hours", "1", "--yes"]);
+    assert_eq!(named.code, 0, "{named:?}");
+    assert_eq!(named.json["booked"]["slot"]["id"], id, "{named:?}");
 }

@@ -875,3 +875,123 @@ fn an_appointment_from_elsewhere_names_its_patient_first() {
     assert_eq!(known.json["patient_compared"], true, "{known:?}");
     assert!(!known.stderr.contains("compared"), "{known:?}");
 }
+
+/// Proves: CONS-CAN-04, CONS-REB-04, D-78
+/// A service that says of our appointment that it is cancelled, which nobody here did: that is said as what the service
+/// says, nothing is sent, a new booking is not made without a word, and what stands again is listed again.
+#[test]
+fn what_only_the_service_says_is_cancelled() {
+    let world = World::start();
+    let says = json!([{ "on": "read", "times": 0, "alter": ["status=cancelled"] }]);
+    let of = |value: &Value| value[0]["appointment"].as_str().map(str::to_owned);
+    for first in [
+        &["cancel", "last", "--yes"][..],
+        &["rebook", "last", "--first", "--yes"],
+        &["show", "last"],
+        &["show"],
+        &BOOK,
+    ] {
+        world.reset();
+        let id = world.booked("ada.toml");
+        world.rules(says.clone());
+        let done = world.json(first);
+        match first[0] {
+            "cancel" => {
+                check(&done, 0, "already_cancelled", "cancel");
+                let message = done.json["message"].as_str().unwrap();
+                assert!(message.starts_with("The service says that"), "{done:?}");
+            }
+            "rebook" => {
+                check(&done, 1, "not_booked", "rebook");
+                assert!(
+                    done.stderr
+                        .contains("the service says that it is cancelled"),
+                    "{done:?}"
+                );
+            }
+            "show" if first.len() == 2 => assert_eq!(done.json["said_cancelled"], true, "{done:?}"),
+            "show" => assert_eq!(
+                of(&done.json["said_cancelled"]),
+                Some(id.clone()),
+                "{done:?}"
+            ),
+            _ => check(&done, 0, "booked", "book"),
+        }
+        assert_eq!(world.count("update"), 0, "{first:?}");
+        // Whoever comes later is told too, before and beside another booking.
+        let listed = world.json(&["show"]);
+        assert!(
+            listed.json["said_cancelled"].to_string().contains(&id),
+            "{first:?}: {listed:?}"
+        );
+        let told = world.run(&BOOK).said();
+        let words =
+            format!("({id}) is cancelled. It is not known to have been cancelled from here");
+        assert!(told.contains(&words), "{first:?}: {told}");
+        let again = world.json(&["show", &id]);
+        assert_eq!(again.json["said_cancelled"], true, "{first:?}: {again:?}");
+        // It was not so.
+        world.rules(json!([]));
+        let listed = world.json(&["show"]);
+        assert_eq!(
+            listed.json["said_cancelled"],
+            json!([]),
+            "{first:?}: {listed:?}"
+        );
+        let all = listed.json["bookings"].as_array().unwrap();
+        let ours = all.iter().find(|b| b["appointment"] == id.as_str());
+        assert_eq!(ours.unwrap()["state"], "booked", "{first:?}: {listed:?}");
+        check(&world.json(&BOOK), 1, "not_booked", "the patient has one");
+    }
+}
+
+/// Proves: CONS-CAN-04, D-78
+/// What was cancelled from here is told as that, and no longer listed.
+#[test]
+fn what_was_cancelled_from_here_is_not_the_services_word() {
+    let world = World::start();
+    world.reset();
+    let id = world.booked("ada.toml");
+    check(
+        &world.json(&["cancel", &id, "--yes"]),
+        0,
+        "cancelled",
+        "cancel",
+    );
+    let shown = world.json(&["show", &id]);
+    assert_eq!(shown.json["said_cancelled"], false, "{shown:?}");
+    let listed = world.json(&["show"]);
+    assert_eq!(listed.json["said_cancelled"], json!([]), "{listed:?}");
+    assert_eq!(listed.json["bookings"], json!([]), "{listed:?}");
+}
+
+/// Proves: CONS-BOOK-05, D-53
+/// A booking whose request never left is told as not made at once, and does not stand in the way.
+#[test]
+fn what_was_never_sent_is_certain() {
+    let world = World::start();
+    world.reset();
+    world.rules(json!([{ "on": "create", "hold": "before", "store": false }]));
+    world.kill_when_held(&BOOK);
+    world.release();
+    let journal = rusqlite::Connection::open(world.journal()).unwrap();
+    let left: bool = journal
+        .query_row("SELECT may_have_left FROM booking", [], |r| r.get(0))
+        .unwrap();
+    assert!(left, "the request had come");
+    // As if the program had been killed a moment before.
+    journal
+        .execute("UPDATE booking SET may_have_left = 0", [])
+        .unwrap();
+    let done = world.json(&NAMELESS);
+    check(&done, 0, "booked", "another patient");
+    assert!(done.json["settled"].is_null(), "{done:?}");
+    let done = world.json(&BOOK);
+    check(&done, 0, "booked", "the patient");
+    assert_eq!(done.json["settled"][0]["outcome"], "not_booked", "{done:?}");
+    let message = done.json["settled"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("interrupted before it was sent"),
+        "{message}"
+    );
+}

@@ -192,9 +192,31 @@ pub struct KnownBooking {
     /// What the user was shown of the slot.
     #[serde(flatten)]
     pub told: Told,
+    /// Who cancelled it, when that was kept: a user's id, or [`ELSEWHERE`].
+    #[serde(skip)]
+    pub cancelled_by: Option<String>,
+    /// False while no byte of the request for it can have left this machine, so that it cannot have been made.
+    #[serde(skip)]
+    pub may_have_left: bool,
 }
 
+/// Who cancelled an appointment of which only its service says that it is cancelled (D-78).
+pub const ELSEWHERE: &str = "elsewhere";
+
 impl KnownBooking {
+    /// Whether its service says that it is cancelled, while it was not cancelled from here.
+    pub fn is_said_cancelled(&self) -> bool {
+        self.state == State::Cancelled && self.cancelled_by.as_deref() == Some(ELSEWHERE)
+    }
+
+    /// The same row, after its service showed that one stands of which it had said that it is cancelled.
+    pub fn stands_after_all(&mut self) {
+        if self.is_said_cancelled() {
+            self.state = State::Booked;
+            self.cancelled_by = None;
+        }
+    }
+
     /// Whether it is not known if it was made.
     pub fn is_unsettled(&self) -> bool {
         matches!(self.state, State::Requested | State::Unknown)

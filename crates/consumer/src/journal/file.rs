@@ -11,6 +11,7 @@ const APPLICATION: i64 = 0x5545_434A;
 const STEPS: &[&str] = &[
     include_str!("0001_initial.sql"),
     include_str!("0002_taken_up.sql"),
+    include_str!("0003_not_sent.sql"),
 ];
 /// How long to wait for another program that writes the same journal: its transactions take milliseconds.
 const BUSY: Duration = Duration::from_secs(5);

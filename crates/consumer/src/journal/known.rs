@@ -8,12 +8,12 @@ use booking::ids::NhsNumber;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-/// Most bookings of one look-up; a patient has a few, and a list for people ends long before.
+/// Most bookings of one report; a list for people ends long before.
 const MOST: i64 = 200;
 
-pub(super) const COLUMNS: &str = "document, encounter, service, asid, root, start, end, state, appointment, url, etag, replaces, nhs_number, slot, slot_identifier, claim, request_id, requested_at, written_at, details_digest, open_question, old_appointment, old_service, rebook_open, service_name, place, clinician";
+pub(super) const COLUMNS: &str = "document, encounter, service, asid, root, start, end, state, appointment, url, etag, replaces, nhs_number, slot, slot_identifier, claim, request_id, requested_at, written_at, details_digest, open_question, old_appointment, old_service, rebook_open, service_name, place, clinician, cancelled_by, may_have_left";
 /// How many columns [`COLUMNS`] has: what a query adds comes behind them.
-const OWN: usize = 27;
+const OWN: usize = 29;
 
 /// What a look-up by id found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,15 +26,40 @@ pub enum Found {
     Several(Vec<KnownBooking>),
 }
 
-/// Whose unsettled bookings are looked up.
+/// Whose bookings are looked up.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Unsettled {
+pub enum Whose {
     /// Everybody's.
     All,
     /// Those made without an NHS number.
     Nameless,
     /// One patient's.
     Of(NhsNumber),
+}
+
+/// Which bookings are looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those that were neither refused nor cancelled. Those of unknown state are among them: somebody has to find out.
+    Live,
+    /// Those of which nobody knows whether they were made.
+    Unsettled,
+    /// Those of which their service says that they are cancelled, while they were not cancelled from here (D-78).
+    SaidCancelled,
+}
+
+impl Which {
+    /// The condition, and the order: the next first, or what was asked for first.
+    fn sql(self) -> (&'static str, &'static str) {
+        match self {
+            Which::Live => ("state NOT IN ('failed', 'cancelled')", "start"),
+            Which::Unsettled => ("state IN ('requested', 'unknown')", "requested_at, rowid"),
+            Which::SaidCancelled => (
+                "state = 'cancelled' AND cancelled_by = 'elsewhere'",
+                "start",
+            ),
+        }
+    }
 }
 
 /// A booking that starts after the end of the timeframe.
@@ -115,6 +140,8 @@ pub(super) fn booking(r: &Row<'_>) -> rusqlite::Result<KnownBooking> {
             place: r.get(25)?,
             clinician: r.get(26)?,
         },
+        cancelled_by: r.get(27)?,
+        may_have_left: r.get::<_, Option<bool>>(28)?.unwrap_or(true),
     })
 }
 
@@ -128,7 +155,7 @@ pub(super) fn other(
     let mut select = t.prepare(&format!(
         "SELECT {COLUMNS} FROM booking
          WHERE start >= ?1 AND state NOT IN ('failed', 'cancelled') AND nhs_number IS ?2
-         ORDER BY requested_at DESC, rowid DESC LIMIT {MOST}"
+         ORDER BY requested_at DESC, rowid DESC"
     ))?;
     let number = patient.map(NhsNumber::as_str);
     let rows = select.query_map(params![from.as_millisecond(), number], booking)?;
@@ -142,21 +169,26 @@ pub(super) fn other(
 }
 
 impl Journal {
-    /// Bookings that start at `from` or after and were neither refused nor cancelled, of one patient or of all; the
-    /// next first. Those of unknown state are among them: somebody has to find out.
-    pub async fn live(
+    /// Bookings that start at `from` or after. All that there are: the journal is our own, and a list that was cut would
+    /// be taken for the whole.
+    pub async fn bookings(
         &self,
-        patient: Option<&NhsNumber>,
+        which: Which,
+        whose: Whose,
         from: Timestamp,
     ) -> Result<Vec<KnownBooking>, JournalError> {
-        let patient = patient.map(|n| n.as_str().to_owned());
+        let (all, number) = match whose {
+            Whose::All => (true, None),
+            Whose::Nameless => (false, None),
+            Whose::Of(number) => (false, Some(number.as_str().to_owned())),
+        };
+        let (condition, order) = which.sql();
         self.run(move |t| {
             let mut select = t.prepare(&format!(
                 "SELECT {COLUMNS} FROM booking
-                 WHERE start >= ?1 AND state NOT IN ('failed', 'cancelled') AND (?2 IS NULL OR nhs_number = ?2)
-                 ORDER BY start LIMIT {MOST}"
+                 WHERE start >= ?1 AND {condition} AND (?2 OR nhs_number IS ?3) ORDER BY {order}"
             ))?;
-            let rows = select.query_map(params![from.as_millisecond(), patient], booking)?;
+            let rows = select.query_map(params![from.as_millisecond(), all, number], booking)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
@@ -168,7 +200,7 @@ impl Journal {
         self.run(move |t| {
             let mut select = t.prepare(&format!(
                 "SELECT {COLUMNS} FROM booking WHERE appointment = ?1 OR url = ?1 OR document = lower(?1)
-                 ORDER BY requested_at DESC LIMIT {MOST}"
+                 ORDER BY requested_at DESC"
             ))?;
             let mut rows = select
                 .query_map(params![key], booking)?
@@ -237,30 +269,6 @@ impl Journal {
         .await
     }
 
-    /// Bookings still to come of which nobody knows whether they were made: of one patient, of the patients without NHS
-    /// number, or of all. Oldest first.
-    pub async fn unsettled(
-        &self,
-        whose: Unsettled,
-        from: Timestamp,
-    ) -> Result<Vec<KnownBooking>, JournalError> {
-        let (all, number) = match whose {
-            Unsettled::All => (true, None),
-            Unsettled::Nameless => (false, None),
-            Unsettled::Of(number) => (false, Some(number.as_str().to_owned())),
-        };
-        self.run(move |t| {
-            let mut select = t.prepare(&format!(
-                "SELECT {COLUMNS} FROM booking
-                 WHERE start >= ?1 AND state IN ('requested', 'unknown') AND (?2 OR nhs_number IS ?3)
-                 ORDER BY requested_at, rowid LIMIT {MOST}"
-            ))?;
-            let rows = select.query_map(params![from.as_millisecond(), all, number], booking)?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-        .await
-    }
-
     /// Bookings still to come that were made in place of an appointment with which nothing was done yet: rebookings
     /// that were ended in between.
     pub async fn open_rebookings(
@@ -270,7 +278,7 @@ impl Journal {
         self.run(move |t| {
             let mut select = t.prepare(&format!(
                 "SELECT {COLUMNS} FROM booking WHERE start >= ?1 AND rebook_open = 1 AND state <> 'failed'
-                 ORDER BY requested_at, rowid LIMIT {MOST}"
+                 ORDER BY requested_at, rowid"
             ))?;
             let rows = select.query_map(params![from.as_millisecond()], booking)?;
             Ok(rows.collect::<Result<_, _>>()?)

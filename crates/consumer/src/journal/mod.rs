@@ -13,9 +13,9 @@ mod listed;
 mod retention;
 mod rows;
 
-pub use bookings::{BookingRow, Kept, KnownBooking, Others, Replaced, Settled, Told};
+pub use bookings::{BookingRow, ELSEWHERE, Kept, KnownBooking, Others, Replaced, Settled, Told};
 pub use extract::{Attempt, Extract, KeptStep};
-pub use known::{Found, OutsideTimeframe, Unsettled};
+pub use known::{Found, OutsideTimeframe, Which, Whose};
 pub use listed::{LISTED, ListedSlot, Listing, MAX_ROWS, Ranking};
 pub use retention::Forgotten;
 pub use rows::{Encounter, ExchangeRow, ShownSlot, State, StepId};

@@ -1,6 +1,6 @@
 //! What is written: encounters, steps, attempts, slots shown, bookings.
 
-use super::bookings::{BookingRow, Kept, Others, Settled};
+use super::bookings::{BookingRow, ELSEWHERE, Kept, Others, Settled};
 use super::{Journal, JournalError};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, TransactionBehavior, params};
@@ -291,9 +291,10 @@ impl Journal {
             t.execute(
                 "INSERT INTO booking (document, encounter, service, asid, root, request_id, nhs_number, slot, start, end,
                    state, requested_at, replaces, outside_minutes, approver, patient_agreed, slot_identifier, claim,
-                   details_digest, written_at, old_appointment, old_service, rebook_open, service_name, place, clinician)
+                   details_digest, written_at, old_appointment, old_service, rebook_open, service_name, place, clinician,
+                   may_have_left)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'requested', ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-                   ?11, ?19, ?20, ?19 IS NOT NULL, ?21, ?22, ?23)",
+                   ?11, ?19, ?20, ?19 IS NOT NULL, ?21, ?22, ?23, 0)",
                 params![
                     b.document, b.encounter, b.service, b.asid, b.root, b.request_id,
                     b.nhs_number.as_ref().map(|n| n.as_str().to_owned()), b.claim.id, ms(b.start), ms(b.end), ms(b.at),
@@ -330,6 +331,52 @@ impl Journal {
         .await
     }
 
+    /// Keeps that the request for a booking is about to leave, before its first byte may. False when somebody has kept
+    /// meanwhile that it was never made: then it must not leave.
+    pub async fn leaving(&self, document: &str) -> Result<bool, JournalError> {
+        let document = document.to_owned();
+        self.run(move |t| {
+            let open = t.execute(
+                "UPDATE booking SET may_have_left = 1 WHERE document = ?1 AND state IN ('requested', 'unknown')",
+                params![document],
+            )?;
+            Ok(open == 1)
+        })
+        .await
+    }
+
+    /// Keeps that a booking was never made whose request has not left. False when it may have left meanwhile.
+    pub async fn not_sent(&self, document: &str, at: Timestamp) -> Result<bool, JournalError> {
+        let document = document.to_owned();
+        self.run(move |t| {
+            let settled = t.execute(
+                "UPDATE booking SET state = 'failed', settled_at = ?2
+                 WHERE document = ?1 AND may_have_left = 0 AND state IN ('requested', 'unknown')",
+                params![document, ms(at)],
+            )?;
+            Ok(settled == 1)
+        })
+        .await
+    }
+
+    /// Keeps that an appointment of which its service said that it is cancelled stands all the same.
+    pub async fn stands_after_all(
+        &self,
+        appointment: &str,
+        asid: &str,
+    ) -> Result<(), JournalError> {
+        let (appointment, asid) = (appointment.to_owned(), asid.to_owned());
+        self.run(move |t| {
+            t.execute(
+                "UPDATE booking SET state = 'booked', cancelled_at = NULL, cancelled_by = NULL, cancelled_in = NULL
+                 WHERE appointment = ?1 AND asid = ?2 AND state = 'cancelled' AND cancelled_by = ?3",
+                params![appointment, asid, ELSEWHERE],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Keeps that the old appointment of a rebooking was dealt with, one way or the other, and the user told.
     pub async fn rebook_closed(&self, document: &str) -> Result<(), JournalError> {
         let document = document.to_owned();
@@ -343,19 +390,21 @@ impl Journal {
         .await
     }
 
-    /// Keeps how a booking ended. What is known to be booked or cancelled is not unsettled by a program that knew less, and
+    /// Keeps how a booking ended; one that is cancelled was so elsewhere. What is known to be booked or cancelled is not unsettled by a program that knew less, and
     /// what another program has asked for again since is not called not booked.
     pub async fn settle(&self, document: &str, s: Settled) -> Result<(), JournalError> {
         let document = document.to_owned();
         self.run(move |t| {
             t.execute(
                 "UPDATE booking SET state = ?2, appointment = coalesce(?3, appointment), url = coalesce(?4, url),
-                   version = coalesce(?5, version), etag = coalesce(?6, etag), settled_at = ?7, open_question = ?8
+                   version = coalesce(?5, version), etag = coalesce(?6, etag), settled_at = ?7, open_question = ?8,
+                   cancelled_at = CASE ?2 WHEN 'cancelled' THEN ?7 ELSE cancelled_at END,
+                   cancelled_by = CASE ?2 WHEN 'cancelled' THEN ?10 ELSE cancelled_by END
                  WHERE document = ?1 AND state <> 'cancelled' AND (state <> 'booked' OR ?2 = 'booked')
                    AND (?2 <> 'failed' OR ?9 IS NULL OR requested_at <= ?9)",
                 params![
                     document, s.state.word(), s.appointment, s.url, s.version, s.etag, ms(s.at),
-                    s.open_question.as_deref().map(clipped), s.asked_at.map(ms)
+                    s.open_question.as_deref().map(clipped), s.asked_at.map(ms), ELSEWHERE
                 ],
             )?;
             Ok(())

@@ -295,13 +295,18 @@ impl Consultation {
     /// the journal learns before it leaves. Returns when it was asked for last, too.
     async fn send_booking(&self, attempt: &Attempt<'_>) -> (Delivery, Timestamp) {
         let transport = &self.journey.inner.transport;
-        let delivery = transport.send(&attempt.request, attempt.step).await;
+        let document = attempt.document.to_string();
+        let sent = transport.send_booking(&attempt.request, attempt.step, &document);
+        let delivery = sent.await;
         match (&delivery, attempt.request.in_xml()) {
             (Ok(answer), Some(other)) if self.may_change_format(attempt, answer).await => {
-                let (document, id) = (attempt.document.to_string(), other.ids.request.as_str());
+                let id = other.ids.request.as_str();
                 let now = Timestamp::now();
                 match self.journal().asked_again(&document, id, now).await {
-                    Ok(true) => (transport.send(&other, attempt.step).await, now),
+                    Ok(true) => {
+                        let sent = transport.send_booking(&other, attempt.step, &document);
+                        (sent.await, now)
+                    }
                     Ok(false) => (delivery, attempt.asked_at),
                     Err(error) => {
                         tracing::error!(%error, "the booking in XML could not be noted, so it was not sent");

@@ -6,7 +6,7 @@ use super::identity::{Expected, Field, Proven, Status, Unproven};
 use super::outcome::put_may_follow;
 use super::progress::OnItsWay;
 use super::{Consultation, faults};
-use crate::journal::StepId;
+use crate::journal::{ELSEWHERE, StepId};
 use crate::obstacle::{Kind, Obstacle};
 use crate::plan;
 use crate::transport::Answer;
@@ -23,7 +23,7 @@ const MAX_ROUNDS: u32 = 3;
 pub enum Cancelled {
     /// Cancelled: the appointment itself says so.
     Yes(Box<Proven>),
-    /// It had been cancelled before.
+    /// The service says that it is cancelled, and no request from here is known to have done it.
     Already(Box<Proven>),
     /// It is over, or has begun.
     InThePast,
@@ -95,7 +95,9 @@ impl CancelReport {
     pub fn plain(&self) -> String {
         match &self.outcome {
             Cancelled::Yes(_) => "The appointment is cancelled. Tell the patient.".to_owned(),
-            Cancelled::Already(_) => "The appointment had already been cancelled.".to_owned(),
+            Cancelled::Already(_) => {
+                "The service says that the appointment is cancelled already.".to_owned()
+            }
             Cancelled::InThePast => {
                 "The appointment is in the past, so it cannot be cancelled.".to_owned()
             }
@@ -146,7 +148,11 @@ impl Consultation {
         let id = located.id.as_str();
         let asid = located.target.asid.as_str();
         if report.is_cancelled() {
-            let by = &self.encounter.user;
+            // What was cancelled before was not cancelled from here (D-78).
+            let by = match report.outcome {
+                Cancelled::Already(_) => ELSEWHERE,
+                _ => &self.encounter.user,
+            };
             let kept = self
                 .journal()
                 .cancelled(id, asid, by, &self.encounter.id, Timestamp::now())
@@ -201,7 +207,7 @@ impl Consultation {
                 Err(o) if o.kind == Kind::NotFound => return report(Cancelled::NotFound, first),
                 Err(o) => return report(Cancelled::Failed(o), first),
             };
-            if let Some(outcome) = before_asking(&proven, last.is_some()) {
+            if let Some(outcome) = before_asking(&proven) {
                 return report(outcome, Some(proven.into_appointment()));
             }
             let shown = proven.into_appointment();
@@ -378,7 +384,10 @@ fn not_the_same(unproven: &Unproven) -> Cancelled {
 pub fn not_booked(status: &str) -> Option<String> {
     let (stands, next) = match status {
         "booked" => return None,
-        "cancelled" => ("it is cancelled", "There is nothing left to be done."),
+        "cancelled" => (
+            "the service says that it is cancelled",
+            "If that is wrong, ring the service.",
+        ),
         "noshow" => (
             "the service has noted that the patient did not come",
             "If that is wrong, ring the service.",
@@ -411,11 +420,10 @@ pub fn not_booked(status: &str) -> Option<String> {
     Some(format!("{stands}. {next}"))
 }
 
-/// What makes asking useless. `again` is true when an earlier round was answered by a conflict.
-fn before_asking(proven: &Proven, again: bool) -> Option<Cancelled> {
+/// What makes asking useless.
+fn before_asking(proven: &Proven) -> Option<Cancelled> {
     match proven.appointment().status.as_str() {
-        // A conflict with an own earlier attempt looks like this too; either way it is cancelled.
-        "cancelled" if again => Some(Cancelled::Yes(Box::new(proven.clone()))),
+        // After a conflict too: none of our requests is known to have done it (D-78).
         "cancelled" => Some(Cancelled::Already(Box::new(proven.clone()))),
         "booked" if is_past(proven.appointment()) => Some(Cancelled::InThePast),
         status => not_booked(status).map(Cancelled::NotBooked),

@@ -114,6 +114,8 @@ pub(super) fn undelivered(undelivered: &Undelivered, stage: Stage, target: &Targ
     let kind = match (undelivered.hindrance, undelivered.uncertain) {
         (Hindrance::OwnCertificate, _) => Kind::SspCertificate,
         (Hindrance::TheirCertificate, _) => Kind::PeerCertificate,
+        (Hindrance::Settled, _) => Kind::OtherBooking,
+        (Hindrance::Unrecorded, _) => Kind::Journal,
         (Hindrance::Cut, _) => Kind::AnswerBroken,
         (Hindrance::Silence, true) => Kind::ProviderSilent,
         (Hindrance::Silence, false) => Kind::SspUnreachable,

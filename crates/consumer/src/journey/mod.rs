@@ -31,7 +31,7 @@ pub use capability::Capability;
 pub use identity::{Expected, Proven, Status, Unproven};
 pub use progress::{OnItsWay, Progress};
 pub use rebook::{Old, Rebooked};
-pub use search::{NextFree, Shown, SlotSearch};
+pub use search::{NextFree, Shown, SlotSearch, Window};
 pub use settle::{Lost, REQUEST_LIFE, slot_of};
 pub use wish::{is_same_wish, is_theirs};
 

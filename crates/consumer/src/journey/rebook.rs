@@ -8,7 +8,7 @@ use super::cancel::CancelReport;
 use super::identity::{Expected, Proven, Status};
 use super::timeframe::Cleared;
 use super::{Consultation, Target, faults};
-use crate::journal::{KnownBooking, Replaced};
+use crate::journal::{KnownBooking, Replaced, Which, Whose};
 use crate::obstacle::Obstacle;
 use crate::plan::BookingDetails;
 use crate::slots::FreeSlot;
@@ -159,7 +159,9 @@ impl Consultation {
         &self,
         patient: Option<&NhsNumber>,
     ) -> Result<Vec<KnownBooking>, Obstacle> {
-        let known = self.journal().live(patient, Timestamp::now()).await;
+        let whose = patient.map_or(Whose::All, |n| Whose::Of(n.clone()));
+        let now = Timestamp::now();
+        let known = self.journal().bookings(Which::Live, whose, now).await;
         known.map_err(faults::journal)
     }
 }

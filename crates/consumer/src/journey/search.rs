@@ -75,9 +75,9 @@ pub struct Shown {
 pub struct NextFree {
     /// The service.
     pub target: Target,
-    /// How many slots are free and the first of them, or why that is not known. One service's obstacle leaves the
-    /// others alone.
-    pub found: Result<(usize, Option<FreeSlot>), Obstacle>,
+    /// How many slots are free in the time that was asked for, the first of them, and how many are free outside it; or why
+    /// that is not known. One service's obstacle leaves the others alone.
+    pub found: Result<(usize, Option<FreeSlot>, usize), Obstacle>,
 }
 
 impl Consultation {
@@ -86,10 +86,12 @@ impl Consultation {
         let step = self.begin("slots", Some(&target.service)).await?;
         let capability = tokio::time::timeout(PATIENCE, self.capability(target));
         let (found, _) = tokio::join!(self.gather(target, search, step), capability);
-        let list = match found {
+        let mut list = match found {
             Ok(list) => list,
             Err(obstacle) => return self.ended(step, obstacle).await,
         };
+        let outside = list.slots.iter().filter(|s| !search.window.has(s.start));
+        list.outside_asked_time = outside.count();
         let shown = list.slots.iter().map(|s| ShownSlot {
             id: s.id.clone(),
             start: s.start,
@@ -106,6 +108,7 @@ impl Consultation {
             "from": search.window.from.to_string(),
             "until": search.window.until.to_string(),
             "slots": list.slots.len(),
+            "outside_asked_time": list.outside_asked_time,
             "unreadable": list.unreadable,
             "cut_off": list.cut_off,
             "remarks": list.remarks,
@@ -219,7 +222,14 @@ impl Consultation {
                 // The semaphore is never closed.
                 let _permit = permits.acquire_owned().await;
                 let found = consultation.slots(&target, search).await;
-                let found = found.map(|list| (list.slots.len(), list.slots.into_iter().next()));
+                let found = found.map(|list| {
+                    let count = list.slots.len() - list.outside_asked_time;
+                    let mut asked = list
+                        .slots
+                        .into_iter()
+                        .filter(|s| search.window.has(s.start));
+                    (count, asked.next(), list.outside_asked_time)
+                });
                 (at, NextFree { target, found })
             });
         }

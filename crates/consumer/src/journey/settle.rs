@@ -6,9 +6,9 @@ use super::book::Booked;
 use super::identity::{Expected, Proven};
 use super::location::{self, AppointmentUrl};
 use super::look::Sight;
-use super::wish::is_same_wish;
+use super::wish::is_theirs;
 use super::{Consultation, Target, faults};
-use crate::journal::{KnownBooking, Settled, State, Unsettled};
+use crate::journal::{KnownBooking, Settled, State, Which, Whose};
 use crate::obstacle::Obstacle;
 use crate::plan::BookingDetails;
 use crate::plan::book::SlotClaim;
@@ -26,10 +26,12 @@ pub const REQUEST_LIFE: SignedDuration = SignedDuration::from_mins(10);
 pub enum Lost {
     /// It is booked; the journal knows it now.
     Booked(Box<Located>, Box<Proven>),
-    /// It was booked and is cancelled; the journal knows it now.
+    /// It was booked, and the service says that it is cancelled; the journal knows it now.
     Cancelled,
     /// The service does not have it among the patient's appointments, of which all were looked through.
     Absent,
+    /// It was never sent.
+    NotSent,
     /// Nobody can say: the patient has no NHS number, by which the service could be asked, or the service did not show
     /// all appointments, or what it shows does not fit. The words say which, as a sentence.
     CannotTell(String),
@@ -72,7 +74,12 @@ impl Consultation {
                 unproven: Some(unproven),
                 ..
             } if unproven.is_only_status() && unproven.appointment.status == "cancelled" => {
-                let settled = Settled::without_appointment(State::Cancelled, None);
+                let shown = &unproven.appointment;
+                let settled = Settled {
+                    appointment: Some(shown.id.clone()),
+                    url: Some(shown.url.clone()),
+                    ..Settled::without_appointment(State::Cancelled, None)
+                };
                 let kept = self.journal().settle(&known.document, settled).await;
                 kept.map_err(faults::journal)?;
                 Lost::Cancelled
@@ -96,6 +103,7 @@ impl Consultation {
             Lost::Booked(..) => "found",
             Lost::Cancelled => "cancelled",
             Lost::Absent => "absent",
+            Lost::NotSent => "not sent",
             Lost::CannotTell(why) => {
                 detail["why"] = json!(why);
                 "cannot tell"
@@ -112,6 +120,9 @@ impl Consultation {
         target: &Target,
         known: &KnownBooking,
     ) -> Result<Lost, Obstacle> {
+        if self.never_sent(known).await? {
+            return Ok(Lost::NotSent);
+        }
         let lost = self.look_for(target, known).await?;
         if lost != Lost::Absent {
             return Ok(lost);
@@ -130,6 +141,16 @@ impl Consultation {
         Ok(Lost::Absent)
     }
 
+    /// Settles a row as never made whose request has not left this machine: nobody has to be asked. A command that is
+    /// about to send it is stopped by that. False when it may have left.
+    pub async fn never_sent(&self, known: &KnownBooking) -> Result<bool, Obstacle> {
+        if known.may_have_left {
+            return Ok(false);
+        }
+        let settled = self.journal().not_sent(&known.document, Timestamp::now());
+        settled.await.map_err(faults::journal)
+    }
+
     /// Keeps that a booking that was looked for was never made. For callers that know that no request can be on its way
     /// any more, and for users to whom the service said so.
     pub async fn never_made(&self, known: &KnownBooking) -> Result<(), Obstacle> {
@@ -141,15 +162,19 @@ impl Consultation {
         kept.map_err(faults::journal)
     }
 
-    /// The bookings still to come of which nobody knows whether they were made, of the patient in these details: by
-    /// the NHS number, or for a patient without one by the same details.
-    pub async fn unsettled(&self, details: &BookingDetails) -> Result<Vec<KnownBooking>, Obstacle> {
-        let number = details.patient.number();
-        let nameless = number.is_none();
-        let whose = number.map_or(Unsettled::Nameless, Unsettled::Of);
-        let rows = self.journal().unsettled(whose, Timestamp::now()).await;
+    /// The bookings of the journal that are still to come, of the patient in these details.
+    pub async fn bookings_of(
+        &self,
+        which: Which,
+        details: &BookingDetails,
+    ) -> Result<Vec<KnownBooking>, Obstacle> {
+        let whose = details.patient.number().map_or(Whose::Nameless, Whose::Of);
+        let rows = self
+            .journal()
+            .bookings(which, whose, Timestamp::now())
+            .await;
         let mut rows = rows.map_err(faults::journal)?;
-        rows.retain(|row| !nameless || is_same_wish(row, details));
+        rows.retain(|row| is_theirs(row, details));
         Ok(rows)
     }
 }

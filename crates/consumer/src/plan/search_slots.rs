@@ -26,6 +26,13 @@ pub struct Window {
     pub until: Timestamp,
 }
 
+impl Window {
+    /// Whether a slot that starts then was asked for.
+    pub fn has(&self, start: Timestamp) -> bool {
+        self.from <= start && start <= self.until
+    }
+}
+
 /// Asks for the free slots of a service.
 pub fn plan(setting: &Setting, service: &ServiceId, window: Window) -> Result<Request, PlanError> {
     let mut tail = format!(

@@ -167,6 +167,7 @@ impl Gathering {
             faults: self.faults,
             unreadable: self.unreadable,
             cut_off: self.cut_off,
+            outside_asked_time: 0,
         }
     }
 

@@ -141,6 +141,9 @@ pub struct SlotList {
     pub unreadable: Unreadable,
     /// True when there were more pages or slots than are read.
     pub cut_off: bool,
+    /// How many of the slots start outside the time that was asked for. They are shown like all others (CONS-SLOT-05), and
+    /// none is taken for the first free one (D-77).
+    pub outside_asked_time: usize,
 }
 
 impl SlotList {

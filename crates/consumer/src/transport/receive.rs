@@ -2,6 +2,7 @@
 
 use super::Hindrance;
 use super::answer::{self, Answer};
+use super::leaving::Departure;
 use crate::body::{self, BodyFault, TlsFault};
 use crate::plan::Request;
 use std::time::Duration;
@@ -22,9 +23,10 @@ pub(super) enum Received {
 pub(super) async fn once(
     client: &reqwest::Client,
     request: &Request,
+    departure: Option<&Departure>,
     patience: Duration,
 ) -> Received {
-    match tokio::time::timeout(patience, exchange(client, request)).await {
+    match tokio::time::timeout(patience, exchange(client, request, departure)).await {
         Ok(received) => received,
         Err(_) => Received::Lost(
             format!("nothing within {} s", patience.as_secs_f32()),
@@ -33,12 +35,19 @@ pub(super) async fn once(
     }
 }
 
-async fn exchange(client: &reqwest::Client, request: &Request) -> Received {
+async fn exchange(
+    client: &reqwest::Client,
+    request: &Request,
+    departure: Option<&Departure>,
+) -> Received {
     let mut builder = client
         .request(request.method.clone(), &request.url)
         .headers(request.headers.clone());
     if let Some(body) = &request.body {
-        builder = builder.body(body.clone());
+        builder = match departure {
+            Some(departure) => builder.body(departure.body(body.clone())),
+            None => builder.body(body.clone()),
+        };
     }
     let mut response = match builder.send().await {
         Ok(response) => response,

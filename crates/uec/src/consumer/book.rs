@@ -9,7 +9,7 @@ use crate::print;
 use booking::foreign::Foreign;
 use booking::ids::ServiceId;
 use clap::Args;
-use consumer::journal::KnownBooking;
+use consumer::journal::{KnownBooking, Which};
 use consumer::journey::timeframe::{self, Cleared, Confirmation, Demand, Judgement};
 use consumer::journey::{
     Booked, Booking, CancelReport, Consultation, Target, is_same_wish, is_theirs, slot_of,
@@ -29,7 +29,7 @@ pub struct Choice {
     /// The slot that `slot` names, once that is known
     #[arg(skip)]
     wanted: Option<rows::Wanted>,
-    /// Take the first free slot
+    /// Take the first free slot of the time that is asked for (--hours, --from)
     #[arg(long, conflicts_with = "slot")]
     pub first: bool,
     #[command(flatten)]
@@ -117,6 +117,8 @@ pub(super) struct Earlier {
     pub found: Vec<settle::Found>,
     /// Those that stand, with the service's name.
     standing: Vec<(KnownBooking, String)>,
+    /// Those of which the service says that they are cancelled, while they were not cancelled from here (D-78).
+    said_cancelled: Vec<KnownBooking>,
     /// The documents of all that were looked at.
     known: Vec<String>,
     /// Rebookings that were finished.
@@ -128,25 +130,36 @@ impl Earlier {
     pub async fn of(desk: &Desk, details: &BookingDetails) -> Result<Earlier, Stopped> {
         let found = settle::of_patient(desk, details).await?;
         settle::tell(desk, &found);
-        let number = details.patient.number();
         let theirs = |k: &KnownBooking| is_theirs(k, details);
         let finished = settle::rebookings(desk, theirs).await?;
-        let mut standing = Vec::new();
+        let (mut standing, mut said_cancelled) = (Vec::new(), Vec::new());
         let mut known_documents: Vec<String> =
             found.iter().map(|f| f.row.document.clone()).collect();
-        for known in desk.consultation.known_bookings(number.as_ref()).await? {
+        let mut rows = desk.consultation.bookings_of(Which::Live, details).await?;
+        let gone = desk.consultation.bookings_of(Which::SaidCancelled, details);
+        rows.extend(gone.await?);
+        for mut known in rows {
             // One that is not certain and was not found above has just been asked for by another command.
-            if known.is_unsettled() || !theirs(&known) {
+            if known.is_unsettled() {
                 continue;
             }
             known_documents.push(known.document.clone());
-            if let Some(service) = stands(desk, &known).await {
-                standing.push((known, service));
+            match standing::stands(desk, &known).await {
+                Some(service) => {
+                    known.stands_after_all();
+                    standing.push((known, service));
+                }
+                None => said_cancelled.push(known),
             }
+        }
+        if !desk.json {
+            let told = said_cancelled.iter().map(standing::said_cancelled);
+            told.for_each(|line| note(&line));
         }
         Ok(Earlier {
             found,
             standing,
+            said_cancelled,
             known: known_documents,
             finished,
         })
@@ -285,6 +298,9 @@ impl Earlier {
             )
             .collect();
         value["patient_has"] = json!(has);
+        if !self.said_cancelled.is_empty() {
+            value["said_cancelled"] = json!(self.said_cancelled);
+        }
         if !self.found.is_empty() {
             let settled: Vec<Value> = self.found.iter().map(settle::Found::json).collect();
             value["settled"] = json!(settled);
@@ -293,20 +309,6 @@ impl Earlier {
             let finished: Vec<Value> = self.finished.iter().map(settle::Finished::json).collect();
             value["finished"] = json!(finished);
         }
-    }
-}
-
-/// The service of a booking of the journal, unless the service says that it is cancelled: that is kept.
-pub(super) async fn stands(desk: &Desk, row: &KnownBooking) -> Option<String> {
-    let Some(known) = settle::known(desk, row).await else {
-        return Some(format!("service {}", row.service));
-    };
-    match known.read(desk, None).await {
-        Ok(proven) if proven.appointment().status == "cancelled" => {
-            standing::gone_elsewhere(desk, &known, proven.appointment()).await;
-            None
-        }
-        _ => Some(known.service()),
     }
 }
 
@@ -361,7 +363,7 @@ impl Choice {
         {
             return Err(stop);
         }
-        rows::chosen(desk, &target.service, list, wanted.as_ref()).await
+        rows::chosen(desk, &target.service, list, wanted.as_ref(), search.window).await
     }
 
     /// Asks what has to be asked about a slot outside the timeframe (CONS-TF-01..05).

@@ -10,7 +10,7 @@ use clap::Args;
 use consumer::discover::{Age, Listed, Service, ServiceDetails, ServiceSearch, Sex};
 use consumer::journey::{Shown, SlotSearch, Target};
 use consumer::obstacle::Obstacle;
-use consumer::slots::{FreeSlot, day_and_time};
+use consumer::slots::{FreeSlot, counted, day_and_time};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Value, json};
@@ -133,7 +133,8 @@ const INDENT: &str = "     ";
 enum Free {
     NotAsked,
     At(Box<FreeSlot>, usize),
-    None,
+    /// None in the time that was asked for, and so many outside it.
+    None(usize),
     Obstacle(Obstacle),
 }
 
@@ -245,8 +246,8 @@ impl Services {
         let found = desk.consultation.next_free(&asked, search).await;
         for ((at, _), next) in targets.iter().zip(found) {
             free[*at] = match next.found {
-                Ok((count, Some(slot))) => Free::At(Box::new(slot), count),
-                Ok((_, None)) => Free::None,
+                Ok((count, Some(slot), _)) => Free::At(Box::new(slot), count),
+                Ok((_, None, outside)) => Free::None(outside),
                 Err(obstacle) => Free::Obstacle(obstacle),
             };
         }
@@ -265,7 +266,9 @@ fn json_of((service, free): (&Service, &Free)) -> Value {
     match free {
         Free::NotAsked => {}
         Free::At(slot, count) => value["free"] = json!({ "next": slot, "count": count }),
-        Free::None => value["free"] = json!({ "next": null, "count": 0 }),
+        Free::None(outside) => {
+            value["free"] = json!({ "next": null, "count": 0, "outside_asked_time": outside });
+        }
         Free::Obstacle(o) => value["free"] = json!({ "obstacle": shown::obstacle(o) }),
     }
     value
@@ -291,7 +294,11 @@ fn people(services: &[Service], free: &[Free]) {
                 "next free {} ({count} free)",
                 day_and_time(slot.start)
             )),
-            Free::None => Some("no free slots".to_owned()),
+            Free::None(0) => Some("no free slots".to_owned()),
+            Free::None(outside) => Some(format!(
+                "no free slots in this time ({} outside it)",
+                counted(*outside, "slot")
+            )),
             Free::Obstacle(o) => Some(format!("free times are not known: {}", o.plain)),
         };
         let place = service.address.clone().or_else(|| service.postcode.clone());
@@ -379,6 +386,7 @@ impl Slots {
             shown::json(&json!({
                 "service": target.service.as_str(), "name": target.name, "slots": some, "total": all.len(),
                 "remarks": list.remarks, "unreadable": list.unreadable, "cut_off": list.cut_off,
+                "outside_asked_time": list.outside_asked_time,
             }));
             return Ok(());
         }
@@ -404,6 +412,9 @@ impl Slots {
                 "… and {} more; --limit shows them.\n",
                 all.len() - some.len()
             ));
+        }
+        if let Some(told) = rows::outside(&list) {
+            shown::wrapped("", &format!("{told} --first takes none of them."), "  ");
         }
         if list.cut_off {
             print("The service's list could not be read to its end, so there may be more slots.\n");

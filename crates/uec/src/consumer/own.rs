@@ -1,11 +1,10 @@
 //! A booking that is not made because of another one of this very patient, which another command from here made or is
 //! making: it has the slot (CONS-BOOK-04), or came between the question and the booking (CONS-REB-04).
 
-use super::book::stands;
 use super::desk::{Desk, service_name};
-use super::{Certainty, Stopped, settle, shown};
-use consumer::journal::{Found, KnownBooking, State};
-use consumer::journey::{Booking, Target, is_theirs};
+use super::{Certainty, Stopped, settle, shown, standing};
+use consumer::journal::{Found, KnownBooking, State, Which};
+use consumer::journey::{Booking, Target};
 use consumer::obstacle::{Kind, Obstacle};
 use consumer::plan::BookingDetails;
 use consumer::slots::day_and_time;
@@ -36,13 +35,9 @@ pub async fn holder(
     slot: &str,
     details: &BookingDetails,
 ) -> Result<Option<Stopped>, Stopped> {
-    let number = details.patient.number();
-    let rows = desk.consultation.known_bookings(number.as_ref()).await?;
+    let rows = desk.consultation.bookings_of(Which::Live, details).await?;
     let row = rows.into_iter().find(|k| {
-        is_theirs(k, details)
-            && k.slot == slot
-            && k.service == target.service.as_str()
-            && k.asid == target.asid.as_str()
+        k.slot == slot && k.service == target.service.as_str() && k.asid == target.asid.as_str()
     });
     let Some(row) = row else {
         return Ok(None);
@@ -113,7 +108,9 @@ async fn what_became(desk: &Desk, row: &KnownBooking) -> Result<Option<Became>, 
     }
     if !row.is_unsettled() {
         let id = row.appointment.as_deref().unwrap_or(&row.document);
-        return Ok(stands(desk, row).await.map(|service| named(&service, id)));
+        return Ok(standing::stands(desk, row)
+            .await
+            .map(|service| named(&service, id)));
     }
     let found = settle::row(desk, row).await?;
     Ok(match found.booked() {

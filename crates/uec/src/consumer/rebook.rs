@@ -68,7 +68,7 @@ impl Rebook {
             return self.go_on(desk, &old, row, &details, &earlier).await;
         }
         if let Some(why) = not_booked(&shown.status) {
-            standing::gone_elsewhere(desk, &old, &shown).await;
+            standing::heard(desk, &old, &shown).await;
             return Err(Stopped::Refused(format!(
                 "Nothing was done, since the old appointment cannot be rebooked: {why} It is the appointment of {named}. \
                  If the patient needs another appointment, book a new one.",

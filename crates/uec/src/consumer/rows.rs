@@ -2,12 +2,12 @@
 
 use super::desk::Desk;
 use super::find::SHOWN;
-use super::{Stopped, asked, shown};
+use super::{Stopped, asked, note, shown};
 use booking::ids::ServiceId;
 use consumer::journal::{LISTED, ListedSlot, Listing, MAX_ROWS};
-use consumer::journey::{Shown, SlotSearch};
+use consumer::journey::{Shown, SlotSearch, Window};
 use consumer::obstacle::{Kind, Obstacle};
-use consumer::slots::{FreeSlot, SlotList, day_and_time, time};
+use consumer::slots::{FreeSlot, SlotList, counted, day_and_time, time};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -134,18 +134,40 @@ pub fn reaching(mut search: SlotSearch, wanted: Option<&Wanted>) -> SlotSearch {
     search
 }
 
-/// The wanted slot of a fresh list, or the first. What is not there is said, and what is free is offered.
+/// How many slots of a list start outside the time that was asked for, as a sentence; `None` when there are none.
+pub fn outside(list: &SlotList) -> Option<String> {
+    let starts = match list.outside_asked_time {
+        0 => return None,
+        1 => "starts",
+        _ => "start",
+    };
+    let slots = counted(list.outside_asked_time, "slot");
+    Some(format!(
+        "{slots} of the service {starts} outside the time that was asked for."
+    ))
+}
+
+/// The wanted slot of a fresh list, or the first of the time that was asked for (D-77). What is not there is said, and what
+/// is free is offered.
 pub async fn chosen(
     desk: &Desk,
     service: &ServiceId,
     list: SlotList,
     wanted: Option<&Wanted>,
+    asked: Window,
 ) -> Result<FreeSlot, Stopped> {
+    let now = Timestamp::now();
     let found = match wanted {
         Some(wanted) => list.slots.iter().find(|s| s.id == wanted.id),
-        None => list.slots.iter().find(|s| s.start > Timestamp::now()),
+        None => {
+            let mut in_time = list.slots.iter().filter(|s| asked.has(s.start));
+            in_time.find(|s| s.start > now)
+        }
     };
     if let Some(slot) = found {
+        if let (None, Some(told)) = (wanted, outside(&list)) {
+            note(&format!("Note: {told} They were not considered."));
+        }
         return Ok(slot.clone());
     }
     if !desk.json && !list.slots.is_empty() {
@@ -185,10 +207,14 @@ pub async fn choose(
 
 fn missing(list: &SlotList, wanted: Option<&Wanted>) -> Stopped {
     let Some(wanted) = wanted else {
-        return Stopped::Refused(
-            "There is no free slot in this time. Choose another time or another service."
-                .to_owned(),
-        );
+        let none = "There is no free slot in this time.";
+        return Stopped::Refused(match outside(list) {
+            None => format!("{none} Choose another time or another service."),
+            Some(told) => format!(
+                "{none} {told} They were not considered: --hours and --from ask for another time, --slot names one of \
+                 them. Or choose another service."
+            ),
+        });
     };
     match wanted.start {
         Some(start) if list.lacks(&wanted.id) => {

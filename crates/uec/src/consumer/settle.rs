@@ -6,7 +6,7 @@ use super::{Certainty, Done, Stopped, note, shown, standing};
 use crate::print;
 use booking::ids::{ResourceId, ServiceId};
 use clap::Args;
-use consumer::journal::{KnownBooking, Settled, State, Unsettled};
+use consumer::journal::{KnownBooking, Settled, State, Which, Whose};
 use consumer::journey::{CancelReport, Cancelled, Expected, Located, Lost, Proven, Status, Target};
 use consumer::plan::BookingDetails;
 use consumer::slots::day_and_time;
@@ -46,6 +46,13 @@ pub struct Found {
 
 /// Finds out about one booking. A service that cannot be asked leaves it open.
 pub async fn row(desk: &Desk, row: &KnownBooking) -> Result<Found, Stopped> {
+    if desk.consultation.never_sent(row).await? {
+        return Ok(Found {
+            row: row.clone(),
+            target: None,
+            lost: Lost::NotSent,
+        });
+    }
     let target = match target(desk, &row.service).await {
         Ok(target) => target,
         Err(why) => {
@@ -95,9 +102,16 @@ pub async fn known(desk: &Desk, row: &KnownBooking) -> Option<Known> {
     })
 }
 
+/// The service of a booking, by the name that the user was shown, else by its id.
+pub fn told_service(row: &KnownBooking) -> String {
+    let told = row.told.service.clone();
+    told.unwrap_or_else(|| format!("service {}", row.service))
+}
+
 /// Finds out about all bookings of a patient that are not certain.
 pub async fn of_patient(desk: &Desk, details: &BookingDetails) -> Result<Vec<Found>, Stopped> {
-    let rows = desk.consultation.unsettled(details).await?;
+    let rows = desk.consultation.bookings_of(Which::Unsettled, details);
+    let rows = rows.await?;
     all(desk, rows).await
 }
 
@@ -122,7 +136,7 @@ impl Found {
     pub fn named(&self) -> String {
         let service = match &self.target {
             Some(target) => service_name(target, Some(&self.row)),
-            None => format!("service {}", self.row.service),
+            None => told_service(&self.row),
         };
         format!("at {service} on {}", day_and_time(self.row.start))
     }
@@ -155,7 +169,12 @@ impl Found {
                     located.id.as_str()
                 )
             }
-            Lost::Cancelled => format!("An earlier booking {named} was made, and is cancelled."),
+            Lost::Cancelled => format!(
+                "An earlier booking {named} was made, and the service says that it is cancelled."
+            ),
+            Lost::NotSent => format!(
+                "An earlier booking {named} was interrupted before it was sent, so it was not made."
+            ),
             Lost::Absent => format!("An earlier booking {named} was never made."),
             Lost::CannotTell(why) => format!(
                 "It is not certain whether an earlier booking {named} was made. {why} {RING}, then say so: \
@@ -178,7 +197,7 @@ impl Found {
                 value["url"] = json!(proven.appointment().url);
             }
             Lost::Cancelled => value["outcome"] = json!("cancelled"),
-            Lost::Absent => value["outcome"] = json!("not_booked"),
+            Lost::Absent | Lost::NotSent => value["outcome"] = json!("not_booked"),
             Lost::CannotTell(_) => value["outcome"] = json!("uncertain"),
         }
         value
@@ -188,7 +207,7 @@ impl Found {
     pub fn stops(&self) -> Option<Stopped> {
         match &self.lost {
             Lost::Booked(..) | Lost::Cancelled => None,
-            Lost::Absent => Some(Stopped::Refused(self.plain())),
+            Lost::Absent | Lost::NotSent => Some(Stopped::Refused(self.plain())),
             Lost::CannotTell(_) => Some(Stopped::Uncertain(self.plain())),
         }
     }
@@ -311,7 +330,8 @@ impl Settle {
                     return Err(Stopped::Usage("name the booking that is meant".to_owned()));
                 }
                 let journal = desk.consultation.journey().journal();
-                let rows = journal.unsettled(Unsettled::All, Timestamp::now()).await;
+                let now = Timestamp::now();
+                let rows = journal.bookings(Which::Unsettled, Whose::All, now).await;
                 rows.map_err(|e| Stopped::Refused(e.to_string()))?
             }
         };

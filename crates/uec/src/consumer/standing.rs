@@ -8,7 +8,7 @@ use crate::print;
 use booking::foreign::Foreign;
 use booking::ids::NhsNumber;
 use clap::Args;
-use consumer::journal::{KnownBooking, State};
+use consumer::journal::{ELSEWHERE, KnownBooking, State, Which, Whose};
 use consumer::journey::{AppointmentShown, CancelReport, Cancelled};
 use consumer::slots::{Channel, NOT_SUPPLIED, day_and_time, span};
 use jiff::Timestamp;
@@ -16,8 +16,6 @@ use serde_json::{Value, json};
 
 /// Most appointments of a list that are read for it.
 const MAX_READ: usize = 50;
-/// Who cancelled, as the journal has it, where it was somebody else.
-const ELSEWHERE: &str = "elsewhere";
 /// What is said of an appointment that is cancelled on the strength of its id alone.
 const NOT_COMPARED: &str = "Note: this appointment was not booked from here, and without --nhs-number its patient was not compared with anybody.";
 
@@ -77,19 +75,26 @@ impl Show {
         let id = known.located.id.as_str();
         settle::rebookings(desk, |new| concerns(new, id)).await?;
         let found = known.read(desk, None).await?.into_appointment();
-        gone_elsewhere(desk, &known, &found).await;
+        heard(desk, &known, &found).await;
+        let booking = known.booking.as_ref();
+        let said = booking.filter(|b| b.state == State::Booked || b.is_said_cancelled());
+        let said = said.filter(|_| found.status == "cancelled");
         if self.fhir {
             let bytes = fhir::json::write_pretty(&found.resource);
             print_exactly(&format!("{}\n", String::from_utf8_lossy(&bytes)));
         } else if desk.json {
             let mut value = json!(found);
             value["service"] = service_of(&known);
+            value["said_cancelled"] = json!(said.is_some());
             if let Some(settled) = &known.settled {
                 value["settled"] = json!([settled]);
             }
             shown::json(&value);
         } else {
             people(&found, &known);
+            if let Some(booking) = said {
+                shown::wrapped("", &said_cancelled(booking), "  ");
+            }
         }
         Ok(())
     }
@@ -102,11 +107,19 @@ impl Show {
         settle::tell(desk, &settled);
         let finished =
             settle::rebookings(desk, |new| patient.is_none() || new.nhs_number == patient).await?;
-        let mut listed = Vec::new();
-        for known in desk.consultation.known_bookings(patient.as_ref()).await? {
-            // What was cancelled at the service is no longer to come.
-            if let Some(read) = read_for_list(desk, &known, listed.len()).await {
-                listed.push((known, read));
+        let (mut listed, mut gone) = (Vec::new(), Vec::new());
+        let mut rows = desk.consultation.known_bookings(patient.as_ref()).await?;
+        let whose = patient.clone().map_or(Whose::All, Whose::Of);
+        let journal = desk.consultation.journey().journal();
+        let said = journal.bookings(Which::SaidCancelled, whose, Timestamp::now());
+        rows.extend(said.await.map_err(|e| Stopped::Refused(e.to_string()))?);
+        for mut known in rows {
+            match read_for_list(desk, &known, listed.len() + gone.len()).await {
+                Some(read) => {
+                    known.stands_after_all();
+                    listed.push((known, read));
+                }
+                None => gone.push(known),
             }
         }
         if desk.json {
@@ -121,15 +134,19 @@ impl Show {
                     one
                 })
                 .collect();
-            shown::json(&json!({ "bookings": bookings, "settled": settled, "finished": finished }));
+            shown::json(&json!({
+                "bookings": bookings, "said_cancelled": gone, "settled": settled, "finished": finished,
+            }));
             return Ok(());
         }
         if listed.is_empty() {
             print("No appointment booked from here is still to come.\n");
-            return Ok(());
         }
         for (known, read) in &listed {
             lines(known, read);
+        }
+        for known in &gone {
+            shown::wrapped("", &said_cancelled(known), "  ");
         }
         Ok(())
     }
@@ -188,13 +205,14 @@ const NOT_ASKED: &str = "as kept here: the service was not asked";
 /// It was asked, and has something else.
 const DIFFERS: &str = "the service has something else under this id: `show` with the id says what";
 
-/// Reads an appointment for the list. `None` when it is cancelled, which is kept. Beyond [`MAX_READ`] nothing is read.
+/// Reads an appointment for the list. `None` when its service says that it is cancelled. Beyond [`MAX_READ`] nothing is read.
 async fn read_for_list(desk: &Desk, known: &KnownBooking, before: usize) -> Option<Read> {
     let doubt = |words| {
-        Some(Read {
+        let read = Read {
             doubt: Some(words),
             ..Read::default()
-        })
+        };
+        (!known.is_said_cancelled()).then_some(read)
     };
     if known.is_unsettled() {
         return Some(Read::default());
@@ -207,13 +225,16 @@ async fn read_for_list(desk: &Desk, known: &KnownBooking, before: usize) -> Opti
     };
     match place.read(desk, None).await {
         Ok(proven) if proven.appointment().status == "cancelled" => {
-            gone_elsewhere(desk, &place, proven.appointment()).await;
+            heard(desk, &place, proven.appointment()).await;
             None
         }
-        Ok(proven) => Some(Read {
-            patient: proven.appointment().patient.clone(),
-            doubt: None,
-        }),
+        Ok(proven) => {
+            heard(desk, &place, proven.appointment()).await;
+            Some(Read {
+                patient: proven.appointment().patient.clone(),
+                doubt: None,
+            })
+        }
         Err(Stopped::Refused(_)) => doubt(DIFFERS),
         Err(_) => doubt(NOT_READ),
     }
@@ -225,26 +246,60 @@ fn concerns(new: &KnownBooking, id: &str) -> bool {
     of_old || new.appointment.as_deref() == Some(id)
 }
 
-/// Keeps that an appointment was cancelled elsewhere.
-pub(super) async fn gone_elsewhere(desk: &Desk, known: &Known, found: &AppointmentShown) {
-    let held = known
-        .booking
-        .as_ref()
-        .is_some_and(|b| b.state == State::Booked);
-    if !held || found.status != "cancelled" {
+/// Keeps what a service says of an appointment that was booked from here: that it is cancelled, while it is not known to
+/// have been cancelled from here; or that it stands, after it was said to be cancelled (D-78).
+pub(super) async fn heard(desk: &Desk, known: &Known, found: &AppointmentShown) {
+    let Some(booking) = &known.booking else {
         return;
-    }
+    };
     let journal = desk.consultation.journey().journal();
-    let (asid, encounter) = (
-        known.located.target.asid.as_str(),
-        desk.consultation.encounter(),
-    );
-    let kept = journal
-        .cancelled(&found.id, asid, ELSEWHERE, &encounter.id, Timestamp::now())
-        .await;
+    let asid = known.located.target.asid.as_str();
+    let kept = match (booking.state, found.status.as_str()) {
+        (State::Booked, "cancelled") => {
+            let encounter = desk.consultation.encounter();
+            let now = Timestamp::now();
+            let kept = journal.cancelled(&found.id, asid, ELSEWHERE, &encounter.id, now);
+            kept.await
+        }
+        (State::Cancelled, "booked") if booking.is_said_cancelled() => {
+            journal.stands_after_all(&found.id, asid).await
+        }
+        _ => return,
+    };
     if let Err(error) = kept {
-        note(&format!("uec: the cancellation was not recorded. {error}"));
+        note(&format!(
+            "uec: what the service says of the appointment was not recorded. {error}"
+        ));
     }
+}
+
+/// The service of a booking of the journal that stands, as far as is known; `None` when the service says that it is
+/// cancelled. What it says is kept.
+pub(super) async fn stands(desk: &Desk, row: &KnownBooking) -> Option<String> {
+    let unread = |service: String| (!row.is_said_cancelled()).then_some(service);
+    let Some(known) = settle::known(desk, row).await else {
+        return unread(settle::told_service(row));
+    };
+    let Ok(proven) = known.read(desk, None).await else {
+        return unread(known.service());
+    };
+    heard(desk, &known, proven.appointment()).await;
+    match proven.appointment().status.as_str() {
+        "cancelled" => None,
+        "booked" => Some(known.service()),
+        _ => unread(known.service()),
+    }
+}
+
+/// What the user is told of an appointment of which only its service says that it is cancelled.
+pub(super) fn said_cancelled(row: &KnownBooking) -> String {
+    format!(
+        "The service says that the appointment at {} on {} ({}) is cancelled. It is not known to have been cancelled from \
+         here: if the patient does not know of it, ring the service.",
+        settle::told_service(row),
+        day_and_time(row.start),
+        row.appointment.as_deref().unwrap_or(&row.document)
+    )
 }
 
 fn service_of(known: &Known) -> Value {
@@ -367,7 +422,7 @@ pub(super) fn told(report: &CancelReport, service: &str, patient_told: bool) -> 
             format!("The appointment is cancelled: {named}. Tell the patient.")
         }
         (Cancelled::Already(_), Some(named)) => {
-            format!("The appointment had already been cancelled: {named}. Nothing was changed.")
+            format!("The service says that the appointment is cancelled already: {named}.")
         }
         (_, Some(named)) => format!("{} It is the appointment of {named}.", report.plain()),
         (_, None) => report.plain(),

@@ -155,7 +155,7 @@ impl Rig {
                 Lost::Booked(located, _) => return Ok(Ended::Booked(located)),
                 Lost::Cancelled => return Ok(Ended::NotBooked),
                 Lost::CannotTell(_) => return Ok(Ended::Unknown),
-                Lost::Absent => {}
+                Lost::Absent | Lost::NotSent => {}
             }
         }
         consultation.never_made(known).await?;
