@@ -296,17 +296,14 @@ impl Consultation {
     async fn send_booking(&self, attempt: &Attempt<'_>) -> (Delivery, Timestamp) {
         let transport = &self.journey.inner.transport;
         let document = attempt.document.to_string();
-        let sent = transport.send_booking(&attempt.request, attempt.step, &document);
-        let delivery = sent.await;
-        match (&delivery, attempt.request.in_xml()) {
+        let (step, first) = (attempt.step, &attempt.request);
+        let delivery = transport.send_booking(first, step, &document).await;
+        match (&delivery, first.in_xml()) {
             (Ok(answer), Some(other)) if self.may_change_format(attempt, answer).await => {
                 let id = other.ids.request.as_str();
                 let now = Timestamp::now();
                 match self.journal().asked_again(&document, id, now).await {
-                    Ok(true) => {
-                        let sent = transport.send_booking(&other, attempt.step, &document);
-                        (sent.await, now)
-                    }
+                    Ok(true) => (transport.send_booking(&other, step, &document).await, now),
                     Ok(false) => (delivery, attempt.asked_at),
                     Err(error) => {
                         tracing::error!(%error, "the booking in XML could not be noted, so it was not sent");
