@@ -4,12 +4,15 @@
 //! result. A connection is closed when
 //! - the head of its first request is not there [`Limits::head`] after it was accepted, whatever else it sends meanwhile,
 //! - no request is under way for [`Limits::idle`], in both versions of HTTP, also when it answers pings,
+//! - the clock shows no date of HTTP (before 1970, after 9999),
 //! - its client does not take an answer at [`LEAST_RATE`], with [`Limits::write`] to spare, in one stream or in all.
 //!
 //! So a place is never held for ever, and a peer never holds more than [`Limits::per_peer`] of them. How long a handler
 //! works on a request, and how long it waits for the body, is the handler's own business.
 
 mod accept;
+mod date;
+mod host;
 mod link;
 mod peers;
 mod probe;
@@ -17,6 +20,7 @@ mod serve;
 mod stream;
 
 pub use accept::{Accepted, Place, Secured, run};
+pub use host::names_one_host;
 pub use link::Link;
 pub use probe::probe;
 pub use serve::{Tracked, http};
@@ -57,7 +61,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             connections: 512,
-            per_peer: 512,
+            per_peer: per_peer(512, 0),
             head: Duration::from_secs(15),
             idle: Duration::from_secs(60),
             write: Duration::from_secs(30),
@@ -66,6 +70,14 @@ impl Default for Limits {
             streams: 64,
             drain: Duration::from_secs(5),
         }
+    }
+}
+
+/// How many of so many connections one peer may have, by a setting whose 0 means half.
+pub fn per_peer(connections: usize, setting: usize) -> usize {
+    match setting {
+        0 => connections.div_ceil(2),
+        most => most,
     }
 }
 

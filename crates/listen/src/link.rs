@@ -92,7 +92,7 @@ impl Link {
     }
 
     /// The time that is left for the head of the first request.
-    pub(crate) fn head_left(&self) -> Duration {
+    pub fn head_left(&self) -> Duration {
         let limit = self.limits().head;
         limit.saturating_sub(self.state().since.elapsed())
     }

@@ -1,7 +1,7 @@
 //! HTTP over one connection: the choice of the version, and the watchdog.
 
 use crate::link::{UnderWay, Verdict};
-use crate::{Ended, Limits, Link};
+use crate::{Ended, Limits, Link, date};
 use ::http::{Request, Response, Version};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
@@ -10,7 +10,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use std::error::Error;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -70,7 +70,11 @@ where
     loop {
         tokio::select! {
             biased;
-            ended = served.as_mut() => return ended,
+            // A clock can be set at any time: without a date the connection ends.
+            ended = poll_fn(|cx| match date::is_there() {
+                true => served.as_mut().poll(cx),
+                false => Poll::Ready(Ok(())),
+            }) => return ended,
             _ = stopping.wait_for(|stopping| *stopping), if told.is_none() => {
                 served.as_mut().graceful_shutdown();
                 told = Some(Instant::now() + limits.drain);

@@ -311,6 +311,13 @@ async fn a_peer_has_its_share_of_the_connections() {
     second.write_all(GET).await.unwrap();
 }
 
+#[test]
+fn one_peer_has_half_unless_it_is_said_otherwise() {
+    let usual = Limits::default();
+    assert_eq!(2 * usual.per_peer, usual.connections);
+    assert_eq!((listen::per_peer(7, 0), listen::per_peer(7, 6)), (4, 6));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_door_is_seen_shut_when_all_places_are_taken() {
     let server = start(Limits {

@@ -37,8 +37,8 @@ const LOOKED_WITHIN: Duration = Duration::from_secs(30);
 /// Why the server is not ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// A short name for programs: `database-read`, `database-write`, `disk`, `certificate`, `connections`, `log`,
-    /// `audit-trail`, `starting`, `stopping`, `stalled`.
+    /// A short name for programs: `database-read`, `database-write`, `disk`, `certificate`, `clock`, `connections`,
+    /// `log`, `audit-trail`, `starting`, `stopping`, `stalled`.
     pub code: &'static str,
     /// A sentence for people, without addresses, paths or secrets.
     pub text: String,
@@ -199,9 +199,11 @@ impl Health {
         let mut reasons = Vec::new();
         reasons.extend(self.readable(store).await.err());
         reasons.extend(writable(store).await.err());
+        reasons.dedup_by_key(|reason| reason.code);
         reasons.extend(self.reachable().await);
         reasons.extend(self.disk());
         reasons.extend(self.expired());
+        reasons.extend(crate::clock::unusable().map(|why| Reason::new("clock", why)));
         reasons
     }
 
@@ -222,6 +224,9 @@ impl Health {
         });
         match tokio::time::timeout(ANSWER_WITHIN, read).await {
             Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(error @ StoreError::ReadOnly { .. }))) => {
+                Err(Reason::new("database-write", told("written", &error)))
+            }
             Ok(Ok(Err(error))) => Err(Reason::new("database-read", told("read", &error))),
             Ok(Err(_)) => Err(Reason::new(
                 "database-read",

@@ -48,6 +48,18 @@ async fn description_and_help() {
     assert_eq!(dos.request("DELETE", "/", "", "").await.status, 405);
 }
 
+/// Proves: ERR-04
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let dos = Dos::demo().await;
+    for host in ["", "Host: \r\n", "Host: a b\r\n", "Host: a\r\nHost: b\r\n"] {
+        let head = format!("GET / HTTP/1.1\r\n{host}Connection: close\r\n\r\n");
+        let said = Answer::read(&dos.raw(head.as_bytes()).await);
+        assert_eq!(said.status, 400, "{host}: {}", said.body);
+        assert!(said.body.contains("The header Host"), "{}", said.body);
+    }
+}
+
 /// Proves: NAT-DOS-01
 #[tokio::test]
 async fn media_types_and_actions() {

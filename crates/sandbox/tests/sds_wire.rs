@@ -224,6 +224,7 @@ async fn idle_half_sent_and_stopping() {
     };
     let running = sds(settings).await;
     let mut idle = TcpStream::connect(running.address).await.unwrap();
+    idle.write_all(&search(1, 1, &present())).await.unwrap();
     assert!(is_notice(&rest(&mut idle).await, 52));
     let mut half = TcpStream::connect(running.address).await.unwrap();
     half.write_all(&[0x30, 0x20, 2, 1]).await.unwrap();
@@ -244,9 +245,21 @@ async fn idle_half_sent_and_stopping() {
 async fn connections_are_bounded() {
     let settings = Settings {
         connections: 2,
+        per_peer: 2,
         ..Settings::default()
     };
     let running = sds(settings).await;
+    let mut held = asked(&running).await;
+    let mut third = TcpStream::connect(running.address).await.unwrap();
+    third.write_all(&search(1, 1, &present())).await.unwrap();
+    let waited = tokio::time::timeout(Duration::from_millis(300), answer(&mut third)).await;
+    assert!(waited.is_err());
+    held.pop();
+    assert_eq!(answer(&mut third).await.0, 1);
+}
+
+/// Two connections that have asked and wait.
+async fn asked(running: &Running) -> Vec<TcpStream> {
     let mut held = Vec::new();
     for _ in 0..2 {
         let mut stream = TcpStream::connect(running.address).await.unwrap();
@@ -254,12 +267,62 @@ async fn connections_are_bounded() {
         answer(&mut stream).await;
         held.push(stream);
     }
+    held
+}
+
+/// Proves: NFR-01, D-66
+#[tokio::test]
+async fn one_peer_has_half_of_the_connections() {
+    let settings = Settings {
+        connections: 4,
+        ..Settings::default()
+    };
+    let running = sds(settings).await;
+    let held = asked(&running).await;
     let mut third = TcpStream::connect(running.address).await.unwrap();
-    third.write_all(&search(1, 1, &present())).await.unwrap();
-    let waited = tokio::time::timeout(Duration::from_millis(300), answer(&mut third)).await;
-    assert!(waited.is_err());
-    held.pop();
-    assert_eq!(answer(&mut third).await.0, 1);
+    assert_eq!(rest(&mut third).await, Vec::<u8>::new());
+    drop(held);
+    // The places are free once the server has seen that they were left.
+    let served = async {
+        loop {
+            let mut stream = TcpStream::connect(running.address).await.unwrap();
+            let _ = stream.write_all(&search(1, 1, &present())).await;
+            if stream.read_u8().await.is_ok() {
+                return;
+            }
+        }
+    };
+    let served = tokio::time::timeout(testkit::PATIENCE, served).await;
+    served.expect("the next is served");
+}
+
+/// Proves: NFR-01, D-66
+#[tokio::test]
+async fn a_silent_connection_ends_in_the_time_of_a_head() {
+    let made = Certificates::new(&[]);
+    let tls = made.server(Protocol::Ldap, false);
+    for tls in [None, Some(tls)] {
+        let settings = Settings {
+            head_time: Duration::from_millis(300),
+            idle_time: Duration::from_secs(3_600),
+            ..Settings::default()
+        };
+        let running = start_sds_tls(directory(ROOT), settings, tls.clone()).await;
+        // Neither a handshake nor a message.
+        let mut silent = TcpStream::connect(running.address).await.unwrap();
+        rest(&mut silent).await;
+        // A handshake and nothing more.
+        if tls.is_some() {
+            let stream = TcpStream::connect(running.address).await.unwrap();
+            let connector = tokio_rustls::TlsConnector::from(made.client(None));
+            let name = "localhost".try_into().unwrap();
+            let mut shaken = connector.connect(name, stream).await.unwrap();
+            let mut heard = Vec::new();
+            let read = tokio::time::timeout(testkit::PATIENCE, shaken.read_to_end(&mut heard));
+            let _ = read.await.expect("the server closes");
+            assert!(is_notice(&heard, 52));
+        }
+    }
 }
 
 /// What ldapsearch prints, and its exit code; `None` where it is not installed.

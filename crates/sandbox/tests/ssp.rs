@@ -629,6 +629,54 @@ async fn controlled_faults() {
     assert!(ssp.faults.active().is_empty());
 }
 
+/// What a connection with these bytes is answered until it is closed.
+async fn said_to(ssp: &Running, bytes: &str) -> String {
+    let mut stream = TcpStream::connect(ssp.address).await.unwrap();
+    let _ = stream.write_all(bytes.as_bytes()).await;
+    let mut said = Vec::new();
+    let read = tokio::time::timeout(testkit::PATIENCE, stream.read_to_end(&mut said)).await;
+    let _ = read.expect("closed");
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// Proves: NFR-01, D-66
+#[tokio::test]
+async fn one_peer_has_half_of_the_connections() {
+    let settings = Settings {
+        connections: 4,
+        head_time: Duration::from_secs(3_600),
+        ..Settings::default()
+    };
+    let (_upstream, ssp) = both(settings).await;
+    let live = "GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(ssp.address).await.unwrap();
+        stream.write_all(live.as_bytes()).await.unwrap();
+        stream.read_u8().await.unwrap();
+        held.push(stream);
+    }
+    assert_eq!(said_to(&ssp, live).await, "");
+    drop(held);
+    let once = live.replace("Host: a", "Host: a\r\nConnection: close");
+    let served = async { while said_to(&ssp, &once).await.is_empty() {} };
+    let served = tokio::time::timeout(testkit::PATIENCE, served).await;
+    served.expect("the next is served");
+}
+
+/// Proves: ERR-04
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let (upstream, ssp) = both(Settings::default()).await;
+    for host in ["", "Host: \r\n", "Host: a b\r\n", "Host: a\r\nHost: b\r\n"] {
+        let head = format!("GET /health/live HTTP/1.1\r\n{host}Connection: close\r\n\r\n");
+        let said = said_to(&ssp, &head).await;
+        assert!(said.starts_with("HTTP/1.1 400 "), "{host}: {said}");
+        assert!(said.contains("The header Host"), "{host}: {said}");
+    }
+    assert!(upstream.seen().is_empty());
+}
+
 #[tokio::test]
 async fn a_head_that_does_not_come_or_is_too_large_ends_the_connection() {
     let settings = Settings {

@@ -11,10 +11,11 @@
 mod support;
 
 use std::fs::{self, Permissions};
+use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rusqlite::config::DbConfig;
 use support::operations::{answer, get, uec, until};
@@ -245,9 +246,8 @@ fn a_wal_that_was_lost_is_told_at_the_next_start() {
     let _ = fs::remove_dir_all(folder);
 }
 
-/// A clock beyond all dates is refused with a sentence, not by a panic.
-#[test]
-fn a_clock_beyond_all_dates_is_refused() {
+/// The library that sets a program's clock.
+fn libfaketime() -> Option<PathBuf> {
     let found = fs::read_dir("/usr/lib")
         .ok()
         .into_iter()
@@ -256,9 +256,63 @@ fn a_clock_beyond_all_dates_is_refused() {
     let library = found
         .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
         .find(|path| path.exists());
-    let Some(library) = library else {
-        return testkit::lacks("libfaketime");
+    if library.is_none() {
+        testkit::lacks("libfaketime");
+    }
+    library
+}
+
+/// While the server runs, its clock goes beyond all dates of HTTP: connections end, without a panic, and
+/// the log says why; it goes on when the clock is right.
+///
+/// Proves: NFR-02
+#[test]
+fn a_clock_that_leaves_all_dates_ends_no_connection() {
+    let Some(library) = libfaketime() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (clock, log) = (folder.path().join("clock"), folder.path().join("log"));
+    // Moved into place, so that half a time is never read.
+    let set = |to: &str| {
+        let next = folder.path().join("next");
+        fs::write(&next, format!("{to}\n")).expect("written");
+        fs::rename(&next, &clock).expect("moved");
     };
+    set("+0");
+    let address = SocketAddr::from(([127, 0, 0, 1], testkit::port()));
+    let output = fs::File::create(&log).expect("a log");
+    let mut server = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["provider", "serve", "--seed", "demo", "--database"])
+        .arg(format!("sqlite:{}", folder.path().join("p.db").display()))
+        .args(["--listen", &address.to_string()])
+        .env("LD_PRELOAD", library)
+        .env("FAKETIME_TIMESTAMP_FILE", &clock)
+        .env("FAKETIME_NO_CACHE", "1")
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .stdout(Stdio::null())
+        .stderr(output)
+        .spawn()
+        .expect("uec starts");
+    let answers = || get(address, "/health/live").is_some_and(|r| r.status == 200);
+    until("it is ready", || {
+        get(address, "/health/ready").is_some_and(|r| r.status == 200)
+    });
+    set("+8100y");
+    until("nobody is answered without a date", || !answers());
+    until("the log says why", || {
+        fs::read_to_string(&log).is_ok_and(|said| said.contains("the clock of this machine"))
+    });
+    set("+0");
+    until("it answers again", answers);
+    let _ = server.kill();
+    let _ = server.wait();
+    let said = fs::read_to_string(&log).expect("the log");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+/// A clock beyond all dates is refused with a sentence, not by a panic.
+#[test]
+fn a_clock_beyond_all_dates_is_refused() {
+    let Some(library) = libfaketime() else { return };
     let ended = Command::new(env!("CARGO_BIN_EXE_uec"))
         .args(["provider", "serve", "--database", "sqlite::memory:"])
         .env("LD_PRELOAD", library)

@@ -494,6 +494,11 @@ fn a_request_names_one_host() {
     for (hosts, status) in [
         ("", 400),
         ("Host: a\r\nHost: a\r\n", 400),
+        ("Host: a\r\nHost: b\r\n", 400),
+        ("Host:\r\n", 400),
+        ("Host:  \r\n", 400),
+        ("Host: a b\r\n", 400),
+        ("Host: a@b\r\n", 400),
         ("Host: a\r\n", 200),
     ] {
         for path in ["/health/live", "/STU3/1/FX101/metadata", "/itk"] {
@@ -504,7 +509,7 @@ fn a_request_names_one_host() {
                 assert_eq!(answer.status, 400, "{path}: {}", answer.shown());
                 assert_eq!(answer.json()["resourceType"], "OperationOutcome");
                 assert!(
-                    answer.text().contains("header Host is missing"),
+                    answer.text().contains("The header Host "),
                     "{}",
                     answer.text()
                 );
@@ -516,6 +521,9 @@ fn a_request_names_one_host() {
     let old = b"GET /health/live HTTP/1.0\r\n\r\n";
     let answer = support::http::exchange(server.address, old).expect("an answer");
     assert_eq!(answer.status, 200, "HTTP/1.0 has no Host");
+    let empty = b"GET /health/live HTTP/1.0\r\nHost:\r\n\r\n";
+    let answer = support::http::exchange(server.address, empty).expect("an answer");
+    assert_eq!(answer.status, 400, "and if it has one, it is one");
 }
 
 /// Proves: NFR-01

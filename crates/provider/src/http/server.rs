@@ -9,7 +9,7 @@ use super::trust::Peer;
 use super::unreadable::{Answering, HEAD_BYTES, head_too_large, is_head_too_large};
 use crate::config::Settings;
 use booking::refusal::{Refusal, Situation};
-use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
+use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use listen::{Accepted, Limits};
 use std::convert::Infallible;
@@ -146,10 +146,7 @@ fn limits(settings: &Settings) -> Limits {
     let limits = &settings.limits;
     Limits {
         connections: limits.connections,
-        per_peer: match limits.connections_per_peer {
-            0 => limits.connections.div_ceil(2),
-            most => most,
-        },
+        per_peer: listen::per_peer(limits.connections, limits.connections_per_peer),
         head: Duration::from_secs(limits.header_seconds),
         idle: Duration::from_secs(limits.idle_seconds),
         write: Duration::from_secs(limits.write_seconds),
@@ -195,8 +192,9 @@ async fn answer(
     if standing.is_some_and(|standing| !standing.holds()) {
         return Ok(closed(edge.refuse_head(&peer, &revoked())));
     }
-    if request.version() == Version::HTTP_11 && !names_one_host(request.headers()) {
-        return Ok(closed(edge.refuse_head(&peer, &host_missing())));
+    if let Err(said) = listen::names_one_host(&request) {
+        let refusal = Refusal::new(Situation::HeadUnreadable, said).location("http.Host");
+        return Ok(closed(edge.refuse_head(&peer, &refusal)));
     }
     if admin::is_path(path) {
         let metrics = edge.settings.admin.metrics_on_api;
@@ -229,19 +227,4 @@ fn revoked() -> Refusal {
         Situation::NotPermitted,
         "The client certificate of this connection was revoked.",
     )
-}
-
-/// Exactly one `Host` (RFC 9112, 3.2).
-fn names_one_host(headers: &HeaderMap) -> bool {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    hosts.next().is_some() && hosts.next().is_none()
-}
-
-/// 400 for a request over HTTP/1.1 that names no host, or several.
-fn host_missing() -> Refusal {
-    Refusal::new(
-        Situation::HeadUnreadable,
-        "The header Host is missing or stands more than once: a request over HTTP/1.1 names one host.",
-    )
-    .location("http.Host")
 }

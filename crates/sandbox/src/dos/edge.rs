@@ -49,6 +49,9 @@ type Answer = Response<Full<Bytes>>;
 impl Edge {
     /// Answers one request.
     pub async fn answer(&self, request: Request<Incoming>) -> Result<Answer, Cut> {
+        if let Err(said) = listen::names_one_host(&request) {
+            return Ok(respond(StatusCode::BAD_REQUEST, PLAIN, format!("{said}\n")));
+        }
         let path = request.uri().path();
         if faults::is_control(path) {
             return Ok(faults::control(&self.faults, request).await);

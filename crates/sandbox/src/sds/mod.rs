@@ -38,6 +38,10 @@ pub struct Settings {
     pub time_limit: Duration,
     /// Connections at once; a further one waits to be taken.
     pub connections: usize,
+    /// Connections at once of one peer (a client certificate, else an address); 0: half.
+    pub per_peer: usize,
+    /// From the accepted connection, the TLS handshake included, its first message begins within so long.
+    pub head_time: Duration,
     /// A connection without a request is ended after so long.
     pub idle_time: Duration,
     /// From its first byte a message arrives within so long.
@@ -54,6 +58,8 @@ impl Default for Settings {
             size_limit: 500,
             time_limit: Duration::from_secs(30),
             connections: 256,
+            per_peer: 0,
+            head_time: Duration::from_secs(15),
             idle_time: Duration::from_secs(300),
             message_time: Duration::from_secs(30),
             write_time: Duration::from_secs(30),
@@ -92,7 +98,8 @@ pub async fn serve_with(
 ) {
     let limits = Limits {
         connections: settings.connections,
-        per_peer: settings.connections,
+        per_peer: listen::per_peer(settings.connections, settings.per_peer),
+        head: settings.head_time,
         write: settings.write_time,
         ..Limits::default()
     };
@@ -119,7 +126,6 @@ async fn connection(service: Arc<Service>, accepted: Accepted, tls: Option<Arc<S
         return;
     }
     if let Some(secured) = accepted.secure(tls.as_ref()).await {
-        let stopped = secured.link.stopping();
-        session::serve(service, secured.stream, stopped).await;
+        session::serve(service, secured.stream, &secured.link).await;
     }
 }

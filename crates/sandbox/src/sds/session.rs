@@ -11,10 +11,11 @@ use ldap3_proto::proto::{
     LdapMsg, LdapOp, LdapResult, LdapResultCode as Code, LdapSearchRequest,
 };
 use ldap3_proto::simple::DisconnectionNotice;
+use listen::Link;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 /// Operations of one connection at once; a further one waits in the socket.
@@ -31,7 +32,7 @@ enum Leave {
 }
 
 /// Serves one connection until its end.
-pub async fn serve<S>(service: Arc<Service>, stream: S, stop: watch::Receiver<bool>)
+pub async fn serve<S>(service: Arc<Service>, stream: S, link: &Link)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -46,7 +47,7 @@ where
         under_way: HashMap::new(),
     };
     let leave = tokio::select! {
-        leave = session.run(Reader::new(from), stop) => leave,
+        leave = session.run(Reader::new(from), link) => leave,
         // The client takes no answers: what is under way is dropped.
         _ = &mut writer => Leave::Silent,
     };
@@ -89,14 +90,16 @@ struct Session {
 }
 
 impl Session {
-    async fn run<R: AsyncRead + Unpin>(
-        &mut self,
-        mut reader: Reader<R>,
-        mut stop: watch::Receiver<bool>,
-    ) -> Leave {
+    async fn run<R: AsyncRead + Unpin>(&mut self, mut reader: Reader<R>, link: &Link) -> Leave {
+        let mut stop = link.stopping();
+        let mut heard = false;
         let idle = self.service.settings.idle_time;
         let whole = self.service.settings.message_time;
         loop {
+            let patience = match heard {
+                true => idle,
+                false => link.head_left(),
+            };
             let room = self.under_way.len() < MAX_UNDER_WAY;
             tokio::select! {
                 Some(ended) = self.tasks.join_next_with_id() => match ended {
@@ -111,7 +114,7 @@ impl Session {
                     Err(_) => {}
                 },
                 _ = stop.changed() => return Leave::Notice(Code::Unavailable, "the server stops"),
-                ready = tokio::time::timeout(idle, reader.ready()), if room => {
+                ready = tokio::time::timeout(patience, reader.ready()), if room => {
                     match ready {
                         Ok(Ok(())) => {}
                         Ok(Err(_)) => return Leave::Silent,
@@ -120,6 +123,7 @@ impl Session {
                         }
                         Err(_) => continue,
                     }
+                    heard = true;
                     let message = match tokio::time::timeout(whole, reader.message()).await {
                         Ok(Ok(message)) => message,
                         Ok(Err(End::Closed)) => return Leave::Silent,

@@ -42,6 +42,8 @@ pub struct Settings {
     pub answer_bytes: u64,
     /// Connections at once; a further one waits to be taken.
     pub connections: usize,
+    /// Connections at once of one peer (a client certificate, else an address); 0: half.
+    pub per_peer: usize,
     /// Requests under way at once; a further one is 503.
     pub under_way: usize,
     /// Requests of one sender under way at once; a further one is 429.
@@ -64,6 +66,7 @@ impl Default for Settings {
             body_bytes: 40 << 20,
             answer_bytes: 40 << 20,
             connections: 1024,
+            per_peer: 0,
             under_way: 512,
             per_sender: 256,
             head_time: Duration::from_secs(10),

@@ -12,6 +12,8 @@ use uuid::Uuid;
 /// Why the proxy answers by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// The request names no host, or several.
+    Host,
     /// The target names no URL.
     Target,
     /// An SSP header is missing, repeated or malformed.
@@ -46,7 +48,7 @@ impl Kind {
     /// Status and `issue.code`.
     fn row(self) -> (u16, &'static str) {
         match self {
-            Kind::Target | Kind::Header => (400, "invalid"),
+            Kind::Host | Kind::Target | Kind::Header => (400, "invalid"),
             Kind::Broken => (400, "invalid"),
             Kind::Asid => (403, "forbidden"),
             Kind::Method => (405, "not-supported"),

@@ -72,7 +72,7 @@ pub async fn serve(
     });
     let limits = Limits {
         connections: settings.connections,
-        per_peer: settings.connections,
+        per_peer: listen::per_peer(settings.connections, settings.per_peer),
         head: settings.head_time,
         head_bytes: HEAD_BYTES,
         streams: STREAMS,
@@ -127,6 +127,10 @@ async fn refuse_plain(stream: &mut TcpStream) -> bool {
 
 impl Proxy {
     async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
+        if let Err(said) = listen::names_one_host(&request) {
+            let refusal = Refusal::new(Kind::Host, said);
+            return Ok(refuse(&refusal, &request.into_parts().0));
+        }
         if self.settings.control && faults::is_control(request.uri().path()) {
             let response = faults::control(&self.faults, request).await;
             return Ok(response.map(|body| body.map_err(|never| match never {}).boxed_unsync()));

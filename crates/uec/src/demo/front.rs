@@ -14,11 +14,13 @@ use tokio::net::TcpListener;
 /// Readers of the front page at once.
 const READERS: usize = 64;
 
+const TEXT: &str = "text/plain;charset=utf-8";
+
 /// Serves the front page: `/` is the tour with a fresh token and slot.
 pub async fn serve(listener: TcpListener, tour: Arc<Tour>) {
     let limits = Limits {
         connections: READERS,
-        per_peer: READERS,
+        per_peer: listen::per_peer(READERS, 0),
         http2: false,
         ..Limits::default()
     };
@@ -36,6 +38,10 @@ async fn connection(accepted: Accepted, tour: Arc<Tour>) {
     let handler = move |request: Request<Incoming>| {
         let tour = tour.clone();
         async move {
+            if let Err(said) = listen::names_one_host(&request) {
+                let made = (TEXT, format!("{said}\n"));
+                return Ok(respond(StatusCode::BAD_REQUEST, made));
+            }
             let html = wants_html(request.headers().get(header::ACCEPT));
             Ok::<_, Infallible>(answer(&tour, request.uri().path(), html).await)
         }
@@ -55,14 +61,13 @@ fn wants_html(accept: Option<&HeaderValue>) -> bool {
 }
 
 async fn answer(tour: &Tour, path: &str, html: bool) -> Response<Full<Bytes>> {
-    const TEXT: &str = "text/plain;charset=utf-8";
     const HTML: &str = "text/html;charset=utf-8";
     let made = match (path, html) {
         ("/", true) => page::html(tour).await.map(|page| (HTML, page)),
         ("/", false) => tour.text().await.map(|text| (TEXT, text)),
         _ => Ok((TEXT, "The tour is at /\n".to_owned())),
     };
-    let (status, (media, text)) = match made {
+    let (status, made) = match made {
         Ok(made) if path == "/" => (StatusCode::OK, made),
         Ok(made) => (StatusCode::NOT_FOUND, made),
         Err(reason) => (
@@ -70,6 +75,11 @@ async fn answer(tour: &Tour, path: &str, html: bool) -> Response<Full<Bytes>> {
             (TEXT, format!("The demo is not well: {reason}\n")),
         ),
     };
+    respond(status, made)
+}
+
+/// A page: its media type and text.
+fn respond(status: StatusCode, (media, text): (&'static str, String)) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
