@@ -8,6 +8,7 @@ mod failover;
 mod file_removed;
 mod forged;
 mod full_disk;
+mod hostile_documents;
 mod kill_database;
 mod kill_provider;
 mod locked;
@@ -141,6 +142,12 @@ pub const ALL: &[Scenario] = &[
         play: |s| Box::pin(silent_crowd::play(s)),
     },
     Scenario {
+        name: "hostile-documents",
+        what: "documents that are made to cost much, at /itk and as bookings",
+        stores: SQLITE,
+        play: |s| Box::pin(hostile_documents::play(s)),
+    },
+    Scenario {
         name: "locked",
         what: "another program holds the database under load",
         stores: BOTH,
@@ -184,8 +191,8 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "read-only",
-        what: "the disk takes no writes any more under load, and takes them again",
-        stores: SQLITE,
+        what: "the database takes no writes any more under load, and takes them again",
+        stores: BOTH,
         play: |s| Box::pin(read_only::play(s)),
     },
     Scenario {
