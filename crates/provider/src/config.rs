@@ -234,6 +234,8 @@ pub struct Limits {
     pub write_seconds: u64,
     /// Seconds until the body of a request must be there.
     pub body_seconds: u64,
+    /// Memory of answers that their consumers have not taken yet, bytes. An answer that would go beyond it is 503.
+    pub answers_bytes: u64,
     /// Share of `requests` that searches may take, percent; the rest is kept for bookings.
     pub searches_percent: u8,
     /// Searches are turned away while a task that is ready waits longer than this for a processor, milliseconds.
@@ -262,6 +264,7 @@ impl Default for Limits {
             idle_seconds: 60,
             write_seconds: 30,
             body_seconds: 30,
+            answers_bytes: 128 << 20,
             searches_percent: 75,
             search_delay_ms: 2_000,
             consumer_per_second: 0,
@@ -376,6 +379,9 @@ impl Settings {
             if !(1..=3_600).contains(&seconds) {
                 return Err(format!("limits.{name} must be between 1 and 3600"));
             }
+        }
+        if l.answers_bytes < 1 << 20 {
+            return Err("limits.answers_bytes must be at least 1048576".into());
         }
         if !(1..=100).contains(&l.searches_percent) {
             return Err("limits.searches_percent must be between 1 and 100".into());

@@ -105,6 +105,36 @@ fn a_database_that_is_away_is_logged_a_few_times() {
     provider.kill();
 }
 
+/// A server that is told to take no writes any more, which sessions that are open do not notice.
+///
+/// Proves: NFR-02, D-71
+#[test]
+fn readiness_notices_that_the_server_takes_no_writes() {
+    let Some(server) = postgres::Server::start("read-only", &[]) else {
+        return;
+    };
+    let (url, admin) = (server.empty(), free_address());
+    let provider = Provider::on("read-only", &url, &["--admin-listen", &admin.to_string()]);
+    let health = || get(admin, "/health/ready");
+    until("it is ready", || health().is_some_and(|r| r.status == 200));
+    let set = |to: &str| {
+        let set = format!("ALTER SYSTEM SET default_transaction_read_only = {to}");
+        server.psql(&set).expect("it is set");
+        server.psql("SELECT pg_reload_conf()").expect("it is read");
+    };
+    set("on");
+    until("it is not ready", || {
+        health().is_some_and(|r| r.status == 503 && r.text().contains("\"database-write\""))
+    });
+    let reasons = health().expect("an answer").text();
+    assert!(reasons.contains("takes no writes"), "{reasons}");
+    set("off");
+    until("it is ready again", || {
+        health().is_some_and(|r| r.status == 200)
+    });
+    provider.kill();
+}
+
 /// Not ready while PostgreSQL is away, alive all the while, ready again by itself when it is back.
 #[test]
 fn readiness_follows_the_database() {

@@ -15,7 +15,7 @@ use std::process::Command;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use support::operations::{answer, written};
+use support::operations::{answer, send, written};
 use support::{Booking, Server};
 
 /// The database file of a server.
@@ -35,6 +35,31 @@ fn rows(connection: &Connection, with: &str) -> Vec<Value> {
         .expect("rows");
     rows.map(|body| serde_json::from_str(&body.expect("a text")).expect("JSON"))
         .collect()
+}
+
+/// Proves: AUD-01, AUD-06, ERR-10
+#[test]
+fn a_method_that_a_known_path_does_not_take_is_recorded() {
+    let server = Server::start("methods", true);
+    let connection = open(&server);
+    for (method, path) in [
+        ("DELETE", "/STU3/1/FX101/Slot"),
+        ("PATCH", "/STU3/1/FX101/Appointment/7cc3"),
+        ("GET", "/itk/FX101"),
+    ] {
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let response = send(server.address, head.as_bytes()).expect("an answer");
+        assert_eq!(response.status, 405, "{}", response.shown());
+        let row = testkit::found("the request is recorded", || {
+            let rows = rows(&connection, &format!("\"path\":\"{path}\""));
+            rows.into_iter().next()
+        });
+        assert_eq!(row["method"], method, "{row}");
+        assert_eq!(row["status"], 405, "{row}");
+        assert_eq!(row["fault"], "consumer", "{row}");
+        assert_eq!(row["id"].as_str(), response.header("x-request-id"), "{row}");
+    }
+    server.kill();
 }
 
 /// Proves: AUD-01, PROV-GEN-16

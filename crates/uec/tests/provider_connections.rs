@@ -12,7 +12,8 @@ mod support;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use support::operations::{answer, get, metric, until, with_settings};
+use support::http::Call;
+use support::operations::{answer, get, metric, send, until, with_settings};
 use support::{Booking, GP_CLINIC, Server, uuid};
 
 /// Proves: NFR-01, D-66
@@ -138,13 +139,37 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A connection of HTTP/2 with a shut window and as many requests without a token as it may have, all of them answered.
-fn untaken(server: &Server) -> TcpStream {
-    let path = "/STU3/1/FX101/Slot";
-    // GET and http from the static table, path and host in plain text.
-    let mut block = vec![0x82, 0x86, 0x04, u8::try_from(path.len()).expect("short")];
-    block.extend(path.as_bytes());
-    block.extend([0x01, 1, b'a']);
+/// The head of a request in HTTP/2, all of it in plain text.
+fn head(call: &Call) -> Vec<u8> {
+    let mut block = vec![0x86];
+    let mut add = |name: &str, value: &str| {
+        block.push(0);
+        for text in [name, value] {
+            match text.len() {
+                n if n < 127 => block.push(n as u8),
+                n => {
+                    // Seven bits at a time, the lowest first.
+                    let rest = n - 127;
+                    block.push(127);
+                    block.extend([rest, rest >> 7].map(|bits| (bits % 128 + 128) as u8));
+                    block.push((rest >> 14) as u8);
+                }
+            }
+            block.extend(text.as_bytes());
+        }
+    };
+    add(":method", &call.method);
+    add(":path", &call.target);
+    add(":authority", "a");
+    for (name, value) in &call.headers {
+        add(&name.to_ascii_lowercase(), value);
+    }
+    block
+}
+
+/// A connection of HTTP/2 with a shut window and as many of these requests as it may have, all of them answered.
+fn untaken(server: &Server, call: &Call) -> TcpStream {
+    let block = head(call);
     let mut all = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     // The initial window of a stream is nothing.
     all.extend(frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
@@ -187,9 +212,10 @@ fn answers_that_nobody_takes_hold_little() {
     until("it is ready", || {
         get(server.address, "/health/ready").is_some_and(|r| r.status == 200)
     });
-    let warm = untaken(&server);
+    let call = Call::new(server.address, "GET", "/STU3/1/FX101/Slot");
+    let warm = untaken(&server, &call);
     let before = most_memory(&server);
-    let crowd: Vec<TcpStream> = (0..CONNECTIONS).map(|_| untaken(&server)).collect();
+    let crowd: Vec<TcpStream> = (0..CONNECTIONS).map(|_| untaken(&server, &call)).collect();
     let each = (most_memory(&server) - before) / CONNECTIONS;
     // What `deploy/` gives memory for is a connection with everything that it may hold.
     assert!(each < 704 << 10, "{each} bytes for each connection");
@@ -198,6 +224,122 @@ fn answers_that_nobody_takes_hold_little() {
         200
     );
     drop((warm, crowd));
+    server.kill();
+}
+
+/// Requests whose bodies do not come keep what was read of their heads, not the heads.
+///
+/// Proves: NFR-01, D-66, D-67
+#[test]
+fn heads_of_waiting_requests_are_not_kept() {
+    const CONNECTIONS: u64 = 16;
+    /// The most that a frame may hold by default.
+    const FRAME: usize = 16 << 10;
+    let server = with_settings(
+        "heads",
+        "[limits]\nheader_seconds = 600\nbody_seconds = 600\n[admin]\nmetrics_on_api = true\n",
+    );
+    let booking = server
+        .book(&Booking::of(&server.take_slot()).body())
+        .with("X-Much", &"x".repeat(50_000));
+    let block = head(&booking);
+    let mut all = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    all.extend(frame(4, 0, 0, &[]));
+    for n in 0..provider::http::STREAMS {
+        let pieces = block.chunks(FRAME);
+        let last = pieces.len() - 1;
+        for (at, piece) in pieces.enumerate() {
+            let kind = if at == 0 { 1 } else { 9 };
+            let flags = if at == last { 4 } else { 0 };
+            all.extend(frame(kind, flags, 2 * n + 1, piece));
+        }
+    }
+    let under_way = || {
+        let page = get(server.address, "/metrics").expect("an answer").text();
+        metric(&page, "uec_requests_in_progress", &[]).expect("a figure")
+    };
+    let mut crowd = Vec::new();
+    let mut wait = |connections: u64| {
+        for _ in 0..connections {
+            let mut stream = TcpStream::connect(server.address).expect("a connection");
+            stream.write_all(&all).expect("sent");
+            crowd.push(stream);
+        }
+        let most = crowd.len() as f64 * f64::from(provider::http::STREAMS);
+        until("all wait for their bodies", || under_way() >= most);
+    };
+    wait(1);
+    let before = most_memory(&server);
+    wait(CONNECTIONS);
+    let each = (most_memory(&server) - before) / CONNECTIONS;
+    assert!(each < 704 << 10, "{each} bytes for each connection");
+    drop(crowd);
+    server.kill();
+}
+
+/// Proves: NFR-01, PROV-HDR-11, D-82
+#[test]
+fn a_request_id_without_end_is_not_sent_back() {
+    let server = Server::shared();
+    for (length, sent_back) in [(36, true), (256, true), (257, false), (40_000, false)] {
+        let id = "x".repeat(length);
+        let call = Call::new(server.address, "GET", "/STU3/1/FX101/Slot")
+            .with("X-Request-ID", &id)
+            .with("Connection", "close");
+        let response = send(server.address, &call.bytes()).expect("an answer");
+        assert_eq!(response.status, 400, "{}", response.shown());
+        let found = response.header("x-correlation-id");
+        assert_eq!(found, sent_back.then_some(id.as_str()), "{length}");
+    }
+}
+
+/// Proves: NFR-01, D-80
+#[test]
+fn answers_of_a_believed_consumer_that_nobody_takes_are_bounded() {
+    const ANSWERS: u64 = 1 << 20;
+    let server = with_settings(
+        "untaken-answers",
+        "[limits]\nwrite_seconds = 600\nanswers_bytes = 1048576\n[admin]\nmetrics_on_api = true\n",
+    );
+    let figure = |name: &str, labels: &[(&str, &str)]| {
+        let page = get(server.address, "/metrics").expect("an answer").text();
+        metric(&page, name, labels).expect("a figure")
+    };
+    let held = || figure("uec_answers_untaken_bytes", &[]);
+    let refused = || figure("uec_requests_shed_total", &[("reason", "answers-untaken")]);
+    let search = |accept| {
+        let query = Server::window_query(GP_CLINIC, 1, 14);
+        server.search(&query).with("Accept", accept)
+    };
+    let xml = search("application/fhir+xml");
+    let one = xml.expect(200).body.len() as u64;
+    assert!(one > 64 << 10, "{one} bytes is a large answer");
+    let json = search("application/fhir+json");
+    let zipped = json.clone().with("Accept-Encoding", "gzip");
+    let crowd: Vec<TcpStream> = [&xml, &zipped, &xml]
+        .into_iter()
+        .map(|call| untaken(&server, call))
+        .collect();
+    // One consumer holds half of it, give or take an answer.
+    assert!(refused() > 0.0);
+    let (least, most) = ((ANSWERS / 2).saturating_sub(one), ANSWERS / 2);
+    assert!((least as f64..=most as f64).contains(&held()), "{}", held());
+    let turned = answer(&xml);
+    assert_eq!(turned.status, 503, "{}", turned.shown());
+    assert!(
+        turned.text().contains("wait to be taken"),
+        "{}",
+        turned.text()
+    );
+    assert_eq!(turned.header("retry-after"), Some("1"));
+    // What is recorded is what was sent; bookings and small answers go on.
+    let booked = server.book(&Booking::of(&server.take_slot()).body());
+    let made = answer(&booked);
+    assert_eq!(made.status, 201, "{}", made.shown());
+    assert_eq!(answer(&server.read(&made.location_id())).status, 200);
+    drop(crowd);
+    until("they are let go", || held() == 0.0);
+    assert_eq!(answer(&xml).status, 200);
     server.kill();
 }
 

@@ -203,6 +203,11 @@ fn metrics_are_off_the_public_port_unless_told_to() {
             "POST /metrics HTTP/1.1\r\nHost: {admin}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         );
         assert_eq!(send(admin, post.as_bytes()).map(|r| r.status), Some(405));
+        let hostless = "GET /metrics HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n";
+        assert_eq!(
+            send(admin, hostless.as_bytes()).map(|r| r.status),
+            Some(400)
+        );
     });
     let _ = child.kill();
     let _ = child.wait();

@@ -215,6 +215,7 @@ fn the_memory_that_is_given_is_more_than_may_be_taken() {
     let worst = OTHERWISE
         + most * CONNECTION
         + provider::http::MOST_BODY_MEMORY
+        + provider::config::Limits::default().answers_bytes
         + provider::http::itk::MOST_MEMORY;
     for (file, key) in [
         ("systemd/uec-provider.service", "MemoryMax="),

@@ -17,6 +17,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
+const TEXT: &str = "text/plain;charset=utf-8";
+
 /// True for the paths of this file.
 pub fn is_path(path: &str) -> bool {
     path.starts_with("/health/") || path == "/metrics"
@@ -53,6 +55,9 @@ async fn connection(accepted: Accepted, edge: Arc<Edge>) {
     let handler = move |request: Request<Incoming>| {
         let edge = edge.clone();
         async move {
+            if let Err(said) = listen::names_one_host(&request) {
+                return Ok(respond(StatusCode::BAD_REQUEST, TEXT, format!("{said}\n")));
+            }
             let (method, path) = (request.method(), request.uri().path());
             Ok::<_, Infallible>(answer(&edge, method, path, true).await)
         }
@@ -70,7 +75,6 @@ pub async fn answer(
     metrics: bool,
 ) -> Response<Body> {
     const JSON: &str = "application/json";
-    const TEXT: &str = "text/plain;charset=utf-8";
     let known = matches!(path, "/health/live" | "/health/ready") || metrics && path == "/metrics";
     if !known {
         let text =
@@ -104,6 +108,7 @@ async fn page(edge: &Arc<Edge>) -> String {
         gauges: edge.store.gauges(),
         load: edge.store.load(),
         sample: sample.as_ref().map(|(age, sample)| (*age, &**sample)),
+        untaken: edge.untaken.bytes(),
         refused: edge.admission.refused(),
         ready: edge.health.reasons(&edge.store).is_empty(),
         trail: &edge.health.trail,

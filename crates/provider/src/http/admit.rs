@@ -60,6 +60,7 @@ impl Edge {
         let asid = &caller.ssp.from;
         let default = self.admission.default_allowance();
         let (allowance, declared) = tenant.catalogue.allowance(&caller.facts, default);
+        x.holder = declared.then(|| (tenant.key, asid.clone()));
         let entered = self
             .admission
             .consumer(tenant.key, asid, allowance, declared);

@@ -5,7 +5,6 @@ use super::pieces::Pieces;
 use booking::ids::VersionId;
 use booking::refusal::Refusal;
 use booking::wire::format::Format;
-use bytes::Bytes;
 use fhir::Element;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -62,10 +61,10 @@ pub fn answer(x: &Exchange, answer: Answer) -> Result<Response<Body>, Refusal> {
         (Content::Json(json), Format::Json) => json,
         (Content::Json(json), Format::Xml) => {
             let tree = super::edge::stored_tree(&json.join())?;
-            Bytes::from(fhir::xml::write(&tree)).into()
+            fhir::xml::write(&tree).into()
         }
-        (Content::Tree(tree), Format::Json) => Bytes::from(fhir::json::write(&tree)).into(),
-        (Content::Tree(tree), Format::Xml) => Bytes::from(fhir::xml::write(&tree)).into(),
+        (Content::Tree(tree), Format::Json) => fhir::json::write(&tree).into(),
+        (Content::Tree(tree), Format::Xml) => fhir::xml::write(&tree).into(),
     };
     let mut response = respond(x, answer.status, bytes);
     let headers = response.headers_mut();
@@ -94,7 +93,7 @@ pub fn refuse(
         Format::Json => fhir::json::write(&tree),
         Format::Xml => fhir::xml::write(&tree),
     };
-    let mut response = respond(x, refusal.status(), Bytes::from(bytes).into());
+    let mut response = respond(x, refusal.status(), bytes.into());
     let headers = response.headers_mut();
     if let Some(allow) = allow {
         put(headers, header::ALLOW, allow);
@@ -122,7 +121,7 @@ pub fn refuse(
 fn respond(x: &Exchange, status: u16, bytes: Pieces) -> Response<Body> {
     let (bytes, gzipped) = match x.gzip {
         true => match gzip(&bytes) {
-            Some(small) => (small.into(), true),
+            Some(small) => (small, true),
             None => (bytes, false),
         },
         false => (bytes, false),
@@ -170,7 +169,7 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-fn gzip(pieces: &Pieces) -> Option<Bytes> {
+fn gzip(pieces: &Pieces) -> Option<Pieces> {
     let mut encoder = GzEncoder::new(
         Vec::with_capacity(usize::try_from(pieces.len() / 4).unwrap_or_default()),
         Compression::new(GZIP_LEVEL),
@@ -178,7 +177,7 @@ fn gzip(pieces: &Pieces) -> Option<Bytes> {
     for piece in pieces.iter() {
         encoder.write_all(piece).ok()?;
     }
-    encoder.finish().ok().map(Bytes::from)
+    encoder.finish().ok().map(Pieces::from)
 }
 
 /// HTTP-date of an instant, whole seconds.

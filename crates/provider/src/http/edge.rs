@@ -14,6 +14,7 @@ use super::routes::{self, Matched, Unmatched};
 use super::strangers::Strangers;
 use super::tenants::{Found, TenantView, Tenants};
 use super::trust::{self, Peer, Trust};
+use super::untaken::Untaken;
 use super::{
     admit, body, book, cancel, capability, history, log, read, search_appointments, search_slots,
 };
@@ -67,6 +68,8 @@ pub struct Edge {
     pub sampler: Arc<Sampler>,
     /// Where spans of requests go.
     pub traces: Tracer,
+    /// Answers that are not taken yet.
+    pub untaken: Untaken,
     /// Refused requests of nobody known.
     pub(super) strangers: Strangers,
     /// What takes in bodies of bookings and cancellations.
@@ -109,7 +112,7 @@ impl From<Refusal> for Failure {
 impl From<Unmatched> for Failure {
     fn from(unmatched: Unmatched) -> Failure {
         Failure {
-            refusal: Box::new(unmatched.refusal),
+            refusal: unmatched.refusal,
             allow: unmatched.allow,
             root: None,
         }
@@ -149,9 +152,13 @@ impl Edge {
     ) -> Result<Edge, String> {
         let zone = TimeZone::get("Europe/London").map_err(|e| format!("time zone data: {e}"))?;
         let tenants = Tenants::open(&store, base.clone()).map_err(|e| e.to_string())?;
+        let cached = settings.search.cache_bytes;
+        let rendered = RenderedDays::new(cached);
+        let (alive, most) = (rendered.alive.clone(), settings.limits.answers_bytes);
         Ok(Edge {
             tenants,
-            rendered: RenderedDays::new(settings.search.cache_bytes),
+            untaken: Untaken::new(most, alive, cached),
+            rendered,
             admission: Admission::new(&settings.limits),
             health: Health::new(&settings, &store),
             metrics: Arc::new(Metrics::default()),
@@ -186,7 +193,7 @@ impl Edge {
     pub async fn serve(&self, peer: Peer, request: Request<Incoming>) -> Response<Body> {
         let started = Instant::now();
         let _counted = self.metrics.requests.begin();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let mut x = self.exchange(peer, &parts);
         let search = routes::is_search(parts.method.as_str(), parts.uri.path());
         // A write enters when its body has arrived.
@@ -196,7 +203,7 @@ impl Edge {
         };
         let outcome = match entered {
             Err(refusal) => Err(refusal.into()),
-            Ok(()) => AssertUnwindSafe(self.run(&mut x, &parts, body))
+            Ok(()) => AssertUnwindSafe(self.run(&mut x, &mut parts, body))
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| {
@@ -240,10 +247,16 @@ impl Edge {
     async fn run(
         &self,
         x: &mut Exchange,
-        parts: &http::request::Parts,
+        parts: &mut http::request::Parts,
         body: Incoming,
     ) -> Result<Answer, Failure> {
-        let matched = routes::find(parts.method.as_str(), parts.uri.path())?;
+        let matched = match routes::find(parts.method.as_str(), parts.uri.path()) {
+            Ok(matched) => matched,
+            Err(unmatched) => {
+                self.belongs(x, unmatched.ods.as_ref()).await;
+                return Err(unmatched.into());
+            }
+        };
         let found = self
             .tenants
             .find(&self.store, &matched.ods)
@@ -343,7 +356,7 @@ impl Edge {
     async fn request(
         &self,
         x: &mut Exchange,
-        parts: &http::request::Parts,
+        parts: &mut http::request::Parts,
         body: Incoming,
         (matched, standard): (Matched, StandardVersion),
         found: &Found,
@@ -391,6 +404,9 @@ impl Edge {
                 )
                 .location("http.X-Request-ID"));
             }
+            // While the body comes, only what was read of the head is kept.
+            (parts.headers, parts.uri) = Default::default();
+            demand.query = String::new();
             let received = self.bodies.receive(body).await?;
             demand.share = received.share;
             demand.body = body::decode(received.bytes, coding, self.settings.limits.body_bytes)?;
@@ -398,6 +414,7 @@ impl Edge {
                 .grow(&mut demand.share, demand.body.len())
                 .await?;
             self.enter(x, false)?;
+            self.reserve(x, demand.body.len())?;
             let asked = Asked::Interaction(demand.matched.interaction);
             self.metrics.requests.received(asked, demand.body.len());
             demand.announced = Some(self.store.announce(found.view.key));
@@ -460,7 +477,9 @@ impl Edge {
             Err(failure) => Err(failure),
             Ok(done) => {
                 x.entry.status = done.status;
-                answer::answer(x, done).map_err(|refusal| {
+                let made = answer::answer(x, done);
+                let held = made.and_then(|response| self.held(x, response));
+                held.map_err(|refusal| {
                     if std::mem::take(&mut x.recorded) {
                         // The change stands, recorded with its transaction; that it was not told is recorded too.
                         x.durable = true;
@@ -471,7 +490,7 @@ impl Edge {
                 })
             }
         };
-        let failure = match outcome {
+        let mut failure = match outcome {
             Ok(response) => match self.record(x).await {
                 Ok(()) => return response,
                 Err(refusal) => refusal.into(),
@@ -492,12 +511,15 @@ impl Edge {
             _ => None,
         };
         log::refusal(x, &failure.refusal);
-        answer::refuse(
-            x,
-            &failure.refusal,
-            failure.allow.as_deref(),
-            existing.as_deref(),
-        )
+        let refuse = |x: &Exchange, refusal: &Refusal| {
+            answer::refuse(x, refusal, failure.allow.as_deref(), existing.as_deref())
+        };
+        let response = refuse(x, &failure.refusal);
+        self.held(x, response).unwrap_or_else(|_| {
+            // There is room for one finding.
+            failure.refusal.findings.truncate(1);
+            refuse(x, &failure.refusal)
+        })
     }
 }
 

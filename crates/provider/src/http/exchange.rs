@@ -3,6 +3,7 @@
 use super::edge::Edge;
 use super::limits::Entered;
 use super::trust::Peer;
+use super::untaken::{Holder, Room};
 use crate::audit::AuditEntry;
 use crate::metrics::requests::Traffic;
 use crate::telemetry::Context;
@@ -12,6 +13,9 @@ use booking::wire::format::{self, Format};
 use http::header::{self, HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use uuid::Uuid;
+
+/// Longest `X-Request-ID` that is sent back, bytes: a UUID has 36, and an answer that is not taken holds little.
+const CORRELATION: usize = 256;
 
 /// One request while it is worked on.
 pub struct Exchange {
@@ -37,6 +41,10 @@ pub struct Exchange {
     pub durable: bool,
     /// Its place among what is under way, kept until the answer is made.
     pub entered: Option<Entered>,
+    /// Whose its answer is, as long as it is not taken.
+    pub(super) holder: Holder,
+    /// Room for the answer to a change.
+    pub(super) room: Option<Room>,
     /// Its sender has proved nothing yet ([`super::strangers`]).
     pub is_strangers: bool,
     /// The tenant's ODS code, once it is known.
@@ -78,7 +86,10 @@ impl Edge {
             peer,
             now,
             response_id,
-            correlation: first("x-request-id").cloned(),
+            // A copy: the value itself may keep the whole head in memory.
+            correlation: first("x-request-id")
+                .filter(|id| id.len() <= CORRELATION)
+                .and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok()),
             format,
             requested,
             gzip,
@@ -86,6 +97,8 @@ impl Edge {
             recorded: false,
             durable: false,
             entered: None,
+            holder: None,
+            room: None,
             is_strangers: true,
             ods: None,
             traffic: Traffic::Live,

@@ -49,7 +49,7 @@ pub fn is_path(path: &str) -> bool {
 pub async fn serve(edge: &Edge, peer: Peer, request: Request<Incoming>) -> Response<Body> {
     let started = Instant::now();
     let _counted = edge.metrics.requests.begin();
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let mut x = edge.exchange(peer, &parts);
     x.entry.action = Some(ACTION.to_owned());
     x.entry.request_id = parts
@@ -58,7 +58,7 @@ pub async fn serve(edge: &Edge, peer: Peer, request: Request<Incoming>) -> Respo
         .and_then(|v| v.to_str().ok())
         .and_then(|v| RequestId::parse(v).ok());
     let wire = wire_of(&parts).unwrap_or(Wire::Soap11);
-    let response = match receive(edge, &mut x, &parts, body).await {
+    let response = match receive(edge, &mut x, &mut parts, body).await {
         Ok(response) => response,
         Err(refusal) => {
             x.entry.refused(&refusal, Fault::of(&refusal));
@@ -79,11 +79,14 @@ pub async fn serve(edge: &Edge, peer: Peer, request: Request<Incoming>) -> Respo
 async fn receive(
     edge: &Edge,
     x: &mut Exchange,
-    parts: &http::request::Parts,
+    parts: &mut http::request::Parts,
     incoming: Incoming,
 ) -> Result<Response<Body>, Refusal> {
     // Nothing is read of the database for who may not send.
     if parts.method != http::Method::POST {
+        let named = parts.uri.path().strip_prefix(PATH).unwrap_or("");
+        let named = OdsCode::parse(&named.trim_matches('/').to_ascii_uppercase());
+        edge.belongs(x, named.ok().as_ref()).await;
         return Err(Refusal::new(
             Situation::MethodNotAllowed,
             "Referrals are sent with POST.",
@@ -104,6 +107,8 @@ async fn receive(
         .collect();
     let coding = format::content_coding(&encodings)?;
     let sender = Sender::of(&x.peer, &parts.headers);
+    // While the body comes, only what was read of the head is kept.
+    (parts.headers, parts.uri) = Default::default();
     let per_sender = edge.settings.referral.per_sender.max(1);
     let _place = edge.intake.place(sender, per_sender).await?;
     let received = edge.intake.bodies.receive(incoming).await?;

@@ -34,6 +34,7 @@ pub mod tenants;
 pub mod tls;
 pub mod trust;
 mod unreadable;
+pub mod untaken;
 
 pub use admit::MOST_BODY_MEMORY;
 pub use server::STREAMS;

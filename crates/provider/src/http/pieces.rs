@@ -1,10 +1,13 @@
 //! A body made of pieces: what is rendered already goes out from where it lies, and is not copied.
 
+use super::untaken::Room;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 /// Shorter pieces are copied: each piece of its own costs about as much as copying this much.
@@ -15,6 +18,8 @@ const COPIED: usize = 4_096;
 pub struct Pieces {
     pieces: VecDeque<Bytes>,
     length: u64,
+    /// Memory of the pieces that are not shared with rendered days, bytes.
+    own: u64,
 }
 
 impl Pieces {
@@ -26,6 +31,24 @@ impl Pieces {
     /// True without a byte.
     pub fn is_empty(&self) -> bool {
         self.length == 0
+    }
+
+    /// Memory that this takes beside rendered days, bytes.
+    pub fn own(&self) -> u64 {
+        self.own
+    }
+
+    /// The same, counted until nothing holds any byte of it.
+    #[must_use]
+    pub(super) fn held(mut self, room: Room) -> Pieces {
+        let room = Arc::new(room);
+        for piece in &mut self.pieces {
+            *piece = Bytes::from_owner(Held {
+                bytes: std::mem::take(piece),
+                _room: room.clone(),
+            });
+        }
+        self
     }
 
     /// The pieces.
@@ -55,9 +78,32 @@ impl Pieces {
 
 impl From<Bytes> for Pieces {
     fn from(bytes: Bytes) -> Pieces {
-        let mut pieces = Pieces::default();
+        let mut pieces = Pieces {
+            own: bytes.len() as u64,
+            ..Pieces::default()
+        };
         pieces.push(bytes);
         pieces
+    }
+}
+
+impl From<Vec<u8>> for Pieces {
+    fn from(mut bytes: Vec<u8>) -> Pieces {
+        // It may wait for long.
+        bytes.shrink_to_fit();
+        Bytes::from(bytes).into()
+    }
+}
+
+/// A piece with the room that its answer takes.
+struct Held {
+    bytes: Bytes,
+    _room: Arc<Room>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -95,10 +141,12 @@ impl Writing {
 
     /// Ends.
     pub fn finish(self) -> Pieces {
+        let own = self.text.capacity() as u64;
         let text = Bytes::from(self.text);
         let mut done = Pieces {
             pieces: VecDeque::with_capacity(2 * self.shared.len() + 1),
             length: 0,
+            own,
         };
         let mut from = 0;
         for (at, piece) in self.shared {
@@ -128,11 +176,42 @@ impl Rendered {
     }
 }
 
-impl From<String> for Rendered {
-    fn from(text: String) -> Rendered {
+/// How much rendered text is in memory, in the cache or in answers.
+#[derive(Clone, Default)]
+pub struct Alive(Arc<AtomicU64>);
+
+impl Alive {
+    /// Bytes.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// A text that counts until nothing holds any byte of it.
+    pub fn rendered(&self, text: String) -> Rendered {
+        self.0.fetch_add(text.capacity() as u64, Ordering::Relaxed);
+        let alive = self.clone();
         Rendered {
-            bytes: Bytes::from(text),
+            bytes: Bytes::from_owner(Counted { text, alive }),
         }
+    }
+}
+
+/// A rendered text that is counted.
+struct Counted {
+    text: String,
+    alive: Alive,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let bytes = self.text.capacity() as u64;
+        self.alive.0.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -166,7 +245,7 @@ mod tests {
 
     #[test]
     fn long_pieces_are_shared_and_short_ones_copied() {
-        let whole = Rendered::from("x".repeat(10_000) + "tail");
+        let whole = Alive::default().rendered("x".repeat(10_000) + "tail");
         let mut writing = Writing::new(64);
         writing.text().push_str("head ");
         writing.rendered(&whole, 0, 9_000);

@@ -3,7 +3,7 @@
 //! Every transaction that changes a slot also changes the version of its schedule and day, in whatever process it
 //! runs; a search reads the versions first, so what it takes from here is never older than what it read.
 
-use super::pieces::{Rendered, Writing};
+use super::pieces::{Alive, Rendered, Writing};
 use crate::store::{ScheduleKey, SlotRow, Store, StoreError, TenantKey};
 use moka::sync::Cache;
 use std::fmt::Write;
@@ -41,6 +41,8 @@ impl RenderedDay {
 /// The rendered days in use.
 pub struct RenderedDays {
     days: Cache<(ScheduleKey, i32), Arc<RenderedDay>>,
+    /// The text of all that is in memory, also of days that left the cache.
+    pub alive: Alive,
 }
 
 impl RenderedDays {
@@ -50,7 +52,10 @@ impl RenderedDays {
             .max_capacity(bytes)
             .weigher(|_, day: &Arc<RenderedDay>| day.weight())
             .build();
-        RenderedDays { days }
+        RenderedDays {
+            days,
+            alive: Alive::default(),
+        }
     }
 
     /// The rendered day, if it is there in this version.
@@ -87,7 +92,7 @@ impl RenderedDays {
         let rendered = Arc::new(RenderedDay {
             version,
             slots,
-            text: text.into(),
+            text: self.alive.rendered(text),
         });
         self.days.insert((schedule.0, day), rendered.clone());
         Ok(rendered)

@@ -95,9 +95,11 @@ pub struct Matched {
 #[derive(Debug)]
 pub struct Unmatched {
     /// 404 or 405.
-    pub refusal: Refusal,
+    pub refusal: Box<Refusal>,
     /// For the `Allow` header of a 405.
     pub allow: Option<String>,
+    /// The routing segment of a path that the table knows.
+    pub ods: Option<OdsCode>,
 }
 
 /// Path prefix of every service root: FHIR version name and CareConnect major version (PROV-GEN-01).
@@ -112,14 +114,15 @@ pub fn is_search(method: &str, path: &str) -> bool {
 /// Finds the interaction of a method and path. Paths and ids are case sensitive (PROV-GEN-01).
 pub fn find(method: &str, path: &str) -> Result<Matched, Unmatched> {
     let unknown = || Unmatched {
-        refusal: Refusal::new(
+        refusal: Box::new(Refusal::new(
             Situation::RouteUnknown,
             format!(
                 "There is nothing at this path. The service root is {ROOT_PREFIX}{{ODS}}, followed by {}.",
                 "/metadata, /Slot, /Appointment, /Appointment/{id} or /Appointment/{id}/_history[/{vid}]"
             ),
-        ),
+        )),
         allow: None,
+        ods: None,
     };
     let rest = path.strip_prefix(ROOT_PREFIX).ok_or_else(unknown)?;
     let (segment, below) = rest.split_at(rest.find('/').ok_or_else(unknown)?);
@@ -129,13 +132,21 @@ pub fn find(method: &str, path: &str) -> Result<Matched, Unmatched> {
         return Err(unknown());
     }
     let Some(route) = candidates.iter().find(|r| r.method == method) else {
-        return Err(wrong_method(method, below, &candidates));
+        return Err(Unmatched {
+            ods: Some(ods),
+            ..wrong_method(method, below, &candidates)
+        });
     };
     let mut matched = Matched {
         ods,
         interaction: route.interaction,
         id: None,
         version: None,
+    };
+    let of = Some(matched.ods.clone());
+    let no_such = |given: &str| Unmatched {
+        ods: of.clone(),
+        ..no_such(given)
     };
     for (part, given) in route.path.split('/').zip(below.split('/')) {
         // An id that breaks the grammar of ids cannot exist: not found, like any other id that does not.
@@ -155,11 +166,12 @@ fn no_such(given: &str) -> Unmatched {
         .take(64)
         .collect();
     Unmatched {
-        refusal: Refusal::new(
+        refusal: Box::new(Refusal::new(
             Situation::AppointmentUnknown,
             format!("No Appointment or version `{shown}` exists: this is not a legal id."),
-        ),
+        )),
         allow: None,
+        ods: None,
     }
 }
 
@@ -173,11 +185,12 @@ fn wrong_method(method: &str, path: &str, candidates: &[&Route]) -> Unmatched {
         .take(32)
         .collect();
     Unmatched {
-        refusal: Refusal::new(
+        refusal: Box::new(Refusal::new(
             Situation::MethodNotAllowed,
             format!("{method} is not possible on {path}; it takes {allow}."),
-        ),
+        )),
         allow: Some(allow),
+        ods: None,
     }
 }
 

@@ -7,7 +7,9 @@
 use super::edge::{Edge, store_refusal};
 use super::exchange::Exchange;
 use crate::audit::AuditEntry;
+use crate::metrics::requests::Traffic;
 use crate::store::TenantKey;
+use booking::ids::OdsCode;
 use booking::refusal::Refusal;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, HashMap};
@@ -109,6 +111,17 @@ impl Counted {
 }
 
 impl Edge {
+    /// Notes the tenant of a request whose path is known, so that its refusal is recorded.
+    pub(super) async fn belongs(&self, x: &mut Exchange, ods: Option<&OdsCode>) {
+        let Some(ods) = ods else { return };
+        // It is refused in any case, and in the log.
+        if let Ok(Some(found)) = self.tenants.find(&self.store, ods).await {
+            x.entry.tenant = Some(found.view.key);
+            x.ods = Some(ods.clone());
+            x.traffic = Traffic::of(found.view.catalogue.provider.test);
+        }
+    }
+
     /// Stores the audit entry: before the answer leaves where patient data was read, within a second otherwise
     /// (AUD-01). Requests that belong to no tenant are only logged; of a stranger's, see [`Strangers`].
     pub(super) async fn record(&self, x: &mut Exchange) -> Result<(), Refusal> {

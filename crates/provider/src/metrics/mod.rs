@@ -26,16 +26,19 @@ pub enum Shed {
     Rate,
     /// The consumer has more under way than it may.
     UnderWay,
+    /// Too many answers are not taken by those who asked for them.
+    Untaken,
 }
 
 impl Shed {
     /// All of them, in the order of their counters.
-    pub const ALL: [Shed; 5] = [
+    pub const ALL: [Shed; 6] = [
         Shed::Full,
         Shed::Share,
         Shed::Lag,
         Shed::Rate,
         Shed::UnderWay,
+        Shed::Untaken,
     ];
 
     /// The value of the label `reason`.
@@ -46,6 +49,7 @@ impl Shed {
             Shed::Lag => "lag",
             Shed::Rate => "consumer-rate",
             Shed::UnderWay => "consumer-concurrency",
+            Shed::Untaken => "answers-untaken",
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Page<'p> {
     pub load: Load,
     /// Figures read from the database, with their age.
     pub sample: Option<(Duration, &'p Sample)>,
+    /// Bytes of answers that are not taken yet.
+    pub untaken: u64,
     /// Requests refused by consumer; only declared ones by their ASID.
     pub refused: Vec<Refused>,
     /// Whether `/health/ready` says ready.
@@ -233,6 +235,12 @@ impl Page<'_> {
                 Kind::Gauge,
                 "Connections of the API.",
                 m.connections.open() as f64,
+            ),
+            (
+                "uec_answers_untaken_bytes",
+                Kind::Gauge,
+                "Memory of answers that were not taken yet.",
+                self.untaken as f64,
             ),
             (
                 "uec_telemetry_spans_total",

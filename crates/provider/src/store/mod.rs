@@ -111,9 +111,12 @@ impl Store {
         self.database.close();
     }
 
-    /// `Ok` when the data can be read.
+    /// `Ok` when the data can be read, from a server that takes writes.
     pub fn ready(&self) -> Result<(), StoreError> {
-        self.tenants().map(|_| ())
+        self.database.read(|c| {
+            sql::tenants(c)?;
+            c.takes_writes()
+        })
     }
 
     /// Counters of this store, for metrics and readiness.

@@ -202,6 +202,27 @@ impl Connection {
         }
     }
 
+    /// Refuses when the server takes no writes of new sessions: it is a standby, or became read-only. A session that is open
+    /// says by itself that it writes, and would not notice. A file of SQLite tells it when it is written.
+    pub(in crate::store) fn takes_writes(&self) -> Result<(), StoreError> {
+        let Inner::Postgres(c) = &self.inner else {
+            return Ok(());
+        };
+        let refused = c
+            .query(
+                "SELECT 1::bigint WHERE pg_is_in_recovery() OR EXISTS (SELECT FROM pg_settings \
+                 WHERE name = 'default_transaction_read_only' AND reset_val = 'on')",
+                &[],
+            )
+            .map_err(|fault| fault.error)?;
+        match refused.is_empty() {
+            true => Ok(()),
+            false => Err(StoreError::ReadOnly {
+                what: "the server is a standby, or default_transaction_read_only is set".to_owned(),
+            }),
+        }
+    }
+
     /// Begins a transaction that writes.
     pub(in crate::store) fn begin(&self) -> Result<(), Fault> {
         self.labels.borrow_mut().clear();
