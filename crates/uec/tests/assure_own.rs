@@ -11,7 +11,7 @@ mod assured;
 )]
 mod support;
 
-use support::operations::declare;
+use support::operations::{declare, uec};
 use support::server::ROOT;
 use support::{CONSUMER_ASID, Server};
 
@@ -26,7 +26,7 @@ fn busy(server: &Server) -> u64 {
     bundle["total"].as_u64().expect("total")
 }
 
-/// Proves: ASR-06, ASR-10
+/// Proves: ASR-06, ASR-10, D-73
 #[test]
 fn our_own_provider_passes() {
     let server = Server::start("assured", true);
@@ -40,6 +40,15 @@ fn our_own_provider_passes() {
     let record = assurance::evidence::read(&out).expect("evidence");
     assured::is_clean(&record.runs[0], &["EveryAnswer_StrictTransportSecurity"]);
     assert_eq!(busy(&server), before, "busy slots after the run");
+    // Every interaction was used, in every order.
+    let verified = uec(&[
+        "provider",
+        "audit",
+        "verify",
+        "--database",
+        &server.database(),
+    ]);
+    assert!(verified.status.success(), "{}", assured::said(&verified));
     println!("evidence: {}", out.join("report.html").display());
 }
 
