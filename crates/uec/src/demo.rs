@@ -54,8 +54,8 @@ impl Demo {
         let database = format!("sqlite:{}", data.join("provider.sqlite").display());
         runtime()?.block_on(async {
             let with_port = |e: String| {
-                e.replace("--listen", "--port")
-                    .replace("choose another port", "choose others with --port")
+                e.replace("another port with --listen", "others with --port")
+                    .replace("another port", "others with --port")
             };
             let address = |offset: u16| format!("127.0.0.1:{}", self.port + offset);
             let api = server::bind(&address(1)).await.map_err(with_port)?;

@@ -136,7 +136,8 @@ fn main() -> ExitCode {
     if let Some(unwritten) = output::unwritten() {
         output::note(&missing(&unwritten, done));
         if code == 0 && !unwritten.reader_left {
-            code = 1;
+            // What was done stands: 1 would say that it was not.
+            code = if done.is_some() { 3 } else { 1 };
         }
     }
     ExitCode::from(code)

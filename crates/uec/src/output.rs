@@ -1,8 +1,8 @@
 //! Standard output and standard error: the only place in the program that writes to them.
 //!
 //! No write here can panic, and none that fails goes unnoticed. A command that prints data and cannot write all of it
-//! ends with exit code 1 and says why. A command that changed something also repeats on standard error what it could
-//! not print, so that nobody takes a booking that stands for one that failed. A reader that went away (`| head`) is not
+//! ends with exit code 1 and says why. A command that changed something ends with 3 and repeats on standard error what it
+//! could not print, so that nobody takes a booking that stands for one that failed. A reader that went away (`| head`) is not
 //! a fault: the rest is not written, and the exit code is that of the command. A server never stops for its output.
 
 use booking::foreign::visible_lines;

@@ -252,7 +252,7 @@ pub async fn prepare(
     let address = listener
         .local_addr()
         .map_err(|e| format!("cannot read the own address: {e}"))?;
-    let trust = Trust::open(&settings.trust).map_err(Failure::Usage)?;
+    let trust = Trust::open(&settings).map_err(Failure::Usage)?;
     if trust.accepts_anybody() {
         tracing::warn!(
             "unsigned tokens are believed from ANYBODY who reaches {address}: for demonstration and development only, \

@@ -389,7 +389,12 @@ fn certificates_are_judged() {
     );
     assert_told(&right, "certificates", "ok", "is for booking.example");
     assert_told(&right, "certificates", "ok", "go together");
-    assert_told(&right, "certificates", "problem", "none is asked for");
+    assert_told(
+        &right,
+        "certificates",
+        "problem",
+        "nobody could call this server",
+    );
     assert_told(&right, "rights", "problem", "the private key");
     let other = report("other-name", &chain, &key, "elsewhere.example");
     assert_told(

@@ -41,7 +41,7 @@ pub async fn provider() -> (SocketAddr, Store) {
     let mut settings = Settings::default();
     settings.trust.unsigned = Unsigned::Any;
     let settings = Arc::new(settings);
-    let trust = Trust::open(&settings.trust).unwrap();
+    let trust = Trust::open(&settings).unwrap();
     let base = Base::new(None, &address.to_string());
     let edge = Arc::new(Edge::new(store.clone(), settings.clone(), trust, base).unwrap());
     let server = Server::new(listener, edge, settings).unwrap();

@@ -22,7 +22,7 @@ async fn a_change_whose_answer_cannot_be_written_is_recorded_as_it_was_answered(
     let mut settings = Settings::default();
     settings.trust.unsigned = Unsigned::Any;
     let settings = Arc::new(settings);
-    let trust = Trust::open(&settings.trust).unwrap();
+    let trust = Trust::open(&settings).unwrap();
     let base = Base::new(None, "127.0.0.1:1");
     let edge = Edge::new(store.clone(), settings, trust, base).unwrap();
     let tenant = store.tenants().unwrap()[0].key;

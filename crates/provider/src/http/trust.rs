@@ -1,6 +1,6 @@
 //! Whose token is believed: the policy on unsigned tokens, and signatures by a key set.
 
-use crate::config::{Trust as TrustSettings, Unsigned};
+use crate::config::{Settings, Unsigned};
 use booking::ids::{Asid, OdsCode};
 use booking::named_file;
 use booking::refusal::{Refusal, Situation};
@@ -45,8 +45,13 @@ const ALGORITHMS: &[Algorithm] = &[
 ];
 
 impl Trust {
-    /// Reads the policy and its key set.
-    pub fn open(settings: &TrustSettings) -> Result<Trust, String> {
+    /// Reads the policy and its key set. Refuses one under which nobody could call, whatever certificate he has.
+    pub fn open(settings: &Settings) -> Result<Trust, String> {
+        let asks = settings
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.client_ca.is_some());
+        let settings = &settings.trust;
         let keys = match &settings.signed_keys {
             None => None,
             Some(path) => {
@@ -63,7 +68,8 @@ impl Trust {
             }
         };
         let unsigned = settings.unsigned;
-        if unsigned == Unsigned::Ssp && settings.ssp_names.is_empty() && keys.is_none() {
+        let no_proxy = settings.ssp_names.is_empty() || !asks;
+        if unsigned == Unsigned::Ssp && no_proxy && keys.is_none() {
             return Err("nobody could call this server: set trust.ssp_names (with tls.client_ca) to the names in the \
                         Spine Secure Proxy's certificate, or trust.signed_keys, or for development \
                         trust.unsigned = \"any\""

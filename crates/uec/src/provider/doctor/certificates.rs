@@ -43,26 +43,13 @@ pub fn check(patient: &Patient, out: &mut Findings<'_>) {
 }
 
 fn trust(patient: &Patient, out: &mut Findings<'_>) {
-    match Trust::open(&patient.settings.trust) {
-        Err(error) => out.problem(format!("Nobody is trusted: {error}."), "Set [trust]."),
+    match Trust::open(&patient.settings) {
+        Err(error) => out.problem(format!("Nobody is trusted: {error}."), ""),
         Ok(_) if patient.settings.trust.unsigned == Unsigned::Any => out.problem(
             "Unsigned tokens are believed from anybody who reaches the port.",
             "Set trust.unsigned = \"ssp\" and trust.ssp_names before real patients are booked.",
         ),
-        Ok(_) => {
-            let by_name = patient.settings.trust.unsigned == Unsigned::Ssp;
-            let asked = patient
-                .settings
-                .tls
-                .as_ref()
-                .is_some_and(|t| t.client_ca.is_some());
-            if by_name && !patient.settings.trust.ssp_names.is_empty() && !asked {
-                out.problem(
-                    "The Spine Secure Proxy is to be known by its certificate, and none is asked for.",
-                    "Set tls.client_ca.",
-                );
-            }
-        }
+        Ok(_) => {}
     }
 }
 

@@ -42,6 +42,8 @@ const HELD: Duration = Duration::from_secs(60);
 const LOCK_MILLIS: u64 = 500;
 /// How long the locks of a step are tried for. What holds them longer is a long read, such as the check of an audit trail.
 const STEP: Duration = Duration::from_secs(10 * 60);
+/// How often the log says that the server is still away.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
 /// Pause between two tries.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How an index that is made beside the writers begins.
@@ -54,13 +56,17 @@ pub(in crate::store) fn open(
     steps: &[&str],
 ) -> Result<(), StoreError> {
     let until = Instant::now() + START;
+    let mut told: Option<Instant> = None;
     // Ends when the server answers or the time is over.
     loop {
         match try_open(server, options, steps) {
             Err(error @ (StoreError::Unreachable { .. } | StoreError::ReadOnly { .. }))
                 if Instant::now() < until =>
             {
-                tracing::warn!(%error, "the database is not there yet");
+                if told.is_none_or(|at| at.elapsed() >= TOLD_EVERY) {
+                    tracing::warn!(%error, "the database is not there yet");
+                    told = Some(Instant::now());
+                }
                 std::thread::sleep(PAUSE);
             }
             outcome => return outcome,
