@@ -20,6 +20,7 @@ pub mod pem;
 mod placing;
 pub mod refusal;
 pub mod rules;
+pub mod shared_file;
 pub mod situation;
 pub mod slot;
 pub mod systems;

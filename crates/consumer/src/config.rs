@@ -168,6 +168,8 @@ pub struct ConsumerConfig {
     pub tls: Option<Tls>,
     /// Takes `http` and `ldap` beyond this machine too; for test networks only.
     pub allow_plain: bool,
+    /// The journal is opened although others than its owner may write in its folder (D-84).
+    pub allow_shared_files: bool,
     /// How long to wait.
     pub timeouts: Timeouts,
     /// File of the journal.
@@ -275,7 +277,7 @@ impl ConsumerConfig {
                 why: format!("its folder cannot be made: {error}"),
             })?;
         }
-        Journal::open(&self.journal)
+        Journal::open(&self.journal, self.allow_shared_files)
     }
 
     /// Who asks: for every request and its token.
@@ -315,6 +317,7 @@ const DEMO_NAME: &str = "the demonstration's settings";
 const DEMO: &str = r#"
 asid = "918999000099"
 iss = "https://consumer.fernhill111.example/"
+allow_shared_files = true
 
 [organisation]
 ods = "FX900"

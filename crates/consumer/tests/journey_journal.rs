@@ -57,7 +57,7 @@ async fn a_private_file_that_lasts() {
     let path = folder.path().join("journal.sqlite");
     let now = Timestamp::now();
     {
-        let journal = Journal::open(&path).unwrap();
+        let journal = Journal::open(&path, false).unwrap();
         journal.encounter(encounter("e1", now)).await.unwrap();
         let step = journal
             .begin("e1", "slots", Some("2000000011"), now)
@@ -82,7 +82,7 @@ async fn a_private_file_that_lasts() {
             file.path()
         );
     }
-    let journal = Journal::open(&path).unwrap();
+    let journal = Journal::open(&path, false).unwrap();
     let live = journal
         .bookings(Which::Live, Whose::All, now)
         .await
@@ -116,7 +116,7 @@ async fn a_private_file_that_lasts() {
         .execute_batch("CREATE TABLE theirs (a)")
         .unwrap();
     let newer = folder.path().join("newer.sqlite");
-    drop(Journal::open(&newer).unwrap());
+    drop(Journal::open(&newer, false).unwrap());
     // Its own connection ends a little later.
     testkit::until("the journal lets it be changed", || {
         let raw = Connection::open(&newer).unwrap();
@@ -135,10 +135,32 @@ async fn a_private_file_that_lasts() {
         &folder.path().join("no/such/folder/j"),
     ] {
         assert!(
-            matches!(Journal::open(bad), Err(JournalError::Unusable { .. })),
+            matches!(
+                Journal::open(bad, false),
+                Err(JournalError::Unusable { .. })
+            ),
             "{bad:?}"
         );
     }
+}
+
+/// Proves: D-84
+/// Where others may replace the file it is neither made nor opened, unless that is allowed.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_of_everybody_is_refused() {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.sqlite");
+    set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    let refused = Journal::open(&path, false).unwrap_err().to_string();
+    assert!(refused.contains("(mode 0777)"), "{refused}");
+    assert!(refused.contains("chmod"), "{refused}");
+    assert!(!path.exists());
+    Journal::open(&path, true).unwrap();
+    set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+    Journal::open(&path, false).unwrap();
 }
 
 /// Proves: AUD-07
@@ -209,7 +231,7 @@ async fn of_several_programs_one_may_book_for_a_patient() {
     };
     let mut programs = Vec::new();
     for n in 0..8 {
-        let journal = Journal::open(&path).unwrap();
+        let journal = Journal::open(&path, false).unwrap();
         journal.encounter(encounter("e1", now)).await.unwrap();
         if n == 0 {
             journal
@@ -326,7 +348,10 @@ async fn a_booking_leaves_or_was_never_sent() {
     ))
     .unwrap();
     drop(old);
-    let (one, other) = (Journal::open(&path).unwrap(), Journal::open(&path).unwrap());
+    let (one, other) = (
+        Journal::open(&path, false).unwrap(),
+        Journal::open(&path, false).unwrap(),
+    );
     one.encounter(encounter("e1", now)).await.unwrap();
     for document in ["first", "second"] {
         one.requested(row(document, "e1", start), None)

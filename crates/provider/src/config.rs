@@ -16,6 +16,8 @@ pub struct Settings {
     pub database: Option<String>,
     /// `postgres://USER@HOST/DATABASE` of a streaming standby, for searches.
     pub database_replica: Option<String>,
+    /// An SQLite file, or its folder, that others than its owner may write is opened all the same (D-84).
+    pub allow_shared_files: bool,
     /// Scheme, host and port that consumers know this server by, without path: the service root of a tenant is
     /// `{base_url}/STU3/1/{ODS}` (PROV-GEN-01, D-20).
     pub base_url: Option<String>,

@@ -68,7 +68,12 @@ impl Demo {
             let listeners = Listeners::bind("127.0.0.1", &ports)
                 .await
                 .map_err(with_port)?;
-            let store = Store::open(&database, &Options::default()).map_err(|e| e.to_string())?;
+            // Nobody in it is real, and it shall run wherever it is tried.
+            let options = Options {
+                allow_shared_files: true,
+                ..Options::default()
+            };
+            let store = Store::open(&database, &options).map_err(|e| e.to_string())?;
             let sandbox = Sandbox::start(listeners, self.setup(&data)).await?;
             let settings = settings(&sandbox, &address(1));
             let running = prepare(api, store.clone(), settings, true, Arc::default()).await?;

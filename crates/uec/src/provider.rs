@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use provider::audit::operator;
+use provider::config::Settings;
 use provider::diary::plan::Plan;
 use provider::diary::{apply, declaration, export};
 use provider::store::{self, Options, Store, StoreError};
@@ -78,6 +79,9 @@ pub struct Database {
     /// Settings file of the Provider, TOML: its `database` is used where none is named
     #[arg(long, env = "UEC_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Open an SQLite file although others than its owner may write it, or its folder
+    #[arg(long)]
+    allow_shared_files: bool,
 }
 
 impl Database {
@@ -94,17 +98,25 @@ impl Database {
 
     fn named(&self) -> Result<Option<String>, Failure> {
         // A settings file that is named is read, so that what is wrong in it is told also where it is not needed.
-        let settings = self.config.as_deref().map(read_settings).transpose()?;
-        let from_file = settings.and_then(|settings| settings.database);
+        let from_file = self.settings()?.database;
         Ok(self.database.clone().or(from_file))
     }
 
-    fn open(&self, create: bool) -> Result<Store, Failure> {
-        let options = Options {
+    fn settings(&self) -> Result<Settings, Failure> {
+        let settings = self.config.as_deref().map(read_settings).transpose()?;
+        Ok(settings.unwrap_or_default())
+    }
+
+    fn options(&self, create: bool) -> Result<Options, Failure> {
+        Ok(Options {
             create,
+            allow_shared_files: self.allow_shared_files || self.settings()?.allow_shared_files,
             ..Options::default()
-        };
-        Store::open(&self.url()?, &options).map_err(not_opened)
+        })
+    }
+
+    fn open(&self, create: bool) -> Result<Store, Failure> {
+        Store::open(&self.url()?, &self.options(create)?).map_err(not_opened)
     }
 
     /// The database as it would be before anything is declared, when there is none yet.
@@ -113,11 +125,7 @@ impl Database {
         let Some(url) = self.named()? else {
             return Ok((empty()?, true));
         };
-        let options = Options {
-            create: false,
-            ..Options::default()
-        };
-        match Store::open(&url, &options) {
+        match Store::open(&url, &self.options(false)?) {
             Ok(store) => Ok((store, false)),
             Err(StoreError::Missing { .. } | StoreError::MissingDirectory { .. }) => {
                 Ok((empty()?, true))

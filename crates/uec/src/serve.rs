@@ -47,6 +47,9 @@ pub struct Serve {
     /// Settings file, TOML
     #[arg(long, env = "UEC_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Open an SQLite file although others than its owner may write it, or its folder
+    #[arg(long)]
+    pub allow_shared_files: bool,
     /// Put demo providers, services and slots into the database, and believe anybody's unsigned token
     #[arg(long, value_enum)]
     pub seed: Option<Seed>,
@@ -140,6 +143,7 @@ impl Serve {
             let options = Options {
                 replica: settings.database_replica.clone(),
                 serving: true,
+                allow_shared_files: settings.allow_shared_files,
                 ..Options::default()
             };
             let store = Store::open(&database, &options).map_err(crate::provider::not_opened)?;
@@ -174,6 +178,7 @@ impl Serve {
         if let Some(database) = &self.database {
             settings.database = Some(database.clone());
         }
+        settings.allow_shared_files |= self.allow_shared_files;
         if let Some(replica) = &self.database_replica {
             settings.database_replica = Some(replica.clone());
         }

@@ -12,7 +12,7 @@ mod support;
 
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -157,8 +157,9 @@ fn a_database_that_may_only_be_read_is_refused() {
     let database = format!("sqlite:{}", at("provider.sqlite").display());
     let binary = at("uec");
     fs::copy(env!("CARGO_BIN_EXE_uec"), &binary).expect("copied");
-    for path in [folder.path(), binary.as_path()] {
-        fs::set_permissions(path, Permissions::from_mode(0o777)).expect("rights");
+    fs::set_permissions(&binary, Permissions::from_mode(0o755)).expect("rights");
+    if fs::metadata("/proc/self").expect("this process").uid() == 0 {
+        chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("given away");
     }
     let server = Server::start("files-read-only", true);
     let copy = at("provider.sqlite").display().to_string();
@@ -196,6 +197,71 @@ fn a_database_that_may_only_be_read_is_refused() {
     assert_eq!(looked.status.code(), Some(1), "{said}");
     assert!(said.contains("Nothing can be written"), "{said}");
     assert_eq!(fs::read(at("provider.sqlite")).expect("a file"), before);
+}
+
+/// A database that others may write, or whose folder they may write, is opened by no command until that is mended or
+/// allowed.
+/// Proves: D-84
+#[test]
+fn a_database_that_others_may_write_is_refused() {
+    let server = Server::start("files-shared", false);
+    let (folder, database) = (server.folder.clone(), server.database());
+    server.kill();
+    let file = folder.join("provider.sqlite");
+    let settings = folder.join("provider.toml");
+    fs::write(&settings, "allow_shared_files = true\n").expect("written");
+    let settings = settings.display().to_string();
+    let run = |arguments: &[&str]| {
+        let ended = uec(&[arguments, &["--database", &database]].concat());
+        (
+            ended.status.code(),
+            String::from_utf8_lossy(&ended.stderr).into_owned(),
+        )
+    };
+    let serve = ["provider", "serve", "--listen", "127.0.0.1:0"];
+    let verify = ["provider", "audit", "verify"];
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("rights");
+    };
+    assert_eq!(run(&verify).0, Some(0));
+
+    let wal = folder.join("provider.sqlite-wal");
+    for (path, is, was) in [
+        (file.as_path(), 0o666, 0o600),
+        (wal.as_path(), 0o622, 0o600),
+        (folder.as_path(), 0o777, 0o700),
+    ] {
+        // It goes whenever a command closes the database.
+        fs::write(&wal, "").expect("written");
+        mode(path, is);
+        for command in [&verify[..], &serve] {
+            let (code, said) = run(command);
+            assert_eq!(code, Some(1), "{said}");
+            let says = format!(
+                "{} can be written by every user of this machine (mode {is:04o})",
+                path.display()
+            );
+            assert!(said.contains(&says), "{said}");
+            assert!(said.contains("run `chmod "), "{said}");
+            assert!(said.contains("allow_shared_files = true"), "{said}");
+        }
+        let allowed = run(&[&verify[..], &["--allow-shared-files"]].concat());
+        assert_eq!(allowed.0, Some(0), "{}", allowed.1);
+        let allowed = run(&[&verify[..], &["--config", &settings]].concat());
+        assert_eq!(allowed.0, Some(0), "{}", allowed.1);
+        if path.exists() {
+            mode(path, was);
+        }
+    }
+    // As /tmp is.
+    mode(folder.as_path(), 0o1777);
+    assert_eq!(run(&verify).0, Some(0));
+    // Nothing is made where it could be replaced.
+    mode(folder.as_path(), 0o777);
+    fs::remove_file(&file).expect("removed");
+    assert_eq!(run(&serve).0, Some(1));
+    assert!(!file.exists());
+    let _ = fs::remove_dir_all(folder);
 }
 
 /// The WAL is removed between a kill and the next start: SQLite begins without it, the server says what is missing.

@@ -37,6 +37,11 @@ pub const KEYS: &[Key] = &[
     key("asid", "UEC_CONSUMER_ASID", Holds::Text),
     key("iss", "UEC_CONSUMER_ISS", Holds::Text),
     key("journal", "UEC_CONSUMER_JOURNAL", Holds::Text),
+    key(
+        "allow_shared_files",
+        "UEC_CONSUMER_ALLOW_SHARED_FILES",
+        Holds::Truth,
+    ),
     key("retention_days", "UEC_CONSUMER_RETENTION_DAYS", Holds::Days),
     key("allow_plain", "UEC_CONSUMER_ALLOW_PLAIN", Holds::Truth),
     key("organisation.ods", "UEC_ORGANISATION_ODS", Holds::Text),

@@ -1,6 +1,7 @@
 //! The journal's file: who may read it, whose it is, and its tables.
 
 use super::JournalError;
+use booking::shared_file;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
@@ -16,11 +17,17 @@ const STEPS: &[&str] = &[
 /// How long to wait for another program that writes the same journal: its transactions take milliseconds.
 const BUSY: Duration = Duration::from_secs(5);
 
-pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
+pub(super) fn open(path: &Path, allow_shared: bool) -> Result<Connection, JournalError> {
     let unusable = |why: String| JournalError::Unusable {
         path: path.display().to_string(),
         why,
     };
+    if !allow_shared {
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if let Some(why) = shared_file::reason(path, &real, |at| std::fs::metadata(at)) {
+            return Err(unusable(why));
+        }
+    }
     make_private(path).map_err(|e| unusable(e.to_string()))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection =

@@ -69,9 +69,10 @@ impl std::fmt::Debug for Journal {
 }
 
 impl Journal {
-    /// Opens the file, making it when it is not there; brings its tables up to date.
-    pub fn open(path: &Path) -> Result<Journal, JournalError> {
-        Journal::start(file::open(path)?)
+    /// Opens the file, making it when it is not there; brings its tables up to date. A folder where others may replace it is
+    /// refused unless `allow_shared` (D-84).
+    pub fn open(path: &Path, allow_shared: bool) -> Result<Journal, JournalError> {
+        Journal::start(file::open(path, allow_shared)?)
     }
 
     /// A journal in memory, which ends with the program: for tests and trials.

@@ -62,6 +62,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// Others than the owner may write the file, or put another in its place.
+    #[error("the database is not safe from other users: {why}")]
+    Shared {
+        /// Which file, its mode, and what to do.
+        why: String,
+    },
     /// A file that must not be overwritten is there.
     #[error("{} exists and is not overwritten: remove it, or choose another path", .path.display())]
     Exists {

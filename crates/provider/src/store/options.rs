@@ -11,6 +11,8 @@ pub struct Options {
     /// Refuses what no server may serve on: a database that cannot be written, or whose schema lacks what invariants stand
     /// on. Whoever only looks, such as the check of an audit trail, is let in.
     pub serving: bool,
+    /// SQLite: opens files also where others than their owner may write them or their folder (D-84).
+    pub allow_shared_files: bool,
     /// Reading connections at most; on SQLite they share 48 MB of cache.
     pub readers: usize,
     /// PostgreSQL: threads that write, each with a connection; a tenant's writes are done by one of them.
@@ -33,6 +35,7 @@ impl std::fmt::Debug for Options {
         f.debug_struct("Options")
             .field("create", &self.create)
             .field("serving", &self.serving)
+            .field("allow_shared_files", &self.allow_shared_files)
             .field("readers", &self.readers)
             .field("writers", &self.writers)
             .field("queue", &self.queue)
@@ -50,6 +53,7 @@ impl Default for Options {
         Options {
             create: true,
             serving: false,
+            allow_shared_files: false,
             readers: cores.clamp(2, 16) + 2,
             writers: 4,
             queue: 1_024,

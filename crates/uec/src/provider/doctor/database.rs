@@ -65,6 +65,7 @@ pub fn check(url: &str, settings: &Settings, pages: bool, out: &mut Findings<'_>
     }
     let options = Options {
         create: false,
+        allow_shared_files: settings.allow_shared_files,
         ..Options::default()
     };
     match Store::open(url, &options) {

@@ -7,6 +7,7 @@ use super::migrations;
 use super::tally::{self, Tally};
 use crate::store::Options;
 use crate::store::error::StoreError;
+use booking::shared_file;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::{Path, PathBuf};
@@ -94,6 +95,9 @@ pub(in crate::store) fn writer(
     rest: Rest,
 ) -> Result<super::Connection, StoreError> {
     if let Place::File(path) = place {
+        if !options.allow_shared_files {
+            not_shared(path)?;
+        }
         check_path(path, options.create)?;
     }
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
@@ -134,6 +138,15 @@ pub(in crate::store) fn writer(
         };
     }
     Ok(writer)
+}
+
+/// Refuses a file that others may write, before anything is made or read.
+fn not_shared(path: &Path) -> Result<(), StoreError> {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    match shared_file::reason(path, &real, |at| std::fs::metadata(at)) {
+        None => Ok(()),
+        Some(why) => Err(StoreError::Shared { why }),
+    }
 }
 
 /// SQLite opens a file that it may not write to read, and says nothing.
