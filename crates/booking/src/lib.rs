@@ -16,7 +16,6 @@ pub mod instant;
 pub mod named_file;
 mod overrides;
 pub mod patient_summary;
-pub mod pem;
 mod placing;
 pub mod refusal;
 pub mod rules;

@@ -1,4 +1,4 @@
-//! Files that a user names, read as text up to a bound: a device or a wrong file ends at once with a sentence, and never
+//! Files that a user names, read up to a bound: a device or a wrong file ends at once with a sentence, and never
 //! fills the memory. The opened file is an argument.
 
 use std::io::{self, Error, ErrorKind, Read};
@@ -8,15 +8,24 @@ pub const SMALL: u64 = 1 << 20;
 /// Most bytes of a declaration, which may list slots of its own.
 pub const LARGE: u64 = 64 << 20;
 
-/// The text of an opened file of at most this many bytes.
-pub fn text(opened: io::Result<impl Read>, most: u64) -> io::Result<String> {
+/// The bytes of an opened file, at most this many.
+pub fn bytes(opened: io::Result<impl Read>, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    opened?.take(most + 1).read_to_end(&mut bytes)?;
+    let read = opened.and_then(|opened| opened.take(most + 1).read_to_end(&mut bytes));
+    read.map_err(|error| match error.kind() {
+        ErrorKind::IsADirectory => Error::new(error.kind(), "it is a folder, not a file"),
+        _ => error,
+    })?;
     if bytes.len() as u64 > most {
         let why = format!("it is larger than {most} bytes, the most that is read");
         return Err(Error::new(ErrorKind::InvalidData, why));
     }
-    String::from_utf8(bytes)
+    Ok(bytes)
+}
+
+/// The text of an opened file of at most this many bytes.
+pub fn text(opened: io::Result<impl Read>, most: u64) -> io::Result<String> {
+    String::from_utf8(bytes(opened, most)?)
         .map_err(|_| Error::new(ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 

@@ -2,11 +2,7 @@
 //! against the configured authorities, own certificate shown, no redirects, nothing taken from the environment.
 
 use crate::config::{ConfigError, ConsumerConfig, Tls};
-use crate::pem;
-use booking::pem::no_authority;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,20 +47,16 @@ fn default_headers() -> http::HeaderMap {
 
 /// TLS as a client: authorities, and the own certificate for mutual authentication. Without ALPN, as LDAP has it.
 pub fn tls_settings(tls: &Tls) -> Result<Arc<ClientConfig>, ConfigError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(&tls.ca, "tls.ca")? {
-        let added = roots.add(certificate);
-        added.map_err(|_| ConfigError(no_authority("tls.ca", &tls.ca)))?;
-    }
+    let roots = pemfile::authorities(&tls.ca, "tls.ca").map_err(ConfigError)?;
     let Some((certificate, key)) = &tls.identity else {
         return without_identity(roots);
     };
-    let chain = certificates(certificate, "tls.certificate")?;
-    let private = private_key(key)?;
+    let chain = pemfile::certificates(certificate, "tls.certificate").map_err(ConfigError)?;
+    let private = pemfile::private_key(key, "tls.key").map_err(ConfigError)?;
     let config = builder()?
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, private)
-        .map_err(|error| ConfigError(pem::not_together(certificate, key, &error)))?;
+        .map_err(|error| ConfigError(pemfile::not_together(certificate, key, &error)))?;
     Ok(Arc::new(config))
 }
 
@@ -81,27 +73,4 @@ fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| ConfigError(format!("TLS cannot be set up: {error}")))
-}
-
-fn certificates(path: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-    readable(path, key)?;
-    pem::certificates(path, key).map_err(ConfigError)
-}
-
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, ConfigError> {
-    readable(path, "tls.key")?;
-    pem::private_key(path, "tls.key").map_err(ConfigError)
-}
-
-/// Missing, a folder, not permitted: told apart from a wrong content.
-fn readable(path: &Path, key: &str) -> Result<(), ConfigError> {
-    match std::fs::File::open(path).and_then(|file| file.metadata()) {
-        Ok(file) if file.is_dir() => Err(fault(key, path, "is a folder, not a file".to_owned())),
-        Ok(_) => Ok(()),
-        Err(error) => Err(fault(key, path, format!("cannot be read: {error}"))),
-    }
-}
-
-fn fault(key: &str, path: &Path, why: String) -> ConfigError {
-    ConfigError(format!("{key}: {} {why}", path.display()))
 }

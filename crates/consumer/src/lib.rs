@@ -9,7 +9,6 @@ mod form;
 pub mod journal;
 pub mod journey;
 pub mod obstacle;
-pub mod pem;
 pub mod plan;
 pub mod redact;
 pub mod referral;

@@ -313,7 +313,7 @@ fn certificates_are_read_at_the_start() {
     )
     .unwrap();
     for (error, key, says) in [
-        (of(&missing, &certificate, &key), "tls.ca", "cannot be read"),
+        (of(&missing, &certificate, &key), "tls.ca", "cannot read"),
         (
             of(folder.path(), &certificate, &key),
             "tls.ca",
@@ -332,12 +332,12 @@ fn certificates_are_read_at_the_start() {
         (
             of(&files.ca, &missing, &key),
             "tls.certificate",
-            "cannot be read",
+            "cannot read",
         ),
         (
             of(&files.ca, &certificate, &missing),
             "tls.key",
-            "cannot be read",
+            "cannot read",
         ),
         (
             of(&files.ca, &certificate, &certificate),

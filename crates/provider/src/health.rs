@@ -6,7 +6,6 @@
 use crate::anchor::state::TrailState;
 use crate::certificate::Validity;
 use crate::config::Settings;
-use crate::http::tls;
 use crate::log_state::LogState;
 use crate::store::{Store, StoreError};
 use booking::count::counted;
@@ -358,7 +357,7 @@ fn in_use(tls: &crate::config::Tls) -> Vec<InUse> {
     ];
     for (name, file) in files {
         // A file that cannot be read stops the start-up elsewhere.
-        let chain = file.and_then(|file| tls::certificates(file, name).ok());
+        let chain = file.and_then(|file| pemfile::certificates(file, name).ok());
         let validities = chain
             .iter()
             .flatten()

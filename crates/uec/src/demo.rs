@@ -9,6 +9,7 @@ mod tour;
 use crate::output::announce;
 use crate::serve::{prepare, runtime, stop_signal};
 use crate::{Failure, Outcome, log};
+use ::booking::named_file;
 use ::sandbox::{Listeners, Ports, SSP_NAME, Sandbox, Setup};
 use clap::Args;
 use provider::config::{LogFormat, Settings, Tls, Unsigned};
@@ -114,7 +115,8 @@ impl Demo {
             Ok(()) => {}
             Err(TryLockError::Error(error)) => return Err(failed(error)),
             Err(TryLockError::WouldBlock) => {
-                let whose = std::fs::read_to_string(&path).unwrap_or_default();
+                let whose = named_file::text(File::open(&path), named_file::SMALL);
+                let whose = whose.unwrap_or_default();
                 return Err(Failure::Refused(format!(
                     "the data in {} is in use by another demo{}: stop that one, or give this one a folder of its own with \
                      --data",

@@ -12,10 +12,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("fhir", &[]),
     ("booking", &["fhir"]),
     ("listen", &[]),
-    ("provider", &["booking", "fhir", "listen"]),
-    ("consumer", &["booking", "fhir"]),
-    ("sandbox", &["booking", "fhir", "listen"]),
-    ("assurance", &["booking", "consumer", "fhir", "listen"]),
+    ("pemfile", &["booking"]),
+    ("provider", &["booking", "fhir", "listen", "pemfile"]),
+    ("consumer", &["booking", "fhir", "pemfile"]),
+    ("sandbox", &["booking", "fhir", "listen", "pemfile"]),
+    (
+        "assurance",
+        &["booking", "consumer", "fhir", "listen", "pemfile"],
+    ),
     (
         "uec",
         &[
@@ -24,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "consumer",
             "fhir",
             "listen",
+            "pemfile",
             "provider",
             "sandbox",
         ],

@@ -1,4 +1,4 @@
-//! Rules on Rust files: module docs, length, names, `unwrap`, SQL.
+//! Rules on Rust files: module docs, length, names, `unwrap`, SQL, files without a bound.
 
 use std::collections::BTreeSet;
 
@@ -31,6 +31,15 @@ const SQL: &[&str] = &[
     "\"CREATE TABLE ",
     "\"PRAGMA ",
 ];
+/// How a file is read whole, however long it is.
+const UNBOUNDED: &[&str] = &[
+    "fs::read(",
+    "fs::read_to_string(",
+    "pem_file_iter(",
+    "from_pem_file(",
+];
+/// What only builds and tests the program reads files of the repository.
+const OWN_FILES: [&str; 3] = ["xtask/", "fuzz/", "crates/testkit/"];
 /// Crates of databases.
 const SQL_CRATES: &[&str] = &["rusqlite", "tokio_postgres", "deadpool_postgres", "sqlx"];
 /// Module names that say nothing about what is inside.
@@ -49,6 +58,7 @@ pub fn findings(workspace: &Workspace) -> Result<Vec<Finding>, String> {
         let source = RustSource::read(text, is_test);
         unwraps(path, &source, &mut found, &mut invariants);
         sql(path, &source, &mut found);
+        unbounded(path, &source, &mut found);
     }
     if invariants.len() > MAX_INVARIANTS {
         found.push(Finding::of(
@@ -181,6 +191,32 @@ fn sql(path: &str, source: &RustSource, found: &mut Vec<Finding>) {
     }
 }
 
+/// A file that a user names may be a device or of any length.
+fn unbounded(path: &str, source: &RustSource, found: &mut Vec<Finding>) {
+    if OWN_FILES.iter().any(|place| path.starts_with(place)) {
+        return;
+    }
+    let text: Vec<&str> = source.text.lines().collect();
+    for (line, code) in source.product_lines() {
+        let Some(call) = UNBOUNDED.iter().find(|call| code.contains(**call)) else {
+            continue;
+        };
+        let of_the_kernel = format!("{call}\"/proc/");
+        if !text
+            .get(line - 1)
+            .is_some_and(|l| l.contains(&of_the_kernel))
+        {
+            found.push(Finding::at(
+                path,
+                line,
+                format!(
+                    "`{call}…)` reads without a bound: use `booking::named_file`, or `pemfile`"
+                ),
+            ));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,5 +263,16 @@ mod tests {
             2
         );
         assert!(messages("crates/provider/src/store/sql/read.rs", text).is_empty());
+    }
+
+    #[test]
+    fn a_file_is_read_within_a_bound() {
+        let text = "//! A.\nfn a() { std::fs::read(b); fs::read_to_string(\"/proc/self/status\"); }\n\
+                    fn b() { fs::read_to_string(\"/proc/self/status\"); }\n\
+                    #[cfg(test)]\nmod tests { fn c() { fs::read(d); } }\n";
+        let found = messages("crates/a/src/a.rs", text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("crates/a/src/a.rs:2:"));
+        assert!(messages("xtask/src/a.rs", text).is_empty());
     }
 }

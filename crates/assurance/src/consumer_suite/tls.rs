@@ -1,9 +1,7 @@
 //! TLS of the simulator: its own certificate, and client certificates if an authority is named.
 
-use booking::pem::no_authority;
-use consumer::pem;
+use rustls::ServerConfig;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -27,11 +25,7 @@ pub(super) fn server_config(files: &Certificates) -> Result<Arc<ServerConfig>, S
     let builder = match &files.client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in pem::certificates(path, "client CA")? {
-                let added = roots.add(certificate);
-                added.map_err(|_| no_authority("client CA", path))?;
-            }
+            let roots = pemfile::authorities(path, "client CA")?;
             let verifier =
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
             builder.with_client_cert_verifier(
@@ -39,11 +33,11 @@ pub(super) fn server_config(files: &Certificates) -> Result<Arc<ServerConfig>, S
             )
         }
     };
-    let chain = pem::certificates(&files.certificate, "certificate")?;
-    let key = pem::private_key(&files.key, "key")?;
+    let chain = pemfile::certificates(&files.certificate, "certificate")?;
+    let key = pemfile::private_key(&files.key, "key")?;
     let mut config = builder
         .with_single_cert(chain, key)
-        .map_err(|e| pem::not_together(&files.certificate, &files.key, &e))?;
+        .map_err(|e| pemfile::not_together(&files.certificate, &files.key, &e))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

@@ -10,6 +10,8 @@ use crate::evidence::report::{page, rows};
 use crate::evidence::{Mark, write_whole};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use booking::named_file;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Name of the report in the plan's folder.
@@ -436,7 +438,8 @@ impl Writer<'_> {
         {
             return None;
         }
-        let bytes = std::fs::read(self.folder.join(FOLDER).join(&file.file)).ok()?;
+        let opened = File::open(self.folder.join(FOLDER).join(&file.file));
+        let bytes = named_file::bytes(opened, PICTURE).ok()?;
         let kind = match bytes.as_slice() {
             [0x89, b'P', b'N', b'G', ..] => "image/png",
             [0xff, 0xd8, 0xff, ..] => "image/jpeg",

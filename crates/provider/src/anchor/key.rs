@@ -4,7 +4,7 @@
 use crate::audit::hex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use booking::pem::{Wanted, fault};
+use booking::named_file;
 use rustls::SignatureScheme;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
@@ -12,7 +12,7 @@ use rustls::pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer};
 use rustls::sign::Signer;
 use sha2::{Digest as _, Sha256};
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -24,8 +24,6 @@ const PKCS8: [u8; 16] = [
 const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
-/// Most bytes of a file that are read: a key of this kind has 120, and there may be words around it.
-const KEY_BYTES: u64 = 64 << 10;
 /// The owner of the file reads and writes the private key, nobody else.
 const MODE: u32 = 0o600;
 
@@ -36,7 +34,8 @@ pub struct PublicKey([u8; 32]);
 impl PublicKey {
     /// Reads a PEM file, of a public key or of the private one.
     pub fn open(path: &Path) -> Result<PublicKey, String> {
-        let bytes = read(path)?;
+        let bytes = named_file::bytes(File::open(path), named_file::SMALL)
+            .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
         if let Ok(found) = SubjectPublicKeyInfoDer::from_pem_slice(&bytes) {
             return PublicKey::of(&found)
                 .ok_or_else(|| format!("{} is no Ed25519 public key", path.display()));
@@ -85,9 +84,7 @@ impl SigningKey {
                 path.display()
             )
         };
-        let read = PrivateKeyDer::from_pem_slice(&read(path)?)
-            .map_err(|_| fault(setting, path, Wanted::PrivateKey, File::open(path)))?;
-        let PrivateKeyDer::Pkcs8(der) = read else {
+        let PrivateKeyDer::Pkcs8(der) = pemfile::private_key(path, setting)? else {
             return Err(of_another_kind());
         };
         let key = aws_lc_rs::sign::any_eddsa_type(&der).map_err(|_| of_another_kind())?;
@@ -135,15 +132,6 @@ impl SigningKey {
             .sign(text)
             .map_err(|e| format!("nothing could be signed: {e}"))
     }
-}
-
-/// The file, as far as a key can reach.
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(KEY_BYTES).read_to_end(&mut bytes))
-        .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-    Ok(bytes)
 }
 
 fn section(label: &str, der: &[u8]) -> String {

@@ -19,7 +19,6 @@ pub mod history;
 pub mod itk;
 pub mod limits;
 pub mod log;
-pub mod pem;
 pub mod pieces;
 pub mod read;
 mod receiving;

@@ -6,17 +6,13 @@
 
 use crate::certificate::list_until;
 use crate::config::Tls;
-use booking::pem::{Wanted, fault};
 use jiff::Timestamp;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
-use std::fs::File;
-use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,8 +23,6 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_secs(5);
 /// How often what is wrong with them is said again, in looks: once an hour.
 const SAY_AGAIN: u32 = 720;
-/// Largest file that is read: the national list has some hundred kilobytes.
-const MAX_BYTES: u64 = 16 << 20;
 /// Name of the setting, for whoever mends it.
 const SETTING: &str = "tls.client_crl";
 
@@ -248,34 +242,13 @@ fn read(
 
 /// The lists of one file, PEM or DER.
 fn lists_of(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, String> {
-    const SEQUENCE: u8 = 0x30;
-    let shown = file.display();
-    let mut bytes = Vec::new();
-    File::open(file)
-        .and_then(|opened| opened.take(MAX_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|e| format!("{SETTING}: cannot read {shown}: {e}"))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(format!(
-            "{SETTING}: {shown} is larger than {MAX_BYTES} bytes, the most that is read"
-        ));
-    }
-    let lists = match bytes.first() {
-        Some(&SEQUENCE) => vec![CertificateRevocationListDer::from(bytes)],
-        _ => {
-            let found: Result<Vec<_>, _> =
-                CertificateRevocationListDer::pem_slice_iter(&bytes).collect();
-            match found {
-                Ok(found) if !found.is_empty() => found,
-                _ => {
-                    let bytes = Ok(bytes.as_slice());
-                    return Err(fault(SETTING, file, Wanted::RevocationList, bytes));
-                }
-            }
-        }
-    };
+    let lists = pemfile::revocation_lists(file, SETTING)?;
     for list in &lists {
         webpki::BorrowedCertRevocationList::from_der(list).map_err(|e| {
-            format!("{SETTING}: {shown} holds no revocation list that can be used: {e}")
+            format!(
+                "{SETTING}: {shown} holds no revocation list that can be used: {e}",
+                shown = file.display()
+            )
         })?;
     }
     Ok(lists)

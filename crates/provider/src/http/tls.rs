@@ -1,13 +1,10 @@
 //! HTTPS with client certificates (PROV-GEN-04): reading the PEM files and recognising the Spine Secure Proxy.
 
-use super::pem;
-pub use super::pem::certificates;
 use super::revocation::Revocation;
 use crate::config::Tls;
-use booking::pem::no_authority;
+use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{RootCertStore, ServerConfig};
 use std::sync::Arc;
 
 /// What is needed for the handshakes of a server.
@@ -30,12 +27,7 @@ pub fn server_config(tls: &Tls) -> Result<ServerTls, String> {
     let builder = match &tls.client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates(path, "tls.client_ca")? {
-                let added = roots.add(certificate);
-                added.map_err(|_| no_authority("tls.client_ca", path))?;
-            }
-            let roots = Arc::new(roots);
+            let roots = Arc::new(pemfile::authorities(path, "tls.client_ca")?);
             if tls.client_crl.is_empty() {
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
                     .build()
@@ -48,11 +40,11 @@ pub fn server_config(tls: &Tls) -> Result<ServerTls, String> {
             }
         }
     };
-    let chain = certificates(&tls.certificate, "tls.certificate")?;
-    let key = pem::private_key(&tls.key, "tls.key")?;
+    let chain = pemfile::certificates(&tls.certificate, "tls.certificate")?;
+    let key = pemfile::private_key(&tls.key, "tls.key")?;
     let mut config = builder
         .with_single_cert(chain, key)
-        .map_err(|e| pem::not_together(&tls.certificate, &tls.key, &e))?;
+        .map_err(|e| pemfile::not_together(&tls.certificate, &tls.key, &e))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     if revocation.is_some() {
         // A session that is taken up again would not show its certificate.

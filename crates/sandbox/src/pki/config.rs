@@ -1,13 +1,8 @@
 //! rustls configurations from PEM files: TLS 1.2 and 1.3, one crypto provider.
 
-use super::pem;
-use booking::pem::{Wanted, fault, no_authority};
-use rustls::pki_types::CertificateRevocationListDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use rustls::{ClientConfig, ServerConfig};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What is spoken inside TLS; decides the protocols offered by ALPN.
@@ -50,11 +45,13 @@ pub fn server_config(tls: &ServerTls, protocol: Protocol) -> Result<Arc<ServerCo
     let builder = match &tls.client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
-            let mut verifier =
-                WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), provider);
+            let mut verifier = WebPkiClientVerifier::builder_with_provider(
+                Arc::new(pemfile::authorities(path, "ca")?),
+                provider,
+            );
             if let Some(list) = &tls.revoked {
                 verifier = verifier
-                    .with_crls(revocation_lists(list)?)
+                    .with_crls(pemfile::revocation_lists(list, "revoked")?)
                     .only_check_end_entity_revocation();
             }
             let verifier = verifier
@@ -63,11 +60,11 @@ pub fn server_config(tls: &ServerTls, protocol: Protocol) -> Result<Arc<ServerCo
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let chain = pem::certificates(&tls.certificate, "certificate")?;
-    let key = pem::private_key(&tls.key, "key")?;
+    let chain = pemfile::certificates(&tls.certificate, "certificate")?;
+    let key = pemfile::private_key(&tls.key, "key")?;
     let mut config = builder
         .with_single_cert(chain, key)
-        .map_err(|e| pem::not_together(&tls.certificate, &tls.key, &e))?;
+        .map_err(|e| pemfile::not_together(&tls.certificate, &tls.key, &e))?;
     if protocol == Protocol::Http {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     }
@@ -80,30 +77,15 @@ pub fn client_config(tls: &ClientTls) -> Result<Arc<ClientConfig>, String> {
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| format!("tls: {e}"))?
-        .with_root_certificates(roots(&tls.ca)?);
+        .with_root_certificates(pemfile::authorities(&tls.ca, "ca")?);
     let config = match &tls.identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => builder
             .with_client_auth_cert(
-                pem::certificates(certificate, "certificate")?,
-                pem::private_key(key, "key")?,
+                pemfile::certificates(certificate, "certificate")?,
+                pemfile::private_key(key, "key")?,
             )
-            .map_err(|e| pem::not_together(certificate, key, &e))?,
+            .map_err(|e| pemfile::not_together(certificate, key, &e))?,
     };
     Ok(Arc::new(config))
-}
-
-fn roots(path: &Path) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in pem::certificates(path, "ca")? {
-        let added = roots.add(certificate);
-        added.map_err(|_| no_authority("ca", path))?;
-    }
-    Ok(roots)
-}
-
-fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, String> {
-    CertificateRevocationListDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|_| fault("revoked", path, Wanted::RevocationList, File::open(path)))
 }

@@ -4,7 +4,6 @@
 mod authority;
 mod config;
 mod names;
-mod pem;
 
 pub use authority::{Authority, Files, Identity, write};
 pub use config::{ClientTls, Protocol, ServerTls, client_config, server_config};

@@ -5,7 +5,7 @@ use booking::count::counted;
 use provider::certificate::{chain_fault, is_for, validity};
 use provider::config::{Tls, Unsigned};
 use provider::http::revocation::Revocation;
-use provider::http::tls::{certificates, server_config};
+use provider::http::tls::server_config;
 use provider::http::trust::Trust;
 use std::path::Path;
 
@@ -71,7 +71,7 @@ fn revocation(patient: &Patient, tls: &Tls, lists: Option<&Revocation>, out: &mu
 
 fn server(patient: &Patient, tls: &Tls, out: &mut Findings<'_>) {
     expiry(patient, &tls.certificate, "server", out);
-    let Ok(chain) = certificates(&tls.certificate, "tls.certificate") else {
+    let Ok(chain) = pemfile::certificates(&tls.certificate, "tls.certificate") else {
         // Told already.
         return;
     };
@@ -108,7 +108,7 @@ fn host(url: &str) -> Option<&str> {
 }
 
 fn expiry(patient: &Patient, path: &Path, name: &str, out: &mut Findings<'_>) {
-    let chain = match certificates(path, name) {
+    let chain = match pemfile::certificates(path, name) {
         Ok(chain) => chain,
         Err(error) => {
             return out.problem(

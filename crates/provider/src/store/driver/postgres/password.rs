@@ -2,10 +2,9 @@
 //! (`host:port:database:user:password`, `*` for any).
 
 use super::address::Address;
+use booking::named_file;
+use std::fs::File;
 use tokio_postgres::Config;
-
-/// Longest password file that is read.
-const FILE_BYTES: u64 = 1 << 20;
 
 /// Looks for the password.
 pub(super) fn find(config: &Config) -> Result<Option<String>, String> {
@@ -16,10 +15,7 @@ pub(super) fn find(config: &Config) -> Result<Option<String>, String> {
         return Ok(None);
     };
     let failed = |e: std::io::Error| format!("the password file of PGPASSFILE: {e}");
-    if std::fs::metadata(&file).map_err(failed)?.len() > FILE_BYTES {
-        return Err("the password file of PGPASSFILE is too large".to_owned());
-    }
-    let text = std::fs::read_to_string(&file).map_err(failed)?;
+    let text = named_file::text(File::open(&file), named_file::SMALL).map_err(failed)?;
     let hosts = Address::hosts(config);
     let user = config.get_user().unwrap_or_default();
     let database = config.get_dbname().unwrap_or_default();

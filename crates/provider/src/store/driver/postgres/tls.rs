@@ -3,9 +3,8 @@
 use crate::store::error::StoreError;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
@@ -33,25 +32,13 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .map_err(|e| failed(e.to_string()))?;
         let builder = match roots {
-            Some(file) => builder.with_root_certificates(read_roots(file).map_err(failed)?),
+            Some(file) => builder
+                .with_root_certificates(pemfile::authorities(file, "sslrootcert").map_err(failed)?),
             None => builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(Believed(provider))),
         };
         Ok(Tls(Arc::new(builder.with_no_client_auth())))
-    }
-}
-
-fn read_roots(file: &Path) -> Result<RootCertStore, String> {
-    let unreadable = |e: &dyn std::fmt::Display| format!("{}: {e}", file.display());
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|e| unreadable(&e))? {
-        let certificate = certificate.map_err(|e| unreadable(&e))?;
-        roots.add(certificate).map_err(|e| unreadable(&e))?;
-    }
-    match roots.is_empty() {
-        true => Err(unreadable(&"it holds no certificate")),
-        false => Ok(roots),
     }
 }
 

@@ -1,0 +1,106 @@
+//! Certificates, keys and revocation lists from files that a user names, for rustls.
+//!
+//! Every program that reads such a file reads it here: up to a bound, so that a device or a wrong file ends at once, and
+//! with the same words for what is wrong ([`words`]). `setting` names the file in them, for whoever mends it.
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
+
+mod words;
+
+use booking::named_file::{self, SMALL};
+use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use std::fs::File;
+use std::path::Path;
+use words::{Unfit, Wanted, fault};
+
+/// Largest file of revocation lists that is read: the national list has some hundred kilobytes.
+const LISTS: u64 = 16 << 20;
+
+/// The certificates of a file, at least one.
+pub fn certificates(path: &Path, setting: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let bytes = read(path, setting, SMALL)?;
+    match CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>() {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(fault(setting, path, Wanted::Certificate, &bytes)),
+    }
+}
+
+/// The certificates of a file as authorities.
+pub fn authorities(path: &Path, setting: &str) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path, setting)? {
+        let added = roots.add(certificate);
+        added.map_err(|_| words::no_authority(setting, path))?;
+    }
+    Ok(roots)
+}
+
+/// The private key of a file.
+pub fn private_key(path: &Path, setting: &str) -> Result<PrivateKeyDer<'static>, String> {
+    let bytes = read(path, setting, SMALL)?;
+    PrivateKeyDer::from_pem_slice(&bytes)
+        .map_err(|_| fault(setting, path, Wanted::PrivateKey, &bytes))
+}
+
+/// The revocation lists of a file, PEM or DER, at least one.
+pub fn revocation_lists(
+    path: &Path,
+    setting: &str,
+) -> Result<Vec<CertificateRevocationListDer<'static>>, String> {
+    const SEQUENCE: u8 = 0x30;
+    let bytes = read(path, setting, LISTS)?;
+    if bytes.first() == Some(&SEQUENCE) {
+        return Ok(vec![CertificateRevocationListDer::from(bytes)]);
+    }
+    match CertificateRevocationListDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>() {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(fault(setting, path, Wanted::RevocationList, &bytes)),
+    }
+}
+
+/// Why a chain and a key cannot be used together.
+pub fn not_together(chain: &Path, key: &Path, error: &rustls::Error) -> String {
+    let unfit = match error {
+        rustls::Error::InconsistentKeys(_) => Unfit::OtherKey,
+        rustls::Error::InvalidCertificate(_) => Unfit::Certificate,
+        _ => Unfit::Key,
+    };
+    words::not_together(chain, key, unfit)
+}
+
+fn read(path: &Path, setting: &str, most: u64) -> Result<Vec<u8>, String> {
+    named_file::bytes(File::open(path), most)
+        .map_err(|e| format!("{setting}: cannot read {}: {e}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Proves: NFR-01
+    #[cfg(unix)]
+    #[test]
+    fn a_file_without_end_is_read_to_the_bound_only() {
+        let zero = Path::new("/dev/zero");
+        let told = [
+            certificates(zero, "tls.ca").unwrap_err(),
+            authorities(zero, "tls.ca").unwrap_err(),
+            private_key(zero, "tls.ca").unwrap_err(),
+            revocation_lists(zero, "tls.ca").unwrap_err(),
+        ];
+        for said in told {
+            let begins = "tls.ca: cannot read /dev/zero: it is larger than 1";
+            assert!(said.starts_with(begins), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_as_such() {
+        let said = private_key(Path::new("/no/such/k.pem"), "tls.key").unwrap_err();
+        assert!(
+            said.starts_with("tls.key: cannot read /no/such/k.pem: "),
+            "{said}"
+        );
+    }
+}
