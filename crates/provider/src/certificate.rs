@@ -45,8 +45,9 @@ pub fn validity(der: &[u8]) -> Option<Validity> {
     Some(Validity { from, until })
 }
 
-/// Until when a revocation list holds (RFC 5280, 5.1.2.5); `None` when it does not say, or the bytes are none.
-pub fn list_until(der: &[u8]) -> Option<Timestamp> {
+/// From when until when a revocation list holds (RFC 5280, 5.1.2.4 and 5.1.2.5); `None` when it does not say, or the bytes
+/// are none.
+pub fn list_validity(der: &[u8]) -> Option<Validity> {
     let (list, _) = element(der, SEQUENCE)?;
     let (mut body, _) = element(list, SEQUENCE)?;
     if body.first() == Some(&INTEGER) {
@@ -56,8 +57,9 @@ pub fn list_until(der: &[u8]) -> Option<Timestamp> {
     for _ in 0..2 {
         body = element(body, SEQUENCE)?.1;
     }
-    let (_, rest) = time(body)?;
-    Some(time(rest)?.0)
+    let (from, rest) = time(body)?;
+    let (until, _) = time(rest)?;
+    Some(Validity { from, until })
 }
 
 /// The content of the first element, which has this tag, and what follows it.

@@ -6,6 +6,7 @@
 use crate::anchor::state::TrailState;
 use crate::certificate::Validity;
 use crate::config::Settings;
+use crate::http::revocation::Revocation;
 use crate::log_state::LogState;
 use crate::store::{Store, StoreError};
 use booking::count::counted;
@@ -77,6 +78,8 @@ pub struct Health {
     reading: Arc<AtomicBool>,
     /// The API's own socket, once it is served.
     door: OnceLock<Door>,
+    /// Revocation lists of client certificates, once the API is served with some.
+    revocation: OnceLock<Arc<Revocation>>,
     /// Whether the log can be written.
     pub log: Arc<LogState>,
     /// Whether the audit trail is what was signed.
@@ -97,6 +100,7 @@ impl Health {
             looks: AtomicU64::new(0),
             reading: Arc::default(),
             door: OnceLock::new(),
+            revocation: OnceLock::new(),
             log: Arc::default(),
             trail: Arc::default(),
             ready_despite_loss: settings.audit.ready_despite_loss,
@@ -111,6 +115,39 @@ impl Health {
             tls,
             gauges,
         });
+    }
+
+    /// From now on clients are looked up in these lists.
+    pub fn revokes(&self, lists: Arc<Revocation>) {
+        // A second call would be of the same server.
+        let _ = self.revocation.set(lists);
+    }
+
+    /// What somebody should look at although requests are served as they should be.
+    pub fn notes(&self) -> Vec<Reason> {
+        let lists = self.revocation.get();
+        let over = lists.is_some_and(|lists| lists.over(crate::clock::now()).is_some());
+        let note = || {
+            Reason::new(
+                "revocation-list",
+                "A revocation list of client certificates should have been replaced by a newer one; what it revokes stays \
+                 revoked.",
+            )
+        };
+        over.then(note).into_iter().collect()
+    }
+
+    /// The revocation lists in use: name of the file, seconds since the list was made, seconds until it should have been
+    /// replaced.
+    pub fn revocation_lists(&self) -> Vec<(String, i64, i64)> {
+        let now = crate::clock::now();
+        let lists = self.revocation.get().map(|lists| lists.lists());
+        let shown = |(file, validity): &(PathBuf, Validity)| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let age = now.as_second() - validity.from.as_second();
+            (name.into_owned(), age, validity.seconds_left(now))
+        };
+        lists.iter().flatten().map(shown).collect()
     }
 
     /// From now on not ready: the server is about to stop.

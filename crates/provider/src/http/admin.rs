@@ -94,7 +94,11 @@ pub async fn answer(
 fn ready(edge: &Edge, media: &'static str) -> Response<Body> {
     let reasons = edge.health.reasons(&edge.store);
     if reasons.is_empty() {
-        return respond(StatusCode::OK, media, "{\"status\":\"ready\"}\n".to_owned());
+        let body = match edge.health.notes() {
+            notes if notes.is_empty() => serde_json::json!({"status": "ready"}),
+            notes => serde_json::json!({"status": "ready", "notes": notes}),
+        };
+        return respond(StatusCode::OK, media, format!("{body}\n"));
     }
     let body = serde_json::json!({"status": "not ready", "reasons": reasons});
     respond(StatusCode::SERVICE_UNAVAILABLE, media, format!("{body}\n"))
@@ -116,6 +120,7 @@ async fn page(edge: &Arc<Edge>) -> String {
         log_lines_lost: edge.health.log.lost(),
         lag: edge.admission.lag(),
         certificates: edge.health.certificates(),
+        revocation_lists: edge.health.revocation_lists(),
     }
     .write()
 }

@@ -4,7 +4,7 @@
 //! whose time is over still counts, and is told at every look that finds it so; a file that cannot be read any more leaves
 //! the lists that were read last (D-76). A connection that is open is asked again when the lists changed.
 
-use crate::certificate::list_until;
+use crate::certificate::{Validity, list_validity};
 use crate::config::Tls;
 use jiff::Timestamp;
 use rustls::client::danger::HandshakeSignatureValid;
@@ -44,8 +44,8 @@ pub struct Revocation {
 #[derive(Debug)]
 struct Current {
     verifier: Arc<dyn ClientCertVerifier>,
-    /// Until when each list holds, as far as it says.
-    until: Vec<(PathBuf, Timestamp)>,
+    /// When each list was made and until when it holds, as far as it says.
+    lists: Vec<(PathBuf, Validity)>,
 }
 
 /// By what a changed file is known: device, number, length, moment of the change in nanoseconds.
@@ -85,13 +85,20 @@ impl Revocation {
         Ok(true)
     }
 
+    /// The lists in use, each with its file, as far as they say when they were made and until when they hold.
+    pub fn lists(&self) -> Vec<(PathBuf, Validity)> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.lists.clone()
+    }
+
     /// What is wrong with the lists in use at a moment: the time of one is over.
     pub fn over(&self, now: Timestamp) -> Option<String> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        let (file, until) = current.until.iter().find(|(_, until)| *until < now)?;
+        let lists = self.lists();
+        let (file, validity) = lists.iter().find(|(_, v)| v.until < now)?;
         Some(format!(
-            "{SETTING}: {} should have been replaced by a newer list on {until}; what it revokes stays revoked",
-            file.display()
+            "{SETTING}: {} should have been replaced by a newer list on {}; what it revokes stays revoked",
+            file.display(),
+            validity.until
         ))
     }
 
@@ -224,10 +231,10 @@ fn read(
     roots: &Arc<RootCertStore>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Current, String> {
-    let (mut lists, mut until) = (Vec::new(), Vec::new());
+    let (mut lists, mut validities) = (Vec::new(), Vec::new());
     for file in files {
         for list in lists_of(file)? {
-            until.extend(list_until(&list).map(|until| (file.clone(), until)));
+            validities.extend(list_validity(&list).map(|v| (file.clone(), v)));
             lists.push(list);
         }
     }
@@ -237,7 +244,10 @@ fn read(
         .only_check_end_entity_revocation()
         .build()
         .map_err(|e| format!("{SETTING}: {e}"))?;
-    Ok(Current { verifier, until })
+    Ok(Current {
+        verifier,
+        lists: validities,
+    })
 }
 
 /// The lists of one file, PEM or DER.

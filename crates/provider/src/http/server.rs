@@ -105,6 +105,7 @@ impl Server {
         let edge = self.edge.clone();
         beside.spawn(async move { edge.record_strangers().await });
         if let Some(lists) = self.tls.as_ref().and_then(|tls| tls.revocation.clone()) {
+            self.edge.health.revokes(lists.clone());
             beside.spawn(lists.watch());
         }
         beside

@@ -38,6 +38,8 @@ pub struct Page<'p> {
     pub lag: Duration,
     /// Names of certificates and the seconds until they expire.
     pub certificates: Vec<(&'static str, i64)>,
+    /// Revocation lists: file, seconds since each was made, seconds until it should have been replaced.
+    pub revocation_lists: Vec<(String, i64, i64)>,
 }
 
 impl Page<'_> {
@@ -59,6 +61,38 @@ impl Page<'_> {
         }
         self.process(&mut out);
         out.finish()
+    }
+
+    fn revocation_lists(&self, out: &mut Text) {
+        const AGE: &str = "uec_tls_revocation_list_age_seconds";
+        const EXPIRY: &str = "uec_tls_revocation_list_expiry_seconds";
+        if self.revocation_lists.is_empty() {
+            return;
+        }
+        // Two files may have the same name, and one may hold several lists.
+        let labels = |n: usize, file: &str| {
+            format!(
+                "{},{}",
+                label("list", &(n + 1).to_string()),
+                label("file", file)
+            )
+        };
+        out.head(
+            AGE,
+            Kind::Gauge,
+            "Seconds since a revocation list of client certificates was made.",
+        );
+        for (n, (file, age, _)) in self.revocation_lists.iter().enumerate() {
+            out.value(AGE, &labels(n, file), age);
+        }
+        out.head(
+            EXPIRY,
+            Kind::Gauge,
+            "Seconds until a revocation list should have been replaced by a newer one; negative afterwards.",
+        );
+        for (n, (file, _, expiry)) in self.revocation_lists.iter().enumerate() {
+            out.value(EXPIRY, &labels(n, file), expiry);
+        }
     }
 
     fn refusals(&self, out: &mut Text) {
@@ -290,6 +324,7 @@ impl Page<'_> {
         for (which, seconds) in &self.certificates {
             out.value(CERTIFICATE, &label("certificate", which), seconds);
         }
+        self.revocation_lists(out);
         out.head(
             "uec_build_info",
             Kind::Gauge,

@@ -12,6 +12,8 @@ use std::path::Path;
 /// Days before the end from which on a certificate should be renewed; issuing one takes some weeks.
 const RENEW_DAYS: i64 = 30;
 const DAY: i64 = 24 * 60 * 60;
+/// A revocation list that ends within so many days is told: a weekend may lie between.
+const DUE_DAYS: i64 = 3;
 
 /// Looks at the configured files.
 pub fn check(patient: &Patient, out: &mut Findings<'_>) {
@@ -61,7 +63,20 @@ fn revocation(patient: &Patient, tls: &Tls, lists: Option<&Revocation>, out: &mu
              weekly.",
         ),
         None => {}
-        Some(None) => out.ok("The revocation lists of client certificates can be read and are current."),
+        Some(None) => {
+            let lists = lists.map(Revocation::lists).unwrap_or_default();
+            let current = "The revocation lists of client certificates can be read and are current";
+            match lists.iter().min_by_key(|(_, validity)| validity.until) {
+                None => out.ok(format!("{current}; none says until when.")),
+                Some((file, validity)) => {
+                    let says = format!("{current}; {} is the first to end, on {}.", file.display(), validity.until);
+                    match validity.seconds_left(patient.now) < DUE_DAYS * DAY {
+                        true => out.warn(says, "Have it fetched now, and oftener: a list that has ended is a problem."),
+                        false => out.ok(says),
+                    }
+                }
+            }
+        }
         Some(Some(fault)) => out.problem(
             format!("{fault}."),
             "Fetch the newest list and put it in place of the file; the server takes it by itself.",
