@@ -9,7 +9,7 @@ use booking::refusal::{Refusal, Situation};
 use booking::slot::SlotStatus;
 use jiff::Timestamp;
 use provider::store::{
-    Accepted, AppointmentStatus, BookingCount, CountBy, WriteError, london_day, utc_day,
+    Accepted, AppointmentStatus, BookingCount, Claimed, CountBy, WriteError, london_day, utc_day,
 };
 use store_fixture::*;
 use uuid::Uuid;
@@ -466,6 +466,37 @@ async fn of_many_cancellations_of_one_version_exactly_one_wins() {
             .all(|r| r.situation == Situation::VersionConflict)
     );
     assert_eq!(stores[0].history(tenant, &made.id).unwrap().len(), 2);
+}
+
+/// Proves: D-75
+#[tokio::test]
+async fn a_name_that_was_only_claimed_uses_up_no_cap() {
+    let store = memory();
+    let (tenant, gp) = tenant(&store).await;
+    let slots = make_slots(&store, tenant, gp, 3).await;
+    for (slot, claimed) in
+        slots
+            .iter()
+            .zip([Claimed::Nothing, Claimed::Organization, Claimed::System])
+    {
+        let mut asked = booking(*slot, new_request_id());
+        asked.claimed = claimed;
+        store.book(tenant, asked).await.unwrap();
+    }
+    let count = |by| {
+        let of = BookingCount {
+            day: london_day(first_start()),
+            by,
+            service: None,
+            template: None,
+            release: None,
+        };
+        store.bookings_on(tenant, &of).unwrap()
+    };
+    assert_eq!(count(CountBy::Kind("111")), 3);
+    let (asid, ods) = (asid(), ods());
+    assert_eq!(count(CountBy::Ods(&ods)), 2);
+    assert_eq!(count(CountBy::Asid(&asid)), 2);
 }
 
 #[tokio::test]

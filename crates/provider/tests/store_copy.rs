@@ -467,7 +467,7 @@ async fn a_source_that_is_not_right_is_refused_and_no_target_is_made() {
     let said = spoilt("doubled.db", "DROP INDEX appointment_live;
         INSERT INTO appointment SELECT key + 1, tenant, id || 'x', version, status,
         live, slot, schedule, start, finish, day, service, template, release, nhs_number, booked_at, booked_asid,
-        booked_ods, booked_kind, cancelled_at, cancelled_asid, cancelled_ods FROM appointment");
+        booked_ods, booked_kind, cancelled_at, cancelled_asid, cancelled_ods, booked_claimed FROM appointment");
     assert!(matches!(said, CopyError::Broken { .. }), "{said}");
     let said = spoilt("damaged.db", "DROP INDEX slot_uuid;
         INSERT INTO slot SELECT key + 1000, tenant, schedule, start + 7, finish + 7, uuid, status, held, channel,

@@ -446,7 +446,8 @@ fn what_cannot_be_meant_is_told() {
         );
         format!(
             "{text}\n[[release]]\nid = \"gps\"\nkinds = [\"gp-practice\"]\n\n[[release]]\nid = \"unused\"\ncap = 3\n\n\
-             [[service]]\nid = \"2000000016\"\nname = \"Without a diary\"\n"
+             [[service]]\nid = \"2000000016\"\nname = \"Without a diary\"\n\n\
+             [[consumer]]\nods = \"FX910\"\nname = \"By code only\"\n"
         )
     });
     let database = server.folder.join("provider.sqlite");
@@ -466,6 +467,8 @@ fn what_cannot_be_meant_is_told() {
         "warning",
         "`gps` of FX101 is for consumers that do not exist",
     );
+    let by_code = "By code only is declared by its ODS code FX910 alone at FX101";
+    assert_told(&report, "consumers", "warning", by_code);
     assert_told(
         &report,
         "consumers",

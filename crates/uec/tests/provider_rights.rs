@@ -222,6 +222,68 @@ fn a_cap_is_not_escaped_by_naming_another_organisation_each_time() {
     behind.server.kill();
 }
 
+/// Proves: D-75, PROV-SLOT-21, ERR-07
+#[test]
+fn a_claim_uses_up_no_cap_and_chooses_no_version() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let signing = key_set(folder.path());
+    let keys = folder.path().join("keys.json");
+    let behind = Behind::new("claimed", &format!("signed_keys = {keys:?}\n"));
+    declare(&behind.server, "FX101", |text| {
+        let rule = "\n[[release]]\nid = \"one-each\"\ncap = 1\n\n\
+                    [[consumer]]\nods = \"FX912\"\nname = \"By code, of old\"\nstandard = \"2.0.1-beta\"\n";
+        let id = format!("id = \"{GP_CLINIC}\"\n");
+        let at = text.find(&id).expect("the service");
+        let (before, after) = text.split_at(at);
+        format!("{before}release = [\"one-each\"]\n{after}{rule}")
+    });
+    let query = Server::window_query(GP_CLINIC, 3, 4);
+    let found = behind.send(&behind.server.search(&query));
+    let slots = support::server::matches(&found.json());
+    assert!(slots.len() >= 5, "{}", found.shown());
+    let mut slots = slots.iter();
+    let mut call = || {
+        let slot = slots.next().expect("a free slot");
+        behind.server.book(&Booking::of(slot).body())
+    };
+    // By the proxy, which proves the system; or not by it, and signed, which proves the organisation.
+    let claims = |call: Call, asid, ods| {
+        let call = behind.server.from(call, (asid, ods), WRITE);
+        behind.send(&call)
+    };
+    let signs = |call: Call, asid, ods| {
+        let claims = Token::new(&behind.server.audience(), WRITE, ods).claims;
+        let token = signed(&signing, &json!({"alg": "EdDSA", "kid": "good"}), &claims);
+        let call = call.with("Authorization", &token).with("Ssp-From", asid);
+        let call = call.with("Connection", "close");
+        behind
+            .bytes(&behind.other, &call.bytes())
+            .expect("an answer")
+    };
+    let other = "918999000056";
+    let first = claims(call(), UNKNOWN_ASID, "FX910");
+    assert_eq!(first.status, 201, "{}", first.shown());
+    let own = signs(call(), other, "FX910");
+    assert_eq!(own.status, 201, "a claim counted: {}", own.shown());
+    assert_eq!(signs(call(), other, "FX910").status, 403);
+
+    // The version of FX912 lets it leave out the header; who only claims to be FX912 is held to the current one.
+    let mut old = || call().without("X-Request-ID");
+    let held = claims(old(), "918999000057", "FX912");
+    assert_eq!(held.status, 400, "{}", held.shown());
+    let taken = signs(old(), "918999000058", "FX912");
+    assert_eq!(taken.status, 201, "{}", taken.shown());
+    behind.server.kill();
+}
+
+/// A signed token with this header.
+fn signed(signing: &EncodingKey, header: &Value, claims: &Value) -> String {
+    let parts = [header, claims].map(|v| support::token::part(v.to_string().as_bytes()));
+    let message = parts.join(".");
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), signing, Algorithm::EdDSA);
+    format!("Bearer {message}.{}", signature.expect("a signature"))
+}
+
 /// A key set with this key under several names, and the key to sign with.
 fn key_set(folder: &Path) -> EncodingKey {
     let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
@@ -256,10 +318,7 @@ fn a_signed_token_proves_its_organisation_and_is_read_strictly() {
     });
     let query = Server::window_query(GP_CLINIC, 2, 3);
     let send = |header: &Value, claims: &Value, call: Call| {
-        let parts = [header, claims].map(|v| support::token::part(v.to_string().as_bytes()));
-        let message = parts.join(".");
-        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &signing, Algorithm::EdDSA);
-        let token = format!("Bearer {message}.{}", signature.expect("a signature"));
+        let token = signed(&signing, header, claims);
         let call = call
             .with("Authorization", &token)
             .with("Connection", "close");
@@ -460,7 +519,14 @@ fn lists_that_cannot_be_read_stop_the_start_and_old_ones_are_told() {
             "{words}: {said}"
         );
     }
-    let old = put("old.crl", &old_list());
+    let soon = jiff::Zoned::now().date() + jiff::Span::new().days(2);
+    let due = put("due.crl", &list_until(soon));
+    let said = doctor(&format!("{der:?}, {due:?}"));
+    assert!(
+        said.contains("due.crl is the first to end, on ") && said.contains("Have it fetched now"),
+        "{said}"
+    );
+    let old = put("old.crl", &list_until(jiff::civil::date(2001, 2, 1)));
     let said = doctor(&format!("{old:?}"));
     assert!(
         said.contains("should have been replaced by a newer list on 2001"),
@@ -468,8 +534,49 @@ fn lists_that_cannot_be_read_stop_the_start_and_old_ones_are_told() {
     );
 }
 
-/// A list whose time is over, of an authority that is gone.
-fn old_list() -> Vec<u8> {
+/// A running server tells of each list how old it is and when it ends; one that has ended leaves it ready, with a note.
+/// Proves: D-76
+#[test]
+fn lists_are_in_the_metrics_and_an_old_one_is_a_note() {
+    let behind = Behind::with("list-metrics", |folder, authority| {
+        let put = |name: &str, bytes: &[u8]| {
+            let file = folder.join(name);
+            fs::write(&file, bytes).expect("list");
+            file
+        };
+        let good = authority.revocation_list(&[]).expect("a list");
+        let good = put("good.crl", good.as_bytes());
+        let old = put("old.crl", &list_until(jiff::civil::date(2001, 2, 1)));
+        let (server, key) = (folder.join("server.pem"), folder.join("server.key"));
+        format!(
+            "[tls]\ncertificate = {server:?}\nkey = {key:?}\nclient_ca = {:?}\nclient_crl = [{good:?}, {old:?}]",
+            folder.join("ca.pem")
+        )
+    });
+    let metrics = behind.get("/metrics").expect("an answer").text();
+    let value = |name: &str, labels: &str| {
+        let series = format!("uec_tls_revocation_list_{name}_seconds{{{labels}}} ");
+        let found = metrics.lines().find_map(|l| l.strip_prefix(&series));
+        found
+            .unwrap_or_else(|| panic!("{series}: {metrics}"))
+            .parse::<i64>()
+            .expect("a number")
+    };
+    let (good, old) = (
+        "list=\"1\",file=\"good.crl\"",
+        "list=\"2\",file=\"old.crl\"",
+    );
+    assert!(value("expiry", good) > 0 && value("age", good) > 0);
+    let (expiry, age) = (value("expiry", old), value("age", old));
+    assert!(expiry < -86_400 * 365 && age > -expiry, "{expiry} {age}");
+    let ready = behind.get("/health/ready").expect("an answer");
+    assert_eq!(ready.status, 200, "{}", ready.shown());
+    assert_eq!(ready.json()["notes"][0]["code"], "revocation-list");
+    behind.server.kill();
+}
+
+/// A list that ends on a day, of an authority that is gone.
+fn list_until(day: jiff::civil::Date) -> Vec<u8> {
     use rcgen::{CertificateParams, CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair};
     let key = KeyPair::generate().expect("a key");
     let mut params = CertificateParams::new(Vec::new()).expect("parameters");
@@ -477,7 +584,11 @@ fn old_list() -> Vec<u8> {
     params.key_usages = vec![rcgen::KeyUsagePurpose::CrlSign];
     let list = CertificateRevocationListParams {
         this_update: rcgen::date_time_ymd(2001, 1, 1),
-        next_update: rcgen::date_time_ymd(2001, 2, 1),
+        next_update: rcgen::date_time_ymd(
+            day.year().into(),
+            day.month().unsigned_abs(),
+            day.day().unsigned_abs(),
+        ),
         crl_number: rcgen::SerialNumber::from(1),
         issuing_distribution_point: None,
         revoked_certs: Vec::new(),

@@ -334,14 +334,15 @@ impl Catalogue {
     }
 
     /// The version of the Standard that a consumer follows: what the declaration of its very system says, else that of
-    /// its organisation; the current one where none says any.
-    pub fn standard_of(&self, asid: &Asid, ods: &OdsCode) -> StandardVersion {
+    /// its organisation, where that is believed; the current one where none says any. What an older version lets it leave
+    /// out is given to nobody for a claim (D-75).
+    pub fn standard_of(&self, asid: &Asid, ods: &OdsCode, believed: Believed) -> StandardVersion {
         let said = |matches: &dyn Fn(&Consumer) -> bool| {
             let mut found = self.consumers.iter().filter(|c| matches(c));
             found.find_map(|c| c.standard)
         };
-        said(&|c| c.asid.as_ref() == Some(asid))
-            .or_else(|| said(&|c| c.asid.is_none() && c.ods == *ods))
+        said(&|c| c.asid.as_ref() == Some(asid) && c.acts_for(ods))
+            .or_else(|| said(&|c| believed.organization && c.asid.is_none() && c.ods == *ods))
             .unwrap_or_default()
     }
 

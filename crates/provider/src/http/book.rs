@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::edge::{Caller, Demand, Edge, Exchange, store_refusal};
 use super::read;
 use super::tenants::TenantView;
-use crate::store::{Accepted, Booking, Conflict, PlacedSlot, WriteError};
+use crate::store::{Accepted, Booking, Claimed, Conflict, PlacedSlot, WriteError};
 use booking::appointment::BookingRequest;
 use booking::ids::ResourceId;
 use booking::refusal::{Refusal, Situation};
@@ -115,6 +115,11 @@ fn transaction(
         document_id: request.document_id.clone(),
         asid: caller.ssp.from.clone(),
         ods: caller.claims.organization.ods.clone(),
+        claimed: match &caller.facts {
+            facts if !facts.ods_believed => Claimed::Organization,
+            facts if facts.asid.is_none() => Claimed::System,
+            _ => Claimed::Nothing,
+        },
         kind: caller.facts.kind.clone(),
         request_id: demand.request_id.clone(),
         at: now,

@@ -318,17 +318,19 @@ impl Edge {
         let view = HeaderView(&parts.headers);
         let ssp = headers::read_ssp(&view, matched.interaction)?;
         x.entry.ssp(&ssp);
+        let token = token::bearer(&view)?;
+        let believed = self.trust.believed(token, &x.peer);
         let expect = Expectation {
             audience: &|audience| self.base.is_audience(audience, &tenant.root),
             scope: matched.interaction.scope(),
             other_scope: &|ods| {
-                let standard = tenant.catalogue.standard_of(&ssp.from, ods);
+                let standard = tenant.catalogue.standard_of(&ssp.from, ods, believed);
                 matched.interaction.other_scope(standard)
             },
             now: x.now,
             tolerance_seconds: self.trust.tolerance_seconds,
         };
-        let (claims, believed) = self.trust.verify(token::bearer(&view)?, &x.peer, &expect)?;
+        let claims = self.trust.verify(token, &x.peer, &expect)?;
         x.is_strangers = false;
         x.entry.claims(&claims);
         if !tenant.catalogue.is_own_system(&ssp.to) {
@@ -343,7 +345,7 @@ impl Edge {
         if tenant.catalogue.is_test_consumer(&facts) {
             x.traffic = Traffic::Test;
         }
-        let standard = tenant.catalogue.standard_of(&ssp.from, ods);
+        let standard = tenant.catalogue.standard_of(&ssp.from, ods, believed);
         Ok(Caller {
             ssp,
             claims,

@@ -90,30 +90,33 @@ impl Trust {
         self.unsigned == Unsigned::Any
     }
 
-    /// Believes a token or refuses it with 403 (ERR-06, D-01). Says also which names of the request are believed: the
-    /// proxy proves the system that it names in `Ssp-From`, a signature the organisation (D-75).
+    /// Which names of a request are believed once its token is verified: the proxy proves the system that it names in
+    /// `Ssp-From`, a signature the organisation (D-75).
+    pub fn believed(&self, token: &str, peer: &Peer) -> Believed {
+        // Where anybody is let in, names are believed as well: nothing better is there, and the guides say so.
+        let anybody = self.accepts_anybody() && !peer.is_ssp;
+        Believed {
+            system: peer.is_ssp || anybody,
+            organization: is_signed(token) || anybody,
+        }
+    }
+
+    /// Believes a token or refuses it with 403 (ERR-06, D-01).
     pub fn verify(
         &self,
         token: &str,
         peer: &Peer,
         expect: &Expectation<'_>,
-    ) -> Result<(Claims, Believed), Refusal> {
-        // Where anybody is let in, names are believed as well: nothing better is there, and the guides say so.
-        let anybody = self.accepts_anybody() && !peer.is_ssp;
-        let believed = |signed: bool| Believed {
-            system: peer.is_ssp || anybody,
-            organization: signed || anybody,
-        };
-        match token::algorithm(token) {
-            Some(name) if name != "none" => {
-                Ok((self.verify_signed(token, expect)?, believed(true)))
-            }
-            _ if self.unsigned == Unsigned::Any
-                || (self.unsigned == Unsigned::Ssp && peer.is_ssp) =>
+    ) -> Result<Claims, Refusal> {
+        match is_signed(token) {
+            true => self.verify_signed(token, expect),
+            false
+                if self.unsigned == Unsigned::Any
+                    || (self.unsigned == Unsigned::Ssp && peer.is_ssp) =>
             {
-                Ok((token::read_unsigned(token, expect)?, believed(false)))
+                token::read_unsigned(token, expect)
             }
-            _ => {
+            false => {
                 // The claims are read all the same, so that a broken token is named as such first.
                 token::read_unsigned(token, expect)?;
                 Err(refused(match self.unsigned {
@@ -161,6 +164,11 @@ impl Trust {
             .map_err(|e| refused("The token's signature does not match.").log(e.to_string()))?;
         token::read_verified(token, expect)
     }
+}
+
+/// Whether a token says that it is signed; one that does is believed only after its signature was checked.
+fn is_signed(token: &str) -> bool {
+    token::algorithm(token).is_some_and(|name| name != "none")
 }
 
 /// Whether a key is for signatures of this algorithm, as far as it says (RFC 7517, 4.2 to 4.4).

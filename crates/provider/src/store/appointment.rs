@@ -1,6 +1,6 @@
 //! Bookings and cancellations as the store takes them in, appointments as it hands them out.
 
-use super::model::{BookingCount, PlacedSlot, SlotKey};
+use super::model::{BookingCount, Claimed, PlacedSlot, SlotKey};
 use crate::audit::AuditEntry;
 use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
 use booking::refusal::Refusal;
@@ -202,6 +202,8 @@ pub struct Booking {
     pub asid: Asid,
     /// Organisation that books.
     pub ods: OdsCode,
+    /// Which of the two is only claimed.
+    pub claimed: Claimed,
     /// Kind of that consumer, for caps per kind.
     pub kind: Option<String>,
     /// `X-Request-ID`; `None` only from a consumer whose version lets it be left out, and from the provider's own staff.

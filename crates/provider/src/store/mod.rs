@@ -31,9 +31,9 @@ pub use copy::{
 pub use error::{StoreError, WriteError};
 pub use gauges::{Gauges, Inspection, Load, ServerSeen, Waiting};
 pub use model::{
-    BookingCount, Channel, CountBy, Declaration, Declared, DeclaredChange, DeclaredRow, Inserted,
-    NewSlot, PlacedSlot, Revision, SCHEDULE_KIND, ScheduleKey, SlotCounts, SlotDays, SlotFilter,
-    SlotKey, SlotRow, TenantKey, TenantRow, london_day, utc_day,
+    BookingCount, Channel, Claimed, CountBy, Declaration, Declared, DeclaredChange, DeclaredRow,
+    Inserted, NewSlot, PlacedSlot, Revision, SCHEDULE_KIND, ScheduleKey, SlotCounts, SlotDays,
+    SlotFilter, SlotKey, SlotRow, TenantKey, TenantRow, london_day, utc_day,
 };
 
 pub use options::Options;

@@ -294,12 +294,25 @@ pub struct Inserted {
     pub existing: u64,
 }
 
+/// Which name of a consumer nothing proved when it booked: it uses up no cap of whoever bears that name (D-75).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Claimed {
+    /// Both names are proven.
+    #[default]
+    Nothing = 0,
+    /// The organisation is only claimed.
+    Organization = 1,
+    /// The system is only claimed.
+    System = 2,
+}
+
 /// Whose bookings a cap counts.
 #[derive(Clone, Copy, Debug)]
 pub enum CountBy<'a> {
-    /// Those made by a system.
+    /// Those made by a system, where that was proven.
     Asid(&'a Asid),
-    /// Those made for an organisation.
+    /// Those made for an organisation, where that was proven.
     Ods(&'a OdsCode),
     /// Those made by consumers of a kind.
     Kind(&'a str),

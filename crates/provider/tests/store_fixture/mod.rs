@@ -9,8 +9,8 @@ use booking::slot::SlotStatus;
 use jiff::{SignedDuration, Timestamp};
 use provider::audit::AuditEntry;
 use provider::store::{
-    Accepted, Booking, Cancellation, Declaration, DeclaredChange, NewSlot, Options, ScheduleKey,
-    Store, StoredAppointment, TenantKey,
+    Accepted, Booking, Cancellation, Claimed, Declaration, DeclaredChange, NewSlot, Options,
+    ScheduleKey, Store, StoredAppointment, TenantKey,
 };
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
@@ -246,6 +246,7 @@ pub fn booking(slot: Uuid, request_id: RequestId) -> Booking {
         document_id: Some("A1B2C3D4-0000-4000-8000-000000000002".to_owned()),
         asid: asid(),
         ods: ods(),
+        claimed: Claimed::Nothing,
         kind: Some("111".to_owned()),
         request_id: Some(request_id),
         at: now(),

@@ -143,6 +143,7 @@ pub(super) const TABLES: &[Table] = &[
             "cancelled_at",
             "cancelled_asid",
             "cancelled_ods",
+            "booked_claimed",
         ],
         ..PLAIN
     },

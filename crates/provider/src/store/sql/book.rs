@@ -253,8 +253,8 @@ fn insert(
     let patient = booking.nhs_number.as_ref().map(NhsNumber::as_str);
     c.execute_later(
         "INSERT INTO appointment (tenant, id, version, status, live, slot, schedule, start, finish, day, service,
-           template, release, nhs_number, booked_at, booked_asid, booked_ods, booked_kind)
-         SELECT tenant, ?2, 1, 0, 1, key, ?11, start, finish, ?4, ?5, template, release, ?6, ?7, ?8, ?9, ?10
+           template, release, nhs_number, booked_at, booked_asid, booked_ods, booked_kind, booked_claimed)
+         SELECT tenant, ?2, 1, 0, 1, key, ?11, start, finish, ?4, ?5, template, release, ?6, ?7, ?8, ?9, ?10, ?12
          FROM slot WHERE key = ?3 AND tenant = ?1",
         values![
             tenant.0,
@@ -268,6 +268,7 @@ fn insert(
             booking.ods.as_str(),
             booking.kind.as_deref(),
             placed.schedule.0,
+            booking.claimed as u8,
         ],
     )?;
     let version = Version {

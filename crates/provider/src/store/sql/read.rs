@@ -429,7 +429,8 @@ pub(in crate::store) fn bookings_on(
     };
     let count = c.number(
         "SELECT count(*) FROM appointment WHERE tenant = ?1 AND day = ?2 AND live = 1
-         AND (CAST(?3 AS TEXT) IS NULL OR booked_asid = ?3) AND (CAST(?4 AS TEXT) IS NULL OR booked_ods = ?4)
+         AND (CAST(?3 AS TEXT) IS NULL OR (booked_asid = ?3 AND booked_claimed <> 2))
+         AND (CAST(?4 AS TEXT) IS NULL OR (booked_ods = ?4 AND booked_claimed <> 1))
          AND (CAST(?5 AS TEXT) IS NULL OR booked_kind = ?5) AND (CAST(?6 AS TEXT) IS NULL OR service = ?6)
          AND (CAST(?7 AS TEXT) IS NULL OR template = (SELECT key FROM label WHERE tenant = ?1 AND text = ?7))
          AND (CAST(?8 AS TEXT) IS NULL OR release = (SELECT key FROM label WHERE tenant = ?1 AND text = ?8))",

@@ -3,11 +3,12 @@
 use super::{Catalogued, Findings};
 use booking::ids::OdsCode;
 use booking::version::StandardVersion;
+use provider::config::{Trust, Unsigned};
 use provider::diary::catalogue::{Catalogue, Consumer, Release};
 use provider::diary::declaration::Right;
 
-/// Looks for rules that nobody can meet.
-pub fn check(catalogues: &[Catalogued], out: &mut Findings<'_>) {
+/// Looks for rules that nobody can meet, and for declarations that count for nobody.
+pub fn check(trust: &Trust, catalogues: &[Catalogued], out: &mut Findings<'_>) {
     for of in catalogues {
         let before = out.all.len();
         for release in &of.catalogue.releases {
@@ -28,6 +29,23 @@ pub fn check(catalogues: &[Catalogued], out: &mut Findings<'_>) {
             out.ok(format!("Every release rule of {} can be met.", of.ods));
         }
         versions(of, out);
+        if trust.signed_keys.is_none() && trust.unsigned != Unsigned::Any {
+            by_code_alone(of, out);
+        }
+    }
+}
+
+/// Consumers declared without a system, where no organisation is ever proven (D-75).
+fn by_code_alone(of: &Catalogued, out: &mut Findings<'_>) {
+    for consumer in of.catalogue.consumers.iter().filter(|c| c.asid.is_none()) {
+        out.warn(
+            format!(
+                "{} is declared by its ODS code {} alone at {}, and nothing proves an organisation to this server: the \
+                 declaration gives nothing to anybody.",
+                consumer.name, consumer.ods, of.ods
+            ),
+            "Declare its system with `asid`, or take signed tokens (trust.signed_keys).",
+        );
     }
 }
 

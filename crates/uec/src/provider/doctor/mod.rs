@@ -206,7 +206,11 @@ impl Doctor {
             }
         };
         diary::check(&patient, &catalogues, &mut Findings::of("diary", out));
-        consumers::check(&catalogues, &mut Findings::of("consumers", out));
+        consumers::check(
+            &patient.settings.trust,
+            &catalogues,
+            &mut Findings::of("consumers", out),
+        );
         runtime()?.block_on(async {
             let asked = (self.ntp.as_deref(), self.clock.as_slice());
             clock::check(&patient, asked, &mut Findings::of("clock", out)).await;

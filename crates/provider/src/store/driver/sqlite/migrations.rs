@@ -20,6 +20,7 @@ pub(in crate::store) const STEPS: &[&str] = &[
     include_str!("migrations/0002_referrals.sql"),
     include_str!("migrations/0003_tracks.sql"),
     include_str!("migrations/0004_declared_held.sql"),
+    include_str!("migrations/0005_claimed.sql"),
 ];
 
 /// The newest schema known here.
