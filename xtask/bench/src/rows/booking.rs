@@ -13,7 +13,7 @@ use booking::wire::interaction::Interaction;
 use bytes::Bytes;
 use jiff::Timestamp;
 use provider::audit::{AuditEntry, Provenance};
-use provider::store::{Accepted, Booking, Store};
+use provider::store::{Accepted, Booking, Claimed, Store};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -266,6 +266,7 @@ impl Ceiling {
             document_id: Some(document_id),
             asid: Asid::parse(message::CONSUMER_ASID).map_err(text)?,
             ods: OdsCode::parse(message::CONSUMER_ODS).map_err(text)?,
+            claimed: Claimed::Nothing,
             kind: Some("111".to_owned()),
             request_id: Some(request_id),
             at: now,
