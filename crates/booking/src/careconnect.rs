@@ -50,6 +50,11 @@ impl Conformance {
         self.fault.as_deref()
     }
 
+    /// True for an extension that CareConnect defines.
+    pub fn knows_extension(&self, url: &str) -> bool {
+        self.checker.knows_profile(url)
+    }
+
     /// Every issue of a resource: STU3, CareConnect and, for an Appointment, the overrides. What a Provider
     /// tolerates or fills in is a warning.
     pub fn check(&self, resource: &Element) -> Vec<Issue> {

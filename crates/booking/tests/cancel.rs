@@ -137,6 +137,110 @@ fn what_a_library_does_not_know_may_be_left_out() {
     }
 }
 
+/// Where, and what a library may not know there; a path ends in the member that is added.
+#[rustfmt::skip]
+const UNKNOWN: &[(&str, fn() -> Value)] = &[
+    ("/contained/1/name/0/colour", || json!("red")),
+    ("/contained/1/telecom/0/colour", || json!(1)),
+    ("/contained/1/address/0/colour", || json!({"of": ["red"]})),
+    ("/contained/1/identifier/0/colour", || json!("red")),
+    ("/contained/1/contact/0/name/colour", || json!("red")),
+    ("/contained/0/content/0/colour", || json!("red")),
+    ("/contained/0/content/0/attachment/colour", || json!("red")),
+    ("/contained/0/type/coding/0/colour", || json!("red")),
+    ("/participant/0/colour", || json!("red")),
+    ("/participant/0/actor/colour", || json!("red")),
+    ("/slot/0/colour", || json!("red")),
+    ("/contained/1/name/0/extension", other),
+    ("/contained/1/telecom/0/extension", other),
+    ("/contained/1/address/0/extension", other),
+    ("/contained/1/contact/0/extension", other),
+    ("/contained/1/contact/0/relationship/0/coding/0/extension", other),
+    ("/contained/0/content/0/extension", other),
+    ("/contained/0/type/extension", other),
+    ("/participant/0/extension", other),
+    ("/participant/0/actor/extension", other),
+    ("/contained/1/name/0/_family", || json!({"extension": other()})),
+    ("/contained/1/name/0/_given", || json!([{"extension": other()}])),
+    ("/contained/1/name/0/_text", || json!({"extension": other()})),
+    ("/contained/1/name/0/period", || json!({"extension": other()})),
+    ("/contained/1/_birthDate", || json!({"extension": other()})),
+    ("/contained/2/_start", || json!({"extension": other()})),
+    ("/_description", || json!({"extension": other()})),
+    ("/_start", || json!({"extension": other()})),
+];
+
+fn other() -> Value {
+    json!([{"url": "http://example.org", "valueString": "x"}])
+}
+
+/// A message with one more member.
+fn with(mut message: Value, path: &str, value: Value) -> Value {
+    let (parent, name) = path.rsplit_once('/').unwrap();
+    message.pointer_mut(parent).expect(path)[name] = value;
+    message
+}
+
+/// Proves: PROV-CAN-02, PROV-GEN-14
+#[test]
+fn what_a_library_does_not_know_may_be_left_out_at_every_depth() {
+    for (path, unknown) in UNKNOWN {
+        let message = with(booking(), path, unknown());
+        let stored = stored(&message);
+        assert_eq!(cancel(&stored, &cancelling(&message)), Ok(()), "{path}");
+        assert_eq!(cancel(&stored, &cancelling(&booking())), Ok(()), "{path}");
+        let text = unknown().to_string();
+        let text = text.replace("red", "blue").replace("\"x\"", "\"y\"");
+        let changed = serde_json::from_str(&text.replace('1', "2")).unwrap();
+        let body = with(cancelling(&booking()), path, changed);
+        let refusal = cancel(&stored, &body).expect_err(path);
+        assert_eq!(refusal.situation, Situation::CancelDiffers, "{path}");
+    }
+}
+
+/// An unknown extension beside a known one, and one that keeps a place in a list.
+///
+/// Proves: PROV-CAN-02
+#[test]
+fn the_unknown_may_go_from_among_the_known() {
+    let of_identifier = "/contained/1/identifier/0/extension";
+    let known = booking().pointer(of_identifier).unwrap()[0].clone();
+    for extensions in [
+        json!([other()[0], known]),
+        json!([known, other()[0]]),
+        json!([other()[0], known, {"url": "urn:other", "valueCode": "a"}]),
+    ] {
+        let message = with(booking(), of_identifier, extensions);
+        let stored = stored(&message);
+        assert_eq!(cancel(&stored, &cancelling(&message)), Ok(()));
+        assert_eq!(cancel(&stored, &cancelling(&booking())), Ok(()));
+        let none = with(cancelling(&booking()), of_identifier, other());
+        let named = cancel(&stored, &none).unwrap_err().findings;
+        assert!(
+            named.iter().any(|f| f
+                .expression
+                .as_deref()
+                .unwrap()
+                .starts_with("Appointment.contained[1].identifier[0].extension[")),
+            "{named:?}"
+        );
+    }
+    let mut message = booking();
+    let name = &mut message["contained"][1]["name"][0];
+    name["given"] = json!([null, "Ada"]);
+    name["_given"] = json!([{"extension": other()}, null]);
+    let stored = stored(&message);
+    assert_eq!(cancel(&stored, &cancelling(&message)), Ok(()));
+    assert_eq!(cancel(&stored, &cancelling(&booking())), Ok(()));
+    let mut body = cancelling(&booking());
+    body["contained"][1]["name"][0]["given"] = json!(["Eve"]);
+    let refusal = cancel(&stored, &body).unwrap_err();
+    assert_eq!(
+        refusal.findings[0].expression.as_deref(),
+        Some("Appointment.contained[1].name[0].given[0]")
+    );
+}
+
 /// Paths that the refusal must name, change.
 type Changed = (&'static [&'static str], fn(&mut Value));
 
@@ -148,6 +252,7 @@ const CHANGED: &[Changed] = &[
     (&["Appointment.description"], |b| { b.as_object_mut().unwrap().remove("description"); }),
     (&["Appointment.comment"], |b| b["comment"] = json!("new")),
     (&["Appointment.start"], |b| b["start"] = json!("2031-03-04T09:31:00Z")),
+    (&["Appointment.contained[1].name[0].text"], |b| b["contained"][1]["name"][0]["text"] = json!("Eve")),
     (&["Appointment.contained[1].name[0].given[1]"], |b| b["contained"][1]["name"][0]["given"] = json!(["Ada", "B"])),
     (&["Appointment.contained[1].telecom[0].rank"], |b| b["contained"][1]["telecom"][0]["rank"] = json!(2)),
     (&["Appointment.contained[1].identifier[0].extension[0]"], |b| { b["contained"][1]["identifier"][0].as_object_mut().unwrap().remove("extension"); }),

@@ -79,6 +79,11 @@ impl Checker {
         }
     }
 
+    /// True for a profile or extension that the packages define.
+    pub fn knows_profile(&self, url: &str) -> bool {
+        self.compiled.profile(url).is_some()
+    }
+
     /// Every finding of a resource, in the order of the message. All have stage `Conformance`.
     pub fn check(&self, root: &Element, options: &Options) -> Vec<Issue> {
         walk::Walk::new(&self.compiled, options, root).run()

@@ -493,6 +493,12 @@ fn unknown_elements_may_be_left_out_of_a_cancellation() {
         .clone()
         .with("/colour", json!({"of": "red"}))
         .with("/patient/mood", json!("calm"))
+        .with("/patient/name/0/mood", json!("calm"))
+        .with(
+            "/patient/_birthDate",
+            json!({"extension": [{"url": "http://example.org/x", "valueString": "x"}]}),
+        )
+        .with("/participant/0/actor/mood", json!("calm"))
         .with(
             "/extension",
             json!([{"url": "http://example.org/x", "valueString": "x"}]),

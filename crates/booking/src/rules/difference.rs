@@ -1,17 +1,16 @@
 //! What a cancellation changes besides `status` (PROV-CAN-02): a comparison of FHIR data, not of bytes.
 
+use crate::careconnect::conformance;
 use crate::ids::is_uuid;
 use crate::instant;
 use crate::systems;
-use fhir::schema::Schema;
+use fhir::schema::{Kind, Schema, TypeDef};
 use fhir::{Element, Value};
 
 /// Most paths collected; an answer shows fewer, and a body that differs more is another body.
 pub const MAX_PATHS: usize = 200;
 
-/// Never compared, at whatever depth: ids within the message, server metadata, the human-readable copy.
-/// (`fhir_comments` is what older JSON writers leave behind.)
-const IGNORED: [&str; 4] = ["id", "meta", "text", "fhir_comments"];
+const APPOINTMENT: &str = "Appointment";
 
 /// FHIRPaths of the submitted Appointment at which it differs from the stored one, in document order. Paths with
 /// an index count in the submitted body, or in the stored one where the submitted body lacks the element.
@@ -21,8 +20,8 @@ const IGNORED: [&str; 4] = ["id", "meta", "text", "fhir_comments"];
 /// spellings of one instant; the case of UUIDs; names of local references, as long as they lead to equal
 /// resources; the contained Slot's `status`, `free` or `busy`; and whatever is only in the stored Appointment
 /// because the Provider may have added it: `identifier` and extensions of the Appointment, extensions of
-/// contained resources, `participant.status`, a Patient's local identifier. So are elements of a resource that STU3
-/// does not define.
+/// contained resources, `participant.status`, a Patient's local identifier. So is, at every depth, what a consumer's
+/// library may not know and leaves out: elements that STU3 does not define, extensions that CareConnect does not.
 pub fn changed_paths(stored: &Element, submitted: &Element) -> Vec<String> {
     let mut walk = Walk {
         stored,
@@ -39,25 +38,13 @@ struct Walk<'a> {
     paths: Vec<String>,
 }
 
-/// Where in the document a comparison stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Appointment,
-    Participant,
-    Patient,
-    Slot,
-    OtherContained,
-    Deeper,
-}
+/// The STU3 type of the element at hand; `None` inside what STU3 does not define, where everything is compared.
+type Type = Option<&'static TypeDef>;
 
 impl<'a> Walk<'a> {
     fn appointment(&mut self) {
-        self.children(
-            self.stored,
-            self.submitted,
-            "Appointment",
-            Place::Appointment,
-        );
+        let of = Schema::stu3().resource(APPOINTMENT);
+        self.children(self.stored, self.submitted, APPOINTMENT, of);
         self.contained();
     }
 
@@ -82,12 +69,10 @@ impl<'a> Walk<'a> {
                 None => self.add(path),
                 Some((k, old)) => {
                     used[k] = true;
-                    let place = match new.resource_type() {
-                        Some("Patient") => Place::Patient,
-                        Some("Slot") => Place::Slot,
-                        _ => Place::OtherContained,
-                    };
-                    self.children(old, new, &path, place);
+                    // What the server sets in the Appointment, it does not set in one contained.
+                    let of = new.resource_type().filter(|of| *of != APPOINTMENT);
+                    let of = of.and_then(|of| Schema::stu3().resource(of));
+                    self.children(old, new, &path, of);
                 }
             }
         }
@@ -101,7 +86,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Compares children by name: the order of different names means nothing, that within a name does.
-    fn children(&mut self, old: &'a Element, new: &'a Element, path: &str, place: Place) {
+    fn children(&mut self, old: &'a Element, new: &'a Element, path: &str, of: Type) {
         let mut seen: Vec<&str> = Vec::with_capacity(16);
         for child in new.children().iter().chain(old.children()) {
             let name = child.name();
@@ -109,36 +94,68 @@ impl<'a> Walk<'a> {
                 continue;
             }
             seen.push(name);
-            if IGNORED.contains(&name) || server_sets(place, name) {
+            if is_ignored(of, name) || server_sets(of, name) {
                 continue;
             }
-            self.named(old, new, name, path, place);
+            if name == "extension" {
+                self.extensions(old, new, path, of);
+            } else {
+                self.named(old, new, name, path, of);
+            }
         }
     }
 
-    fn named(
-        &mut self,
-        old: &'a Element,
-        new: &'a Element,
-        name: &'a str,
-        path: &str,
-        place: Place,
-    ) {
-        let before: Vec<&'a Element> = old.all(name).filter(|e| !added_here(place, e)).collect();
-        let after: Vec<&'a Element> = new.all(name).filter(|e| !added_here(place, e)).collect();
+    /// Pairs extensions by url, in order; one that is left out must be one that may be.
+    fn extensions(&mut self, old: &'a Element, new: &'a Element, path: &str, of: Type) {
+        let stored: Vec<&'a Element> = old.all("extension").collect();
+        let path_of = |i: usize| format!("{path}.extension[{i}]");
+        let mut next = 0;
+        for (i, extension) in new.all("extension").enumerate() {
+            // An extension that is not found costs a look at all that are left.
+            if self.paths.len() >= MAX_PATHS {
+                return;
+            }
+            let url = extension.str_of("url");
+            let Some(skipped) = stored[next..].iter().position(|e| e.str_of("url") == url) else {
+                self.add(path_of(i));
+                continue;
+            };
+            for (k, left_out) in stored.iter().enumerate().skip(next).take(skipped) {
+                self.left_out(left_out, of, path_of(k));
+            }
+            next += skipped;
+            self.element(stored[next], extension, &path_of(i), of);
+            next += 1;
+        }
+        for (k, left_out) in stored.iter().enumerate().skip(next) {
+            self.left_out(left_out, of, path_of(k));
+        }
+    }
+
+    fn left_out(&mut self, stored: &Element, of: Type, path: String) {
+        let added = of.is_some_and(|of| of.kind == Kind::Resource);
+        if !added && !unknown(stored, of) {
+            self.add(path);
+        }
+    }
+
+    fn named(&mut self, old: &'a Element, new: &'a Element, name: &'a str, path: &str, of: Type) {
+        let submitted = |e: &&'a Element| !added_here(of, e);
+        let mut before: Vec<&'a Element> = old.all(name).filter(submitted).collect();
+        let after: Vec<&'a Element> = new.all(name).filter(submitted).collect();
         // The Provider's own additions may be sent back or left out, but not changed.
-        let additions: Vec<&Element> = old.all(name).filter(|e| added_here(place, e)).collect();
-        for (i, e) in new
-            .all(name)
-            .enumerate()
-            .filter(|(_, e)| added_here(place, e))
-        {
-            if !additions.iter().any(|a| self.equal(a, e)) {
+        let additions: Vec<&Element> = old.all(name).filter(|e| added_here(of, e)).collect();
+        for (i, e) in new.all(name).enumerate().filter(|(_, e)| added_here(of, e)) {
+            if !additions.iter().any(|a| self.equal(a, e, of)) {
                 self.add(format!("{path}.{name}[{i}]"));
             }
         }
-        if after.is_empty() && (may_be_absent(place, name) || is_undefined(new, name)) {
+        if after.is_empty() && (may_be_absent(of, name) || is_undefined(of, name)) {
             return;
+        }
+        if before.len() != after.len() && !is_undefined(of, name) {
+            // Where an element held only what a library does not know, nothing is left to send back.
+            before.retain(|e| !unknown(e, of));
         }
         let many = before.len().max(after.len()) > 1
             || new
@@ -152,27 +169,24 @@ impl<'a> Walk<'a> {
                 format!("{path}.{name}")
             };
             match (before.get(i), after.get(i)) {
-                (Some(old), Some(new)) => self.element(old, new, &path, place),
+                (Some(old), Some(new)) => self.element(old, new, &path, of),
                 _ => self.add(path),
             }
         }
     }
 
-    fn element(&mut self, old: &'a Element, new: &'a Element, path: &str, place: Place) {
-        if !self.same_value(old, new, place) || old.resource_type() != new.resource_type() {
+    /// Compares two elements of a name; `parent` is the type that they stand in.
+    fn element(&mut self, old: &'a Element, new: &'a Element, path: &str, parent: Type) {
+        if !self.same_value(old, new, parent) || old.resource_type() != new.resource_type() {
             self.add(path.to_owned());
         }
         if old.children().is_empty() && new.children().is_empty() {
             return;
         }
-        let below = match (place, new.name()) {
-            (Place::Appointment, "participant") => Place::Participant,
-            _ => Place::Deeper,
-        };
-        self.children(old, new, path, below);
+        self.children(old, new, path, type_of(parent, new.name()));
     }
 
-    fn same_value(&self, old: &Element, new: &Element, place: Place) -> bool {
+    fn same_value(&self, old: &Element, new: &Element, parent: Type) -> bool {
         let (Some(a), Some(b)) = (old.value(), new.value()) else {
             return old.value().is_none() && new.value().is_none();
         };
@@ -186,20 +200,20 @@ impl<'a> Walk<'a> {
                 // A resource that went missing is named itself, not once more by what pointed to it.
                 was == is || (x == y && is == y)
             }
-            "status" if place == Place::Slot => {
+            "status" if is(parent, "Slot") => {
                 [a, b].iter().all(|v| matches!(v.as_str(), "free" | "busy"))
             }
             _ => same_text(a, b),
         }
     }
 
-    fn equal(&self, old: &'a Element, new: &'a Element) -> bool {
+    fn equal(&self, old: &'a Element, new: &'a Element, parent: Type) -> bool {
         let mut inner = Walk {
             stored: self.stored,
             submitted: self.submitted,
             paths: Vec::new(),
         };
-        inner.element(old, new, "", Place::Deeper);
+        inner.element(old, new, "", parent);
         inner.paths.is_empty()
     }
 }
@@ -223,33 +237,69 @@ fn target<'a>(document: &'a Element, reference: &'a str) -> &'a str {
         .unwrap_or(reference)
 }
 
-fn server_sets(place: Place, name: &str) -> bool {
-    place == Place::Appointment && matches!(name, "status" | "language" | "created" | "contained")
+fn is(of: Type, name: &str) -> bool {
+    of.is_some_and(|of| of.name == name)
+}
+
+/// The type of the child of a name. Extensions of a primitive are not listed with its type.
+fn type_of(parent: Type, name: &str) -> Type {
+    let schema = Schema::stu3();
+    if name == "extension" {
+        return parent.and_then(|_| schema.type_def("Extension"));
+    }
+    schema.type_of(parent?.element(name)?)
+}
+
+/// Never compared: ids within the message, server metadata, the human-readable copy of a resource.
+/// (`fhir_comments` is what older JSON writers leave behind.)
+fn is_ignored(of: Type, name: &str) -> bool {
+    match name {
+        "id" | "fhir_comments" => true,
+        "meta" | "text" => of.is_some_and(|of| of.kind == Kind::Resource),
+        _ => false,
+    }
+}
+
+fn server_sets(of: Type, name: &str) -> bool {
+    is(of, APPOINTMENT) && matches!(name, "status" | "language" | "created" | "contained")
 }
 
 /// Identifiers of a Patient that are not NHS numbers are the Provider's, where it gives them (D-17).
-fn added_here(place: Place, e: &Element) -> bool {
-    place == Place::Patient
+fn added_here(of: Type, e: &Element) -> bool {
+    is(of, "Patient")
         && e.name() == "identifier"
         && e.str_of("system")
             .is_some_and(|system| system != systems::NHS_NUMBER)
 }
 
-fn may_be_absent(place: Place, name: &str) -> bool {
-    match place {
-        Place::Appointment => matches!(name, "identifier" | "extension"),
-        Place::Participant => name == "status",
-        Place::Patient | Place::Slot | Place::OtherContained => name == "extension",
-        Place::Deeper => false,
+fn may_be_absent(of: Type, name: &str) -> bool {
+    match name {
+        "identifier" => is(of, APPOINTMENT),
+        "status" => is(of, "Appointment.participant"),
+        _ => false,
     }
 }
 
-/// True for a child of a resource that STU3 does not define there: a consumer whose library does not know it leaves it
-/// out of what it sends back, as it does with extensions.
-fn is_undefined(resource: &Element, name: &str) -> bool {
-    let of = resource.resource_type();
-    of.and_then(|of| Schema::stu3().resource(of))
-        .is_some_and(|of| of.element(name).is_none())
+/// True for a child that STU3 does not define in its parent.
+fn is_undefined(parent: Type, name: &str) -> bool {
+    parent.is_some_and(|of| of.element(name).is_none()) && !matches!(name, "id" | "extension")
+}
+
+/// True for what a consumer's library may not know, so that it is missing from what is sent back: an element that STU3
+/// does not define, an extension that CareConnect does not, and an element that holds nothing else. The parts of an
+/// extension are its content.
+fn unknown(e: &Element, parent: Type) -> bool {
+    let name = e.name();
+    if is_ignored(parent, name) || is_undefined(parent, name) {
+        return true;
+    }
+    if name == "extension" {
+        let known = |url| conformance().knows_extension(url);
+        return parent.is_some_and(|of| of.name != "Extension")
+            && !e.str_of("url").is_some_and(known);
+    }
+    let of = type_of(parent, name);
+    of.is_some() && e.value().is_none() && e.children().iter().all(|child| unknown(child, of))
 }
 
 /// The same text, instant, UUID or number.
