@@ -132,6 +132,7 @@ impl Command {
         match self {
             Command::Book(_) | Command::Rebook(_) => Some("not_booked"),
             Command::Cancel(_) => Some("not_cancelled"),
+            Command::Refer(_) => Some("not_sent"),
             _ => None,
         }
     }

@@ -887,6 +887,7 @@ fn what_only_the_service_says_is_cancelled() {
     for first in [
         &["cancel", "last", "--yes"][..],
         &["rebook", "last", "--first", "--yes"],
+        &["refer", "last", "--note", "x"],
         &["show", "last"],
         &["show"],
         &BOOK,
@@ -908,6 +909,15 @@ fn what_only_the_service_says_is_cancelled() {
                         .contains("the service says that it is cancelled"),
                     "{done:?}"
                 );
+            }
+            "refer" => {
+                check(&done, 1, "not_sent", "refer");
+                assert!(
+                    done.stderr
+                        .contains("the service says that it is cancelled"),
+                    "{done:?}"
+                );
+                assert_eq!(world.count("refer"), 0);
             }
             "show" if first.len() == 2 => assert_eq!(done.json["said_cancelled"], true, "{done:?}"),
             "show" => assert_eq!(
@@ -994,4 +1004,20 @@ fn what_was_never_sent_is_certain() {
         message.contains("interrupted before it was sent"),
         "{message}"
     );
+}
+
+/// Proves: CONS-REB-05
+/// What scripts are told of a patient after a rebooking does not count the appointment that is gone, and an address is
+/// the service's own in every command.
+#[test]
+fn what_is_gone_is_not_what_the_patient_has() {
+    let world = World::start();
+    world.reset();
+    let booked = world.json(&BOOK);
+    let id = booked.json["booked"]["appointment"].as_str().unwrap();
+    let shown = world.json(&["show", id]);
+    assert_eq!(shown.json["url"], booked.json["booked"]["url"], "{shown:?}");
+    let done = world.json(&["rebook", id, "--first", "--yes"]);
+    check(&done, 0, "booked", "rebook");
+    assert_eq!(done.json["patient_has"], json!([]), "{done:?}");
 }

@@ -398,6 +398,8 @@ impl Slots {
             shown::wrapped("", &told, "  ");
         }
         if all.is_empty() {
+            let id = format!("Service {}", target.service);
+            let name = target.name.as_deref().unwrap_or(&id);
             let told = "has no free slots in this time. Other services can be chosen.";
             shown::wrapped("", &format!("{name} {told}"), "  ");
             return Ok(());

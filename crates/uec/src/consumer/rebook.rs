@@ -11,7 +11,7 @@ use booking::ids::ServiceId;
 use clap::Args;
 use consumer::journal::KnownBooking;
 use consumer::journey::{
-    AppointmentShown, Booking, Old, Rebooked, is_same_wish, not_booked, slot_of,
+    AppointmentShown, Booking, CancelReport, Old, Rebooked, is_same_wish, not_booked, slot_of,
 };
 use consumer::plan::BookingDetails;
 use consumer::slots::day_and_time;
@@ -217,6 +217,12 @@ async fn both(
         value["old_message"] = json!(old_told);
         value["complete"] = json!(complete);
         earlier.add_to(&mut value);
+        // The old appointment is not one that the patient still has.
+        if report.is_some_and(CancelReport::is_cancelled)
+            && let Some(has) = value["patient_has"].as_array_mut()
+        {
+            has.retain(|one| one["appointment"] != old.located.id.as_str());
+        }
         shown::json(&value);
     }
     let booked = match &rebooked.new {

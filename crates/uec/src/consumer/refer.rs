@@ -3,7 +3,7 @@
 use super::desk::{Desk, Known};
 use super::patient::PatientArgs;
 use super::ranked::{self, Named};
-use super::{Done, Stopped, shown};
+use super::{Done, Stopped, shown, standing};
 use crate::output::print_exactly;
 use crate::print;
 use booking::ids::{OdsCode, ServiceId};
@@ -11,7 +11,7 @@ use clap::Args;
 use consumer::config::Role;
 use consumer::discover::ServiceDetails;
 use consumer::journal;
-use consumer::journey::{AppointmentShown, OnItsWay, ReferralPermit};
+use consumer::journey::{AppointmentShown, OnItsWay, ReferralPermit, not_booked};
 use consumer::plan;
 use consumer::referral::{
     Appointment, AppointmentUrl, Author, Disposition, Encounter, Endpoint, Gender, Message,
@@ -67,12 +67,22 @@ impl Refer {
     async fn with_booking(&self, desk: &Desk, known: &Known) -> Done {
         // Nothing is written about an appointment that is not proven to be the one that is meant.
         let found = known.read(desk, None).await?.into_appointment();
-        if found.status != "booked" {
+        standing::heard(desk, known, &found).await;
+        if let Some(why) = not_booked(&found.status) {
             return Err(Stopped::Refused(format!(
-                "The appointment is {}, so no referral goes with it. Book again, or refer without an appointment.",
-                found.status
+                "Nothing was sent, since no referral goes with this appointment: {why} Book again, or refer without an \
+                 appointment.",
             )));
         }
+        let start = found
+            .start
+            .or_else(|| known.booking.as_ref().map(|b| b.start));
+        let start = start.ok_or_else(|| {
+            Stopped::Refused(
+                "Nothing was sent: the service does not say when the appointment starts. Ring the service."
+                    .to_owned(),
+            )
+        })?;
         let document = found
             .document
             .as_deref()
@@ -106,11 +116,8 @@ impl Refer {
         };
         let appointment = Appointment {
             url,
-            start: found.start.unwrap_or_else(Timestamp::now),
-            service: details
-                .name
-                .clone()
-                .unwrap_or_else(|| details.id.as_str().to_owned()),
+            start,
+            service: known.service(),
         };
         let reason = found.description.clone();
         let contact = contact_of(desk, known).await?;
@@ -218,7 +225,7 @@ impl Refer {
             return Ok(());
         }
         let sender = Sender::new(desk.client.clone(), Retries::default());
-        let mut receipts = Vec::new();
+        let (mut receipts, mut copies) = (Vec::new(), Vec::new());
         for (n, endpoint) in details.referral_endpoints()?.iter().enumerate() {
             let sent = deliver(desk, &sender, referral, endpoint, details.booking_required).await;
             self.keep(desk, details, referral, endpoint, &sent).await?;
@@ -229,7 +236,7 @@ impl Refer {
                 Ok(receipt) => receipts.push((endpoint.copy, receipt)),
                 // The first is the one that counts; copies are for information.
                 Err(unsent) if n == 0 => return Err(unsent.into()),
-                Err(unsent) => print(&format!("A copy was not sent: {unsent}\n")),
+                Err(unsent) => copies.push(unsent.to_string()),
             }
         }
         if desk.json {
@@ -239,7 +246,9 @@ impl Refer {
                     json!({ "address": r.address, "tracking": r.tracking.to_string(), "tries": r.tries, "status": r.status, "copy": copy })
                 })
                 .collect();
-            shown::json(&json!({ "document": referral.document_id.to_string(), "sent": all }));
+            shown::json(&json!({
+                "document": referral.document_id.to_string(), "sent": all, "copies_not_sent": copies,
+            }));
             return Ok(());
         }
         let who = &referral.patient;
@@ -256,6 +265,9 @@ impl Refer {
             "The service has the referral{about} (document {}).\n",
             referral.document_id
         ));
+        for why in copies {
+            print(&format!("A copy was not sent: {why}\n"));
+        }
         Ok(())
     }
 

@@ -74,9 +74,13 @@ impl Show {
         let known = desk.located(appointment, service.as_ref()).await?;
         let id = known.located.id.as_str();
         settle::rebookings(desk, |new| concerns(new, id)).await?;
-        let found = known.read(desk, None).await?.into_appointment();
+        let mut found = known.read(desk, None).await?.into_appointment();
         heard(desk, &known, &found).await;
         let booking = known.booking.as_ref();
+        // The service's own address of it, which an answer to a GET does not repeat.
+        if let Some(url) = booking.and_then(|b| b.url.clone()) {
+            found.url = url;
+        }
         let said = booking.filter(|b| b.state == State::Booked || b.is_said_cancelled());
         let said = said.filter(|_| found.status == "cancelled");
         if self.fhir {
