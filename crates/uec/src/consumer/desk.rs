@@ -318,18 +318,18 @@ impl Desk {
         let mut settled = None;
         if let Some(row) = known.as_ref().filter(|k| k.is_unsettled()) {
             let found = settle::row(self, row).await?;
-            settle::tell(self, std::slice::from_ref(&found));
             let document = row.document.clone();
             if let Some(stop) = found.stops() {
                 return Err(stop);
             }
+            settle::tell(self, std::slice::from_ref(&found));
             settled = Some(found.json());
             known = self.row(&document, service).await?;
         }
         if let Some(row) = known.as_ref().filter(|k| k.state == State::Failed) {
             return Err(Stopped::Refused(format!(
-                "The booking at service {} on {} was not made. Name another appointment by its id, its URL or its document.",
-                row.service,
+                "The booking at {} on {} was not made. Name another appointment by its id, its URL or its document.",
+                settle::told_service(row),
                 day_and_time(row.start)
             )));
         }

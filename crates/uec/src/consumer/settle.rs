@@ -9,7 +9,7 @@ use clap::Args;
 use consumer::journal::{KnownBooking, Settled, State, Which, Whose};
 use consumer::journey::{CancelReport, Cancelled, Expected, Located, Lost, Proven, Status, Target};
 use consumer::plan::BookingDetails;
-use consumer::slots::day_and_time;
+use consumer::slots::{counted, day_and_time};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -356,7 +356,7 @@ impl Settle {
         match found.iter().filter(|f| f.is_open()).count() {
             0 => Ok(()),
             n => Err(Stopped::Told(
-                format!("Of {n} it is still not certain."),
+                format!("Of {} it is still not certain.", counted(n, "booking")),
                 Certainty::Uncertain,
             )),
         }
@@ -421,8 +421,8 @@ async fn said_not_booked(desk: &Desk, known: &KnownBooking) -> Done {
         shown::json(&json!({ "outcome": "not_booked", "document": row.document }));
     } else {
         print(&format!(
-            "Noted: the booking at service {} on {when} was not made.\n",
-            row.service
+            "Noted: the booking at {} on {when} was not made.\n",
+            told_service(row)
         ));
     }
     Ok(())
