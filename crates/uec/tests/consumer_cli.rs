@@ -334,6 +334,10 @@ fn the_journey_of_one_patient() {
         referred.contains("The service has the referral"),
         "{referred}"
     );
+    assert!(
+        !referred.contains(&format!("at {GP_CLINIC}")) && referred.contains("Ada Testwell at "),
+        "the service is named: {referred}"
+    );
     let twice = nation.fails(1, &["refer", "last"]);
     assert!(twice.contains("sent already"), "{twice}");
 
