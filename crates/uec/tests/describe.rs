@@ -2,6 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "each test program uses a part of it"
+)]
+mod support;
+
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -62,15 +69,62 @@ fn every_interaction_is_described_with_its_refusals() {
     ] {
         assert!(names.contains(&name), "{name} of {names:?}");
     }
-    let operations: usize = api["paths"]
-        .as_object()
-        .unwrap()
-        .values()
-        .map(|p| p.as_object().unwrap().len())
-        .sum();
-    assert_eq!(operations, 8);
+    assert_eq!(interactions(&api).count(), 8);
     let collection: Value = serde_json::from_str(&described("postman")).unwrap();
     assert_eq!(collection["item"].as_array().unwrap().len(), 8);
+}
+
+/// The operations below a service root.
+fn interactions(api: &Value) -> impl Iterator<Item = &Value> {
+    let paths = api["paths"].as_object().unwrap().values();
+    paths
+        .filter(|path| path.get("servers").is_none())
+        .flat_map(|path| path.as_object().unwrap().values())
+}
+
+/// What is said of referrals is what the server does: every media type is taken, every other is 415, and each status that
+/// comes is described.
+///
+/// Proves: REF-PRO-01
+#[test]
+fn referrals_are_described_as_they_are_taken() {
+    let api: Value = serde_json::from_str(&described("openapi")).unwrap();
+    let server = support::Server::shared();
+    for path in ["/itk", "/itk/{ods}"] {
+        let post = &api["paths"][path]["post"];
+        let referred = |value: &Value| {
+            let reference = value["$ref"].as_str().unwrap_or("#/none");
+            api.pointer(&reference[1..]).cloned().unwrap_or_default()
+        };
+        let taken = referred(&post["requestBody"]);
+        let media: Vec<&String> = taken["content"].as_object().unwrap().keys().collect();
+        assert!(media.len() >= 4, "{media:?}");
+        let address = path.replace("{ods}", "FX101");
+        let text = "text/plain".to_owned();
+        for kind in media.into_iter().chain([&text]) {
+            let body = "<none/>";
+            let request = format!(
+                "POST {address} HTTP/1.1\r\nHost: a.example\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
+                 Connection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let answer = support::operations::send(server.address, request.as_bytes()).unwrap();
+            assert_eq!(
+                answer.status == 415,
+                *kind == text,
+                "{kind}: {}",
+                answer.status
+            );
+            let told = referred(&post["responses"][answer.status.to_string()]);
+            let answered = answer.header("content-type").unwrap();
+            let answered = answered.split(';').next().unwrap();
+            assert!(
+                told["content"][answered].is_object(),
+                "{kind}: {} {answered}",
+                answer.status
+            );
+        }
+    }
 }
 
 /// Every interaction has a schema and an example of what is sent and answered, and every reference leads somewhere.
@@ -78,12 +132,7 @@ fn every_interaction_is_described_with_its_refusals() {
 fn every_interaction_has_schemas_and_examples() {
     let api: Value = serde_json::from_str(&described("openapi")).unwrap();
     let mut operations = 0;
-    for operation in api["paths"]
-        .as_object()
-        .unwrap()
-        .values()
-        .flat_map(|p| p.as_object().unwrap().values())
-    {
+    for operation in interactions(&api) {
         operations += 1;
         let good = ["200", "201"]
             .iter()

@@ -37,7 +37,17 @@ use std::time::Instant;
 use uuid::Uuid;
 
 /// Where referrals are sent.
-const PATH: &str = "/itk";
+pub(super) const PATH: &str = "/itk";
+/// The media types of referrals, and the wrapping that each announces.
+pub(super) const MEDIA_TYPES: [(&str, Wire); 7] = [
+    ("text/xml", Wire::Soap11),
+    ("application/xml", Wire::Soap11),
+    ("application/soap+xml", Wire::Soap12),
+    ("application/fhir+json", Wire::FhirJson),
+    ("application/json+fhir", Wire::FhirJson),
+    ("application/fhir+xml", Wire::FhirXml),
+    ("application/xml+fhir", Wire::FhirXml),
+];
 /// Action of the audit rows.
 const ACTION: &str = "referral.receive";
 /// True for the paths of this file.
@@ -171,18 +181,17 @@ fn wire_of(parts: &http::request::Parts) -> Result<Wire, Refusal> {
     let value = parts.headers.get(header::CONTENT_TYPE);
     let text = value.and_then(|v| v.to_str().ok()).unwrap_or("");
     let essence = text.split(';').next().unwrap_or("").trim();
-    match essence.to_ascii_lowercase().as_str() {
-        "text/xml" | "application/xml" => Ok(Wire::Soap11),
-        "application/soap+xml" => Ok(Wire::Soap12),
-        "application/fhir+json" | "application/json+fhir" => Ok(Wire::FhirJson),
-        "application/fhir+xml" | "application/xml+fhir" => Ok(Wire::FhirXml),
-        _ => Err(Refusal::new(
+    let known = MEDIA_TYPES
+        .into_iter()
+        .find(|(name, _)| essence.eq_ignore_ascii_case(name));
+    known.map(|(_, wire)| wire).ok_or_else(|| {
+        Refusal::new(
             Situation::MediaTypeUnsupported,
             "A referral is an ITK message in SOAP (text/xml or application/soap+xml) or a FHIR document \
              (application/fhir+json or application/fhir+xml).",
         )
-        .location("http.Content-Type")),
-    }
+        .location("http.Content-Type")
+    })
 }
 
 /// What reading a message yields, ready for the store.

@@ -2,7 +2,9 @@
 
 use super::{Parameter, Place, SSP, examples, parameters, refusals, schemas, success, summary};
 use crate::http::capability::API_VERSION;
+use crate::http::itk;
 use crate::http::routes::{ROOT_PREFIX, ROUTES, Route};
+use crate::referral::Wire;
 use booking::wire::interaction::Interaction;
 use serde_json::{Map, Value, json};
 
@@ -13,6 +15,11 @@ pub fn openapi(base: &str) -> Value {
         let operations = paths.entry(route.path).or_insert_with(|| json!({}));
         operations[route.method.to_ascii_lowercase()] = operation(route);
     }
+    paths.extend(referrals(base));
+    let named_answers: Map<String, Value> = referral_answers()
+        .into_iter()
+        .map(|(status, answer)| (format!("Referral{status}"), answer))
+        .collect();
     json!({
         "openapi": "3.0.3",
         "info": {
@@ -35,11 +42,91 @@ pub fn openapi(base: &str) -> Value {
                 "description": "Made by the consumer for each request, valid for five minutes; `uec token new` makes one",
             }},
             "schemas": schemas::all(),
+            "requestBodies": {"Referral": {"required": true, "content": referral_content(
+                "SOAP: an ITK 2.2 distribution envelope with a CDA document. FHIR: a Bundle of type `document`, the CDA in \
+                 its Binary. At most 32 MiB",
+            )}},
+            "responses": named_answers,
             "examples": {"refusal": {
                 "summary": "A second booking of the same slot", "value": examples::refusal(),
             }},
         },
     })
+}
+
+/// `/itk`, outside the service roots: referrals in SOAP and as FHIR documents (REF-PRO-01). No header of the proxy and no
+/// token is needed; who may send is the setting `referral.from`.
+fn referrals(base: &str) -> Map<String, Value> {
+    let answers = referral_answers();
+    let refer = |status: &String| {
+        let at = json!({"$ref": format!("#/components/responses/Referral{status}")});
+        (status.clone(), at)
+    };
+    let item = |name: &str, parameters: Value| {
+        json!({
+            "servers": [{"url": base, "description": "Beside the service roots"}],
+            "post": {
+                "operationId": name,
+                "summary": "Send a referral",
+                "description": "A message that arrived whole is kept in every case; one that cannot be filed goes into \
+                                quarantine, and the answer says why. The same message may be sent again.",
+                "security": [],
+                "parameters": parameters,
+                "requestBody": {"$ref": "#/components/requestBodies/Referral"},
+                "responses": answers.keys().map(refer).collect::<Map<_, _>>(),
+            },
+        })
+    };
+    let ods = json!([{
+        "name": "ods", "in": "path", "required": true,
+        "description": "ODS code of the provider that the referral is for", "schema": {"type": "string"},
+    }]);
+    let of_provider = format!("{}/{{ods}}", itk::PATH);
+    let items = [
+        (itk::PATH.to_owned(), item("refer", json!([]))),
+        (of_provider, item("refer-to", ods)),
+    ];
+    items.into_iter().collect()
+}
+
+/// A referral, or an answer to one, in every media type.
+fn referral_content(about: &str) -> Value {
+    let media = itk::MEDIA_TYPES.into_iter().map(|(name, wire)| {
+        let kind = if wire == Wire::FhirJson {
+            "object"
+        } else {
+            "string"
+        };
+        (
+            name.to_owned(),
+            json!({"schema": {"type": kind, "description": about}}),
+        )
+    });
+    media.collect::<Map<_, _>>().into()
+}
+
+/// What answers a referral, by status.
+fn referral_answers() -> Map<String, Value> {
+    let refused = "SOAP: a fault that names the ITK code. FHIR: an OperationOutcome";
+    let stored = "SOAP: SimpleMessageResponse, or InfrastructureResponse when asked for. FHIR: an OperationOutcome";
+    let answers = [
+        ("200", "The referral is stored", stored),
+        ("400", "Malformed (ITK 1000)", refused),
+        ("403", "This sender is not permitted (ITK 3000)", refused),
+        ("404", "No such provider", refused),
+        ("405", "Only POST", refused),
+        ("408", "The message came too slowly", refused),
+        ("413", "Too large", refused),
+        ("415", "A media type that is not taken", refused),
+        ("422", "FHIR: refused (ITK 2200)", refused),
+        ("500", "SOAP: a fault, whatever it names", refused),
+        ("503", "Send the same message again (ITK 2100)", refused),
+    ];
+    let described = answers.map(|(status, meaning, body)| {
+        let answer = json!({"description": meaning, "content": referral_content(body)});
+        (status.to_owned(), answer)
+    });
+    described.into_iter().collect()
 }
 
 fn operation(route: &Route) -> Value {
