@@ -1,6 +1,10 @@
 //! The API's description for tools is made from the route table, and what is kept in the repository is that.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 #[allow(
     dead_code,
