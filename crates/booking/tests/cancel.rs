@@ -138,8 +138,10 @@ fn what_a_library_does_not_know_may_be_left_out() {
 }
 
 /// Where, and what a library may not know there; a path ends in the member that is added.
+type Unknown = (&'static str, fn() -> Value);
+
 #[rustfmt::skip]
-const UNKNOWN: &[(&str, fn() -> Value)] = &[
+const UNKNOWN: &[Unknown] = &[
     ("/contained/1/name/0/colour", || json!("red")),
     ("/contained/1/telecom/0/colour", || json!(1)),
     ("/contained/1/address/0/colour", || json!({"of": ["red"]})),
