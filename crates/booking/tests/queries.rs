@@ -221,12 +221,22 @@ fn missing_bounds_come_from_the_window_and_long_spans_are_shortened() {
         "{}",
         query.self_query
     );
+    let said = query.shortened_sentence().expect("a sentence");
+    assert!(
+        said.contains("to 2031-04-05T00:00:00Z were searched"),
+        "{said}"
+    );
     // Times gone by are given up before times to come.
     let query = slots("start=ge2020-01-01T00:00:00Z&start=le2031-03-06T00:00:00Z");
     assert_eq!(
         (query.lower.unwrap().at, query.upper.unwrap().at),
         (now, at("2031-03-06T00:00:00Z"))
     );
+    assert!(query.shortened_sentence().is_some());
+    // What is searched as asked, or for want of a bound, is not shortened.
+    for criteria in ["", "start=ge2031-03-05", "start=le2031-03-20"] {
+        assert_eq!(slots(criteria).shortened_sentence(), None, "{criteria}");
+    }
 }
 
 /// Proves: PROV-SLOT-06, D-10

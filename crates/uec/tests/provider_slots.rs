@@ -810,3 +810,41 @@ fn slots_that_do_not_fit_are_counted_and_told() {
         "{said}"
     );
 }
+
+/// A window that is longer than one search takes is searched in part, and the answer says which part.
+/// Proves: PROV-SLOT-12, PROV-SLOT-13, D-91
+#[test]
+fn a_window_that_is_shortened_is_told() {
+    let server = support::operations::with_settings(
+        "slots-long",
+        "[search]\nmax_days = 1\nmax_slots = 3\n[trust]\nunsigned = \"any\"\n",
+    );
+    let said = |query: &str| {
+        let bundle = server.search(query).expect(200).json();
+        let outcomes = entries(&bundle, "outcome");
+        assert!(outcomes.len() < 2, "{outcomes:?}");
+        let words = |o: &Value| o["issue"][0]["diagnostics"].as_str().map(str::to_owned);
+        (outcomes.first().and_then(words), bundle)
+    };
+    let (words, bundle) = said(&format!(
+        "service={GP_CLINIC}&start=ge2098-01-01&start=le2098-03-01"
+    ));
+    let words = words.expect("an outcome");
+    assert!(
+        words.contains("to 2098-01-02T00:00:00Z were searched"),
+        "{words}"
+    );
+    assert_eq!(bundle["total"], 0);
+    // Beside slots, and beside the slots that do not fit.
+    let (words, bundle) = said(&Server::window_query(GP_CLINIC, 1, 3));
+    let words = words.expect("an outcome");
+    assert!(
+        words.contains("more slots match") && words.contains("were searched"),
+        "{words}"
+    );
+    assert_eq!(matches(&bundle).len(), 3);
+    let (words, _) = said(&format!(
+        "service={GP_CLINIC}&start=ge2098-01-01T00:00:00Z&start=le2098-01-01T23:00:00Z"
+    ));
+    assert_eq!(words, None);
+}

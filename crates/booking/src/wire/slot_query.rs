@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 pub struct Window {
     /// Hours searched where a bound is missing.
     pub default_hours: u32,
-    /// Most days searched; a longer span is shortened and the `self` link shows it.
+    /// Most days searched; a longer span is shortened, and the answer says so.
     pub max_days: u32,
 }
 
@@ -98,6 +98,8 @@ pub struct SlotQuery {
     pub lower: Option<Bound>,
     /// Upper bound of `Slot.start`; filled from the window where none was given.
     pub upper: Option<Bound>,
+    /// Whether the asked span was longer than one search takes; the bounds are then those that are searched.
+    pub shortened: bool,
     /// States to return.
     pub statuses: StatusSet,
     /// Resources to include.
@@ -161,17 +163,29 @@ impl SlotQuery {
                 "Every `start` bound is in the past; ask for times to come.".to_owned(),
             ));
         }
-        let (lower, upper) = close(bounds.lower, bounds.upper, now, window);
+        let (lower, upper, shortened) = close(bounds.lower, bounds.upper, now, window);
         let includes = includes.closed();
         let self_query = self_query(&service, lower, upper, statuses, includes);
         Ok(SlotQuery {
             service,
             lower: Some(lower),
             upper: Some(upper),
+            shortened,
             statuses: statuses.unwrap_or(StatusSet::ALL),
             includes,
             self_query,
         })
+    }
+
+    /// For a span that was shortened: which time was searched, for the answer (D-91).
+    pub fn shortened_sentence(&self) -> Option<String> {
+        let (lower, upper) = self.lower.zip(self.upper).filter(|_| self.shortened)?;
+        Some(format!(
+            "The time asked for is longer than one search takes: slots that start from {} to {} were searched. Search \
+             the rest of the time by itself.",
+            time::text(lower.at),
+            time::text(upper.at)
+        ))
     }
 
     /// Whether a Slot that starts then lies in the window.
@@ -305,13 +319,14 @@ fn add_include(includes: &mut Includes, value: &str) {
     }
 }
 
-/// Fills in a missing bound from the window and shortens a span over its limit (PROV-SLOT-05, PROV-SLOT-20).
+/// Fills in a missing bound from the window and shortens a span over its limit (PROV-SLOT-05, PROV-SLOT-20); true
+/// when it was shortened.
 fn close(
     lower: Option<Bound>,
     upper: Option<Bound>,
     now: Timestamp,
     window: &Window,
-) -> (Bound, Bound) {
+) -> (Bound, Bound, bool) {
     let inclusive = |at| Bound {
         at,
         inclusive: true,
@@ -319,6 +334,7 @@ fn close(
     let mut lower = lower.unwrap_or(inclusive(now));
     let mut upper =
         upper.unwrap_or_else(|| inclusive(later(lower.at.max(now), window.default_span())));
+    let asked = (lower, upper);
     // Times gone by are given up first: nobody books them.
     if upper.at > later(lower.at, window.max_span()) && lower.at < now {
         lower = inclusive(now.min(upper.at));
@@ -327,7 +343,7 @@ fn close(
     if upper.at > last {
         upper = inclusive(last);
     }
-    (lower, upper)
+    (lower, upper, (lower, upper) != asked)
 }
 
 /// The end of time where the sum would lie beyond it.

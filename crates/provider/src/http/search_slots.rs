@@ -318,16 +318,23 @@ fn bundle<'a>(
             day.write(&day.slots[*first], &day.slots[*last], entries.next());
         }
     }
-    let said = match (found.chosen.is_empty(), &found.withheld) {
-        (true, withheld) => withheld.as_ref().map(Withheld::sentence),
-        (false, _) if found.left_out > 0 => Some(format!(
+    let left_out = (found.left_out > 0).then(|| {
+        format!(
             "{} more slots match than fit into one answer: search a shorter time to see them.",
             found.left_out
-        )),
-        (false, _) => None,
-    };
-    if let Some(said) = said {
-        let outcome = information_outcome(&x.response_id_text(), &said);
+        )
+    });
+    let withheld = found.withheld.as_ref().filter(|_| found.chosen.is_empty());
+    let said: Vec<String> = [
+        withheld.map(Withheld::sentence),
+        left_out,
+        query.shortened_sentence(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if !said.is_empty() {
+        let outcome = information_outcome(&x.response_id_text(), &said.join(" "));
         entries.add_json(&format!(
             "{{\"fullUrl\":\"urn:uuid:{}\",\"resource\":{},\"search\":{{\"mode\":\"outcome\"}}}}",
             x.response_id,
