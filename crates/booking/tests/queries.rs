@@ -463,8 +463,8 @@ fn a_patient_under_every_name() {
     }
     let query = appointments("_id=a-1&version=2").unwrap();
     assert_eq!(
-        (query.id.unwrap().as_str(), query.version.unwrap().as_str()),
-        ("a-1", "2")
+        (query.id.unwrap().as_str(), query.version),
+        ("a-1", Some(2))
     );
 }
 
@@ -481,6 +481,11 @@ fn a_search_that_names_no_patient_is_refused() {
         "patient=9990123454&identifier=9990000018",
         "_id=a/b",
         "_id=1&version=A",
+        "patient=9990123454&version=abc",
+        "patient=9990123454&version=01",
+        "patient=9990123454&version=0",
+        "patient=9990123454&version=+1",
+        "patient=9990123454&version=99999999999999999999",
         "_id=1&start=x",
     ] {
         let refusal = appointments(query).map(|_| ()).expect_err(query);

@@ -177,3 +177,42 @@ fn a_next_link_keeps_the_criteria() {
         server.appointments(&format!("{query}&{wrong}")).expect(400);
     }
 }
+
+/// The `self` link names only what was applied, and as it was applied.
+/// Proves: PROV-SRCH-01, PROV-SLOT-12, RES-CAP-04, D-92
+#[test]
+fn a_version_narrows_the_search() {
+    let server = Server::shared();
+    let number = support::nhs_number();
+    let (early, late) = two_slots(server);
+    let cancelled = book_and_cancel(server, &early, &number);
+    let live = book(server, &late, &number);
+    let patient = format!("patient.identifier={NHS}|{number}");
+    let found = |query: &str| {
+        let bundle = server.appointments(query).expect(200).json();
+        let ids = matches(&bundle)
+            .iter()
+            .map(|m| m["id"].clone())
+            .collect::<Vec<_>>();
+        let own = link(&bundle, "self").expect("self").to_owned();
+        (ids, bundle["total"].clone(), own)
+    };
+    for (version, wanted) in [
+        (1, vec![json!(live)]),
+        (2, vec![json!(cancelled)]),
+        (99, vec![]),
+    ] {
+        let (ids, total, own) = found(&format!("{patient}&version={version}"));
+        assert_eq!((&ids, total), (&wanted, json!(wanted.len())), "{version}");
+        assert!(own.ends_with(&format!("&version={version}")), "{own}");
+    }
+    // With an id it is any of its versions.
+    let (ids, ..) = found(&format!("_id={cancelled}&version=1"));
+    assert_eq!(ids, [json!(cancelled)]);
+    server
+        .appointments(&format!("{patient}&version=abc"))
+        .expect(400);
+    let (ids, _, own) = found(&format!("{patient}&_count=100000"));
+    assert_eq!(ids.len(), 2);
+    assert!(own.ends_with("&_count=200"), "{own}");
+}

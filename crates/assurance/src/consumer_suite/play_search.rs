@@ -133,10 +133,7 @@ impl State {
             let named = query.id.as_ref().is_none_or(|wanted| wanted.as_str() == id);
             // Another system's appointments are not this one's to tell.
             let here = asked.header("ssp-to") == Some(self.asid_of(stored.service));
-            let version = query
-                .version
-                .as_ref()
-                .is_none_or(|v| v.as_str() == stored.version().to_string());
+            let version = query.version.is_none_or(|v| v == stored.version());
             here && number
                 && named
                 && version

@@ -3,7 +3,7 @@
 use super::query;
 use super::slot_query::append_bounds;
 use super::time::{Bound, Bounds, within};
-use crate::ids::{IdError, NhsNumber, ResourceId, VersionId};
+use crate::ids::{IdError, NhsNumber, ResourceId};
 use crate::refusal::{Refusal, Situation};
 use crate::systems;
 use fhir::Element;
@@ -32,6 +32,9 @@ const STATUSES: [&str; 8] = [
     "noshow",
     "entered-in-error",
 ];
+/// Most appointments in one answer: no patient has as many to come, so that one answer holds them all (PROV-SRCH-02).
+/// Where there are more all the same, a link leads on (D-57).
+pub const MAX_ENTRIES: usize = 200;
 /// Longest place in a list of pages.
 const MAX_PLACE: usize = 64;
 
@@ -43,15 +46,15 @@ pub struct AppointmentQuery {
     pub nhs_number: Option<NhsNumber>,
     /// `_id`
     pub id: Option<ResourceId>,
-    /// `version`
-    pub version: Option<VersionId>,
+    /// `version`: of the appointment of `_id` any version, else the current one has to be this (D-92).
+    pub version: Option<u32>,
     /// Lower bound of `Appointment.start`, if one was given (PROV-SRCH-04).
     pub lower: Option<Bound>,
     /// Upper bound of `Appointment.start`, if one was given.
     pub upper: Option<Bound>,
     /// The states asked for; empty: all.
     pub statuses: Vec<&'static str>,
-    /// `_count`: entries in one answer, at most.
+    /// `_count`: entries in one answer, [`MAX_ENTRIES`] at most.
     pub count: Option<usize>,
     /// `_after`: where the page before ended, in the words of the Provider that made the link (D-57).
     pub after: Option<String>,
@@ -92,7 +95,7 @@ impl AppointmentQuery {
                     value.strip_prefix("Appointment/").unwrap_or(&value),
                     ResourceId::parse,
                 )?,
-                "version" => put(&mut version, &name, &value, VersionId::parse)?,
+                "version" => set(&mut version, &name, version_number(&value)?)?,
                 "start" => bounds.add(&name, &value, zone)?,
                 "status" => add_statuses(&mut statuses, &value)?,
                 "_count" => count = Some(number_of_entries(&value)?),
@@ -137,7 +140,7 @@ impl AppointmentQuery {
             query::append(&mut self_query, "_id", id.as_str());
         }
         if let Some(version) = &version {
-            query::append(&mut self_query, "version", version.as_str());
+            query::append(&mut self_query, "version", &version.to_string());
         }
         append_bounds(&mut self_query, bounds.lower, bounds.upper);
         if !statuses.is_empty() {
@@ -208,12 +211,26 @@ fn add_statuses(statuses: &mut Vec<&'static str>, value: &str) -> Result<(), Ref
 }
 
 fn number_of_entries(value: &str) -> Result<usize, Refusal> {
-    value.parse().map_err(|_| {
+    let count: usize = value.parse().map_err(|_| {
         refused(
             "_count",
             "The value of `_count` is not a whole number, like 50.".to_owned(),
         )
-    })
+    })?;
+    Ok(count.min(MAX_ENTRIES))
+}
+
+/// Versions are counted from 1, so that nothing else can be one.
+fn version_number(value: &str) -> Result<u32, Refusal> {
+    let number = value.parse::<u32>().ok();
+    number
+        .filter(|number| *number > 0 && number.to_string() == value)
+        .ok_or_else(|| {
+            refused(
+                "version",
+                "The value of `version` is not a version of an appointment, like 2.".to_owned(),
+            )
+        })
 }
 
 fn place(value: &str) -> Result<String, Refusal> {
@@ -254,6 +271,10 @@ fn put<T: PartialEq>(
             format!("The value of `{name}` is not legal: the {error}."),
         )
     })?;
+    set(place, name, parsed)
+}
+
+fn set<T: PartialEq>(place: &mut Option<T>, name: &str, parsed: T) -> Result<(), Refusal> {
     match place {
         Some(other) if *other != parsed => Err(refused(
             name,

@@ -46,7 +46,7 @@ fn find(edge: &Edge, demand: &Demand, id: &ResourceId) -> Result<StoredAppointme
 }
 
 /// A version id as number, in the only spelling that is used (`1`, not `01`).
-pub fn version_number(vid: &VersionId) -> Option<u32> {
+fn version_number(vid: &VersionId) -> Option<u32> {
     vid.as_str()
         .parse::<u32>()
         .ok()

@@ -8,14 +8,11 @@ use crate::store::{
 };
 use booking::patient_summary;
 use booking::refusal::{Refusal, Situation};
-use booking::wire::appointment_query::AppointmentQuery;
+use booking::wire::appointment_query::{AppointmentQuery, MAX_ENTRIES};
 use fhir::Element;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-/// Most appointments in one answer: no patient has as many to come, so that one answer holds them all (PROV-SRCH-02).
-/// Where there are more all the same, a link leads on (D-57).
-const PAGE: usize = 200;
 /// Milliseconds are stored.
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
@@ -106,7 +103,7 @@ fn find(
         .tenant
         .catalogue
         .shown_to(&caller.facts, &caller.ssp.from);
-    let named = query.id.as_ref().zip(query.version.as_ref());
+    let named = query.id.as_ref().zip(query.version);
     let filter = AppointmentFilter {
         patient: query.nhs_number.as_ref(),
         id: query.id.as_ref(),
@@ -114,12 +111,13 @@ fn find(
             (None, [only]) => Some(*only),
             _ => None,
         },
+        version: query.version.filter(|_| named.is_none()),
         from: query.lower.map(|b| first_millisecond(b.at, !b.inclusive)),
         before: query.upper.map(|b| first_millisecond(b.at, b.inclusive)),
         ends_after: query.only_to_come().then_some(now),
         shown: shown.as_ref(),
     };
-    let limit = query.count.unwrap_or(PAGE).min(PAGE);
+    let limit = query.count.unwrap_or(MAX_ENTRIES);
     let mut found = edge
         .store
         .find_appointments(tenant, &filter, after, limit)?;
@@ -130,10 +128,7 @@ fn find(
     let Some((id, version)) = named.filter(|_| !found.page.is_empty()) else {
         return Ok(found);
     };
-    let version = match read::version_number(version) {
-        Some(number) => edge.store.appointment(tenant, id, Some(number))?,
-        None => None,
-    };
+    let version = edge.store.appointment(tenant, id, Some(version))?;
     let page: Vec<_> = version
         .into_iter()
         .filter(|v| asked.contains(&v.status))

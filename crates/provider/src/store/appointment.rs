@@ -78,6 +78,8 @@ pub struct AppointmentFilter<'a> {
     pub id: Option<&'a ResourceId>,
     /// In this state.
     pub status: Option<AppointmentStatus>,
+    /// Whose current version is this.
+    pub version: Option<u32>,
     /// Starting at or after, to the millisecond.
     pub from: Option<Timestamp>,
     /// Starting before.

@@ -76,6 +76,9 @@ fn narrow<'f>(query: &mut Query<'f>, filter: &AppointmentFilter<'f>) {
     if let Some(status) = filter.status {
         query.and("a.status = ??", status as u8);
     }
+    if let Some(version) = filter.version {
+        query.and("a.version = ??", version);
+    }
     if let Some(from) = filter.from {
         query.and("a.start >= ??", millis(from));
     }
