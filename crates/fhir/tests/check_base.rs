@@ -353,7 +353,7 @@ fn what_xml_cannot_write_is_an_error() {
         );
         check(
             &slot(&format!(r#""implicitRules":"urn:x{bad}""#)),
-            &["error Slot.implicitRules"],
+            &["error Slot.implicitRules", "error Slot.implicitRules"],
         );
     }
     for bad in ["\\ufffe", "\\u0001"] {
@@ -363,6 +363,17 @@ fn what_xml_cannot_write_is_an_error() {
         );
     }
     check(&slot(r#""comment":"a\ufffd\ud83d\ude00""#), &[]);
+}
+
+/// Rules that nobody here knows may change what the resource says, as a modifier extension may.
+///
+/// Proves: D-90
+#[test]
+fn implicit_rules_are_an_error() {
+    check(
+        &slot(r#""implicitRules":"http://example.org/rules""#),
+        &["error Slot.implicitRules"],
+    );
 }
 
 #[test]

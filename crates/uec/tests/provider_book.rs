@@ -581,6 +581,36 @@ fn a_document_id_may_occur_in_several_bookings() {
     }
 }
 
+/// Proves: D-90, ERR-17
+#[test]
+fn what_follows_other_rules_is_not_booked() {
+    let modifier = json!([{"url": "http://example.org/not", "valueBoolean": true}]);
+    for (place, value, named) in [
+        (
+            "/implicitRules",
+            json!("http://example.org"),
+            "Appointment.implicitRules",
+        ),
+        (
+            "/patient/implicitRules",
+            json!("http://example.org"),
+            "].implicitRules",
+        ),
+        (
+            "/document/implicitRules",
+            json!("http://example.org"),
+            "].implicitRules",
+        ),
+        (
+            "/modifierExtension",
+            modifier,
+            "Appointment.modifierExtension",
+        ),
+    ] {
+        names_place(&book_with(place, value, 422), named);
+    }
+}
+
 /// Proves: PROV-BOOK-10, ERR-17, RES-APPT-01
 #[test]
 fn a_consumer_must_not_choose_the_id() {

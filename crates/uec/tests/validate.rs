@@ -25,6 +25,12 @@ const NULL: fn() -> Value = || Value::Null;
 /// What is right, tolerated, or wrong in one way each.
 const CHANGES: &[Change] = &[
     ("nothing", "/status", || json!("booked")),
+    ("other rules", "/implicitRules", || {
+        json!("http://example.org")
+    }),
+    ("a patient by other rules", "/patient/implicitRules", || {
+        json!("http://example.org")
+    }),
     ("no rank", "/patient/telecom/0/rank", NULL),
     ("rank 0", "/patient/telecom/0/rank", || json!(0)),
     ("no rank 1", "/patient/telecom/0/rank", || json!(3)),
@@ -197,7 +203,7 @@ fn errors(outcome: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Proves: PROV-BOOK-04, RES-RANK-01, RES-RANK-02, RES-PAT-02, RES-PAT-06, ERR-05, ERR-17
+/// Proves: PROV-BOOK-04, RES-RANK-01, RES-RANK-02, RES-PAT-02, RES-PAT-06, ERR-05, ERR-17, D-90
 #[test]
 fn validate_and_provider_judge_a_booking_alike() {
     let server = Server::shared();

@@ -140,6 +140,10 @@ impl<'a> Walk<'a> {
                 if of.special == Special::Extension {
                     self.extension(child, def.name == "modifierExtension");
                 }
+                if def.name == "implicitRules" && child.value().is_some() {
+                    let message = "rules that are not known: the content cannot be understood safely; leave it out";
+                    self.error(child, IssueCode::NotSupported, message, "");
+                }
                 if self.options.undefined_codes && of.name == "Coding" {
                     self.undefined_code(child);
                 }
