@@ -91,6 +91,21 @@ pub struct Row {
     pub retry: Retry,
 }
 
+impl Row {
+    /// The id, or the status where the Standard has no row: for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match (self.id, self.status) {
+            ("", 400) => "400",
+            ("", 404) => "404",
+            ("", 408) => "408",
+            ("", 413) => "413",
+            ("", 429) => "429",
+            ("", 431) => "431",
+            (id, _) => id,
+        }
+    }
+}
+
 const fn row(
     id: &'static str,
     status: u16,

@@ -176,3 +176,13 @@ fn an_information_outcome_and_a_named_earlier_appointment() {
     assert_eq!(refusal.existing.as_ref().unwrap().as_str(), "a-1");
     assert!(!format!("{:?}", refusal.outcome("e")).contains("secret"));
 }
+
+/// What a log line and a metric call a refusal is never empty.
+#[test]
+fn every_row_has_a_name() {
+    for situation in Situation::ALL {
+        assert!(!situation.row().name().is_empty(), "{situation:?}");
+    }
+    assert_eq!(Situation::BodyTooLarge.row().name(), "413");
+    assert_eq!(Situation::SlotTaken.row().name(), "ERR-15");
+}

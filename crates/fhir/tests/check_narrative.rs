@@ -88,7 +88,7 @@ fn what_cannot_be_written_in_xml_is_refused_with_what_would_be_right() {
         ("a & b", "not well-formed"),
         ("a \u{1} b", "character that XML cannot write"),
         ("a \u{fffe} b", "character that XML cannot write"),
-        ("a &#1; b", "is not one of XML's five"),
+        ("a &#1; b", "&#1; is no character that XML can hold"),
         ("a ]]> b", "]]&gt;"),
         ("<x:p>a</x:p>", "prefix is not declared"),
         ("<p x:a=\"b\">a</p>", "prefix is not declared"),

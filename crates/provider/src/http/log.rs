@@ -33,7 +33,11 @@ pub fn refusal(x: &Exchange, refusal: &Refusal) {
     let at = first
         .and_then(|f| f.expression.as_deref().or(f.location.as_deref()))
         .map_or("-", place);
-    let (error, status, id) = (refusal.situation.row().id, refusal.status(), x.response_id);
+    let (error, status, id) = (
+        refusal.situation.row().name(),
+        refusal.status(),
+        x.response_id,
+    );
     if status >= 500 {
         tracing::error!(error, status, interaction, tenant, asid, organisation, trace, request, fault, at, %id, why = refusal.log, "refused");
     } else {

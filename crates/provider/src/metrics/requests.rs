@@ -281,7 +281,7 @@ fn write_tenant(out: &mut Text, name: &str, tenant: &Tenant) {
     }
 }
 
-/// Status class and row of the error table; a situation without a row goes by its status.
+/// Status class and name of the row in the error table.
 fn outcome_labels(outcome: usize) -> (&'static str, &'static str) {
     const NAMES: [&str; CLASSES] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
     let class = |status: u16| NAMES[usize::from(status / 100).clamp(1, CLASSES) - 1];
@@ -292,16 +292,7 @@ fn outcome_labels(outcome: usize) -> (&'static str, &'static str) {
         return (NAMES[outcome.min(CLASSES - 1)], "");
     };
     let row = situation.row();
-    let error = match (row.id, row.status) {
-        ("", 400) => "400",
-        ("", 404) => "404",
-        ("", 408) => "408",
-        ("", 413) => "413",
-        ("", 429) => "429",
-        ("", 431) => "431",
-        (id, _) => id,
-    };
-    (class(row.status), error)
+    (class(row.status), row.name())
 }
 
 #[cfg(test)]

@@ -120,6 +120,9 @@ pub(crate) fn unescape(raw: &str) -> Result<SmolStr, String> {
 }
 
 pub(crate) fn unknown_entity(name: &str) -> String {
+    if name.starts_with('#') {
+        return format!("&{}; is no character that XML can hold.", shown(name));
+    }
     let instead = match HTML_ENTITIES.iter().find(|(known, _)| *known == name) {
         Some((_, code)) => format!("; write &#{code}; or the character itself"),
         None => String::new(),
