@@ -360,3 +360,52 @@ fn the_example_of_the_guide_is_sound() {
         read(example, "docs/diary.md", date(2026, 11, 21)).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(declaration.templates[0].exceptions.len(), 2);
 }
+
+#[test]
+fn an_empty_list_is_not_everybody() {
+    let session = "[[session]]\nid = \"s\"\nschedule = \"gp\"\ndate = 2027-03-02\nfrom = \"09:00\"\nto = \"10:00\"\n\
+                   slot_minutes = 10\nrelease = []\n";
+    let everyone = "without any of `kinds`, `ods` and `asids` it releases to everyone";
+    let whole = "it closes the whole provider";
+    let rule = |list: &str| format!("[[release]]\nid = \"nobody\"\n{list}\n");
+    let closure = |list: &str| format!("[[closure]]\nid = \"c\"\ndate = 2027-03-02\n{list}\n");
+    for (text, key, said) in [
+        (rule("ods = []"), "ods", everyone),
+        (rule("kinds = []"), "kinds", everyone),
+        (rule("asids = []"), "asids", everyone),
+        // Beside a list that does name somebody, too.
+        (rule("kinds = [\"111\"]\nods = []"), "ods", everyone),
+        (closure("services = []"), "services", whole),
+        (closure("locations = []"), "locations", whole),
+        (
+            template("release = []\n"),
+            "release",
+            "the rules of the service count",
+        ),
+        (
+            session.to_owned(),
+            "release",
+            "the rules of the service count",
+        ),
+        (
+            "[[service]]\nid = \"2000000012\"\nname = \"Other\"\nrelease = []\n".to_owned(),
+            "release",
+            "its slots are for everyone",
+        ),
+    ] {
+        let told = fault(&text);
+        assert!(
+            told.contains(&format!("`{key}`: is an empty list")),
+            "{told}"
+        );
+        assert!(told.contains(said), "{told}");
+        assert!(
+            told.ends_with("name at least one, or leave the key out"),
+            "{told}"
+        );
+    }
+    // Where a list that is left out is an empty one, or an empty list says what it means, it may be written.
+    let free = "[[consumer]]\nods = \"FX900\"\nasid = \"918999000099\"\nname = \"111\"\nserves = []\nmay = []\n";
+    let read = parse(free).unwrap();
+    assert!(to_toml(&read).unwrap().contains("may = []"));
+}

@@ -4,6 +4,7 @@
 mod calendar;
 pub mod check;
 pub mod closure;
+mod empty;
 pub mod read;
 pub mod warn;
 

@@ -1,9 +1,9 @@
 //! Whether the parts of a declaration fit together: what is referred to exists, ids are unique, the Standard's rules
 //! on diaries hold, clinics have sensible hours and do not overlap.
 
-use super::calendar;
 use super::read::Sheet;
 use super::{ClockTime, Declaration, Exception, MAX_AT_ONCE, MAX_HORIZON_DAYS, Release, Schedule};
+use super::{calendar, empty};
 use crate::diary::generate::{MAX_SLOT_MINUTES, MIN_SLOT_MINUTES};
 use crate::toml_error::nearest;
 use jiff::SignedDuration;
@@ -32,6 +32,7 @@ pub(super) fn check(declaration: &Declaration, today: Date, sheet: &mut Sheet<'_
         one_release(i, release, sheet);
     }
     consumers(declaration, sheet);
+    empty::lists(declaration, sheet);
     calendar::totals(declaration, today, sheet);
     calendar::at_once(declaration, sheet);
     calendar::overlaps(declaration, today, sheet);

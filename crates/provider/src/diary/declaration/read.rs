@@ -363,6 +363,12 @@ impl<'a> Sheet<'a> {
             .push(Place { start, keys });
     }
 
+    /// Whether the `index`th thing of a section has a key.
+    pub fn has(&self, section: &str, index: usize, key: &str) -> bool {
+        let place = self.places.get(section).and_then(|p| p.get(index));
+        place.is_some_and(|place| place.keys.iter().any(|(k, _)| k == key))
+    }
+
     /// Notes a mistake in a key of the `index`th thing of a section; without that key, it is at its header.
     pub fn fault(&mut self, section: &'static str, index: usize, key: &str, message: String) {
         let place = self.places.get(section).and_then(|p| p.get(index));
