@@ -112,15 +112,16 @@ async fn book(store: &Store, start: &str) -> String {
 async fn a_first_declaration_makes_everything_and_a_second_nothing() {
     let store = memory();
     let first = applied(&store, CLINIC).await;
-    // Today is new to the diary, so its past hours are filled too: 8 days of 12 slots.
+    // This morning has begun, so it is no more made than yesterday: 7 days of 12 slots.
     assert_eq!(
         (first.slots_added, first.slots_removed, first.kept.len()),
-        (96, 0, 0)
+        (84, 0, 0)
     );
     assert!(first.plan.items.iter().all(|i| i.action == Action::Create));
-    assert_eq!(first.plan.slots_added(), 96, "the plan said so");
+    assert_eq!(first.plan.slots_added(), 84, "the plan said so");
     let before = slots(&store);
-    assert_eq!(before.len(), 96);
+    assert_eq!(before.len(), 84);
+    assert!(before.iter().all(|s| s.slot.start > now()));
     // The last Sunday is already on summer time: nine o'clock is eight in UTC.
     assert!(
         before
@@ -362,16 +363,19 @@ async fn topping_up_adds_the_days_ahead_once() {
     );
     assert_eq!(seen, [36]);
     assert_eq!(top_up(&store, later, &mut |_| {}).await.unwrap(), 0);
-    assert_eq!(slots(&store).len(), 96 + 36);
-    // After a long stop: only today and the days ahead, never the days missed.
+    assert_eq!(slots(&store).len(), 84 + 36);
+    // After a long stop: only what is ahead, never the days missed, nor this morning.
     let months = now() + SignedDuration::from_hours(100 * 24);
-    assert_eq!(top_up(&store, months, &mut |_| {}).await.unwrap(), 96);
+    assert_eq!(top_up(&store, months, &mut |_| {}).await.unwrap(), 84);
     let first = slots(&store)
         .into_iter()
         .map(|s| s.slot.start)
         .filter(|s| *s > later + SignedDuration::from_hours(8 * 24))
         .min();
-    assert_eq!(first.map(london_date), Some(london_date(months)));
+    assert_eq!(
+        first.map(london_date),
+        Some(london_date(months).tomorrow().unwrap())
+    );
 }
 
 #[tokio::test]
@@ -387,7 +391,7 @@ async fn imported_slots_follow_the_file() {
     let both = format!("{CLINIC}{}{}", slot("1", 0), slot("2", 20));
     assert_eq!(
         applied(&store, &both).await.slots_added,
-        98,
+        86,
         "beyond the horizon too"
     );
     assert!(applied(&store, &both).await.plan.is_empty());
@@ -500,10 +504,10 @@ fn processes_that_top_up_at_once_make_each_slot_once() {
     });
     assert_eq!(added, 36, "what each says it added, together");
     let mut starts: Vec<_> = slots(&first).iter().map(|s| s.slot.start).collect();
-    assert_eq!(starts.len(), 96 + 36);
+    assert_eq!(starts.len(), 84 + 36);
     starts.sort();
     starts.dedup();
-    assert_eq!(starts.len(), 96 + 36, "no two at the same time");
+    assert_eq!(starts.len(), 84 + 36, "no two at the same time");
     store_fixture::assert_trail_verifies(&first, tenant(&first));
 }
 

@@ -137,7 +137,7 @@ async fn book(store: &Store, slot: Uuid) -> provider::store::StoredAppointment {
 async fn two_rooms_at_the_same_time_are_two_slots() {
     let store = store_fixture::memory();
     let done = applied(&store, ROOMS).await;
-    assert_eq!((done.plan.slots_added(), done.slots_added), (18, 18));
+    assert_eq!((done.plan.slots_added(), done.slots_added), (12, 12));
     let before = slots(&store);
     assert_eq!(before.len(), 12, "of the days ahead");
     assert!(

@@ -465,15 +465,15 @@ fn what_cannot_be_meant_is_told() {
         &report,
         "consumers",
         "warning",
-        "`gps` of FX101 is for consumers that do not exist",
+        "`gps`: no consumer is of the kind `gp-practice`",
     );
     let by_code = "By code only is declared by its ODS code FX910 alone at FX101";
     assert_told(&report, "consumers", "warning", by_code);
     assert_told(
         &report,
         "consumers",
-        "note",
-        "`unused` of FX101 stands over nothing",
+        "warning",
+        "`unused`: no service, template, session or slot names it",
     );
     assert_told(
         &report,

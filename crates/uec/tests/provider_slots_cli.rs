@@ -355,3 +355,21 @@ fn what_has_no_effect_is_told_by_apply_and_doctor() {
         }
     }
 }
+
+#[test]
+fn what_contradicts_itself_is_a_slip_of_the_command_line() {
+    let clinic = Clinic::new(CLINIC);
+    let all = clinic.count(&[]);
+    let days = ["--from", "2027-03-02", "--to", "2027-03-01"];
+    for what in ["list", "hold", "release", "remove"] {
+        let arguments = [&["slots", what][..], &days[..]].concat();
+        let said = clinic.says(&arguments, 2);
+        assert!(said.contains("--to 2027-03-01, is before"), "{said}");
+    }
+    for narrow in [["--schedule", "gp"], ["--to", "2099-01-01"]] {
+        let arguments = [&["slots", "remove", "--all", "--yes"][..], &narrow[..]].concat();
+        let said = clinic.says(&arguments, 2);
+        assert!(said.contains("--all is the whole diary"), "{said}");
+    }
+    assert!(all > 0 && clinic.count(&["--held", "true"]) > 0, "{all}");
+}

@@ -398,6 +398,13 @@ impl Catalogue {
         Closures::new(&self.closures, &self.services)
     }
 
+    /// Whether the place whose diary it is is closed when a slot starts.
+    pub fn is_place_closed(&self, schedule: &Schedule, start: Timestamp) -> bool {
+        self.closures()
+            .of_place(schedule.location.as_deref(), start)
+            .is_some()
+    }
+
     /// Whether a consumer may book a slot through a service now. `count` is asked only where a cap decides; what it
     /// counts depends on where the rule stands, so that a template's cap counts that template's slots.
     #[allow(clippy::too_many_arguments)] // The question has this many parts; a struct would only rename them.
@@ -426,9 +433,11 @@ impl Catalogue {
         now: Timestamp,
         counts: &dyn Counts,
     ) -> Result<ServiceId, Withheld> {
-        let services = self
-            .schedule_of_key(slot.schedule)
-            .map_or(&[][..], |s| &s.services);
+        let schedule = self.schedule_of_key(slot.schedule);
+        if schedule.is_some_and(|s| self.is_place_closed(s, slot.slot.start)) {
+            return Err(Withheld::Closed);
+        }
+        let services = schedule.map_or(&[][..], |s| &s.services);
         let mut reason = None;
         for service in services {
             let row = &slot.slot;

@@ -113,7 +113,7 @@ pub fn clinics(template: &Template, first: Date, last: Date) -> Vec<(Date, Clini
     let mut found = Vec::new();
     let mut day = first;
     while day <= last {
-        found.extend(hours(template, day).map(|clinic| (day, clinic)));
+        found.extend(clinic_on(template, day).map(|clinic| (day, clinic)));
         match day.tomorrow() {
             Ok(next) => day = next,
             Err(_) => break,
@@ -122,15 +122,40 @@ pub fn clinics(template: &Template, first: Date, last: Date) -> Vec<(Date, Clini
     found
 }
 
-/// The hours of a template on a day, if it has any. Of several exceptions for a day the last one stands; on a day that is
+/// Whether a day is one from `valid_from` to `valid_to`.
+pub(super) fn is_valid(template: &Template, day: Date) -> bool {
+    template.valid_from.is_none_or(|from| from <= day)
+        && template.valid_to.is_none_or(|to| day <= to)
+}
+
+/// The clinic of a template on a day, if it has any. Of several exceptions for a day the last one stands; on a day that is
 /// not of its week, the last one that is extra.
-fn hours(template: &Template, day: Date) -> Option<Clinic> {
+pub(super) fn clinic_on(template: &Template, day: Date) -> Option<Clinic> {
+    hours(template, day, &template.exceptions, &[])
+}
+
+/// The same if one of its exceptions were not there.
+pub(super) fn clinic_without(template: &Template, exception: usize, day: Date) -> Option<Clinic> {
+    let before = template.exceptions.get(..exception).unwrap_or_default();
+    let after = template.exceptions.get(exception + 1..).unwrap_or_default();
+    hours(template, day, before, after)
+}
+
+fn hours(
+    template: &Template,
+    day: Date,
+    exceptions: &[Exception],
+    further: &[Exception],
+) -> Option<Clinic> {
+    if !is_valid(template, day) {
+        return None;
+    }
     let own = template.weekdays.contains(&day.weekday());
-    let mut exceptions = template.exceptions.iter().rev().filter(|e| e.covers(day));
+    let all = exceptions.iter().chain(further).rev();
+    let mut exceptions = all.filter(|e| e.covers(day));
     let exception = exceptions.find(|e| own || e.extra || e.closed);
     match exception {
         None if !own => None,
-
         Some(Exception { closed: true, .. }) => None,
         Some(e) => Clinic::on(
             day,
@@ -179,7 +204,7 @@ pub fn session_slots(session: &Session, first: Date, last: Date) -> Vec<Wanted> 
 }
 
 /// Cuts a clinic into slots of full length; what is left over at the end is no slot.
-fn cut(clinic: &Clinic, minutes: u16) -> Vec<(Timestamp, Timestamp)> {
+pub(super) fn cut(clinic: &Clinic, minutes: u16) -> Vec<(Timestamp, Timestamp)> {
     let minutes = minutes.clamp(MIN_SLOT_MINUTES, MAX_SLOT_MINUTES);
     let length = SignedDuration::from_mins(i64::from(minutes));
     let (mut start, close) = clinic.span();

@@ -257,6 +257,13 @@ impl Plan {
                     "the service {} is closed on that day, by the closure `{}`",
                     booking.service, closure.id
                 )
+            } else if let Some(closure) =
+                closures.of_place(schedule.location.as_deref(), booking.slot.slot.start)
+            {
+                format!(
+                    "its schedule is closed on that day, by the closure `{}`",
+                    closure.id
+                )
             } else if let Some(stranded) = stranded.get(&booking.slot.slot.uuid) {
                 why_stranded(stranded)
             } else {
@@ -400,9 +407,13 @@ fn affected(booking: &BookingRow, schedule: &str, why: String) -> Affected {
 
 /// A moment as London reads it, with its offset, which tells the two hours of autumn apart.
 pub(super) fn local(at: Timestamp) -> String {
-    at.to_zoned(london().clone())
-        .strftime("%Y-%m-%dT%H:%M%:z")
-        .to_string()
+    let zoned = at.to_zoned(london().clone());
+    // Imported slots may begin within a minute.
+    let shape = match (zoned.second(), zoned.subsec_nanosecond()) {
+        (0, 0) => "%Y-%m-%dT%H:%M%:z",
+        _ => "%Y-%m-%dT%H:%M:%S%.f%:z",
+    };
+    zoned.strftime(shape).to_string()
 }
 
 /// A declared thing to be stored: kind, id, position, document.

@@ -176,7 +176,12 @@ impl Target<'_> {
         for wanted in templates
             .flat_map(|t| generate::template_slots(t, first, last))
             .chain(sessions.flat_map(|s| generate::session_slots(s, first, last)))
-            .filter(|wanted| self.is_open(diary, wanted.start))
+            .filter(|wanted| {
+                let closure = self
+                    .closures
+                    .of_diary(diary.services, diary.location, wanted.start);
+                closure.is_none()
+            })
         {
             let here = slots.entry((wanted.start, wanted.end)).or_default();
             let first = here.first().map(|m| &m.wanted.template);
@@ -192,12 +197,8 @@ impl Target<'_> {
         slots
     }
 
-    fn is_open(&self, diary: Diary<'_>, start: Timestamp) -> bool {
-        !self
-            .closures
-            .closes_diary(diary.services, diary.location, start)
-    }
-
+    /// The imported slots that lie ahead, also those of closed days: nobody is offered these, and they are there when the
+    /// closure goes.
     fn imported_of(&self, schedule: &str) -> impl Iterator<Item = Missing> {
         let label: Arc<str> = Arc::from(IMPORTED);
         let slots = self.imported.unwrap_or_default().iter();
@@ -246,8 +247,7 @@ pub fn compare(target: &Target<'_>, diary: Diary<'_>, stored: &[SlotRow]) -> Dif
         .map(|s| generate::london_date(s.start).min(longest));
     let reach = last_stored.map_or(horizon, |day| day.max(horizon));
     let mut wanted = target.generated(diary, reach);
-    let imported = target.imported_of(diary.id);
-    for slot in imported.filter(|m| target.is_open(diary, m.wanted.start)) {
+    for slot in target.imported_of(diary.id) {
         wanted
             .entry((slot.wanted.start, slot.wanted.end))
             .or_default()
@@ -259,12 +259,6 @@ pub fn compare(target: &Target<'_>, diary: Diary<'_>, stored: &[SlotRow]) -> Dif
         let wanted = wanted.entry((here[0].start, here[0].end)).or_default();
         staying.extend(stay(target, wanted, here, &mut difference));
     }
-    let began_today: HashSet<Date> = stored
-        .iter()
-        .filter(|s| s.start <= target.now)
-        .map(|s| generate::london_date(s.start))
-        .collect();
-    let today = generate::london_date(target.now);
     let beyond = generate::day_start(horizon.tomorrow().unwrap_or(horizon));
     let mut tracks: HashSet<(Timestamp, Timestamp, u16)> = staying
         .iter()
@@ -274,11 +268,8 @@ pub fn compare(target: &Target<'_>, diary: Diary<'_>, stored: &[SlotRow]) -> Dif
         .into_values()
         .flatten()
         .filter(|m| {
-            let day = generate::london_date(m.wanted.start);
-            // The past hours of a day are filled only when a diary is new: they are history afterwards.
-            let timely =
-                m.wanted.start > target.now || (day == today && !began_today.contains(&day));
-            timely && (m.wanted.start < beyond || m.uuid.is_some())
+            // What has begun is history, also where the diary is new: a slot that nobody could book was none.
+            m.wanted.start > target.now && (m.wanted.start < beyond || m.uuid.is_some())
         })
         .filter(|m| diary.overlaps || is_room(&staying, &m.wanted))
         .map(|m| {

@@ -12,8 +12,8 @@ use crate::store::{
 use crate::toml_error::nearest;
 use booking::ids::{OdsCode, ServiceId};
 use booking::slot::SlotStatus;
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 use std::fmt::Write;
 use uuid::Uuid;
@@ -92,6 +92,9 @@ pub struct SlotLine {
     pub status: String,
     /// Held back.
     pub held: bool,
+    /// The closure by which nobody is offered it: for the service that was asked for, or for all of its diary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_by: Option<String>,
     /// `In-person`, `Telephone`, `Video`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<&'static str>,
@@ -104,8 +107,15 @@ pub struct SlotLine {
 }
 
 impl SlotLine {
-    fn of(placed: &PlacedSlot) -> SlotLine {
+    fn of(placed: &PlacedSlot, catalogue: &Catalogue, service: Option<&ServiceId>) -> SlotLine {
         let slot = &placed.slot;
+        let closure = catalogue
+            .schedule_of_key(placed.schedule)
+            .and_then(|diary| {
+                let services = service.map_or(&diary.services[..], std::slice::from_ref);
+                let closures = catalogue.closures();
+                closures.of_diary(services, diary.location.as_deref(), slot.start)
+            });
         SlotLine {
             slot: slot.uuid.as_hyphenated().to_string(),
             schedule: placed.schedule_id.clone(),
@@ -113,6 +123,7 @@ impl SlotLine {
             end: local(slot.end),
             status: slot.status.code().to_owned(),
             held: slot.held,
+            closed_by: closure.map(|c| c.id.clone()),
             channel: slot.channel.map(Channel::code),
             template: slot.template.as_deref().map(str::to_owned),
             appointment: placed.booking.as_ref().map(|id| id.to_string()),
@@ -147,7 +158,8 @@ pub struct Changed {
 /// The slots of a selection, by schedule, then start, page by page.
 pub struct Pages<'s> {
     store: &'s Store,
-    tenant: TenantKey,
+    catalogue: Catalogue,
+    service: Option<ServiceId>,
     filter: SlotFilter,
     after: Option<SlotCursor>,
     ended: bool,
@@ -160,9 +172,12 @@ impl Iterator for Pages<'_> {
         if self.ended {
             return None;
         }
-        let page = self
-            .store
-            .slots_after(self.tenant, &self.filter, self.after, PER_PAGE);
+        let page = self.store.slots_after(
+            self.catalogue.tenant.key,
+            &self.filter,
+            self.after,
+            PER_PAGE,
+        );
         let (slots, next) = match page {
             Ok(page) => page,
             Err(error) => {
@@ -171,7 +186,8 @@ impl Iterator for Pages<'_> {
             }
         };
         (self.after, self.ended) = (next, next.is_none());
-        Some(Ok(slots.iter().map(SlotLine::of).collect()))
+        let line = |slot| SlotLine::of(slot, &self.catalogue, self.service.as_ref());
+        Some(Ok(slots.iter().map(line).collect()))
     }
 }
 
@@ -186,7 +202,8 @@ pub fn pages<'s>(
     let filter = resolve(store, &catalogue, selection, now)?;
     Ok(Pages {
         store,
-        tenant: catalogue.tenant.key,
+        catalogue,
+        service: selection.service.clone(),
         filter,
         after: None,
         ended: false,
@@ -485,15 +502,15 @@ impl Table {
                 let _ = writeln!(out, "{heading}");
                 self.under = heading;
             }
-            let state = match (line.status.as_str(), line.held) {
-                ("free", true) => "held",
-                (status, _) => status,
+            let state = match (line.status.as_str(), line.held, &line.closed_by) {
+                ("free", _, Some(_)) => "closed",
+                ("free", true, None) => "held",
+                (status, ..) => status,
             };
             let _ = writeln!(
                 out,
-                "  {}-{}  {state:<10} {:<10} {:<24} {}  {}",
-                clock(&line.start),
-                clock(&line.end),
+                "  {}  {state:<10} {:<10} {:<24} {}  {}",
+                hours(&line.start, &line.end),
                 line.channel.unwrap_or("-"),
                 line.template.as_deref().unwrap_or("-"),
                 line.slot,
@@ -504,16 +521,30 @@ impl Table {
     }
 }
 
-/// The time of day of a start or end as [`SlotLine`] has it. In the hour that October has twice it names the zone.
-fn clock(text: &str) -> String {
-    let time = text.get(11..16).unwrap_or("");
-    let at: Option<Timestamp> = text.parse().ok();
-    let zoned = at.map(|at| at.to_zoned(london().clone()));
-    let twice = zoned.filter(|z| london().to_ambiguous_timestamp(z.datetime()).is_ambiguous());
-    match twice {
-        Some(zoned) => format!("{time} {}", zoned.strftime("%Z")),
-        None => time.to_owned(),
-    }
+/// Start and end of a slot as the clock shows them. In the hour that October has twice, and over a change of the clock,
+/// they name the zone.
+fn hours(start: &str, end: &str) -> String {
+    let read = |text: &str| {
+        text.parse::<Timestamp>()
+            .ok()
+            .map(|at| at.to_zoned(london().clone()))
+    };
+    let (Some(start), Some(end)) = (read(start), read(end)) else {
+        return String::new();
+    };
+    let changes = start.offset() != end.offset();
+    let clock = |at: &Zoned| {
+        let seconds = match (at.second(), at.subsec_nanosecond()) {
+            (0, 0) => "",
+            _ => ":%S%.f",
+        };
+        let is_twice = london()
+            .to_ambiguous_timestamp(at.datetime())
+            .is_ambiguous();
+        let zone = if changes || is_twice { " %Z" } else { "" };
+        at.strftime(&format!("%H:%M{seconds}{zone}")).to_string()
+    };
+    format!("{}-{}", clock(&start), clock(&end))
 }
 
 #[cfg(test)]
@@ -521,10 +552,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_two_hours_of_october_have_names() {
-        assert_eq!(clock("2031-10-26T01:30+01:00"), "01:30 BST");
-        assert_eq!(clock("2031-10-26T01:30+00:00"), "01:30 GMT");
-        assert_eq!(clock("2031-10-26T02:00+00:00"), "02:00");
-        assert_eq!(clock("2031-07-04T09:00+01:00"), "09:00");
+    fn hours_that_the_clock_leaves_open_have_names() {
+        let shown = |day: &str, start: &str, end: &str| {
+            hours(&format!("{day}T{start}"), &format!("{day}T{end}"))
+        };
+        for (day, start, end, said) in [
+            (
+                "2031-10-26",
+                "01:30+01:00",
+                "01:50+01:00",
+                "01:30 BST-01:50 BST",
+            ),
+            (
+                "2031-10-26",
+                "01:30+00:00",
+                "02:00+00:00",
+                "01:30 GMT-02:00",
+            ),
+            ("2031-10-26", "00:30+01:00", "00:50+01:00", "00:30-00:50"),
+            ("2031-07-04", "09:00+01:00", "09:10+01:00", "09:00-09:10"),
+            // Half an hour, in spring.
+            (
+                "2031-03-30",
+                "00:30+00:00",
+                "02:00+01:00",
+                "00:30 GMT-02:00 BST",
+            ),
+            (
+                "2031-07-04",
+                "02:10:30.5+01:00",
+                "02:20+01:00",
+                "02:10:30.5-02:20",
+            ),
+        ] {
+            assert_eq!(shown(day, start, end), said);
+        }
+    }
+
+    #[test]
+    fn a_moment_within_a_minute_keeps_its_seconds() {
+        for text in [
+            "2031-07-04T02:10:30.5+01:00",
+            "2031-07-04T02:10:30+01:00",
+            "2031-07-04T02:10+01:00",
+        ] {
+            assert_eq!(local(text.parse().unwrap_or(Timestamp::MAX)), text);
+        }
     }
 }

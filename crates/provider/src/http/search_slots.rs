@@ -206,6 +206,7 @@ fn select<'a>(
     // Neighbours mostly stand under the same rules.
     let mut last: Option<(&SlotRow, SlotRelease<'_, '_>)> = None;
     for (d, day) in days.iter().enumerate() {
+        let diary = tenant.catalogue.schedule_of_key(day.schedule.key);
         for (s, slot) in day.rendered.slots.iter().enumerate() {
             let row = &slot.row;
             if !query.covers(row.start) || !query.statuses.has(row.status) {
@@ -214,6 +215,10 @@ fn select<'a>(
             if row.status.is_free() {
                 // A free slot that has begun cannot be booked, so it is not one to return (PROV-SLOT-21).
                 if row.start <= now {
+                    continue;
+                }
+                if diary.is_some_and(|s| tenant.catalogue.is_place_closed(s, row.start)) {
+                    found.withheld.get_or_insert(Withheld::Closed);
                     continue;
                 }
                 let same = |(other, _): &(&SlotRow, _)| {

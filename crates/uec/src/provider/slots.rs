@@ -78,8 +78,16 @@ pub struct Selecting {
 }
 
 impl Selecting {
-    fn selection(&self) -> Selection {
-        Selection {
+    /// What is chosen; days in the wrong order are a slip of the command line.
+    fn selection(&self) -> Result<Selection, Failure> {
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && to < from
+        {
+            return Err(Failure::Usage(format!(
+                "the last day, --to {to}, is before the first, --from {from}"
+            )));
+        }
+        Ok(Selection {
             schedules: self.schedule.clone(),
             service: self.service.clone(),
             from: self.from,
@@ -88,7 +96,7 @@ impl Selecting {
             status: self.status,
             held: self.held,
             slots: self.slot.clone(),
-        }
+        })
     }
 }
 
@@ -132,9 +140,9 @@ impl Slots {
 
 impl SlotList {
     fn run(self) -> Outcome {
+        let (selection, now) = (self.which.selection()?, Timestamp::now());
         let store = self.which.database.open(false)?;
         let ods = which_provider(&store, self.which.provider.as_deref())?;
-        let (selection, now) = (self.which.selection(), Timestamp::now());
         if self.count {
             let counts = slots::count(&store, &ods, &selection, now).map_err(|e| e.to_string())?;
             let SlotCounts {
@@ -186,11 +194,18 @@ fn json_lines(lines: &[SlotLine], before: usize) -> Result<String, Failure> {
 
 impl SlotChange {
     fn run(self, change: Change) -> Outcome {
-        let selection = self.which.selection();
+        let selection = self.which.selection()?;
         if selection.is_everything() && !self.all {
             return Err(Failure::Usage(
                 "say which slots, with --schedule, --service, --template, --from, --to or --slot; or --all for the whole \
                  diary. Nothing was changed"
+                    .to_owned(),
+            ));
+        }
+        if self.all && !selection.is_everything() {
+            return Err(Failure::Usage(
+                "--all is the whole diary; leave it out beside --schedule, --service, --template, --from, --to or --slot. \
+                 Nothing was changed"
                     .to_owned(),
             ));
         }

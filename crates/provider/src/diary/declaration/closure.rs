@@ -50,7 +50,8 @@ impl Closure {
         self.is_of_all() || self.services.contains(service) || self.is_at(location)
     }
 
-    fn is_at(&self, location: Option<&str>) -> bool {
+    /// Whether it names a location.
+    pub fn is_at(&self, location: Option<&str>) -> bool {
         location.is_some_and(|l| self.locations.iter().any(|id| id == l))
     }
 }
@@ -92,25 +93,45 @@ impl<'a> Closures<'a> {
             .find(|c| c.covers(day) && c.closes(service, location))
     }
 
-    /// Whether a diary has no slots that start at a moment: all its services are closed, or the place whose diary it is.
-    pub fn closes_diary(
+    /// The closure of the place whose diary it is, when a slot starts.
+    pub fn of_place(&self, location: Option<&str>, start: Timestamp) -> Option<&'a Closure> {
+        if self.closures.is_empty() || location.is_none() {
+            return None;
+        }
+        self.of_place_on(location, london_date(start))
+    }
+
+    fn of_place_on(&self, location: Option<&str>, day: Date) -> Option<&'a Closure> {
+        self.closures
+            .iter()
+            .find(|c| c.covers(day) && c.is_at(location))
+    }
+
+    /// The closure by which nobody is offered a diary's slots that start at a moment: that of the place whose diary it
+    /// is, or of all its services.
+    pub fn of_diary(
         &self,
         services: &[ServiceId],
         location: Option<&str>,
         start: Timestamp,
-    ) -> bool {
+    ) -> Option<&'a Closure> {
         if self.closures.is_empty() {
-            return false;
+            return None;
         }
-        let day = london_date(start);
-        let place = self
-            .closures
-            .iter()
-            .any(|c| c.covers(day) && c.is_at(location));
-        place
-            || (!services.is_empty()
-                && services
-                    .iter()
-                    .all(|s| self.of_service_on(s, day).is_some()))
+        self.of_diary_on(services, location, london_date(start))
+    }
+
+    /// The same for a day in London.
+    pub fn of_diary_on(
+        &self,
+        services: &[ServiceId],
+        location: Option<&str>,
+        day: Date,
+    ) -> Option<&'a Closure> {
+        self.of_place_on(location, day).or_else(|| {
+            let mut by_service = services.iter().map(|s| self.of_service_on(s, day));
+            let first = by_service.next()??;
+            by_service.all(|c| c.is_some()).then_some(first)
+        })
     }
 }

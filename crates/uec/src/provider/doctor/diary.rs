@@ -7,7 +7,6 @@ use booking::slot::SlotStatus;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use provider::diary::catalogue::{Schedule, Service};
-use provider::diary::declaration::warn::warnings_of_stored;
 use provider::store::{PlacedSlot, SlotFilter, SlotRow, Store, StoreError, TenantKey};
 
 /// A template that ends within this many days, and has no successor, is told.
@@ -16,6 +15,17 @@ const ENDING_DAYS: i64 = 28;
 const SLOTS_PER_PAGE: usize = 20_000;
 /// Referrals of this many days are looked at.
 const REFERRAL_DAYS: i64 = 92;
+
+/// Where warnings of a declaration are told here; those of rules and consumers are told with the consumers.
+const IN_DIARY: [&str; 7] = [
+    "organization",
+    "location",
+    "service",
+    "template",
+    "session",
+    "closure",
+    "slot",
+];
 
 /// Looks at every provider's diary.
 pub fn check(patient: &Patient, catalogues: &[Catalogued], out: &mut Findings<'_>) {
@@ -31,13 +41,7 @@ pub fn check(patient: &Patient, catalogues: &[Catalogued], out: &mut Findings<'_
             );
         }
         templates(patient, of, out);
-        let today = super::super::london_date(patient.now);
-        for warning in warnings_of_stored(&of.catalogue.declaration(), today) {
-            out.warn(
-                format!("{warning} ({})", of.ods),
-                "Correct the declaration and apply it, or take it out.",
-            );
-        }
+        of.tell(&IN_DIARY, out);
         if out.all.len() == before {
             out.ok(format!("Every service of {} has slots this week.", of.ods));
         }

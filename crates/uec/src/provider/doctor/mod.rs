@@ -18,6 +18,8 @@ use booking::ids::OdsCode;
 use clap::Args;
 use jiff::Timestamp;
 use provider::config::{Settings, check_base_url};
+use provider::diary::declaration::warn::{Warning, warnings};
+use provider::diary::export::export;
 use provider::store::Store;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -147,9 +149,12 @@ impl Patient {
         let read = tenants.into_iter().map(|row| {
             let (_, declared) = store.declared(row.key).map_err(|e| e.to_string())?;
             let catalogue = provider::diary::catalogue::Catalogue::build(&row, &declared);
+            let declared = export(store, &row.ods, self.now).map_err(|e| e.to_string())?;
+            let today = super::london_date(self.now);
             Ok(Catalogued {
                 ods: row.ods,
                 catalogue: catalogue.map_err(|e| e.to_string())?,
+                warnings: declared.map_or(Vec::new(), |d| warnings(&d, today)),
             })
         });
         read.collect()
@@ -160,6 +165,20 @@ impl Patient {
 struct Catalogued {
     ods: OdsCode,
     catalogue: provider::diary::catalogue::Catalogue,
+    /// What is declared without effect.
+    warnings: Vec<Warning>,
+}
+
+impl Catalogued {
+    /// Tells what things of some kinds say without effect.
+    fn tell(&self, kinds: &[&str], out: &mut Findings<'_>) {
+        for warning in self.warnings.iter().filter(|w| kinds.contains(&w.kind)) {
+            out.warn(
+                format!("{warning} ({})", self.ods),
+                "Correct the declaration and apply it, or take it out.",
+            );
+        }
+    }
 }
 
 impl Doctor {
