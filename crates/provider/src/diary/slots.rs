@@ -591,11 +591,7 @@ mod tests {
 
     #[test]
     fn a_moment_within_a_minute_keeps_its_seconds() {
-        for text in [
-            "2031-07-04T02:10:30.5+01:00",
-            "2031-07-04T02:10:30+01:00",
-            "2031-07-04T02:10+01:00",
-        ] {
+        for text in ["2031-07-04T02:10:30.5+01:00", "2031-07-04T02:10+01:00"] {
             assert_eq!(local(text.parse().unwrap_or(Timestamp::MAX)), text);
         }
     }
