@@ -10,12 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the WAL is looked at when little is written.
 const EVERY: Duration = Duration::from_millis(200);
 /// How often while there is something to copy: the copies are small then, and a commit never waits long for the disk.
 const BUSY: Duration = Duration::from_millis(5);
+/// How long [`save`] tries.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Pages not yet copied from which on it is worth while: about as many as a disk takes in a few milliseconds.
 const PAGES: i64 = 150;
 /// Length of the WAL from which on it should start anew: 64 MB, so that pages written often are copied seldom.
@@ -116,6 +118,27 @@ fn checkpoint(connection: &Connection, how: &str) -> rusqlite::Result<(i64, i64)
     connection
         .prepare_cached(how)?
         .query_row([], |r| Ok((r.get(1)?, r.get(2)?)))
+}
+
+/// Copies everything, also when another connection copies or reads just then: tried until nothing is left, for [`PATIENCE`].
+pub(super) fn save(connection: &Connection) {
+    let until = Instant::now() + PATIENCE;
+    // Ends when all is copied or the time is over.
+    loop {
+        let left = match checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
+            // A copy that had to stay out of the way of another tells no pages.
+            Ok((pages, copied)) => pages < 0 || copied < pages,
+            Err(_) => true,
+        };
+        if !left {
+            return;
+        }
+        if Instant::now() >= until {
+            tracing::error!("the WAL of a database that was moved could not be copied into it");
+            return;
+        }
+        std::thread::sleep(BUSY);
+    }
 }
 
 /// Copies what is left, from the writer's own thread: nothing is written meanwhile, so the WAL can start anew.

@@ -66,7 +66,7 @@ impl Connection {
         let Some(files) = &self.files else {
             return Ok(());
         };
-        files.check().inspect_err(|_| checkpoint::finish(&self.raw))
+        files.check().inspect_err(|_| checkpoint::save(&self.raw))
     }
 
     pub(super) fn raw(&self) -> &rusqlite::Connection {
