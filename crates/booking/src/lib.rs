@@ -17,6 +17,7 @@ pub mod named_file;
 mod overrides;
 pub mod patient_summary;
 mod placing;
+pub mod postcode;
 pub mod refusal;
 pub mod rules;
 pub mod shared_file;

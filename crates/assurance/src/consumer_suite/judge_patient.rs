@@ -2,6 +2,7 @@
 
 use booking::ids::NhsNumber;
 use booking::instant::london;
+use booking::postcode::is_postcode;
 use booking::systems;
 use fhir::Element;
 use fhir::primitive::DateTime;
@@ -240,39 +241,5 @@ fn address(patient: &Element, notes: &mut Notes) {
             &place("address.postalCode"),
             what,
         );
-    }
-}
-
-/// The usual form: outward code of two to four characters, inward code of a digit and two letters.
-fn is_postcode(text: &str) -> bool {
-    let plain: String = text.trim().to_ascii_uppercase().replace(' ', "");
-    if !plain.is_ascii() || !(5..=7).contains(&plain.len()) {
-        return false;
-    }
-    let (outward, inward) = plain.as_bytes().split_at(plain.len() - 3);
-    let inward_fits = matches!(inward, [d, a, b] if d.is_ascii_digit() && a.is_ascii_uppercase() && b.is_ascii_uppercase());
-    let letters = outward
-        .iter()
-        .take_while(|b| b.is_ascii_uppercase())
-        .count();
-    let rest = outward.get(letters..).unwrap_or_default();
-    let area = (1..=2).contains(&letters)
-        && rest.first().is_some_and(u8::is_ascii_digit)
-        && rest.len() <= 2;
-    inward_fits && area && rest.iter().all(u8::is_ascii_alphanumeric)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn postcodes() {
-        for right in ["LS99 9ZZ", "ls999zz", "M1 1AA", "EC1A 1BB", "W1A 0AX"] {
-            assert!(is_postcode(right), "{right}");
-        }
-        for wrong in ["", "LS99", "12345", "LS99 ZZZ", "LLL9 9ZZ", "LS999 9ZZ9"] {
-            assert!(!is_postcode(wrong), "{wrong}");
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{NUMBER_REMOVED, REMOVED, TOKEN_REMOVED};
 use booking::ids::check_digit;
+use booking::postcode::is_postcode;
 use std::collections::BTreeSet;
 
 /// Shortest value that is looked for in free text: shorter ones are initials and would hit every other word.
@@ -13,6 +14,8 @@ const MOST_KNOWN: usize = 5_000;
 const TELEPHONE_LONGEST: usize = 24;
 /// Longest first half of a postcode: `EC1A`.
 const OUTWARD_LONGEST: usize = 4;
+/// Length of its second half: `1BB`.
+const INWARD: usize = 3;
 /// Words of the field that also are given names in test data; taking them out would make a report unreadable.
 const COMMON: [&str; 12] = [
     "appointment",
@@ -194,19 +197,14 @@ fn postcode(rest: &str, before: Option<char>) -> Option<usize> {
         .bytes()
         .take(OUTWARD_LONGEST + 1)
         .position(|b| b == b' ')?;
-    let (outward, inward) = (rest.get(..space)?, rest.get(space + 1..)?);
-    let inward = inward.get(..3)?;
-    let letters = outward.chars().take_while(char::is_ascii_uppercase).count();
-    let district = outward.get(letters..)?;
-    let fits = (1..=2).contains(&letters)
-        && (1..=2).contains(&district.len())
-        && district.starts_with(|c: char| c.is_ascii_digit())
-        && district
-            .chars()
-            .all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
-        && inward.starts_with(|c: char| c.is_ascii_digit())
-        && inward.chars().skip(1).all(|c| c.is_ascii_uppercase());
-    let length = outward.len() + 1 + inward.len();
+    let (outward, second) = (rest.get(..space)?, rest.get(space + 1..)?);
+    let of_second = match outward {
+        "BFPO" => second.bytes().take_while(u8::is_ascii_digit).count(),
+        _ => INWARD,
+    };
+    let length = space + 1 + of_second;
+    let code = rest.get(..length)?;
+    let fits = is_postcode(code) && !code.contains(char::is_lowercase);
     let ends = !rest.get(length..)?.starts_with(char::is_alphanumeric);
     (fits && ends).then_some(length)
 }
@@ -237,6 +235,7 @@ mod tests {
             ("call 01632 960 123 now", "call [removed] now"),
             ("call +44 7700 900123", "call [removed]"),
             ("at EC1A 1BB, here", "at [removed], here"),
+            ("GIR 0AA, BFPO 57.", "[removed], [removed]."),
             (
                 "patient MARLOWE, not Marlowes; Al",
                 "patient [removed], not Marlowes; Al",
