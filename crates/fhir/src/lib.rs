@@ -4,6 +4,7 @@
 //! This crate knows no I/O and nothing of the NHS: profiles are data that a caller hands in.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
+pub mod article;
 pub mod check;
 mod code_system;
 mod codec;

@@ -11,6 +11,7 @@ pub use instant::{Instant, format_instant};
 pub use narrative::check_narrative;
 pub(crate) use narrative::{Narrative, inherited};
 
+use crate::article::with_article;
 use crate::tree::Value;
 
 /// STU3 data types, string: "strings SHALL NOT exceed 1MB in size".
@@ -94,7 +95,10 @@ pub fn check(type_name: &str, value: &Value) -> Option<String> {
     };
     wanted.map(|w| match text.is_empty() {
         true => format!("the {type_name} is empty; leave the element out or give {w}"),
-        false => format!("this is not a {type_name}; right would be {w}"),
+        false => format!(
+            "this is not {}; right would be {w}",
+            with_article(type_name)
+        ),
     })
 }
 
@@ -131,7 +135,8 @@ fn check_integer(type_name: &str, text: &str) -> Option<String> {
             i32::MAX
         )),
         None => Some(format!(
-            "this is not a {type_name}; right would be a whole number from {least} to {}, without +, leading zeros or decimals",
+            "this is not {}; right would be a whole number from {least} to {}, without +, leading zeros or decimals",
+            with_article(type_name),
             i32::MAX
         )),
     }

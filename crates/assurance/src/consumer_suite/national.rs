@@ -2,6 +2,7 @@
 
 use crate::evidence::{Exchange, Finding, Headers};
 use booking::wire::headers::Headers as _;
+use fhir::article::with_article;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use std::collections::{HashSet, VecDeque};
@@ -257,8 +258,8 @@ impl State {
             .find(|s| named(s) || second(s));
         if let Some(scenario) = found {
             let what = format!(
-                "A {} request went to the SSP although booking is not possible at this service",
-                clipped(&asked.method)
+                "The SSP was sent {} request although booking is not possible at this service",
+                with_article(&clipped(&asked.method))
             );
             self.trespass(scenario, what, None);
         }

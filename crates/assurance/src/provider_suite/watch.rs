@@ -6,6 +6,7 @@ use booking::careconnect::conformance;
 use booking::count::{counted, plural};
 use booking::systems;
 use booking::version::StandardVersion;
+use fhir::article::with_article;
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -358,7 +359,12 @@ impl Watch {
             let kind = text(r, "/resourceType");
             let profile = systems::profile(kind)?;
             let stated = list(r, "/meta/profile").iter().any(|p| p == profile);
-            (!stated).then(|| format!("A {kind} does not state its profile"))
+            (!stated).then(|| {
+                format!(
+                    "There is {} that does not state its profile",
+                    with_article(kind)
+                )
+            })
         });
         // The entries of an appointment search are limited to some elements (PROV-SRCH-03).
         if !seen.request.path.starts_with("/Appointment?") && !value.is_null() {

@@ -11,6 +11,7 @@ use crate::systems::{ODS_ORGANIZATION, SDS_ROLE_PROFILE, SDS_USER};
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use fhir::article::with_article;
 use jiff::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -507,7 +508,7 @@ impl Check {
             Some(Json::Object(resource)) => match resource.get("resourceType") {
                 None => return Some(resource),
                 Some(Json::Text(given)) if given == resource_type => return Some(resource),
-                Some(_) => format!("is not a {resource_type}"),
+                Some(_) => format!("is not {}", with_article(resource_type)),
             },
             Some(_) => "is not a JSON object".to_owned(),
             None => "is missing".to_owned(),

@@ -7,6 +7,7 @@ use crate::redact;
 use booking::instant;
 use booking::systems;
 use fhir::Element;
+use fhir::article::with_article;
 use std::collections::{HashMap, HashSet};
 
 /// Most slots that are kept of one search: two weeks of a large diary, and more than anybody looks through.
@@ -52,8 +53,8 @@ impl Gathering {
     pub fn add(&mut self, bundle: &Element) -> Result<(), String> {
         if bundle.resource_type() != Some("Bundle") {
             return Err(format!(
-                "the answer to a slot search is a {}, no Bundle",
-                bundle.resource_type().unwrap_or("text")
+                "the answer to a slot search is {}, no Bundle",
+                with_article(bundle.resource_type().unwrap_or("text"))
             ));
         }
         for entry in bundle.all("entry") {
@@ -68,7 +69,10 @@ impl Gathering {
                 Some("Slot") => self.slot(resource, full),
                 // A Schedule stays, so that its slots are known to be unusable.
                 Some(kind) if kind != "Schedule" && modifier(resource).is_some() => {
-                    self.fault(format!("a {kind} with a modifier extension is not used"));
+                    self.fault(format!(
+                        "{} with a modifier extension is not used",
+                        with_article(kind)
+                    ));
                 }
                 Some(_) => self.resource(resource, full),
                 None => {

@@ -3,6 +3,7 @@
 use super::MAX_DEPTH;
 use super::compiled::{Def, Holds, Limit, Rule, Special, Type};
 use super::walk::{Step, Walk};
+use crate::article::with_article;
 use crate::issue::{IssueCode, Severity};
 use crate::primitive;
 use crate::schema::{Kind, same_name};
@@ -134,7 +135,8 @@ impl<'a> Walk<'a> {
             Holds::Type(place) => {
                 let of = &self.compiled.types[place];
                 if child.resource_type().is_some() {
-                    let message = format!("a resource stands where a {} is right", of.name);
+                    let message =
+                        format!("a resource stands where {} is right", with_article(of.name));
                     self.error(child, IssueCode::Structure, message, "");
                 }
                 if of.special == Special::Extension {

@@ -2,6 +2,7 @@
 
 use super::compiled::{Def, Node, Type};
 use super::walk::Walk;
+use crate::article::with_article;
 use crate::issue::{IssueCode, Severity};
 use crate::package::SlicingRules;
 use crate::tree::Element;
@@ -196,8 +197,8 @@ impl<'a> Walk<'a> {
         }
         if !node.types.is_empty() && !node.types.contains(&of.name) {
             let message = format!(
-                "a {} is not allowed by the profile; right would be {}",
-                of.name,
+                "{} is not allowed by the profile; right would be {}",
+                with_article(of.name),
                 node.types.join(", ")
             );
             self.error(element, IssueCode::Value, message, node.profile);

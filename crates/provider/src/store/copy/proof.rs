@@ -70,7 +70,7 @@ pub(super) fn faults(c: &Connection) -> Result<Option<String>, StoreError> {
         )?;
         if lost > 0 {
             return Ok(Some(format!(
-                "{lost} rows of {child} name a {parent} that is not there"
+                "{lost} rows of {child} name a row of {parent} that is not there"
             )));
         }
     }

@@ -1,0 +1,34 @@
+//! The indefinite article of a name in a sentence: "a Slot", "an Appointment".
+
+/// The name with its article. Written for the names of types and of HTTP methods.
+pub fn with_article(name: &str) -> String {
+    let vowel = name.starts_with(['A', 'E', 'I', 'O', 'a', 'e', 'i', 'o']);
+    // "an unsignedInt", and "a uri" or "a UsageContext", which begin with the sound of "you".
+    match vowel || name.starts_with("un") {
+        true => format!("an {name}"),
+        false => format!("a {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_article_goes_with_the_sound() {
+        for right in [
+            "a Slot",
+            "an Appointment",
+            "an OperationOutcome",
+            "an integer",
+            "an unsignedInt",
+            "a uri",
+            "a UsageContext",
+            "a positiveInt",
+            "a text",
+        ] {
+            let name = right.rsplit(' ').next().unwrap_or_default();
+            assert_eq!(with_article(name), right);
+        }
+    }
+}
