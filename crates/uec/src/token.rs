@@ -1,10 +1,11 @@
 //! `uec token new|show`: make or read the token that each request carries (NAT-JWT-01..12).
 
-use crate::{Failure, Outcome, print};
+use crate::{Failure, Outcome, output, print};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use booking::wire::interaction::Interaction;
 use booking::wire::token::{self, Expectation, Minting};
+use booking::wire::url;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
@@ -82,7 +83,9 @@ impl Token {
     pub fn run(self) -> Outcome {
         match self {
             Token::New(new) => {
-                print(&format!("{}\n", new.mint()?));
+                let token = new.mint()?;
+                print(&format!("{token}\n"));
+                new.warn(&token);
                 Ok(())
             }
             Token::Show(show) => show.run(),
@@ -105,6 +108,35 @@ impl New {
             issued_at,
         ))
     }
+
+    /// Says what a Provider will object to. The token is made all the same: a test may want just that.
+    fn warn(&self, token: &str) {
+        let expect = expectation(&|aud| url::normal_form(aud).is_some(), self.r#for);
+        if let Err(reasons) = objections(token, &expect) {
+            output::note(&format!("A Provider will refuse this token: {reasons}\n"));
+        }
+    }
+}
+
+/// What a Provider looks for in a token for this purpose.
+fn expectation<'a>(audience: &'a dyn Fn(&str) -> bool, purpose: For) -> Expectation<'a> {
+    Expectation {
+        audience,
+        scope: purpose.scope(),
+        other_scope: &|_| None,
+        now: Timestamp::now(),
+        tolerance_seconds: 60,
+    }
+}
+
+/// Whether a token is what a Provider looks for, or everything that it would say against it.
+fn objections(token: &str, expect: &Expectation<'_>) -> Result<(), String> {
+    let refusal = match token::read_unsigned(token, expect) {
+        Ok(_) => return Ok(()),
+        Err(refusal) => refusal,
+    };
+    let reasons = refusal.findings.iter().map(|f| f.diagnostics.as_str());
+    Err(reasons.collect::<Vec<_>>().join(" "))
 }
 
 /// An unsigned token of the demo consumer's kind.
@@ -156,32 +188,15 @@ impl Show {
         }
         let Some(root) = self.aud else { return Ok(()) };
         let root = root.trim_end_matches('/').to_owned();
-        let expect = Expectation {
-            audience: &|aud| aud.trim_end_matches('/') == root,
-            scope: self.r#for.scope(),
-            other_scope: &|_| None,
-            now: Timestamp::now(),
-            tolerance_seconds: 60,
-        };
-        match token::read_unsigned(token, &expect) {
-            Ok(_) => {
-                if !self.json {
-                    print("A Provider with this service root accepts the token now.\n");
-                }
-                Ok(())
-            }
-            Err(refusal) => {
-                let reasons: Vec<_> = refusal
-                    .findings
-                    .iter()
-                    .map(|f| f.diagnostics.as_str())
-                    .collect();
-                Err(Failure::Refused(format!(
-                    "the token would be refused: {}",
-                    reasons.join(" ")
-                )))
-            }
+        let expect_root = |aud: &str| aud.trim_end_matches('/') == root;
+        let expect = expectation(&expect_root, self.r#for);
+        objections(token, &expect).map_err(|reasons| {
+            Failure::Refused(format!("the token would be refused: {reasons}"))
+        })?;
+        if !self.json {
+            print("A Provider with this service root accepts the token now.\n");
         }
+        Ok(())
     }
 }
 
