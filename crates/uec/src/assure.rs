@@ -49,3 +49,11 @@ impl Assure {
         }
     }
 }
+
+/// The value of an option that is text. An empty one is a variable of a script that was not set: no choice of anything.
+fn filled(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is empty".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}

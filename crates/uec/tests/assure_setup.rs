@@ -328,3 +328,49 @@ fn product_and_counts_are_the_same_everywhere() {
     );
     assert!(String::from_utf8_lossy(&output.stdout).contains(&headline));
 }
+
+/// An empty value, as of a variable that was not set, is wrong usage: it is neither everything nor nothing.
+#[test]
+fn an_empty_choice_is_wrong_usage() {
+    let uec = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
+        command.args(arguments).output().expect("uec runs")
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = folder.path().join("run").display().to_string();
+    let new = ["plan", "new", "utc", "--out", &run];
+    assert!(uec(&[&["assure"], &new[..]].concat()).status.success());
+    let cases: [&[&str]; 13] = [
+        &["provider", "--list", "--suite", ""],
+        &["provider", "--list", "--suite", " "],
+        &["provider", "--list", "--suite", "A,"],
+        &["provider", "--list", "--test", ""],
+        &["provider", "--list", "--audience", ""],
+        &["consumer", "--list", "--scenario", ""],
+        &["consumer", "--list", "--root", ""],
+        &["consumer", "--list", "--listen", ""],
+        &["plan", "new", "utc", "--out", "no-such/x", "--title", ""],
+        &["plan", "run", &run, "--by", ""],
+        &["plan", "run", &run, "--approved-by", ""],
+        &[
+            "plan", "record", &run, "OPS-C5", "--result", "passed", "--by", " ",
+        ],
+        &[
+            "plan",
+            "sign",
+            &run,
+            "--by",
+            "Ada",
+            "--role",
+            "dos-lead",
+            "--organisation",
+            "",
+        ],
+    ];
+    for arguments in cases {
+        let out = uec(&[&["assure"], arguments].concat());
+        let told = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{arguments:?}: {told}");
+        assert!(told.contains("it is empty"), "{arguments:?}: {told}");
+    }
+}

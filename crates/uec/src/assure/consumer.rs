@@ -31,10 +31,10 @@ const MAX_SECONDS: u64 = 7 * 24 * 3600;
 #[derive(Args)]
 pub struct Consumer {
     /// Address to listen on; port 0 takes a free one [required, except with --list]
-    #[arg(long, value_name = "HOST:PORT", required_unless_present = "list")]
+    #[arg(long, value_name = "HOST:PORT", required_unless_present = "list", value_parser = super::filled)]
     pub listen: Option<String>,
     /// Service root that the consumer knows, where it is not http(s)://LISTEN/STU3 (behind a proxy)
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = super::filled)]
     pub root: Option<String>,
     /// ASID of the consumer (Ssp-From), where it is known beforehand
     #[arg(long, value_name = "ASID")]
@@ -43,7 +43,7 @@ pub struct Consumer {
     #[arg(long, value_name = "ASID", default_value = PROVIDER_ASID)]
     pub to_asid: String,
     /// Scenario to walk, by its service id; may be given several times [default: all]
-    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = super::filled)]
     pub scenario: Vec<String>,
     /// Put SSP, DoS and SDS in front, on the three ports after --listen
     #[arg(long)]

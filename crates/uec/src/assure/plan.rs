@@ -85,7 +85,7 @@ pub struct New {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Title of the report
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = super::filled)]
     pub title: Option<String>,
 }
 
@@ -115,7 +115,7 @@ pub struct Record {
     #[arg(long, value_parser = Ended::from_word)]
     pub result: Ended,
     /// Who saw it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = super::filled)]
     pub by: String,
     /// What was seen; needed unless the step passed
     #[arg(long, value_name = "TEXT")]
@@ -135,13 +135,13 @@ pub struct Sign {
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// Who signs, as the plan names them
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = super::filled)]
     pub by: String,
     /// In which role, such as provider-lead
     #[arg(long, value_parser = Role::from_word)]
     pub role: Role,
     /// ODS code of their organisation [default: the organisation that the plan names]
-    #[arg(long, value_name = "ODS")]
+    #[arg(long, value_name = "ODS", value_parser = super::filled)]
     pub organisation: Option<String>,
     /// What they say
     #[arg(long, value_name = "TEXT")]

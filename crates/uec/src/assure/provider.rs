@@ -48,7 +48,7 @@ pub struct Provider {
     #[arg(long, value_name = "CODE", default_value = "FX900")]
     pub ods: String,
     /// `aud` of the tokens, where the service root in SDS is not the endpoint (behind a proxy) [default: the endpoint]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = super::filled)]
     pub audience: Option<String>,
     /// Authorities that sign the Provider's certificate, PEM
     #[arg(long, value_name = "FILE")]
@@ -66,10 +66,10 @@ pub struct Provider {
     pub standard: StandardVersion,
     /// Parts to run: A capability, S search, B book, C read and cancel, T tokens, H headers, R races, V what --standard
     /// 2.0.1-beta lets a consumer leave out, X hostile input [default: all]
-    #[arg(long, value_name = "LETTERS", value_delimiter = ',')]
+    #[arg(long, value_name = "LETTERS", value_delimiter = ',', value_parser = super::filled)]
     pub suite: Vec<String>,
     /// Run this test only; a name, or its beginning with `*`; may be given several times
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = super::filled)]
     pub test: Vec<String>,
     /// Print the tests and what they try, and run nothing
     #[arg(long)]

@@ -33,7 +33,7 @@ pub struct Settings {
     #[arg(long, value_name = "FILE")]
     pub patient: Option<PathBuf>,
     /// Which clinician approves slots after the time of the disposition
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = crate::assure::filled)]
     pub approved_by: Option<String>,
     /// Take patient data out of what is attached
     #[arg(long)]

@@ -22,7 +22,7 @@ pub struct Run {
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// Who is at the keyboard: taken where a question asks who saw it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = crate::assure::filled)]
     pub by: Option<String>,
     /// Do only the automatic steps, and ask nothing
     #[arg(long, requires = "config")]
