@@ -19,6 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
+/// Where a Provider listens when nothing is said.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8001";
 /// How often the diary is topped up with the days ahead.
 const TOP_UP: Duration = Duration::from_secs(15 * 60);
 
@@ -129,7 +131,7 @@ impl Serve {
         let listen = settings
             .listen
             .clone()
-            .unwrap_or_else(|| "127.0.0.1:8001".to_owned());
+            .unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
         runtime()?.block_on(async {
             check_address("--listen", &listen)?;
             if let Some(address) = &settings.admin.listen {
@@ -220,7 +222,7 @@ impl Serve {
 }
 
 /// An address that no system could listen on is wrong usage, not a refusal.
-fn check_address(flag: &str, text: &str) -> Result<(), Failure> {
+pub fn check_address(flag: &str, text: &str) -> Result<(), Failure> {
     let port = text.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
     match port {
         Some(Ok(_)) => Ok(()),
@@ -270,7 +272,7 @@ pub async fn prepare(
             .map_err(|e| e.to_string())?;
     }
     spawn_top_up(store.clone());
-    let base = Base::new(settings.base_url.as_deref(), &shown(address));
+    let base = Base::new(settings.base_url.as_deref(), &as_reached_here(address));
     let settings = Arc::new(settings);
     let mut edge = Edge::new(store, settings.clone(), trust, base)?.logged(log::state());
     edge.health.trail = trail;
@@ -282,7 +284,7 @@ pub async fn prepare(
 }
 
 /// The address as consumers on this machine would write it.
-fn shown(address: SocketAddr) -> String {
+pub fn as_reached_here(address: SocketAddr) -> String {
     match address.ip().is_unspecified() {
         true => format!("127.0.0.1:{}", address.port()),
         false => address.to_string(),

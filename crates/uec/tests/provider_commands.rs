@@ -183,7 +183,81 @@ fn every_command_takes_the_settings_file() {
         described.contains("https://a.example/STU3/1/FX101"),
         "{described}"
     );
+    let key = server.folder.join("head.pem");
+    let settings = format!("[audit]\nkey = \"{}\"\n", key.display());
+    let config = written(&server.folder, "keys.toml", &settings)
+        .display()
+        .to_string();
+    let of_settings = ["provider", "audit", "key", "--config", &config];
+    ends(0, &[&of_settings[..], &["--make"]].concat());
+    let shown = ends(0, &of_settings);
+    assert!(shown.contains("PUBLIC KEY") && key.exists(), "{shown}");
+    ends(2, &["provider", "audit", "key", "--make"]);
     server.kill();
+}
+
+/// Without a base URL the description names where the Provider of that settings file listens.
+#[test]
+fn a_description_names_the_port_of_the_settings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tls = "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
+    for (settings, base) in [
+        (
+            "listen = \"127.0.0.1:9123\"\n".to_owned(),
+            "http://127.0.0.1:9123",
+        ),
+        (
+            "listen = \"0.0.0.0:9123\"\n".to_owned(),
+            "http://127.0.0.1:9123",
+        ),
+        (
+            format!("listen = \"a.example:9123\"\n{tls}"),
+            "https://a.example:9123",
+        ),
+        (
+            "database = \"sqlite:a\"\n".to_owned(),
+            "http://127.0.0.1:8001",
+        ),
+    ] {
+        let config = written(folder.path(), "provider.toml", &settings);
+        let config = config.display().to_string();
+        let command = ["provider", "describe", "openapi", "--config", &config];
+        let told = ends(0, &command);
+        assert!(
+            told.contains(&format!("\"{base}/STU3/1/")),
+            "{settings}: {told}"
+        );
+    }
+}
+
+/// A token that a Provider will refuse is made, since a test may want it, and the reasons are told beside it.
+#[test]
+fn a_token_that_will_be_refused_is_told_as_such() {
+    let root = "https://a.example/STU3/1/FX101";
+    let far = i64::MAX.to_string();
+    let cases: [(&[&str], &str); 6] = [
+        (&["--aud", "zz"], "`aud`"),
+        (&["--aud", ""], "`aud` is empty"),
+        (&["--aud", root, "--offset", &far], "`iat`"),
+        (&["--aud", root, "--offset", "3600"], "in the future"),
+        (&["--aud", root, "--offset", "-3600"], "expired"),
+        (
+            &["--aud", root, "--organisation", ""],
+            "requesting_organization",
+        ),
+    ];
+    for (arguments, word) in cases {
+        let out = uec(&[&["token", "new"], arguments].concat());
+        let told = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(0), "{arguments:?}: {told}");
+        assert!(
+            told.starts_with("A Provider will refuse this token: ") && told.contains(word),
+            "{arguments:?}: {told}"
+        );
+        assert_eq!(out.stdout.iter().filter(|b| **b == b'.').count(), 2);
+    }
+    let right = uec(&["token", "new", "--aud", root, "--user", "u1"]);
+    assert_eq!(String::from_utf8_lossy(&right.stderr), "");
 }
 
 /// What is wrong with settings ends with 2, as the documents say.

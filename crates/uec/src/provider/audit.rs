@@ -278,18 +278,29 @@ fn verified(ods: &str, rows: i64, head: &str, versions: u64, before_digests: u64
 /// Arguments of `uec provider audit key`.
 #[derive(Args)]
 pub struct Key {
-    /// File of the key, PEM (PKCS#8, Ed25519)
-    file: PathBuf,
+    /// File of the key, PEM (PKCS#8, Ed25519) [default: `audit.key` of the settings file]
+    file: Option<PathBuf>,
     /// Make the key: the file must not be there yet
     #[arg(long)]
     make: bool,
+    /// Settings file of the Provider, TOML: its `audit.key` is used where no file is named
+    #[arg(long, env = "UEC_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 impl Key {
     fn run(self) -> Outcome {
+        let of_settings = self.config.as_deref().map(read_settings).transpose()?;
+        let of_settings = of_settings.and_then(|settings| settings.audit.key);
+        let file = self.file.or(of_settings).ok_or_else(|| {
+            Failure::Usage(
+                "no key named: name its file, or --config with a settings file that has `audit.key`"
+                    .to_owned(),
+            )
+        })?;
         let public = match self.make {
-            true => SigningKey::make(&self.file)?.public(),
-            false => PublicKey::open(&self.file).map_err(Failure::Usage)?,
+            true => SigningKey::make(&file)?.public(),
+            false => PublicKey::open(&file).map_err(Failure::Usage)?,
         };
         print(&public.pem());
         output::note(&format!("Key {}\n", public.id()));
@@ -297,7 +308,7 @@ impl Key {
             output::note(&format!(
                 "{} signs heads: only the server's user may read it. Keep the public key, printed above, and the anchors \
                  where whoever has the database cannot change them.\n",
-                self.file.display()
+                file.display()
             ));
         }
         Ok(())
