@@ -2,23 +2,98 @@
 //!
 //! Control characters steer a terminal and forge lines; characters of direction and without width make a text read as
 //! another one. Neither is shown. Data for programs (an export, a stored message) is not text and goes out as it is.
+//!
+//! A text of a foreign system that is kept to be shown is held as [`Foreign`]. Whoever formats it gets the clean text; the
+//! text as it came has to be asked for by name, to compare it or to send it on.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Debug, Display, Write};
 
-/// Text from outside. Its `Display` puts it on one line that shows what is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Foreign<'a>(pub &'a str);
+/// Text from outside. Its `Display` puts it on one line that shows what is there, as does its `Debug`; its JSON is the text
+/// as it came ([`json_text`] makes JSON fit for a terminal).
+///
+/// It is no `str`, so that nothing prints it as it came by mistake:
+///
+/// ```
+/// let text = booking::foreign::Foreign::from("ready\r\nstate filed");
+/// assert_eq!(format!("{text}"), "ready  state filed");
+/// assert_eq!(format!("{text:?}"), "\"ready  state filed\"");
+/// assert_eq!(text.as_received(), "ready\r\nstate filed");
+/// ```
+///
+/// ```compile_fail,E0616
+/// let text = booking::foreign::Foreign::from("ready\r\nstate filed");
+/// println!("{}", text.0);
+/// ```
+///
+/// ```compile_fail,E0308
+/// fn print(_: &str) {}
+/// print(&booking::foreign::Foreign::from("ready\r\nstate filed"));
+/// ```
+///
+/// ```compile_fail,E0599
+/// booking::foreign::Foreign::from("ready\r\nstate filed").as_str();
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Foreign(String);
 
-impl Display for Foreign<'_> {
+impl Foreign {
+    /// The text as it came, to compare it and to send it on, never to show it.
+    pub fn as_received(&self) -> &str {
+        &self.0
+    }
+
+    /// True when there is nothing to be read in it.
+    pub fn is_blank(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+}
+
+impl From<&str> for Foreign {
+    fn from(text: &str) -> Foreign {
+        Foreign(text.to_owned())
+    }
+}
+
+impl From<String> for Foreign {
+    fn from(text: String) -> Foreign {
+        Foreign(text)
+    }
+}
+
+impl PartialEq<str> for Foreign {
+    fn eq(&self, text: &str) -> bool {
+        self.0 == text
+    }
+}
+
+impl PartialEq<&str> for Foreign {
+    fn eq(&self, text: &&str) -> bool {
+        self.0 == *text
+    }
+}
+
+impl Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Widths of columns are kept.
         if f.width().is_some() || f.precision().is_some() {
-            let shown: String = self.0.chars().map(visible).collect();
-            return f.pad(&shown);
+            return f.pad(&visible_text(&self.0));
         }
         self.0.chars().try_for_each(|c| f.write_char(visible(c)))
     }
+}
+
+impl Debug for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Debug::fmt(&visible_text(&self.0), f)
+    }
+}
+
+/// A text from outside on one line that shows what is there.
+pub fn visible_text(text: &str) -> String {
+    text.chars().map(visible).collect()
 }
 
 /// The character to show for a character from outside: a space for what breaks or steers a line, U+FFFD for what is not
@@ -41,6 +116,27 @@ pub fn visible_lines(text: &str) -> Cow<'_, str> {
             .map(|c| if stays(c) { c } else { visible(c) })
             .collect(),
     }
+}
+
+/// A JSON text that is fit for a terminal and still says exactly the same: what is not shown stands in it as an escape.
+/// Outside its strings there is nothing of that kind.
+pub fn json_text(json: &str) -> Cow<'_, str> {
+    let stays = |c: char| c == '\n' || visible(c) == c;
+    if json.chars().all(stays) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if stays(c) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing into a String cannot fail.
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Format characters of Unicode (direction, joining, no width, tags) and characters that are none.
@@ -69,19 +165,39 @@ mod tests {
     #[test]
     fn nothing_steers_a_terminal_or_forges_a_line() {
         let hostile = "a\u{1b}]0;x\u{7}\r\nstate filed\u{85}\u{9b}2J\u{2028}b\u{7f}";
-        let shown = Foreign(hostile).to_string();
+        let shown = Foreign::from(hostile).to_string();
         assert_eq!(shown, "a ]0;x   state filed  2J b ");
         assert_eq!(
-            Foreign("\u{202e}c\u{200b}\u{feff}").to_string(),
+            Foreign::from("\u{202e}c\u{200b}\u{feff}").to_string(),
             "\u{fffd}c\u{fffd}\u{fffd}"
         );
         assert_eq!(
-            format!("{:<4}|{:.2}", Foreign("a\n"), Foreign("xyz")),
+            format!("{:<4}|{:.2}", Foreign::from("a\n"), Foreign::from("xyz")),
             "a   |xy"
         );
         assert_eq!(visible_lines("a\tb\n\u{1b}c"), "a\tb\n c");
         let plain = "Zoë's clinic – 10:15 …";
         assert!(matches!(visible_lines(plain), Cow::Borrowed(same) if same == plain));
-        assert_eq!(Foreign(plain).to_string(), plain);
+        assert_eq!(Foreign::from(plain).to_string(), plain);
+    }
+
+    /// Proves: D-70
+    #[test]
+    fn json_for_a_terminal_says_the_same() {
+        let hostile = "a\u{1b}\t\u{9b}\u{202e}\u{e0041}\u{7f}\u{2028}é";
+        let value = serde_json::json!({ "text": Foreign::from(hostile), "next": [1] });
+        let plain = format!("{value:#}");
+        let shown = json_text(&plain);
+        assert!(
+            shown.chars().all(|c| c == '\n' || visible(c) == c),
+            "{shown:?}"
+        );
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&shown).unwrap(),
+            value
+        );
+        let read: Foreign = serde_json::from_value(value["text"].clone()).unwrap();
+        assert_eq!(read, hostile);
+        assert!(matches!(json_text("{\n  \"é\": 1\n}"), Cow::Borrowed(_)));
     }
 }

@@ -1,7 +1,9 @@
 //! The text message that confirms a booking (CONS-SMS-01, CONS-SMS-02, D-41). Sending it is the caller's.
 
 use crate::slots::{Channel, Place, day, time};
+use booking::foreign::Foreign;
 use jiff::Timestamp;
+use std::fmt::Display;
 
 /// Longest name or address put into a message: three texts of 153 characters hold the whole.
 const MAX_PART: usize = 120;
@@ -16,7 +18,7 @@ pub struct Confirmation<'a> {
     /// Where.
     pub place: Option<&'a Place>,
     /// The service that the appointment is with.
-    pub service: Option<&'a str>,
+    pub service: Option<&'a Foreign>,
     /// Name of the sender.
     pub sender: &'a str,
     /// What to call when it gets worse or to cancel, such as `111`.
@@ -42,7 +44,7 @@ pub fn text(c: &Confirmation) -> String {
         let parts: Vec<String> = [&place.name, &place.address]
             .into_iter()
             .flatten()
-            .map(|p| part(p))
+            .map(part)
             .collect();
         text.push_str(&format!(" Where: {}.", parts.join(", ")));
     }
@@ -53,7 +55,8 @@ pub fn text(c: &Confirmation) -> String {
     text
 }
 
-fn part(text: &str) -> String {
+fn part(text: impl Display) -> String {
+    let text = text.to_string();
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").chars().take(MAX_PART).collect()
 }
@@ -71,7 +74,7 @@ mod tests {
             start: "2031-07-04T08:30:00Z".parse().unwrap(),
             channel: channel.as_ref(),
             place: Some(&place),
-            service: Some("Exampleton UTC - GP clinic"),
+            service: Some(&"Exampleton UTC - GP clinic".into()),
             sender: "Fernhill 111",
             call: "111",
         })

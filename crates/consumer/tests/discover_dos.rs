@@ -135,7 +135,7 @@ async fn answers_in_foreign_spelling() {
         </CheckCapacitySummaryResult></CheckCapacitySummaryResponse></S:Body></S:Envelope>";
     let dos = Dos::saying(200, format!("\u{feff}{odd}")).await;
     let found = services(&dos).await.unwrap();
-    let names: Vec<&str> = found.iter().map(|s| s.name.as_str()).collect();
+    let names: Vec<&str> = found.iter().map(|s| s.name.as_received()).collect();
     assert_eq!(names, ["Second by name", "F & Co", "ED: E (Catch-all)"]);
     assert_eq!(found[0].distance_miles, Some(12.345));
     assert!(found[0].opening.always);
@@ -229,7 +229,7 @@ async fn details_and_lists_complete_each_other() {
     .await;
     let discovery = discovery(&dos.address, NOWHERE);
     let details = discovery.service(&id("2000000011")).await.unwrap();
-    assert_eq!(details.ods.as_deref(), Some("FX101"));
+    assert_eq!(details.ods, Some("FX101".into()));
     let referral = details.referral_endpoints().unwrap();
     assert_eq!(referral[0].address, "https://itk.example/r");
     assert!(details.booking_address().is_ok());
@@ -237,7 +237,7 @@ async fn details_and_lists_complete_each_other() {
     let listed = discovery.services(&search()).await.unwrap();
     let details = discovery.details(&listed[0]).await.unwrap();
     assert!(details.booking_address().is_ok() && details.booking_required);
-    assert_eq!(details.name.as_deref(), Some("N"));
+    assert_eq!(details.name, Some("N".into()));
     // Another service than the one asked for is not taken for it.
     let other = discovery.service(&id("2000000013")).await.unwrap_err();
     assert_eq!(other.kind, Kind::ServiceUnknown);

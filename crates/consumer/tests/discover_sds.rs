@@ -67,7 +67,7 @@ async fn the_queries() {
     assert_eq!(endpoint.slots_root, format!("{ROOT}/slot"));
     assert_eq!(endpoint.booking_root, format!("{ROOT}/appointment"));
     assert_eq!(endpoint.party_key, "FX101-1");
-    assert_eq!(endpoint.ods.as_deref(), Some("FX101"));
+    assert_eq!(endpoint.ods, Some("FX101".into()));
     let seen = sds.seen();
     assert_eq!(seen.len(), 3);
     let equal = |n: &str, v: &str| LdapFilter::Equality(n.into(), v.into());

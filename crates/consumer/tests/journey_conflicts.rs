@@ -57,7 +57,7 @@ async fn a_conflict_is_read_again() {
             "{}",
             report.plain()
         );
-        assert_eq!(report.appointment.unwrap().version.as_deref(), Some("9"));
+        assert_eq!(report.appointment.unwrap().version.unwrap(), "9");
         let sent = provider.by(Method::PUT);
         let tags: Vec<&str> = sent.iter().map(|s| s.header("if-match")).collect();
         assert_eq!(tags, ["\"1\"", "\"2\"", "\"3\""]);

@@ -271,18 +271,15 @@ async fn pages_references_and_strangers() {
     assert!(list.cut_off, "the last page links to itself");
     let early = &list.slots[0];
     assert_eq!(early.channel, Some(Channel::Telephone));
-    assert_eq!(early.service.as_deref(), Some("By its display"));
-    assert_eq!(
-        early.place.as_ref().unwrap().name.as_deref(),
-        Some("A room")
-    );
+    assert_eq!(early.service, Some("By its display".into()));
+    assert_eq!(early.place.as_ref().unwrap().name, Some("A room".into()));
     assert_eq!(early.claim.schedule.as_deref(), Some("s9"));
     let other = &list.slots[1];
-    assert_eq!(other.service.as_deref(), Some("Elsewhere"));
-    assert_eq!(other.organization.as_deref(), Some("Elsewhere Trust"));
+    assert_eq!(other.service, Some("Elsewhere".into()));
+    assert_eq!(other.organization, Some("Elsewhere Trust".into()));
     let clinician = other.clinician.as_ref().unwrap();
-    assert_eq!(clinician.name.as_deref(), Some("Nurse on duty"));
-    assert_eq!(clinician.role.as_deref(), Some("Nurse"));
+    assert_eq!(clinician.name, Some("Nurse on duty".into()));
+    assert_eq!(clinician.role, Some("Nurse".into()));
     assert_eq!(
         other.claim.schedule.as_deref(),
         Some("11111111-2222-4333-8444-555555555555")

@@ -5,7 +5,7 @@
 //! could not print, so that nobody takes a booking that stands for one that failed. A reader that went away (`| head`) is not
 //! a fault: the rest is not written, and the exit code is that of the command. A server never stops for its output.
 
-use booking::foreign::visible_lines;
+use booking::foreign::{json_text, visible_lines};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
@@ -32,6 +32,11 @@ static STDOUT: Mutex<Stdout> = Mutex::new(Stdout {
 /// Prints results to standard output. What of them came from outside cannot steer a terminal ([`booking::foreign`]).
 pub fn print(text: &str) {
     print_exactly(&visible_lines(text));
+}
+
+/// Prints JSON to standard output: exactly what it says, in a spelling that cannot steer a terminal.
+pub fn print_json(text: &str) {
+    print_exactly(&json_text(text));
 }
 
 /// Prints data for a program to standard output, as it is. What fails is kept for [`unwritten`]; nothing is tried after

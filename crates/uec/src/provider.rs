@@ -338,6 +338,6 @@ fn london_date(now: Timestamp) -> Date {
 
 fn print_json<T: serde::Serialize>(value: &T) -> Outcome {
     let text = serde_json::to_string_pretty(value).map_err(|e| e.to_string())?;
-    print(&format!("{text}\n"));
+    output::print_json(&format!("{text}\n"));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::output::announce;
 use crate::serve::{runtime, stop_signal};
-use crate::{Failure, Outcome, log, print};
+use crate::{Failure, Outcome, log, output, print};
 use ::sandbox::world::{Addresses, DEMO, World};
 use ::sandbox::{Listeners, Ports, Sandbox as Running, Setup, Source};
 use booking::count::counted;
@@ -163,7 +163,8 @@ impl Check {
             Ok(read) => read,
             Err(faults) if self.json => {
                 let faults: Vec<&str> = faults.lines().collect();
-                print(&format!("{}\n", json!({ "faults": faults, "remarks": [] })));
+                let text = json!({ "faults": faults, "remarks": [] });
+                output::print_json(&format!("{text}\n"));
                 return Err(Failure::Refused(format!("{name} cannot be served")));
             }
             Err(faults) => {
@@ -177,7 +178,8 @@ impl Check {
                 .iter()
                 .map(|r| json!({ "line": r.line, "text": r.text }))
                 .collect();
-            print(&format!("{}\n", json!({ "faults": [], "remarks": list })));
+            let text = json!({ "faults": [], "remarks": list });
+            output::print_json(&format!("{text}\n"));
         } else {
             for remark in &remarks {
                 print(&format!("{name}, line {}: {}\n", remark.line, remark.text));

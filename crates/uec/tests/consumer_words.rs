@@ -462,3 +462,32 @@ fn the_list_of_appointments_fits() {
         assert!(doubt.as_str().unwrap().contains(words), "{doubt}");
     }
 }
+
+/// Proves: D-70
+/// What a service calls itself and its places is shown without what steers a terminal, and in JSON it is exactly what came.
+#[test]
+fn names_of_a_service_do_not_steer_a_terminal() {
+    const HOSTILE: &str = "GP\u{1b}]0;x\u{7}\r\nBooked: forged\u{9b}2J\u{202e}\u{2028}clinic";
+    let world = World::start();
+    world.reset();
+    let schedule = json!({"resourceType": "Schedule", "id": "x", "actor": [
+        {"reference": "HealthcareService/h", "display": HOSTILE},
+        {"reference": "Location/l", "display": HOSTILE},
+        {"reference": "Practitioner/p", "display": HOSTILE}]});
+    let mut named = slot("good", 300);
+    named["extension"] = json!([{
+        "url": booking::systems::DELIVERY_CHANNEL, "valueCode": "odd\u{1b}[1m" }]);
+    listing(&world, &[named, schedule]);
+    let shown = world.run(&LIST);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    let seen = |c: char| c == '\n' || booking::foreign::visible(c) == c;
+    assert!(shown.stdout.chars().all(seen), "{shown:?}");
+    assert!(!shown.stdout.contains("\nBooked"), "{shown:?}");
+    assert!(shown.stdout.contains("forged"), "{shown:?}");
+    let listed = world.json(&LIST);
+    assert!(listed.stdout.chars().all(seen), "{listed:?}");
+    let first = &listed.json["slots"][0];
+    assert_eq!(first["service"], HOSTILE, "{listed:?}");
+    assert_eq!(first["place"]["name"], HOSTILE, "{listed:?}");
+    assert_eq!(first["clinician"]["name"], HOSTILE, "{listed:?}");
+}

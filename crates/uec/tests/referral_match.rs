@@ -12,7 +12,7 @@ mod referral_fixture;
 mod support;
 
 use referral_fixture::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Booking, Server, nhs_number, uuid};
 
 /// The appointment's URL as the consumer puts it into a document.
@@ -416,5 +416,9 @@ fn what_a_sender_wrote_forges_no_line_on_a_terminal() {
         let text = String::from_utf8(shown.stdout).expect("text");
         let is_seen = |c: char| c == '\n' || booking::foreign::visible(c) == c;
         assert!(text.chars().all(is_seen), "{text:?}");
+        if let Ok(value) = serde_json::from_str::<Value>(&text) {
+            // JSON says exactly what was sent.
+            assert_eq!(value["tracking"].as_str(), Some(message.tracking.as_str()));
+        }
     }
 }

@@ -38,6 +38,20 @@ const UNBOUNDED: &[&str] = &[
     "pem_file_iter(",
     "from_pem_file(",
 ];
+/// Macros that make text to be shown.
+const FORMATS: [&str; 9] = [
+    "format!(",
+    "print!(",
+    "println!(",
+    "write!(",
+    "writeln!(",
+    "error!(",
+    "warn!(",
+    "info!(",
+    "debug!(",
+];
+/// How text from outside is had as it came.
+const AS_RECEIVED: &str = "as_received";
 /// What only builds and tests the program reads files of the repository.
 const OWN_FILES: [&str; 3] = ["xtask/", "fuzz/", "crates/testkit/"];
 /// Crates of databases.
@@ -59,6 +73,7 @@ pub fn findings(workspace: &Workspace) -> Result<Vec<Finding>, String> {
         unwraps(path, &source, &mut found, &mut invariants);
         sql(path, &source, &mut found);
         unbounded(path, &source, &mut found);
+        shown_raw(path, &source, &mut found);
     }
     if invariants.len() > MAX_INVARIANTS {
         found.push(Finding::of(
@@ -217,6 +232,36 @@ fn unbounded(path: &str, source: &RustSource, found: &mut Vec<Finding>) {
     }
 }
 
+/// Text from outside is formatted as `booking::foreign::Foreign`, which cleans it, not as it came.
+fn shown_raw(path: &str, source: &RustSource, found: &mut Vec<Finding>) {
+    let lines: Vec<(usize, &str)> = source.product_lines().collect();
+    for (at, (line, code)) in lines.iter().enumerate() {
+        let Some(call) = FORMATS.iter().find_map(|call| code.find(call)) else {
+            continue;
+        };
+        // The arguments end with the bracket that the macro's name opens.
+        let mut open = 0;
+        let rest = std::iter::once(&code[call..]).chain(lines[at + 1..].iter().map(|(_, c)| *c));
+        for (below, code) in rest.enumerate() {
+            let ends = code.char_indices().find(|(_, c)| {
+                open += i32::from(*c == '(') - i32::from(*c == ')');
+                *c == ')' && open == 0
+            });
+            let arguments = ends.map_or(code, |(end, _)| &code[..end]);
+            if arguments.contains(AS_RECEIVED) {
+                found.push(Finding::at(
+                    path,
+                    line + below,
+                    "text from outside is formatted as it came: format the `Foreign` itself",
+                ));
+            }
+            if ends.is_some() {
+                break;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,6 +308,18 @@ mod tests {
             2
         );
         assert!(messages("crates/provider/src/store/sql/read.rs", text).is_empty());
+    }
+
+    #[test]
+    fn text_from_outside_is_not_formatted_as_it_came() {
+        let text = "//! A.\nfn a() {\n    tracing::warn!(\n        name = f(x).as_received(),\n    );\n\
+                    let b = x.as_received() == format!(\"{x}\"); c(format!(\"{y}\"), x.as_received());\n}\n\
+                    fn d() { format!(\"{}\", x.as_received()) }\n";
+        let found = messages("crates/a/src/a.rs", text);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].starts_with("crates/a/src/a.rs:4:"), "{found:?}");
+        assert!(found[1].starts_with("crates/a/src/a.rs:8:"), "{found:?}");
+        assert!(messages("crates/a/tests/a.rs", text).is_empty());
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub use dos::{
 use crate::config::{ConfigError, ConsumerConfig, Role};
 use crate::journey::Target;
 use crate::obstacle::{Kind, Obstacle};
+use booking::foreign::Foreign;
 use booking::ids::{Asid, ServiceId};
 use sds::Found;
 use std::collections::HashMap;
@@ -31,11 +32,11 @@ pub struct Endpoint {
     /// DoS service id.
     pub service: ServiceId,
     /// What the DoS calls it, for the user.
-    pub name: Option<String>,
+    pub name: Option<Foreign>,
     /// ASID of the Provider: `Ssp-To`.
     pub asid: Asid,
     /// ODS code of the system's organisation, as SDS has it.
-    pub ods: Option<String>,
+    pub ods: Option<Foreign>,
     /// Party key of the system.
     pub party_key: String,
     /// Service root for slot searches, as SDS has it: also `aud` of a token. Encoded where an address is built.
@@ -158,7 +159,7 @@ impl Discovery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {
     /// ODS code of its organisation.
-    pub ods: Option<String>,
+    pub ods: Option<Foreign>,
     /// Its party key.
     pub party_key: String,
     /// Service root for slot searches.
@@ -173,7 +174,7 @@ pub async fn registered(config: &ConsumerConfig, asid: &Asid) -> Result<Register
         .map_err(|e| Obstacle::new(Kind::SdsUnreachable).note("settings", e))?;
     let found = client.find(&BookingAddress::Asid(asid.clone())).await?;
     Ok(Registered {
-        ods: found.ods,
+        ods: found.ods.map(Foreign::from),
         party_key: found.party_key,
         slots_root: found.slots_root,
         booking_root: found.booking_root,
@@ -218,7 +219,7 @@ impl Session {
             service: details.id.clone(),
             name: details.name.clone(),
             asid: found.asid.clone(),
-            ods: found.ods.clone(),
+            ods: found.ods.clone().map(Foreign::from),
             party_key: found.party_key.clone(),
             slots_root: found.slots_root.clone(),
             booking_root: found.booking_root.clone(),

@@ -2,6 +2,7 @@
 
 use super::rows::State;
 use crate::plan::book::SlotClaim;
+use booking::foreign::Foreign;
 use booking::ids::NhsNumber;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -68,13 +69,13 @@ pub enum Kept {
 pub struct Told {
     /// The service's name.
     #[serde(rename = "service_name", skip_serializing_if = "Option::is_none")]
-    pub service: Option<String>,
+    pub service: Option<Foreign>,
     /// Where.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<String>,
+    pub place: Option<Foreign>,
     /// With whom.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub clinician: Option<String>,
+    pub clinician: Option<Foreign>,
 }
 
 /// The appointment that a new booking takes the place of.

@@ -4,6 +4,7 @@
 use super::bookings::Told;
 use super::rows::State;
 use super::{Encounter, Journal, JournalError, KnownBooking, Others};
+use booking::foreign::Foreign;
 use booking::ids::NhsNumber;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -105,6 +106,8 @@ pub(super) fn at(ms: i64) -> Timestamp {
 }
 
 pub(super) fn booking(r: &Row<'_>) -> rusqlite::Result<KnownBooking> {
+    let told =
+        |column| Ok::<_, rusqlite::Error>(r.get::<_, Option<String>>(column)?.map(Foreign::from));
     Ok(KnownBooking {
         document: r.get(0)?,
         encounter: r.get(1)?,
@@ -136,9 +139,9 @@ pub(super) fn booking(r: &Row<'_>) -> rusqlite::Result<KnownBooking> {
             .zip(r.get::<_, Option<String>>(22)?),
         rebook_open: r.get(23)?,
         told: Told {
-            service: r.get(24)?,
-            place: r.get(25)?,
-            clinician: r.get(26)?,
+            service: told(24)?,
+            place: told(25)?,
+            clinician: told(26)?,
         },
         cancelled_by: r.get(27)?,
         may_have_left: r.get::<_, Option<bool>>(28)?.unwrap_or(true),

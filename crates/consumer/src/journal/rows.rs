@@ -2,6 +2,7 @@
 
 use super::bookings::{BookingRow, ELSEWHERE, Kept, Others, Settled};
 use super::{Journal, JournalError};
+use booking::foreign::Foreign;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, TransactionBehavior, params};
 use serde::Serialize;
@@ -288,6 +289,7 @@ impl Journal {
             {
                 return Ok(Kept::Other(Box::new(other)));
             }
+            let told = |text: &Option<Foreign>| text.as_ref().map(|t| clipped(t.as_received()));
             t.execute(
                 "INSERT INTO booking (document, encounter, service, asid, root, request_id, nhs_number, slot, start, end,
                    state, requested_at, replaces, outside_minutes, approver, patient_agreed, slot_identifier, claim,
@@ -302,8 +304,8 @@ impl Journal {
                     b.approver.as_deref().map(clipped), b.patient_agreed,
                     b.claim.identifier.as_ref().map(|(_, value)| value.clone()), claim, b.details_digest,
                     b.replaces.as_ref().map(|r| r.appointment.clone()), b.replaces.as_ref().map(|r| r.service.clone()),
-                    b.told.service.as_deref().map(clipped), b.told.place.as_deref().map(clipped),
-                    b.told.clinician.as_deref().map(clipped)
+                    told(&b.told.service), told(&b.told.place),
+                    told(&b.told.clinician)
                 ],
             )?;
             Ok(Kept::Yes)

@@ -8,6 +8,7 @@ use crate::journal::{Found, KnownBooking, StepId};
 use crate::obstacle::Obstacle;
 use crate::plan;
 use crate::slots::{Channel, day_and_time, human_name};
+use booking::foreign::Foreign;
 use booking::ids::{Asid, NhsNumber, ResourceId, ServiceId};
 use booking::{instant, systems};
 use fhir::Element;
@@ -67,9 +68,9 @@ pub struct AppointmentShown {
     /// Absolute URL, without version.
     pub url: String,
     /// `booked`, `cancelled`, …
-    pub status: String,
+    pub status: Foreign,
     /// Version id.
-    pub version: Option<String>,
+    pub version: Option<Foreign>,
     /// Start.
     #[serde(serialize_with = "optional")]
     pub start: Option<Timestamp>,
@@ -77,13 +78,13 @@ pub struct AppointmentShown {
     #[serde(serialize_with = "optional")]
     pub end: Option<Timestamp>,
     /// Reason.
-    pub description: Option<String>,
+    pub description: Option<Foreign>,
     /// Delivery channel, if it was supplied.
     pub channel: Option<Channel>,
     /// The patient's name.
-    pub patient: Option<String>,
+    pub patient: Option<Foreign>,
     /// UUID of the clinical document.
-    pub document: Option<String>,
+    pub document: Option<Foreign>,
     /// ETag to cancel with.
     #[serde(skip)]
     pub etag: String,
@@ -116,7 +117,7 @@ impl AppointmentShown {
         etag: Option<&str>,
         url: String,
     ) -> AppointmentShown {
-        let text = |name: &str| resource.str_of(name).map(|t| t.trim().to_owned());
+        let text = |name: &str| resource.str_of(name).map(|t| Foreign::from(t.trim()));
         let at = |name: &str| {
             resource
                 .str_of(name)
@@ -142,19 +143,22 @@ impl AppointmentShown {
         contained("Patient").map(crate::redact::keep_out_resource);
         let patient = contained("Patient").and_then(human_name).or_else(|| {
             let display = resource.at("participant.actor.display");
-            display.and_then(Element::as_str).map(str::to_owned)
+            display.and_then(Element::as_str).map(Foreign::from)
         });
         AppointmentShown {
             id: id.as_str().to_owned(),
             url,
             status: text("status").unwrap_or_default(),
-            version,
+            version: version.map(Foreign::from),
             start: at("start"),
             end: at("end"),
             description: text("description"),
             channel,
             patient,
-            document: identity::documents_of(&resource).into_iter().next(),
+            document: identity::documents_of(&resource)
+                .into_iter()
+                .next()
+                .map(Foreign::from),
             etag,
             resource,
         }
@@ -167,10 +171,10 @@ impl AppointmentShown {
 
     /// Patient, service, day and time on one line, as every question and result names an appointment.
     pub fn named(&self, service: &str) -> String {
-        let patient = self
-            .patient
-            .as_deref()
-            .unwrap_or("a patient whose name is not given");
+        let patient = self.patient.as_ref().map_or_else(
+            || "a patient whose name is not given".to_owned(),
+            Foreign::to_string,
+        );
         let when = self.start.map_or_else(
             || "at a time that is not given".to_owned(),
             |start| format!("on {}", day_and_time(start)),

@@ -15,6 +15,7 @@ use crate::obstacle::Obstacle;
 use crate::plan::{self, BookingDetails, Ids, Request};
 use crate::slots::{FreeSlot, SlotList};
 use crate::transport::{Answer, Delivery};
+use booking::foreign::Foreign;
 use booking::ids::RequestId;
 use booking::instant::london;
 use jiff::Timestamp;
@@ -567,7 +568,7 @@ impl Attempt<'_> {
         Booking::Booked(Box::new(Booked {
             appointment: shown.id.clone(),
             url: shown.url.clone(),
-            version: shown.version.clone(),
+            version: shown.version.as_ref().map(|t| t.as_received().to_owned()),
             etag: shown.etag.clone(),
             document: self.document.to_string(),
             slot: self.slot.clone(),
@@ -584,15 +585,15 @@ impl Attempt<'_> {
 fn told_of(target: &Target, slot: &FreeSlot) -> Told {
     let place = slot.place.as_ref().map(|place| {
         let parts = [&place.name, &place.address].into_iter().flatten();
-        parts.map(String::as_str).collect::<Vec<_>>().join(", ")
+        parts.map(Foreign::to_string).collect::<Vec<_>>().join(", ")
     });
     let clinician = slot.clinician.as_ref().map(|c| {
         let parts = [&c.name, &c.role].into_iter().flatten();
-        parts.map(String::as_str).collect::<Vec<_>>().join(", ")
+        parts.map(Foreign::to_string).collect::<Vec<_>>().join(", ")
     });
     Told {
         service: slot.service.clone().or_else(|| target.name.clone()),
-        place: place.filter(|p| !p.is_empty()),
-        clinician: clinician.filter(|c| !c.is_empty()),
+        place: place.filter(|p| !p.is_empty()).map(Foreign::from),
+        clinician: clinician.filter(|c| !c.is_empty()).map(Foreign::from),
     }
 }

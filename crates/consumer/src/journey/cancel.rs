@@ -307,7 +307,7 @@ impl Consultation {
             }
             Err(_) => return report(uncertain(why.obstacle), Some(shown)),
         };
-        let outcome = match now.appointment().status.as_str() {
+        let outcome = match now.appointment().status.as_received() {
             // Somebody else's cancellation, when ours was refused.
             "cancelled" if why.refused && !why.may_follow && !why.unsaid => {
                 Cancelled::Already(Box::new(now.clone()))
@@ -422,7 +422,7 @@ pub fn not_booked(status: &str) -> Option<String> {
 
 /// What makes asking useless.
 fn before_asking(proven: &Proven) -> Option<Cancelled> {
-    match proven.appointment().status.as_str() {
+    match proven.appointment().status.as_received() {
         // After a conflict too: none of our requests is known to have done it (D-78).
         "cancelled" => Some(Cancelled::Already(Box::new(proven.clone()))),
         "booked" if is_past(proven.appointment()) => Some(Cancelled::InThePast),

@@ -246,7 +246,7 @@ impl Expected {
     pub fn again(read: &AppointmentShown) -> Expected {
         Expected {
             appointment: Some(read.id.clone()),
-            document: read.document.clone(),
+            document: read.document.as_ref().map(|t| t.as_received().to_owned()),
             whose: read.nhs_number().map_or(Whose::Anyones, Whose::Number),
             start: read.start,
             end: None,
@@ -300,7 +300,10 @@ impl Expected {
             (Field::Appointment, self.same_id(resource)),
             (Field::Document, self.same_document(resource)),
             (Field::Patient, self.same_patient(resource)),
-            (Field::Status, same_status(&shown.status, status)),
+            (
+                Field::Status,
+                same_status(shown.status.as_received(), status),
+            ),
             (Field::Start, same_moment(self.start, shown.start, "starts")),
             (Field::End, same_moment(self.end, shown.end, "ends")),
             (Field::Slot, self.same_slot(resource)),

@@ -40,6 +40,7 @@ use crate::journal::{Encounter, Journal, StepId};
 use crate::obstacle::Obstacle;
 use crate::plan::{Ids, PlanError, Request, Route, Sender, Setting};
 use crate::transport::{Answer, Delivery, Transport};
+use booking::foreign::Foreign;
 use booking::ids::{Asid, ServiceId};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -52,7 +53,7 @@ pub struct Target {
     /// DoS service id.
     pub service: ServiceId,
     /// What the DoS calls it, for the user.
-    pub name: Option<String>,
+    pub name: Option<Foreign>,
     /// ASID of the Provider.
     pub asid: Asid,
     /// Service root for slot searches, as SDS has it.

@@ -56,7 +56,7 @@ impl Consultation {
                     state: State::Booked,
                     appointment: Some(shown.id.clone()),
                     url: Some(shown.url.clone()),
-                    version: shown.version.clone(),
+                    version: shown.version.as_ref().map(|t| t.as_received().to_owned()),
                     etag: Some(shown.etag.clone()),
                     ..Settled::without_appointment(State::Booked, None)
                 };
@@ -198,7 +198,7 @@ impl Booked {
         Booked {
             appointment: shown.id.clone(),
             url: shown.url.clone(),
-            version: shown.version.clone(),
+            version: shown.version.as_ref().map(|t| t.as_received().to_owned()),
             etag: shown.etag.clone(),
             document: known.document.clone(),
             slot,

@@ -2,16 +2,17 @@
 
 use super::bundle::Gathering;
 use super::{Clinician, Place};
+use booking::foreign::Foreign;
 use booking::systems;
 use fhir::Element;
 
 /// What the included resources say about a slot.
 #[derive(Default)]
 pub(super) struct Described {
-    pub service: Option<String>,
+    pub service: Option<Foreign>,
     pub place: Option<Place>,
     pub clinician: Option<Clinician>,
-    pub organization: Option<String>,
+    pub organization: Option<Foreign>,
 }
 
 /// Describes the slots of a Schedule; a Schedule that did not come leaves everything open.
@@ -51,14 +52,14 @@ fn actor<'a>(schedule: &'a Element, kind: &'a str, found: &Gathering) -> Option<
     })
 }
 
-fn text(e: &Element, name: &str) -> Option<String> {
+fn text(e: &Element, name: &str) -> Option<Foreign> {
     e.str_of(name)
         .map(str::trim)
         .filter(|t| !t.is_empty())
-        .map(str::to_owned)
+        .map(Foreign::from)
 }
 
-fn display(reference: &Element) -> Option<String> {
+fn display(reference: &Element) -> Option<Foreign> {
     text(reference, "display")
 }
 
@@ -76,7 +77,7 @@ fn place(reference: &Element, found: &Gathering) -> Option<Place> {
     (place != Place::default()).then_some(place)
 }
 
-fn address(address: &Element) -> Option<String> {
+fn address(address: &Element) -> Option<Foreign> {
     let lines = address.all("line").filter_map(Element::as_str);
     let rest = ["city", "district", "postalCode"]
         .into_iter()
@@ -88,7 +89,7 @@ fn address(address: &Element) -> Option<String> {
         .collect();
     match parts.is_empty() {
         true => text(address, "text"),
-        false => Some(parts.join(", ")),
+        false => Some(parts.join(", ").into()),
     }
 }
 
@@ -132,7 +133,7 @@ fn role_of<'a>(practitioner: &Element, found: &'a Gathering) -> Option<&'a Eleme
     })
 }
 
-fn role_name(role: &Element) -> Option<String> {
+fn role_name(role: &Element) -> Option<Foreign> {
     role.all("code").find_map(|code| {
         let of_coding = code.all("coding").find_map(|c| text(c, "display"));
         of_coding
@@ -142,7 +143,7 @@ fn role_name(role: &Element) -> Option<String> {
 }
 
 /// The name of a Practitioner or Patient on one line: the official one first, else the usual one, else any.
-pub fn human_name(resource: &Element) -> Option<String> {
+pub fn human_name(resource: &Element) -> Option<Foreign> {
     let order = |e: &&Element| match e.str_of("use") {
         Some("official") => 0,
         Some("usual") | None => 1,
@@ -159,6 +160,6 @@ pub fn human_name(resource: &Element) -> Option<String> {
         .collect();
     match words.is_empty() {
         true => text(name, "text"),
-        false => Some(words.join(" ")),
+        false => Some(words.join(" ").into()),
     }
 }

@@ -17,8 +17,10 @@ pub use times::{counted, day, day_and_time, span, time};
 pub use unreadable::{Unreadable, Why};
 
 use crate::plan::book::SlotClaim;
+use booking::foreign::Foreign;
 use jiff::Timestamp;
 use serde::Serialize;
+use std::fmt;
 
 /// How the patient is seen. There is none when the Provider did not say (CONS-SLOT-07).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,7 +33,7 @@ pub enum Channel {
     /// By video.
     Video,
     /// A code that the Standard does not list, as it came.
-    Other(String),
+    Other(Foreign),
 }
 
 impl Channel {
@@ -41,17 +43,19 @@ impl Channel {
             "in-person" => Channel::InPerson,
             "telephone" => Channel::Telephone,
             "video" => Channel::Video,
-            _ => Channel::Other(code.to_owned()),
+            _ => Channel::Other(code.into()),
         }
     }
+}
 
-    /// In words.
-    pub fn display(&self) -> &str {
+/// In words.
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Channel::InPerson => "In person",
-            Channel::Telephone => "Telephone",
-            Channel::Video => "Video",
-            Channel::Other(code) => code,
+            Channel::InPerson => f.pad("In person"),
+            Channel::Telephone => f.pad("Telephone"),
+            Channel::Video => f.pad("Video"),
+            Channel::Other(code) => fmt::Display::fmt(code, f),
         }
     }
 }
@@ -64,10 +68,10 @@ pub const NOT_SUPPLIED: &str = "not supplied";
 pub struct Place {
     /// Its name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub name: Option<Foreign>,
     /// Its address on one line.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub address: Option<String>,
+    pub address: Option<Foreign>,
 }
 
 /// Who sees the patient.
@@ -75,13 +79,13 @@ pub struct Place {
 pub struct Clinician {
     /// Name with title.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub name: Option<Foreign>,
     /// Gender code.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub gender: Option<String>,
+    pub gender: Option<Foreign>,
     /// Job role.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
+    pub role: Option<Foreign>,
 }
 
 /// A free slot, with everything about it that was supplied (CONS-SLOT-06).
@@ -100,7 +104,7 @@ pub struct FreeSlot {
     pub channel: Option<Channel>,
     /// Name of the healthcare service.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub service: Option<String>,
+    pub service: Option<Foreign>,
     /// Where.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
@@ -109,7 +113,7 @@ pub struct FreeSlot {
     pub clinician: Option<Clinician>,
     /// Providing organisation.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub organization: Option<String>,
+    pub organization: Option<Foreign>,
     /// What a booking sends back.
     #[serde(skip)]
     pub claim: SlotClaim,
@@ -122,8 +126,9 @@ impl FreeSlot {
     }
 
     /// The delivery channel in words, or [`NOT_SUPPLIED`].
-    pub fn channel_shown(&self) -> &str {
-        self.channel.as_ref().map_or(NOT_SUPPLIED, Channel::display)
+    pub fn channel_shown(&self) -> String {
+        let channel = self.channel.as_ref();
+        channel.map_or_else(|| NOT_SUPPLIED.to_owned(), Channel::to_string)
     }
 }
 

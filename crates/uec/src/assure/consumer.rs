@@ -5,7 +5,7 @@ mod screen;
 mod world;
 
 use crate::serve::{runtime, stop_signal};
-use crate::{Failure, Outcome, print};
+use crate::{Failure, Outcome, output, print};
 use assurance::consumer_suite::{
     Certificates, Event, PROVIDER_ASID, SILENCE, Settings, Simulator, Watching, scenario, scenarios,
 };
@@ -136,7 +136,7 @@ impl Consumer {
         let scenarios = run.scenarios();
         let written = folder.finish(vec![run]).map_err(failure)?;
         match summary {
-            Some(summary) => print(&format!("{summary:#}\n")),
+            Some(summary) => output::print_json(&format!("{summary:#}\n")),
             None => print(&format!(
                 "{broken}{headline}\nWritten: {}\n",
                 written.report.display()

@@ -8,7 +8,7 @@ mod shown;
 mod steps;
 mod talk;
 
-use crate::{Failure, Outcome, print};
+use crate::{Failure, Outcome, output, print};
 use assurance::plan::{
     self, Outcome as Ended, PlanError, PlanFolder, PlanKind, Role, read, standing, write_report,
 };
@@ -231,7 +231,7 @@ impl Show {
         let plan = read(&self.folder).map_err(failure)?;
         let faults = plan::attachment_faults(&self.folder, &plan);
         match self.json {
-            true => print(&format!("{:#}\n", shown::plan_json(&plan, &faults))),
+            true => output::print_json(&format!("{:#}\n", shown::plan_json(&plan, &faults))),
             false => print(&shown::plan(&plan, &faults)),
         }
         Ok(())
@@ -320,7 +320,7 @@ impl Report {
                 "page": written.page, "table": written.table, "complete": written.why_incomplete.is_empty(),
                 "why": written.why_incomplete,
             });
-            print(&format!("{value:#}\n"));
+            output::print_json(&format!("{value:#}\n"));
         } else {
             print(&format!(
                 "Written: {}\nWritten: {}\n",

@@ -148,7 +148,7 @@ impl Provider {
         let summary = self.json.then(|| as_json(&run, &left));
         let written = folder.finish(vec![run]).map_err(failure)?;
         match summary {
-            Some(summary) => print(&format!("{summary:#}\n")),
+            Some(summary) => output::print_json(&format!("{summary:#}\n")),
             None => print(&format!(
                 "{headline}\nWritten: {}\n",
                 written.report.display()

@@ -19,6 +19,7 @@ use consumer::plan::BookingDetails;
 use consumer::slots::{FreeSlot, day_and_time, span};
 use consumer::sms;
 use serde_json::{Value, json};
+use std::fmt::Display;
 
 /// Which slot, and what is answered about a late one.
 #[derive(Args)]
@@ -490,18 +491,15 @@ pub(super) fn confirmed(desk: &Desk, booked: &Booked, details: &BookingDetails) 
         day_and_time(slot.start),
         span(slot.minutes())
     ));
-    let row = |head: &str, text: &str| print(&format!("{head:<12} {}\n", Foreign(text)));
+    let row = |head: &str, text: &dyn Display| shown::row(head, 12, text);
     row("Patient", &details.patient.name.display());
-    row("How", slot.channel_shown());
+    row("How", &slot.channel_shown());
     if let Some(name) = slot.service.as_ref().or(booked.target.name.as_ref()) {
         row("Service", name);
     }
     if let Some(place) = &slot.place {
-        let parts: Vec<&str> = [&place.name, &place.address]
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect();
+        let parts = [&place.name, &place.address].into_iter().flatten();
+        let parts: Vec<String> = parts.map(Foreign::to_string).collect();
         row("Where", &parts.join(", "));
     }
     row("Appointment", &booked.appointment);
@@ -516,7 +514,7 @@ pub(super) fn confirmed(desk: &Desk, booked: &Booked, details: &BookingDetails) 
         );
     }
     if let Some(sms) = text_message(desk, booked, details) {
-        row("SMS to send", sms["text"].as_str().unwrap_or_default());
+        row("SMS to send", &sms["text"].as_str().unwrap_or_default());
     }
 }
 
@@ -527,11 +525,7 @@ fn text_message(desk: &Desk, booked: &Booked, details: &BookingDetails) -> Optio
         start: booked.slot.start,
         channel: booked.slot.channel.as_ref(),
         place: booked.slot.place.as_ref(),
-        service: booked
-            .slot
-            .service
-            .as_deref()
-            .or(booked.target.name.as_deref()),
+        service: booked.slot.service.as_ref().or(booked.target.name.as_ref()),
         sender: &desk.config.organisation.name,
         call: "111",
     });

@@ -2,6 +2,7 @@
 
 use super::{Stopped, settle};
 use crate::{Failure, log};
+use booking::foreign::Foreign;
 use booking::ids::{NhsNumber, ServiceId};
 use clap::Args;
 use consumer::config::{ConsumerConfig, DemoAddresses, KEYS, Role};
@@ -412,6 +413,5 @@ impl Known {
 pub fn service_name(target: &Target, booking: Option<&KnownBooking>) -> String {
     let told = booking.and_then(|b| b.told.service.as_ref());
     let name = target.name.as_ref().or(told);
-    name.cloned()
-        .unwrap_or_else(|| format!("service {}", target.service))
+    name.map_or_else(|| format!("service {}", target.service), Foreign::to_string)
 }

@@ -41,10 +41,10 @@ impl EndpointOf {
             shown::json(&value);
             return Ok(());
         }
-        let row = |head: &str, text: &str| print(&format!("{head:<10} {}\n", Foreign(text)));
+        let row = |head: &str, text: &str| shown::row(head, 10, text);
         row(
             "Service",
-            &match target.name.as_deref().filter(|n| !n.trim().is_empty()) {
+            &match target.name.as_ref().filter(|n| !n.is_blank()) {
                 Some(name) => format!("{} {name}", target.service),
                 None => target.service.to_string(),
             },
@@ -301,7 +301,8 @@ fn people(services: &[Service], free: &[Free]) {
             )),
             Free::Obstacle(o) => Some(format!("free times are not known: {}", o.plain)),
         };
-        let place = service.address.clone().or_else(|| service.postcode.clone());
+        let place = service.address.as_ref().or(service.postcode.as_ref());
+        let place = place.map(Foreign::to_string);
         shown::wrapped(&format!("{number:>3}  "), &service.name, INDENT);
         for line in [Some(facts.join(", ")), place, next].into_iter().flatten() {
             shown::wrapped(INDENT, &line, INDENT);
@@ -390,7 +391,6 @@ impl Slots {
             }));
             return Ok(());
         }
-        let name = target.name.as_deref().unwrap_or(target.service.as_str());
         for remark in &list.remarks {
             shown::wrapped("The service says: ", remark, "  ");
         }
@@ -399,14 +399,16 @@ impl Slots {
         }
         if all.is_empty() {
             let id = format!("Service {}", target.service);
-            let name = target.name.as_deref().unwrap_or(&id);
+            let name = target.name.as_ref().map_or(id, Foreign::to_string);
             let told = "has no free slots in this time. Other services can be chosen.";
-            shown::wrapped("", &format!("{name} {told}"), "  ");
+            shown::wrapped("", format!("{name} {told}"), "  ");
             return Ok(());
         }
         let told = shown::same_for_all(&some);
-        let head = target.name.as_deref().or(told.as_deref()).unwrap_or(name);
-        shown::wrapped("", head, "  ");
+        match target.name.as_ref().or(told.as_ref()) {
+            Some(name) => shown::wrapped("", name, "  "),
+            None => shown::wrapped("", &target.service, "  "),
+        }
         shown::addresses(some.iter().map(|s| &s.slot));
         shown::slots(&some, numbered);
         if all.len() > some.len() {
@@ -416,7 +418,7 @@ impl Slots {
             ));
         }
         if let Some(told) = rows::outside(&list) {
-            shown::wrapped("", &format!("{told} --first takes none of them."), "  ");
+            shown::wrapped("", format!("{told} --first takes none of them."), "  ");
         }
         if list.cut_off {
             print("The service's list could not be read to its end, so there may be more slots.\n");

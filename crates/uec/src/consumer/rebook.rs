@@ -7,6 +7,7 @@ use super::ranked::{self, Named};
 use super::settle::Finished;
 use super::{Certainty, Done, Stopped, ask, own, shown, standing};
 use crate::print;
+use booking::foreign::Foreign;
 use booking::ids::ServiceId;
 use clap::Args;
 use consumer::journal::KnownBooking;
@@ -67,7 +68,7 @@ impl Rebook {
         if let Some(row) = interrupted(desk, &earlier, shown.id.as_str()).await? {
             return self.go_on(desk, &old, row, &details, &earlier).await;
         }
-        if let Some(why) = not_booked(&shown.status) {
+        if let Some(why) = not_booked(shown.status.as_received()) {
             standing::heard(desk, &old, &shown).await;
             return Err(Stopped::Refused(format!(
                 "Nothing was done, since the old appointment cannot be rebooked: {why} It is the appointment of {named}. \
@@ -95,7 +96,7 @@ impl Rebook {
         }
         let replaced = Old {
             located: &old.located,
-            document: shown.document.as_deref(),
+            document: shown.document.as_ref().map(Foreign::as_received),
         };
         let rebooked = earlier
             .consultation(desk, &self.choice)

@@ -6,6 +6,7 @@ use super::ranked::{self, Named};
 use super::{Done, Stopped, shown, standing};
 use crate::output::print_exactly;
 use crate::print;
+use booking::foreign::Foreign;
 use booking::ids::{OdsCode, ServiceId};
 use clap::Args;
 use consumer::config::Role;
@@ -68,7 +69,7 @@ impl Refer {
         // Nothing is written about an appointment that is not proven to be the one that is meant.
         let found = known.read(desk, None).await?.into_appointment();
         standing::heard(desk, known, &found).await;
-        if let Some(why) = not_booked(&found.status) {
+        if let Some(why) = not_booked(found.status.as_received()) {
             return Err(Stopped::Refused(format!(
                 "Nothing was sent, since no referral goes with this appointment: {why} Book again, or refer without an \
                  appointment.",
@@ -85,7 +86,8 @@ impl Refer {
         })?;
         let document = found
             .document
-            .as_deref()
+            .as_ref()
+            .map(Foreign::as_received)
             .and_then(|d| Uuid::parse_str(d).ok())
             .ok_or_else(|| {
                 Stopped::Refused(
@@ -119,7 +121,9 @@ impl Refer {
             start,
             service: known.service(),
         };
-        let reason = found.description.clone();
+        // It is sent on as it came.
+        let reason = found.description.as_ref();
+        let reason = reason.map(|r| r.as_received().to_owned());
         let contact = contact_of(desk, known).await?;
         let about = About {
             document,
@@ -348,12 +352,12 @@ async fn deliver(
 }
 
 fn recipient(details: &ServiceDetails) -> Result<Organisation, Stopped> {
-    let ods = details.ods.as_deref().unwrap_or_default();
+    let ods = details.ods.as_ref().map_or("", Foreign::as_received);
     Ok(Organisation {
         ods: OdsCode::parse(ods).map_err(|_| {
             Stopped::Refused("The directory does not say which organisation runs this service. Tell the helpdesk.".to_owned())
         })?,
-        name: details.name.clone().unwrap_or_else(|| details.id.as_str().to_owned()),
+        name: details.name.as_ref().map_or(details.id.as_str(), Foreign::as_received).to_owned(),
     })
 }
 

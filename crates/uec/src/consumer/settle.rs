@@ -4,6 +4,7 @@
 use super::desk::{Desk, Known, service_name};
 use super::{Certainty, Done, Stopped, note, shown, standing};
 use crate::print;
+use booking::foreign::Foreign;
 use booking::ids::{ResourceId, ServiceId};
 use clap::Args;
 use consumer::journal::{KnownBooking, Settled, State, Which, Whose};
@@ -104,8 +105,8 @@ pub async fn known(desk: &Desk, row: &KnownBooking) -> Option<Known> {
 
 /// The service of a booking, by the name that the user was shown, else by its id.
 pub fn told_service(row: &KnownBooking) -> String {
-    let told = row.told.service.clone();
-    told.unwrap_or_else(|| format!("service {}", row.service))
+    let told = row.told.service.as_ref();
+    told.map_or_else(|| format!("service {}", row.service), Foreign::to_string)
 }
 
 /// Finds out about all bookings of a patient that are not certain.
@@ -159,11 +160,8 @@ impl Found {
         let named = self.named();
         match &self.lost {
             Lost::Booked(located, proven) => {
-                let who = proven
-                    .appointment()
-                    .patient
-                    .as_deref()
-                    .unwrap_or("the patient");
+                let who = proven.appointment().patient.as_ref();
+                let who = who.map_or("the patient".to_owned(), Foreign::to_string);
                 format!(
                     "An earlier booking {named} had succeeded: {who} is booked (appointment {}).",
                     located.id.as_str()
@@ -390,7 +388,7 @@ async fn said_booked(desk: &Desk, row: &KnownBooking, appointment: &str) -> Done
     let settled = Settled {
         appointment: Some(shown.id.clone()),
         url: Some(shown.url.clone()),
-        version: shown.version.clone(),
+        version: shown.version.as_ref().map(|t| t.as_received().to_owned()),
         etag: Some(shown.etag.clone()),
         ..Settled::without_appointment(State::Booked, None)
     };

@@ -1,12 +1,14 @@
 //! What is printed: tables for people, JSON for scripts.
 
+use crate::output;
 use crate::print;
-use booking::foreign::Foreign;
+use booking::foreign::{Foreign, visible_text};
 use consumer::journal::MAX_ROWS;
 use consumer::journey::Shown;
 use consumer::obstacle::Obstacle;
 use consumer::slots::{FreeSlot, day_and_time};
 use serde_json::{Value, json};
+use std::fmt::Display;
 
 /// Widest column; longer texts are cut.
 const MAX_WIDTH: usize = 44;
@@ -17,7 +19,7 @@ const MIN_WIDTH: usize = 5;
 
 /// Prints a value as JSON.
 pub fn json(value: &Value) {
-    print(&format!("{value:#}\n"));
+    output::print_json(&format!("{value:#}\n"));
 }
 
 /// An obstacle for scripts.
@@ -43,7 +45,7 @@ fn fitted(heads: &[&str], rows: &[Vec<String>], may_shrink: &[&str]) {
 }
 
 fn lines(heads: &[&str], rows: &[Vec<String>], may_shrink: &[&str]) -> String {
-    let cell = |row: &[String], i: usize| clean(row.get(i).map_or("", String::as_str));
+    let cell = |row: &[String], i: usize| row.get(i).cloned().unwrap_or_default();
     let used: Vec<usize> = (0..heads.len())
         .filter(|i| rows.iter().any(|row| !cell(row, *i).is_empty()))
         .collect();
@@ -86,9 +88,10 @@ fn shrink(widths: &mut [usize], flexible: &[usize]) {
     }
 }
 
-/// A text of somebody else on one line.
-fn clean(text: &str) -> String {
-    Foreign(text).to_string()
+/// Prints what something is called and the thing itself, on one line.
+pub fn row(head: &str, width: usize, text: impl Display) {
+    let text = visible_text(&text.to_string());
+    print(&format!("{head:<width$} {text}\n"));
 }
 
 fn cut(text: &str, width: usize) -> String {
@@ -104,10 +107,10 @@ fn cut(text: &str, width: usize) -> String {
 }
 
 /// Prints a text on lines that fit: the first after `head`, the others after `indent`.
-pub fn wrapped(head: &str, text: &str, indent: &str) {
+pub fn wrapped(head: &str, text: impl Display, indent: &str) {
     let mut line = head.to_owned();
     let mut out = String::new();
-    for word in clean(text).split_whitespace() {
+    for word in text.to_string().split_whitespace() {
         let mut rest: Vec<char> = word.chars().collect();
         let length = |line: &str| line.chars().count();
         if length(line.trim_end()) + 1 + rest.len() > WIDTH && !line.trim().is_empty() {
@@ -140,7 +143,7 @@ const SLOT_HEADS: [&str; 8] = [
 const SLOT_TEXTS: [&str; 5] = ["HOW", "WHERE", "WITH", "ROLE", "SERVICE"];
 
 /// The service's name, when all slots have the same.
-pub fn same_for_all(all: &[&Shown]) -> Option<String> {
+pub fn same_for_all(all: &[&Shown]) -> Option<Foreign> {
     let first = all.first()?.slot.service.clone();
     let same = all.iter().all(|s| s.slot.service == first);
     first.filter(|_| same)
@@ -170,21 +173,20 @@ fn slot_row(shown: &Shown, number: Option<usize>) -> Vec<String> {
     let clinician = slot.clinician.as_ref();
     let with = clinician.and_then(|c| match (&c.name, &c.gender) {
         (Some(name), Some(gender)) => Some(format!("{name} ({gender})")),
-        (Some(name), None) => Some(name.clone()),
-        (None, gender) => gender.clone(),
+        (Some(name), None) => Some(name.to_string()),
+        (None, gender) => gender.as_ref().map(Foreign::to_string),
     });
+    let text = |text: Option<&Foreign>| text.map(Foreign::to_string).unwrap_or_default();
     let number = number.filter(|n| *n <= MAX_ROWS);
     vec![
         number.map(|n| n.to_string()).unwrap_or_default(),
         format!("{}{late}", day_and_time(slot.start)),
         slot.minutes().to_string(),
-        slot.channel_shown().to_owned(),
-        place
-            .and_then(|p| p.name.clone().or_else(|| p.address.clone()))
-            .unwrap_or_default(),
+        slot.channel_shown(),
+        text(place.and_then(|p| p.name.as_ref().or(p.address.as_ref()))),
         with.unwrap_or_default(),
-        clinician.and_then(|c| c.role.clone()).unwrap_or_default(),
-        slot.service.clone().unwrap_or_default(),
+        text(clinician.and_then(|c| c.role.as_ref())),
+        text(slot.service.as_ref()),
     ]
 }
 

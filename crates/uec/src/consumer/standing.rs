@@ -3,16 +3,17 @@
 use super::desk::{Desk, Known};
 use super::ranked::{self, Named};
 use super::{Certainty, Done, Stopped, ask, note, settle, shown};
-use crate::output::print_exactly;
+use crate::output::print_json;
 use crate::print;
 use booking::foreign::Foreign;
 use booking::ids::NhsNumber;
 use clap::Args;
 use consumer::journal::{ELSEWHERE, KnownBooking, State, Which, Whose};
 use consumer::journey::{AppointmentShown, CancelReport, Cancelled};
-use consumer::slots::{Channel, NOT_SUPPLIED, day_and_time, span};
+use consumer::slots::{NOT_SUPPLIED, day_and_time, span};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::fmt::Display;
 
 /// Most appointments of a list that are read for it.
 const MAX_READ: usize = 50;
@@ -85,7 +86,7 @@ impl Show {
         let said = said.filter(|_| found.status == "cancelled");
         if self.fhir {
             let bytes = fhir::json::write_pretty(&found.resource);
-            print_exactly(&format!("{}\n", String::from_utf8_lossy(&bytes)));
+            print_json(&format!("{}\n", String::from_utf8_lossy(&bytes)));
         } else if desk.json {
             let mut value = json!(found);
             value["service"] = service_of(&known);
@@ -97,7 +98,7 @@ impl Show {
         } else {
             people(&found, &known);
             if let Some(booking) = said {
-                shown::wrapped("", &said_cancelled(booking), "  ");
+                shown::wrapped("", said_cancelled(booking), "  ");
             }
         }
         Ok(())
@@ -150,7 +151,7 @@ impl Show {
             lines(known, read);
         }
         for known in &gone {
-            shown::wrapped("", &said_cancelled(known), "  ");
+            shown::wrapped("", said_cancelled(known), "  ");
         }
         Ok(())
     }
@@ -169,35 +170,34 @@ fn lines(known: &KnownBooking, read: &Read) {
     let head = [
         Some(day_and_time(known.start)),
         Some(length),
-        read.patient.clone(),
+        read.patient.as_ref().map(Foreign::to_string),
         Some(state.to_owned()),
     ];
-    let service = known.told.service.clone();
     let place = [
-        Some(service.unwrap_or_else(|| format!("service {}", known.service))),
-        known.told.place.clone(),
-        known.told.clinician.clone(),
+        Some(settle::told_service(known)),
+        known.told.place.as_ref().map(Foreign::to_string),
+        known.told.clinician.as_ref().map(Foreign::to_string),
     ];
     let joined = |parts: &[Option<String>], by: &str| {
         let there: Vec<&str> = parts.iter().flatten().map(String::as_str).collect();
         there.join(by)
     };
-    shown::wrapped("", &joined(&head, ", "), INDENT);
-    shown::wrapped(INDENT, &joined(&place, "; "), INDENT);
+    shown::wrapped("", joined(&head, ", "), INDENT);
+    shown::wrapped(INDENT, joined(&place, "; "), INDENT);
     if let Some(doubt) = read.doubt {
         shown::wrapped(INDENT, doubt, INDENT);
     }
     if let Some(id) = &known.appointment {
-        shown::wrapped(INDENT, &format!("appointment {id}"), INDENT);
+        shown::wrapped(INDENT, format!("appointment {id}"), INDENT);
     }
-    shown::wrapped(INDENT, &format!("document {}", known.document), INDENT);
+    shown::wrapped(INDENT, format!("document {}", known.document), INDENT);
 }
 
 /// What reading an appointment for the list gave.
 #[derive(Default)]
 struct Read {
     /// The patient's name, if the service gives it.
-    patient: Option<String>,
+    patient: Option<Foreign>,
     /// Why what is listed may not be what stands.
     doubt: Option<&'static str>,
 }
@@ -258,7 +258,7 @@ pub(super) async fn heard(desk: &Desk, known: &Known, found: &AppointmentShown) 
     };
     let journal = desk.consultation.journey().journal();
     let asid = known.located.target.asid.as_str();
-    let kept = match (booking.state, found.status.as_str()) {
+    let kept = match (booking.state, found.status.as_received()) {
         (State::Booked, "cancelled") => {
             let encounter = desk.consultation.encounter();
             let now = Timestamp::now();
@@ -288,7 +288,7 @@ pub(super) async fn stands(desk: &Desk, row: &KnownBooking) -> Option<String> {
         return unread(known.service());
     };
     heard(desk, &known, proven.appointment()).await;
-    match proven.appointment().status.as_str() {
+    match proven.appointment().status.as_received() {
         "cancelled" => None,
         "booked" => Some(known.service()),
         _ => unread(known.service()),
@@ -312,7 +312,7 @@ fn service_of(known: &Known) -> Value {
 }
 
 fn people(found: &AppointmentShown, known: &Known) {
-    let row = |head: &str, text: &str| print(&format!("{head:<12} {}\n", Foreign(text)));
+    let row = |head: &str, text: &dyn Display| shown::row(head, 12, text);
     row("Appointment", &found.id);
     row("Status", &found.status);
     row("Service", &known.service());
@@ -333,13 +333,10 @@ fn people(found: &AppointmentShown, known: &Known) {
             }
         }
     }
-    row(
-        "How",
-        found
-            .channel
-            .as_ref()
-            .map_or(NOT_SUPPLIED, Channel::display),
-    );
+    match &found.channel {
+        Some(channel) => row("How", channel),
+        None => row("How", &NOT_SUPPLIED),
+    }
     let texts = [
         ("Patient", &found.patient),
         ("Reason", &found.description),

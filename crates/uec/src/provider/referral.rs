@@ -338,8 +338,8 @@ fn line(row: &ReferralRow) -> String {
         shown(row.received_at),
         row.state.word(),
         row.id,
-        Foreign(row.document.as_deref().unwrap_or("-")),
-        Foreign(sender(row))
+        Foreign::from(row.document.as_deref().unwrap_or("-")),
+        Foreign::from(sender(row))
     );
     for booking in &row.bookings {
         // Writing to a String cannot fail.
@@ -351,10 +351,10 @@ fn line(row: &ReferralRow) -> String {
         );
     }
     if let Some(reason) = &row.reason {
-        let _ = write!(text, "\n    {}", Foreign(&reason.to_string()));
+        let _ = write!(text, "\n    {}", Foreign::from(reason.to_string()));
     }
     if let Some(note) = &row.note {
-        let _ = write!(text, "\n    note: {}", Foreign(note));
+        let _ = write!(text, "\n    note: {}", Foreign::from(note.as_str()));
     }
     text.push('\n');
     text
@@ -364,7 +364,7 @@ fn details(row: &ReferralRow) -> String {
     let mut out = String::new();
     let mut field = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            let _ = writeln!(out, "{name:<14}{}", Foreign(&value));
+            let _ = writeln!(out, "{name:<14}{}", Foreign::from(value));
         }
     };
     field("referral", Some(row.id.to_string()));

@@ -168,7 +168,7 @@ impl SlotList {
         for page in pages {
             let lines = page.map_err(|e| e.to_string())?;
             match self.which.json {
-                true => print(&json_lines(&lines, listed)?),
+                true => output::print_json(&json_lines(&lines, listed)?),
                 false => print(&table.rows(&lines)),
             }
             listed += lines.len();

@@ -4,6 +4,7 @@ use super::rig::Rig;
 use super::{Order, Seen, Stop, not_tried};
 use crate::plan::{Part, PlanFolder};
 use booking::count::counted;
+use booking::foreign::Foreign;
 use consumer::journey::{Consultation, SlotSearch};
 use consumer::slots::{FreeSlot, day_and_time};
 use std::collections::BTreeMap;
@@ -93,7 +94,8 @@ impl Rig {
         let list = consultation
             .slots(&place.target, SlotSearch::soon())
             .await?;
-        let name = place.target.name.as_deref().unwrap_or(empty.as_str());
+        let name = place.target.name.as_ref();
+        let name = name.map_or_else(|| empty.to_string(), Foreign::to_string);
         if !list.slots.is_empty() {
             return Ok(Seen::failed(vec![format!(
                 "{name} has {}, so it cannot show what is seen without any.",
@@ -148,12 +150,13 @@ fn clinic(slot: &FreeSlot) -> String {
     let clinician = slot.clinician.as_ref();
     let parts = [
         slot.service.clone(),
-        Some(slot.channel_shown().to_owned()),
+        Some(slot.channel_shown().into()),
         slot.place
             .as_ref()
             .and_then(|p| p.name.clone().or_else(|| p.address.clone())),
         clinician.and_then(|c| c.role.clone()),
         clinician.and_then(|c| c.name.clone()),
     ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let parts = parts.iter().flatten().map(Foreign::to_string);
+    parts.collect::<Vec<_>>().join(", ")
 }

@@ -2,6 +2,7 @@
 
 use super::rig::{Place, Rig, Standing};
 use super::{Order, Stop};
+use booking::foreign::Foreign;
 use booking::ids::OdsCode;
 use consumer::config::Role;
 use consumer::journey::Consultation;
@@ -131,11 +132,7 @@ impl Rig {
             appointment: Some(Appointment {
                 url,
                 start: standing.known.start,
-                service: place
-                    .details
-                    .name
-                    .clone()
-                    .unwrap_or_else(|| place.details.id.as_str().to_owned()),
+                service: name_of(place),
             }),
             replaces: None,
         })
@@ -143,17 +140,22 @@ impl Rig {
 }
 
 fn recipient(place: &Place) -> Result<Organisation, Stop> {
-    let ods = place.details.ods.as_deref().unwrap_or_default();
-    let ods = OdsCode::parse(ods).map_err(|_| {
+    let ods = place.details.ods.as_ref().map(Foreign::as_received);
+    let ods = OdsCode::parse(ods.unwrap_or_default()).map_err(|_| {
         Stop::Failed(vec![
             "The directory does not say which organisation runs this service.".to_owned(),
         ])
     })?;
-    let name = place.details.name.clone();
     Ok(Organisation {
         ods,
-        name: name.unwrap_or_else(|| place.details.id.as_str().to_owned()),
+        name: name_of(place),
     })
+}
+
+/// The service's name as the directory has it, or its id.
+fn name_of(place: &Place) -> String {
+    let name = place.details.name.as_ref().map(Foreign::as_received);
+    name.unwrap_or(place.details.id.as_str()).to_owned()
 }
 
 fn patient(p: &plan::Patient) -> Patient {

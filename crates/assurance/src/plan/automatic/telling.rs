@@ -39,11 +39,7 @@ impl Rig {
             start: booked.slot.start,
             channel: booked.slot.channel.as_ref(),
             place: booked.slot.place.as_ref(),
-            service: booked
-                .slot
-                .service
-                .as_deref()
-                .or(booked.target.name.as_deref()),
+            service: booked.slot.service.as_ref().or(booked.target.name.as_ref()),
             sender: &self.config.organisation.name,
             call: CALL,
         });

@@ -1,6 +1,7 @@
 //! When a service is open, as the DoS prints it.
 
-use super::soap::{below, child, text, text_of};
+use super::soap::{below, child, shown_of, text, text_of};
+use booking::foreign::Foreign;
 use jiff::civil::{Date, Time};
 use roxmltree::Node;
 use std::fmt;
@@ -12,11 +13,11 @@ const MAX_SPANS: usize = 400;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenSpan {
     /// Day it begins, as the DoS calls it (`Monday`, `BankHoliday`).
-    pub from_day: String,
+    pub from_day: Foreign,
     /// When.
     pub from: Time,
     /// Day it ends.
-    pub to_day: String,
+    pub to_day: Foreign,
     /// When.
     pub to: Time,
 }
@@ -105,9 +106,9 @@ fn span(session: Node<'_, '_>) -> Option<OpenSpan> {
         let minutes: i8 = text_of(node, "minutes")?.parse().ok()?;
         Time::new(hours % 24, minutes, 0, 0).ok()
     };
-    let from_day = text_of(session, "startDayOfWeek")?;
+    let from_day = shown_of(session, "startDayOfWeek")?;
     Some(OpenSpan {
-        to_day: text_of(session, "endDayOfWeek").unwrap_or_else(|| from_day.clone()),
+        to_day: shown_of(session, "endDayOfWeek").unwrap_or_else(|| from_day.clone()),
         from_day,
         from: time("startTime")?,
         to: time("endTime")?,

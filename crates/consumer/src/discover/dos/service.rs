@@ -2,9 +2,10 @@
 
 use super::endpoint::{self, BookingAddress};
 use super::opening::Opening;
-use super::soap::{below, child, text_of};
+use super::soap::{below, child, shown_of, text_of};
 use crate::obstacle::Obstacle;
 use crate::referral::{self, DosEndpoint, Unsent};
+use booking::foreign::Foreign;
 use booking::ids::ServiceId;
 use roxmltree::Node;
 
@@ -26,27 +27,27 @@ pub struct Service {
     /// DoS service id.
     pub id: ServiceId,
     /// Name for the public, or else the directory's own.
-    pub name: String,
+    pub name: Foreign,
     /// The directory's own name.
-    pub directory_name: Option<String>,
+    pub directory_name: Option<Foreign>,
     /// Kind of service.
-    pub kind: Option<String>,
+    pub kind: Option<Foreign>,
     /// ODS code.
-    pub ods: Option<String>,
+    pub ods: Option<Foreign>,
     /// `High`, `Low` or `None`.
-    pub capacity: Option<String>,
+    pub capacity: Option<Foreign>,
     /// Place of care.
-    pub address: Option<String>,
+    pub address: Option<Foreign>,
     /// Its postcode.
-    pub postcode: Option<String>,
+    pub postcode: Option<Foreign>,
     /// Distance in miles.
     pub distance_miles: Option<f64>,
     /// Telephone number for the public.
-    pub phone: Option<String>,
+    pub phone: Option<Foreign>,
     /// Web page.
-    pub url: Option<String>,
+    pub url: Option<Foreign>,
     /// What the public may be told.
-    pub information: Option<String>,
+    pub information: Option<Foreign>,
     /// When it is open.
     pub opening: Opening,
     /// Listed because nothing matched.
@@ -61,22 +62,22 @@ impl Service {
     /// Reads a `serviceCareSummaryDestination`.
     pub(super) fn read(node: Node<'_, '_>) -> Option<Service> {
         let id = ServiceId::parse(&text_of(node, "id")?).ok()?;
-        let directory_name = text_of(node, "name");
-        let name = text_of(node, "publicName").or_else(|| directory_name.clone());
-        let name = name.unwrap_or_else(|| format!("Service {id}"));
+        let directory_name = shown_of(node, "name");
+        let name = shown_of(node, "publicName").or_else(|| directory_name.clone());
+        let name = name.unwrap_or_else(|| format!("Service {id}").into());
         let miles = text_of(node, "distance").and_then(|t| t.parse::<f64>().ok());
-        let marked = |name: &String| name.to_ascii_lowercase().contains(CATCH_ALL);
+        let marked = |name: &Foreign| name.as_received().to_ascii_lowercase().contains(CATCH_ALL);
         Some(Service {
             catch_all: marked(&name) || directory_name.as_ref().is_some_and(marked),
-            kind: child(node, "serviceType").and_then(|kind| text_of(kind, "name")),
-            ods: text_of(node, "odsCode"),
-            capacity: text_of(node, "capacity"),
-            address: text_of(node, "address"),
-            postcode: text_of(node, "postcode"),
+            kind: child(node, "serviceType").and_then(|kind| shown_of(kind, "name")),
+            ods: shown_of(node, "odsCode"),
+            capacity: shown_of(node, "capacity"),
+            address: shown_of(node, "address"),
+            postcode: shown_of(node, "postcode"),
             distance_miles: miles.filter(|m| m.is_finite() && *m >= 0.0),
-            phone: text_of(node, "contactDetails"),
-            url: text_of(node, "url"),
-            information: text_of(node, "publicFacingInformation"),
+            phone: shown_of(node, "contactDetails"),
+            url: shown_of(node, "url"),
+            information: shown_of(node, "publicFacingInformation"),
             opening: Opening::read(node),
             booking_required: booking_required(node, &id),
             endpoints: endpoint::read(node),
@@ -93,9 +94,9 @@ pub struct ServiceDetails {
     /// DoS service id.
     pub id: ServiceId,
     /// Name for the user, where it is known.
-    pub name: Option<String>,
+    pub name: Option<Foreign>,
     /// ODS code.
-    pub ods: Option<String>,
+    pub ods: Option<Foreign>,
     /// Takes referrals only with a booking (CONS-BO-01).
     pub booking_required: bool,
     /// Its endpoints in the directory's order.
@@ -107,8 +108,8 @@ impl ServiceDetails {
     pub(super) fn read(node: Node<'_, '_>, id: &ServiceId) -> ServiceDetails {
         ServiceDetails {
             id: id.clone(),
-            name: text_of(node, "publicName").or_else(|| text_of(node, "name")),
-            ods: text_of(node, "odsCode"),
+            name: shown_of(node, "publicName").or_else(|| shown_of(node, "name")),
+            ods: shown_of(node, "odsCode"),
             booking_required: booking_required(node, id),
             endpoints: endpoint::read(node),
         }

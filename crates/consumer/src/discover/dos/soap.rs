@@ -3,7 +3,7 @@
 use super::fault::DosFault;
 use crate::config::Account;
 use booking::bounded_xml::{self, Bounds};
-use booking::foreign::visible;
+use booking::foreign::Foreign;
 use roxmltree::{Document, Node};
 use std::fmt::Write;
 
@@ -168,20 +168,20 @@ pub fn below<'a, 'i: 'a>(
     node.descendants().filter(move |n| is(*n, name))
 }
 
-/// The text of an element: trimmed, without control characters but line ends, bounded; none when it is empty.
+/// The text of an element: trimmed, bounded; none when it is empty.
 pub fn text(node: Node<'_, '_>) -> Option<String> {
     let texts = node
         .children()
         .filter(Node::is_text)
         .filter_map(|t| t.text());
-    let clean = |c: char| if c == '\n' { c } else { visible(c) };
-    let all: String = texts
-        .flat_map(str::chars)
-        .take(MAX_TEXT)
-        .map(clean)
-        .collect();
+    let all: String = texts.flat_map(str::chars).take(MAX_TEXT).collect();
     let all = all.trim();
     (!all.is_empty()).then(|| all.to_owned())
+}
+
+/// The text of the first child of this name, to be shown.
+pub fn shown_of(node: Node<'_, '_>, name: &str) -> Option<Foreign> {
+    text_of(node, name).map(Foreign::from)
 }
 
 /// The text of the first child of this name.

@@ -2,6 +2,7 @@
 
 use crate::config::{has_authority, is_this_machine};
 use crate::plan::encode_root;
+use booking::foreign::visible;
 
 /// Longest address; with the criteria of a request behind it a line of eight kilobytes still holds it.
 const MAX_ADDRESS: usize = 2_048;
@@ -18,8 +19,8 @@ pub fn root(text: &str, allow_plain: bool) -> Result<String, String> {
             "the address has more than {MAX_ADDRESS} characters"
         ));
     }
-    if text.contains(char::is_control) {
-        return Err("the address has control characters".to_owned());
+    if text.chars().any(|c| visible(c) != c) {
+        return Err("the address has control characters, or others that are not seen".to_owned());
     }
     // A text with `@` may hold a password.
     let shown = if text.contains('@') {

@@ -184,14 +184,14 @@ async fn registration(
     }
     if found
         .ods
-        .as_deref()
-        .is_some_and(|ods| ods != of.ods.as_str())
+        .as_ref()
+        .is_some_and(|ods| *ods != of.ods.as_str())
     {
         right = false;
         out.warn(
             format!(
                 "SDS has {asid} under the organisation {}, here it is {}.",
-                found.ods.as_deref().unwrap_or(""),
+                found.ods.clone().unwrap_or_default(),
                 of.ods
             ),
             "Check which of the two is right.",
