@@ -107,11 +107,12 @@ impl<'a> RustSource<'a> {
     }
 }
 
-/// Whether a path is a test as a whole: below `tests/` or `benches/`, or `tests.rs`, `…_tests.rs`.
+/// Whether a path is a test as a whole: below `tests/` or `benches/`, `tests.rs`, `…_tests.rs`, or what tests share.
 pub fn is_test_path(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     path.split('/')
         .any(|part| part == "tests" || part == "benches")
+        || path.starts_with("crates/testkit/")
         || name == "tests.rs"
         || name.ends_with("_tests.rs")
 }

@@ -72,6 +72,9 @@ const WIDTH: usize = 220;
 /// File in which tests note that they were skipped, and the variable that names it to them.
 const SKIPS: (&str, &str) = ("target/skipped-tests.txt", "UEC_TEST_SKIPS");
 
+/// The variable that says how many tests run at a time, and how many for each core.
+const THREADS: (&str, usize) = ("RUST_TEST_THREADS", 2);
+
 /// Seconds for each fuzz target: what a change can bear. Longer runs are for `cargo run -p fuzz`.
 const FUZZ_SECONDS: &str = "10";
 
@@ -240,6 +243,17 @@ fn tests(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
     let mut command = workspace.cargo();
     command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     command.env(SKIPS.1, &skips);
+    // Most of the time of most tests is waiting for programs that they started.
+    if std::env::var_os(THREADS.0).is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        command.env(THREADS.0, (cores * THREADS.1).to_string());
+    }
+    if !testkit::postgres::is_installed() && !testkit::under_ci() {
+        command.args(["--", "--skip", "postgres::"]);
+        report
+            .skips
+            .push("all suites on PostgreSQL: initdb is missing".to_owned());
+    }
     let outcome = succeed(
         &mut command,
         (output::tests, report),

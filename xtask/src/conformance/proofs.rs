@@ -110,14 +110,16 @@ fn marked_lines(text: &str) -> Vec<usize> {
         .collect()
 }
 
-/// `crates/booking/src/wire/token.rs` as `booking::wire::token`, `crates/uec/tests/a.rs` as `uec::a`.
+/// `crates/booking/src/wire/token.rs` as `booking::wire::token`, `crates/uec/tests/all/a.rs` as `uec::a`.
 fn module_of(path: &str) -> String {
     let path = path.strip_prefix("crates/").unwrap_or(path);
     let path = path.strip_suffix(".rs").unwrap_or(path);
     let parts: Vec<&str> = path
         .split('/')
         .enumerate()
-        .filter(|(i, part)| *i == 0 || !matches!(*part, "src" | "tests" | "lib" | "mod" | "main"))
+        .filter(|(i, part)| {
+            *i == 0 || !matches!(*part, "src" | "tests" | "all" | "lib" | "mod" | "main")
+        })
         .map(|(_, part)| part)
         .collect();
     parts.join("::")
@@ -148,7 +150,7 @@ mod tests {
     fn modules_are_named_as_rust_names_them() {
         assert_eq!(module_of("crates/fhir/src/lib.rs"), "fhir");
         assert_eq!(
-            module_of("crates/uec/tests/provider_book.rs"),
+            module_of("crates/uec/tests/all/provider_book.rs"),
             "uec::provider_book"
         );
         assert_eq!(module_of("xtask/src/tidy/edges.rs"), "xtask::tidy::edges");

@@ -35,7 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("testkit", &[]),
     ("fuzz", &["booking", "fhir"]),
-    ("xtask", &["booking", "fhir", "provider"]),
+    ("xtask", &["booking", "fhir", "provider", "testkit"]),
     ("faults", &["booking", "testkit"]),
     ("bench", &["booking", "fhir", "provider", "testkit"]),
 ];

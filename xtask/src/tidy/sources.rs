@@ -17,8 +17,9 @@ const INVARIANT: &str = "// invariant: ";
 /// The places that know a database: the Provider's data, and the Consumer's journal.
 const STORES: [&str; 2] = ["crates/provider/src/store", "crates/consumer/src/journal"];
 /// Tests that look into a database from outside.
-const STORE_TESTS: [&str; 3] = [
+const STORE_TESTS: [&str; 4] = [
     "xtask/",
+    "crates/testkit/",
     "crates/provider/tests/",
     "crates/consumer/tests/journal",
 ];

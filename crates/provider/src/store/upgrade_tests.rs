@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
-#[path = "../../tests/store_fixture/mod.rs"]
+#[allow(dead_code, reason = "of the fixture this needs a part")]
+#[path = "../../tests/all/store_fixture/mod.rs"]
 mod store_fixture;
 
 use super::driver::Release;
@@ -215,7 +216,7 @@ fn holds(old: &Store, new: &Store, load: &Load<'_>, raw: &Raw) {
 /// What a database is compared with when it is opened is what the steps make.
 #[test]
 fn the_shape_of_postgresql_is_what_the_steps_make() {
-    let Some(server) = postgres::shared() else {
+    let Some(server) = postgres_server() else {
         return;
     };
     let raw = Raw::Postgres(Postgres::connect(&server.migrated()).unwrap());
@@ -241,7 +242,7 @@ fn steps_are_taken_on_sqlite_while_the_release_before_goes_on() {
 
 #[test]
 fn steps_are_taken_on_postgresql_while_the_release_before_goes_on() {
-    let Some(server) = postgres::shared() else {
+    let Some(server) = postgres_server() else {
         return;
     };
     let url = server.migrated();

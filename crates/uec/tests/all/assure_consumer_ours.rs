@@ -1,0 +1,388 @@
+//! Our Consumer against our simulated Provider, over the wire: it walks every scenario, and nothing is found.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, mpsc};
+
+const PATIENT: &str = r#"
+description = "Sore throat and fever"
+[patient]
+nhs_number = "NUMBER"
+gender = "female"
+birth_date = "1984-06-21"
+name = { family = "Testwell", given = ["Ada"], prefix = ["Ms"] }
+address = { lines = ["2 Synthetic Way"], city = "Exampleton", postcode = "LS99 9ZZ" }
+telecom = [{ value = "07700 900123", use = "mobile", rank = 1 }]
+"#;
+/// A search of the directory that finds every scenario.
+const FIND: [&str; 13] = [
+    "services",
+    "--postcode",
+    "LS99 9AA",
+    "--age",
+    "42",
+    "--gender",
+    "female",
+    "--disposition",
+    "Dx05",
+    "--symptom-group",
+    "1011",
+    "--discriminator",
+    "4052",
+];
+
+/// The simulator in a process of its own.
+struct Simulator {
+    child: Child,
+    told: Vec<(String, String)>,
+    out: PathBuf,
+    stderr: Mutex<mpsc::Receiver<String>>,
+}
+
+impl Simulator {
+    fn start(name: &str, more: &[&str]) -> Simulator {
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_uec"))
+            .args([
+                "assure",
+                "consumer",
+                "--listen",
+                "127.0.0.1:0",
+                "--national",
+                "--silence",
+                "1",
+                "--json",
+                "--replace",
+                "--out",
+            ])
+            .arg(&out)
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut told = Vec::new();
+        for line in lines.by_ref() {
+            let line = line.unwrap();
+            if line.starts_with("Stop with") {
+                break;
+            }
+            if let Some((name, value)) = line.trim().split_once("  ") {
+                told.push((name.to_owned(), value.trim().to_owned()));
+            }
+        }
+        let (tell, stderr) = mpsc::channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|l| drop(tell.send(l))));
+        Simulator {
+            child,
+            told,
+            out,
+            stderr: Mutex::new(stderr),
+        }
+    }
+
+    fn at(&self, name: &str) -> &str {
+        let found = self.told.iter().find(|(n, _)| n == name);
+        &found.unwrap_or_else(|| panic!("{name}: {:?}", self.told)).1
+    }
+
+    /// Waits for the end, and gives the result that was printed.
+    fn result(mut self) -> (Value, PathBuf) {
+        let mut printed = self.child.stdout.take().unwrap();
+        let reading = std::thread::spawn(move || {
+            let mut text = String::new();
+            printed.read_to_string(&mut text).unwrap();
+            text
+        });
+        let status = testkit::found("the simulator ends", || self.child.try_wait().unwrap());
+        let said: Vec<String> = self.stderr.lock().unwrap().try_iter().collect();
+        assert!(status.success(), "{}", said.join("\n"));
+        let text = reading.join().unwrap();
+        (serde_json::from_str(&text).unwrap(), self.out.clone())
+    }
+}
+
+/// A test that fails leaves no simulator behind.
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Stops the simulator as a user would.
+fn interrupt(simulator: &Simulator) {
+    let id = simulator.child.id().to_string();
+    let killed = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert!(killed.success());
+}
+
+/// A desk of our Consumer, with a journal of its own.
+struct Desk<'s> {
+    simulator: &'s Simulator,
+    folder: tempfile::TempDir,
+    config: Option<String>,
+}
+
+impl<'s> Desk<'s> {
+    /// Desks work side by side, each with a patient of its own.
+    fn new(simulator: &'s Simulator, desk: u32) -> Desk<'s> {
+        let folder = tempfile::tempdir().unwrap();
+        let patient = PATIENT.replace("NUMBER", &number(desk));
+        std::fs::write(folder.path().join("ada.toml"), patient).unwrap();
+        Desk {
+            simulator,
+            folder,
+            config: None,
+        }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let dos = self
+            .simulator
+            .at("DoS")
+            .trim_end_matches("/app/api/webservices");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
+        command
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("XDG_DATA_HOME", self.folder.path())
+            .env("UEC_DOS_URL", dos)
+            .env("UEC_SDS_URL", self.simulator.at("SDS"))
+            .env("UEC_SSP_URL", self.simulator.at("SSP"))
+            .arg("consumer");
+        command.args(arguments);
+        if let Some(config) = &self.config {
+            command.args(["--config", config]);
+        }
+        command.output().unwrap()
+    }
+
+    fn ends(&self, code: i32, arguments: &[&str]) -> String {
+        let out = self.run(arguments);
+        let error = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(code), "{arguments:?}: {error}");
+        String::from_utf8(out.stdout).unwrap() + &error
+    }
+
+    fn search(&self, code: i32, service: &str) -> String {
+        self.ends(code, &["slots", "--service", service, "--limit", "1"])
+    }
+
+    fn book(&self, code: i32, service: &str) -> String {
+        // The same patient again and again, whatever became of the bookings before.
+        let patient = ["--first", "--patient", "ada.toml", "--yes", "--another"];
+        self.ends(
+            code,
+            &[&["book", "--service", service][..], &patient[..]].concat(),
+        )
+    }
+
+    fn cancel(&self, code: i32) -> String {
+        self.ends(code, &["cancel", "last", "--yes"])
+    }
+
+    fn whole(&self, service: &str) {
+        self.search(0, service);
+        self.book(0, service);
+        self.cancel(0);
+        self.book(0, service);
+    }
+}
+
+/// A number of the never-issued range.
+fn number(desk: u32) -> String {
+    let numbers = (0..100).map(|i| format!("99901{:05}", desk * 100 + i));
+    let mut legal = numbers.filter(|n| booking::ids::NhsNumber::parse(n).is_ok());
+    legal.next().unwrap()
+}
+
+fn walk_searches(simulator: &Simulator) {
+    let desk = Desk::new(simulator, 1);
+    desk.whole("999999999");
+    assert!(desk.search(0, "999999998").contains("no free slots"));
+    for refused in ["999999997", "999999996", "999999995", "999999994"] {
+        desk.search(1, refused);
+    }
+    desk.book(0, "999999993");
+    desk.search(1, "999999961");
+    desk.search(1, "999999962");
+    desk.search(1, "999999963");
+    desk.search(0, "999999964");
+}
+
+fn walk_bookings(simulator: &Simulator) {
+    let desk = Desk::new(simulator, 2);
+    let taken = desk.book(1, "999999981");
+    assert!(taken.contains("Choose another time"), "{taken}");
+    desk.book(0, "999999981");
+    for refused in ["982", "983", "984", "986"] {
+        desk.book(1, &format!("999999{refused}"));
+    }
+    for open in ["985", "988"] {
+        desk.book(3, &format!("999999{open}"));
+    }
+    let unknown = desk.book(3, "999999987");
+    assert!(unknown.contains("not certain"), "{unknown}");
+    let found = desk.book(0, "999999989");
+    assert!(found.contains("There is only this one"), "{found}");
+}
+
+fn walk_cancellations(simulator: &Simulator) {
+    let desk = Desk::new(simulator, 3);
+    for (service, code) in [
+        ("999999971", 1),
+        ("999999972", 0),
+        ("999999973", 0),
+        ("999999974", 1),
+        ("999999975", 1),
+        ("999999976", 3),
+        ("999999977", 0),
+    ] {
+        desk.book(0, service);
+        desk.cancel(code);
+    }
+}
+
+fn walk_discovery(simulator: &Simulator) {
+    let desk = Desk::new(simulator, 4);
+    let encounter = ["--encounter", "case-1", "--disposition", "Dx05"];
+    desk.ends(0, &[&FIND[..], &encounter[..2]].concat());
+    for (service, code) in [("999999941", 0), ("999999942", 1), ("999999943", 0)] {
+        let refer = [
+            "refer",
+            "--service",
+            service,
+            "--patient",
+            "ada.toml",
+            "--note",
+            "Advice wanted",
+        ];
+        desk.ends(code, &[&refer[..], &encounter[..]].concat());
+    }
+    for stops in 944..=955 {
+        let told = desk.search(1, &format!("999999{stops}"));
+        assert!(
+            told.starts_with("uec: ") && !told.contains("ASID"),
+            "{told}"
+        );
+    }
+    desk.whole("999999956");
+    // With the booking the referral of a service that takes no other goes out.
+    desk.book(0, "999999942");
+    desk.ends(
+        0,
+        &[
+            "refer",
+            "last",
+            "--note",
+            "Advice wanted",
+            "--disposition",
+            "Dx05",
+        ],
+    );
+}
+
+fn findings(result: &Value) -> Vec<String> {
+    let tests = result["tests"].as_array().unwrap();
+    let serious = |f: &&Value| f["severity"] != "note";
+    let of = |t: &Value| -> Vec<String> {
+        let list = t["findings"].as_array().unwrap();
+        list.iter()
+            .filter(serious)
+            .map(|f| format!("{}: {}", t["id"], f["what"]))
+            .collect()
+    };
+    tests.iter().flat_map(of).collect()
+}
+
+/// Proves: ASR-20, ASR-21, ASR-22, CONS-REQ-01, CONS-REQ-02, CONS-REQ-03, CONS-SLOT-01, CONS-BOOK-01, CONS-BOOK-02
+/// Proves: CONS-BOOK-04, CONS-BOOK-05, CONS-CAN-02, CONS-CAN-03, CONS-SDS-01, CONS-SDS-02, CONS-DOS-03, CONS-DOS-06
+/// Proves: CONS-BO-01, CONS-BO-02, CONS-ERR-04, NAT-SSP-06, REF-CON-06
+/// Every scenario is walked, every rule that can be tried is tried, nothing is found; the evidence stays as build output.
+#[test]
+fn our_consumer_walks_every_scenario() {
+    let simulator = Simulator::start("assure-consumer-ours", &[]);
+    std::thread::scope(|scope| {
+        let walks = [
+            walk_searches,
+            walk_bookings,
+            walk_cancellations,
+            walk_discovery,
+        ];
+        for walk in walks {
+            let simulator = &simulator;
+            scope.spawn(move || walk(simulator));
+        }
+    });
+    interrupt(&simulator);
+    let (result, out) = simulator.result();
+    assert_eq!(findings(&result), Vec::<String>::new());
+    let tests = result["tests"].as_array().unwrap();
+    let skipped: Vec<String> = tests
+        .iter()
+        .filter(|t| t["verdict"] == "skipped")
+        .map(|t| {
+            format!(
+                "{}: {}",
+                t["id"].as_str().unwrap(),
+                t["why"].as_str().unwrap()
+            )
+        })
+        .collect();
+    // The patient of this walk has neither e-mail address nor third party, and the consumer repeats nothing in haste.
+    let expected = [
+        "Appointment_ThirdParty",
+        "C-PATIENT-RES-CONT-POINT-SYS-EMAIL",
+        "Retry_NotRefused",
+    ];
+    let names: Vec<&str> = skipped.iter().filter_map(|s| s.split(':').next()).collect();
+    assert!(names.iter().all(|n| expected.contains(n)), "{skipped:#?}");
+    assert!(result["counts"]["passed"].as_u64().unwrap() > 115);
+    for file in ["report.html", "result.json", "junit.xml", "scal.csv"] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+}
+
+/// Proves: PROV-GEN-04, NAT-SDS-01, NAT-SSP-04, CONS-BOOK-03
+/// The same over TLS with client certificates everywhere; the run ends by itself when the chosen scenario is walked.
+#[test]
+fn a_happy_path_over_tls() {
+    let keys = tempfile::tempdir().unwrap();
+    let folder = keys.path().to_str().unwrap();
+    let chosen = [
+        "--tls",
+        folder,
+        "--scenario",
+        "999999999",
+        "--until-complete",
+    ];
+    let simulator = Simulator::start("assure-consumer-ours-tls", &chosen);
+    assert!(
+        simulator.at("Root").starts_with("https://") && simulator.at("SDS").starts_with("ldaps://")
+    );
+    let mut desk = Desk::new(&simulator, 5);
+    let quoted = |name: &str| format!("{:?}", keys.path().join(name).display().to_string());
+    let name = "consumer-consumer.fernhill111.example";
+    let demo = consumer::config::ConsumerConfig::demo_file();
+    let config = format!(
+        "{demo}\n[tls]\nca = {}\ncertificate = {}\nkey = {}\n",
+        quoted("ca.pem"),
+        quoted(&format!("{name}.pem")),
+        quoted(&format!("{name}.key.pem"))
+    );
+    std::fs::write(desk.folder.path().join("tls.toml"), config).unwrap();
+    desk.config = Some("tls.toml".to_owned());
+    desk.whole("999999999");
+    let (result, _) = simulator.result();
+    assert_eq!(findings(&result), Vec::<String>::new());
+    let tests = result["tests"].as_array().unwrap();
+    let scenario = tests
+        .iter()
+        .find(|t| t["id"] == "Scenario_999999999")
+        .unwrap();
+    assert_eq!(scenario["verdict"], "passed");
+}

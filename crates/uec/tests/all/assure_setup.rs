@@ -1,0 +1,372 @@
+//! The set-up of a run and what it tells about itself: a wrong set-up ends it with one sentence, what the published
+//! test kit lets pass is no failure, a fault is told once, and all counts agree.
+
+use super::assured;
+use super::assured::{PYTHON, Python, assure, is_clean, said};
+use assurance::evidence::{self, Outcome, Run, Severity, Verdict};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Live bookings that a Provider which cancels nothing may be left with: three stop the booking, and the test that
+/// runs then may have booked a few more.
+const MOST_LEFT: usize = 6;
+
+fn odd(name: &str, tests: &[&str]) -> Run {
+    let python = Python::start(&["--fault", name]);
+    assured::run(&assured::target(&python.root, PYTHON, PATIENCE), tests)
+}
+
+fn outcome<'r>(run: &'r Run, id: &str) -> &'r Outcome {
+    let mut all = run.outcomes.iter();
+    all.find(|o| o.id == id).expect("the outcome")
+}
+
+/// The command with what is wrong with it, and the end of it.
+fn ends(name: &str, endpoint: &str, services: [&str; 3], more: &[&str], code: i32, words: &[&str]) {
+    let out = assured::kept(&format!("setup-{name}"));
+    let _ = fs::remove_dir_all(&out);
+    let output = assure(endpoint, services, &out, more)
+        .output()
+        .expect("the suite runs");
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(code), "{name}: {told}");
+    assert!(
+        told.starts_with("uec: ") && told.trim_end().lines().count() == 1,
+        "{name}: {told}"
+    );
+    for word in words {
+        assert!(told.contains(word), "{name}: {word} is not in: {told}");
+    }
+    assert!(!out.exists(), "{name}: a folder for evidence is left");
+}
+
+/// Proves: P8, P10
+#[test]
+fn a_wrong_set_up_is_one_sentence_and_no_finding() {
+    if !assured::has_python() {
+        return;
+    }
+    let python = Python::start(&[]);
+    let root = python.root.as_str();
+    let [full, empty, bare] = PYTHON;
+    ends(
+        "nobody",
+        "http://127.0.0.1:1/STU3/1/FX1",
+        PYTHON,
+        &[],
+        2,
+        &["nothing listens", "--endpoint"],
+    );
+    ends(
+        "root",
+        &format!("{root}x"),
+        PYTHON,
+        &[],
+        2,
+        &["no booking API", "--endpoint"],
+    );
+    ends(
+        "service",
+        root,
+        ["2000009999", empty, bare],
+        &[],
+        2,
+        &["does not know the service 2000009999", "--service "],
+    );
+    ends(
+        "rights",
+        root,
+        PYTHON,
+        &["--audience", "https://elsewhere.example/STU3"],
+        1,
+        &["refuses this consumer (403", "--audience"],
+    );
+    ends(
+        "slots",
+        root,
+        [empty, empty, bare],
+        &[],
+        1,
+        &["no free slot", "--service "],
+    );
+    ends(
+        "full",
+        root,
+        [full, full, bare],
+        &[],
+        2,
+        &["has free slots", "--service-empty"],
+    );
+    ends(
+        "bare",
+        root,
+        [full, empty, empty],
+        &[],
+        1,
+        &["no free slot", "--service-slots-only"],
+    );
+    let python = Python::start(&["--fault", "booking-forbidden"]);
+    ends(
+        "booking",
+        &python.root,
+        PYTHON,
+        &[],
+        1,
+        &["does not let this consumer book (403", "right to book"],
+    );
+    // Who tries no booking needs no right to it.
+    let run = assured::run(
+        &assured::target(&python.root, PYTHON, PATIENCE),
+        &["SFFSWithNoIncludes"],
+    );
+    assert_eq!(outcome(&run, "SFFSWithNoIncludes").verdict, Verdict::Passed);
+}
+
+/// A Provider that answers 200 and cancels nothing: it is told, once, and nothing more is booked.
+///
+/// Proves: P31, PROV-CAN-05
+#[test]
+fn who_does_not_cancel_is_left_with_few_bookings_and_told_so() {
+    if !assured::has_python() {
+        return;
+    }
+    for fault in ["cancel-not-done", "cancel-only-said"] {
+        let run = odd(fault, &["BookAppointment_*", "Cancel*", "Read_*"]);
+        let last = outcome(&run, "NothingLeftBehind");
+        let left = evidence::errors(last).count();
+        assert_eq!(last.verdict, Verdict::Failed, "{fault}");
+        assert!((3..=MOST_LEFT).contains(&left), "{fault}: {left} left");
+        let stopped = |o: &&Outcome| {
+            o.verdict
+                .why()
+                .is_some_and(|why| why.contains("nothing more is booked"))
+        };
+        assert!(run.outcomes.iter().filter(stopped).count() > 10, "{fault}");
+    }
+}
+
+/// Proves: PROV-CAN-05
+#[test]
+fn a_cause_that_many_tests_meet_is_told_once() {
+    if !assured::has_python() {
+        return;
+    }
+    let run = odd(
+        "token-401",
+        &[
+            "Token_*",
+            "BookAppointment_Forbidden",
+            "CancelAppointment_Forbidden",
+        ],
+    );
+    let failed = run.counts().failed;
+    let runs = [run];
+    let causes = evidence::causes(&runs);
+    assert!(failed > 5, "{failed} failed");
+    assert!(
+        causes.len() * 2 <= failed,
+        "{} causes of {failed} failures",
+        causes.len()
+    );
+    let told: usize = causes.iter().map(|c| c.tests.len()).sum();
+    assert!(told >= failed, "every failed test is named");
+}
+
+/// Proves: PROV-SLOT-20
+#[test]
+fn pages_are_followed_and_no_test_is_skipped_for_want_of_slots() {
+    if !assured::has_python() {
+        return;
+    }
+    let run = odd(
+        "paged",
+        &[
+            "SFFS*",
+            "Slots_*",
+            "BookAppointment_*",
+            "CancelAppointment_*",
+            "Race_*",
+        ],
+    );
+    is_clean(&run, &["EveryAnswer_StrictTransportSecurity"]);
+}
+
+/// Proves: PROV-SLOT-12
+#[test]
+fn what_the_test_kit_lets_pass_fails_no_test() {
+    if !assured::has_python() {
+        return;
+    }
+    let kit = [
+        "Capability_xml*",
+        "Capability_json*",
+        "SFFS*",
+        "BookAppointment_*",
+        "ReadNonExistentAppointment",
+        "CancelAppointment_*",
+    ];
+    for oddity in ["search-mode-missing", "accept-demanded"] {
+        let run = odd(oddity, &kit);
+        let hard: Vec<String> = assured::serious(&run)
+            .iter()
+            .filter(|(_, f)| f.severity > Severity::Advice)
+            .map(assured::line)
+            .collect();
+        assert!(hard.is_empty(), "{oddity}:\n{}", hard.join("\n"));
+        let advised = run.outcomes.iter().flat_map(|o| &o.findings);
+        let advised = advised.filter(|f| f.severity == Severity::Advice).count();
+        assert_eq!(
+            advised > 0,
+            oddity == "search-mode-missing",
+            "{oddity}: {advised}"
+        );
+    }
+}
+
+fn report(folder: &Path, more: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["assure", "report"])
+        .arg(folder)
+        .args(more)
+        .output()
+        .expect("the report is made")
+}
+
+/// The numbers of a run in the JSON of the command, its headline, the evidence, JUnit, the page and the exit code.
+///
+/// Proves: ASR-06
+#[test]
+fn product_and_counts_are_the_same_everywhere() {
+    if !assured::has_python() {
+        return;
+    }
+    let python = Python::start(&["--fault", "cacheable"]);
+    let out = assured::kept("setup-counts");
+    let named = [
+        "--product",
+        "Tansy <Booking>",
+        "--version",
+        "3.1",
+        "--supplier",
+        "Tansy Ltd",
+        "--tester",
+        "A. Tester",
+        "--test",
+        "Capability_json_accept",
+        "--test",
+        "Slots_UnknownService",
+        "--json",
+    ];
+    let output = assure(&python.root, PYTHON, &out, &named)
+        .output()
+        .expect("the suite runs");
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let counts = |name: &str| told["counts"][name].as_u64().expect("a number");
+    let all = told["tests"].as_array().expect("tests").len() as u64;
+    let (passed, failed, skipped) = (counts("passed"), counts("failed"), counts("skipped"));
+    assert_eq!(passed + failed + skipped + counts("declared"), all);
+    assert_eq!(failed, 1);
+    assert_eq!(told["causes"].as_array().expect("causes").len(), 1);
+    assert!(
+        said(&output).ends_with("uec: 1 test failed\n"),
+        "{}",
+        said(&output)
+    );
+
+    let run = &evidence::read(&out).expect("evidence").runs[0];
+    let headline = run.headline();
+    assert_eq!(
+        headline,
+        format!("{all} tests: {passed} passed, 1 failed, {skipped} skipped, 0 to declare")
+    );
+    assert_eq!(run.about.name().as_deref(), Some("Tansy <Booking> 3.1"));
+    let read = |name: &str| fs::read_to_string(out.join(name)).expect("a file of the evidence");
+    let junit = read("junit.xml");
+    assert!(
+        junit.contains(&format!("tests=\"{all}\" failures=\"1\"")),
+        "{junit}"
+    );
+    assert!(
+        junit.contains("name=\"tester\" value=\"A. Tester\""),
+        "{junit}"
+    );
+    let page = read("report.html");
+    for words in [
+        "Assurance report: Tansy &lt;Booking&gt; 3.1 (Provider)",
+        "Tansy Ltd",
+        "A. Tester",
+        &headline,
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(page.contains("tests that were run failed, from one cause."));
+
+    let summary = report(&out, &[]);
+    let summary = String::from_utf8_lossy(&summary.stdout);
+    assert!(
+        summary.contains(&headline) && summary.contains("Tansy <Booking> 3.1"),
+        "{summary}"
+    );
+
+    // The numbers that are shown while the tests run count to the same end.
+    let output = assure(&python.root, PYTHON, &out, &named[..named.len() - 1])
+        .output()
+        .expect("the suite runs");
+    assert!(
+        said(&output).contains(&format!("[{all}/{all}] Passed   NothingLeftBehind")),
+        "{}",
+        said(&output)
+    );
+    assert!(String::from_utf8_lossy(&output.stdout).contains(&headline));
+}
+
+/// An empty value, as of a variable that was not set, is wrong usage: it is neither everything nor nothing.
+#[test]
+fn an_empty_choice_is_wrong_usage() {
+    let uec = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
+        command.args(arguments).output().expect("uec runs")
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = folder.path().join("run").display().to_string();
+    let new = ["plan", "new", "utc", "--out", &run];
+    assert!(uec(&[&["assure"], &new[..]].concat()).status.success());
+    let cases: [&[&str]; 13] = [
+        &["provider", "--list", "--suite", ""],
+        &["provider", "--list", "--suite", " "],
+        &["provider", "--list", "--suite", "A,"],
+        &["provider", "--list", "--test", ""],
+        &["provider", "--list", "--audience", ""],
+        &["consumer", "--list", "--scenario", ""],
+        &["consumer", "--list", "--root", ""],
+        &["consumer", "--list", "--listen", ""],
+        &["plan", "new", "utc", "--out", "no-such/x", "--title", ""],
+        &["plan", "run", &run, "--by", ""],
+        &["plan", "run", &run, "--approved-by", ""],
+        &[
+            "plan", "record", &run, "OPS-C5", "--result", "passed", "--by", " ",
+        ],
+        &[
+            "plan",
+            "sign",
+            &run,
+            "--by",
+            "Ada",
+            "--role",
+            "dos-lead",
+            "--organisation",
+            "",
+        ],
+    ];
+    for arguments in cases {
+        let out = uec(&[&["assure"], arguments].concat());
+        let told = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{arguments:?}: {told}");
+        assert!(told.contains("it is empty"), "{arguments:?}: {told}");
+    }
+}

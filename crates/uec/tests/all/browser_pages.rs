@@ -1,0 +1,244 @@
+//! The reports and the demo's front page in a real browser: at telephone and desktop width, with axe-core, and by the keyboard.
+//!
+//! Needs Node.js, npm and Chromium, which `.ci/run` installs; without them the test says so and looks at nothing.
+
+use super::assured::{PYTHON, Python, assure, said};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Names under which Debian and others install the browser.
+const BROWSERS: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
+/// Consecutive ports that the demo needs.
+const DEMO_PORTS: u16 = 5;
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+/// The browser, and the folder with what drives it; none where something is missing.
+fn browser() -> Option<(PathBuf, PathBuf)> {
+    let Some(browser) = BROWSERS.iter().find_map(|name| on_path(name)) else {
+        testkit::lacks("Chromium");
+        return None;
+    };
+    if !["node", "npm", "python3"].into_iter().all(testkit::has) {
+        return None;
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in ["package.json", "package-lock.json", ".npmrc", "look.mjs"] {
+        std::fs::copy(source.join(file), folder.join(file)).unwrap();
+    }
+    let installed = Command::new("npm")
+        .args(["ci", "--no-audit", "--no-fund", "--prefer-offline"])
+        .current_dir(&folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        installed.status.success(),
+        "npm ci: {}",
+        String::from_utf8_lossy(&installed.stderr)
+    );
+    Some((browser, folder))
+}
+
+/// A report with passed, failed, skipped and declared rows: of a Provider with a few faults.
+fn report(out: &Path) -> PathBuf {
+    let python = Python::start(&["--fault", "total-of-entries", "--fault", "etag-missing"]);
+    let run = assure(&python.root, PYTHON, out, &["--suite", "A,S"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(1), "{}", said(&run));
+    let table = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["assure", "report", "--scal"])
+        .arg(out.join("../table"))
+        .arg(out)
+        .output()
+        .unwrap();
+    assert!(
+        table.status.success(),
+        "{}",
+        String::from_utf8_lossy(&table.stderr)
+    );
+    out.join("report.html")
+}
+
+/// The report of an operational test plan with a failed step and a small picture.
+fn plan(folder: &Path) -> PathBuf {
+    let out = folder.join("plan");
+    let _ = std::fs::remove_dir_all(&out);
+    let picture = folder.join("diary.png");
+    std::fs::write(&picture, PICTURE).unwrap();
+    let (out, picture) = (out.to_str().unwrap(), picture.to_str().unwrap());
+    let steps: [&[&str]; 4] = [
+        &["new", "gp-hub", "--out", out],
+        &["set", out, "slots=no; not yet", "dos-lead=Wren Ash; FX1"],
+        &[
+            "record",
+            out,
+            "OPS-C5/Dx05",
+            "--result",
+            "failed",
+            "--by",
+            "Wren Ash",
+            "--seen",
+            "no button",
+            "--attach",
+            picture,
+        ],
+        &["report", out],
+    ];
+    for arguments in steps {
+        let run = Command::new(env!("CARGO_BIN_EXE_uec"))
+            .args(["assure", "plan"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let incomplete = arguments.first() == Some(&"report");
+        assert_eq!(
+            run.status.code(),
+            Some(i32::from(incomplete)),
+            "{arguments:?}"
+        );
+    }
+    folder.join("plan/report.html")
+}
+
+/// The page of the simulated Provider, with a request that broke rules on it.
+fn status(folder: &Path) -> PathBuf {
+    let out = folder.join("watched");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["assure", "consumer", "--listen", "127.0.0.1:0", "--replace"])
+        .args(["--for", "30", "--out"])
+        .arg(&out)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let root = lines
+        .map_while(Result::ok)
+        .find_map(|line| Some(line.trim().strip_prefix("Root")?.trim().to_owned()));
+    let address = root.unwrap().replace("http://", "").replace("/STU3", "");
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    get("/STU3/Slot?start=le2031-03-04");
+    let answer = get("/");
+    let _ = child.kill();
+    let _ = child.wait();
+    let (_, page) = answer.split_once("\r\n\r\n").unwrap();
+    std::fs::write(folder.join("status.html"), page).unwrap();
+    folder.join("status.html")
+}
+
+/// The demo's front page, as a browser gets it.
+fn front(folder: &Path) -> PathBuf {
+    let port = testkit::ports(DEMO_PORTS);
+    let data = tempfile::tempdir().unwrap();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["demo", "--port", &port.to_string(), "--data"])
+        .arg(data.path())
+        .env("RUST_LOG", "error")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+    let ready = lines.any(|line| line.unwrap().contains("Stop with Ctrl-C"));
+    assert!(ready, "the demo ended");
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let request =
+        "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let _ = demo.kill();
+    let _ = demo.wait();
+    let (_, page) = answer.split_once("\r\n\r\n").unwrap();
+    std::fs::write(folder.join("front.html"), page).unwrap();
+    folder.join("front.html")
+}
+
+/// A picture of one pixel.
+const PICTURE: &[u8] =
+    b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+
+/// NFR-07, for the reports and the front page; the pages of Provider and Consumer are not built yet.
+#[test]
+fn reports_are_read_on_a_telephone_on_a_desk_and_by_the_keyboard() {
+    let Some((browser, folder)) = browser() else {
+        return;
+    };
+    let page = report(&folder.join("evidence"));
+    let pictures = folder.join("pictures");
+    std::fs::create_dir_all(&pictures).unwrap();
+    let run = Command::new("node")
+        .arg("look.mjs")
+        .args([
+            &browser,
+            &pictures,
+            &page,
+            &folder.join("table.html"),
+            &plan(&folder),
+            &status(&folder),
+            &front(&folder),
+        ])
+        .current_dir(&folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        run.status.success(),
+        "{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+    let said = String::from_utf8_lossy(&run.stdout).into_owned();
+    let looks: Vec<Value> = said
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(looks.len(), 10, "five pages, two widths: {said}");
+    for look in &looks {
+        let about = format!("{look:#}");
+        assert_eq!(look["violations"], serde_json::json!([]), "{about}");
+        assert_eq!(look["errors"], serde_json::json!([]), "{about}");
+        assert!(look["rules"].as_u64() > Some(10), "{about}");
+        assert_eq!(look["scrolls"], 0, "nothing is cut off: {about}");
+        if look["page"] == "status.html" {
+            continue;
+        }
+        assert!(
+            look["firstStop"].as_str().unwrap().starts_with("Skip to"),
+            "{about}"
+        );
+        if look["page"] == "front.html" {
+            continue;
+        }
+        assert_eq!(look["shown"], look["failedShown"], "{about}");
+        assert!(look["shown"].as_u64() >= Some(1), "{about}");
+    }
+    println!("pictures: {}", pictures.display());
+}

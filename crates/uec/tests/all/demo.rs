@@ -1,0 +1,231 @@
+//! The demonstration as a newcomer runs it: one command, and what it prints can be pasted.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+
+/// Consecutive ports that the demo needs.
+const PORTS: u16 = 5;
+
+struct Demo {
+    process: Child,
+    port: u16,
+    text: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn start(more: &[&str]) -> Demo {
+    let folder = tempfile::tempdir().unwrap();
+    let port = testkit::ports(PORTS);
+    let mut process = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["demo", "--port", &port.to_string(), "--data"])
+        .arg(folder.path().join("demo"))
+        .args(more)
+        .env("RUST_LOG", "error")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdout = process.stdout.take().unwrap();
+    let (send, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if send.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    let mut text = String::new();
+    while !text.contains("Stop with Ctrl-C") {
+        let line = lines
+            .recv_timeout(testkit::PATIENCE)
+            .expect("the demo prints on");
+        text.push_str(&line);
+        text.push('\n');
+    }
+    Demo {
+        process,
+        port,
+        text,
+        _folder: folder,
+    }
+}
+
+/// The pasteable command that has this in it: from its `curl` to the first line without a backslash at its end.
+fn command(text: &str, part: &str) -> String {
+    text.split("\n\n")
+        .find(|block| block.starts_with("curl") && block.contains(part))
+        .unwrap_or_else(|| panic!("no command with {part} in\n{text}"))
+        .to_owned()
+}
+
+/// Runs a printed command as a person would.
+fn paste(command: &str) -> String {
+    let output = Command::new("sh").args(["-c", command]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn get(port: u16, path: &str) -> String {
+    get_as(port, path, "*/*")
+}
+
+fn get_as(port: u16, path: &str, accept: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// A browser gets the tour as a page with links, `curl` as text.
+#[test]
+fn a_browser_gets_a_page_with_links() {
+    let demo = start(&[]);
+    let text = get(demo.port, "/");
+    assert!(
+        text.contains("text/plain") && text.contains("step by step"),
+        "{text}"
+    );
+    let page = get_as(
+        demo.port,
+        "/",
+        "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
+    );
+    let (head, body) = page.split_once("\r\n\r\n").unwrap();
+    assert!(
+        head.contains("text/html;charset=utf-8") && head.to_lowercase().contains("vary: accept"),
+        "{head}"
+    );
+    for part in [
+        "<html lang=\"en-GB\">",
+        "name=\"viewport\"",
+        "Skip to the tour",
+        "<h1>",
+        "/health/ready\">",
+    ] {
+        assert!(body.contains(part), "{part} in {body}");
+    }
+    // The same commands in both, escaped in the page.
+    assert!(body.matches("<pre").count() >= 16, "{body}");
+    assert!(
+        body.contains("&#39;Authorization: Bearer ") && !body.contains("-H 'Auth"),
+        "{body}"
+    );
+}
+
+/// Proves: PROV-BOOK-08, PROV-BOOK-11
+#[test]
+fn the_printed_curl_books_once() {
+    if !testkit::has("curl") {
+        return;
+    }
+    let demo = start(&[]);
+    let found = paste(&command(&demo.text, "/Slot?"));
+    assert!(found.starts_with("HTTP/1.1 200"), "{found}");
+    let book = command(&demo.text, "/Appointment'");
+    let first = paste(&book);
+    assert!(first.starts_with("HTTP/1.1 201"), "{first}");
+    let second = paste(&book);
+    assert!(second.starts_with("HTTP/1.1 409"), "{second}");
+    // The page has a fresh token and a fresh slot.
+    let page = get(demo.port, "/");
+    let again = paste(&command(
+        page.split_once("\r\n\r\n").unwrap().1,
+        "/Appointment'",
+    ));
+    assert!(again.starts_with("HTTP/1.1 201"), "{again}");
+}
+
+#[test]
+fn a_port_in_use_is_said_in_a_sentence() {
+    let first = testkit::ports(PORTS);
+    let _taken = TcpListener::bind(("127.0.0.1", first + 1)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["demo", "--port", &first.to_string(), "--data"])
+        .arg(folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("in use") && said.contains("--port"), "{said}");
+}
+
+/// What each step of the tour has to show, in the tour's order; a `!` in front: the command is refused with these words.
+const STEPS: [&str; 13] = [
+    "can be booked",
+    "918999000011",
+    "In person",
+    "Booked:",
+    "has the referral",
+    "linked",
+    "booked",
+    "Old appointment: The appointment is cancelled",
+    "lost-answer",
+    "There is only this one",
+    "is cancelled",
+    "!only with a booked appointment",
+    "rows verified",
+];
+
+/// Pastes every command of the tour and looks at what it says.
+fn follow(demo: &Demo) {
+    let (_, journey) = demo.text.split_once("The whole journey").unwrap();
+    let commands: Vec<&str> = journey
+        .split("\n\n")
+        .filter(|block| block.starts_with('\'') || block.starts_with("curl"))
+        .collect();
+    assert_eq!(commands.len(), STEPS.len(), "{journey}");
+    for (command, expected) in commands.iter().zip(STEPS) {
+        let output = Command::new("sh").args(["-c", command]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        match expected.strip_prefix('!') {
+            Some(words) => {
+                assert_eq!(output.status.code(), Some(1), "{command}\n{said}");
+                assert!(complaint.contains(words), "{command}\n{complaint}");
+            }
+            None => {
+                assert!(output.status.success(), "{command}\n{said}{complaint}");
+                assert!(said.contains(expected), "{command}\n{said}{complaint}");
+            }
+        }
+    }
+}
+
+/// Proves: CONS-DOS-01, CONS-SDS-01, CONS-REQ-02, CONS-BOOK-01, CONS-BOOK-03, CONS-BOOK-05, CONS-CAN-02, CONS-REB-01,
+/// CONS-REB-02, CONS-BO-01, REF-CON-01, REF-CON-04, REF-PRO-01
+#[test]
+fn the_tour_runs_as_printed() {
+    if !testkit::has("curl") {
+        return;
+    }
+    follow(&start(&[]));
+}
+
+/// Proves: NAT-SDS-01, NAT-SSP-04
+#[test]
+fn the_tour_runs_as_printed_with_certificates() {
+    if !testkit::has("curl") {
+        return;
+    }
+    let demo = start(&["--tls"]);
+    assert!(demo.text.contains("ldaps://"), "{}", demo.text);
+    let book = command(&demo.text, "/Appointment'");
+    let booked = paste(&book);
+    assert!(booked.contains(" 201"), "{booked}");
+    follow(&demo);
+}

@@ -1,0 +1,293 @@
+//! The real `uec consumer` against `counterpart.py`, a provider that misbehaves as a test tells it, over the sandbox's
+//! DoS, SDS and SSP.
+
+use sandbox::{Listeners, Ports, Sandbox, Setup};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+/// The service that the sandbox's world has at the counterpart.
+pub const SERVICE: &str = "2000000011";
+/// NHS number of the patient in `ada.toml`.
+pub const ADA: &str = "9990123454";
+
+const PATIENT: &str = r#"
+description = "Sore throat and fever"
+[patient]
+gender = "female"
+birth_date = "1984-06-21"
+name = { family = "Testwell", given = ["Ada"], prefix = ["Ms"] }
+address = { lines = ["2 Synthetic Way"], city = "Exampleton", postcode = "LS99 9ZZ" }
+telecom = [{ value = "01632 960123", use = "home", rank = 1 }]
+"#;
+
+/// Everything that a command of the Consumer talks to, and a folder that it works in.
+pub struct World {
+    counterpart: Child,
+    address: String,
+    sandbox: Sandbox,
+    folder: tempfile::TempDir,
+    journals: std::cell::Cell<u32>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.counterpart.kill();
+        let _ = self.counterpart.wait();
+    }
+}
+
+impl World {
+    pub fn start() -> World {
+        let script =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/all/misbehaving/counterpart.py");
+        let mut counterpart = Command::new("python3")
+            .arg("-B")
+            .arg(script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("python3 is needed: {e}"));
+        let mut address = String::new();
+        BufReader::new(counterpart.stdout.take().unwrap())
+            .read_line(&mut address)
+            .unwrap();
+        let address = address.trim().to_owned();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let sandbox = runtime.block_on(async {
+            let ports = Ports {
+                dos: Some(0),
+                sds: Some(0),
+                ssp: Some(0),
+            };
+            let listeners = Listeners::bind("127.0.0.1", &ports).await.unwrap();
+            let setup = Setup {
+                provider: Some(address.clone()),
+                ..Setup::default()
+            };
+            Sandbox::start(listeners, setup).await.unwrap()
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let numbered = PATIENT.replace("[patient]", &format!("[patient]\nnhs_number = \"{ADA}\""));
+        std::fs::write(folder.path().join("ada.toml"), numbered).unwrap();
+        std::fs::write(folder.path().join("nameless.toml"), PATIENT).unwrap();
+        World {
+            counterpart,
+            address,
+            sandbox,
+            folder,
+            journals: std::cell::Cell::new(0),
+            _runtime: runtime,
+        }
+    }
+
+    /// Everything new: the counterpart and the journal.
+    pub fn reset(&self) {
+        self.journals.set(self.journals.get() + 1);
+        self.control("/control/reset", &Value::Null);
+    }
+
+    pub fn journal(&self) -> PathBuf {
+        self.folder
+            .path()
+            .join(format!("journal-{}.sqlite", self.journals.get()))
+    }
+
+    /// Sets the rules by which the counterpart misbehaves.
+    pub fn rules(&self, rules: Value) {
+        self.control("/control", &rules);
+    }
+
+    pub fn state(&self) -> Value {
+        self.control("/control/state", &Value::Null)
+    }
+
+    /// Ids of the live bookings that were made by the Consumer.
+    pub fn live(&self) -> Vec<String> {
+        let state = self.state();
+        let live = state["live"].as_array().unwrap().iter();
+        live.map(|id| id.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// How many requests of an interaction came.
+    pub fn count(&self, interaction: &str) -> usize {
+        let state = self.state();
+        let seen = state["seen"].as_array().unwrap().iter();
+        seen.filter(|s| s["interaction"] == interaction).count()
+    }
+
+    /// Tells or asks the counterpart.
+    pub fn control(&self, path: &str, told: &Value) -> Value {
+        let body = match told {
+            Value::Null => String::new(),
+            told => told.to_string(),
+        };
+        let host = self.address.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(host).unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let at = self.sandbox.addresses();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
+        command
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("UEC_DOS_URL", &at.dos)
+            .env("UEC_SDS_URL", &at.sds)
+            .env("UEC_SSP_URL", &at.ssp)
+            .env("UEC_CONSUMER_JOURNAL", self.journal())
+            .arg("consumer")
+            .args(arguments)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Puts a file into the folder.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    /// Runs a command at a terminal, where its questions are answered in this order; gives its exit code and all that was
+    /// said.
+    pub fn at_terminal(&self, arguments: &[&str], answers: &[(&str, &str)]) -> (i32, String) {
+        let words: Vec<&str> = answers.iter().flat_map(|(q, a)| [*q, *a]).collect();
+        let mut command = self.through("terminal.py", &words, arguments);
+        let out = command.output().unwrap();
+        let told = format!(
+            "{}{}",
+            String::from_utf8_lossy(&out.stdout),
+            String::from_utf8_lossy(&out.stderr)
+        );
+        (out.status.code().unwrap_or(-1), told)
+    }
+
+    /// A command that is started by a script beside this file.
+    fn through(&self, script: &str, words: &[&str], arguments: &[&str]) -> Command {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/all/misbehaving");
+        let inner = self.command(arguments);
+        let mut command = Command::new("python3");
+        command.arg("-B").arg(folder.join(script)).args(words);
+        command
+            .arg("--")
+            .arg(inner.get_program())
+            .args(inner.get_args());
+        command
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(
+                inner
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Starts a command that goes on beside the test, with what a shell may leave it (`started.py`).
+    pub fn start_as(&self, how: &[&str], arguments: &[&str]) -> Child {
+        self.through("started.py", how, arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments).output().unwrap())
+    }
+
+    /// The same with `--json`; the document is in `json`.
+    pub fn json(&self, arguments: &[&str]) -> Ended {
+        let mut all = arguments.to_vec();
+        all.push("--json");
+        self.run(&all)
+    }
+
+    /// Starts a command that goes on beside the test.
+    pub fn start_command(&self, arguments: &[&str]) -> Child {
+        self.command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Waits for its end.
+    pub fn end(child: Child) -> Ended {
+        Ended::of(child.wait_with_output().unwrap())
+    }
+
+    /// Starts a command, waits until the counterpart holds its request, and kills it as `kill -9` does.
+    pub fn kill_when_held(&self, arguments: &[&str]) {
+        let mut child = self
+            .command(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let held = self.control("/control/held", &Value::Null);
+        assert_eq!(held["held"], true, "{arguments:?} was never held");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    pub fn release(&self) {
+        self.control("/control/release", &Value::Null);
+    }
+
+    /// Books for Ada, and returns the appointment's id.
+    pub fn booked(&self, patient: &str) -> String {
+        let done = self.json(&[
+            "book",
+            "--service",
+            SERVICE,
+            "--first",
+            "--patient",
+            patient,
+        ]);
+        assert_eq!(done.code, 0, "{done:?}");
+        done.json["booked"]["appointment"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+    /// What was printed, when it is JSON.
+    pub json: Value,
+}
+
+impl Ended {
+    fn of(out: Output) -> Ended {
+        let stdout = String::from_utf8(out.stdout).unwrap();
+        Ended {
+            code: out.status.code().unwrap_or(-1),
+            json: serde_json::from_str(&stdout).unwrap_or(json!(null)),
+            stderr: String::from_utf8(out.stderr).unwrap(),
+            stdout,
+        }
+    }
+
+    /// All that was said.
+    pub fn said(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+}

@@ -1,0 +1,384 @@
+//! Anchors of the audit trail, over the real binary: signed while it serves, compared when it starts, accepted by whoever is
+//! on call (D-74).
+
+use super::support;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::mpsc::{Receiver, channel};
+
+use rusqlite::Connection;
+
+use super::support::Server;
+use super::support::operations::{get, metric, uec, until, with_settings, written};
+use rusqlite::config::DbConfig;
+
+/// Makes a key in a folder; the public half lies beside it.
+fn key(folder: &Path) -> (PathBuf, PathBuf) {
+    let private = folder.join("audit.key");
+    let made = uec(&["provider", "audit", "key", "--make", &shown(&private)]);
+    assert!(made.status.success(), "{}", said(&made));
+    let public = written(folder, "audit.pub", &String::from_utf8_lossy(&made.stdout));
+    (private, public)
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// What a command wrote to both streams.
+fn said(output: &Output) -> String {
+    [&output.stdout[..], &output.stderr[..]]
+        .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        .concat()
+}
+
+/// The last row of FX101's trail.
+fn last_row(server: &Server) -> i64 {
+    let file = server.folder.join("provider.sqlite");
+    let sql =
+        "SELECT h.seq FROM audit_head h JOIN tenant t ON t.key = h.tenant WHERE t.ods = 'FX101'";
+    let connection = Connection::open(file).expect("opens");
+    connection
+        .query_row(sql, [], |row| row.get(0))
+        .expect("a row")
+}
+
+/// Whether a signed head of FX101 at this row, or a later one, stands in a text.
+fn is_signed(text: &str, row: i64) -> bool {
+    let rows = text.lines().filter_map(|line| {
+        let (_, rest) = line
+            .replace('\\', "")
+            .split_once("\"provider\":\"FX101\",\"row\":")
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))?;
+        rest.split(',').next()?.parse::<i64>().ok()
+    });
+    rows.max().is_some_and(|last| last >= row)
+}
+
+/// All that was added to a folder.
+fn anchors(folder: &Path) -> String {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files
+        .map(|file| std::fs::read_to_string(file.path()).unwrap_or_default())
+        .collect()
+}
+
+fn ready(server: &Server) -> String {
+    get(server.address, "/health/ready").map_or_else(String::new, |r| r.text())
+}
+
+fn metrics(server: &Server) -> String {
+    get(server.address, "/metrics").expect("an answer").text()
+}
+
+/// The write-ahead log is lost with what was acknowledged. The trail alone notices nothing; what was signed is missed.
+///
+/// Proves: AUD-07, NFR-04, D-74
+#[test]
+fn a_lost_wal_is_told_and_accepted_and_nobody_is_locked_out() {
+    let start = || {
+        Server::spawn("anchors", false, |folder| {
+            if !folder.join("audit.key").exists() {
+                key(folder);
+            }
+            let (key, anchors) = (folder.join("audit.key"), folder.join("anchors"));
+            let settings = format!(
+                "database = \"sqlite:{}\"\n[audit]\nkey = {:?}\nfolder = {:?}\nseconds = 1\n",
+                shown(&folder.join("provider.sqlite")),
+                shown(&key),
+                shown(&anchors)
+            );
+            let file = written(folder, "settings.toml", &settings);
+            vec!["--config".to_owned(), shown(&file)]
+        })
+    };
+    let server = start();
+    server.wait_until(Server::is_ready);
+    let (folder, database) = (server.folder.clone(), server.database());
+    let (config, signed) = (shown(&folder.join("settings.toml")), folder.join("anchors"));
+    let file = folder.join("provider.sqlite");
+    let outside = Connection::open(&file).expect("opens");
+    until("all is in the file itself", || {
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let busy = outside.query_row(sql, [], |row| row.get::<_, i64>(0));
+        busy.is_ok_and(|busy| busy == 0)
+    });
+    // While somebody reads the file as it is, nothing that comes later is copied into it; nor when the last one goes.
+    outside
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .expect("set");
+    let pinned = outside.execute_batch("BEGIN; SELECT count(*) FROM tenant;");
+    pinned.expect("reads");
+    let kept = last_row(&server);
+    server.booked();
+    let last = last_row(&server);
+    assert!(last > kept);
+    until("the booking's row is signed", || {
+        is_signed(&anchors(&signed), last)
+    });
+    let whole = uec(&["provider", "audit", "verify", "--config", &config]);
+    assert!(whole.status.success(), "{}", said(&whole));
+    // One or some of each provider, as time went.
+    assert!(said(&whole).contains(" anchor"), "{}", said(&whole));
+
+    assert!(server.kill_9());
+    drop(outside);
+    server.kill();
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(folder.join(format!("provider.sqlite{suffix}")));
+    }
+    let alone = uec(&["provider", "audit", "verify", "--database", &database]);
+    assert!(alone.status.success(), "the trail alone: {}", said(&alone));
+    let (signed, public) = (shown(&signed), shown(&folder.join("audit.pub")));
+    let against = uec(&[
+        "provider",
+        "audit",
+        "verify",
+        "--database",
+        &database,
+        "--anchors",
+        &signed,
+        "--key",
+        &public,
+    ]);
+    assert_eq!(against.status.code(), Some(1), "{}", said(&against));
+    let told = format!("FX101: LOST from row {}:", kept + 1);
+    assert!(said(&against).contains(&told), "{}", said(&against));
+
+    let server = start();
+    until("the server says what is missing", || {
+        ready(&server).contains("audit-trail")
+    });
+    let missing = format!("lacks rows {} to {last}", kept + 1);
+    until("its log says it", || server.log().contains(&missing));
+    // Whoever is sent to it is served.
+    server.wait_until(|server| !ready(server).contains("starting"));
+    server.booked();
+    assert_eq!(
+        metric(&metrics(&server), "uec_audit_trails_lost", &[]),
+        Some(1.0)
+    );
+    let doctor = uec(&["provider", "doctor", "--quick", "--config", &config]);
+    assert!(
+        said(&doctor).contains("Bookings may be lost"),
+        "{}",
+        said(&doctor)
+    );
+
+    let accept = |because: &str| {
+        uec(&[
+            "provider",
+            "audit",
+            "accept-loss",
+            "--config",
+            &config,
+            "--because",
+            because,
+        ])
+    };
+    assert_eq!(accept(" ").status.code(), Some(2));
+    let accepted = accept("the disk was lost in the night");
+    assert!(accepted.status.success(), "{}", said(&accepted));
+    server.wait_until(Server::is_ready);
+    assert_eq!(
+        metric(&metrics(&server), "uec_audit_trails_lost", &[]),
+        Some(0.0)
+    );
+    let after = uec(&["provider", "audit", "verify", "--config", &config]);
+    assert!(after.status.success(), "{}", said(&after));
+    let told = "the disk was lost in the night";
+    assert!(said(&after).contains(told), "{}", said(&after));
+    assert!(said(&accept("again")).contains("nothing was changed"));
+    server.kill();
+    let _ = std::fs::remove_dir_all(folder);
+}
+
+/// Takes requests: answers the first with 500, the others with 204, and hands on the bodies of those.
+fn receiver() -> (SocketAddr, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (bodies, received) = channel();
+    std::thread::spawn(move || {
+        for (number, stream) in listener.incoming().enumerate() {
+            let Ok(mut stream) = stream else { continue };
+            let mut reader = BufReader::new(stream.try_clone().expect("a clone"));
+            let (mut length, mut line) = (0, String::new());
+            while reader.read_line(&mut line).is_ok_and(|n| n > 2) {
+                if let Some(given) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = given.trim().parse().expect("a number");
+                }
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).expect("the body");
+            let status = if number == 0 {
+                "500 Oops"
+            } else {
+                "204 No Content"
+            };
+            let answer =
+                format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes());
+            if number > 0
+                && bodies
+                    .send(String::from_utf8_lossy(&body).into_owned())
+                    .is_err()
+            {
+                return;
+            }
+        }
+    });
+    (address, received)
+}
+
+/// Proves: AUD-07, D-74
+#[test]
+fn heads_go_to_the_log_and_over_http_and_prove_the_trail_from_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (private, public) = key(folder.path());
+    let (address, received) = receiver();
+    let settings = format!(
+        "[audit]\nkey = {:?}\nseconds = 1\nurl = \"http://{address}/anchors\"\n",
+        shown(&private)
+    );
+    let server = with_settings("anchors-http", &settings);
+    server.booked();
+    let row = last_row(&server);
+    let mut sent = String::new();
+    until("the head was sent", || {
+        sent.extend(received.try_iter());
+        is_signed(&sent, row)
+    });
+    until("it is in the log", || is_signed(&server.log(), row));
+    let page = metrics(&server);
+    for to in ["http", "log"] {
+        let labels = [("to", to), ("result", "written")];
+        let count = metric(&page, "uec_audit_anchors_total", &labels);
+        assert!(count.is_some_and(|n| n > 0.0), "{page}");
+    }
+    // What failed at first was sent again, and is no failure.
+    let failed = [("to", "http"), ("result", "failed")];
+    assert_eq!(metric(&page, "uec_audit_anchors_total", &failed), Some(0.0));
+    let (database, public) = (server.database(), shown(&public));
+    for file in [
+        written(folder.path(), "sent", &sent),
+        written(folder.path(), "log", &server.log()),
+    ] {
+        let checked = uec(&[
+            "provider",
+            "audit",
+            "verify",
+            "--database",
+            &database,
+            "--anchors",
+            &shown(&file),
+            "--key",
+            &public,
+        ]);
+        assert!(checked.status.success(), "{}", said(&checked));
+        assert!(
+            said(&checked).contains("proven up to row"),
+            "{}",
+            said(&checked)
+        );
+    }
+    // A head printed by hand is one more anchor; a stranger's is none.
+    let head = uec(&[
+        "provider",
+        "audit",
+        "head",
+        "--database",
+        &database,
+        "--key",
+        &shown(&private),
+    ]);
+    let text = String::from_utf8_lossy(&head.stdout).into_owned();
+    assert_eq!(text.lines().count(), 2, "{}", said(&head));
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).expect("a folder");
+    let (_, stranger) = key(&other);
+    let heads = shown(&written(folder.path(), "heads", &text));
+    for (key, code) in [(&public, 0), (&shown(&stranger), 1)] {
+        let checked = uec(&[
+            "provider",
+            "audit",
+            "verify",
+            "--database",
+            &database,
+            "--anchors",
+            &heads,
+            "--key",
+            key,
+        ]);
+        assert_eq!(checked.status.code(), Some(code), "{}", said(&checked));
+    }
+}
+
+/// Nobody takes what is sent: it is counted, and bookings go on.
+///
+/// Proves: NFR-04, D-74
+#[test]
+fn an_address_that_takes_nothing_holds_nothing_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (private, _) = key(folder.path());
+    let settings = format!(
+        "[audit]\nkey = {:?}\nseconds = 1\nurl = \"http://{}/\"\n",
+        shown(&private),
+        support::operations::free_address()
+    );
+    let server = with_settings("anchors-lost", &settings);
+    server.booked();
+    until("it is counted", || {
+        let failed = [("to", "http"), ("result", "failed")];
+        metric(&metrics(&server), "uec_audit_anchors_total", &failed).is_some_and(|n| n > 0.0)
+    });
+    assert!(server.is_ready());
+    let told = || {
+        let log = server.log();
+        log.matches("audit.url does not take anchors").count()
+    };
+    until("it is said", || told() > 0);
+    assert_eq!(told(), 1);
+}
+
+/// Keys are those of OpenSSL, a key that is there stays, and a key of another kind is told.
+#[test]
+fn keys_are_made_once_and_read_by_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (private, public) = key(folder.path());
+    let again = uec(&["provider", "audit", "key", "--make", &shown(&private)]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(
+        said(&again).contains("is there already"),
+        "{}",
+        said(&again)
+    );
+    for file in [&private, &public] {
+        let printed = uec(&["provider", "audit", "key", &shown(file)]);
+        let pem = std::fs::read(&public).expect("the public key");
+        assert_eq!(printed.stdout, pem, "{}", said(&printed));
+        assert!(!said(&printed).contains("PRIVATE"));
+    }
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
+    let file = written(folder.path(), "rcgen.key", &pair.serialize_pem());
+    let printed = uec(&["provider", "audit", "key", &shown(&file)]);
+    let plain = |text: &str| text.replace(['\r', '\n'], "");
+    let shown_key = String::from_utf8_lossy(&printed.stdout).into_owned();
+    assert_eq!(
+        plain(&shown_key),
+        plain(&pair.public_key_pem()),
+        "{}",
+        said(&printed)
+    );
+    let other = rcgen::KeyPair::generate().expect("a key of another kind");
+    let file = written(folder.path(), "p256.key", &other.serialize_pem());
+    let refused = uec(&["provider", "audit", "key", &shown(&file)]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        said(&refused).contains("another kind"),
+        "{}",
+        said(&refused)
+    );
+}

@@ -1,0 +1,394 @@
+//! Commands of the Provider for operators: their words, their exit codes, what they change and what they do not.
+
+use std::path::Path;
+use std::process::Output;
+
+use super::support::Server;
+use super::support::operations::{uec, written};
+use serde_json::Value;
+
+fn said(out: &Output) -> String {
+    String::from_utf8_lossy(&[out.stdout.as_slice(), &out.stderr].concat()).into_owned()
+}
+
+#[track_caller]
+fn ends(code: i32, arguments: &[&str]) -> String {
+    let out = uec(arguments);
+    assert_eq!(
+        out.status.code(),
+        Some(code),
+        "{arguments:?}: {}",
+        said(&out)
+    );
+    said(&out)
+}
+
+/// Counts are words for people and numbers for programs.
+#[test]
+fn counts_of_slots_are_words() {
+    let server = Server::shared(module_path!());
+    let list = |more: &[&str]| {
+        let database = server.database();
+        let all = [
+            "provider",
+            "slots",
+            "list",
+            "--count",
+            "--provider",
+            "FX101",
+            "--database",
+            &database,
+        ];
+        ends(0, &[&all, more].concat())
+    };
+    let told = list(&[]);
+    assert!(
+        told.contains(" slots: ") && told.contains(" free, ") && told.contains(" held back, "),
+        "{told}"
+    );
+    assert!(!told.contains("SlotCounts"), "{told}");
+    let json: Value = serde_json::from_str(&list(&["--json"])).expect("JSON");
+    assert!(
+        json["free"].as_u64() > Some(0) && json["total"].as_u64() >= json["free"].as_u64(),
+        "{json}"
+    );
+}
+
+/// What was exported and is applied changes nothing: neither what is implied nor what is said although it is implied.
+#[test]
+fn applying_an_export_changes_nothing() {
+    let server = Server::start("export", true);
+    let database = server.database();
+    let exported = |ods: &str| {
+        let out = uec(&[
+            "provider",
+            "export",
+            "--provider",
+            ods,
+            "--database",
+            &database,
+        ]);
+        String::from_utf8(out.stdout).expect("text")
+    };
+    let unchanged = |ods: &str| {
+        let file = written(&server.folder, "export.toml", &exported(ods));
+        let file = file.display().to_string();
+        let told = ends(
+            0,
+            &[
+                "provider",
+                "apply",
+                &file,
+                "--dry-run",
+                "--database",
+                &database,
+            ],
+        );
+        assert!(told.contains("nothing to change"), "{told}");
+    };
+    unchanged("FX101");
+    unchanged("FX202");
+    let said = exported("FX101").replacen(
+        "practitioner = \"fernhill-gp-1\"\nidentifier = \"GP-1\"",
+        "practitioner = \"fernhill-gp-1\"\nrole = \"555000000011\"\nidentifier = \"fernhill-gp-1\"",
+        1,
+    );
+    assert!(said.contains("role = \"555000000011\""), "{said}");
+    let file = written(&server.folder, "said.toml", &said)
+        .display()
+        .to_string();
+    ends(
+        0,
+        &[
+            "provider",
+            "apply",
+            &file,
+            "--keep-bookings",
+            "--database",
+            &database,
+        ],
+    );
+    unchanged("FX101");
+    server.kill();
+}
+
+const DECLARATION: &str = include_str!("../../../provider/src/diary/demo/riverside.toml");
+
+/// A dry run needs no database, and makes none.
+#[test]
+fn a_dry_run_needs_no_database() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = written(folder.path(), "riverside.toml", DECLARATION)
+        .display()
+        .to_string();
+    let database = folder.path().join("none.sqlite");
+    let url = format!("sqlite:{}", database.display());
+    for more in [&[][..], &["--database", &url]] {
+        let told = ends(
+            0,
+            &[&["provider", "apply", &file, "--dry-run"], more].concat(),
+        );
+        assert!(
+            told.contains("There is no database yet") && told.contains("+ service"),
+            "{told}"
+        );
+    }
+    assert!(!database.exists());
+}
+
+/// Every command takes the database from the settings file.
+#[test]
+fn every_command_takes_the_settings_file() {
+    let server = Server::start("settings", true);
+    let settings = format!(
+        "database = \"{}\"\nbase_url = \"https://a.example\"\n",
+        server.database()
+    );
+    let config = written(&server.folder, "provider.toml", &settings)
+        .display()
+        .to_string();
+    let file = written(&server.folder, "riverside.toml", DECLARATION)
+        .display()
+        .to_string();
+    let copy = server.folder.join("copy.sqlite").display().to_string();
+    let other = format!("sqlite:{}", server.folder.join("other.sqlite").display());
+    let commands: [&[&str]; 9] = [
+        &["export", "--provider", "FX101"],
+        &["apply", &file, "--dry-run"],
+        &["slots", "list", "--count", "--provider", "FX101"],
+        &["audit", "verify"],
+        &["referral", "list", "--provider", "FX101"],
+        &["backup", "--to", &copy],
+        &["migrate"],
+        &["describe", "openapi"],
+        &["copy", "--to", &other, "--while-running", "--quiet"],
+    ];
+    for command in commands {
+        ends(
+            0,
+            &[&["provider"], command, &["--config", &config]].concat(),
+        );
+    }
+    let described = ends(0, &["provider", "describe", "postman", "--config", &config]);
+    assert!(
+        described.contains("https://a.example/STU3/1/FX101"),
+        "{described}"
+    );
+    let key = server.folder.join("head.pem");
+    let settings = format!("[audit]\nkey = \"{}\"\n", key.display());
+    let config = written(&server.folder, "keys.toml", &settings)
+        .display()
+        .to_string();
+    let of_settings = ["provider", "audit", "key", "--config", &config];
+    ends(0, &[&of_settings[..], &["--make"]].concat());
+    let shown = ends(0, &of_settings);
+    assert!(shown.contains("PUBLIC KEY") && key.exists(), "{shown}");
+    ends(2, &["provider", "audit", "key", "--make"]);
+    server.kill();
+}
+
+/// Without a base URL the description names where the Provider of that settings file listens.
+#[test]
+fn a_description_names_the_port_of_the_settings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tls = "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n";
+    for (settings, base) in [
+        (
+            "listen = \"127.0.0.1:9123\"\n".to_owned(),
+            "http://127.0.0.1:9123",
+        ),
+        (
+            "listen = \"0.0.0.0:9123\"\n".to_owned(),
+            "http://127.0.0.1:9123",
+        ),
+        (
+            format!("listen = \"a.example:9123\"\n{tls}"),
+            "https://a.example:9123",
+        ),
+        (
+            "database = \"sqlite:a\"\n".to_owned(),
+            "http://127.0.0.1:8001",
+        ),
+    ] {
+        let config = written(folder.path(), "provider.toml", &settings);
+        let config = config.display().to_string();
+        let command = ["provider", "describe", "openapi", "--config", &config];
+        let told = ends(0, &command);
+        assert!(
+            told.contains(&format!("\"{base}/STU3/1/")),
+            "{settings}: {told}"
+        );
+    }
+}
+
+/// A token that a Provider will refuse is made, since a test may want it, and the reasons are told beside it.
+#[test]
+fn a_token_that_will_be_refused_is_told_as_such() {
+    let root = "https://a.example/STU3/1/FX101";
+    let far = i64::MAX.to_string();
+    let cases: [(&[&str], &str); 6] = [
+        (&["--aud", "zz"], "`aud`"),
+        (&["--aud", ""], "`aud` is empty"),
+        (&["--aud", root, "--offset", &far], "`iat`"),
+        (&["--aud", root, "--offset", "3600"], "in the future"),
+        (&["--aud", root, "--offset", "-3600"], "expired"),
+        (
+            &["--aud", root, "--organisation", ""],
+            "requesting_organization",
+        ),
+    ];
+    for (arguments, word) in cases {
+        let out = uec(&[&["token", "new"], arguments].concat());
+        let told = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(0), "{arguments:?}: {told}");
+        assert!(
+            told.starts_with("A Provider will refuse this token: ") && told.contains(word),
+            "{arguments:?}: {told}"
+        );
+        assert_eq!(out.stdout.iter().filter(|b| **b == b'.').count(), 2);
+    }
+    let right = uec(&["token", "new", "--aud", root, "--user", "u1"]);
+    assert_eq!(String::from_utf8_lossy(&right.stderr), "");
+}
+
+/// What is wrong with settings ends with 2, as the documents say.
+#[test]
+fn wrong_settings_end_with_2() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = format!("sqlite:{}", folder.path().join("p.sqlite").display());
+    let bad = written(folder.path(), "bad.toml", "databse = \"sqlite:a\"\n")
+        .display()
+        .to_string();
+    let none = folder.path().join("none.toml").display().to_string();
+    let settings = [
+        vec!["serve", "--database", &database, "--listen", "nonsense"],
+        vec![
+            "serve",
+            "--database",
+            &database,
+            "--listen",
+            "127.0.0.1:99999",
+        ],
+        vec![
+            "serve",
+            "--database",
+            &database,
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "x",
+        ],
+        vec![
+            "serve",
+            "--database",
+            "mysql://a/b",
+            "--listen",
+            "127.0.0.1:0",
+        ],
+        vec!["serve", "--listen", "127.0.0.1:0"],
+        vec!["export", "--database", "mysql://a/b"],
+        vec!["export", "--config", &bad],
+        vec!["audit", "verify", "--config", &none],
+        vec!["audit", "verify"],
+    ];
+    for arguments in settings {
+        ends(2, &[&["provider"], arguments.as_slice()].concat());
+    }
+}
+
+fn pem(folder: &Path, name: &str, text: &str) -> String {
+    written(folder, name, text).display().to_string()
+}
+
+/// What is wrong with a PEM file is said in words: which file, what was found, what would be right.
+#[test]
+fn faults_of_pem_files_are_plain_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let database = format!("sqlite:{}", folder.join("p.sqlite").display());
+    let made = || {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let params =
+            rcgen::CertificateParams::new(vec!["a.example".to_owned()]).expect("parameters");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    };
+    let ((certificate, key), (_, other)) = (made(), made());
+    let (chain, key_file) = (
+        pem(folder, "chain.pem", &certificate),
+        pem(folder, "key.pem", &key),
+    );
+    let other = pem(folder, "other.pem", &other);
+    let cut = pem(folder, "cut.pem", &certificate[..certificate.len() / 2]);
+    let locked = pem(
+        folder,
+        "locked.pem",
+        &key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
+    );
+    let binary = pem(folder, "chain.der", "0\u{1}\u{2}");
+    let none = folder.join("none.pem").display().to_string();
+    let cases: [(&str, &str, &[&str]); 7] = [
+        (
+            &chain,
+            &other,
+            &[&other, "does not belong to the first certificate"],
+        ),
+        (
+            &key_file,
+            &key_file,
+            &[
+                "should hold a certificate",
+                "Found: PRIVATE KEY",
+                "BEGIN CERTIFICATE",
+            ],
+        ),
+        (
+            &chain,
+            &chain,
+            &[
+                "should hold a private key",
+                "Found: CERTIFICATE",
+                "BEGIN PRIVATE KEY",
+            ],
+        ),
+        (&cut, &key_file, &[&cut, "cut off"]),
+        (
+            &chain,
+            &locked,
+            &["encrypted with a passphrase", "openssl pkey"],
+        ),
+        (&binary, &key_file, &["No PEM section was found"]),
+        (&none, &key_file, &["cannot read", "No such file"]),
+    ];
+    for (chain, key, words) in cases {
+        let told = ends(
+            2,
+            &[
+                "provider",
+                "serve",
+                "--database",
+                &database,
+                "--listen",
+                "127.0.0.1:0",
+                "--seed",
+                "demo",
+                "--tls-certificate",
+                chain,
+                "--tls-key",
+                key,
+            ],
+        );
+        for word in words {
+            assert!(told.contains(word), "{word} in {told}");
+        }
+        for odd in [
+            "KeyMismatch",
+            "[45,",
+            "[4",
+            "MissingSectionEnd",
+            "NoItemsFound",
+        ] {
+            assert!(!told.contains(odd), "{odd} in {told}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! `uec provider copy` over real databases: there and back, in use, killed in the middle, refused.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use super::support::{Server, postgres, postgres_server};
+use booking::ids::{Asid, OdsCode};
+use jiff::{SignedDuration, Timestamp};
+use provider::audit::AuditEntry;
+use provider::store::{Declaration, DeclaredChange, NewSlot, Options, Store};
+use serde_json::Value;
+
+/// Slots of the database whose copy is killed.
+const SLOTS: i64 = 40_000;
+
+/// A folder that goes away with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("copy-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("folder");
+        Folder(folder)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn uec(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
+    command.arg("provider").args(arguments);
+    command
+}
+
+fn copy(from: &str, to: &str, more: &[&str]) -> Output {
+    uec(&["copy", "--from", from, "--to", to])
+        .args(more)
+        .output()
+        .expect("uec runs")
+}
+
+fn said(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+#[track_caller]
+fn report(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", said(output));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[track_caller]
+fn refused(output: &Output, code: i32, with: &str) {
+    assert_eq!(output.status.code(), Some(code), "{}", said(output));
+    assert!(said(output).contains(with), "{}", said(output));
+}
+
+/// A database of the demo provider with a booking and a cancelled one; the server that made it is gone.
+fn made(name: &str) -> (Server, String) {
+    let server = Server::start(name, true);
+    let (_, first) = server.booked();
+    let (booking, second) = server.booked();
+    let id = second.location_id();
+    let body = booking.cancelled(&second.json());
+    server.cancel(&id, "W/\"1\"", &body).expect(200);
+    server.read(&first.location_id()).expect(200);
+    let database = server.database();
+    (server, database)
+}
+
+/// Ends the server and waits until its process is gone; its files stay as long as the value does.
+fn stopped(server: &Server) {
+    let pid = fs::read_to_string(server.folder.join("pid")).expect("pid");
+    let stopped = Command::new("sh")
+        .args(["-c", "kill -TERM \"$0\"", pid.trim()])
+        .status();
+    assert!(stopped.expect("sh").success());
+    // Its parent waits for it only later, so it may be a zombie.
+    testkit::until("the server has stopped", || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        !stat.is_ok_and(|stat| !stat.contains(") Z"))
+    });
+}
+
+fn verified(database: &str) -> String {
+    let output = uec(&["audit", "verify", "--database", database])
+        .output()
+        .expect("uec runs");
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Proves: NFR-02, AUD-07
+#[test]
+fn a_database_moves_and_moves_back() {
+    let (server, from) = made("copy-moves");
+    let folder = Folder::new("moves");
+    let stray = folder.file("stray.sqlite");
+    refused(&copy(&from, &stray, &[]), 1, "is in use");
+    assert!(!Path::new(&stray).exists());
+
+    let rehearsed = report(&copy(&from, &stray, &["--while-running", "--json"]));
+    assert_eq!(rehearsed["rehearsal"], true);
+    let shown = copy(&from, &folder.file("shown.sqlite"), &["--while-running"]);
+    assert!(
+        said(&shown).contains("This is a rehearsal"),
+        "{}",
+        said(&shown)
+    );
+    server.read("nothing").expect(404);
+    stopped(&server);
+
+    let trails = verified(&from);
+    let back = folder.file("back.sqlite");
+    let (through, quiet) = match postgres_server() {
+        Some(server) => {
+            let to = server.empty();
+            let there = copy(&from, &to, &[]);
+            assert!(there.status.success(), "{}", said(&there));
+            let text = String::from_utf8_lossy(&there.stdout).into_owned();
+            assert!(
+                text.contains("audit trail of FX101") && text.contains("Next:"),
+                "{text}"
+            );
+            assert!(!text.contains("sslmode"), "{text}");
+            assert!(!there.stderr.is_empty(), "progress is shown");
+            refused(&copy(&from, &to, &[]), 1, "holds data already");
+            (to, true)
+        }
+        None => (stray.clone(), false),
+    };
+    let there_and_back = copy(&through, &back, &["--quiet", "--json"]);
+    assert!(
+        there_and_back.stderr.is_empty(),
+        "{}",
+        said(&there_and_back)
+    );
+    let there_and_back = report(&there_and_back);
+    assert_eq!(there_and_back["rehearsal"], false);
+    let like = report(&copy(&from, &folder.file("like.sqlite"), &["-q", "--json"]));
+    if quiet {
+        assert_eq!(there_and_back["tables"], like["tables"]);
+        assert_eq!(there_and_back["auditTrails"], like["auditTrails"]);
+    }
+    assert_eq!(like["liveBookings"], 1);
+    assert_eq!(
+        verified(&format!("sqlite:{}", folder.file("like.sqlite"))),
+        trails
+    );
+
+    refused(&copy(&from, &from, &[]), 2, "as source and as target");
+    refused(&copy("mysql://x/y", &stray, &[]), 2, "cannot be used");
+    refused(
+        &copy(&folder.file("none"), &stray, &[]),
+        1,
+        "no database at",
+    );
+    refused(&copy(&from, &stray, &[]), 1, "holds data already");
+    let text = folder.file("notes.txt");
+    fs::write(
+        &text,
+        "not a database, but long enough to be taken for one by its size alone".repeat(20),
+    )
+    .expect("file");
+    refused(
+        &copy(&from, &text, &[]),
+        1,
+        "not a database of this program",
+    );
+}
+
+/// A database with so many slots that a copy of it takes a good part of a second.
+fn large(folder: &Folder) -> String {
+    let database = format!("sqlite:{}", folder.file("large.sqlite"));
+    let store = Store::open(&database, &Options::default()).expect("store");
+    let now = Timestamp::now();
+    let entry = AuditEntry::local(now, "test", "nobody");
+    let schedule = DeclaredChange::Put {
+        kind: "schedule".to_owned(),
+        id: "gp".to_owned(),
+        position: 1,
+        body: "{}".to_owned(),
+    };
+    let declaration = Declaration {
+        ods: OdsCode::parse("FX101").expect("code"),
+        asid: Asid::parse("918999000011").expect("ASID"),
+        name: "Fernhill Urgent Care".to_owned(),
+        expected: None,
+        changes: vec![schedule],
+        at: now,
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("runtime");
+    runtime.block_on(async {
+        let declared = store.declare(declaration, entry.clone()).await;
+        let tenant = declared.expect("provider").tenant;
+        let (_, rows) = store.declared(tenant).expect("declared");
+        let schedule = rows.iter().find_map(|row| row.schedule).expect("schedule");
+        let start = |n: i64| now + SignedDuration::from_mins(10 * n);
+        let slots = (0..SLOTS).map(|n| NewSlot {
+            uuid: uuid::Uuid::now_v7(),
+            schedule,
+            start: start(n),
+            end: start(n + 1),
+            held: false,
+            channel: None,
+            template: None,
+            release: None,
+            track: 0,
+        });
+        let made = store.insert_slots(tenant, slots.collect(), now, &entry);
+        made.await.expect("slots");
+    });
+    store.close();
+    database
+}
+
+/// A copy that has begun to fill its target.
+fn under_way(from: &str, to: &str) -> Child {
+    let child = uec(&["copy", "--from", from, "--to", to])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("uec runs");
+    testkit::until("the copy has begun", || is_being_filled(to, &child));
+    child
+}
+
+/// True while the target is open, which it is only in the one transaction that fills it.
+fn is_being_filled(to: &str, by: &Child) -> bool {
+    if let Some(path) = to.strip_prefix("sqlite:") {
+        let open = fs::read_dir(format!("/proc/{}/fd", by.id())).expect("its files");
+        let mut open = open
+            .flatten()
+            .filter_map(|file| fs::read_link(file.path()).ok());
+        return open.any(|file| file == Path::new(path));
+    }
+    let name = to
+        .rsplit('/')
+        .next()
+        .and_then(|rest| rest.split('?').next());
+    let sql = format!(
+        "SELECT 1 / count(*) FROM pg_stat_activity WHERE datname = '{}' AND query LIKE 'INSERT INTO slot %'",
+        name.expect("a name")
+    );
+    postgres_server().is_some_and(|server| server.psql(&sql).is_ok())
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("sh")
+        .args(["-c", "kill -\"$0\" \"$1\"", name, &child.id().to_string()])
+        .status();
+    assert!(sent.expect("sh").success());
+}
+
+/// Proves: NFR-02
+#[test]
+fn a_copy_that_is_killed_can_be_made_again() {
+    let folder = Folder::new("killed");
+    let from = large(&folder);
+    let trails = verified(&from);
+    let mut targets = vec![format!("sqlite:{}", folder.file("to.sqlite"))];
+    targets.extend(postgres_server().map(postgres::Server::empty));
+    for to in &targets {
+        let mut child = under_way(&from, to);
+        signal(&child, "KILL");
+        child.wait().expect("it ends");
+        // Nothing is there that a provider would serve.
+        let opened = uec(&["audit", "verify", "--database", to])
+            .output()
+            .expect("uec runs");
+        assert!(opened.stdout.is_empty(), "{}", said(&opened));
+
+        let mut child = under_way(&from, to);
+        signal(&child, "TERM");
+        let mut rest = String::new();
+        let mut stderr = child.stderr.take().expect("pipe");
+        stderr.read_to_string(&mut rest).expect("text");
+        assert_eq!(
+            child.wait().expect("it ends").code(),
+            Some(1),
+            "{to}: {rest}"
+        );
+        assert!(rest.contains("stopped before the end"), "{rest}");
+
+        let done = copy(&from, to, &["--json"]);
+        let done = report(&done);
+        assert_eq!(done["verified"], true);
+        assert_eq!(verified(to), trails);
+    }
+}

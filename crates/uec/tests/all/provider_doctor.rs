@@ -1,0 +1,599 @@
+//! `uec provider doctor`: what it finds, what it says to do, and that it changes nothing.
+
+use std::net::{Shutdown, SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
+use serde_json::Value;
+
+use super::support::Server;
+use super::support::operations::{Sds, declare, free_address, get, uec, written};
+
+fn doctor(arguments: &[&str]) -> (Output, Value) {
+    let mut all = vec!["provider", "doctor", "--json"];
+    all.extend(arguments);
+    let output = uec(&all);
+    let json = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    (output, json)
+}
+
+/// The same, on a machine that trusts this certificate.
+fn doctor_trusting(certificate: &Path, arguments: &[&str]) -> (Output, Value) {
+    let output = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["provider", "doctor", "--json"])
+        .args(arguments)
+        .env("SSL_CERT_FILE", certificate)
+        .output()
+        .expect("uec runs");
+    let json = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+    (output, json)
+}
+
+/// A server that is reached under https, as every base URL says, and its certificate.
+fn secure_server(name: &str) -> (Server, PathBuf) {
+    let admin = free_address();
+    let server = Server::spawn(name, true, |folder| {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let pem = written(folder, "server.pem", &certificate.pem());
+        let key = written(folder, "server.key", &key.serialize_pem());
+        let (pem, key) = (pem.display().to_string(), key.display().to_string());
+        let tls = [
+            "--tls-certificate".to_owned(),
+            pem,
+            "--tls-key".to_owned(),
+            key,
+        ];
+        let look = ["--admin-listen".to_owned(), admin.to_string()];
+        tls.into_iter().chain(look).collect()
+    });
+    testkit::until("the server is ready", || {
+        get(admin, "/health/ready").is_some_and(|r| r.status == 200)
+    });
+    let certificate = server.folder.join("server.pem");
+    (server, certificate)
+}
+
+/// Findings of this severity in an area, in one text.
+fn told(report: &Value, area: &str, severity: &str) -> String {
+    let findings = report["findings"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or(&[]);
+    findings
+        .iter()
+        .filter(|f| f["area"] == area && f["severity"] == severity)
+        .map(|f| {
+            format!(
+                "{} → {}",
+                f["says"].as_str().unwrap_or(""),
+                f["advice"].as_str().unwrap_or("")
+            )
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[track_caller]
+fn assert_told(report: &Value, area: &str, severity: &str, words: &str) {
+    let told = told(report, area, severity);
+    assert!(
+        told.contains(words),
+        "{severity} of {area}: {words}\nin {report:#}"
+    );
+}
+
+/// Settings with which only what a test breaks is wrong.
+const TRUSTED: &str = "[trust]\nssp_names = [\"ssp.example\"]\n";
+
+fn settings(folder: &Path, more: &str) -> String {
+    let file = written(folder, "doctor.toml", more);
+    file.display().to_string()
+}
+
+/// A healthy set-up beside its server: no problem, exit 0, nothing changed.
+#[test]
+fn a_healthy_provider_has_no_problem() {
+    let (server, certificate) = secure_server("doctor-healthy");
+    let file = server.folder.join("provider.sqlite");
+    let base = format!("https://{}", server.address);
+    let config = settings(
+        &server.folder,
+        &format!(
+            "base_url = \"{base}\"\nlisten = \"{}\"\n[trust]\nsigned_keys = \"{}\"\n",
+            server.address,
+            written(&server.folder, "jwks.json", "{\"keys\":[]}").display()
+        ),
+    );
+    let rows = || count(&file, "SELECT count(*) FROM audit");
+    let before = rows();
+    let (output, report) = doctor_trusting(
+        &certificate,
+        &["--database", &server.database(), "--config", &config],
+    );
+    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    assert_eq!(report["problems"], 0);
+    assert_told(&report, "database", "ok", "The database is whole");
+    assert_told(
+        &report,
+        "database",
+        "ok",
+        "audit trail of FX101 holds together",
+    );
+    assert_told(&report, "database", "ok", "It can be written");
+    assert_told(&report, "clock", "ok", "runs evenly");
+    assert_told(
+        &report,
+        "rights",
+        "ok",
+        "Only its owner can read the database",
+    );
+    assert_told(&report, "endpoint", "ok", "answers and is ready");
+    // The demonstration has services without slots on purpose.
+    assert_told(
+        &report,
+        "diary",
+        "warning",
+        "2000000014, FX101) has no free slot",
+    );
+    assert_told(&report, "diary", "warning", "2000000022");
+    assert_eq!(rows(), before, "nothing was written");
+    // The same for people.
+    let text = Command::new(env!("CARGO_BIN_EXE_uec"))
+        .args(["provider", "doctor", "--quick"])
+        .args(["--database", &server.database(), "--config", &config])
+        .env("SSL_CERT_FILE", &certificate)
+        .output()
+        .expect("uec runs");
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(text.contains("0 problems"), "{text}");
+    assert!(text.contains("its pages were not looked at"), "{text}");
+    server.kill();
+}
+
+/// A server that answers with a certificate that nobody here trusts is there all the same.
+#[test]
+fn an_untrusted_certificate_is_not_called_unreachable() {
+    let (server, _) = secure_server("doctor-untrusted");
+    let base = format!("https://{}", server.address);
+    let config = settings(&server.folder, &format!("base_url = \"{base}\"\n{TRUSTED}"));
+    let other = {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec!["other.example".to_owned()]).expect("parameters");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        written(&server.folder, "other.pem", &certificate.pem())
+    };
+    let (_, report) = doctor_trusting(
+        &other,
+        &["--database", &server.database(), "--config", &config],
+    );
+    assert_told(
+        &report,
+        "endpoint",
+        "warning",
+        "a certificate that this machine does not trust: the authority that it names has not signed it",
+    );
+    assert_eq!(told(&report, "endpoint", "problem"), "", "{report:#}");
+    server.kill();
+}
+
+/// A server that speaks this protocol alone and wants a certificate of whoever calls; its address and certificate.
+fn demanding_server(protocol: &str) -> (SocketAddr, String) {
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.der().clone()).expect("a root");
+    let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto.clone());
+    let mut config = ServerConfig::builder_with_provider(crypto)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_client_cert_verifier(verifier.build().expect("a verifier"))
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        )
+        .expect("a certificate with its key");
+    config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut tls = ServerConnection::new(config.clone()).expect("a session");
+            // Ends with the refusal, whose alert is written; the rest is read, so that nothing is reset.
+            while tls.complete_io(&mut stream).is_ok_and(|(read, _)| read > 0) {}
+            let _ = tls.write_tls(&mut stream);
+            let _ = stream.shutdown(Shutdown::Write);
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        }
+    });
+    (address, certificate.pem())
+}
+
+/// A server that wants a client certificate is there, whichever HTTP it speaks; so is one that refuses for another reason.
+#[test]
+fn a_server_that_wants_a_client_certificate_answers() {
+    let provider = Server::start("doctor-demands", true);
+    for (protocol, asks) in [("http/1.1", true), ("h2", true), ("other/1", false)] {
+        let (address, certificate) = demanding_server(protocol);
+        let trusted = written(&provider.folder, "demanding.pem", &certificate);
+        let base = format!("https://{address}");
+        let config = settings(
+            &provider.folder,
+            &format!("base_url = \"{base}\"\n{TRUSTED}"),
+        );
+        let (_, report) = doctor_trusting(
+            &trusted,
+            &["--database", &provider.database(), "--config", &config],
+        );
+        assert_eq!(told(&report, "endpoint", "problem"), "", "{report:#}");
+        match asks {
+            true => {
+                let said = format!("{base} answers and asks for a client certificate.");
+                assert_told(&report, "endpoint", "ok", &said);
+            }
+            // No HTTP in common: refused for another reason.
+            false => {
+                let said = format!("{base} answers but refuses the TLS handshake");
+                assert_told(&report, "endpoint", "warning", &said);
+                assert!(!told(&report, "endpoint", "ok").contains("client certificate"));
+            }
+        }
+    }
+    provider.kill();
+}
+
+fn count(file: &Path, sql: &str) -> i64 {
+    let connection = rusqlite::Connection::open(file).expect("opens");
+    connection
+        .query_row(sql, [], |r| r.get(0))
+        .expect("a number")
+}
+
+/// A missing, foreign, older or held database; each is told, none is touched.
+#[test]
+fn a_database_that_cannot_be_used_is_told() {
+    let server = Server::start("doctor-database", true);
+    let folder = &server.folder;
+    let missing = format!("sqlite:{}", folder.join("nothing.sqlite").display());
+    let (output, report) = doctor(&["--database", &missing]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_told(&report, "database", "problem", "there is no database");
+    assert!(!folder.join("nothing.sqlite").exists(), "not made");
+
+    let foreign = folder.join("foreign.sqlite");
+    let other = rusqlite::Connection::open(&foreign).expect("opens");
+    other.execute_batch("CREATE TABLE a (b)").expect("made");
+    let (_, report) = doctor(&["--database", &format!("sqlite:{}", foreign.display())]);
+    assert_told(
+        &report,
+        "database",
+        "problem",
+        "not a database of this program",
+    );
+
+    let copy = folder.join("older.sqlite");
+    let backup = uec(&[
+        "provider",
+        "backup",
+        "--database",
+        &server.database(),
+        "--to",
+        &copy.display().to_string(),
+    ]);
+    assert!(backup.status.success());
+    let older = rusqlite::Connection::open(&copy).expect("opens");
+    older
+        .pragma_update(None, "user_version", 1)
+        .expect("marked");
+    let (_, report) = doctor(&["--database", &format!("sqlite:{}", copy.display())]);
+    assert_told(&report, "database", "warning", "The schema is 1");
+    let schema = |c: &rusqlite::Connection| -> i64 {
+        c.pragma_query_value(None, "user_version", |r| r.get(0))
+            .expect("a number")
+    };
+    assert_eq!(schema(&older), 1, "not brought up to date");
+
+    drop(older);
+    let lacking = rusqlite::Connection::open(&copy).expect("opens");
+    lacking
+        .execute_batch("PRAGMA user_version = 4; DROP TRIGGER audit_kept")
+        .expect("dropped");
+    drop(lacking);
+    let (output, report) = doctor(&["--database", &format!("sqlite:{}", copy.display())]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_told(
+        &report,
+        "database",
+        "problem",
+        "the trigger audit_kept is missing",
+    );
+
+    let holder = rusqlite::Connection::open(folder.join("provider.sqlite")).expect("opens");
+    holder.execute_batch("BEGIN EXCLUSIVE").expect("held");
+    let (_, report) = doctor(&["--database", &server.database()]);
+    assert_told(&report, "database", "problem", "Nothing can be written");
+    holder.execute_batch("ROLLBACK").expect("let go");
+    server.kill();
+}
+
+/// Certificates: expired, soon to expire, for another name, with another's key, out of order.
+#[test]
+fn certificates_are_judged() {
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("doctor-certificates-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let day = Duration::from_secs(86_400);
+    let authority_key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&authority_key).expect("a certificate");
+    let issuer = Issuer::new(params, authority_key);
+    let make = |from: SystemTime, until: SystemTime| {
+        let key = KeyPair::generate().expect("a key");
+        let mut params =
+            CertificateParams::new(vec!["booking.example".to_owned()]).expect("parameters");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.not_before = from.into();
+        params.not_after = until.into();
+        let certificate = params.signed_by(&key, &issuer).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    };
+    let now = SystemTime::now();
+    let report = |name: &str, chain: &str, key: &str, host: &str| {
+        let pem = written(&folder, &format!("{name}.pem"), chain);
+        let key = written(&folder, &format!("{name}.key"), key);
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("rights");
+        let more = format!(
+            "base_url = \"https://{host}\"\n{TRUSTED}[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n",
+            pem.display(),
+            key.display()
+        );
+        let config = settings(&folder, &more);
+        doctor(&[
+            "--config",
+            &config,
+            "--database",
+            "sqlite:nowhere/at-all.sqlite",
+        ])
+        .1
+    };
+    let (good, key) = make(now - day, now + 100 * day);
+    let chain = format!("{good}{}", authority.pem());
+    let right = report("right", &chain, &key, "booking.example");
+    assert_told(
+        &right,
+        "certificates",
+        "ok",
+        "chain of 2 certificates holds together",
+    );
+    assert_told(&right, "certificates", "ok", "is for booking.example");
+    assert_told(&right, "certificates", "ok", "go together");
+    assert_told(
+        &right,
+        "certificates",
+        "problem",
+        "nobody could call this server",
+    );
+    assert_told(&right, "rights", "problem", "the private key");
+    let other = report("other-name", &chain, &key, "elsewhere.example");
+    assert_told(
+        &other,
+        "certificates",
+        "problem",
+        "not for elsewhere.example",
+    );
+    let (soon, soon_key) = make(now - day, now + 10 * day);
+    assert_told(
+        &report("soon", &soon, &soon_key, "booking.example"),
+        "certificates",
+        "warning",
+        "expires in",
+    );
+    let (gone, gone_key) = make(now - 10 * day, now - day);
+    assert_told(
+        &report("gone", &gone, &gone_key, "booking.example"),
+        "certificates",
+        "problem",
+        "expired on",
+    );
+    let mixed = report("mixed", &good, &soon_key, "booking.example");
+    assert_told(&mixed, "certificates", "problem", "would not start");
+    let stranger_key = KeyPair::generate().expect("a key");
+    let stranger = CertificateParams::new(Vec::new())
+        .expect("parameters")
+        .self_signed(&stranger_key)
+        .expect("a certificate");
+    let loose = report(
+        "loose",
+        &format!("{good}{}", stranger.pem()),
+        &key,
+        "booking.example",
+    );
+    assert_told(&loose, "certificates", "problem", "does not hold together");
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+/// Rules that nobody can meet, clinics that end, files that others can read.
+#[test]
+fn what_cannot_be_meant_is_told() {
+    let server = Server::start("doctor-diary", true);
+    let ends = (jiff::Zoned::now().date() + jiff::Span::new().days(5)).to_string();
+    declare(&server, "FX101", |text| {
+        let text = text.replace(
+            "id = \"dental-day\"\n",
+            &format!("id = \"dental-day\"\nvalid_to = {ends}\nrelease = [\"gps\"]\n"),
+        );
+        format!(
+            "{text}\n[[release]]\nid = \"gps\"\nkinds = [\"gp-practice\"]\n\n[[release]]\nid = \"unused\"\ncap = 3\n\n\
+             [[service]]\nid = \"2000000016\"\nname = \"Without a diary\"\n\n\
+             [[consumer]]\nods = \"FX910\"\nname = \"By code only\"\n"
+        )
+    });
+    let database = server.folder.join("provider.sqlite");
+    std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o644)).expect("rights");
+    let config = settings(&server.folder, TRUSTED);
+    let (output, report) = doctor(&["--database", &server.database(), "--config", &config]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_told(
+        &report,
+        "rights",
+        "problem",
+        "Everybody on this machine can read or change the database",
+    );
+    assert_told(
+        &report,
+        "consumers",
+        "warning",
+        "`gps`: no consumer is of the kind `gp-practice`",
+    );
+    let by_code = "By code only is declared by its ODS code FX910 alone at FX101";
+    assert_told(&report, "consumers", "warning", by_code);
+    assert_told(
+        &report,
+        "consumers",
+        "warning",
+        "`unused`: no service, template, session or slot names it",
+    );
+    assert_told(
+        &report,
+        "diary",
+        "warning",
+        "The clinic `dental-day` of FX101 ends on",
+    );
+    assert_told(
+        &report,
+        "diary",
+        "warning",
+        "Without a diary (2000000016, FX101) has no schedule",
+    );
+    assert_told(&report, "endpoint", "warning", "No base URL");
+    assert!(String::from_utf8_lossy(&output.stderr).contains(" found"));
+    server.kill();
+}
+
+/// A time server that is so many seconds ahead.
+fn time_server(ahead: i64) -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let address = socket.local_addr().expect("its address");
+    std::thread::spawn(move || {
+        let mut message = [0_u8; 48];
+        while let Ok((_, from)) = socket.recv_from(&mut message) {
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .expect("after 1970");
+            let seconds = i64::try_from(now.as_secs()).expect("in range") + ahead + 2_208_988_800;
+            message = [0; 48];
+            message[0] = 0x24;
+            message[1] = 2;
+            message[40..44]
+                .copy_from_slice(&u32::try_from(seconds).expect("in range").to_be_bytes());
+            let fraction = (u64::from(now.subsec_nanos()) << 32) / 1_000_000_000;
+            message[44..48]
+                .copy_from_slice(&u32::try_from(fraction).expect("in range").to_be_bytes());
+            let _ = socket.send_to(&message, from);
+        }
+    });
+    address.to_string()
+}
+
+#[test]
+fn the_clock_is_compared() {
+    let server = Server::start("doctor-clock", true);
+    let database = server.database();
+    let ask = |arguments: &[&str]| {
+        let mut all = vec!["--database", database.as_str(), "--quick"];
+        all.extend(arguments);
+        doctor(&all).1
+    };
+    let right = ask(&[
+        "--ntp",
+        &time_server(0),
+        "--clock",
+        &format!("http://{}/health/live", server.address),
+    ]);
+    assert!(
+        told(&right, "clock", "ok").matches("agrees with").count() == 2,
+        "{right:#}"
+    );
+    assert_told(
+        &ask(&["--ntp", &time_server(20)]),
+        "clock",
+        "warning",
+        "behind",
+    );
+    assert_told(
+        &ask(&["--ntp", &time_server(-3_600)]),
+        "clock",
+        "problem",
+        "Tokens are refused beyond 60 s",
+    );
+    let nobody = free_address().to_string();
+    assert_told(
+        &ask(&["--clock", &format!("http://{nobody}")]),
+        "clock",
+        "warning",
+        "does not tell the time",
+    );
+    server.kill();
+}
+
+/// SDS as it is asked by every Consumer: right, another address, not registered.
+#[test]
+fn the_registration_is_compared() {
+    let (server, certificate) = secure_server("doctor-sds");
+    let sds = Sds::start(&format!("https://{}", server.address));
+    let ask = |base: &str| {
+        let config = settings(&server.folder, &format!("base_url = \"{base}\"\n{TRUSTED}"));
+        let database = server.database();
+        let asked = ["--database", &database, "--config", &config, "--quick"];
+        doctor_trusting(&certificate, &[&asked[..], &["--sds", &sds.url]].concat()).1
+    };
+    let right = ask(&format!("https://{}", server.address));
+    assert_told(
+        &right,
+        "endpoint",
+        "ok",
+        "SDS sends slots and bookings of FX101 here",
+    );
+    let wrong = ask("https://127.0.0.1:9");
+    assert_told(&wrong, "endpoint", "problem", "SDS sends slots of FX101 to");
+    assert_told(&wrong, "endpoint", "problem", "cannot be reached from here");
+    // When nobody answers, nothing is said against the registration.
+    let config = settings(&server.folder, "base_url = \"https://127.0.0.1:9\"\n");
+    let nobody = format!("ldap://127.0.0.1:{}", testkit::port());
+    let database = server.database();
+    let asked = [
+        "--database",
+        &database,
+        "--config",
+        &config,
+        "--quick",
+        "--sds",
+        &nobody,
+    ];
+    let silent = doctor_trusting(&certificate, &asked).1;
+    assert_told(
+        &silent,
+        "endpoint",
+        "problem",
+        "SDS could not be asked about 918999000011 of FX101",
+    );
+    assert!(
+        !silent.to_string().contains("registration corrected"),
+        "{silent}"
+    );
+    drop(sds);
+    server.kill();
+}
