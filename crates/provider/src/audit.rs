@@ -122,6 +122,8 @@ pub struct AuditEntry {
     pub version: Option<u32>,
     /// Digests of the version, when the change made it: the row proves what was stored (D-73).
     pub made: Option<MadeVersion>,
+    /// The message of a referral that was stored, with its digest: the row proves what was kept (D-97).
+    pub kept: Option<KeptMessage>,
     /// Appointments returned by a search.
     pub appointments_returned: Option<u32>,
     /// Referral document of a booking.
@@ -167,6 +169,7 @@ impl AuditEntry {
             appointment: None,
             version: None,
             made: None,
+            kept: None,
             appointments_returned: None,
             document: None,
             slot: None,
@@ -250,6 +253,10 @@ impl AuditEntry {
             out.text("sha256", Some(&hex(&made.document)));
             out.text("record", Some(&hex(&made.record)));
         }
+        if let Some(kept) = &self.kept {
+            out.text("referral", Some(&kept.id.to_string()));
+            out.text("message_sha256", Some(&hex(&kept.message)));
+        }
         out.number("appointments_returned", self.appointments_returned);
         out.list("consumer_faults", &self.consumer_faults);
         if let Some(provenance) = &self.provenance {
@@ -270,6 +277,15 @@ pub struct MadeVersion {
     /// SHA-256 of everything else that is stored of the version: number, state, time, who, the request as received, and
     /// what its booking is of.
     pub record: [u8; 32],
+}
+
+/// A message of a referral that was stored, as its audit row holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptMessage {
+    /// The referral's id here.
+    pub id: Uuid,
+    /// SHA-256 of the message as it was received.
+    pub message: [u8; 32],
 }
 
 /// Bytes as hexadecimal digits.

@@ -286,6 +286,10 @@ pub enum AuditVerdict {
         /// Those of them that were made before digests were kept, or by an older release: it was only looked at that they
         /// are there.
         before_digests: u64,
+        /// Messages of referrals that were stored, each of which has its row.
+        messages: u64,
+        /// Those of them that were stored before digests of them were kept: only their number was compared.
+        messages_before_digests: u64,
     },
     /// Something was changed, removed or put in.
     Broken {

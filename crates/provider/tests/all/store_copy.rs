@@ -4,9 +4,8 @@ use super::store_fixture::raw::{Postgres, Raw};
 use super::store_fixture::*;
 use booking::ids::RequestId;
 use booking::refusal::Situation;
-use bytes::Bytes;
 use provider::referral::cda::Facts;
-use provider::referral::{Code, Reason, Wire, Wrapper};
+use provider::referral::{Code, Reason, Wrapper};
 use provider::store::{
     Arrival, CopyError, CopyOptions, CopyProgress, CopyReport, CopyStage, Filed, Options,
     ReferralFilter, SlotFilter, Store, StoreError, TenantKey, WriteError, copy,
@@ -34,25 +33,21 @@ struct Rich {
 }
 
 fn arrival(document: Result<Facts, Reason>, tracking: Option<&str>, bytes: usize) -> Arrival {
-    let body: Vec<u8> = (0..bytes).map(|n| (n % 251) as u8).collect();
     let id = Uuid::now_v7();
-    let mut hash = [7; 32];
-    hash[..16].copy_from_slice(id.as_bytes());
+    // No two are the same.
+    let filling = (0..bytes).map(|n| (n % 251) as u8);
+    let body: Vec<u8> = id.as_bytes().iter().copied().chain(filling).collect();
+    let arrival = received(&body[..bytes.max(1)]);
+    let hash = arrival.message_hash;
     Arrival {
         id,
-        at: now(),
-        wire: Wire::Soap11,
         wrapper: Wrapper {
             tracking: tracking.map(str::to_owned),
             sender: Some("urn:nhs-uk:addressing:ods:FX900".to_owned()),
             ..Wrapper::default()
         },
         document: document.map(|facts| (facts, hash)),
-        further: None,
-        message_hash: hash,
-        body: Bytes::from(body),
-        refused_status: |_| 500,
-        entry: staff(),
+        ..arrival
     }
 }
 

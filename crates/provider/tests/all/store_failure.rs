@@ -1,13 +1,11 @@
 //! What happens when the disk is full, another program holds the lock, or the process is killed.
 
 use super::store_fixture::*;
-use bytes::Bytes;
 use provider::referral::{Reason, Wire, Wrapper};
 use provider::store::{Arrival, Filed, Options, ReferralFilter, StoreError, WriteError};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use uuid::Uuid;
 
 /// Names the database to the child process of the crash test.
 const CRASH_DATABASE: &str = "UEC_TEST_CRASH_DATABASE";
@@ -453,11 +451,10 @@ async fn a_nul_in_a_text_is_no_reason_to_keep_nothing() {
     let store = memory();
     let (tenant, _) = tenant(&store).await;
     let nul = |text: &str| format!("{text}\0{text}");
-    let mut entry = staff();
+    let arrival = received(b"a\0b");
+    let mut entry = arrival.entry.clone();
     entry.query = Some(nul("tracking"));
     let arrival = Arrival {
-        id: Uuid::now_v7(),
-        at: now(),
         wire: Wire::FhirJson,
         wrapper: Wrapper {
             tracking: Some(nul("t")),
@@ -466,11 +463,8 @@ async fn a_nul_in_a_text_is_no_reason_to_keep_nothing() {
             ..Wrapper::default()
         },
         document: Err(Reason::invalid(nul("It is odd."))),
-        further: None,
-        message_hash: [3; 32],
-        body: Bytes::from_static(b"a\0b"),
-        refused_status: |_| 400,
         entry,
+        ..arrival
     };
     let filed = store.file_referral(Some(tenant), arrival).await.unwrap();
     let Filed::Quarantined { id, .. } = filed else {

@@ -2,7 +2,8 @@
 
 use super::store_fixture::raw::Raw;
 use super::store_fixture::*;
-use provider::store::{AuditVerdict, Store, TenantKey};
+use provider::store::{AuditVerdict, Filed, Store, TenantKey};
+use sha2::{Digest as _, Sha256};
 
 /// A closed database with bookings, and a hand in it that no trigger holds back.
 struct Scene {
@@ -160,6 +161,8 @@ async fn whatever_is_changed_of_a_booking_is_found_at_its_row() {
         (format!("UPDATE appointment SET nhs_number = '9990000026' WHERE key = {second}"), 4),
         (format!("UPDATE appointment SET start = start + 1 WHERE key = {second}"), 4),
         (format!("UPDATE appointment SET booked_ods = 'FX901' WHERE key = {second}"), 4),
+        (format!("UPDATE appointment SET booked_claimed = 2 WHERE key = {second}"), 4),
+        (format!("UPDATE appointment SET booked_claimed = 1 WHERE key = {first}"), 3),
         (format!("UPDATE appointment SET service = '2000000012' WHERE key = {second}"), 4),
         (format!("UPDATE appointment SET live = 0, status = 1 WHERE key = {second}"), 4),
         (format!("UPDATE appointment SET live = 1, status = 0 WHERE key = {first}"), 6),
@@ -217,4 +220,153 @@ async fn what_is_as_it_was_verifies() {
     Chain::read(&scene.raw).write(&scene.raw, scene.tenant);
     let store: Store = scene.place.open();
     assert_eq!(assert_trail_verifies(&store, scene.tenant), ROWS);
+}
+
+/// A row of before what was only claimed of the booker was in the digest proves all the rest, as it did.
+#[tokio::test]
+async fn a_digest_of_before_the_claimed_names_is_right() {
+    let scene = Scene::new().await;
+    let bytes = text("hex(v.received)", "encode(v.received, 'hex')");
+    let row = &scene.raw.words(&format!(
+        "SELECT a.id, v.version, v.status, v.at, v.asid, v.ods, v.request_id, {bytes}, a.slot, a.schedule, a.start,
+           a.finish, a.day, a.service, a.nhs_number, a.booked_at, a.booked_asid, a.booked_ods, coalesce(a.booked_kind, '')
+         FROM appointment a JOIN appointment_version v ON v.appointment = a.key ORDER BY a.key DESC LIMIT 1"
+    ))[0];
+    let cell = |n: usize| -> Vec<u8> {
+        let value = row[n].as_str();
+        let long = |mark: u8, bytes: &[u8]| {
+            let length = bytes.len() as u64;
+            [&[mark][..], &length.to_be_bytes(), bytes].concat()
+        };
+        match n {
+            18 if value.is_empty() => [0; 9].to_vec(),
+            7 => long(3, b"{\"as\":\"received\"}"),
+            0 | 4..=6 | 13 | 14 | 16..=18 => long(2, value.as_bytes()),
+            _ => [&[1][..], &value.parse::<i64>().unwrap().to_be_bytes()].concat(),
+        }
+    };
+    let booked: Vec<u8> = (8..19).flat_map(cell).collect();
+    let booked = Sha256::digest(booked);
+    let ends = [&[3][..], &32_u64.to_be_bytes(), &booked].concat();
+    let record: Vec<u8> = (0..8).flat_map(cell).chain(ends).collect();
+    let mut rows = Chain::read(&scene.raw);
+    // The last booking, before the cancellation and what came after it.
+    let body = &mut rows.bodies[4];
+    let now: serde_json::Value = serde_json::from_str(body).unwrap();
+    let (now, before) = (now["record"].as_str().unwrap(), sha256(&record));
+    assert_ne!(now, before);
+    *body = body.replace(now, &before);
+    rows.write(&scene.raw, scene.tenant);
+    assert_trail_verifies(&scene.place.open(), scene.tenant);
+    scene
+        .raw
+        .run("UPDATE appointment SET booked_ods = 'FX901' WHERE key = (SELECT max(key) FROM appointment)");
+    assert_eq!(scene.broken_at().0, 5);
+}
+
+/// Rows after those of the scene: two messages, one of them twice.
+const MESSAGES: [i64; 2] = [ROWS + 1, ROWS + 2];
+
+/// The scene with messages of referrals.
+async fn with_messages() -> Scene {
+    let scene = Scene::new().await;
+    let store = scene.place.open();
+    for message in [&b"<one/>"[..], b"<two/>", b"<two/>"] {
+        let filed = store.file_referral(Some(scene.tenant), received(message));
+        assert!(matches!(filed.await, Ok(Filed::Quarantined { .. })));
+    }
+    assert_eq!(assert_trail_verifies(&store, scene.tenant), ROWS + 3);
+    let verdict = store.audit_verify(scene.tenant).unwrap();
+    let AuditVerdict::Verified {
+        messages,
+        messages_before_digests,
+        ..
+    } = verdict
+    else {
+        panic!("{verdict:?}")
+    };
+    assert_eq!((messages, messages_before_digests), (2, 0));
+    drop(store);
+    scene.raw.run(text(
+        "DROP TRIGGER referral_kept; DROP TRIGGER referral_message_kept; DROP TRIGGER referral_message_fixed",
+        "DROP TRIGGER referral_kept ON referral; DROP TRIGGER referral_message_kept ON referral_message;
+         DROP TRIGGER referral_message_fixed ON referral_message",
+    ));
+    scene
+}
+
+/// Proves: AUD-01, AUD-07, D-97
+#[tokio::test]
+async fn every_message_of_a_referral_is_that_of_its_row() {
+    let second = "(SELECT max(key) FROM referral)";
+    let columns = "tenant, received_at, state, wire, reason, code, message_hash, bytes";
+    let id = text("randomblob(16)", "uuid_send(gen_random_uuid())");
+    let one = text("CAST('<one!>' AS BLOB)", "'<one!>'::bytea");
+    for (sql, row) in [
+        (
+            format!("UPDATE referral_message SET body = {one} WHERE referral <> {second}"),
+            MESSAGES[0],
+        ),
+        (
+            format!("DELETE FROM referral_message WHERE referral = {second}"),
+            MESSAGES[1],
+        ),
+        (
+            format!(
+                "DELETE FROM referral_message WHERE referral = {second}; DELETE FROM referral WHERE key = {second}"
+            ),
+            MESSAGES[1],
+        ),
+        (
+            "DELETE FROM referral_message; DELETE FROM referral".to_owned(),
+            MESSAGES[0],
+        ),
+        (
+            format!("UPDATE referral SET id = {id} WHERE key = {second}"),
+            MESSAGES[1],
+        ),
+        (
+            format!(
+                "INSERT INTO referral (id, {columns}) SELECT {id}, {columns} FROM referral WHERE key = {second}"
+            ),
+            ROWS + 4,
+        ),
+    ] {
+        let scene = with_messages().await;
+        scene.raw.run(&sql);
+        let (seq, what) = scene.broken_at();
+        assert_eq!(seq, row, "{sql}: {what}");
+        assert!(
+            what.contains("message") || what.contains("referral"),
+            "{what}"
+        );
+    }
+}
+
+/// Proves: AUD-07, D-97
+/// Rows that were written before they held digests prove the number of messages, and no more.
+#[tokio::test]
+async fn messages_of_before_digests_are_counted() {
+    let scene = with_messages().await;
+    let mut rows = Chain::read(&scene.raw);
+    for body in &mut rows.bodies {
+        if let Some(at) = body.find(",\"referral\":") {
+            body.truncate(at);
+            body.push('}');
+        }
+    }
+    rows.write(&scene.raw, scene.tenant);
+    let AuditVerdict::Verified {
+        messages,
+        messages_before_digests,
+        ..
+    } = scene.verdict()
+    else {
+        panic!("{:?}", scene.verdict())
+    };
+    assert_eq!((messages, messages_before_digests), (2, 2));
+    scene
+        .raw
+        .run("DELETE FROM referral_message; DELETE FROM referral WHERE key = (SELECT max(key) FROM referral)");
+    assert_eq!(scene.broken_at().0, MESSAGES[0]);
 }

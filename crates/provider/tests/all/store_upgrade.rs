@@ -132,6 +132,7 @@ async fn everything_is_there_and_goes_on() {
     assert_eq!(message.unwrap().as_ref(), b"<message n=\"3\"/>");
     // That release kept no digests: what was only looked for is counted, never taken for proven (D-73).
     assert_eq!(compared(&store, tenant), (10, 10));
+    assert_eq!(messages(&store, tenant), (2, 2));
     goes_on(&store, tenant).await;
     assert_eq!(assert_trail_verifies(&store, tenant), 23);
     assert_eq!(compared(&store, tenant), (12, 10));
@@ -145,6 +146,18 @@ fn compared(store: &Store, tenant: provider::store::TenantKey) -> (u64, u64) {
             before_digests,
             ..
         } => (versions, before_digests),
+        broken => panic!("{broken:?}"),
+    }
+}
+
+/// The same of the messages of referrals (D-97).
+fn messages(store: &Store, tenant: provider::store::TenantKey) -> (u64, u64) {
+    match store.audit_verify(tenant).unwrap() {
+        AuditVerdict::Verified {
+            messages,
+            messages_before_digests,
+            ..
+        } => (messages, messages_before_digests),
         broken => panic!("{broken:?}"),
     }
 }

@@ -173,11 +173,19 @@ impl Verify {
                 head,
                 versions,
                 before_digests,
+                messages,
+                messages_before_digests,
             } => {
-                self.say(&verified(ods, *rows, head, *versions, *before_digests));
+                let versions_told = of_versions(*versions, *before_digests);
+                let messages_told = of_messages(*messages, *messages_before_digests);
+                let rows_told = counted(*rows, "row", "rows");
+                self.say(&format!(
+                    "{ods}: {rows_told} verified, head {head}{versions_told}{messages_told}\n"
+                ));
                 json!({
                     "provider": ods, "verified": true, "rows": rows, "head": head, "versions": versions,
-                    "versions_before_digests": before_digests,
+                    "versions_before_digests": before_digests, "messages": messages,
+                    "messages_before_digests": messages_before_digests,
                 })
             }
             AuditVerdict::Broken { seq, what } => {
@@ -252,8 +260,8 @@ impl Wrong {
     }
 }
 
-/// What is said of a trail that holds together.
-fn verified(ods: &str, rows: i64, head: &str, versions: u64, before_digests: u64) -> String {
+/// What is said of the versions of a trail that holds together.
+fn of_versions(versions: u64, before_digests: u64) -> String {
     let of = |n| {
         counted(
             n,
@@ -261,7 +269,7 @@ fn verified(ods: &str, rows: i64, head: &str, versions: u64, before_digests: u64
             "versions of appointments are as their rows say",
         )
     };
-    let of_versions = match (versions, before_digests) {
+    match (versions, before_digests) {
         (0, _) => String::new(),
         (all, 0) => format!("; {}", of(all)),
         (all, before) => format!(
@@ -270,9 +278,27 @@ fn verified(ods: &str, rows: i64, head: &str, versions: u64, before_digests: u64
             counted(before, "is", "are"),
             plural(before, "it is", "they are")
         ),
+    }
+}
+
+/// What is said of the messages of referrals.
+fn of_messages(messages: u64, before_digests: u64) -> String {
+    let of = |n| {
+        counted(
+            n,
+            "message of a referral is as its row says",
+            "messages of referrals are as their rows say",
+        )
     };
-    let rows = counted(rows, "row", "rows");
-    format!("{ods}: {rows} verified, head {head}{of_versions}\n")
+    match (messages, before_digests) {
+        (0, _) => String::new(),
+        (all, 0) => format!("; {}", of(all)),
+        (all, before) => format!(
+            "; {}, {} from before digests of them were kept: only their number was checked",
+            of(all - before),
+            counted(before, "is", "are"),
+        ),
+    }
 }
 
 /// Arguments of `uec provider audit key`.

@@ -355,6 +355,8 @@ pub(in crate::store) fn verify_chain(
             head: hex(&last.hash),
             versions: versions.all,
             before_digests: versions.before_digests,
+            messages: versions.messages,
+            messages_before_digests: versions.messages_before_digests,
         },
     })
 }

@@ -302,6 +302,7 @@ fn insert(
         booking.asid.as_str(),
         booking.ods.as_str(),
         booking.kind.as_deref(),
+        booking.claimed as u8,
     ]);
     Ok(made::of(id, &version, &booked))
 }

@@ -1,5 +1,7 @@
 //! What the audit trail says of the versions that changes made, and whether the versions are still those (D-73).
 //!
+//! The row of a referral that was kept names it and holds the digest of its message (D-97); it is compared in the same way.
+//!
 //! The row of a booking or a cancellation names the version that it made and holds its digests. The check goes both ways:
 //! every version has its row, and every row's version is there with those bytes. Rows of releases that kept no digests name
 //! the version alone; such versions are counted, so that nobody takes them for proven.
@@ -17,17 +19,26 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use uuid::Uuid;
 
 /// Versions compared in one pass, about 100 MB; of more, the trail is read once for each million.
 const AT_ONCE: u64 = 1_000_000;
 /// What the text of a row has in it when it names a version.
 const MARK: &str = "\"version\":";
 
+/// What the text of a row has in it when it tells of a referral that was received.
+const REFERRAL_MARK: &str = "\"action\":\"referral";
+/// What such a row says when the message was stored, beginning and whole; the only sign of it in rows without a digest.
+const FILED: &str = "filed;";
+const SET_ASIDE: &str = "refused; kept in quarantine";
+
 /// Columns of an appointment that say what its booking is of, and that nothing changes afterwards.
 pub(super) const BOOKING_COLUMNS: &str = "a.slot, a.schedule, a.start, a.finish, a.day, a.service, a.nhs_number, \
-     a.booked_at, a.booked_asid, a.booked_ods, a.booked_kind";
+     a.booked_at, a.booked_asid, a.booked_ods, a.booked_kind, a.booked_claimed";
 /// How many they are.
-const BOOKING_WIDTH: usize = 11;
+const BOOKING_WIDTH: usize = 12;
+/// How many of them rows held digests of before what was only claimed of the booker was stored.
+const BOOKING_WIDTH_BEFORE: usize = 11;
 
 fn digest<'c>(cells: impl IntoIterator<Item = Cell<'c>>) -> [u8; 32] {
     let mut sha = Sha256::new();
@@ -44,7 +55,11 @@ pub(super) fn booked(values: &[Value<'_>; BOOKING_WIDTH]) -> [u8; 32] {
 
 /// The same of a row, from a column on.
 pub(super) fn booked_of(row: &Row<'_>, from: usize) -> Result<[u8; 32], StoreError> {
-    let mut cells = [Cell::Null; BOOKING_WIDTH];
+    booked_in::<BOOKING_WIDTH>(row, from)
+}
+
+fn booked_in<const WIDTH: usize>(row: &Row<'_>, from: usize) -> Result<[u8; 32], StoreError> {
+    let mut cells = [Cell::Null; WIDTH];
     for (n, cell) in cells.iter_mut().enumerate() {
         *cell = row.get(from + n)?;
     }
@@ -101,6 +116,12 @@ struct Said<'t> {
     sha256: Option<Cow<'t, str>>,
     #[serde(borrow)]
     record: Option<Cow<'t, str>>,
+    #[serde(borrow)]
+    referral: Option<Cow<'t, str>>,
+    #[serde(borrow)]
+    message_sha256: Option<Cow<'t, str>>,
+    #[serde(borrow)]
+    detail: Option<Cow<'t, str>>,
 }
 
 type Short = [u8; 16];
@@ -121,13 +142,32 @@ fn digests(document: &str, record: &str) -> Short {
     short([Cell::Text(document), Cell::Text(record)])
 }
 
-/// A row that made a version.
+/// What a row made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    Version,
+    /// The message of a referral.
+    Message,
+}
+
+/// What a row says of a message.
+fn message_digest(hash: &str) -> Short {
+    short([Cell::Text(hash)])
+}
+
+/// A row that made something.
 struct Claim {
     seq: i64,
+    made: Made,
     digests: Option<Short>,
 }
 
-/// The rows of a trail that made versions, of one part of the versions at a time.
+/// The key of a referral beside those of versions, which begin with 1.
+fn referral_key(id: &str) -> Short {
+    key(id, 0)
+}
+
+/// The rows of a trail that made versions or stored messages, of one part of these at a time.
 pub(super) struct Claims<'c> {
     connection: &'c Connection,
     tenant: TenantKey,
@@ -136,13 +176,20 @@ pub(super) struct Claims<'c> {
     rows: HashMap<Short, Claim>,
     /// Versions that are there.
     versions: u64,
+    /// Rows that stored a message and have no digest of it: how many, and the first.
+    undigested: u64,
+    first_undigested: Option<i64>,
 }
 
-/// How many versions were compared.
+/// How many versions and messages were compared.
 #[derive(Default)]
 pub(super) struct Compared {
     pub(super) all: u64,
     pub(super) before_digests: u64,
+    pub(super) messages: u64,
+    pub(super) messages_before_digests: u64,
+    /// One of the messages that no row has a digest of.
+    undigested: Option<String>,
 }
 
 /// The first row that does not fit, and why.
@@ -154,15 +201,20 @@ impl<'c> Claims<'c> {
         connection: &'c Connection,
         tenant: TenantKey,
     ) -> Result<Claims<'c>, StoreError> {
-        let sql = "SELECT count(*) FROM appointment_version WHERE tenant = ?1";
-        let versions = u64::try_from(connection.number(sql, values![tenant.0])?).unwrap_or(0);
+        let count = |sql| -> Result<u64, StoreError> {
+            Ok(u64::try_from(connection.number(sql, values![tenant.0])?).unwrap_or(0))
+        };
+        let versions = count("SELECT count(*) FROM appointment_version WHERE tenant = ?1")?;
+        let messages = count("SELECT count(*) FROM referral WHERE tenant = ?1")?;
         Ok(Claims {
             connection,
             tenant,
             part: 0,
-            parts: versions.div_ceil(AT_ONCE).max(1),
+            parts: (versions + messages).div_ceil(AT_ONCE).max(1),
             rows: HashMap::new(),
             versions,
+            undigested: 0,
+            first_undigested: None,
         })
     }
 
@@ -176,11 +228,21 @@ impl<'c> Claims<'c> {
 
     /// Notes a row of the trail, if it made a version. The error is why it cannot have.
     pub(super) fn take(&mut self, seq: i64, body: &str) -> Result<(), &'static str> {
-        if !body.contains(MARK) {
+        if !body.contains(MARK) && !body.contains(REFERRAL_MARK) {
             return Ok(());
         }
         let said: Said<'_> = serde_json::from_str(body).map_err(|_| "its text cannot be read")?;
+        if let (Some(id), Some(message)) = (&said.referral, &said.message_sha256) {
+            let digests = Some(message_digest(message));
+            return self.claim(referral_key(id), seq, Made::Message, digests);
+        }
         let (Some(id), Some(version)) = (said.appointment, said.version) else {
+            let detail = said.detail.as_deref().unwrap_or_default();
+            let kept = detail.starts_with(FILED) || detail == SET_ASIDE;
+            if self.part == 0 && kept && body.contains(REFERRAL_MARK) {
+                self.undigested += 1;
+                self.first_undigested.get_or_insert(seq);
+            }
             return Ok(());
         };
         // Reads name a version too. What has no interaction was done here: a cancellation by staff.
@@ -188,19 +250,30 @@ impl<'c> Claims<'c> {
         if !said.interaction.as_deref().is_none_or(makes) {
             return Ok(());
         }
-        let key = key(&id, version);
-        // More rows than versions: some version is gone, and one of those taken so far tells.
-        if !self.is_of_this_part(&key) || self.rows.len() as u64 > 2 * AT_ONCE {
-            return Ok(());
-        }
         let digests = match (said.sha256, said.record) {
             (Some(document), Some(record)) => Some(digests(&document, &record)),
             (None, None) => None,
             _ => return Err("it has one digest of the version that it made, not both"),
         };
-        match self.rows.insert(key, Claim { seq, digests }) {
-            None => Ok(()),
-            Some(_) => Err("it made a version that an earlier row had made"),
+        self.claim(key(&id, version), seq, Made::Version, digests)
+    }
+
+    fn claim(
+        &mut self,
+        key: Short,
+        seq: i64,
+        made: Made,
+        digests: Option<Short>,
+    ) -> Result<(), &'static str> {
+        // More rows than versions: some version is gone, and one of those taken so far tells.
+        if !self.is_of_this_part(&key) || self.rows.len() as u64 > 2 * AT_ONCE {
+            return Ok(());
+        }
+        let claim = Claim { seq, made, digests };
+        match (self.rows.insert(key, claim), made) {
+            (None, _) => Ok(()),
+            (Some(_), Made::Version) => Err("it made a version that an earlier row had made"),
+            (Some(_), Made::Message) => Err("it stored a message that an earlier row had stored"),
         }
     }
 
@@ -220,6 +293,9 @@ impl<'c> Claims<'c> {
                 return Ok(Err(misfit));
             }
         }
+        if let Err(misfit) = self.compare_undigested(last, &compared) {
+            return Ok(Err(misfit));
+        }
         match compared.all == self.versions {
             true => Ok(Ok(compared)),
             false => Ok(Err((
@@ -236,16 +312,39 @@ impl<'c> Claims<'c> {
         }
     }
 
+    /// Of messages without a digest only the number can be compared.
+    fn compare_undigested(&self, last: i64, compared: &Compared) -> Result<(), Misfit> {
+        let (there, told) = (compared.messages_before_digests, self.undigested);
+        match (&compared.undigested, self.first_undigested) {
+            (Some(id), _) if there > told => Err((
+                last + 1,
+                format!(
+                    "the row is missing that stored the message of referral {id}, or of another; {} no row",
+                    counted(there - told, "message has", "messages have")
+                ),
+            )),
+            (_, Some(first)) if told > there => Err((
+                first,
+                format!(
+                    "the message that it stored is gone, or that of a later row; {} gone",
+                    counted(told - there, "message is", "messages are")
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes the rows of the next part.
     fn take_again(&mut self) -> Result<Result<(), Misfit>, StoreError> {
         let (connection, tenant) = (self.connection, self.tenant);
         let mut outcome = Ok(());
         let sql = connection.text(
             "SELECT key - (?1 << 40), body FROM audit WHERE key > (?1 << 40) AND key < ((?1 + 1) << 40)
-             AND instr(body, ?2) > 0 ORDER BY key",
-            "SELECT seq, body FROM audit WHERE tenant = ?1 AND strpos(body, ?2) > 0 ORDER BY seq",
+             AND (instr(body, ?2) > 0 OR instr(body, ?3) > 0) ORDER BY key",
+            "SELECT seq, body FROM audit WHERE tenant = ?1 AND (strpos(body, ?2) > 0 OR strpos(body, ?3) > 0)
+             ORDER BY seq",
         );
-        connection.stream(sql, values![tenant.0, MARK], |row| {
+        connection.stream(sql, values![tenant.0, MARK, REFERRAL_MARK], |row| {
             let seq = row.get(0)?;
             outcome = self
                 .take(seq, row.get(1)?)
@@ -269,6 +368,16 @@ impl<'c> Claims<'c> {
         );
         connection.stream(&sql, values![tenant.0], |row| {
             self.look_at(row, &mut found, compared)?;
+            Ok(true)
+        })?;
+        // A digest that the database can compute spares the way of the message.
+        let sql = connection.text(
+            "SELECT r.id, m.body FROM referral r LEFT JOIN referral_message m ON m.referral = r.key WHERE r.tenant = ?1",
+            "SELECT r.id, sha256(m.body) FROM referral r
+             LEFT JOIN referral_message m ON m.tenant = r.tenant AND m.referral = r.key WHERE r.tenant = ?1",
+        );
+        connection.stream(sql, values![tenant.0], |row| {
+            self.look_at_message(row, &mut found, compared)?;
             Ok(true)
         })?;
         let sql = "SELECT count(*) FROM appointment WHERE tenant = ?1";
@@ -306,40 +415,82 @@ impl<'c> Claims<'c> {
                 compared.before_digests += 1;
                 true
             }
-            Some(digests) => digests == stored(id, row)?,
+            Some(digests) => is_stored(id, row, digests)?,
         };
         if !is_right || (newest && !is_current(row)?) {
-            found.changed += 1;
-            found.first_changed = Some(
-                found
-                    .first_changed
-                    .map_or(claim.seq, |first| first.min(claim.seq)),
-            );
+            found.changed(&claim);
+        }
+        Ok(())
+    }
+
+    fn look_at_message(
+        &mut self,
+        row: &Row<'_>,
+        found: &mut Found,
+        compared: &mut Compared,
+    ) -> Result<(), StoreError> {
+        let id = Uuid::from_bytes(row.get(0)?).to_string();
+        let key = referral_key(&id);
+        if !self.is_of_this_part(&key) {
+            return Ok(());
+        }
+        compared.messages += 1;
+        let Some(claim) = self.rows.remove(&key) else {
+            compared.messages_before_digests += 1;
+            compared.undigested.get_or_insert(id);
+            return Ok(());
+        };
+        let stored = row.get::<Option<&[u8]>>(1)?;
+        let stored = stored.map(|stored| match self.connection.is_far() {
+            true => hex(stored),
+            false => hex(&Sha256::digest(stored)),
+        });
+        if stored.map(|hash| message_digest(&hash)) != claim.digests {
+            found.changed(&claim);
         }
         Ok(())
     }
 
     /// What is said of a part: the first row that does not fit.
     fn verdict(&self, found: &Found, last: i64, appointments: i64) -> Result<(), Misfit> {
-        let gone = self.rows.values().map(|claim| claim.seq).min();
+        let gone = self.rows.values().map(|claim| (claim.seq, claim.made));
+        let gone = gone.min_by_key(|(seq, _)| *seq);
         match (found.first_changed, gone) {
-            (Some(changed), gone) if gone.is_none_or(|gone| changed < gone) => {
+            (Some((changed, made)), gone) if gone.is_none_or(|(gone, _)| changed < gone) => {
+                let (what, thing, things) = match made {
+                    Made::Version => (
+                        "appointment or the version that it made",
+                        "version was",
+                        "versions were",
+                    ),
+                    Made::Message => (
+                        "message of a referral that it stored",
+                        "message was",
+                        "messages were",
+                    ),
+                };
+                let all = counted(found.changed_of(made), thing, things);
                 return Err((
                     changed,
-                    format!(
-                        "the appointment or the version that it made is not what it was; {} changed",
-                        counted(found.changed, "version was", "versions were")
-                    ),
+                    format!("the {what} is not what it was; {all} changed"),
                 ));
             }
-            (_, Some(gone)) => {
-                return Err((
-                    gone,
-                    format!(
-                        "the version of an appointment that it made is gone; {} gone",
-                        counted(self.rows.len(), "version is", "versions are")
+            (_, Some((gone, made))) => {
+                let (what, thing, things) = match made {
+                    Made::Version => (
+                        "version of an appointment that it made",
+                        "version is",
+                        "versions are",
                     ),
-                ));
+                    Made::Message => ("referral that it stored", "referral is", "referrals are"),
+                };
+                let like = self
+                    .rows
+                    .values()
+                    .filter(|claim| claim.made == made)
+                    .count();
+                let all = counted(like, thing, things);
+                return Err((gone, format!("the {what} is gone; {all} gone")));
             }
             _ => {}
         }
@@ -368,23 +519,52 @@ impl<'c> Claims<'c> {
 /// What one pass over the versions found.
 #[derive(Default)]
 struct Found {
-    first_changed: Option<i64>,
-    changed: u64,
+    first_changed: Option<(i64, Made)>,
+    changed_versions: u64,
+    changed_messages: u64,
     without_row: Option<(String, u32)>,
     without: u64,
     /// Appointments whose newest version is there.
     newest: i64,
 }
 
-/// Digests of a version as it is stored.
-fn stored(id: &str, row: &Row<'_>) -> Result<Short, StoreError> {
+impl Found {
+    /// Something is not what its row says.
+    fn changed(&mut self, claim: &Claim) {
+        match claim.made {
+            Made::Version => self.changed_versions += 1,
+            Made::Message => self.changed_messages += 1,
+        }
+        if self
+            .first_changed
+            .is_none_or(|(first, _)| claim.seq < first)
+        {
+            self.first_changed = Some((claim.seq, claim.made));
+        }
+    }
+
+    fn changed_of(&self, made: Made) -> u64 {
+        match made {
+            Made::Version => self.changed_versions,
+            Made::Message => self.changed_messages,
+        }
+    }
+}
+
+/// Whether a version is stored as its row says, which may be of a release that left the last column out. A digest that
+/// has it is never taken for one that has not.
+fn is_stored(id: &str, row: &Row<'_>, said: Short) -> Result<bool, StoreError> {
     let document = Sha256::digest(row.get::<&[u8]>(7)?);
     let mut columns = [Cell::Null; RECORD_COLUMNS.end - RECORD_COLUMNS.start];
     for (cell, column) in columns.iter_mut().zip(RECORD_COLUMNS) {
         *cell = row.get(column)?;
     }
-    let record = record(id, columns.into_iter(), &booked_of(row, BOOKING_FROM)?);
-    Ok(digests(&hex(&document), &hex(&record)))
+    let is = |booked: [u8; 32]| {
+        let record = record(id, columns.into_iter(), &booked);
+        digests(&hex(&document), &hex(&record)) == said
+    };
+    Ok(is(booked_of(row, BOOKING_FROM)?)
+        || is(booked_in::<BOOKING_WIDTH_BEFORE>(row, BOOKING_FROM)?))
 }
 
 /// Whether the appointment says what its newest version says.

@@ -4,11 +4,13 @@ use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
 use booking::refusal::{Refusal, Situation};
 use booking::rules::release::Believed;
 use booking::slot::SlotStatus;
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use provider::audit::AuditEntry;
+use provider::referral::{Reason, Wire, Wrapper};
 use provider::store::{
-    Accepted, Booking, Cancellation, Claimed, Declaration, DeclaredChange, NewSlot, Options,
-    ScheduleKey, Store, StoredAppointment, TenantKey,
+    Accepted, Arrival, Booking, Cancellation, Claimed, Declaration, DeclaredChange, NewSlot,
+    Options, ScheduleKey, Store, StoredAppointment, TenantKey,
 };
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
@@ -158,6 +160,22 @@ pub fn new_request_id() -> RequestId {
 
 pub fn staff() -> AuditEntry {
     AuditEntry::local(now(), "test", "nobody")
+}
+
+/// A message that nobody can read, received as staff would not: it is kept in quarantine.
+pub fn received(message: &[u8]) -> Arrival {
+    Arrival {
+        id: Uuid::now_v7(),
+        at: now(),
+        wire: Wire::Soap11,
+        wrapper: Wrapper::default(),
+        document: Err(Reason::invalid("It cannot be read.")),
+        further: None,
+        message_hash: Sha256::digest(message).into(),
+        body: Bytes::copy_from_slice(message),
+        refused_status: |_| 500,
+        entry: AuditEntry::local(now(), "referral.receive", "nobody"),
+    }
 }
 
 /// Makes the tenant FX101 with the schedule `gp`.

@@ -3,7 +3,7 @@
 use super::super::group::Group;
 use super::super::read::{id as parsed, millis};
 use super::{ASIDE, CLOSED, FILED, SUPERSEDED, owner, wire_number};
-use crate::audit::{AuditEntry, Fault};
+use crate::audit::{AuditEntry, Fault, KeptMessage};
 use crate::referral::Reason;
 use crate::referral::appointment_url::AppointmentUrl;
 use crate::referral::cda::Facts;
@@ -178,7 +178,7 @@ fn take(
         reason: None,
         note: (!notes.is_empty()).then(|| notes.join(" ")),
     };
-    insert(c, arrival, &stored)?;
+    insert(c, arrival, &stored, entry)?;
     if let (Some(MatchedBy::Url), Some(link)) = (found.by, &found.add) {
         c.execute(
             "INSERT INTO document_link (tenant, document, appointment, linked_at, ended_at)
@@ -349,7 +349,7 @@ fn aside(
         reason: Some(&reason),
         note: None,
     };
-    insert(c, arrival, &stored)?;
+    insert(c, arrival, &stored, entry)?;
     entry.detail = Some("refused; kept in quarantine".to_owned());
     Ok(Filed::Quarantined {
         id: arrival.id,
@@ -368,7 +368,13 @@ struct Stored<'a> {
     note: Option<String>,
 }
 
-fn insert(c: &Connection, arrival: &Arrival, stored: &Stored<'_>) -> Result<(), StoreError> {
+/// Stores the row and the message; the audit row of it will hold the digest of the message.
+fn insert(
+    c: &Connection,
+    arrival: &Arrival,
+    stored: &Stored<'_>,
+    entry: &mut AuditEntry,
+) -> Result<(), StoreError> {
     let (wrapper, at) = (&arrival.wrapper, millis(arrival.at));
     let facts = stored.facts.map(|(f, _)| f);
     let (_, owner) = owner(c, stored.tenant);
@@ -413,6 +419,10 @@ fn insert(c: &Connection, arrival: &Arrival, stored: &Stored<'_>) -> Result<(), 
     );
     let values = values![key, &arrival.body[..], owner];
     c.execute(sql, c.text(&values[..2], values))?;
+    entry.kept = Some(KeptMessage {
+        id: arrival.id,
+        message: arrival.message_hash,
+    });
     Ok(())
 }
 
