@@ -91,7 +91,7 @@ impl Book {
                 .book_again(&target, row, &slot, &details, &cleared)
                 .await;
             if matches!(booking, Ok(Booking::Booked(_))) {
-                earlier.finish(desk, row).await?;
+                earlier.made(desk, row).await?;
             }
             if let Some(stop) = own::instead(desk, &target, &slot.id, &booking, &details).await? {
                 return Err(stop);
@@ -174,8 +174,10 @@ impl Earlier {
         }
     }
 
-    /// The second half of a rebooking whose first half has just been made up for: the old appointment goes (D-53).
-    async fn finish(&mut self, desk: &Desk, new: &KnownBooking) -> Done {
+    /// An open booking has just been made up for: it is told as what was booked, not as open any more. Where it was the
+    /// first half of a rebooking, the old appointment goes (D-53).
+    async fn made(&mut self, desk: &Desk, new: &KnownBooking) -> Done {
+        self.found.retain(|f| f.row.document != new.document);
         let finished = settle::rebookings(desk, |k| k.document == new.document).await?;
         let gone = finished
             .iter()

@@ -3,7 +3,7 @@
 use super::desk::{Desk, Known};
 use super::patient::PatientArgs;
 use super::ranked::{self, Named};
-use super::{Done, Stopped, shown, standing};
+use super::{Done, Stopped, settle, shown, standing};
 use crate::output::print_exactly;
 use crate::print;
 use booking::foreign::Foreign;
@@ -66,6 +66,11 @@ impl Refer {
     }
 
     async fn with_booking(&self, desk: &Desk, known: &Known) -> Done {
+        // The service that gets a document about one of two appointments must not expect the patient twice (D-53).
+        if !self.dry_run {
+            let id = known.located.id.as_str();
+            settle::rebookings(desk, |new| standing::concerns(new, id)).await?;
+        }
         // Nothing is written about an appointment that is not proven to be the one that is meant.
         let found = known.read(desk, None).await?.into_appointment();
         standing::heard(desk, known, &found).await;

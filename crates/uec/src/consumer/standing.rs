@@ -245,7 +245,7 @@ async fn read_for_list(desk: &Desk, known: &KnownBooking, before: usize) -> Opti
 }
 
 /// Whether a rebooking is about an appointment.
-fn concerns(new: &KnownBooking, id: &str) -> bool {
+pub(super) fn concerns(new: &KnownBooking, id: &str) -> bool {
     let of_old = new.old.as_ref().is_some_and(|(old, _)| old == id);
     of_old || new.appointment.as_deref() == Some(id)
 }
