@@ -3,6 +3,7 @@
 use super::endpoint::Wrapping;
 use super::unsent::{Unsent, Why};
 use booking::bounded_xml::{self, Bounds};
+use fhir::schema::Schema;
 use roxmltree::Node;
 
 /// Most nodes of an answer; an acknowledgement has about ten.
@@ -51,10 +52,11 @@ fn soap(status: u16, body: &[u8]) -> Answer {
     let Ok(tree) = bounded_xml::parse(text.trim_start_matches('\u{feff}'), BOUNDS) else {
         return Answer::Unreadable;
     };
-    let find = |name: &str| {
-        tree.descendants()
-            .find(|n| n.is_element() && n.tag_name().name() == name)
+    let all = |name: &'static str| {
+        let elements = tree.descendants().filter(Node::is_element);
+        elements.filter(move |n| n.tag_name().name() == name)
     };
+    let find = |name| all(name).next();
     if let Some(info) = find("ToolkitErrorInfo").or_else(|| find("errorInfo")) {
         return Answer::Fault(toolkit_error(info));
     }
@@ -71,16 +73,18 @@ fn soap(status: u16, body: &[u8]) -> Answer {
             text: format!("{what} with result {result}"),
         })
     };
-    let infrastructure =
-        find("InfrastructureResponse").map(|r| r.attribute("result").unwrap_or(""));
-    let simple = find("SimpleMessageResponse").map(words);
-    match (infrastructure, simple) {
-        (Some(result), _) if !result.eq_ignore_ascii_case("OK") => {
-            refused("InfrastructureResponse", result)
-        }
-        (_, Some(said)) if !says_ok(&said) => refused("SimpleMessageResponse", &said),
-        (Some(_), _) | (_, Some(_)) => Answer::Taken,
-        (None, None) => Answer::Unreadable,
+    let results = all("InfrastructureResponse").map(|r| r.attribute("result").unwrap_or(""));
+    let (taken, denied): (Vec<_>, Vec<_>) = results.partition(|r| r.eq_ignore_ascii_case("OK"));
+    let simple = all("SimpleMessageResponse").map(words);
+    let (said, unsaid): (Vec<_>, Vec<_>) = simple.partition(|s| says_ok(s));
+    match (denied.first(), unsaid.first()) {
+        // One that says both says nothing.
+        (Some(_), _) if !taken.is_empty() => Answer::Unreadable,
+        (Some(result), _) => refused("InfrastructureResponse", result),
+        (None, Some(_)) if !said.is_empty() => Answer::Unreadable,
+        (None, Some(words)) => refused("SimpleMessageResponse", words),
+        (None, None) if taken.is_empty() && said.is_empty() => Answer::Unreadable,
+        (None, None) => Answer::Taken,
     }
 }
 
@@ -134,10 +138,14 @@ fn fhir(status: u16, body: &[u8]) -> Answer {
     let limits = fhir::Limits::default();
     let parsed = fhir::json::parse(body, &limits).or_else(|_| fhir::xml::parse(body, &limits));
     let is_success = (200..300).contains(&status);
-    let outcome = parsed
-        .ok()
-        .filter(|p| p.root.resource_type() == Some("OperationOutcome"));
+    let parsed = parsed.ok();
+    // A page of something on the way says nothing about the document; no body at all is a whole answer.
+    let kind = parsed.as_ref().and_then(|p| p.root.resource_type());
+    let is_fhir = kind.is_some_and(|kind| Schema::stu3().is_resource_type(kind));
+    let is_foreign = !is_fhir && !body.iter().all(u8::is_ascii_whitespace);
+    let outcome = parsed.filter(|p| p.root.resource_type() == Some("OperationOutcome"));
     let outcome = match (outcome, is_success) {
+        (None, true) if is_foreign => return Answer::Unreadable,
         (None, true) => return Answer::Taken,
         (None, false) => return Answer::Unreadable,
         // A success may say that it is none.
@@ -205,6 +213,42 @@ impl Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Proves: D-65
+    /// One answer that says both that it takes the document and that it does not leaves it open, and so does a page of
+    /// something on the way.
+    #[test]
+    fn an_answer_that_contradicts_itself_is_none() {
+        let soap = |body: &str| {
+            let text = format!("<E><Body>{body}</Body></E>");
+            Answer::read(Wrapping::Itk, 200, text.as_bytes())
+        };
+        let simple = |said: &str| format!("<SimpleMessageResponse>{said}</SimpleMessageResponse>");
+        let (yes, no) = (simple("OK:1"), simple("ERROR"));
+        assert_eq!(soap(&(yes.clone() + &no)), Answer::Unreadable);
+        assert_eq!(soap(&(no.clone() + &yes)), Answer::Unreadable);
+        assert_eq!(soap(&(yes.clone() + &yes)), Answer::Taken);
+        assert!(matches!(soap(&(no.clone() + &no)), Answer::Fault(_)));
+        let result = |said: &str| format!("<InfrastructureResponse result=\"{said}\"/>");
+        assert_eq!(
+            soap(&(result("OK") + &result("Failure"))),
+            Answer::Unreadable
+        );
+        assert!(matches!(soap(&(result("OK") + &no)), Answer::Fault(_)));
+
+        for (body, wanted) in [
+            ("", Answer::Taken),
+            (
+                r#"{"resourceType":"Bundle","type":"message"}"#,
+                Answer::Taken,
+            ),
+            ("<html><body>Sign in</body></html>", Answer::Unreadable),
+            ("OK", Answer::Unreadable),
+        ] {
+            let read = Answer::read(Wrapping::FhirJson, 200, body.as_bytes());
+            assert_eq!(read, wanted, "{body}");
+        }
+    }
 
     /// Every element may have a prefix, some or none: what is said is the same.
     #[test]
