@@ -10,6 +10,9 @@ use fhir::Element;
 
 /// Whether an element of the name is there in a form that FHIR does not give it.
 pub(crate) fn is_odd(of: &Element, name: &str) -> bool {
+    if of.has_lost(name) {
+        return true;
+    }
     let mut all = of.all(name).peekable();
     let mut several = false;
     while let Some(element) = all.next() {

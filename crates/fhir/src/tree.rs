@@ -41,10 +41,18 @@ pub struct Element {
     children: Vec<Element>,
     listed: bool,
     malformed: bool,
+    lost: Option<Box<Lost>>,
     /// Found by the reader; spares everybody behind it the search.
     place: u16,
     pos: Pos,
 }
+
+/// Names of members that the text had and the tree has not. Messages that are in order have none.
+#[derive(Clone, Debug, Default)]
+struct Lost(Vec<SmolStr>);
+
+/// Most lost names that are kept of one element; beyond them any name may have been lost.
+const MAX_LOST: usize = 64;
 
 /// Two trees are equal when names, types, values and order are; place and form in the text do not count.
 impl PartialEq for Element {
@@ -121,6 +129,14 @@ impl Element {
     pub(crate) fn mark_children_malformed(&mut self, which: Range<usize>) {
         let children = self.children.get_mut(which).unwrap_or_default();
         children.iter_mut().for_each(Element::mark_malformed);
+    }
+
+    /// Notes that a member of this name stood in the text in a form that the tree cannot hold.
+    pub(crate) fn lose(&mut self, name: &str) {
+        let Lost(names) = &mut **self.lost.get_or_insert_default();
+        if names.len() < MAX_LOST && !names.iter().any(|n| n == name) {
+            names.push(SmolStr::new(name));
+        }
     }
 
     /// Makes this element a resource of a type.
@@ -226,6 +242,15 @@ impl Element {
     /// can be kept.
     pub fn is_malformed(&self) -> bool {
         self.malformed
+    }
+
+    /// True when the text had a member of this name that is not among the children: an object for a string, `null` in a
+    /// list, the second of two. The reader has reported that.
+    pub fn has_lost(&self, name: &str) -> bool {
+        let Some(Lost(names)) = self.lost.as_deref() else {
+            return false;
+        };
+        names.len() >= MAX_LOST || names.iter().any(|n| n == name)
     }
 
     /// Place in the source text.

@@ -134,15 +134,20 @@ pub struct Unproven {
     pub missing: Vec<Field>,
     /// What was read, for callers that show what stands.
     pub appointment: Box<AppointmentShown>,
+    /// Whether it belongs to the clinical document that is meant.
+    has_document: bool,
 }
 
 impl Unproven {
-    /// Whether it is certainly another appointment.
+    /// Whether it is certainly another appointment. One with our document is ours, whatever patient it names: nobody else
+    /// has that id.
     pub fn is_other(&self) -> bool {
         let telling = [Field::Appointment, Field::Document, Field::Patient];
-        self.differs
+        let differs = self
+            .differs
             .iter()
-            .any(|(field, _)| telling.contains(field))
+            .any(|(field, _)| telling.contains(field));
+        differs && !self.has_document
     }
 
     /// Whether nothing but the status differs and everything is there.
@@ -311,6 +316,7 @@ impl Expected {
             (Field::Form, same_form(resource)),
         ];
         let (mut differs, mut missing) = (Vec::new(), Vec::new());
+        let has_document = self.names_document(resource);
         for (field, found) in found {
             match found {
                 Found::Same => {}
@@ -325,6 +331,7 @@ impl Expected {
                 differs,
                 missing,
                 appointment: Box::new(shown),
+                has_document,
             }),
         }
     }
@@ -354,15 +361,19 @@ impl Expected {
     }
 
     fn same_document(&self, resource: &Element) -> Found {
-        let Some(wanted) = &self.document else {
+        if self.document.is_none() || self.names_document(resource) {
             return Found::Same;
-        };
-        let named = documents_of(resource);
-        match named.iter().any(|d| same_text(d, wanted)) {
-            true => Found::Same,
-            false if named.is_empty() => Found::Missing,
+        }
+        match documents_of(resource).is_empty() {
+            true => Found::Missing,
             false => Found::Other("it belongs to another clinical document".to_owned()),
         }
+    }
+
+    /// Whether an appointment belongs to the document that is meant; false where none is known.
+    pub(super) fn names_document(&self, resource: &Element) -> bool {
+        let wanted = self.document.as_deref();
+        wanted.is_some_and(|w| documents_of(resource).iter().any(|d| same_text(d, w)))
     }
 
     fn same_patient(&self, resource: &Element) -> Found {

@@ -190,9 +190,12 @@ impl Consultation {
                     break;
                 }
                 Ok(Some(tail)) => {
-                    request = self
-                        .journey
-                        .plan(&route, |s| search_slots::page(s, &tail))?;
+                    let planned = self.journey.plan(&route, |s| search_slots::page(s, &tail));
+                    let Ok(following) = planned else {
+                        gathering.cut_off("the link to the next page is no address");
+                        break;
+                    };
+                    request = following;
                     if !asked.insert(page_key(&request.url)) {
                         gathering
                             .cut_off("the link to the next page leads back to one that was read");

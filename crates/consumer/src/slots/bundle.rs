@@ -4,6 +4,7 @@ use super::{Channel, FreeSlot, SlotList, Unreadable, Why, describe};
 use crate::form;
 use crate::plan::book::SlotClaim;
 use crate::redact;
+use booking::foreign::visible;
 use booking::instant;
 use booking::systems;
 use fhir::Element;
@@ -56,6 +57,9 @@ impl Gathering {
                 "the answer to a slot search is {}, no Bundle",
                 with_article(bundle.resource_type().unwrap_or("text"))
             ));
+        }
+        if let Some(mark) = envelope_modifier(bundle) {
+            return Err(format!("the Bundle has {mark}, which is not known"));
         }
         for entry in bundle.all("entry") {
             let Some(resource) = entry.get("resource") else {
@@ -217,9 +221,12 @@ impl Gathering {
         if end <= start {
             return Err(wrong(Why::Order, "it ends before it starts"));
         }
-        let Some(id) = id else {
+        let Some(id) = id.clone() else {
             return Err(wrong(Why::Id, "it has no fullUrl either"));
         };
+        if id.trim().is_empty() || id.chars().any(|c| visible(c) != c) {
+            return Err(wrong(Why::Id, "its id cannot be written down"));
+        }
         let channel = channel(slot);
         let described = describe::of(self, schedule);
         Ok(Some(FreeSlot {
@@ -295,6 +302,19 @@ pub(crate) fn modifier(resource: &Element) -> Option<String> {
             _ => modifier(child).map(|below| format!("{name}.{below}")),
         }
     })
+}
+
+/// The same of a Bundle itself and its entries, without the resources in them.
+pub(crate) fn envelope_modifier(bundle: &Element) -> Option<String> {
+    let parts = |of: &Element| -> Option<String> {
+        let own = of.children().iter().filter(|c| c.name() != "entry");
+        own.filter(|c| c.name() != "resource")
+            .find_map(|c| match c.name() {
+                mark @ ("modifierExtension" | "implicitRules") => Some(mark.to_owned()),
+                _ => modifier(c),
+            })
+    };
+    parts(bundle).or_else(|| bundle.all("entry").find_map(parts))
 }
 
 /// System and value of the first complete identifier; a UUID as id stands in for a missing one (RES-SLOT-02).

@@ -7,11 +7,11 @@ mod paging;
 mod times;
 mod unreadable;
 
-pub(crate) use bundle::modifier;
 pub use bundle::{Gathering, MAX_SLOTS};
+pub(crate) use bundle::{envelope_modifier, modifier};
 pub use describe::human_name;
 pub use paging::next_tail;
-pub(crate) use paging::{page_key, same_host};
+pub(crate) use paging::{is_next, page_key, same_host};
 pub(crate) use times::rfc3339;
 pub use times::{counted, day, day_and_time, span, time};
 pub use unreadable::{Unreadable, Why};

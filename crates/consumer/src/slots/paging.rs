@@ -11,17 +11,23 @@ pub fn next_tail(
     root: &str,
     ssp: Option<&str>,
 ) -> Result<Option<String>, String> {
-    let next = bundle.all("link").find(|l| {
-        l.str_of("relation")
-            .is_some_and(|r| r.eq_ignore_ascii_case("next"))
-    });
-    let Some(url) = next.and_then(|l| l.str_of("url")).map(str::trim) else {
+    let Some(next) = bundle.all("link").find(|link| is_next(link)) else {
         return Ok(None);
     };
+    let url = next.str_of("url").map(str::trim).unwrap_or_default();
+    if url.is_empty() {
+        return Err("the link to the next page has no address".to_owned());
+    }
     let tail = tail(url, root, ssp)
         .filter(|tail| !climbs(tail))
         .ok_or_else(|| "the link to the next page leads outside the service root".to_owned())?;
     Ok(Some(encode_root_keeping_query(&tail)))
+}
+
+/// Whether a link leads to a further page.
+pub(crate) fn is_next(link: &Element) -> bool {
+    link.str_of("relation")
+        .is_some_and(|r| r.trim().eq_ignore_ascii_case("next"))
 }
 
 fn tail(url: &str, root: &str, ssp: Option<&str>) -> Option<String> {

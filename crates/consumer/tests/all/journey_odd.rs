@@ -68,6 +68,9 @@ fn all_bad() -> Vec<Value> {
         ),
         spoilt("listed-status", "status", json!(["free"])),
         spoilt("numbered", "id", json!(7)),
+        spoilt("no-name", "id", json!(" ")),
+        spoilt("odd-name", "id", json!("a\u{1b}[31m\u{202e}b")),
+        spoilt("object", "start", json!({ "value": at(1) })),
     ]
 }
 
@@ -84,17 +87,17 @@ async fn slots_that_cannot_be_read_are_not_lost() {
     let (target, c) = at_provider(&some).await;
     let list = c.slots(&target, SlotSearch::soon()).await.unwrap();
     assert_eq!(list.slots.len(), 1);
-    assert_eq!(list.unreadable.count(), 10);
+    assert_eq!(list.unreadable.count(), 13);
     let told = list.unreadable.plain().unwrap();
     assert!(
-        told.starts_with("10 slots")
+        told.starts_with("13 slots")
             && told.contains("no end (1)")
-            && told.contains("not written as FHIR has it (2)"),
+            && told.contains("not written as FHIR has it (3)"),
         "{told}"
     );
     let journal = kept(&c).await;
     assert!(
-        journal.contains("\"unreadable\":{\"count\":10"),
+        journal.contains("\"unreadable\":{\"count\":13"),
         "{journal}"
     );
 
@@ -104,7 +107,7 @@ async fn slots_that_cannot_be_read_are_not_lost() {
     assert_eq!(obstacle.kind, Kind::SlotsUnreadable);
     let journal = kept(&c).await;
     assert!(
-        journal.contains("slots-unreadable") && journal.contains("\"count\":10"),
+        journal.contains("slots-unreadable") && journal.contains("\"count\":13"),
         "{journal}"
     );
     assert!(!journal.contains("\"outcome\":\"none\""), "{journal}");

@@ -268,6 +268,7 @@ impl Reader<'_> {
                 for made in self.keys.made(&open, &key) {
                     element.mark_children_malformed(made);
                 }
+                element.lose(&key);
                 if key == "resourceType" {
                     element.mark_malformed();
                 }
@@ -428,6 +429,10 @@ impl Reader<'_> {
         self.path.pop();
         if !read {
             parent.children_mut().pop();
+            // `null` for a single value says that there is none.
+            if next != Some(b'n') || index.is_some() {
+                parent.lose(def.name);
+            }
         }
         Ok(read)
     }

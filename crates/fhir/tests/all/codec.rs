@@ -165,6 +165,23 @@ fn what_was_kept_from_a_wrong_form_is_marked() {
     assert_eq!(odd(&other.root), ["status"]);
 }
 
+/// What the tree cannot hold leaves its name behind, where it stood; a single `null` says that there is nothing.
+#[test]
+fn what_was_lost_is_named() {
+    let parsed = read_json(
+        r#"{"resourceType":"Bundle","type":{"value":"searchset"},"total":null,"link":["x"],"entry":[],"entry":[
+            {"resource":{"resourceType":"Slot","id":"a"}}],"signature":null}"#,
+    );
+    let names = ["type", "link", "entry", "total", "signature", "id"];
+    let lost = names.map(|name| parsed.root.has_lost(name));
+    assert_eq!(lost, [true, true, true, false, false, false]);
+    let listed =
+        read_json(r#"{"resourceType":"Bundle","entry":[null,{"fullUrl":7,"search":"x"}]}"#);
+    assert!(listed.root.has_lost("entry"));
+    let entry = listed.root.get("entry").unwrap();
+    assert!(entry.has_lost("search") && !entry.has_lost("fullUrl"));
+}
+
 /// Proves: ERR-04
 #[test]
 fn malformed_json_names_line_and_column() {

@@ -220,11 +220,13 @@ fn a_form_that_fhir_does_not_have_proves_nothing() {
 fn a_cancellation_in_a_form_that_fhir_does_not_have_is_not_believed() {
     let world = World::start();
     let odd = |on: &str| json!({ "on": on, "times": 0, "alter": ["list=status"] });
+    let object = json!([{ "on": "read", "times": 0, "alter": ["object=start"] }]);
     let before = json!([odd("read")]);
     let read_again = json!([odd("update")]);
     let never = json!([{ "on": "read" }, odd("update"), odd("read")]);
     for (rules, code, outcome, updates) in [
         (before, 1, "not_cancelled", 0),
+        (object, 1, "not_cancelled", 0),
         (read_again, 0, "cancelled", 1),
         (never, 3, "uncertain", 1),
     ] {

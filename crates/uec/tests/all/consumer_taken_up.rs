@@ -341,9 +341,10 @@ fn a_booking_that_repeats_a_rebooking_finishes_it() {
     );
     assert_eq!(
         done.json["patient_has"].as_array().map(Vec::len),
-        Some(1),
+        Some(0),
         "{done:?}"
     );
+    assert!(done.json.get("settled").is_none(), "{done:?}");
     let new = done.json["booked"]["appointment"]
         .as_str()
         .unwrap()
@@ -588,6 +589,35 @@ fn a_killed_rebooking_is_taken_up_by_the_next_command() {
     }
 }
 
+/// Proves: CONS-REB-02, CONS-REB-05, D-53
+/// A referral for either appointment of a rebooking that was killed finishes it first: the patient is expected once.
+#[test]
+fn a_referral_finishes_a_killed_rebooking() {
+    let world = World::start();
+    for (rule, named) in [
+        (json!([{ "on": "create", "hold": "after" }]), "last"),
+        (json!([{ "on": "update", "hold": "before" }]), "last"),
+        (json!([{ "on": "update", "hold": "before" }]), "old"),
+    ] {
+        world.reset();
+        let old = world.booked("ada.toml");
+        world.rules(rule.clone());
+        world.kill_when_held(&["rebook", &old, "--first", "--yes"]);
+        let named = if named == "old" { &old } else { named };
+        let dry = world.run(&["refer", named, "--dry-run"]);
+        assert_eq!(world.live().len(), 2, "{rule}: {dry:?}");
+        let done = world.run(&["refer", named]);
+        let live = world.live();
+        world.release();
+        assert_eq!(live.len(), 1, "{rule}: {done:?}");
+        assert_ne!(live[0], old, "{rule}");
+        let listed = world.json(&["show"]);
+        let bookings = listed.json["bookings"].as_array().unwrap();
+        assert_eq!(bookings.len(), 1, "{listed:?}");
+        assert_eq!(bookings[0]["appointment"], live[0].as_str(), "{listed:?}");
+    }
+}
+
 /// Proves: CONS-CAN-04
 /// Killed at each stage of a cancellation: the next command says what stands.
 #[test]
@@ -732,7 +762,37 @@ fn a_list_that_is_not_whole_proves_nothing() {
     let mut moved = empty("searchset");
     moved["entry"] = json!([{ "resource": {
         "resourceType": "Appointment", "id": "", "status": "booked", "start": "2090-01-01T10:00:00+00:00" } }]);
-    for list in [empty("transaction-response"), untyped, partly, moved] {
+    let mut nothing_said = partly.clone();
+    nothing_said["entry"][0]["resource"]["issue"] = json!([]);
+    let with = |key: &str, value: Value| {
+        let mut list = empty("searchset");
+        list[key] = value;
+        list
+    };
+    let twice = empty("searchset")
+        .to_string()
+        .replacen('{', "{\"entry\":[],", 1);
+    let lists = [
+        empty("transaction-response"),
+        untyped,
+        partly,
+        nothing_said,
+        moved,
+        with("entry", json!([null])),
+        with("entry", json!(["x"])),
+        with("entry", json!([{ "resource": { "id": "x" } }])),
+        with("link", json!([{ "relation": "next" }])),
+        with(
+            "link",
+            json!([{ "relation": {}, "url": "Appointment?page=2" }]),
+        ),
+        with(
+            "modifierExtension",
+            json!([{ "url": "https://vendor.example/partly" }]),
+        ),
+        with("implicitRules", json!("https://vendor.example/partly")),
+    ];
+    for list in lists.iter().map(Value::to_string).chain([twice]) {
         world.reset();
         let lost =
             json!({ "on": "create", "status": 500, "body": "", "headers": { "Location": null } });
@@ -740,9 +800,7 @@ fn a_list_that_is_not_whole_proves_nothing() {
         check(&world.json(&BOOK), 3, "uncertain", "a fault");
         long_ago(&world);
         let id = world.live().remove(0);
-        let list = list
-            .to_string()
-            .replace("\"id\":\"\"", &format!("\"id\":\"{id}\""));
+        let list = list.replace("\"id\":\"\"", &format!("\"id\":\"{id}\""));
         world.rules(json!([
             { "on": "search", "times": 0, "body": list },
             { "on": "read", "times": 0, "alter": ["start=15", "end=15"] },
@@ -759,6 +817,56 @@ fn a_list_that_is_not_whole_proves_nothing() {
         }
         world.json(&BOOK);
         assert_eq!(world.live(), [id], "{list}");
+    }
+}
+
+/// Proves: CONS-BOOK-05, D-53
+/// An entry with our document is read whatever patient it names, and so is one that names ours among others; what the
+/// service itself has mixed up is not certain, and never "not booked".
+#[test]
+fn an_entry_with_our_document_is_read() {
+    let world = World::start();
+    let other = json!([{ "system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018" }]);
+    for (mixed, all_lie) in [(false, false), (true, false), (false, true)] {
+        world.reset();
+        let lost =
+            json!({ "on": "create", "status": 500, "body": "", "headers": { "Location": null } });
+        world.rules(json!([lost, { "on": "search", "times": 0, "status": 500 }]));
+        check(&world.json(&BOOK), 3, "uncertain", "a fault");
+        long_ago(&world);
+        let id = world.live().remove(0);
+        let mut entry = world.state()["appointments"][&id].clone();
+        let parts = entry["contained"].as_array_mut().unwrap();
+        let patient = parts.iter_mut().find(|p| p["resourceType"] == "Patient");
+        let numbers = &mut patient.unwrap()["identifier"];
+        match mixed {
+            true => numbers
+                .as_array_mut()
+                .unwrap()
+                .extend(other.as_array().unwrap().clone()),
+            false => *numbers = other.clone(),
+        }
+        if !mixed {
+            entry["participant"][0]["actor"]["identifier"] = other[0].clone();
+        }
+        let list = json!({ "resourceType": "Bundle", "type": "searchset", "total": 1,
+                           "entry": [{ "resource": entry }] });
+        let read = match all_lie {
+            true => json!({ "on": "read", "times": 0, "body": entry.to_string() }),
+            false => json!({ "on": "slots" }),
+        };
+        world.rules(json!([{ "on": "search", "times": 0, "body": list.to_string() }, read]));
+        let done = world.json(&["settle"]);
+        let (code, outcome) = if all_lie {
+            (3, "uncertain")
+        } else {
+            (0, "booked")
+        };
+        assert_eq!(done.code, code, "{mixed} {all_lie}: {done:?}");
+        assert_eq!(done.json["settled"][0]["outcome"], outcome, "{done:?}");
+        world.rules(json!([]));
+        world.json(&BOOK);
+        assert_eq!(world.live(), [id], "{mixed} {all_lie}");
     }
 }
 
