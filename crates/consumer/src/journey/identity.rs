@@ -139,15 +139,10 @@ pub struct Unproven {
 }
 
 impl Unproven {
-    /// Whether it is certainly another appointment. One with our document is ours, whatever patient it names: nobody else
-    /// has that id.
+    /// Whether it is certainly another appointment. One with our document is not, whatever else it says.
     pub fn is_other(&self) -> bool {
         let telling = [Field::Appointment, Field::Document, Field::Patient];
-        let differs = self
-            .differs
-            .iter()
-            .any(|(field, _)| telling.contains(field));
-        differs && !self.has_document
+        !self.has_document && self.differs.iter().any(|(f, _)| telling.contains(f))
     }
 
     /// Whether nothing but the status differs and everything is there.
@@ -316,7 +311,6 @@ impl Expected {
             (Field::Form, same_form(resource)),
         ];
         let (mut differs, mut missing) = (Vec::new(), Vec::new());
-        let has_document = self.names_document(resource);
         for (field, found) in found {
             match found {
                 Found::Same => {}
@@ -330,8 +324,8 @@ impl Expected {
             false => Err(Unproven {
                 differs,
                 missing,
+                has_document: self.names_document(&shown.resource),
                 appointment: Box::new(shown),
-                has_document,
             }),
         }
     }
