@@ -4,6 +4,7 @@
 //! with the same words for what is wrong ([`words`]). `setting` names the file in them, for whoever mends it.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
+mod key;
 mod words;
 
 use booking::named_file::{self, SMALL};
@@ -64,7 +65,9 @@ pub fn not_together(chain: &Path, key: &Path, error: &rustls::Error) -> String {
     let unfit = match error {
         rustls::Error::InconsistentKeys(_) => Unfit::OtherKey,
         rustls::Error::InvalidCertificate(_) => Unfit::Certificate,
-        _ => Unfit::Key,
+        _ => Unfit::Key {
+            kind: private_key(key, "tls").ok().and_then(|k| key::kind(&k)),
+        },
     };
     words::not_together(chain, key, unfit)
 }

@@ -40,14 +40,17 @@ impl Wanted {
 }
 
 /// Why a certificate and a key cannot be used together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unfit {
     /// The key belongs to another certificate.
     OtherKey,
     /// The certificate cannot be read.
     Certificate,
     /// The key is of no kind that TLS uses.
-    Key,
+    Key {
+        /// Its kind and size, where they could be read.
+        kind: Option<String>,
+    },
 }
 
 /// Why nothing that was wanted could be read from a file; `setting` names it for whoever mends it.
@@ -91,10 +94,14 @@ pub fn not_together(chain: &Path, key: &Path, unfit: Unfit) -> String {
         Unfit::Certificate => format!(
             "tls: the first certificate in {chain} cannot be used: it is no X.509 certificate that TLS understands"
         ),
-        Unfit::Key => format!(
-            "tls: the private key in {key} cannot be used with the certificate in {chain}: right would be an RSA, \
-             ECDSA or Ed25519 key"
-        ),
+        Unfit::Key { kind } => {
+            let is = kind.map_or_else(String::new, |kind| format!(" it is {kind};"));
+            format!(
+                "tls: the private key in {key} cannot be used with the certificate in {chain}:{is} right would be an RSA key \
+                 of 2048 to 8192 bits, an EC key of the curve P-256, P-384 or P-521, or an Ed25519 key, and a certificate that \
+                 was made with it"
+            )
+        }
     }
 }
 

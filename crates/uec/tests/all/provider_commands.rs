@@ -1,5 +1,6 @@
 //! Commands of the Provider for operators: their words, their exit codes, what they change and what they do not.
 
+use base64::Engine as _;
 use std::path::Path;
 use std::process::Output;
 
@@ -327,7 +328,32 @@ fn faults_of_pem_files_are_plain_words() {
     );
     let binary = pem(folder, "chain.der", "0\u{1}\u{2}");
     let none = folder.join("none.pem").display().to_string();
-    let cases: [(&str, &str, &[&str]); 7] = [
+    // As far as it is read: the size of the modulus, and the curve.
+    let part = |tag: u8, content: &[u8]| {
+        let length = u16::try_from(content.len()).expect("short").to_be_bytes();
+        [&[tag, 0x82], &length[..], content].concat()
+    };
+    let key_of = |label: &str, der: Vec<u8>| {
+        let text = base64::engine::general_purpose::STANDARD.encode(der);
+        let text = format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
+        pem(folder, &format!("{}.pem", label.replace(' ', "-")), &text)
+    };
+    let numbers = [part(2, &[0]), part(2, &[0x7F; 128]), part(2, &[3])];
+    let short = key_of("RSA PRIVATE KEY", part(0x30, &numbers.concat()));
+    let curve = part(0xA0, &[6, 5, 0x2B, 0x81, 4, 0, 0x0A]);
+    let numbers = [part(2, &[1]), part(4, &[7; 32]), curve];
+    let bitcoin = key_of("EC PRIVATE KEY", part(0x30, &numbers.concat()));
+    let cases: [(&str, &str, &[&str]); 9] = [
+        (
+            &chain,
+            &short,
+            &["an RSA key of 1023 bits", "2048 to 8192 bits"],
+        ),
+        (
+            &chain,
+            &bitcoin,
+            &["the curve secp256k1", "P-256, P-384 or P-521"],
+        ),
         (
             &chain,
             &other,
