@@ -1,8 +1,8 @@
 //! The set-up, looked at before the first test. What is wrong with it is told in one sentence that says what to do,
-//! and not as findings against the Provider: wrong address, wrong service, no rights, no slots.
+//! and not as findings against the Provider: wrong address, wrong service, no rights, no slots, nobody who serves.
 //!
 //! It stops only for what no test can be about. A Provider that hangs, answers with nonsense or fails is what the
-//! tests are for.
+//! tests are for; one that says of itself that it does not serve now is not.
 
 use super::answer::{self, Answer, list, shortened, text};
 use super::query::{Window, window};
@@ -67,6 +67,7 @@ fn checked(session: &mut Session, tests: &[&Test]) -> Result<Vec<String>, SetUp>
     if !beyond("Capability_") {
         return Ok(Vec::new());
     }
+    unavailable(&metadata, &found)?;
     known(&found, &service, "--service")?;
     if found.status != 200 {
         return Ok(Vec::new());
@@ -166,6 +167,20 @@ fn refused(session: &Session, metadata: &Answer, found: &Answer) -> Result<(), S
         )));
     }
     Ok(())
+}
+
+/// A server that is up and says that it, or what stands behind it, cannot serve now: every test would say the same.
+fn unavailable(metadata: &Answer, found: &Answer) -> Result<(), SetUp> {
+    match found.status {
+        502..=504 => Err(SetUp::provider(format!(
+            "the Provider does not serve now: a slot search was answered with {}{}, and /metadata with {}; wait until it is \
+             ready, and run again",
+            found.status,
+            found.said(),
+            metadata.status,
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn known(found: &Answer, service: &str, flag: &str) -> Result<(), SetUp> {

@@ -118,6 +118,15 @@ fn a_wrong_set_up_is_one_sentence_and_no_finding() {
         1,
         &["does not let this consumer book (403", "right to book"],
     );
+    let down = Python::start(&["--fault", "unavailable"]);
+    ends(
+        "down",
+        &down.root,
+        PYTHON,
+        &[],
+        1,
+        &["does not serve now", "503", "run again"],
+    );
     // Who tries no booking needs no right to it.
     let run = assured::run(
         &assured::target(&python.root, PYTHON, PATIENCE),

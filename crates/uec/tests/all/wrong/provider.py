@@ -178,6 +178,8 @@ class Provider(Server):
         exchange.settle_format()
         if exchange.request.method in ("POST", "PUT"):
             self.check_body_head(exchange)
+        if on("unavailable") and handle != self.metadata:
+            return Answer(503, {"Content-Type": "text/plain"}, b"down for maintenance")
         return handle(exchange, *map(urllib.parse.unquote, parts[1::2]))
 
     def check_body_head(self, exchange):

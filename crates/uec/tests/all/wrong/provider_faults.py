@@ -163,6 +163,7 @@ ODDITIES = {
     "search-mode-missing": "entries of a Bundle name no search mode",
     "accept-demanded": "a request with neither Accept nor _format is refused",
     "booking-forbidden": "this consumer may search and not book",
+    "unavailable": "whatever is not /metadata is answered with 503",
     "paged": "a search is answered in pages of five slots",
 }
 
