@@ -293,8 +293,12 @@ impl Gathering {
 
 /// Where a resource carries a modifier extension, or rules of its own. What these mean is not known here, and they may turn
 /// the meaning of everything beside them round, so that the resource cannot be used (FHIR, `modifierExtension` and
-/// `implicitRules`).
+/// `implicitRules`). Nor are they known where they stood in a form that could not be read.
 pub(crate) fn modifier(resource: &Element) -> Option<String> {
+    let mut names = ["modifierExtension", "implicitRules"].into_iter();
+    if let Some(lost) = names.find(|name| resource.has_lost(name)) {
+        return Some(lost.to_owned());
+    }
     resource.children().iter().find_map(|child| {
         let name = child.name();
         match name {

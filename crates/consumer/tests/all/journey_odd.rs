@@ -66,6 +66,10 @@ fn all_bad() -> Vec<Value> {
             "implicitRules",
             json!("https://vendor.example/rules"),
         ),
+        spoilt("marked-by-text", "modifierExtension", json!("not")),
+        spoilt("marked-by-texts", "modifierExtension", json!(["not"])),
+        spoilt("marked-by-yes", "modifierExtension", json!(true)),
+        spoilt("rules-in-object", "implicitRules", json!({"uri": "x"})),
         spoilt("listed-status", "status", json!(["free"])),
         spoilt("numbered", "id", json!(7)),
         spoilt("no-name", "id", json!(" ")),
@@ -87,17 +91,17 @@ async fn slots_that_cannot_be_read_are_not_lost() {
     let (target, c) = at_provider(&some).await;
     let list = c.slots(&target, SlotSearch::soon()).await.unwrap();
     assert_eq!(list.slots.len(), 1);
-    assert_eq!(list.unreadable.count(), 13);
+    assert_eq!(list.unreadable.count(), 17);
     let told = list.unreadable.plain().unwrap();
     assert!(
-        told.starts_with("13 slots")
+        told.starts_with("17 slots")
             && told.contains("no end (1)")
             && told.contains("not written as FHIR has it (3)"),
         "{told}"
     );
     let journal = kept(&c).await;
     assert!(
-        journal.contains("\"unreadable\":{\"count\":13"),
+        journal.contains("\"unreadable\":{\"count\":17"),
         "{journal}"
     );
 
@@ -107,7 +111,7 @@ async fn slots_that_cannot_be_read_are_not_lost() {
     assert_eq!(obstacle.kind, Kind::SlotsUnreadable);
     let journal = kept(&c).await;
     assert!(
-        journal.contains("slots-unreadable") && journal.contains("\"count\":13"),
+        journal.contains("slots-unreadable") && journal.contains("\"count\":17"),
         "{journal}"
     );
     assert!(!journal.contains("\"outcome\":\"none\""), "{journal}");
