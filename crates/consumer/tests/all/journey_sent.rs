@@ -5,7 +5,7 @@ use super::journey_support::scripted::{Reply, Scripted, Seen, say};
 use super::journey_support::*;
 use consumer::journal::{BookingRow, Found, Journal, KnownBooking, State, Which, Whose};
 use consumer::journey::timeframe::{Confirmation, clear};
-use consumer::journey::{Consultation, Lost, SlotSearch, Target};
+use consumer::journey::{Consultation, Lost, OnItsWay, SlotSearch, Target};
 use consumer::obstacle::Kind;
 use consumer::plan::{self, Route, Setting};
 use consumer::slots::FreeSlot;
@@ -118,6 +118,34 @@ async fn what_never_left_was_never_made() {
         matches!(&lost, Lost::CannotTell(why) if why.contains("still be on its way")),
         "{lost:?}"
     );
+}
+
+/// Proves: CONS-BOOK-05, D-53
+/// Stopped while the line is being made: nothing is on its way, it is settled as never made, and does not leave any more.
+/// Stopped after the request came: it is on its way.
+#[tokio::test]
+async fn who_is_stopped_while_connecting_has_sent_nothing() {
+    let came = Arc::new(Notify::new());
+    let provider = Scripted::start(silent(came.clone())).await;
+    let (open, mute, closed) = at_both(&provider).await;
+    let c = consultation(&journey(CONSUMER, "FX900", None)).await;
+    let free = slot(&c, &open).await;
+    let booking = begin(&c, &closed, free.clone()).await;
+    let _line = mute.accept().await.unwrap();
+    let row = only_row(c.journey().journal()).await;
+    let progress = c.journey().stopped().await;
+    assert_eq!((progress.on_its_way, progress.sent), (None, false));
+    let found = c.journey().journal().find(&row.document).await.unwrap();
+    assert!(matches!(found, Found::One(known) if known.state == State::Failed));
+    end(booking).await;
+
+    let c = consultation(&journey(CONSUMER, "FX900", None)).await;
+    let booking = begin(&c, &open, free).await;
+    came.notified().await;
+    let row = only_row(c.journey().journal()).await;
+    let progress = c.journey().stopped().await;
+    assert_eq!(progress.on_its_way, Some(OnItsWay::Booking(row.document)));
+    end(booking).await;
 }
 
 /// Proves: CONS-BOOK-05, D-53

@@ -47,12 +47,19 @@ pub fn watch(journey: Arc<OnceLock<Journey>>, command: Command, json: bool) {
     tokio::spawn(async move {
         stop.await;
         let again = stop_signal_of(by_interrupt);
-        let progress = journey.get().map(Journey::progress).unwrap_or_default();
-        let told = told(&progress, command);
-        let code = told.code;
-        let said = tokio::task::spawn_blocking(move || say(&told, json));
+        // What holds if the journal does not answer before the second signal.
+        let mut code = NOT_CERTAIN;
+        let ending = async {
+            let progress = match journey.get() {
+                Some(journey) => journey.stopped().await,
+                None => Progress::default(),
+            };
+            let told = told(&progress, command);
+            code = told.code;
+            tokio::task::spawn_blocking(move || say(&told, json)).await
+        };
         tokio::select! {
-            _ = said => {}
+            _ = ending => {}
             () = again => {}
         }
         std::process::exit(code);
