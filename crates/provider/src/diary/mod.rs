@@ -13,6 +13,7 @@ mod plan_text;
 pub mod reconcile;
 pub mod render;
 pub mod seed;
+pub mod slot_counts;
 pub mod slots;
 pub mod standing;
 mod written;

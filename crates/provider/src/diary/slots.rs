@@ -6,9 +6,7 @@ use super::declaration::check::IMPORTED;
 use super::generate::{day_start, london};
 use super::plan::local;
 use crate::audit::AuditEntry;
-use crate::store::{
-    Channel, PlacedSlot, SlotCounts, SlotCursor, SlotFilter, Store, StoreError, TenantKey,
-};
+use crate::store::{Channel, PlacedSlot, SlotCursor, SlotFilter, Store, StoreError, TenantKey};
 use crate::toml_error::nearest;
 use booking::ids::{OdsCode, ServiceId};
 use booking::slot::SlotStatus;
@@ -210,18 +208,6 @@ pub fn pages<'s>(
     })
 }
 
-/// How many slots of a selection are in which state.
-pub fn count(
-    store: &Store,
-    ods: &OdsCode,
-    selection: &Selection,
-    now: Timestamp,
-) -> Result<SlotCounts, SlotsError> {
-    let catalogue = catalogue(store, ods)?;
-    let filter = resolve(store, &catalogue, selection, now)?;
-    Ok(store.count_slots(catalogue.tenant.key, &filter)?)
-}
-
 /// Holds back, releases or takes out the slots of a selection; with `dry_run`, only counts them.
 pub async fn change(
     store: &Store,
@@ -340,7 +326,7 @@ fn still_held(
     Ok(found)
 }
 
-fn catalogue(store: &Store, ods: &OdsCode) -> Result<Catalogue, SlotsError> {
+pub(super) fn catalogue(store: &Store, ods: &OdsCode) -> Result<Catalogue, SlotsError> {
     let tenants = store.tenants()?;
     match tenants.iter().find(|t| t.ods == *ods) {
         Some(tenant) => Ok(catalogue_of(store, tenant.key)?.1),
@@ -364,7 +350,7 @@ fn unknown(kind: &str, id: &str, known: &[&str]) -> String {
 }
 
 /// The selection as the store understands it. What it names must be there, so that a slip changes nothing.
-fn resolve(
+pub(super) fn resolve(
     store: &Store,
     catalogue: &Catalogue,
     selection: &Selection,

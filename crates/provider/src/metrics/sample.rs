@@ -3,6 +3,7 @@
 //! They are read beside the requests, one reader at a time and at most every [`FRESH`], however often somebody asks.
 
 use crate::diary::catalogue::Catalogue;
+use crate::diary::slot_counts::count_closed;
 use crate::store::{ScheduleKey, SlotFilter, Store, StoreError, TenantKey, Waiting, london_day};
 use booking::slot::SlotStatus;
 use jiff::{SignedDuration, Timestamp};
@@ -171,7 +172,10 @@ fn services(
 ) -> Result<Vec<ServiceSample>, StoreError> {
     let mut free: HashMap<ScheduleKey, (u64, u64)> = HashMap::new();
     for schedule in &catalogue.schedules {
-        free.insert(schedule.key, free_slots(store, tenant, schedule.key, now)?);
+        free.insert(
+            schedule.key,
+            free_slots(store, catalogue, schedule.key, now)?,
+        );
     }
     let live: HashMap<_, _> = store
         .live_by_service(tenant, london_day(now))?
@@ -193,15 +197,15 @@ fn services(
     Ok(services.collect())
 }
 
-/// Free slots of a diary within 24 hours and within 7 days.
+/// Free slots of a diary that are offered, within 24 hours and within 7 days.
 fn free_slots(
     store: &Store,
-    tenant: TenantKey,
+    catalogue: &Catalogue,
     schedule: ScheduleKey,
     now: Timestamp,
 ) -> Result<(u64, u64), StoreError> {
     let hours = |n: i64| now.checked_add(SignedDuration::from_hours(n)).ok();
-    let count = |from, to| {
+    let count = |from, to| -> Result<u64, StoreError> {
         let filter = SlotFilter {
             schedules: vec![schedule],
             from,
@@ -210,7 +214,9 @@ fn free_slots(
             held: Some(false),
             ..SlotFilter::default()
         };
-        store.count_slots(tenant, &filter).map(|counts| counts.free)
+        let free = store.count_slots(catalogue.tenant.key, &filter)?.free;
+        let closed = count_closed(store, catalogue, &filter, None)?;
+        Ok(free.saturating_sub(closed))
     };
     let day = count(Some(now), hours(24))?;
     Ok((day, day + count(hours(24), hours(24 * 7))?))

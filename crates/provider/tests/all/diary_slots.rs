@@ -9,8 +9,9 @@ use provider::diary::apply::{Options, apply};
 use provider::diary::catalogue::Catalogue;
 use provider::diary::declaration::read::read;
 use provider::diary::generate::london_date;
+use provider::diary::slot_counts::count;
 use provider::diary::slots::{
-    Change, PER_PAGE, Selection, SlotLine, SlotsError, Table, change, count, pages,
+    Change, PER_PAGE, Selection, SlotLine, SlotsError, Table, change, pages,
 };
 use provider::store::{self, CountBy, Store};
 

@@ -10,8 +10,8 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use provider::audit::operator;
+use provider::diary::slot_counts::{self, DiaryCounts};
 use provider::diary::slots::{self, Change, Changed, Selection, SlotLine, Table};
-use provider::store::SlotCounts;
 use std::io::{BufRead, IsTerminal};
 use uuid::Uuid;
 
@@ -144,21 +144,25 @@ impl SlotList {
         let store = self.which.database.open(false)?;
         let ods = which_provider(&store, self.which.provider.as_deref())?;
         if self.count {
-            let counts = slots::count(&store, &ods, &selection, now).map_err(|e| e.to_string())?;
-            let SlotCounts {
+            let counts =
+                slot_counts::count(&store, &ods, &selection, now).map_err(|e| e.to_string())?;
+            if self.which.json {
+                return print_json(&counts);
+            }
+            let DiaryCounts {
                 free,
+                closed,
                 held,
                 busy,
                 other,
+                total,
             } = counts;
-            let total = free + held + busy + other;
-            if self.which.json {
-                return print_json(&serde_json::json!({
-                    "free": free, "held": held, "busy": busy, "other": other, "total": total,
-                }));
-            }
+            let on_closed_days = match closed {
+                0 => String::new(),
+                _ => format!("{closed} on closed days, "),
+            };
             print(&format!(
-                "{}: {free} free, {held} held back, {busy} booked, {other} unavailable\n",
+                "{}: {free} free, {on_closed_days}{held} held back, {busy} booked, {other} unavailable\n",
                 counted(total, "slot", "slots")
             ));
             return Ok(());

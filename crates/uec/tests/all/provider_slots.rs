@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::support::operations::{declare, uec};
 use super::support::server::{INCLUDES, day, entries, instant, matches};
 use super::support::{Booking, GP_CLINIC, NO_SLOTS, SLOTS_ONLY, Server};
 
@@ -844,4 +845,63 @@ fn a_window_that_is_shortened_is_told() {
         "service={GP_CLINIC}&start=ge2098-01-01T00:00:00Z&start=le2098-01-01T23:00:00Z"
     ));
     assert_eq!(words, None);
+}
+
+/// A slot that another system made outlives the closure of its place, and nobody is offered it: no search shows it, and the
+/// staff's count tells it from those that may be booked. It comes back with the day.
+///
+/// Proves: D-87
+#[test]
+fn a_closed_place_offers_nothing() {
+    const IMPORTED: &str = "0b6f4a52-6f3e-4c55-8f6f-6f2f0a7c9d01";
+    let server = Server::start("closed-place", true);
+    let date = day(3);
+    let date = date.get(..10).expect("a date");
+    let query = Server::window_query(SLOTS_ONLY, 3, 4);
+    let shown = || {
+        let found = server.slots(&query);
+        let is_imported = |s: &Value| s["identifier"][0]["value"] == IMPORTED;
+        (found.len(), found.iter().any(is_imported))
+    };
+    let counted = || {
+        let database = server.database();
+        let command =
+            "provider slots list --provider FX101 --schedule fernhill-dental --count --json";
+        let words =
+            command
+                .split(' ')
+                .chain(["--from", date, "--to", date, "--database", &database]);
+        let out = uec(&words.collect::<Vec<_>>());
+        let counts: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+        (counts["free"].as_u64(), counts["closed"].as_u64())
+    };
+    declare(&server, "FX101", |text| {
+        let there = "id = \"fernhill-dental\"\n";
+        let annex = text.replacen(there, &format!("{there}location = \"annex\"\n"), 1);
+        format!(
+            "{annex}\n[[location]]\nid = \"annex\"\nname = \"Annex\"\n\n[location.address]\nlines = [\"1 Annex Way\"]\n\
+             city = \"Exampleton\"\npostcode = \"LS99 9ZA\"\n\n[[slot]]\nidentifier = \"{IMPORTED}\"\n\
+             schedule = \"fernhill-dental\"\nstart = {date}T19:00:00Z\nend = {date}T19:30:00Z\n"
+        )
+    });
+    let open = shown();
+    assert!(open.1 && open.0 > 1, "{open:?}");
+    assert_eq!(counted(), (Some(open.0 as u64), Some(0)));
+    let closure = format!("\n[[closure]]\nid = \"away\"\ndate = {date}\nlocations = \"annex\"\n");
+    declare(&server, "FX101", |text| format!("{text}{closure}"));
+    assert_eq!(shown(), (0, false));
+    assert_eq!(counted(), (Some(0), Some(1)));
+    assert!(
+        !server
+            .slots(&Server::window_query(SLOTS_ONLY, 4, 5))
+            .is_empty()
+    );
+    declare(&server, "FX101", |text| {
+        let begin = text.find("[[closure]]").expect("the closure");
+        let rest = &text[begin + 2..];
+        let end = rest.find("[[").map_or(text.len(), |at| begin + 2 + at);
+        format!("{}{}", &text[..begin], &text[end..])
+    });
+    assert_eq!(shown(), open);
+    server.kill();
 }

@@ -3,8 +3,8 @@
 use super::{Declaration, Service, list, one, option, text_option};
 use crate::diary::generate::london_date;
 use booking::ids::ServiceId;
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
 /// One closure. Without sites and services it closes the whole provider.
@@ -133,5 +133,25 @@ impl<'a> Closures<'a> {
             let first = by_service.next()??;
             by_service.all(|c| c.is_some()).then_some(first)
         })
+    }
+
+    /// The days, between two of them, on which nobody is offered a diary's slots: each span with the day after its last.
+    pub fn spans_of_diary(
+        &self,
+        services: &[ServiceId],
+        location: Option<&str>,
+        first: Date,
+        last: Date,
+    ) -> Vec<(Date, Date)> {
+        let mut spans: Vec<(Date, Date)> = Vec::new();
+        let days = first.series(1.day()).take_while(|day| *day <= last);
+        for day in days.filter(|d| self.of_diary_on(services, location, *d).is_some()) {
+            let Ok(after) = day.tomorrow() else { break };
+            match spans.last_mut() {
+                Some((_, end)) if *end == day => *end = after,
+                _ => spans.push((day, after)),
+            }
+        }
+        spans
     }
 }
