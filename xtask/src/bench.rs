@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds the program and its benchmarks for release and runs them.
+//! `cargo xtask bench`: builds the program and its benchmarks as they are shipped and runs them.
 
 use clap::Args;
 
@@ -31,8 +31,11 @@ pub struct Arguments {
 
 /// Fails when a target is not met.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), String> {
-    cargo(workspace, &["build", "--release", "--package", "uec"])?;
-    let mut line = vec!["run", "--release", "--package", "bench", "--"];
+    cargo(
+        workspace,
+        &["build", "--profile", "dist", "--package", "uec"],
+    )?;
+    let mut line = vec!["run", "--profile", "dist", "--package", "bench", "--"];
     line.extend(arguments.rows.iter().map(String::as_str));
     for (given, flag) in [(arguments.quick, "--quick"), (arguments.json, "--json")] {
         if given {

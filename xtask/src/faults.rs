@@ -6,8 +6,6 @@ use crate::workspace::Workspace;
 
 /// The optimised program with the checks of a debug one, for a million attempts.
 const FULL: &str = "fuzz";
-/// The short form breaks what the tests before it have built already.
-const QUICK: &str = "dev";
 
 /// Options of `cargo xtask faults`: the runner's own.
 #[derive(clap::Args)]
@@ -35,16 +33,46 @@ pub fn quick(workspace: &Workspace, run: Run<'_>) -> Result<(), String> {
 }
 
 fn with(workspace: &Workspace, options: &[&str], runs: Run<'_>) -> Result<(), String> {
-    let profile = match options.contains(&"--quick") {
-        true => QUICK,
-        false => FULL,
+    let cargo = |line: &[&str]| {
+        let mut command = workspace.cargo();
+        command.args(line);
+        command
     };
-    let build = ["build", "--quiet", "--locked", "--profile", profile];
-    let build = [&build[..], &["--package", "uec"]].concat();
-    runs(workspace.cargo().args(build))?;
-    let run = ["run", "--quiet", "--locked", "--profile", profile];
-    let line = [&run[..], &["--package", "faults", "--"], options].concat();
-    runs(workspace.cargo().args(line))
+    if options.contains(&"--quick") {
+        // With the tests, so that nothing is compiled a second time for having fewer features.
+        let built = [
+            "build",
+            "--quiet",
+            "--locked",
+            "--workspace",
+            "--bins",
+            "--tests",
+        ];
+        runs(&mut cargo(&built))?;
+        let own = std::env::current_exe().map_err(|e| format!("no folder of the build: {e}"))?;
+        return runs(Command::new(own.with_file_name("faults")).args(options));
+    }
+    let uec = [
+        "build",
+        "--quiet",
+        "--locked",
+        "--profile",
+        FULL,
+        "--package",
+        "uec",
+    ];
+    runs(&mut cargo(&uec))?;
+    let run = [
+        "run",
+        "--quiet",
+        "--locked",
+        "--profile",
+        FULL,
+        "--package",
+        "faults",
+        "--",
+    ];
+    runs(cargo(&run).args(options))
 }
 
 fn plainly(command: &mut Command) -> Result<(), String> {

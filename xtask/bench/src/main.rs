@@ -151,7 +151,7 @@ fn setting(arguments: &Arguments) -> Result<Setting, String> {
         .unwrap_or_else(|| beside.join("uec"));
     if !program.is_file() {
         return Err(format!(
-            "{} is not there: build it with `cargo build --release -p uec`, or name it with --server",
+            "{} is not there: build it with `cargo build --profile dist -p uec`, or name it with --server",
             program.display()
         ));
     }
