@@ -1,4 +1,4 @@
-//! Whether this server should be sent requests, and if not, why: looked at beside the requests, told at once.
+//! Readiness: checks that run in the background, cached for the probe, with the reason when this server should get no requests.
 //!
 //! [`Health::watch`] reads and writes the database, looks at the disk and the certificates, every few seconds. Asking
 //! costs nothing and never hangs: when the looking itself hangs, that is a reason too.

@@ -4,7 +4,7 @@
 //! trace is the caller's (W3C `traceparent`); without one it is the `Ssp-TraceID`, so that what the proxy calls it is
 //! what the trace is called; without that it is a new one.
 
-use crate::http::edge::Exchange;
+use crate::http::edge::RequestContext;
 use crate::metrics::Metrics;
 use crate::metrics::requests::Asked;
 use booking::ids::{OdsCode, RequestId};
@@ -120,7 +120,14 @@ impl Tracer {
     }
 
     /// Hands over the span of a request; thrown away and counted when the exporter does not keep up.
-    pub fn span(&self, metrics: &Metrics, x: &Exchange, asked: Asked, status: u16, took: Duration) {
+    pub fn span(
+        &self,
+        metrics: &Metrics,
+        x: &RequestContext,
+        asked: Asked,
+        status: u16,
+        took: Duration,
+    ) {
         let Some(queue) = &self.queue else { return };
         let trace = self.trace(x);
         let wanted = match x.context {
@@ -150,7 +157,7 @@ impl Tracer {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn trace(&self, x: &Exchange) -> [u8; 16] {
+    fn trace(&self, x: &RequestContext) -> [u8; 16] {
         if let Some(context) = x.context {
             return context.trace;
         }
@@ -175,7 +182,7 @@ fn span_id() -> [u8; 8] {
     [a | 1, b, c, d, e, f, g, h]
 }
 
-fn attributes(x: &Exchange) -> Vec<(&'static str, String)> {
+fn attributes(x: &RequestContext) -> Vec<(&'static str, String)> {
     let entry = &x.entry;
     let error = x.refused.map(|situation| match situation.row().id {
         "" => situation.row().status.to_string(),

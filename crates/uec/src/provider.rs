@@ -54,7 +54,7 @@ pub enum Provider {
     Backup(backup::Backup),
     /// Put a backup in the place of an SQLite database
     Restore(backup::Restore),
-    /// Move house: copy a whole database into an empty one, SQLite or PostgreSQL, and verify the copy
+    /// Copy a whole database into an empty one, SQLite or PostgreSQL, and verify the copy
     ///
     /// Everything is copied: providers, declarations, slots, appointments with all versions and X-Request-IDs, referrals with
     /// their documents, the quarantine, the audit trails. The source is read as of one moment and never changed. The target

@@ -10,8 +10,8 @@ mod message;
 mod model;
 mod redact;
 pub(crate) mod report;
-mod standing;
 mod table;
+mod verdicts;
 
 pub use body::{BODY_KEPT, Body, Coded};
 pub use causes::{Cause, causes, errors, key as cause_key, remarks};
@@ -24,6 +24,6 @@ pub use model::{
 };
 pub use redact::Redaction;
 pub use report::{scal_page, write_scal};
-pub use standing::{Cited, Mark, Standing, Trial, cited, standings};
 pub(crate) use table::record;
 pub use table::{Line, csv, lines};
+pub use verdicts::{Cited, Mark, Standing, Trial, cited, standings};

@@ -1,7 +1,7 @@
 //! The SCAL table in words: one line per row, and the same as CSV.
 
 use super::model::Run;
-use super::standing::{Mark, Standing, standings};
+use super::verdicts::{Mark, Standing, standings};
 use serde::Serialize;
 
 /// Most tests named in one cell; a row with more says how many.

@@ -5,7 +5,7 @@ use super::check::{MAX_CONTACTS, MAX_EARLIER, MAX_SIGNATURES, MAX_TEXT};
 use super::model::{
     Answer, Attachment, Check, Contact, Earlier, Outcome, Plan, Signature, ToolSeen, Voided,
 };
-use super::standing::standing;
+use super::progress::standing;
 use super::{particulars, prerequisites};
 use booking::ids::OdsCode;
 use jiff::Timestamp;

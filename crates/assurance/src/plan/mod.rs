@@ -16,9 +16,9 @@ mod model;
 mod nearest;
 mod particulars;
 mod prerequisites;
+mod progress;
 mod provider_steps;
 mod report;
-mod standing;
 mod step;
 mod table;
 
@@ -32,7 +32,7 @@ pub use model::{
 pub use nearest::nearest;
 pub use particulars::{Field, Holds, field_of, fields, services};
 pub use prerequisites::{Prerequisite, prerequisite_of, prerequisites};
+pub use progress::{Standing, attachment_faults, standing};
 pub use report::{Reports, write_report};
-pub use standing::{Standing, attachment_faults, standing};
 pub use step::{Ready, Row, Side, Step, Task, find, steps};
 pub use table::csv;

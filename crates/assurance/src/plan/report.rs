@@ -3,7 +3,7 @@
 use super::attachment::{self, FOLDER};
 use super::folder::PlanError;
 use super::model::{Answer, Attachment, Outcome, Plan};
-use super::standing::{Standing, attachment_faults, standing};
+use super::progress::{Standing, attachment_faults, standing};
 use super::{Part, Role, Step, particulars, prerequisites, table};
 use crate::evidence::markup::Markup;
 use crate::evidence::report::{page, rows};

@@ -15,5 +15,5 @@ pub mod render;
 pub mod seed;
 pub mod slot_counts;
 pub mod slots;
-pub mod standing;
+pub mod trial;
 mod written;

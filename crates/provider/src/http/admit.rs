@@ -1,7 +1,7 @@
 //! Letting requests in: the server's places, what a consumer may use, and memory for bodies.
 
+use super::context::RequestContext;
 use super::edge::{Caller, Edge};
-use super::exchange::Exchange;
 use super::limits::{OfConsumer, TurnedAway};
 use super::receiving::{Bounds, Receiving};
 use super::tenants::TenantView;
@@ -33,7 +33,7 @@ pub(super) fn bodies(settings: &Settings) -> Receiving {
 
 impl Edge {
     /// Takes a place among what is under way; 503 when there is none.
-    pub(super) fn enter(&self, x: &mut Exchange, search: bool) -> Result<(), Refusal> {
+    pub(super) fn enter(&self, ctx: &mut RequestContext, search: bool) -> Result<(), Refusal> {
         let entered = self.admission.enter(search).map_err(|why| {
             self.metrics.shed(why);
             let said = match why {
@@ -46,27 +46,27 @@ impl Edge {
             };
             Refusal::new(Situation::Unavailable, said).log(why.name())
         })?;
-        x.entered = Some(entered);
+        ctx.entered = Some(entered);
         Ok(())
     }
 
     /// What a consumer may use; beyond it 429 with the time after which there is more.
     pub(super) fn allowed(
         &self,
-        x: &mut Exchange,
+        ctx: &mut RequestContext,
         tenant: &TenantView,
         caller: &Caller,
     ) -> Result<OfConsumer<'_>, Refusal> {
         let asid = &caller.ssp.from;
         let default = self.admission.default_allowance();
         let (allowance, declared) = tenant.catalogue.allowance(&caller.facts, default);
-        x.holder = declared.then(|| (tenant.key, asid.clone()));
+        ctx.holder = declared.then(|| (tenant.key, asid.clone()));
         let entered = self
             .admission
             .consumer(tenant.key, asid, allowance, declared);
         entered.map_err(|TurnedAway { why, retry_after }| {
             self.metrics.shed(why);
-            x.retry_after = retry_after;
+            ctx.retry_after = retry_after;
             let said = match why {
                 Shed::UnderWay => format!(
                     "{asid} has {} requests under way here, which is as many as it may; wait for answers.",

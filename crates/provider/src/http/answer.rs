@@ -1,6 +1,6 @@
 //! An answer and how it leaves: format, compression, the response headers of the Standard (PROV-HDR-10..18).
 
-use super::edge::Exchange;
+use super::edge::RequestContext;
 use super::pieces::Pieces;
 use booking::ids::VersionId;
 use booking::refusal::Refusal;
@@ -56,8 +56,8 @@ impl Answer {
 const GZIP_LEVEL: u32 = 1;
 
 /// Turns an answer into a response.
-pub fn answer(x: &Exchange, answer: Answer) -> Result<Response<Body>, Refusal> {
-    let bytes = match (answer.content, x.format) {
+pub fn answer(ctx: &RequestContext, answer: Answer) -> Result<Response<Body>, Refusal> {
+    let bytes = match (answer.content, ctx.format) {
         (Content::Json(json), Format::Json) => json,
         (Content::Json(json), Format::Xml) => {
             let tree = super::edge::stored_tree(&json.join())?;
@@ -66,7 +66,7 @@ pub fn answer(x: &Exchange, answer: Answer) -> Result<Response<Body>, Refusal> {
         (Content::Tree(tree), Format::Json) => fhir::json::write(&tree).into(),
         (Content::Tree(tree), Format::Xml) => fhir::xml::write(&tree).into(),
     };
-    let mut response = respond(x, answer.status, bytes);
+    let mut response = respond(ctx, answer.status, bytes);
     let headers = response.headers_mut();
     if let Some((version, at)) = &answer.version {
         put(headers, header::ETAG, &format!("W/\"{version}\""));
@@ -83,17 +83,17 @@ pub fn answer(x: &Exchange, answer: Answer) -> Result<Response<Body>, Refusal> {
 
 /// Turns a refusal into a response with its OperationOutcome (PROV-GEN-17).
 pub fn refuse(
-    x: &Exchange,
+    ctx: &RequestContext,
     refusal: &Refusal,
     allow: Option<&str>,
     existing: Option<&str>,
 ) -> Response<Body> {
-    let tree = refusal.outcome(&x.response_id_text());
-    let bytes = match x.format {
+    let tree = refusal.outcome(&ctx.response_id_text());
+    let bytes = match ctx.format {
         Format::Json => fhir::json::write(&tree),
         Format::Xml => fhir::xml::write(&tree),
     };
-    let mut response = respond(x, refusal.status(), bytes.into());
+    let mut response = respond(ctx, refusal.status(), bytes.into());
     let headers = response.headers_mut();
     if let Some(allow) = allow {
         put(headers, header::ALLOW, allow);
@@ -109,7 +109,7 @@ pub fn refuse(
         );
     }
     if matches!(refusal.status(), 429 | 503) {
-        put(headers, header::RETRY_AFTER, &x.retry_after.to_string());
+        put(headers, header::RETRY_AFTER, &ctx.retry_after.to_string());
     }
     if matches!(refusal.status(), 408 | 413) {
         // The rest of the body is not read: the connection cannot be used again.
@@ -118,8 +118,8 @@ pub fn refuse(
     response
 }
 
-fn respond(x: &Exchange, status: u16, bytes: Pieces) -> Response<Body> {
-    let (bytes, gzipped) = match x.gzip {
+fn respond(ctx: &RequestContext, status: u16, bytes: Pieces) -> Response<Body> {
+    let (bytes, gzipped) = match ctx.gzip {
         true => match gzip(&bytes) {
             Some(small) => (small, true),
             None => (bytes, false),
@@ -132,7 +132,7 @@ fn respond(x: &Exchange, status: u16, bytes: Pieces) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
-        HeaderValue::from_static(x.format.media_type()),
+        HeaderValue::from_static(ctx.format.media_type()),
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(
@@ -145,15 +145,15 @@ fn respond(x: &Exchange, status: u16, bytes: Pieces) -> Response<Body> {
     put(
         headers,
         HeaderName::from_static("x-request-id"),
-        &x.response_id_text(),
+        &ctx.response_id_text(),
     );
-    if let Some(correlation) = &x.correlation {
+    if let Some(correlation) = &ctx.correlation {
         headers.insert(
             HeaderName::from_static("x-correlation-id"),
             correlation.clone(),
         );
     }
-    if x.peer.tls {
+    if ctx.peer.tls {
         headers.insert(
             header::STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=31536000; includeSubDomains"),

@@ -1,7 +1,7 @@
 //! Book: `POST [root]/Appointment` (PROV-BOOK-01..13).
 
 use super::answer::Answer;
-use super::edge::{Caller, Demand, Edge, Exchange, store_refusal};
+use super::edge::{Caller, CheckedRequest, Edge, RequestContext, store_refusal};
 use super::read;
 use super::tenants::TenantView;
 use crate::store::{Accepted, Booking, Claimed, Conflict, PlacedSlot, WriteError};
@@ -19,18 +19,18 @@ const TRIES: usize = 3;
 /// Answers a booking: 201 with the stored appointment, or the reason why nothing was booked.
 pub async fn run(
     edge: &Edge,
-    x: &mut Exchange,
-    mut demand: Demand,
+    ctx: &mut RequestContext,
+    mut checked: CheckedRequest,
     caller: Caller,
 ) -> Result<Answer, Refusal> {
-    let parsed = demand.tree(edge.settings.limits.body_bytes)?;
+    let parsed = checked.tree(edge.settings.limits.body_bytes)?;
     let mut request = BookingRequest::read_as(parsed, caller.standard)?;
-    x.entry.consumer_faults = request
+    ctx.entry.consumer_faults = request
         .faults
         .iter()
         .map(|f| format!("{}: {}", f.expression, f.message))
         .collect();
-    x.entry.document = request.document_id.clone();
+    ctx.entry.document = request.document_id.clone();
     if !caller.facts.may_book {
         return Err(not_permitted(
             &release::Withheld::ConsumerMayNotBook,
@@ -40,43 +40,43 @@ pub async fn run(
     let id = ResourceId::parse(&Uuid::now_v7().to_string()).map_err(|e| {
         Refusal::new(Situation::Unexpected, "No id could be made.").log(e.to_string())
     })?;
-    x.entry.appointment = Some(id.as_str().to_owned());
+    ctx.entry.appointment = Some(id.as_str().to_owned());
     // Made before the slot is looked at, so that the one writer need not: mostly it is stored.
     // Nothing behind this asks for the document as it was sent.
     let sent = std::mem::take(&mut request.document);
-    let local = demand.tenant.catalogue.provider.local_patient_identifiers;
+    let local = checked.tenant.catalogue.provider.local_patient_identifiers;
     let local = (local && request.nhs_number.is_none()).then_some(id.as_str());
-    let document = book::stored_document(sent, &id, x.now, local);
+    let document = book::stored_document(sent, &id, ctx.now, local);
     let document = fhir::json::write(&document);
     let attempt = Arc::new(Attempt {
         request,
         caller,
         document,
     });
-    let mut tenant = demand.tenant.clone();
+    let mut tenant = checked.tenant.clone();
     for _ in 0..TRIES {
         let stale = Arc::new(AtomicBool::new(false));
-        let booking = transaction(x, &demand, &tenant, &attempt, &id, &stale);
-        demand.announced = None;
-        x.recorded = true;
+        let booking = transaction(ctx, &checked, &tenant, &attempt, &id, &stale);
+        checked.announced = None;
+        ctx.recorded = true;
         match edge.store.book(tenant.key, booking).await {
-            Ok(stored) => return Ok(read::of_stored(&demand, 201, stored)),
+            Ok(stored) => return Ok(read::of_stored(&checked, 201, stored)),
             // Nothing of it is recorded: this try refused nobody.
             Err(WriteError::Refused(_)) if stale.load(Ordering::Relaxed) => {
-                x.recorded = false;
-                tenant = match edge.tenants.find(&edge.store, &demand.matched.ods).await? {
+                ctx.recorded = false;
+                tenant = match edge.tenants.find(&edge.store, &checked.matched.ods).await? {
                     Some(current) => current.view,
                     None => break,
                 };
             }
             Err(WriteError::Refused(refusal)) => return Err(refusal),
             Err(WriteError::Store(error)) => {
-                x.recorded = false;
+                ctx.recorded = false;
                 return Err(store_refusal(error));
             }
         }
     }
-    x.entry.appointment = None;
+    ctx.entry.appointment = None;
     Err(changing())
 }
 
@@ -98,14 +98,14 @@ fn changing() -> Refusal {
 /// What the store does in one transaction: it hands the slot as it is to the rules and writes what they decide. Rules
 /// that were read before the last change of the diary decide nothing: `stale` is set then.
 fn transaction(
-    x: &Exchange,
-    demand: &Demand,
+    ctx: &RequestContext,
+    checked: &CheckedRequest,
     tenant: &Arc<TenantView>,
     attempt: &Arc<Attempt>,
     id: &ResourceId,
     stale: &Arc<AtomicBool>,
 ) -> Booking {
-    let now = x.now;
+    let now = ctx.now;
     let (request, caller) = (&attempt.request, &attempt.caller);
     let (attempt, tenant, stale) = (attempt.clone(), tenant.clone(), stale.clone());
     Booking {
@@ -121,10 +121,10 @@ fn transaction(
             _ => Claimed::Nothing,
         },
         kind: caller.facts.kind.clone(),
-        request_id: demand.request_id.clone(),
+        request_id: checked.request_id.clone(),
         at: now,
-        received: Some(demand.body.clone()),
-        entry: x.entry.clone(),
+        received: Some(checked.body.clone()),
+        entry: ctx.entry.clone(),
         decide: Box::new(move |placed, counts| {
             if counts.catalogue_version() != tenant.version {
                 stale.store(true, Ordering::Relaxed);

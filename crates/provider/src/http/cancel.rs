@@ -1,7 +1,7 @@
 //! Cancel: `PUT [root]/Appointment/{id}` (PROV-CAN-01..11).
 
 use super::answer::Answer;
-use super::edge::{Caller, Demand, Edge, Exchange, store_refusal, stored_tree};
+use super::edge::{Caller, CheckedRequest, Edge, RequestContext, store_refusal, stored_tree};
 use super::read;
 use crate::store::{Cancellation, Conflict, StoredAppointment, WriteError};
 use booking::appointment::check_update;
@@ -12,21 +12,21 @@ use booking::wire::headers::IfMatch;
 /// Answers a cancellation: 200 with the new version, or the reason why nothing changed.
 pub async fn run(
     edge: &Edge,
-    x: &mut Exchange,
-    mut demand: Demand,
+    ctx: &mut RequestContext,
+    mut request: CheckedRequest,
     caller: Caller,
 ) -> Result<Answer, Refusal> {
-    let id = read::path_id(&demand)?.clone();
-    x.entry.appointment = Some(id.as_str().to_owned());
-    let parsed = demand.tree(edge.settings.limits.body_bytes)?;
+    let id = read::path_id(&request)?.clone();
+    ctx.entry.appointment = Some(id.as_str().to_owned());
+    let parsed = request.tree(edge.settings.limits.body_bytes)?;
     let readable = cancel::read(parsed, &id)?;
-    read::shown(edge, &demand, &caller, &id)?;
+    read::shown(edge, &request, &caller, &id)?;
     let current = edge
         .store
-        .appointment(demand.tenant.key, &id, None)
+        .appointment(request.tenant.key, &id, None)
         .map_err(store_refusal)?
         .ok_or_else(|| read::unknown(&id))?;
-    let expected = expected_version(&demand.if_match, &current)?;
+    let expected = expected_version(&request.if_match, &current)?;
     let submitted = check_update(readable)?;
     if !caller.facts.may_cancel {
         return Err(Refusal::new(
@@ -37,17 +37,17 @@ pub async fn run(
             ),
         ));
     }
-    let now = x.now;
-    x.recorded = true;
+    let now = ctx.now;
+    ctx.recorded = true;
     let change = Cancellation {
         id: id.clone(),
         expected,
         asid: caller.ssp.from.clone(),
         ods: caller.claims.organization.ods.clone(),
-        request_id: demand.request_id.clone(),
+        request_id: request.request_id.clone(),
         at: now,
-        received: Some(demand.body.clone()),
-        entry: x.entry.clone(),
+        received: Some(request.body.clone()),
+        entry: ctx.entry.clone(),
         decide: Box::new(move |stored: &StoredAppointment| {
             let tree = stored_tree(&stored.json)?;
             cancel::check_cancel(&tree, &submitted, now)?;
@@ -58,12 +58,12 @@ pub async fn run(
             )))
         }),
     };
-    demand.announced = None;
-    match edge.store.cancel(demand.tenant.key, change).await {
-        Ok(stored) => Ok(read::of_stored(&demand, 200, stored)),
+    request.announced = None;
+    match edge.store.cancel(request.tenant.key, change).await {
+        Ok(stored) => Ok(read::of_stored(&request, 200, stored)),
         Err(WriteError::Refused(refusal)) => Err(refusal),
         Err(WriteError::Store(error)) => {
-            x.recorded = false;
+            ctx.recorded = false;
             Err(store_refusal(error))
         }
     }

@@ -5,7 +5,7 @@
 
 use super::answer::{self, Answer, Body};
 use super::base::Base;
-pub use super::exchange::Exchange;
+pub use super::context::RequestContext;
 use super::itk::Intake;
 use super::limits::Admission;
 use super::receiving::{Receiving, Share};
@@ -25,7 +25,7 @@ use crate::log_state::LogState;
 use crate::metrics::Metrics;
 use crate::metrics::requests::{Answered, Asked, Traffic};
 use crate::metrics::sample::Sampler;
-use crate::store::{Announced, Conflict, Revision, Store};
+use crate::store::{Conflict, Revision, Store, WriteIntent};
 use crate::telemetry::Tracer;
 use booking::ids::{Asid, OdsCode, RequestId, ResourceId, VersionId};
 use booking::refusal::{Refusal, Situation};
@@ -62,7 +62,7 @@ pub struct Edge {
     pub metrics: Arc<Metrics>,
     /// Whether this server should be sent requests.
     pub health: Health,
-    /// Who may use how much.
+    /// Rate limits and load shedding.
     pub admission: Admission,
     /// Figures read from the database for metrics.
     pub sampler: Arc<Sampler>,
@@ -194,66 +194,66 @@ impl Edge {
         let started = Instant::now();
         let _counted = self.metrics.requests.begin();
         let (mut parts, body) = request.into_parts();
-        let mut x = self.exchange(peer, &parts);
+        let mut ctx = self.exchange(peer, &parts);
         let search = routes::is_search(parts.method.as_str(), parts.uri.path());
         // A write enters when its body has arrived.
         let entered = match has_body(&parts.method) {
             true => Ok(()),
-            false => self.enter(&mut x, search),
+            false => self.enter(&mut ctx, search),
         };
         let outcome = match entered {
             Err(refusal) => Err(refusal.into()),
-            Ok(()) => AssertUnwindSafe(self.run(&mut x, &mut parts, body))
+            Ok(()) => AssertUnwindSafe(self.run(&mut ctx, &mut parts, body))
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| {
                     Err(Refusal::new(Situation::Unexpected, "An unexpected fault.").into())
                 }),
         };
-        let response = self.finish(&mut x, outcome).await;
-        let asked = x
+        let response = self.finish(&mut ctx, outcome).await;
+        let asked = ctx
             .entry
             .interaction
             .map_or(Asked::Nothing, Asked::Interaction);
-        self.answered(&x, asked, &response, started.elapsed());
+        self.answered(&ctx, asked, &response, started.elapsed());
         response
     }
 
     /// Logs, counts and traces an answer.
     pub(super) fn answered(
         &self,
-        x: &Exchange,
+        ctx: &RequestContext,
         asked: Asked,
         response: &Response<Body>,
         took: Duration,
     ) {
         let status = response.status().as_u16();
-        log::request(x, asked, status, took);
+        log::request(ctx, asked, status, took);
         self.metrics.requests.answered(&Answered {
-            tenant: x.entry.tenant,
+            tenant: ctx.entry.tenant,
             asked,
-            traffic: x.traffic,
+            traffic: ctx.traffic,
             status,
-            refused: x.refused,
+            refused: ctx.refused,
             took,
             bytes: response.body().len(),
         });
         if self.traces.is_on() {
-            self.traces.span(&self.metrics, x, asked, status, took);
+            self.traces.span(&self.metrics, ctx, asked, status, took);
         }
     }
 
     /// Steps 1 to 5; the interaction does the rest.
     async fn run(
         &self,
-        x: &mut Exchange,
+        ctx: &mut RequestContext,
         parts: &mut http::request::Parts,
         body: Incoming,
     ) -> Result<Answer, Failure> {
         let matched = match routes::find(parts.method.as_str(), parts.uri.path()) {
             Ok(matched) => matched,
             Err(unmatched) => {
-                self.belongs(x, unmatched.ods.as_ref()).await;
+                self.belongs(ctx, unmatched.ods.as_ref()).await;
                 return Err(unmatched.into());
             }
         };
@@ -271,34 +271,34 @@ impl Edge {
                 )
             })?;
         let tenant = &found.view;
-        x.entry.tenant = Some(tenant.key);
-        x.entry.interaction = Some(matched.interaction);
-        x.ods = Some(matched.ods.clone());
-        x.traffic = Traffic::of(tenant.catalogue.provider.test);
+        ctx.entry.tenant = Some(tenant.key);
+        ctx.entry.interaction = Some(matched.interaction);
+        ctx.ods = Some(matched.ods.clone());
+        ctx.traffic = Traffic::of(tenant.catalogue.provider.test);
         let refused = |refusal: Refusal| Failure {
             refusal: Box::new(refusal),
             allow: None,
             root: Some(tenant.root.clone()),
         };
-        let caller = self.caller(x, parts, &matched, tenant)?;
+        let caller = self.caller(ctx, parts, &matched, tenant)?;
         // Kept until the interaction is done.
-        let _allowed = self.allowed(x, tenant, &caller)?;
+        let _allowed = self.allowed(ctx, tenant, &caller)?;
         let (asid, ods) = (
             caller.ssp.from.clone(),
             caller.claims.organization.ods.clone(),
         );
         let standard = caller.standard;
         let outcome = match self
-            .request(x, parts, body, (matched, standard), &found)
+            .request(ctx, parts, body, (matched, standard), &found)
             .await
         {
-            Ok(demand) => self.dispatch(x, demand, caller).await.map_err(refused),
+            Ok(checked) => self.dispatch(ctx, checked, caller).await.map_err(refused),
             Err(refusal) => Err(refusal.into()),
         };
         match outcome {
             // The transaction of a write looks for a repeat itself, and has recorded what it found.
-            Err(_) if !x.recorded && x.entered.is_some() => {
-                match self.repeat(x, tenant, &asid, &ods)? {
+            Err(_) if !ctx.recorded && ctx.entered.is_some() => {
+                match self.repeat(ctx, tenant, &asid, &ods)? {
                     Some(refusal) => Err(refused(refusal)),
                     None => outcome,
                 }
@@ -310,16 +310,16 @@ impl Edge {
     /// Steps 2 and 3: SSP headers, then the token.
     fn caller(
         &self,
-        x: &mut Exchange,
+        ctx: &mut RequestContext,
         parts: &http::request::Parts,
         matched: &Matched,
         tenant: &TenantView,
     ) -> Result<Caller, Refusal> {
         let view = HeaderView(&parts.headers);
         let ssp = headers::read_ssp(&view, matched.interaction)?;
-        x.entry.ssp(&ssp);
+        ctx.entry.ssp(&ssp);
         let token = token::bearer(&view)?;
-        let believed = self.trust.believed(token, &x.peer);
+        let believed = self.trust.believed(token, &ctx.peer);
         let expect = Expectation {
             audience: &|audience| self.base.is_audience(audience, &tenant.root),
             scope: matched.interaction.scope(),
@@ -327,12 +327,12 @@ impl Edge {
                 let standard = tenant.catalogue.standard_of(&ssp.from, ods, believed);
                 matched.interaction.other_scope(standard)
             },
-            now: x.now,
+            now: ctx.now,
             tolerance_seconds: self.trust.tolerance_seconds,
         };
-        let claims = self.trust.verify(token, &x.peer, &expect)?;
-        x.is_strangers = false;
-        x.entry.claims(&claims);
+        let claims = self.trust.verify(token, &ctx.peer, &expect)?;
+        ctx.is_strangers = false;
+        ctx.entry.claims(&claims);
         if !tenant.catalogue.is_own_system(&ssp.to) {
             return Err(headers::other_system(
                 &ssp.to,
@@ -343,7 +343,7 @@ impl Edge {
         let facts = tenant.catalogue.consumer_facts(&ssp.from, ods, believed);
         let facts = facts.ok_or_else(|| trust::other_organization(&ssp.from, ods))?;
         if tenant.catalogue.is_test_consumer(&facts) {
-            x.traffic = Traffic::Test;
+            ctx.traffic = Traffic::Test;
         }
         let standard = tenant.catalogue.standard_of(&ssp.from, ods, believed);
         Ok(Caller {
@@ -357,13 +357,13 @@ impl Edge {
     /// Steps 4 and 5: formats, then `X-Request-ID` of a write, then the body is read.
     async fn request(
         &self,
-        x: &mut Exchange,
+        ctx: &mut RequestContext,
         parts: &mut http::request::Parts,
         body: Incoming,
         (matched, standard): (Matched, StandardVersion),
         found: &Found,
-    ) -> Result<Demand, Refusal> {
-        x.format = std::mem::replace(&mut x.requested, Ok(x.format))?;
+    ) -> Result<CheckedRequest, Refusal> {
+        ctx.format = std::mem::replace(&mut ctx.requested, Ok(ctx.format))?;
         let write = matches!(matched.interaction, Interaction::Book | Interaction::Cancel);
         let view = HeaderView(&parts.headers);
         let (body_format, coding) = match write {
@@ -384,8 +384,8 @@ impl Edge {
         } else {
             request_id.ok().flatten()
         };
-        x.entry.request_id = request_id.clone();
-        let mut demand = Demand {
+        ctx.entry.request_id = request_id.clone();
+        let mut checked = CheckedRequest {
             matched,
             tenant: found.view.clone(),
             revision: found.revision,
@@ -398,7 +398,7 @@ impl Edge {
             announced: None,
         };
         if write {
-            if demand.request_id.is_none() && standard.requires_request_id() {
+            if checked.request_id.is_none() && standard.requires_request_id() {
                 return Err(Refusal::new(
                     Situation::RequestIdMissing,
                     "The header X-Request-ID is missing: send a new UUID with every create and update, and the same \
@@ -408,36 +408,36 @@ impl Edge {
             }
             // While the body comes, only what was read of the head is kept.
             (parts.headers, parts.uri) = Default::default();
-            demand.query = String::new();
+            checked.query = String::new();
             let received = self.bodies.receive(body).await?;
-            demand.share = received.share;
-            demand.body = body::decode(received.bytes, coding, self.settings.limits.body_bytes)?;
+            checked.share = received.share;
+            checked.body = body::decode(received.bytes, coding, self.settings.limits.body_bytes)?;
             self.bodies
-                .grow(&mut demand.share, demand.body.len())
+                .grow(&mut checked.share, checked.body.len())
                 .await?;
-            self.enter(x, false)?;
-            self.reserve(x, demand.body.len())?;
-            let asked = Asked::Interaction(demand.matched.interaction);
-            self.metrics.requests.received(asked, demand.body.len());
-            demand.announced = Some(self.store.announce(found.view.key));
+            self.enter(ctx, false)?;
+            self.reserve(ctx, checked.body.len())?;
+            let asked = Asked::Interaction(checked.matched.interaction);
+            self.metrics.requests.received(asked, checked.body.len());
+            checked.announced = Some(self.store.announce(found.view.key));
         }
-        Ok(demand)
+        Ok(checked)
     }
 
     /// Step 5, second half: an id that an earlier create or update succeeded with is refused before anything else that
     /// is wrong (D-03). Looked for only when something else is wrong: what can be done is not held up.
     fn repeat(
         &self,
-        x: &mut Exchange,
+        ctx: &mut RequestContext,
         tenant: &TenantView,
         asid: &Asid,
         ods: &OdsCode,
     ) -> Result<Option<Refusal>, Refusal> {
         let write = matches!(
-            x.entry.interaction,
+            ctx.entry.interaction,
             Some(Interaction::Book | Interaction::Cancel)
         );
-        let Some(id) = x.entry.request_id.as_ref().filter(|_| write) else {
+        let Some(id) = ctx.entry.request_id.as_ref().filter(|_| write) else {
             return Ok(None);
         };
         // A file that has gone from its path neither acknowledges a repeat nor is a reason to refuse one.
@@ -451,20 +451,20 @@ impl Edge {
 
     async fn dispatch(
         &self,
-        x: &mut Exchange,
-        demand: Demand,
+        ctx: &mut RequestContext,
+        checked: CheckedRequest,
         caller: Caller,
     ) -> Result<Answer, Refusal> {
-        match demand.matched.interaction {
-            Interaction::Capability => Ok(capability::run(&demand.tenant.name)),
-            Interaction::SearchSlots => search_slots::run(self, x, &demand, &caller).await,
-            Interaction::Book => book::run(self, x, demand, caller).await,
-            Interaction::Read => read::run(self, x, &demand, &caller).await,
-            Interaction::VersionRead => read::run(self, x, &demand, &caller).await,
-            Interaction::History => history::run(self, x, &demand, &caller).await,
-            Interaction::Cancel => cancel::run(self, x, demand, caller).await,
+        match checked.matched.interaction {
+            Interaction::Capability => Ok(capability::run(&checked.tenant.name)),
+            Interaction::SearchSlots => search_slots::run(self, ctx, &checked, &caller).await,
+            Interaction::Book => book::run(self, ctx, checked, caller).await,
+            Interaction::Read => read::run(self, ctx, &checked, &caller).await,
+            Interaction::VersionRead => read::run(self, ctx, &checked, &caller).await,
+            Interaction::History => history::run(self, ctx, &checked, &caller).await,
+            Interaction::Cancel => cancel::run(self, ctx, checked, caller).await,
             Interaction::SearchAppointments => {
-                search_appointments::run(self, x, &demand, &caller).await
+                search_appointments::run(self, ctx, &checked, &caller).await
             }
         }
     }
@@ -472,61 +472,61 @@ impl Edge {
     /// Makes the response and records the request: what is recorded is what is sent, so the answer is made first.
     pub(super) async fn finish(
         &self,
-        x: &mut Exchange,
+        ctx: &mut RequestContext,
         outcome: Result<Answer, Failure>,
     ) -> Response<Body> {
         let outcome = match outcome {
             Err(failure) => Err(failure),
             Ok(done) => {
-                x.entry.status = done.status;
-                let made = answer::answer(x, done);
-                let held = made.and_then(|response| self.held(x, response));
+                ctx.entry.status = done.status;
+                let made = answer::answer(ctx, done);
+                let held = made.and_then(|response| self.held(ctx, response));
                 held.map_err(|refusal| {
-                    if std::mem::take(&mut x.recorded) {
+                    if std::mem::take(&mut ctx.recorded) {
                         // The change stands, recorded with its transaction; that it was not told is recorded too.
-                        x.durable = true;
+                        ctx.durable = true;
                         let what = "the change was made, but its answer could not be written";
-                        x.entry.detail = Some(what.to_owned());
+                        ctx.entry.detail = Some(what.to_owned());
                     }
                     Failure::from(refusal)
                 })
             }
         };
         let mut failure = match outcome {
-            Ok(response) => match self.record(x).await {
+            Ok(response) => match self.record(ctx).await {
                 Ok(()) => return response,
                 Err(refusal) => refusal.into(),
             },
             Err(failure) => {
-                x.entry
+                ctx.entry
                     .refused(&failure.refusal, Fault::of(&failure.refusal));
-                match self.record(x).await {
+                match self.record(ctx).await {
                     Err(refusal) => refusal.into(),
                     Ok(()) => failure,
                 }
             }
         };
-        x.entry.status = failure.refusal.status();
-        x.refused = Some(failure.refusal.situation);
+        ctx.entry.status = failure.refusal.status();
+        ctx.refused = Some(failure.refusal.situation);
         let existing = match (&failure.root, &failure.refusal.existing) {
             (Some(root), Some(id)) => Some(format!("{root}/Appointment/{id}")),
             _ => None,
         };
-        log::refusal(x, &failure.refusal);
-        let refuse = |x: &Exchange, refusal: &Refusal| {
-            answer::refuse(x, refusal, failure.allow.as_deref(), existing.as_deref())
+        log::refusal(ctx, &failure.refusal);
+        let refuse = |ctx: &RequestContext, refusal: &Refusal| {
+            answer::refuse(ctx, refusal, failure.allow.as_deref(), existing.as_deref())
         };
-        let response = refuse(x, &failure.refusal);
-        self.held(x, response).unwrap_or_else(|_| {
+        let response = refuse(ctx, &failure.refusal);
+        self.held(ctx, response).unwrap_or_else(|_| {
             // There is room for one finding.
             failure.refusal.findings.truncate(1);
-            refuse(x, &failure.refusal)
+            refuse(ctx, &failure.refusal)
         })
     }
 }
 
 /// A request whose caller, formats and repeat check are settled.
-pub struct Demand {
+pub struct CheckedRequest {
     /// Interaction and ids of the path.
     pub matched: Matched,
     /// The tenant as last read.
@@ -546,10 +546,10 @@ pub struct Demand {
     /// Format of the body.
     pub body_format: Format,
     /// Tells the store that a write comes; taken back before it does.
-    pub(super) announced: Option<Announced>,
+    pub(super) announced: Option<WriteIntent>,
 }
 
-impl Demand {
+impl CheckedRequest {
     /// The body as a tree with what is wrong with its structure (step 6). Not readable: 400 (ERR-04).
     pub fn tree(&self, limit: usize) -> Result<fhir::Parsed, Refusal> {
         let limits = fhir::Limits {

@@ -1,7 +1,7 @@
 //! Instance history: `GET [root]/Appointment/{id}/_history` (PROV-INT-06), newest version first.
 
 use super::answer::{Answer, Content};
-use super::edge::{Caller, Demand, Edge, Exchange, store_refusal, stored_tree};
+use super::edge::{Caller, CheckedRequest, Edge, RequestContext, store_refusal, stored_tree};
 use super::read;
 use booking::refusal::Refusal;
 use fhir::Element;
@@ -10,30 +10,30 @@ use uuid::Uuid;
 /// Answers with a Bundle of type `history`.
 pub async fn run(
     edge: &Edge,
-    x: &mut Exchange,
-    demand: &Demand,
+    ctx: &mut RequestContext,
+    request: &CheckedRequest,
     caller: &Caller,
 ) -> Result<Answer, Refusal> {
-    read::only_format(&demand.query)?;
+    read::only_format(&request.query)?;
     read::may_read(caller)?;
-    let id = read::path_id(demand)?;
-    x.entry.appointment = Some(id.as_str().to_owned());
-    read::shown(edge, demand, caller, id)?;
+    let id = read::path_id(request)?;
+    ctx.entry.appointment = Some(id.as_str().to_owned());
+    read::shown(edge, request, caller, id)?;
     let mut versions = edge
         .store
-        .history(demand.tenant.key, id)
+        .history(request.tenant.key, id)
         .map_err(store_refusal)?;
     if versions.is_empty() {
         return Err(read::unknown(id));
     }
-    x.durable = true;
+    ctx.durable = true;
     versions.sort_by_key(|v| std::cmp::Reverse(v.version));
-    let url = format!("{}/Appointment/{id}", demand.tenant.root);
+    let url = format!("{}/Appointment/{id}", request.tenant.root);
     let mut bundle = Element::resource("Bundle")
         .with(Element::text("id", Uuid::new_v4().to_string()))
         .with(Element::new("meta").with(Element::text(
             "lastUpdated",
-            fhir::primitive::format_instant(x.now),
+            fhir::primitive::format_instant(ctx.now),
         )))
         .with(Element::text("type", "history"))
         .with(Element::number("total", versions.len().to_string()))

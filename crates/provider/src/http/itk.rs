@@ -12,7 +12,7 @@ pub use intake::{Intake, MOST_MEMORY};
 
 use super::answer::{self, Answer, Body, Content};
 use super::body;
-use super::edge::{Edge, Exchange};
+use super::edge::{Edge, RequestContext};
 use super::log;
 use super::receiving::{Received, Share};
 use super::trust::Peer;
@@ -60,35 +60,35 @@ pub async fn serve(edge: &Edge, peer: Peer, request: Request<Incoming>) -> Respo
     let started = Instant::now();
     let _counted = edge.metrics.requests.begin();
     let (mut parts, body) = request.into_parts();
-    let mut x = edge.exchange(peer, &parts);
-    x.entry.action = Some(ACTION.to_owned());
-    x.entry.request_id = parts
+    let mut ctx = edge.exchange(peer, &parts);
+    ctx.entry.action = Some(ACTION.to_owned());
+    ctx.entry.request_id = parts
         .headers
         .get("x-request-id")
         .and_then(|v| v.to_str().ok())
         .and_then(|v| RequestId::parse(v).ok());
     let wire = wire_of(&parts).unwrap_or(Wire::Soap11);
-    let response = match receive(edge, &mut x, &mut parts, body).await {
+    let response = match receive(edge, &mut ctx, &mut parts, body).await {
         Ok(response) => response,
         Err(refusal) => {
-            x.entry.refused(&refusal, Fault::of(&refusal));
-            x.refused = Some(refusal.situation);
+            ctx.entry.refused(&refusal, Fault::of(&refusal));
+            ctx.refused = Some(refusal.situation);
             // The answer says that nothing was taken; that stands also when this row cannot be written.
-            if let Err(error) = edge.record(&mut x).await {
+            if let Err(error) = edge.record(&mut ctx).await {
                 tracing::error!(%error, "a refused referral could not be recorded");
             }
-            log::refusal(&x, &refusal);
-            refused(&mut x, wire, &refusal)
+            log::refusal(&ctx, &refusal);
+            refused(&mut ctx, wire, &refusal)
         }
     };
-    edge.answered(&x, Asked::Referral, &response, started.elapsed());
+    edge.answered(&ctx, Asked::Referral, &response, started.elapsed());
     response
 }
 
 /// Everything up to the message being whole; what fails here was not received, and its sender is told so.
 async fn receive(
     edge: &Edge,
-    x: &mut Exchange,
+    ctx: &mut RequestContext,
     parts: &mut http::request::Parts,
     incoming: Incoming,
 ) -> Result<Response<Body>, Refusal> {
@@ -96,18 +96,18 @@ async fn receive(
     if parts.method != http::Method::POST {
         let named = parts.uri.path().strip_prefix(PATH).unwrap_or("");
         let named = OdsCode::parse(&named.trim_matches('/').to_ascii_uppercase());
-        edge.belongs(x, named.ok().as_ref()).await;
+        edge.belongs(ctx, named.ok().as_ref()).await;
         return Err(Refusal::new(
             Situation::MethodNotAllowed,
             "Referrals are sent with POST.",
         ));
     }
-    permitted(edge, &x.peer)?;
-    x.is_strangers = false;
+    permitted(edge, &ctx.peer)?;
+    ctx.is_strangers = false;
     let tenants = edge.store.tenants().map_err(|e| Refusal::from(&e))?;
     let named = tenant_of_path(parts.uri.path(), &tenants)?;
-    x.entry.tenant = named;
-    x.ods = ods_of(&tenants, named);
+    ctx.entry.tenant = named;
+    ctx.ods = ods_of(&tenants, named);
     let wire = wire_of(parts)?;
     let encodings: Vec<&[u8]> = parts
         .headers
@@ -116,7 +116,7 @@ async fn receive(
         .map(HeaderValue::as_bytes)
         .collect();
     let coding = format::content_coding(&encodings)?;
-    let sender = Sender::of(&x.peer, &parts.headers);
+    let sender = Sender::of(&ctx.peer, &parts.headers);
     // While the body comes, only what was read of the head is kept.
     (parts.headers, parts.uri) = Default::default();
     let per_sender = edge.settings.referral.per_sender.max(1);
@@ -128,8 +128,8 @@ async fn receive(
             "The message is empty.",
         ));
     }
-    edge.enter(x, false)?;
-    file(edge, x, wire, coding, received, named, tenants).await
+    edge.enter(ctx, false)?;
+    file(edge, ctx, wire, coding, received, named, tenants).await
 }
 
 /// The tenant that the path names, if it names one.
@@ -285,7 +285,7 @@ async fn read_received(
 /// The message is whole: from here on it is kept, whatever is wrong with it.
 async fn file(
     edge: &Edge,
-    x: &mut Exchange,
+    ctx: &mut RequestContext,
     wire: Wire,
     coding: Coding,
     received: Received,
@@ -303,10 +303,10 @@ async fn file(
         document,
     } = message.arrived;
     let key = tenant.as_ref().map(|t| t.key);
-    x.entry.tenant = key;
-    x.ods = tenant.as_ref().map(|t| t.ods.clone());
-    x.entry.query = wrapper.tracking.as_ref().map(|t| format!("tracking {t}"));
-    x.entry.ods = sender_of(
+    ctx.entry.tenant = key;
+    ctx.ods = tenant.as_ref().map(|t| t.ods.clone());
+    ctx.entry.query = wrapper.tracking.as_ref().map(|t| format!("tracking {t}"));
+    ctx.entry.ods = sender_of(
         &wrapper,
         document.as_ref().ok().and_then(|d| d.facts.author.as_ref()),
     );
@@ -318,7 +318,7 @@ async fn file(
     };
     let arrival = Arrival {
         id: Uuid::now_v7(),
-        at: x.now,
+        at: ctx.now,
         wire,
         wrapper: wrapper.clone(),
         document,
@@ -330,14 +330,14 @@ async fn file(
             Wire::Soap12 => |code| fault_status(Wire::Soap12, code).as_u16(),
             Wire::FhirJson | Wire::FhirXml => |code| situation_of(code).row().status,
         },
-        entry: x.entry.clone(),
+        entry: ctx.entry.clone(),
     };
     let filed = edge.store.file_referral(key, arrival).await;
-    x.recorded = true;
+    ctx.recorded = true;
     let reporter = tenant.map_or_else(String::new, |t| {
         format!("urn:nhs-uk:identity:ods:{}", t.ods)
     });
-    filed_answer(x, wire, &wrapper, &reporter, filed)
+    filed_answer(ctx, wire, &wrapper, &reporter, filed)
 }
 
 /// What the staff are told of the other documents of the message.
@@ -438,7 +438,7 @@ fn whose(
 
 /// The answer, after the commit.
 fn filed_answer(
-    x: &mut Exchange,
+    ctx: &mut RequestContext,
     wire: Wire,
     wrapper: &Wrapper,
     reporter: &str,
@@ -448,11 +448,11 @@ fn filed_answer(
         Ok(Filed::Taken { id, matched }) => {
             let by = matched.map_or("none", |m| m.word());
             tracing::info!(%id, matched = by, "referral filed");
-            return acknowledged(x, wire, wrapper, reporter);
+            return acknowledged(ctx, wire, wrapper, reporter);
         }
         Ok(Filed::Repeat { id }) => {
             tracing::info!(%id, "referral repeated");
-            return acknowledged(x, wire, wrapper, reporter);
+            return acknowledged(ctx, wire, wrapper, reporter);
         }
         Ok(Filed::Quarantined { id, reason }) => {
             tracing::warn!(%id, code = reason.code.number(), reason = %reason, "referral in quarantine");
@@ -468,12 +468,12 @@ fn filed_answer(
     };
     Ok(match wire {
         Wire::Soap11 | Wire::Soap12 => {
-            let text = fault(wire, wrapper, &reason, x.response_id);
-            soap(x, wire, fault_status(wire, reason.code), text)
+            let text = fault(wire, wrapper, &reason, ctx.response_id);
+            soap(ctx, wire, fault_status(wire, reason.code), text)
         }
         Wire::FhirJson | Wire::FhirXml => {
             let refusal = Refusal::new(situation_of(reason.code), reason.text);
-            refused(x, wire, &refusal)
+            refused(ctx, wire, &refusal)
         }
     })
 }
@@ -496,21 +496,21 @@ fn fault_status(wire: Wire, code: Code) -> StatusCode {
 }
 
 fn acknowledged(
-    x: &mut Exchange,
+    ctx: &mut RequestContext,
     wire: Wire,
     wrapper: &Wrapper,
     reporter: &str,
 ) -> Result<Response<Body>, Refusal> {
-    x.entry.status = 200;
+    ctx.entry.status = 200;
     match wire {
         Wire::Soap11 | Wire::Soap12 => {
-            let text = acknowledgement(wire, wrapper, reporter, x.now);
-            Ok(soap(x, wire, StatusCode::OK, text))
+            let text = acknowledgement(wire, wrapper, reporter, ctx.now);
+            Ok(soap(ctx, wire, StatusCode::OK, text))
         }
         Wire::FhirJson | Wire::FhirXml => {
-            x.format = fhir_format(wire);
-            let outcome = information_outcome(&x.response_id_text(), "The document is stored.");
-            answer::answer(x, Answer::ok(Content::Tree(outcome)))
+            ctx.format = fhir_format(wire);
+            let outcome = information_outcome(&ctx.response_id_text(), "The document is stored.");
+            answer::answer(ctx, Answer::ok(Content::Tree(outcome)))
         }
     }
 }
@@ -523,12 +523,12 @@ fn fhir_format(wire: Wire) -> Format {
 }
 
 /// A refusal in the wrapping of the message.
-fn refused(x: &mut Exchange, wire: Wire, refusal: &Refusal) -> Response<Body> {
+fn refused(ctx: &mut RequestContext, wire: Wire, refusal: &Refusal) -> Response<Body> {
     let status = refusal.status();
     let allow = (status == 405).then_some("POST");
     if let Wire::FhirJson | Wire::FhirXml = wire {
-        x.format = fhir_format(wire);
-        return answer::refuse(x, refusal, allow, None);
+        ctx.format = fhir_format(wire);
+        return answer::refuse(ctx, refusal, allow, None);
     }
     let code = match refusal.situation {
         Situation::NotPermitted => Code::Denied,
@@ -538,9 +538,9 @@ fn refused(x: &mut Exchange, wire: Wire, refusal: &Refusal) -> Response<Body> {
         _ => Code::Invalid,
     };
     let reason = Reason::new(code, refusal.to_string());
-    let text = fault(wire, &Wrapper::default(), &reason, x.response_id);
+    let text = fault(wire, &Wrapper::default(), &reason, ctx.response_id);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = soap(x, wire, status, text);
+    let mut response = soap(ctx, wire, status, text);
     let headers = response.headers_mut();
     if allow.is_some() {
         headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
@@ -563,7 +563,7 @@ fn refused_before_reading(situation: Situation) -> bool {
     )
 }
 
-fn soap(x: &Exchange, wire: Wire, status: StatusCode, text: String) -> Response<Body> {
+fn soap(ctx: &RequestContext, wire: Wire, status: StatusCode, text: String) -> Response<Body> {
     let mut response = Response::new(Bytes::from(text).into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -573,10 +573,10 @@ fn soap(x: &Exchange, wire: Wire, status: StatusCode, text: String) -> Response<
     };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(id) = HeaderValue::from_str(&x.response_id_text()) {
+    if let Ok(id) = HeaderValue::from_str(&ctx.response_id_text()) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
-    if let Some(correlation) = &x.correlation {
+    if let Some(correlation) = &ctx.correlation {
         headers.insert(
             HeaderName::from_static("x-correlation-id"),
             correlation.clone(),

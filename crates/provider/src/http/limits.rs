@@ -1,4 +1,4 @@
-//! Who may use how much, and what is turned away first when there is too much.
+//! Admission control: rate limits per consumer, and load shedding.
 //!
 //! Once all of a request is there, [`Admission::enter`] looks at what the whole server has under way: a body that does not
 //! come takes no place. Searches are

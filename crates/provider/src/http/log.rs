@@ -1,6 +1,6 @@
 //! Log lines of requests and refusals: ids of systems and messages, never of patients.
 
-use super::edge::Exchange;
+use super::edge::RequestContext;
 use crate::audit::Fault;
 use crate::metrics::requests::Asked;
 use booking::ids::{OdsCode, RequestId};
@@ -9,26 +9,26 @@ use booking::wire::interaction::Interaction;
 use std::time::Duration;
 
 /// One line a request, without patient data: the path is logged by interaction, not as it was sent.
-pub fn request(x: &Exchange, asked: Asked, status: u16, took: Duration) {
-    let (interaction, tenant) = (asked.name(), tenant(x));
-    let asid = x.entry.asid_from.as_deref().unwrap_or("-");
-    let organisation = x.entry.ods.as_deref().unwrap_or("-");
-    let trace = x.entry.trace_id.as_deref().unwrap_or("-");
-    let request = x.entry.request_id.as_ref().map_or("-", RequestId::as_str);
+pub fn request(ctx: &RequestContext, asked: Asked, status: u16, took: Duration) {
+    let (interaction, tenant) = (asked.name(), tenant(ctx));
+    let asid = ctx.entry.asid_from.as_deref().unwrap_or("-");
+    let organisation = ctx.entry.ods.as_deref().unwrap_or("-");
+    let trace = ctx.entry.trace_id.as_deref().unwrap_or("-");
+    let request = ctx.entry.request_id.as_ref().map_or("-", RequestId::as_str);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(status, interaction, tenant, asid, organisation, trace, request, id = %x.response_id, micros, "request");
+    tracing::info!(status, interaction, tenant, asid, organisation, trace, request, id = %ctx.response_id, micros, "request");
 }
 
 /// One line an error, naming the system and organisation that sent the request (PROV-ERR-03). Expressions name
 /// elements, never their values.
-pub fn refusal(x: &Exchange, refusal: &Refusal) {
-    let asid = x.entry.asid_from.as_deref().unwrap_or("-");
-    let organisation = x.entry.ods.as_deref().unwrap_or("-");
-    let trace = x.entry.trace_id.as_deref().unwrap_or("-");
-    let request = x.entry.request_id.as_ref().map_or("-", RequestId::as_str);
+pub fn refusal(ctx: &RequestContext, refusal: &Refusal) {
+    let asid = ctx.entry.asid_from.as_deref().unwrap_or("-");
+    let organisation = ctx.entry.ods.as_deref().unwrap_or("-");
+    let trace = ctx.entry.trace_id.as_deref().unwrap_or("-");
+    let request = ctx.entry.request_id.as_ref().map_or("-", RequestId::as_str);
     let fault = Fault::of(refusal).code();
-    let interaction = x.entry.interaction.map_or("none", Interaction::name);
-    let tenant = tenant(x);
+    let interaction = ctx.entry.interaction.map_or("none", Interaction::name);
+    let tenant = tenant(ctx);
     let first = refusal.findings.first();
     let at = first
         .and_then(|f| f.expression.as_deref().or(f.location.as_deref()))
@@ -36,7 +36,7 @@ pub fn refusal(x: &Exchange, refusal: &Refusal) {
     let (error, status, id) = (
         refusal.situation.row().name(),
         refusal.status(),
-        x.response_id,
+        ctx.response_id,
     );
     if status >= 500 {
         tracing::error!(error, status, interaction, tenant, asid, organisation, trace, request, fault, at, %id, why = refusal.log, "refused");
@@ -45,8 +45,8 @@ pub fn refusal(x: &Exchange, refusal: &Refusal) {
     }
 }
 
-fn tenant(x: &Exchange) -> &str {
-    x.ods.as_ref().map_or("-", OdsCode::as_str)
+fn tenant(ctx: &RequestContext) -> &str {
+    ctx.ods.as_ref().map_or("-", OdsCode::as_str)
 }
 
 /// Where a fault is, when its name is one that we know: a name that a sender made up may hold a patient's number.

@@ -1,7 +1,7 @@
 //! Read and version read: `GET [root]/Appointment/{id}[/_history/{vid}]` (PROV-READ-01..04).
 
 use super::answer::{Answer, Content};
-use super::edge::{Caller, Demand, Edge, Exchange, store_refusal};
+use super::edge::{Caller, CheckedRequest, Edge, RequestContext, store_refusal};
 use crate::store::{Conflict, StoredAppointment};
 use booking::ids::{ResourceId, VersionId};
 use booking::refusal::{Finding, Refusal, Situation};
@@ -10,24 +10,28 @@ use booking::wire::query;
 /// Answers a read or version read; a cancelled appointment is readable like any other.
 pub async fn run(
     edge: &Edge,
-    x: &mut Exchange,
-    demand: &Demand,
+    ctx: &mut RequestContext,
+    request: &CheckedRequest,
     caller: &Caller,
 ) -> Result<Answer, Refusal> {
-    only_format(&demand.query)?;
+    only_format(&request.query)?;
     may_read(caller)?;
-    let id = path_id(demand)?;
-    x.entry.appointment = Some(id.as_str().to_owned());
-    shown(edge, demand, caller, id)?;
-    let stored = find(edge, demand, id)?;
-    x.durable = true;
-    x.entry.version = Some(stored.version);
-    Ok(of_stored(demand, 200, stored))
+    let id = path_id(request)?;
+    ctx.entry.appointment = Some(id.as_str().to_owned());
+    shown(edge, request, caller, id)?;
+    let stored = find(edge, request, id)?;
+    ctx.durable = true;
+    ctx.entry.version = Some(stored.version);
+    Ok(of_stored(request, 200, stored))
 }
 
 /// The version that the path names, or the current one; unknown: 404 (ERR-09).
-fn find(edge: &Edge, demand: &Demand, id: &ResourceId) -> Result<StoredAppointment, Refusal> {
-    let wanted = &demand.matched.version;
+fn find(
+    edge: &Edge,
+    request: &CheckedRequest,
+    id: &ResourceId,
+) -> Result<StoredAppointment, Refusal> {
+    let wanted = &request.matched.version;
     let number = match wanted {
         None => None,
         // Versions are written here as plain numbers; anything else names none of them.
@@ -35,7 +39,7 @@ fn find(edge: &Edge, demand: &Demand, id: &ResourceId) -> Result<StoredAppointme
     };
     match (
         edge.store
-            .appointment(demand.tenant.key, id, number)
+            .appointment(request.tenant.key, id, number)
             .map_err(store_refusal)?,
         wanted,
     ) {
@@ -54,16 +58,16 @@ fn version_number(vid: &VersionId) -> Option<u32> {
 }
 
 /// The answer that carries a stored version, with its headers.
-pub fn of_stored(demand: &Demand, status: u16, stored: StoredAppointment) -> Answer {
+pub fn of_stored(request: &CheckedRequest, status: u16, stored: StoredAppointment) -> Answer {
     let version = version_id(stored.version);
-    let url = demand.version_url(&stored.id, &version);
+    let url = request.version_url(&stored.id, &version);
     Answer {
         status,
         content: Content::Json(stored.json.into()),
         version: Some((version, stored.last_updated)),
         location: (status == 201
             || matches!(
-                demand.matched.interaction,
+                request.matched.interaction,
                 booking::wire::interaction::Interaction::Cancel
             ))
         .then(|| url.clone()),
@@ -77,8 +81,8 @@ pub fn version_id(number: u32) -> VersionId {
 }
 
 /// The path's id; the route table has put it there.
-pub fn path_id(demand: &Demand) -> Result<&ResourceId, Refusal> {
-    demand
+pub fn path_id(request: &CheckedRequest) -> Result<&ResourceId, Refusal> {
+    request
         .matched
         .id
         .as_ref()
@@ -101,11 +105,11 @@ fn unknown_version(id: &ResourceId, vid: &VersionId) -> Refusal {
 /// each other's bookings.
 pub fn shown(
     edge: &Edge,
-    demand: &Demand,
+    request: &CheckedRequest,
     caller: &Caller,
     id: &ResourceId,
 ) -> Result<(), Refusal> {
-    match is_shown(edge, demand, caller, id)? {
+    match is_shown(edge, request, caller, id)? {
         true => Ok(()),
         false => Err(unknown(id)),
     }
@@ -115,17 +119,17 @@ pub fn shown(
 /// always cancel, also when the service was marked afterwards. One that does not exist is found missing elsewhere.
 pub fn is_shown(
     edge: &Edge,
-    demand: &Demand,
+    request: &CheckedRequest,
     caller: &Caller,
     id: &ResourceId,
 ) -> Result<bool, Refusal> {
-    let catalogue = &demand.tenant.catalogue;
+    let catalogue = &request.tenant.catalogue;
     if !catalogue.has_trial() {
         return Ok(true);
     }
     let origin = edge
         .store
-        .origin_of(demand.tenant.key, id)
+        .origin_of(request.tenant.key, id)
         .map_err(store_refusal)?;
     Ok(origin.is_none_or(|(service, asid)| {
         asid == caller.ssp.from || catalogue.shows(&service, &caller.facts).is_ok()

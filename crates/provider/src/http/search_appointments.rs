@@ -1,7 +1,7 @@
 //! A patient's appointments: `GET [root]/Appointment?…` (PROV-SRCH-01..04).
 
 use super::answer::{Answer, Content};
-use super::edge::{Caller, Demand, Edge, Exchange, store_refusal, stored_tree};
+use super::edge::{Caller, CheckedRequest, Edge, RequestContext, store_refusal, stored_tree};
 use super::read;
 use crate::store::{
     AppointmentCursor, AppointmentFilter, AppointmentStatus, FoundAppointments, StoreError,
@@ -19,30 +19,30 @@ const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 /// Answers with a searchset of shortened appointments.
 pub async fn run(
     edge: &Edge,
-    x: &mut Exchange,
-    demand: &Demand,
+    ctx: &mut RequestContext,
+    request: &CheckedRequest,
     caller: &Caller,
 ) -> Result<Answer, Refusal> {
-    let query = AppointmentQuery::parse(&demand.query, &edge.zone)?;
+    let query = AppointmentQuery::parse(&request.query, &edge.zone)?;
     let after = match &query.after {
         None => None,
         Some(text) => Some(AppointmentCursor::parse(text).ok_or_else(unknown_place)?),
     };
     read::may_read(caller)?;
-    x.durable = true;
-    let found = find(edge, demand, caller, (&query, after), x.now).map_err(store_refusal)?;
+    ctx.durable = true;
+    let found = find(edge, request, caller, (&query, after), ctx.now).map_err(store_refusal)?;
     let mut bundle = Element::resource("Bundle")
         .with(Element::text("id", Uuid::new_v4().to_string()))
         .with(Element::new("meta").with(Element::text(
             "lastUpdated",
-            fhir::primitive::format_instant(x.now),
+            fhir::primitive::format_instant(ctx.now),
         )))
         .with(Element::text("type", "searchset"));
     let mut entries = Vec::new();
     for stored in found.page {
         let tree = stored_tree(&stored.json)?;
         // A fullUrl never names a version (bdl-8, D-51); the identifier does.
-        let url = format!("{}/Appointment/{}", demand.tenant.root, stored.id);
+        let url = format!("{}/Appointment/{}", request.tenant.root, stored.id);
         let of_version = format!("{url}/_history/{}", stored.version);
         entries.push(
             Element::new("entry")
@@ -51,14 +51,14 @@ pub async fn run(
                 .with(Element::new("search").with(Element::text("mode", "match"))),
         );
     }
-    x.entry.appointments_returned = Some(entries.len() as u32);
+    ctx.entry.appointments_returned = Some(entries.len() as u32);
     bundle.push(Element::number("total", found.total.to_string()));
     let link = |relation: &str, page: &str| {
         Element::new("link")
             .with(Element::text("relation", relation))
             .with(Element::text(
                 "url",
-                format!("{}/Appointment?{page}", demand.tenant.root),
+                format!("{}/Appointment?{page}", request.tenant.root),
             ))
     };
     bundle.push(link("self", &query.page_query(query.after.as_deref())));
@@ -79,12 +79,12 @@ fn unknown_place() -> Refusal {
 
 fn find(
     edge: &Edge,
-    demand: &Demand,
+    request: &CheckedRequest,
     caller: &Caller,
     (query, after): (&AppointmentQuery, Option<AppointmentCursor>),
     now: Timestamp,
 ) -> Result<FoundAppointments, StoreError> {
-    let tenant = demand.tenant.key;
+    let tenant = request.tenant.key;
     let nothing = FoundAppointments {
         page: Vec::new(),
         total: 0,
@@ -99,7 +99,7 @@ fn find(
     if asked.is_empty() || (query.id.is_none() && query.nhs_number.is_none()) {
         return Ok(nothing);
     }
-    let shown = demand
+    let shown = request
         .tenant
         .catalogue
         .shown_to(&caller.facts, &caller.ssp.from);

@@ -1,7 +1,7 @@
 //! Slot search: `GET [root]/Slot?…` (PROV-SLOT-01..24).
 
 use super::answer::{Answer, Content};
-use super::edge::{Caller, Demand, Edge, Exchange, store_refusal};
+use super::edge::{Caller, CheckedRequest, Edge, RequestContext, store_refusal};
 use super::pieces::{Pieces, Writing};
 use super::rendered::RenderedDay;
 use super::tenants::{Entry, ScheduleView, ServiceView, TenantView};
@@ -24,8 +24,8 @@ const TRIES: usize = 3;
 /// Answers a slot search.
 pub async fn run(
     edge: &Edge,
-    x: &mut Exchange,
-    demand: &Demand,
+    ctx: &mut RequestContext,
+    request: &CheckedRequest,
     caller: &Caller,
 ) -> Result<Answer, Refusal> {
     let search = &edge.settings.search;
@@ -33,9 +33,9 @@ pub async fn run(
         default_hours: search.default_hours,
         max_days: search.max_days,
     };
-    let query = SlotQuery::parse(&demand.query, x.now, &edge.zone, &window)?;
-    x.entry.service = Some(query.service.as_str().to_owned());
-    x.entry.query = Some(query.self_query.clone());
+    let query = SlotQuery::parse(&request.query, ctx.now, &edge.zone, &window)?;
+    ctx.entry.service = Some(query.service.as_str().to_owned());
+    ctx.entry.query = Some(query.self_query.clone());
     if !caller.facts.may_search {
         return Err(Refusal::new(
             Situation::NotPermitted,
@@ -45,26 +45,26 @@ pub async fn run(
             ),
         ));
     }
-    let (mut tenant, mut revision) = (demand.tenant.clone(), demand.revision);
+    let (mut tenant, mut revision) = (request.tenant.clone(), request.revision);
     for _ in 0..TRIES {
         let service = tenant
             .service(&query.service)
             .cloned()
             .ok_or_else(|| unknown_service(&query))?;
         if let Err(withheld) = tenant.catalogue.shows(&query.service, &caller.facts) {
-            return Ok(hidden(x, &tenant, &service, &query, withheld));
+            return Ok(hidden(ctx, &tenant, &service, &query, withheld));
         }
-        if let Some(days) = days(edge, &tenant, &service, revision, &query, x.now).await? {
-            let found = select(edge, &tenant, &query, caller, x.now, &days)?;
-            x.entry.slots_returned = Some(found.chosen.len() as u32);
-            x.entry.reason = found.reason();
+        if let Some(days) = days(edge, &tenant, &service, revision, &query, ctx.now).await? {
+            let found = select(edge, &tenant, &query, caller, ctx.now, &days)?;
+            ctx.entry.slots_returned = Some(found.chosen.len() as u32);
+            ctx.entry.reason = found.reason();
             return Ok(Answer::ok(Content::Json(bundle(
-                x, &tenant, &service, &query, &found,
+                ctx, &tenant, &service, &query, &found,
             ))));
         }
         let found = edge
             .tenants
-            .find(&edge.store, &demand.matched.ods)
+            .find(&edge.store, &request.matched.ods)
             .await?
             .ok_or_else(|| unknown_service(&query))?;
         (tenant, revision) = (found.view, found.revision);
@@ -77,22 +77,22 @@ pub async fn run(
 
 /// The answer where the caller is not shown the service's slots: as if all of them were for others (PROV-SLOT-14).
 fn hidden(
-    x: &mut Exchange,
+    ctx: &mut RequestContext,
     tenant: &TenantView,
     service: &ServiceView,
     query: &SlotQuery,
     withheld: Withheld,
 ) -> Answer {
-    x.traffic = Traffic::Test;
+    ctx.traffic = Traffic::Test;
     let found = Found {
         days: &[],
         chosen: Vec::new(),
         left_out: 0,
         withheld: Some(withheld),
     };
-    x.entry.slots_returned = Some(0);
-    x.entry.reason = found.reason();
-    Answer::ok(Content::Json(bundle(x, tenant, service, query, &found)))
+    ctx.entry.slots_returned = Some(0);
+    ctx.entry.reason = found.reason();
+    Answer::ok(Content::Json(bundle(ctx, tenant, service, query, &found)))
 }
 
 fn unknown_service(query: &SlotQuery) -> Refusal {
@@ -290,7 +290,7 @@ impl CapCounts<'_> {
 
 /// The searchset Bundle (PROV-SLOT-12..17), assembled from rendered entries.
 fn bundle<'a>(
-    x: &Exchange,
+    ctx: &RequestContext,
     tenant: &TenantView,
     service: &'a ServiceView,
     query: &SlotQuery,
@@ -298,7 +298,7 @@ fn bundle<'a>(
 ) -> Pieces {
     let mut writing = Writing::new(ROOM);
     let out = writing.text();
-    let now = fhir::primitive::format_instant(x.now);
+    let now = fhir::primitive::format_instant(ctx.now);
     // Writing into a String cannot fail.
     let _ = write!(
         out,
@@ -339,10 +339,10 @@ fn bundle<'a>(
     .flatten()
     .collect();
     if !said.is_empty() {
-        let outcome = information_outcome(&x.response_id_text(), &said.join(" "));
+        let outcome = information_outcome(&ctx.response_id_text(), &said.join(" "));
         entries.add_json(&format!(
             "{{\"fullUrl\":\"urn:uuid:{}\",\"resource\":{},\"search\":{{\"mode\":\"outcome\"}}}}",
-            x.response_id,
+            ctx.response_id,
             String::from_utf8_lossy(&fhir::json::write(&outcome))
         ));
     }

@@ -4,8 +4,8 @@
 //! A request is a stranger's until its token was believed, or, for a referral, until its sender was found to be one who may
 //! send. Nothing that touches a patient is a stranger's. Every refused request is in the log as well.
 
+use super::context::RequestContext;
 use super::edge::{Edge, store_refusal};
-use super::exchange::Exchange;
 use crate::audit::AuditEntry;
 use crate::metrics::requests::Traffic;
 use crate::store::TenantKey;
@@ -112,32 +112,32 @@ impl Counted {
 
 impl Edge {
     /// Notes the tenant of a request whose path is known, so that its refusal is recorded.
-    pub(super) async fn belongs(&self, x: &mut Exchange, ods: Option<&OdsCode>) {
+    pub(super) async fn belongs(&self, ctx: &mut RequestContext, ods: Option<&OdsCode>) {
         let Some(ods) = ods else { return };
         // It is refused in any case, and in the log.
         if let Ok(Some(found)) = self.tenants.find(&self.store, ods).await {
-            x.entry.tenant = Some(found.view.key);
-            x.ods = Some(ods.clone());
-            x.traffic = Traffic::of(found.view.catalogue.provider.test);
+            ctx.entry.tenant = Some(found.view.key);
+            ctx.ods = Some(ods.clone());
+            ctx.traffic = Traffic::of(found.view.catalogue.provider.test);
         }
     }
 
     /// Stores the audit entry: before the answer leaves where patient data was read, within a second otherwise
     /// (AUD-01). Requests that belong to no tenant are only logged; of a stranger's, see [`Strangers`].
-    pub(super) async fn record(&self, x: &mut Exchange) -> Result<(), Refusal> {
-        let Some(tenant) = x.entry.tenant else {
+    pub(super) async fn record(&self, ctx: &mut RequestContext) -> Result<(), Refusal> {
+        let Some(tenant) = ctx.entry.tenant else {
             return Ok(());
         };
-        if std::mem::replace(&mut x.recorded, true) {
+        if std::mem::replace(&mut ctx.recorded, true) {
             return Ok(());
         }
-        let peer = x.peer.address.ip().to_canonical();
-        if x.is_strangers && !self.strangers.note(tenant, peer, x.entry.status, x.now) {
+        let peer = ctx.peer.address.ip().to_canonical();
+        if ctx.is_strangers && !self.strangers.note(tenant, peer, ctx.entry.status, ctx.now) {
             return Ok(());
         }
-        let recorded = match x.durable {
-            true => self.store.audit(tenant, &x.entry).await,
-            false => self.store.audit_soon(tenant, &x.entry).await,
+        let recorded = match ctx.durable {
+            true => self.store.audit(tenant, &ctx.entry).await,
+            false => self.store.audit_soon(tenant, &ctx.entry).await,
         };
         recorded.map_err(store_refusal)
     }

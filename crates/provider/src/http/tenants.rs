@@ -62,7 +62,7 @@ impl ServiceView {
         if let Some(known) = self.recent.get(revision, days) {
             return Ok(known);
         }
-        let _turn = match store.is_far() {
+        let _turn = match store.is_remote() {
             true => Some(self.turn.lock().await),
             false => None,
         };
@@ -298,7 +298,7 @@ impl Tenants {
             };
             return self.reload(store, ods, revision).await;
         }
-        let _turn = match store.is_far() {
+        let _turn = match store.is_remote() {
             true => Some(self.turn.lock().await),
             false => None,
         };

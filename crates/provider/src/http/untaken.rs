@@ -9,7 +9,7 @@
 //! may hold is kept by answers alone, and counts here too.
 
 use super::answer::Body;
-use super::edge::{Edge, Exchange};
+use super::edge::{Edge, RequestContext};
 use super::pieces::Alive;
 use crate::metrics::Shed;
 use crate::store::TenantKey;
@@ -148,27 +148,27 @@ impl Drop for Room {
 
 impl Edge {
     /// Takes room for the answer to a change, before anything is changed: it is about as long as its request, twice in XML.
-    pub(super) fn reserve(&self, x: &mut Exchange, request: usize) -> Result<(), Refusal> {
+    pub(super) fn reserve(&self, ctx: &mut RequestContext, request: usize) -> Result<(), Refusal> {
         let bytes = 2 * request as u64;
-        let room = self.untaken.room(&x.holder, 0, bytes);
-        x.room = Some(room.ok_or_else(|| self.no_room())?);
+        let room = self.untaken.room(&ctx.holder, 0, bytes);
+        ctx.room = Some(room.ok_or_else(|| self.no_room())?);
         Ok(())
     }
 
     /// The response with its bytes counted, or 503 when there is no room for them. What stands is told in any case.
     pub(super) fn held(
         &self,
-        x: &mut Exchange,
+        ctx: &mut RequestContext,
         response: Response<Body>,
     ) -> Result<Response<Body>, Refusal> {
         let body = response.body();
         let (length, own) = (body.len(), body.own());
-        let room = match x.room.take() {
+        let room = match ctx.room.take() {
             _ if length <= SMALL => return Ok(response),
             Some(room) => room.resized(own),
             None => self
                 .untaken
-                .room(&x.holder, length, own)
+                .room(&ctx.holder, length, own)
                 .ok_or_else(|| self.no_room())?,
         };
         Ok(response.map(|body| body.held(room)))

@@ -1,6 +1,6 @@
 //! Metrics for Prometheus: counters of requests, and figures of the store, the diary, certificates and the process.
 //!
-//! What happens on the way of a request is counted by atomics. What must be read from the database is read beside the
+//! Each request is counted when its answer is sent. What must be read from the database is read beside the
 //! requests, at most every few seconds ([`sample`]). No patient data, and of consumers only the ASIDs that a tenant
 //! declared.
 

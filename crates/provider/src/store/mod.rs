@@ -47,8 +47,8 @@ use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
 use bytes::Bytes;
 use driver::{Release, postgres, sqlite};
 use jiff::Timestamp;
-pub(crate) use sql::Announced;
 use sql::Database;
+pub(crate) use sql::WriteIntent;
 pub use sql::slots::Cursor as SlotCursor;
 use sql::slots::{Change, check_filter};
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ impl Store {
     /// Looks at a database from outside and changes nothing, not even its schema; `pages`: every page of a file too, about a
     /// second per gigabyte.
     pub fn inspect(url: &str, pages: bool) -> Result<Inspection, StoreError> {
-        driver::Place::parse(url)?.inspect(pages)
+        driver::DatabaseUrl::parse(url)?.inspect(pages)
     }
 
     /// Where the data is, for messages; without password.
@@ -146,7 +146,7 @@ impl Store {
         from_day: i32,
     ) -> Result<Vec<(ServiceId, u64)>, StoreError> {
         self.database
-            .read(|c| sql::standing::live_by_service(c, tenant, from_day))
+            .read(|c| sql::figures::live_by_service(c, tenant, from_day))
     }
 
     /// Referrals received since a moment that wait for somebody. `None`: those that belong to nobody.
@@ -157,7 +157,7 @@ impl Store {
     ) -> Result<Waiting, StoreError> {
         let since = since.as_millisecond();
         self.database
-            .read(|c| sql::standing::referrals_waiting(c, tenant, since))
+            .read(|c| sql::figures::referrals_waiting(c, tenant, since))
     }
 
     /// The service that an appointment is attributed to, and the system that booked it; `None` when it is unknown.
@@ -167,7 +167,7 @@ impl Store {
         id: &ResourceId,
     ) -> Result<Option<(ServiceId, Asid)>, StoreError> {
         self.database
-            .read(|c| sql::standing::origin_of(c, tenant, id))
+            .read(|c| sql::figures::origin_of(c, tenant, id))
     }
 
     /// All tenants in order of ODS code.
@@ -192,8 +192,8 @@ impl Store {
     }
 
     /// True where a read takes a way over the network, so that it pays to wait for another's.
-    pub fn is_far(&self) -> bool {
-        self.database.is_far()
+    pub fn is_remote(&self) -> bool {
+        self.database.is_remote()
     }
 
     /// Goes up with every change of the tenant's declared things.
@@ -375,7 +375,7 @@ impl Store {
 
     /// Says that a booking or a cancellation is being made ready, so that the group of writes under way waits a moment
     /// for it. What this returns must be gone before the write is waited for.
-    pub(crate) fn announce(&self, tenant: TenantKey) -> Announced {
+    pub(crate) fn announce(&self, tenant: TenantKey) -> WriteIntent {
         self.database.announce(tenant)
     }
 

@@ -4,7 +4,7 @@ use super::{Markup, page};
 use crate::evidence::body::Body;
 use crate::evidence::message::{self, Half};
 use crate::evidence::model::{Exchange, Finding, Outcome, Run, Verdict};
-use crate::evidence::standing::Mark;
+use crate::evidence::verdicts::Mark;
 use crate::requirements::rows_of;
 
 /// Characters of a body shown in the report; the file has the rest.

@@ -8,7 +8,7 @@ use super::causes::{causes, remarks};
 use super::folder::{FolderError, Record, write_whole};
 use super::markup::Markup;
 use super::model::{Run, Verdict};
-use super::standing::{Mark, standings};
+use super::verdicts::{Mark, standings};
 use booking::count::{counted, plural};
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! The frame of a page: style, filter, script, times.
 
 use super::Markup;
-use crate::evidence::standing::Mark;
+use crate::evidence::verdicts::Mark;
 use jiff::Timestamp;
 use uuid::Uuid;
 

@@ -4,7 +4,7 @@ use super::details::{anchor, mark_of, places};
 use super::{Markup, page};
 use crate::evidence::cause_key;
 use crate::evidence::model::{Run, Severity};
-use crate::evidence::standing::{self, Mark, Standing, Trial, standings};
+use crate::evidence::verdicts::{self, Mark, Standing, Trial, standings};
 
 /// Whether the tests named in the table are on the same page.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -271,7 +271,7 @@ pub(super) fn cited(out: &mut Markup, runs: &[Run]) {
         "Ids of the SCAL and of the requirement catalogue",
         &["Id", "Verdict", "Tests"],
     );
-    for cited in standing::cited(runs) {
+    for cited in verdicts::cited(runs) {
         row(out, cited.mark);
         head_cell(out).text(cited.id);
         out.close("th");

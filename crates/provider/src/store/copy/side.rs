@@ -4,7 +4,7 @@ use super::catalogue;
 use super::error::CopyError;
 use super::report::CopyOptions;
 use super::table::TABLES;
-use crate::store::driver::{Connection, Place, postgres, sqlite};
+use crate::store::driver::{Connection, DatabaseUrl, postgres, sqlite};
 use crate::store::error::StoreError;
 use jiff::Timestamp;
 use std::path::Path;
@@ -18,12 +18,13 @@ const LOOK_PAUSE: Duration = Duration::from_millis(200);
 const NO_PID: i64 = 0;
 
 /// Reads both addresses.
-pub(super) fn places(from: &str, to: &str) -> Result<(Place, Place), CopyError> {
+pub(super) fn places(from: &str, to: &str) -> Result<(DatabaseUrl, DatabaseUrl), CopyError> {
     let (source, target) = (place(from)?, place(to)?);
     let is_same = match (&source, &target) {
-        (Place::Sqlite(sqlite::Place::File(a)), Place::Sqlite(sqlite::Place::File(b))) => {
-            a == b || is_same_file(a, b)
-        }
+        (
+            DatabaseUrl::Sqlite(sqlite::Location::File(a)),
+            DatabaseUrl::Sqlite(sqlite::Location::File(b)),
+        ) => a == b || is_same_file(a, b),
         _ => from == to,
     };
     match is_same {
@@ -39,14 +40,14 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
 }
 
 /// An address, or the path of a file.
-fn place(given: &str) -> Result<Place, CopyError> {
+fn place(given: &str) -> Result<DatabaseUrl, CopyError> {
     let is_path = !given.starts_with("sqlite:") && !given.contains("://");
     let url = match is_path {
         true => format!("sqlite:{given}"),
         false => given.to_owned(),
     };
     let shown = crate::store::redacted(&url);
-    Place::parse(&url).map_err(|error| CopyError::at(&shown, error))
+    DatabaseUrl::parse(&url).map_err(|error| CopyError::at(&shown, error))
 }
 
 /// The database that is read.
@@ -60,12 +61,12 @@ pub(super) struct Source {
     /// The server's process for the connection.
     pid: i64,
     /// Lives as long as the connection.
-    _of: Place,
+    _of: DatabaseUrl,
 }
 
 impl Source {
     /// Opens it and begins the one transaction in which it is read.
-    pub(super) fn open(of: &Place, options: &CopyOptions) -> Result<Source, CopyError> {
+    pub(super) fn open(of: &DatabaseUrl, options: &CopyOptions) -> Result<Source, CopyError> {
         let (place, is_held) = (of.shown(), !options.while_running);
         let at = |error: StoreError| CopyError::at(&place, error);
         let in_use = |by: &str| CopyError::SourceInUse {
@@ -73,7 +74,7 @@ impl Source {
             by: by.to_owned(),
         };
         let (connection, pid) = match of {
-            Place::Sqlite(file) => {
+            DatabaseUrl::Sqlite(file) => {
                 let opened = sqlite::source(file, is_held).map_err(|error| match error {
                     StoreError::Locked { .. } => in_use("another program has the file open"),
                     error => at(error),
@@ -82,7 +83,7 @@ impl Source {
                 check_schema(&place, schema, sqlite::NEWEST)?;
                 (connection.into(), NO_PID)
             }
-            Place::Postgres(server) => {
+            DatabaseUrl::Postgres(server) => {
                 let (connection, schema) = postgres::source(server).map_err(at)?;
                 check_schema(&place, schema, postgres::NEWEST)?;
                 let pid = postgres::own_pid(&connection).map_err(at)?;
@@ -169,12 +170,12 @@ pub(super) struct Target {
     /// What only a file has.
     file: Option<sqlite::Target>,
     /// Lives as long as the connection.
-    _of: Place,
+    _of: DatabaseUrl,
 }
 
 impl Target {
     /// Opens it, makes the tables if it has none, and makes sure that it is empty.
-    pub(super) fn open(of: &Place, source: &Source) -> Result<Target, CopyError> {
+    pub(super) fn open(of: &DatabaseUrl, source: &Source) -> Result<Target, CopyError> {
         let place = of.shown();
         let at = |error: StoreError| CopyError::at(&place, error);
         let in_use = |by: String| CopyError::TargetInUse {
@@ -182,7 +183,7 @@ impl Target {
             by,
         };
         let (connection, file) = match of {
-            Place::Sqlite(file) => {
+            DatabaseUrl::Sqlite(file) => {
                 let (connection, file) = sqlite::target(file).map_err(|error| match error {
                     StoreError::Locked { .. } => {
                         in_use("another program has the file open".to_owned())
@@ -191,7 +192,7 @@ impl Target {
                 })?;
                 (Connection::from(connection), Some(file))
             }
-            Place::Postgres(server) => {
+            DatabaseUrl::Postgres(server) => {
                 let connection = postgres::target(server).map_err(|error| match error {
                     StoreError::Busy { .. } => in_use("another program is at work in it".into()),
                     error => at(error),

@@ -108,7 +108,7 @@ impl Connection {
     }
 
     /// True where each statement takes a way over the network.
-    pub(in crate::store) fn is_far(&self) -> bool {
+    pub(in crate::store) fn is_remote(&self) -> bool {
         self.text(false, true)
     }
 

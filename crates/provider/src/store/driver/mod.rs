@@ -6,16 +6,16 @@
 
 mod cell;
 mod connection;
+mod database_url;
 mod fault;
-mod place;
 pub(in crate::store) mod postgres;
 mod release;
 pub(in crate::store) mod sqlite;
 
 pub(in crate::store) use cell::{Cell, Value};
 pub(in crate::store) use connection::{Connection, Row};
+pub(in crate::store) use database_url::DatabaseUrl;
 pub(in crate::store) use fault::{Fault, Kind, listed, odd};
-pub(in crate::store) use place::Place;
 pub(in crate::store) use release::Release;
 use release::newest;
 

@@ -163,7 +163,7 @@ pub(super) fn append(
     }
     let mut rows = &heads.iter().zip(bodies).collect::<Vec<_>>()[..];
     while !rows.is_empty() {
-        let fits = |n: &&usize| **n <= rows.len() && (**n == 1 || connection.is_far());
+        let fits = |n: &&usize| **n <= rows.len() && (**n == 1 || connection.is_remote());
         let n = TOGETHER.iter().find(fits).copied().unwrap_or(1);
         let (some, rest) = rows.split_at(n);
         let mut values = Vec::with_capacity(1 + 4 * n);
@@ -198,7 +198,7 @@ fn after(head: &Head, body: &str) -> Result<Head, StoreError> {
 fn insert(connection: &Connection, rows: usize) -> Cow<'static, str> {
     const ONE: &str =
         "INSERT INTO audit (key, at, body, hash) VALUES ((?1 << 40) + ?2, ?3, ?4, ?5)";
-    if !connection.is_far() {
+    if !connection.is_remote() {
         return Cow::Borrowed(ONE);
     }
     let mut sql = "INSERT INTO audit (tenant, seq, at, body, hash) VALUES ".to_owned();

@@ -1,7 +1,7 @@
 //! One transaction of the writer: several jobs, each a part of its own, and the audit chains that grow with it.
 
 use super::audit::{self, Head};
-use super::lot::Lot;
+use super::shard::Shard;
 use crate::store::driver::{Connection, Fault, values};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::model::TenantKey;
@@ -31,7 +31,7 @@ pub(super) struct Group<'c> {
 }
 
 /// What became of a transaction.
-pub(super) enum Fate {
+pub(super) enum CommitOutcome {
     /// Everything is durable.
     Stored,
     /// Nothing is.
@@ -43,8 +43,8 @@ pub(super) enum Fate {
 }
 
 impl<'c> Group<'c> {
-    /// Begins and takes the lock of the lot; waits for other programs as long as the connection's time-out says.
-    pub(super) fn begin(connection: &'c Connection, lot: Lot) -> Result<Group<'c>, StoreError> {
+    /// Begins and takes the lock of the shard; waits for other programs as long as the connection's time-out says.
+    pub(super) fn begin(connection: &'c Connection, shard: Shard) -> Result<Group<'c>, StoreError> {
         connection.in_place()?;
         connection.begin()?;
         let mut group = Group {
@@ -54,11 +54,11 @@ impl<'c> Group<'c> {
             lost: None,
             doubtful: false,
         };
-        let locked = match lot {
-            Lot::Any => Ok(()),
-            Lot::Tenant(tenant) => group.hold(tenant),
-            Lot::Nobody => group.hold(NOBODY),
-            Lot::New => connection
+        let locked = match shard {
+            Shard::Any => Ok(()),
+            Shard::Tenant(tenant) => group.hold(tenant),
+            Shard::Nobody => group.hold(NOBODY),
+            Shard::New => connection
                 .one(
                     "SELECT pg_advisory_xact_lock(?1)",
                     values![NEW_TENANT],
@@ -192,7 +192,7 @@ impl<'c> Group<'c> {
 
     /// Makes everything durable, or nothing. What is committed to a file that has gone from its path is not acknowledged: it
     /// is lost when the process ends.
-    pub(super) fn commit(self) -> Fate {
+    pub(super) fn commit(self) -> CommitOutcome {
         if let Some(lost) = self.lost.clone() {
             return self.end(lost);
         }
@@ -207,28 +207,28 @@ impl<'c> Group<'c> {
                     for (tenant, head) in &self.heads {
                         self.connection.acknowledged(tenant.0, head.row());
                     }
-                    Fate::Stored
+                    CommitOutcome::Stored
                 }
-                Err(error) => Fate::NotStored(error),
+                Err(error) => CommitOutcome::NotStored(error),
             },
             Err(fault) if self.connection.must_begin_again() => {
                 let heads = self.heads.clone();
                 self.give_up();
-                Fate::Unknown(fault.error, heads)
+                CommitOutcome::Unknown(fault.error, heads)
             }
             Err(fault) => {
                 self.give_up();
-                Fate::NotStored(fault.error)
+                CommitOutcome::NotStored(fault.error)
             }
         }
     }
 
-    fn end(self, error: StoreError) -> Fate {
+    fn end(self, error: StoreError) -> CommitOutcome {
         let again = self.connection.must_begin_again();
         self.give_up();
         match again {
-            true => Fate::Again(error),
-            false => Fate::NotStored(error),
+            true => CommitOutcome::Again(error),
+            false => CommitOutcome::NotStored(error),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One write, with the means to answer it.
 
 use super::group::Group;
-use super::lot::Lot;
+use super::shard::Shard;
 use crate::store::error::{StoreError, WriteError};
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -52,7 +52,7 @@ where
 
 /// A job and its place in the queue.
 pub(super) struct Queued {
-    pub(super) lot: Lot,
+    pub(super) shard: Shard,
     pub(super) job: Box<dyn Job>,
     pub(super) since: Instant,
     pub(super) _place: OwnedSemaphorePermit,

@@ -7,11 +7,11 @@ pub(in crate::store) mod audit;
 mod book;
 mod cancel;
 mod declared;
+mod deferred_audit;
+pub(super) mod figures;
 mod find;
 mod group;
 mod job;
-mod lane;
-mod lot;
 mod made;
 mod query;
 pub(in crate::store) mod read;
@@ -19,17 +19,17 @@ mod readers;
 pub(super) mod referral;
 mod replica;
 mod revision;
+mod shard;
 pub(super) mod slots;
-mod soon;
-pub(super) mod standing;
 mod writer;
+mod writer_thread;
 
 use crate::audit::AuditEntry;
 use crate::store::Options;
 use crate::store::appointment::{
     AuditHead, AuditRow, AuditVerdict, BackupReport, Booking, Cancellation, StoredAppointment,
 };
-use crate::store::driver::{Connection, Place, Release, postgres, sqlite};
+use crate::store::driver::{Connection, DatabaseUrl, Release, postgres, sqlite};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::gauges::{Gauges, Load};
 use crate::store::model::{
@@ -45,7 +45,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use writer::{Writer, store_only};
 
-pub(crate) use writer::Announced;
+pub(crate) use writer::WriteIntent;
 
 pub(super) use find::appointments as find_appointments;
 pub(super) use group::snapshot;
@@ -57,7 +57,7 @@ pub(super) use slots::{count as count_slots, list as list_slots, span as slot_sp
 
 /// An open database.
 pub(super) struct Database {
-    place: Place,
+    url: DatabaseUrl,
     most_readers: usize,
     readers: Readers,
     replica: Option<Replica>,
@@ -76,27 +76,27 @@ impl Database {
         options: &Options,
         release: Release,
     ) -> Result<Database, StoreError> {
-        let place = Place::parse(url)?;
+        let url = DatabaseUrl::parse(url)?;
         let commits = Commits::default();
-        let (writing, files, checkpointer) = match &place {
-            Place::Sqlite(file) => {
-                let rest = sqlite::Rest::default();
-                let writing = sqlite::writer(file, options, release.sqlite, rest.clone())?;
+        let (writing, files, checkpointer) = match &url {
+            DatabaseUrl::Sqlite(file) => {
+                let requested = sqlite::CheckpointRequest::default();
+                let writing = sqlite::writer(file, options, release.sqlite, requested.clone())?;
                 let files = writing.files();
-                let checkpointer = sqlite::Checkpointer::start(file, rest)?;
+                let checkpointer = sqlite::Checkpointer::start(file, requested)?;
                 (Some(writing.into()), files, Some(checkpointer))
             }
-            Place::Postgres(server) => {
-                postgres::aside(|| postgres::open(server, options, release.postgres))?;
+            DatabaseUrl::Postgres(server) => {
+                postgres::run_blocking(|| postgres::open(server, options, release.postgres))?;
                 (None, None, None)
             }
         };
         let most_readers = options.readers.max(1);
         let replica = match &options.replica {
-            Some(address) => Some(Replica::start(&place, address, most_readers)?),
+            Some(address) => Some(Replica::start(&url, address, most_readers)?),
             None => None,
         };
-        let (reading, known) = (place.clone(), files.clone());
+        let (reading, known) = (url.clone(), files.clone());
         let gauges = Arc::new(Gauges::default());
         Ok(Database {
             readers: Readers::new(
@@ -108,11 +108,11 @@ impl Database {
                 }),
                 gauges.clone(),
             ),
-            writer: Writer::start(&place, writing, &commits, &gauges, options)?,
-            watch: Watch::start(&place, commits, replica.is_some())?,
+            writer: Writer::start(&url, writing, &commits, &gauges, options)?,
+            watch: Watch::start(&url, commits, replica.is_some())?,
             replica,
             most_readers,
-            place,
+            url,
             gauges,
             files,
             _checkpointer: checkpointer,
@@ -121,12 +121,12 @@ impl Database {
 
     /// Where the database is, for messages.
     pub(super) fn shown(&self) -> String {
-        self.place.shown()
+        self.url.shown()
     }
 
     /// The file that it is, if it is one.
     pub(super) fn file(&self) -> Option<PathBuf> {
-        self.place.file()
+        self.url.file()
     }
 
     pub(super) fn gauges(&self) -> &Gauges {
@@ -148,8 +148,8 @@ impl Database {
 
     /// A write that changes nothing, as durable as any.
     pub(super) async fn probe(&self) -> Result<(), StoreError> {
-        let lot = self.writer.lot(None);
-        let done = self.writer.submit(lot, standing::probe);
+        let shard = self.writer.shard(None);
+        let done = self.writer.submit(shard, figures::probe);
         let outcome = done.await.map_err(store_only);
         if outcome.is_ok() {
             self.gauges.probed();
@@ -173,8 +173,8 @@ impl Database {
     }
 
     /// True where a read takes a way over the network.
-    pub(super) fn is_far(&self) -> bool {
-        matches!(self.place, Place::Postgres(_))
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self.url, DatabaseUrl::Postgres(_))
     }
 
     /// One read.
@@ -182,9 +182,9 @@ impl Database {
         &self,
         read: impl Fn(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        match &self.place {
-            Place::Sqlite(_) => self.readers.with(read),
-            Place::Postgres(_) => postgres::aside(|| self.readers.with(read)),
+        match &self.url {
+            DatabaseUrl::Sqlite(_) => self.readers.with(read),
+            DatabaseUrl::Postgres(_) => postgres::run_blocking(|| self.readers.with(read)),
         }
     }
 
@@ -197,7 +197,7 @@ impl Database {
         let Some(replica) = &self.replica else {
             return self.read(read);
         };
-        let found = postgres::aside(|| {
+        let found = postgres::run_blocking(|| {
             let needed = self.watch.position()?;
             Ok::<_, StoreError>(needed.and_then(|needed| replica.read(&needed, &read)))
         });
@@ -213,15 +213,15 @@ impl Database {
         &self,
         read: impl Fn(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let work = || read(&self.place.separate(self.most_readers)?);
-        match &self.place {
-            Place::Sqlite(_) => work(),
-            Place::Postgres(_) => postgres::aside(work),
+        let work = || read(&self.url.separate(self.most_readers)?);
+        match &self.url {
+            DatabaseUrl::Sqlite(_) => work(),
+            DatabaseUrl::Postgres(_) => postgres::run_blocking(work),
         }
     }
 
-    pub(super) fn announce(&self, tenant: TenantKey) -> Announced {
-        self.writer.announce(self.writer.lot(Some(tenant)))
+    pub(super) fn announce(&self, tenant: TenantKey) -> WriteIntent {
+        self.writer.announce(self.writer.shard(Some(tenant)))
     }
 
     pub(super) async fn book(
@@ -229,9 +229,9 @@ impl Database {
         tenant: TenantKey,
         booking: Booking,
     ) -> Result<StoredAppointment, WriteError> {
-        let lot = self.writer.lot(Some(tenant));
+        let shard = self.writer.shard(Some(tenant));
         self.writer
-            .submit(lot, move |group| book::book(group, tenant, &booking))
+            .submit(shard, move |group| book::book(group, tenant, &booking))
             .await
     }
 
@@ -240,9 +240,9 @@ impl Database {
         tenant: TenantKey,
         change: Cancellation,
     ) -> Result<StoredAppointment, WriteError> {
-        let lot = self.writer.lot(Some(tenant));
+        let shard = self.writer.shard(Some(tenant));
         self.writer
-            .submit(lot, move |group| cancel::cancel(group, tenant, &change))
+            .submit(shard, move |group| cancel::cancel(group, tenant, &change))
             .await
     }
 
@@ -251,10 +251,10 @@ impl Database {
         tenant: Option<TenantKey>,
         arrival: Arrival,
     ) -> Result<Filed, StoreError> {
-        let lot = self.writer.lot(tenant);
+        let shard = self.writer.shard(tenant);
         let done = self
             .writer
-            .submit(lot, move |group| referral::file(group, tenant, &arrival));
+            .submit(shard, move |group| referral::file(group, tenant, &arrival));
         done.await.map_err(store_only)
     }
 
@@ -265,8 +265,8 @@ impl Database {
         because: String,
         entry: AuditEntry,
     ) -> Result<bool, StoreError> {
-        let lot = self.writer.lot(tenant);
-        let done = self.writer.submit(lot, move |group| {
+        let shard = self.writer.shard(tenant);
+        let done = self.writer.submit(shard, move |group| {
             referral::close(group, tenant, id, &because, &entry)
         });
         done.await.map_err(store_only)
@@ -278,11 +278,11 @@ impl Database {
         entry: AuditEntry,
     ) -> Result<Declared, StoreError> {
         let known = self.read(|c| read::tenant_of(c, declaration.ods.as_str()))?;
-        let lot = match known {
-            Some(tenant) => self.writer.lot(Some(tenant)),
+        let shard = match known {
+            Some(tenant) => self.writer.shard(Some(tenant)),
             None => self.writer.lot_of_new(),
         };
-        let done = self.writer.submit(lot, move |group| {
+        let done = self.writer.submit(shard, move |group| {
             declared::declare(group, &declaration, &entry)
         });
         done.await.map_err(store_only)
@@ -295,8 +295,8 @@ impl Database {
         at: Timestamp,
         entry: AuditEntry,
     ) -> Result<Inserted, StoreError> {
-        let lot = self.writer.lot(Some(tenant));
-        let done = self.writer.submit(lot, move |group| {
+        let shard = self.writer.shard(Some(tenant));
+        let done = self.writer.submit(shard, move |group| {
             slots::insert(group, tenant, &slots, at, &entry)
         });
         done.await.map_err(store_only)
@@ -311,8 +311,8 @@ impl Database {
         at: Timestamp,
         entry: AuditEntry,
     ) -> Result<Batch, StoreError> {
-        let lot = self.writer.lot(Some(tenant));
-        let done = self.writer.submit(lot, move |group| {
+        let shard = self.writer.shard(Some(tenant));
+        let done = self.writer.submit(shard, move |group| {
             slots::change(group, tenant, &filter, what, from, at, &entry)
         });
         done.await.map_err(store_only)
@@ -356,9 +356,9 @@ impl Database {
     }
 
     pub(super) fn backup(&self, target: &Path) -> Result<BackupReport, StoreError> {
-        match &self.place {
-            Place::Sqlite(_) => self.read_long(|c| sqlite::backup(c, target)),
-            Place::Postgres(_) => Err(StoreError::no_backup()),
+        match &self.url {
+            DatabaseUrl::Sqlite(_) => self.read_long(|c| sqlite::backup(c, target)),
+            DatabaseUrl::Postgres(_) => Err(StoreError::no_backup()),
         }
     }
 

@@ -75,7 +75,7 @@ pub(super) fn ahead_of_booking(
     request: Option<&RequestId>,
     slot: Option<&Uuid>,
 ) -> Result<(), StoreError> {
-    if !c.is_far() {
+    if !c.is_remote() {
         return Ok(());
     }
     if let Some(request) = request {

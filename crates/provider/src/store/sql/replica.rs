@@ -4,7 +4,7 @@
 //! passed over, and the primary is asked instead.
 
 use crate::store::driver::postgres::{self, Position, Role, Server, Target};
-use crate::store::driver::{Connection, Place};
+use crate::store::driver::{Connection, DatabaseUrl};
 use crate::store::error::StoreError;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,8 +46,12 @@ struct Kept {
 
 impl Replica {
     /// Reads the address and starts the thread that connects.
-    pub(super) fn start(place: &Place, address: &str, most: usize) -> Result<Replica, StoreError> {
-        if !matches!(place, Place::Postgres(_)) || !postgres::is_address(address) {
+    pub(super) fn start(
+        url: &DatabaseUrl,
+        address: &str,
+        most: usize,
+    ) -> Result<Replica, StoreError> {
+        if !matches!(url, DatabaseUrl::Postgres(_)) || !postgres::is_address(address) {
             return Err(StoreError::Address {
                 given: crate::store::redacted(address),
                 why: "a replica is a standby of a PostgreSQL database: write postgres://USER@HOST/DATABASE".to_owned(),

@@ -2,7 +2,7 @@
 //! [`OTHERS_WITHIN`] of another's.
 
 use crate::store::driver::postgres::{self, Position};
-use crate::store::driver::{Place, sqlite};
+use crate::store::driver::{DatabaseUrl, sqlite};
 use crate::store::error::StoreError;
 use crate::store::model::Revision;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,13 +61,15 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Watch {
     /// Begins to watch; `positions`: also how far in the log a standby must be.
     pub(super) fn start(
-        place: &Place,
+        url: &DatabaseUrl,
         commits: Commits,
         positions: bool,
     ) -> Result<Watch, StoreError> {
-        let watcher = match place {
-            Place::Sqlite(place) => Watcher::Near(Mutex::new(sqlite::Watcher::start(place)?)),
-            Place::Postgres(server) => {
+        let watcher = match url {
+            DatabaseUrl::Sqlite(location) => {
+                Watcher::Near(Mutex::new(sqlite::Watcher::start(location)?))
+            }
+            DatabaseUrl::Postgres(server) => {
                 let watcher = postgres::Watcher::start(server.clone(), positions)?;
                 Watcher::Far(tokio::sync::Mutex::new(watcher))
             }

@@ -1,13 +1,13 @@
 //! The threads that write: one for SQLite, which has one writer; some for PostgreSQL, each with its tenants.
 
+use super::deferred_audit::{DeferredAudit, Left};
 use super::group::Group;
 use super::job::{Message, Queued, Write};
-use super::lane::Lane;
-use super::lot::Lot;
 use super::revision::Commits;
-use super::soon::{Left, Soon};
+use super::shard::Shard;
+use super::writer_thread::WriterThread;
 use crate::store::Options;
-use crate::store::driver::{Connection, Place};
+use crate::store::driver::{Connection, DatabaseUrl};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::gauges::Gauges;
 use crate::store::model::TenantKey;
@@ -25,11 +25,11 @@ pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Most threads that write.
 const LANES_MOST: usize = 32;
 
-/// How many writes of a lane are being made ready.
+/// How many writes of a thread are being made ready.
 #[derive(Clone, Default)]
-pub(super) struct Coming(Arc<AtomicUsize>);
+pub(super) struct IntentCount(Arc<AtomicUsize>);
 
-impl Coming {
+impl IntentCount {
     /// True when there is one.
     pub(super) fn any(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
@@ -38,9 +38,9 @@ impl Coming {
 
 /// A write that is being made ready: what it needs is there, and it comes within a moment unless it is refused. A group
 /// waits that moment for it.
-pub(crate) struct Announced(Coming);
+pub(crate) struct WriteIntent(IntentCount);
 
-impl Drop for Announced {
+impl Drop for WriteIntent {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -48,20 +48,20 @@ impl Drop for Announced {
 
 /// The handle on the threads.
 pub(super) struct Writer {
-    lanes: Vec<Handle>,
+    threads: Vec<Handle>,
     places: Arc<Semaphore>,
     queue: usize,
     gauges: Arc<Gauges>,
     wait: Duration,
     /// True when all writes may share a transaction.
-    one_lot: bool,
+    one_shard: bool,
 }
 
 /// The handle on one.
 struct Handle {
     jobs: Mutex<Option<Sender<Message>>>,
-    coming: Coming,
-    soon: Arc<Soon>,
+    intents: IntentCount,
+    deferred: Arc<DeferredAudit>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -69,86 +69,86 @@ impl Writer {
     /// Starts the threads, with the bounds of the options on their queue. SQLite's one writing connection is given;
     /// others are made when they are needed.
     pub(super) fn start(
-        place: &Place,
+        url: &DatabaseUrl,
         mut connection: Option<Connection>,
         commits: &Commits,
         gauges: &Arc<Gauges>,
         options: &Options,
     ) -> Result<Writer, StoreError> {
-        let one_lot = matches!(place, Place::Sqlite(_));
-        let lanes = match one_lot {
+        let one_shard = matches!(url, DatabaseUrl::Sqlite(_));
+        let threads = match one_shard {
             true => 1,
             false => options.writers.clamp(1, LANES_MOST),
         };
         let start = |n: usize| {
             let (jobs, received) = mpsc::channel();
-            let soon = Arc::new(Soon::default());
-            let coming = Coming::default();
-            let mut lane = Lane {
-                place: place.clone(),
+            let deferred = Arc::new(DeferredAudit::default());
+            let intents = IntentCount::default();
+            let mut thread = WriterThread {
+                url: url.clone(),
                 connection: connection.take(),
                 commits: commits.clone(),
                 jobs: received,
                 waiting: VecDeque::new(),
-                soon: soon.clone(),
+                deferred: deferred.clone(),
                 gauges: gauges.clone(),
-                coming: coming.clone(),
+                intents: intents.clone(),
                 closing: None,
             };
             let thread = std::thread::Builder::new()
                 .name(format!("store-writer-{n}"))
-                .spawn(move || lane.run())
+                .spawn(move || thread.run())
                 .map_err(|e| {
                     StoreError::unexpected(format!("a writer thread cannot be started: {e}"))
                 })?;
             Ok(Handle {
                 jobs: Mutex::new(Some(jobs)),
-                coming,
-                soon,
+                intents,
+                deferred,
                 thread: Mutex::new(Some(thread)),
             })
         };
         Ok(Writer {
-            lanes: (0..lanes).map(start).collect::<Result<_, StoreError>>()?,
+            threads: (0..threads).map(start).collect::<Result<_, StoreError>>()?,
             places: Arc::new(Semaphore::new(options.queue.max(1))),
             queue: options.queue.max(1),
             gauges: gauges.clone(),
             wait: options.queue_wait,
-            one_lot,
+            one_shard,
         })
     }
 
-    /// The lot of a tenant's writes; `None`: what could not be assigned to anybody.
-    pub(super) fn lot(&self, tenant: Option<TenantKey>) -> Lot {
+    /// The shard of a tenant's writes; `None`: what could not be assigned to anybody.
+    pub(super) fn shard(&self, tenant: Option<TenantKey>) -> Shard {
         match tenant {
-            _ if self.one_lot => Lot::Any,
-            Some(tenant) => Lot::Tenant(tenant),
-            None => Lot::Nobody,
+            _ if self.one_shard => Shard::Any,
+            Some(tenant) => Shard::Tenant(tenant),
+            None => Shard::Nobody,
         }
     }
 
-    /// The lot of a write that makes a tenant.
-    pub(super) fn lot_of_new(&self) -> Lot {
-        match self.one_lot {
-            true => Lot::Any,
-            false => Lot::New,
+    /// The shard of a write that makes a tenant.
+    pub(super) fn lot_of_new(&self) -> Shard {
+        match self.one_shard {
+            true => Shard::Any,
+            false => Shard::New,
         }
     }
 
-    /// Says that a write of this lot comes soon.
-    pub(super) fn announce(&self, lot: Lot) -> Announced {
-        let coming = self.lane(lot).coming.clone();
-        coming.0.fetch_add(1, Ordering::Relaxed);
-        Announced(coming)
+    /// Says that a write of this shard comes soon.
+    pub(super) fn announce(&self, shard: Shard) -> WriteIntent {
+        let intents = self.thread(shard).intents.clone();
+        intents.0.fetch_add(1, Ordering::Relaxed);
+        WriteIntent(intents)
     }
 
-    fn lane(&self, lot: Lot) -> &Handle {
-        &self.lanes[lot.lane(self.lanes.len())]
+    fn thread(&self, shard: Shard) -> &Handle {
+        &self.threads[shard.thread(self.threads.len())]
     }
 
     /// Has work done in a transaction and waits until it is durable, or known not to be. It may be done several times;
     /// only the last is kept.
-    pub(super) async fn submit<T, F>(&self, lot: Lot, work: F) -> Result<T, WriteError>
+    pub(super) async fn submit<T, F>(&self, shard: Shard, work: F) -> Result<T, WriteError>
     where
         T: Send + 'static,
         F: FnMut(&mut Group<'_>) -> Result<T, WriteError> + Send + 'static,
@@ -164,7 +164,7 @@ impl Writer {
         };
         let (answer, answered) = oneshot::channel();
         let queued = Queued {
-            lot,
+            shard,
             job: Box::new(Write {
                 work,
                 outcome: None,
@@ -173,7 +173,7 @@ impl Writer {
             since: Instant::now(),
             _place: place,
         };
-        self.lane(lot).send(Message::Job(queued))?;
+        self.thread(shard).send(Message::Job(queued))?;
         match tokio::time::timeout(ANSWER_WITHIN, answered).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(StoreError::unexpected("the writer ended without an answer").into()),
@@ -191,13 +191,13 @@ impl Writer {
         tenant: TenantKey,
         body: String,
     ) -> Result<(), StoreError> {
-        let lot = self.lot(Some(tenant));
-        let lane = self.lane(lot);
-        match lane.soon.leave(lot, tenant, body) {
+        let shard = self.shard(Some(tenant));
+        let thread = self.thread(shard);
+        match thread.deferred.leave(shard, tenant, body) {
             Left::Waits => Ok(()),
             Left::Wakes => {
                 // A store that is closing writes the last rows anyway.
-                let _ = lane.send(Message::Rows);
+                let _ = thread.send(Message::Rows);
                 Ok(())
             }
             Left::Full(body) => self.audit(tenant, body).await,
@@ -207,7 +207,7 @@ impl Writer {
 
     /// Writes an audit row and waits until it is durable.
     pub(super) async fn audit(&self, tenant: TenantKey, body: String) -> Result<(), StoreError> {
-        let written = self.submit(self.lot(Some(tenant)), move |group| {
+        let written = self.submit(self.shard(Some(tenant)), move |group| {
             group.attempt(|g| g.append_audit(tenant, &body).map_err(WriteError::Store))
         });
         written.await.map_err(store_only)
@@ -217,8 +217,8 @@ impl Writer {
     pub(super) fn waiting(&self) -> (usize, usize, usize, Duration) {
         let queued = self.queue.saturating_sub(self.places.available_permits());
         let (mut rows, mut oldest) = (0, Duration::ZERO);
-        for lane in &self.lanes {
-            let (count, since) = lane.soon.waiting();
+        for thread in &self.threads {
+            let (count, since) = thread.deferred.waiting();
             rows += count;
             oldest = oldest.max(since.map_or(Duration::ZERO, |since| since.elapsed()));
         }
@@ -228,16 +228,17 @@ impl Writer {
     /// Takes no more work, does what is waiting, and ends the threads. Blocks until then.
     pub(super) fn close(&self) {
         self.places.close();
-        for lane in &self.lanes {
+        for thread in &self.threads {
             drop(
-                lane.jobs
+                thread
+                    .jobs
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .take(),
             );
         }
-        for lane in &self.lanes {
-            lane.join();
+        for thread in &self.threads {
+            thread.join();
         }
     }
 }

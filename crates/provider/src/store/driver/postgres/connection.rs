@@ -279,8 +279,8 @@ impl Connection {
         join_all(each).await
     }
 
-    /// Says that a query will be asked before anything is changed; those said in a row are sent together with the first
-    /// of them that is asked.
+    /// Announces a read, so that PostgreSQL can pipeline it: reads announced in a row are sent together with the first of them
+    /// that is asked.
     pub(in crate::store::driver) fn ahead(
         &self,
         sql: &str,

@@ -29,4 +29,4 @@ pub(in crate::store) use moving::{hold, others, own_pid, source, target};
 pub(in crate::store) use server::{Server, Target};
 pub(in crate::store) use session::Role;
 pub(in crate::store) use snapshot::{Position, Watcher};
-pub(in crate::store) use wait::{aside, blocking};
+pub(in crate::store) use wait::{blocking, run_blocking};

@@ -67,7 +67,7 @@ pub(super) fn wait<F: Future>(future: F, within: Duration) -> Option<F::Output> 
 }
 
 /// Runs what may wait for the database without holding up the other tasks of a server's thread.
-pub(in crate::store) fn aside<T>(work: impl FnOnce() -> T) -> T {
+pub(in crate::store) fn run_blocking<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
         _ => work(),
@@ -76,7 +76,7 @@ pub(in crate::store) fn aside<T>(work: impl FnOnce() -> T) -> T {
 
 /// Waits for a future that bounds its own time.
 pub(in crate::store) fn blocking<F: Future>(future: F) -> F::Output {
-    aside(|| {
+    run_blocking(|| {
         let mut future = pin!(future);
         loop {
             if let Some(value) = wait(future.as_mut(), BLOCKING) {

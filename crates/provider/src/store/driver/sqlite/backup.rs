@@ -1,6 +1,6 @@
 //! Backups while serving, their check, and the way back.
 
-use super::connect::{self, Place};
+use super::connect::{self, Location};
 use super::{fault, migrations, tally};
 use crate::store::appointment::{AuditVerdict, BackupReport};
 use crate::store::driver;
@@ -221,7 +221,7 @@ pub(in crate::store) fn check(path: &Path) -> Result<BackupReport, StoreError> {
     let bytes = std::fs::metadata(path)
         .map_err(|e| fault::file(path, &e))?
         .len();
-    let file = connect::reader(&Place::File(path.to_owned()), ALONE)?;
+    let file = connect::reader(&Location::File(path.to_owned()), ALONE)?;
     let c = file.raw();
     let schema = migrations::check(c, path, migrations::STEPS)?;
     if schema == 0 {
@@ -271,7 +271,7 @@ pub(in crate::store) fn restore(
     };
     let partial = Partial::beside(target)?;
     copy(
-        connect::reader(&Place::File(from.to_owned()), ALONE)?.raw(),
+        connect::reader(&Location::File(from.to_owned()), ALONE)?.raw(),
         &partial.path,
     )?;
     partial.replace(target)?;

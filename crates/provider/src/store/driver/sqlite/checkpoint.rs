@@ -3,7 +3,7 @@
 //! While the writer goes on, the WAL can never be copied to its end and so never starts anew. When little is left and
 //! the WAL is long, the writer is asked for the rest: a few pages between two groups.
 
-use super::connect::{self, Place};
+use super::connect::{self, Location};
 use crate::store::error::StoreError;
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -29,9 +29,9 @@ const PASSES: usize = 4;
 
 /// A request to the writer to copy the rest.
 #[derive(Clone, Default)]
-pub(in crate::store) struct Rest(Arc<AtomicBool>);
+pub(in crate::store) struct CheckpointRequest(Arc<AtomicBool>);
 
-impl Rest {
+impl CheckpointRequest {
     /// Whether it is asked for; asked only once.
     pub(super) fn take(&self) -> bool {
         self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Relaxed)
@@ -50,8 +50,11 @@ pub(in crate::store) struct Checkpointer {
 
 impl Checkpointer {
     /// Starts the thread; a database in memory has no WAL and needs none.
-    pub(in crate::store) fn start(place: &Place, rest: Rest) -> Result<Checkpointer, StoreError> {
-        if matches!(place, Place::Memory(_)) {
+    pub(in crate::store) fn start(
+        place: &Location,
+        requested: CheckpointRequest,
+    ) -> Result<Checkpointer, StoreError> {
+        if matches!(place, Location::Memory(_)) {
             return Ok(Checkpointer {
                 stop: None,
                 thread: None,
@@ -64,7 +67,7 @@ impl Checkpointer {
             .spawn(move || {
                 let mut pause = EVERY;
                 while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(pause) {
-                    pause = look(&connection, &rest).unwrap_or_else(|error| {
+                    pause = look(&connection, &requested).unwrap_or_else(|error| {
                         // The writer checkpoints a WAL that grows too long, and reports what stays wrong.
                         tracing::debug!(%error, "no checkpoint was made");
                         EVERY
@@ -95,13 +98,13 @@ impl Drop for Checkpointer {
 }
 
 /// Copies if there is enough to copy, and leaves the writer the rest of a long WAL. Says when to look again.
-fn look(connection: &Connection, rest: &Rest) -> rusqlite::Result<Duration> {
+fn look(connection: &Connection, requested: &CheckpointRequest) -> rusqlite::Result<Duration> {
     let (mut pages, mut copied) = checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)")?;
     let mut pause = EVERY;
     for _ in 0..PASSES {
         let left = pages - copied;
         if pages >= LONG && left > 0 && left <= REST {
-            rest.ask();
+            requested.ask();
             return Ok(BUSY);
         }
         if left == 0 || (left < PAGES && pages < LONG) {

@@ -1,6 +1,6 @@
 //! Connections: how each is opened and what it is allowed to use.
 
-use super::checkpoint::Rest;
+use super::checkpoint::CheckpointRequest;
 use super::fault;
 use super::files::Files;
 use super::migrations;
@@ -33,16 +33,16 @@ const STATEMENTS: usize = 96;
 
 /// Where a database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Place {
+pub(in crate::store) enum Location {
     /// A file.
     File(PathBuf),
     /// Memory of this process, under a name of its own.
     Memory(String),
 }
 
-impl Place {
+impl Location {
     /// Reads `sqlite:PATH` or `sqlite::memory:`.
-    pub(in crate::store) fn parse(url: &str) -> Result<Place, StoreError> {
+    pub(in crate::store) fn parse(url: &str) -> Result<Location, StoreError> {
         let wrong = |why: &str| StoreError::Address {
             given: url.to_owned(),
             why: why.to_owned(),
@@ -55,25 +55,25 @@ impl Place {
         let rest = rest.strip_prefix("//").unwrap_or(rest);
         match rest {
             "" => Err(wrong("the path is missing; write sqlite:PATH")),
-            ":memory:" => Ok(Place::Memory(format!("/uec-{}", Uuid::new_v4()))),
-            path => Ok(Place::File(PathBuf::from(path))),
+            ":memory:" => Ok(Location::Memory(format!("/uec-{}", Uuid::new_v4()))),
+            path => Ok(Location::File(PathBuf::from(path))),
         }
     }
 
     /// The path for messages.
     pub(in crate::store) fn shown(&self) -> PathBuf {
         match self {
-            Place::File(path) => path.clone(),
-            Place::Memory(_) => PathBuf::from(":memory:"),
+            Location::File(path) => path.clone(),
+            Location::Memory(_) => PathBuf::from(":memory:"),
         }
     }
 
     pub(super) fn open(&self, flags: OpenFlags) -> Result<Connection, StoreError> {
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = match self {
-            Place::File(path) => Connection::open_with_flags(path, flags),
+            Location::File(path) => Connection::open_with_flags(path, flags),
             // The memdb VFS shares a database of this name between the connections of one process.
-            Place::Memory(name) => Connection::open_with_flags(
+            Location::Memory(name) => Connection::open_with_flags(
                 format!("file:{name}?vfs=memdb"),
                 flags | OpenFlags::SQLITE_OPEN_URI,
             ),
@@ -89,12 +89,12 @@ impl Place {
 
 /// Opens the writer's connection: makes the file if it may, checks whose it is, brings the schema up to date.
 pub(in crate::store) fn writer(
-    place: &Place,
+    place: &Location,
     options: &Options,
     steps: &[&str],
-    rest: Rest,
+    requested: CheckpointRequest,
 ) -> Result<super::Connection, StoreError> {
-    if let Place::File(path) = place {
+    if let Location::File(path) = place {
         if !options.allow_shared_files {
             not_shared(path)?;
         }
@@ -108,7 +108,7 @@ pub(in crate::store) fn writer(
         not_read_only(&connection, &shown)?;
     }
     migrations::check(&connection, &shown, steps)?;
-    if matches!(place, Place::File(_)) {
+    if matches!(place, Location::File(_)) {
         into_wal(&connection).map_err(|e| fault::opening(&shown, &e))?;
     }
     prepare_writer(place, &connection).map_err(|e| fault::opening(&shown, &e))?;
@@ -117,8 +117,8 @@ pub(in crate::store) fn writer(
         // Answers with the limit now in force, which is why this is a query.
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
-    let mut writer = super::Connection::new(connection, Some(rest));
-    if let (Place::File(path), true) = (place, options.serving) {
+    let mut writer = super::Connection::new(connection, Some(requested));
+    if let (Location::File(path), true) = (place, options.serving) {
         try_to_write(&writer.raw, &shown)?;
         writer.files = Some(Arc::new(Files::of(path)?));
         for lost in tally::lost(Some(&writer.raw), path)? {
@@ -204,8 +204,8 @@ fn into_wal(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-fn prepare_writer(place: &Place, connection: &Connection) -> rusqlite::Result<()> {
-    if matches!(place, Place::File(_)) {
+fn prepare_writer(place: &Location, connection: &Connection) -> rusqlite::Result<()> {
+    if matches!(place, Location::File(_)) {
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
     }
@@ -217,11 +217,14 @@ fn prepare_writer(place: &Place, connection: &Connection) -> rusqlite::Result<()
 }
 
 /// Opens a connection that can only read, one of `of` that share what cache there is.
-pub(in crate::store) fn reader(place: &Place, of: usize) -> Result<super::Connection, StoreError> {
+pub(in crate::store) fn reader(
+    place: &Location,
+    of: usize,
+) -> Result<super::Connection, StoreError> {
     let flags = match place {
-        Place::File(_) => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Location::File(_) => OpenFlags::SQLITE_OPEN_READ_ONLY,
         // A read-only open of a memdb database is refused; query_only below does the same.
-        Place::Memory(_) => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        Location::Memory(_) => OpenFlags::SQLITE_OPEN_READ_WRITE,
     };
     let connection = place.open(flags)?;
     let cache = READERS_CACHE_KIB / i64::try_from(of.max(1)).unwrap_or(READERS_CACHE_KIB);
@@ -236,16 +239,16 @@ pub(in crate::store) fn reader(place: &Place, of: usize) -> Result<super::Connec
 }
 
 /// Opens a connection that reads nothing but whether something changed.
-pub(super) fn watcher(place: &Place) -> Result<Connection, StoreError> {
+pub(super) fn watcher(place: &Location) -> Result<Connection, StoreError> {
     let flags = match place {
-        Place::File(_) => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        Place::Memory(_) => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        Location::File(_) => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Location::Memory(_) => OpenFlags::SQLITE_OPEN_READ_WRITE,
     };
     place.open(flags)
 }
 
 /// Opens a connection that copies the WAL back. It reads the WAL and writes the file, so it needs no cache.
-pub(super) fn checkpointer(place: &Place) -> Result<Connection, StoreError> {
+pub(super) fn checkpointer(place: &Location) -> Result<Connection, StoreError> {
     let connection = place.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection
         .pragma_update(None, "synchronous", "FULL")

@@ -1,6 +1,6 @@
 //! A look at a database from outside: nothing is made, changed or brought up to date.
 
-use super::connect::{self, Place};
+use super::connect::{self, Location};
 use super::files::{WAL, beside};
 use super::{fault, migrations, tally};
 use crate::store::error::StoreError;
@@ -13,8 +13,8 @@ use std::time::Duration;
 const WAIT: Duration = Duration::from_secs(2);
 
 /// Looks at a database file; `pages`: every page too, which takes about a second per gigabyte.
-pub(in crate::store) fn inspect(place: &Place, pages: bool) -> Result<Inspection, StoreError> {
-    let Place::File(path) = place else {
+pub(in crate::store) fn inspect(place: &Location, pages: bool) -> Result<Inspection, StoreError> {
+    let Location::File(path) = place else {
         return Err(StoreError::Address {
             given: "sqlite::memory:".to_owned(),
             why: "a database in memory cannot be looked at from outside".to_owned(),

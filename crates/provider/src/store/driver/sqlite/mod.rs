@@ -13,8 +13,8 @@ mod tally;
 mod watch;
 
 pub(in crate::store) use backup::{backup, check as check_backup, restore};
-pub(in crate::store) use checkpoint::{Checkpointer, Rest};
-pub(in crate::store) use connect::{Place, reader, writer};
+pub(in crate::store) use checkpoint::{CheckpointRequest, Checkpointer};
+pub(in crate::store) use connect::{Location, reader, writer};
 pub(in crate::store) use files::Files;
 pub(in crate::store) use inspect::inspect;
 pub(in crate::store) use migrations::STEPS;
@@ -31,7 +31,7 @@ use std::sync::Arc;
 pub(in crate::store) struct Connection {
     raw: rusqlite::Connection,
     /// Asks the writer for a checkpoint.
-    rest: Option<Rest>,
+    rest: Option<CheckpointRequest>,
     /// The writer's: what must still stand at its paths.
     files: Option<Arc<Files>>,
     /// The writer's: how far what it acknowledged goes.
@@ -39,7 +39,7 @@ pub(in crate::store) struct Connection {
 }
 
 impl Connection {
-    fn new(raw: rusqlite::Connection, rest: Option<Rest>) -> Connection {
+    fn new(raw: rusqlite::Connection, rest: Option<CheckpointRequest>) -> Connection {
         Connection {
             raw,
             rest,
@@ -140,7 +140,7 @@ impl Connection {
     }
 
     pub(super) fn between_groups(&self) {
-        if self.rest.as_ref().is_some_and(Rest::take) {
+        if self.rest.as_ref().is_some_and(CheckpointRequest::take) {
             checkpoint::finish(&self.raw);
         }
     }

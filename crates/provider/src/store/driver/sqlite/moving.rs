@@ -1,6 +1,6 @@
 //! A file as the source or the target of a copy.
 
-use super::connect::{self, Place};
+use super::connect::{self, Location};
 use super::{fault, migrations};
 use crate::store::error::StoreError;
 use rusqlite::config::DbConfig;
@@ -39,10 +39,10 @@ impl Target {
     }
 }
 
-fn path_of(place: &Place) -> Result<&Path, StoreError> {
+fn path_of(place: &Location) -> Result<&Path, StoreError> {
     match place {
-        Place::File(path) => Ok(path),
-        Place::Memory(_) => Err(StoreError::Address {
+        Location::File(path) => Ok(path),
+        Location::Memory(_) => Err(StoreError::Address {
             given: "sqlite::memory:".to_owned(),
             why: "it is gone when the program ends; name a file".to_owned(),
         }),
@@ -53,7 +53,7 @@ fn path_of(place: &Place) -> Result<&Path, StoreError> {
 /// the file is locked against every other program until the connection is closed, which fails as locked while another
 /// one has it open at all. Returns the number of its schema too.
 pub(in crate::store) fn source(
-    place: &Place,
+    place: &Location,
     held: bool,
 ) -> Result<(super::Connection, i64), StoreError> {
     let path = path_of(place)?;
@@ -86,7 +86,9 @@ pub(in crate::store) fn source(
 
 /// Opens a file to fill it, for this connection alone, in a transaction that has begun and has the newest schema. Until
 /// the commit the file is empty for whoever opens it after a crash: the journal beside it takes everything back.
-pub(in crate::store) fn target(place: &Place) -> Result<(super::Connection, Target), StoreError> {
+pub(in crate::store) fn target(
+    place: &Location,
+) -> Result<(super::Connection, Target), StoreError> {
     let path = path_of(place)?;
     let made = !path.exists();
     connect::check_path(path, true)?;
@@ -107,7 +109,7 @@ pub(in crate::store) fn target(place: &Place) -> Result<(super::Connection, Targ
     }
 }
 
-fn begin_target(place: &Place, path: &Path) -> Result<Connection, StoreError> {
+fn begin_target(place: &Location, path: &Path) -> Result<Connection, StoreError> {
     let connection = place.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let opening = |e: rusqlite::Error| fault::opening(path, &e);
     connection

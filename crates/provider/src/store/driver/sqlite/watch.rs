@@ -1,6 +1,6 @@
 //! SQLite's count of commits, as one connection sees it.
 
-use super::connect::{self, Place};
+use super::connect::{self, Location};
 use crate::store::error::StoreError;
 use rusqlite::Connection;
 
@@ -10,7 +10,7 @@ pub(in crate::store) struct Watcher(Connection);
 
 impl Watcher {
     /// Opens the connection.
-    pub(in crate::store) fn start(place: &Place) -> Result<Watcher, StoreError> {
+    pub(in crate::store) fn start(place: &Location) -> Result<Watcher, StoreError> {
         Ok(Watcher(connect::watcher(place)?))
     }
 

@@ -1,4 +1,4 @@
-//! One request while it is worked on: what the edge and the interactions learn of it.
+//! The context of one request: what the edge and the interactions learn of it.
 
 use super::edge::Edge;
 use super::limits::Entered;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 const CORRELATION: usize = 256;
 
 /// One request while it is worked on.
-pub struct Exchange {
+pub struct RequestContext {
     /// The other end.
     pub peer: Peer,
     /// When the request was taken up; the clock of every rule.
@@ -59,7 +59,7 @@ pub struct Exchange {
     pub context: Option<Context>,
 }
 
-impl Exchange {
+impl RequestContext {
     /// The response's id as text.
     pub fn response_id_text(&self) -> String {
         self.response_id.to_string()
@@ -68,7 +68,7 @@ impl Exchange {
 
 impl Edge {
     /// A request that has just come, before anything is checked.
-    pub(super) fn exchange(&self, peer: Peer, parts: &http::request::Parts) -> Exchange {
+    pub(super) fn exchange(&self, peer: Peer, parts: &http::request::Parts) -> RequestContext {
         let now = crate::clock::now();
         let response_id = Uuid::new_v4();
         let first = |name: &str| parts.headers.get(name);
@@ -82,7 +82,7 @@ impl Edge {
         entry.forwarded = first("forwarded")
             .and_then(|v| v.to_str().ok())
             .map(|v| short(v, 256));
-        Exchange {
+        RequestContext {
             peer,
             now,
             response_id,

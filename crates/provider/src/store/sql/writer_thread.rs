@@ -1,13 +1,12 @@
-//! A thread that writes: it takes what is waiting of one lot, does it in one transaction, commits, and only then
-//! answers.
+//! Writer thread: commits the queue of one shard in one transaction, then replies.
 
-use super::group::{Fate, Group, Heads};
+use super::deferred_audit::{DEFERRED_MOST, DEFERRED_PER_GROUP, DeferredAudit, DeferredRow};
+use super::group::{CommitOutcome, Group, Heads};
 use super::job::{Message, Queued};
-use super::lot::Lot;
 use super::revision::Commits;
-use super::soon::{LateRow, SOON_MOST, SOON_PER_GROUP, Soon};
-use super::writer::{ANSWER_WITHIN, Coming};
-use crate::store::driver::{Connection, Place, postgres};
+use super::shard::Shard;
+use super::writer::{ANSWER_WITHIN, IntentCount};
+use crate::store::driver::{Connection, DatabaseUrl, postgres};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::gauges::Gauges;
 use std::collections::{HashSet, VecDeque};
@@ -38,24 +37,24 @@ const LAST_TRIES: usize = 5;
 const CLOSE_WITHIN: Duration = Duration::from_secs(10);
 
 /// What runs in the thread.
-pub(super) struct Lane {
-    pub(super) place: Place,
+pub(super) struct WriterThread {
+    pub(super) url: DatabaseUrl,
     pub(super) connection: Option<Connection>,
     pub(super) commits: Commits,
     pub(super) jobs: Receiver<Message>,
     pub(super) waiting: VecDeque<Queued>,
-    pub(super) soon: Arc<Soon>,
+    pub(super) deferred: Arc<DeferredAudit>,
     pub(super) gauges: Arc<Gauges>,
-    pub(super) coming: Coming,
+    pub(super) intents: IntentCount,
     /// When the store is closing: until when.
     pub(super) closing: Option<Instant>,
 }
 
 /// A group over all its tries.
-struct Tried {
-    lot: Lot,
+struct Batch {
+    shard: Shard,
     jobs: Vec<Queued>,
-    rows: Vec<LateRow>,
+    rows: Vec<DeferredRow>,
     /// What the chains would be if the last try was stored, whose answer was lost.
     doubt: Option<Heads>,
     /// No job is added after the first try.
@@ -73,24 +72,24 @@ struct Unwritten {
     hopeless: bool,
 }
 
-impl Lane {
+impl WriterThread {
     pub(super) fn run(&mut self) {
         let mut rows_last = false;
         loop {
             self.take_in();
             // Rows that are due and jobs take turns, so that neither waits for the end of the other.
-            let due = self.soon.due();
-            let next = self.waiting.front().map(|queued| queued.lot);
-            let lot = match (due, next) {
+            let due = self.deferred.due();
+            let next = self.waiting.front().map(|queued| queued.shard);
+            let shard = match (due, next) {
                 (Some(due), Some(next)) => Some(if rows_last { next } else { due }),
                 (due, next) => due.or(next),
             };
-            if let Some(lot) = lot {
-                rows_last = due == Some(lot) && next != Some(lot);
-                self.group(lot);
+            if let Some(shard) = shard {
+                rows_last = due == Some(shard) && next != Some(shard);
+                self.group(shard);
                 continue;
             }
-            match self.jobs.recv_timeout(self.soon.patience()) {
+            match self.jobs.recv_timeout(self.deferred.patience()) {
                 Ok(Message::Job(queued)) => self.waiting.push_back(queued),
                 Ok(Message::Rows) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -108,20 +107,23 @@ impl Lane {
         }
     }
 
-    /// The next job of a lot.
-    fn next_of(&mut self, lot: Lot) -> Option<Queued> {
+    /// The next job of a shard.
+    fn next_of(&mut self, shard: Shard) -> Option<Queued> {
         self.take_in();
-        let at = self.waiting.iter().position(|queued| queued.lot == lot)?;
+        let at = self
+            .waiting
+            .iter()
+            .position(|queued| queued.shard == shard)?;
         self.waiting.remove(at)
     }
 
-    /// One transaction: jobs of the lot that wait, and audit rows left for later; again if it is lost for a reason that
+    /// One transaction: jobs of the shard that wait, and audit rows left for later; again if it is lost for a reason that
     /// may be over.
-    fn group(&mut self, lot: Lot) {
-        let mut tried = Tried {
-            lot,
-            jobs: self.next_of(lot).into_iter().collect(),
-            rows: self.soon.take(lot),
+    fn group(&mut self, shard: Shard) {
+        let mut tried = Batch {
+            shard,
+            jobs: self.next_of(shard).into_iter().collect(),
+            rows: self.deferred.take(shard),
             doubt: None,
             first: true,
             failed: 0,
@@ -136,10 +138,10 @@ impl Lane {
         // Ends at the latest when the time is over.
         let outcome = loop {
             let (error, again) = match self.attempt(&mut tried) {
-                Fate::Stored => break Ok(()),
-                Fate::NotStored(error) => (error, false),
-                Fate::Again(error) => (error, true),
-                Fate::Unknown(error, heads) => {
+                CommitOutcome::Stored => break Ok(()),
+                CommitOutcome::NotStored(error) => (error, false),
+                CommitOutcome::Again(error) => (error, true),
+                CommitOutcome::Unknown(error, heads) => {
                     tried.doubt = Some(heads);
                     (error, true)
                 }
@@ -177,14 +179,14 @@ impl Lane {
         self.end(tried, outcome);
     }
 
-    fn end(&mut self, tried: Tried, outcome: Result<(), StoreError>) {
+    fn end(&mut self, tried: Batch, outcome: Result<(), StoreError>) {
         match &outcome {
-            Ok(()) => self.keep_unwritten(tried.lot, tried.rows, &tried.unwritten),
+            Ok(()) => self.keep_unwritten(tried.shard, tried.rows, &tried.unwritten),
             Err(error) => {
                 if let Some(silent) = self.gauges.complaint() {
                     tracing::error!(%error, jobs = tried.jobs.len(), silent, "a group of writes was not stored");
                 }
-                self.soon.put_back(tried.lot, tried.rows);
+                self.deferred.put_back(tried.shard, tried.rows);
             }
         }
         for queued in tried.jobs {
@@ -196,7 +198,7 @@ impl Lane {
     }
 
     /// Audit rows that a stored group could not take wait for a later one.
-    fn keep_unwritten(&self, lot: Lot, rows: Vec<LateRow>, unwritten: &[Unwritten]) {
+    fn keep_unwritten(&self, shard: Shard, rows: Vec<DeferredRow>, unwritten: &[Unwritten]) {
         let (mut kept, mut next) = (Vec::new(), unwritten.iter().peekable());
         for (at, row) in rows.into_iter().enumerate() {
             match next.next_if(|one| one.at == at) {
@@ -216,55 +218,61 @@ impl Lane {
                 "audit rows wait: the database does not take them"
             );
         }
-        self.soon.put_back(lot, kept);
+        self.deferred.put_back(shard, kept);
     }
 
     /// The writing connection, a new one if the last was lost.
     fn connect(&mut self) -> Result<&Connection, StoreError> {
         let alive = self.connection.take().filter(|c| !c.is_dead());
-        let connection = match (alive, &self.place) {
+        let connection = match (alive, &self.url) {
             (Some(connection), _) => connection,
-            (None, Place::Postgres(server)) => server.connect_here(postgres::Role::Writer)?.into(),
-            (None, Place::Sqlite(_)) => {
+            (None, DatabaseUrl::Postgres(server)) => {
+                server.connect_here(postgres::Role::Writer)?.into()
+            }
+            (None, DatabaseUrl::Sqlite(_)) => {
                 return Err(StoreError::unexpected("the writing connection is gone"));
             }
         };
         Ok(self.connection.insert(connection))
     }
 
-    fn attempt(&mut self, tried: &mut Tried) -> Fate {
+    fn attempt(&mut self, tried: &mut Batch) -> CommitOutcome {
         if let Err(error) = self.connect() {
             return match error {
-                StoreError::Unreachable { .. } | StoreError::ReadOnly { .. } => Fate::Again(error),
-                _ => Fate::NotStored(error),
+                StoreError::Unreachable { .. } | StoreError::ReadOnly { .. } => {
+                    CommitOutcome::Again(error)
+                }
+                _ => CommitOutcome::NotStored(error),
             };
         }
         // Taken out while the queue is looked at.
         let Some(connection) = self.connection.take() else {
-            return Fate::NotStored(StoreError::Closed);
+            return CommitOutcome::NotStored(StoreError::Closed);
         };
         let fate = self.on(&connection, tried);
         self.connection = Some(connection);
         fate
     }
 
-    fn on(&mut self, connection: &Connection, tried: &mut Tried) -> Fate {
-        let mut group = match Group::begin(connection, tried.lot) {
+    fn on(&mut self, connection: &Connection, tried: &mut Batch) -> CommitOutcome {
+        let mut group = match Group::begin(connection, tried.shard) {
             Ok(group) => group,
-            Err(error) if connection.must_begin_again() => return Fate::Again(error),
+            Err(error) if connection.must_begin_again() => return CommitOutcome::Again(error),
             // The lost connection of the try before may still hold the lock: the server takes it away in a few seconds.
-            Err(error @ StoreError::Busy { .. }) if !tried.first => return Fate::Again(error),
+            Err(error @ StoreError::Busy { .. }) if !tried.first => {
+                return CommitOutcome::Again(error);
+            }
             Err(error) => {
                 if let Some(silent) = self.gauges.complaint() {
                     tracing::error!(%error, silent, "no transaction could be begun");
                 }
-                // All that waits of this lot: each would only wait as long again. What comes later is tried.
+                // All that waits of this shard: each would only wait as long again. What comes later is tried.
                 while tried.jobs.len() < GROUP_JOBS
-                    && let Some(queued) = self.next_of(tried.lot)
+                    && let Some(queued) = self.next_of(tried.shard)
                 {
                     tried.jobs.push(queued);
                 }
-                return Fate::NotStored(error);
+                return CommitOutcome::NotStored(error);
             }
         };
         if let Some(heads) = tried.doubt.clone() {
@@ -272,17 +280,17 @@ impl Lane {
                 Ok(true) => {
                     // It can be seen, which is not yet that a synchronous standby has it: a commit after it waits for that.
                     return match group.commit() {
-                        Fate::Stored => Fate::Stored,
-                        Fate::NotStored(error) | Fate::Again(error) | Fate::Unknown(error, _) => {
-                            Fate::Unknown(error, heads)
-                        }
+                        CommitOutcome::Stored => CommitOutcome::Stored,
+                        CommitOutcome::NotStored(error)
+                        | CommitOutcome::Again(error)
+                        | CommitOutcome::Unknown(error, _) => CommitOutcome::Unknown(error, heads),
                     };
                 }
                 // A job that writes no audit row looks for itself.
                 Ok(false) => group.doubtful = true,
                 Err(error) => {
                     group.give_up();
-                    return Fate::Unknown(error, heads);
+                    return CommitOutcome::Unknown(error, heads);
                 }
             }
             tried.doubt = None;
@@ -293,7 +301,7 @@ impl Lane {
         for queued in &mut tried.jobs {
             tried.failed += usize::from(!queued.job.run(&mut group));
         }
-        let mut gathering = match connection.is_far() {
+        let mut gathering = match connection.is_remote() {
             true => GATHER,
             false => Duration::ZERO,
         };
@@ -302,8 +310,8 @@ impl Lane {
             && !group.is_lost()
             && (tried.jobs.is_empty() || began.elapsed() < GROUP_TIME)
         {
-            match self.next_of(tried.lot) {
-                // Its caller was told that it may still happen; it need not.
+            match self.next_of(tried.shard) {
+                // The caller has timed out; skip it.
                 Some(queued) if queued.since.elapsed() > ANSWER_WITHIN => drop(queued),
                 Some(mut queued) => {
                     tried.failed += usize::from(!queued.job.run(&mut group));
@@ -318,7 +326,7 @@ impl Lane {
 
     /// Waits a moment if another write is being made ready; false when there is none, or it has taken too long.
     fn gather(&self, left: &mut Duration) -> bool {
-        if left.is_zero() || self.closing.is_some() || !self.coming.any() {
+        if left.is_zero() || self.closing.is_some() || !self.intents.any() {
             return false;
         }
         std::thread::sleep(GATHER_LOOK);
@@ -330,22 +338,22 @@ impl Lane {
     fn last_rows(&mut self) {
         let until = Instant::now() + CLOSE_WITHIN;
         self.closing = Some(until);
-        let mut tries = SOON_MOST.div_ceil(SOON_PER_GROUP) + LAST_TRIES;
+        let mut tries = DEFERRED_MOST.div_ceil(DEFERRED_PER_GROUP) + LAST_TRIES;
         while Instant::now() < until && tries > 0 {
-            let next = self.waiting.front().map(|queued| queued.lot);
+            let next = self.waiting.front().map(|queued| queued.shard);
             if next.is_none() {
                 tries -= 1;
             }
-            match next.or_else(|| self.soon.any()) {
-                Some(lot) => self.group(lot),
-                None if self.soon.close_if_empty() => return,
+            match next.or_else(|| self.deferred.any()) {
+                Some(shard) => self.group(shard),
+                None if self.deferred.close_if_empty() => return,
                 None => {}
             }
         }
         for queued in self.waiting.drain(..) {
             queued.job.answer(Err(StoreError::Closed));
         }
-        let rows = self.soon.close();
+        let rows = self.deferred.close();
         tracing::error!(
             rows,
             "audit rows of searches could not be written before the end"
@@ -361,7 +369,7 @@ fn jittered(pause: Duration) -> Duration {
 
 /// Appends the audit rows left for later; returns those that could not be written. One of them takes the transaction with it
 /// only if the transaction itself is lost.
-fn append_rows(group: &mut Group<'_>, rows: &[LateRow]) -> Vec<Unwritten> {
+fn append_rows(group: &mut Group<'_>, rows: &[DeferredRow]) -> Vec<Unwritten> {
     let mut unwritten = Vec::new();
     if rows.is_empty() {
         return unwritten;

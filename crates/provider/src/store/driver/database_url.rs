@@ -9,60 +9,60 @@ use std::sync::Arc;
 
 /// Where a database is, and how to get a connection to it.
 #[derive(Clone)]
-pub(in crate::store) enum Place {
+pub(in crate::store) enum DatabaseUrl {
     /// A file, or memory of this process.
-    Sqlite(sqlite::Place),
+    Sqlite(sqlite::Location),
     /// A server, or several of which one takes writes.
     Postgres(Arc<postgres::Server>),
 }
 
-impl Place {
+impl DatabaseUrl {
     /// Reads an address. Nothing is connected yet.
-    pub(in crate::store) fn parse(url: &str) -> Result<Place, StoreError> {
+    pub(in crate::store) fn parse(url: &str) -> Result<DatabaseUrl, StoreError> {
         if postgres::is_address(url) {
             let server = postgres::Server::start(url, postgres::Target::Primary)?;
-            return Ok(Place::Postgres(Arc::new(server)));
+            return Ok(DatabaseUrl::Postgres(Arc::new(server)));
         }
-        sqlite::Place::parse(url).map(Place::Sqlite)
+        sqlite::Location::parse(url).map(DatabaseUrl::Sqlite)
     }
 
     /// The place for messages, without password.
     pub(in crate::store) fn shown(&self) -> String {
         match self {
-            Place::Sqlite(place) => place.shown().display().to_string(),
-            Place::Postgres(server) => server.shown().to_owned(),
+            DatabaseUrl::Sqlite(place) => place.shown().display().to_string(),
+            DatabaseUrl::Postgres(server) => server.shown().to_owned(),
         }
     }
 
     /// The file, when it is one.
     pub(in crate::store) fn file(&self) -> Option<PathBuf> {
         match self {
-            Place::Sqlite(sqlite::Place::File(path)) => Some(path.clone()),
-            Place::Sqlite(sqlite::Place::Memory(_)) | Place::Postgres(_) => None,
+            DatabaseUrl::Sqlite(sqlite::Location::File(path)) => Some(path.clone()),
+            DatabaseUrl::Sqlite(sqlite::Location::Memory(_)) | DatabaseUrl::Postgres(_) => None,
         }
     }
 
     /// Looks at it from outside; `pages`: every page of a file too.
     pub(in crate::store) fn inspect(&self, pages: bool) -> Result<Inspection, StoreError> {
         match self {
-            Place::Sqlite(place) => sqlite::inspect(place, pages),
-            Place::Postgres(server) => postgres::aside(|| postgres::inspect(server)),
+            DatabaseUrl::Sqlite(place) => sqlite::inspect(place, pages),
+            DatabaseUrl::Postgres(server) => postgres::run_blocking(|| postgres::inspect(server)),
         }
     }
 
     /// A connection for short reads, one of `of`.
     pub(in crate::store) fn reader(&self, of: usize) -> Result<Connection, StoreError> {
         match self {
-            Place::Sqlite(place) => Ok(sqlite::reader(place, of)?.into()),
-            Place::Postgres(server) => Ok(server.connect(postgres::Role::Reader)?.into()),
+            DatabaseUrl::Sqlite(place) => Ok(sqlite::reader(place, of)?.into()),
+            DatabaseUrl::Postgres(server) => Ok(server.connect(postgres::Role::Reader)?.into()),
         }
     }
 
     /// A connection for one long read.
     pub(in crate::store) fn separate(&self, of: usize) -> Result<Connection, StoreError> {
         match self {
-            Place::Sqlite(_) => self.reader(of),
-            Place::Postgres(server) => Ok(server.connect(postgres::Role::Long)?.into()),
+            DatabaseUrl::Sqlite(_) => self.reader(of),
+            DatabaseUrl::Postgres(server) => Ok(server.connect(postgres::Role::Long)?.into()),
         }
     }
 }
