@@ -5,7 +5,7 @@
 //! booked into a trial by mistake.
 
 use super::catalogue::{Catalogue, Consumer, Service};
-use crate::http::limits::Allowance;
+use crate::http::admission::limits::Allowance;
 use crate::store::Shown;
 use booking::ids::{Asid, ServiceId};
 use booking::rules::release::{ConsumerFacts, Withheld};

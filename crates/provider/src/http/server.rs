@@ -1,12 +1,12 @@
 //! The Provider's socket: what stands behind each connection that `listen` accepts, and what goes on beside the requests.
 
-use super::admin;
 use super::edge::Edge;
-use super::itk;
+use super::edge::unreadable::{Answering, HEAD_BYTES, head_too_large, is_head_too_large};
+use super::interactions::itk;
+use super::operators::admin;
 use super::revocation::Standing;
 use super::tls::{self, ServerTls};
 use super::trust::Peer;
-use super::unreadable::{Answering, HEAD_BYTES, head_too_large, is_head_too_large};
 use crate::config::Settings;
 use booking::refusal::{Refusal, Situation};
 use http::{HeaderValue, Request, Response, Version, header};
@@ -188,7 +188,7 @@ async fn answer(
     peer: Peer,
     standing: Option<Arc<Standing>>,
     request: Request<Incoming>,
-) -> Result<Response<super::answer::Body>, Infallible> {
+) -> Result<Response<super::edge::answer::Body>, Infallible> {
     let path = request.uri().path();
     if standing.is_some_and(|standing| !standing.holds()) {
         return Ok(closed(edge.refuse_head(&peer, &revoked())));
@@ -216,7 +216,9 @@ async fn answer(
 }
 
 /// A response after which the connection ends. HTTP/2 has no such header, and hyper leaves it out.
-fn closed(mut response: Response<super::answer::Body>) -> Response<super::answer::Body> {
+fn closed(
+    mut response: Response<super::edge::answer::Body>,
+) -> Response<super::edge::answer::Body> {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
     response

@@ -4,7 +4,7 @@ use super::sample::Sample;
 use super::text::{Kind, Text, label};
 use super::{Metrics, Shed};
 use crate::anchor::state::{Sink, TrailState};
-use crate::http::limits::Refused;
+use crate::http::admission::limits::Refused;
 use crate::store::{Gauges, Load, Waiting};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;

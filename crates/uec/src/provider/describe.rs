@@ -4,7 +4,7 @@ use crate::serve::{DEFAULT_LISTEN, as_reached_here, check_address, read_settings
 use crate::{Failure, Outcome, print};
 use clap::{Args, ValueEnum};
 use provider::config::{Settings, check_origin};
-use provider::http::describe;
+use provider::http::operators::describe;
 use std::path::PathBuf;
 
 /// Arguments of `uec provider describe`.

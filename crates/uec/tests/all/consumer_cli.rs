@@ -2,8 +2,8 @@
 
 use provider::config::{ReferralSenders, Settings, Unsigned};
 use provider::diary::seed;
-use provider::http::base::Base;
 use provider::http::edge::Edge;
+use provider::http::edge::base::Base;
 use provider::http::server::{self, Server};
 use provider::http::trust::Trust;
 use provider::store::{Options, Store};

@@ -157,7 +157,7 @@ fn the_worst_load_stays_under_its_bound() {
         .into_iter()
         .filter_map(|answer| Some(answer.join().expect("sent")?.status))
         .collect();
-    let most = provider::http::itk::MOST_MEMORY >> 10;
+    let most = provider::http::interactions::itk::MOST_MEMORY >> 10;
     let grown = figure(&server, "VmHWM:") - memory;
     assert!(
         grown < most,
@@ -205,7 +205,7 @@ fn the_memory_that_is_given_is_more_than_may_be_taken() {
         + most * CONNECTION
         + provider::http::MOST_BODY_MEMORY
         + provider::config::Limits::default().answers_bytes
-        + provider::http::itk::MOST_MEMORY;
+        + provider::http::interactions::itk::MOST_MEMORY;
     for (file, key) in [
         ("systemd/uec-provider.service", "MemoryMax="),
         ("kubernetes/provider.yaml", "limits: { memory: "),

@@ -1,0 +1,172 @@
+//! Read and version read: `GET [root]/Appointment/{id}[/_history/{vid}]` (PROV-READ-01..04).
+
+use crate::http::edge::answer::{Answer, Content};
+use crate::http::edge::{Caller, CheckedRequest, Edge, RequestContext, store_refusal};
+use crate::store::{Conflict, StoredAppointment};
+use booking::ids::{ResourceId, VersionId};
+use booking::refusal::{Finding, Refusal, Situation};
+use booking::wire::query;
+
+/// Answers a read or version read; a cancelled appointment is readable like any other.
+pub async fn run(
+    edge: &Edge,
+    ctx: &mut RequestContext,
+    request: &CheckedRequest,
+    caller: &Caller,
+) -> Result<Answer, Refusal> {
+    only_format(&request.query)?;
+    may_read(caller)?;
+    let id = path_id(request)?;
+    ctx.entry.appointment = Some(id.as_str().to_owned());
+    shown(edge, request, caller, id)?;
+    let stored = find(edge, request, id)?;
+    ctx.durable = true;
+    ctx.entry.version = Some(stored.version);
+    Ok(of_stored(request, 200, stored))
+}
+
+/// The version that the path names, or the current one; unknown: 404 (ERR-09).
+fn find(
+    edge: &Edge,
+    request: &CheckedRequest,
+    id: &ResourceId,
+) -> Result<StoredAppointment, Refusal> {
+    let wanted = &request.matched.version;
+    let number = match wanted {
+        None => None,
+        // Versions are written here as plain numbers; anything else names none of them.
+        Some(vid) => Some(version_number(vid).ok_or_else(|| unknown_version(id, vid))?),
+    };
+    match (
+        edge.store
+            .appointment(request.tenant.key, id, number)
+            .map_err(store_refusal)?,
+        wanted,
+    ) {
+        (Some(stored), _) => Ok(stored),
+        (None, None) => Err(unknown(id)),
+        (None, Some(vid)) => Err(unknown_version(id, vid)),
+    }
+}
+
+/// A version id as number, in the only spelling that is used (`1`, not `01`).
+fn version_number(vid: &VersionId) -> Option<u32> {
+    vid.as_str()
+        .parse::<u32>()
+        .ok()
+        .filter(|n| n.to_string() == vid.as_str())
+}
+
+/// The answer that carries a stored version, with its headers.
+pub fn of_stored(request: &CheckedRequest, status: u16, stored: StoredAppointment) -> Answer {
+    let version = version_id(stored.version);
+    let url = request.version_url(&stored.id, &version);
+    Answer {
+        status,
+        content: Content::Json(stored.json.into()),
+        version: Some((version, stored.last_updated)),
+        location: (status == 201
+            || matches!(
+                request.matched.interaction,
+                booking::wire::interaction::Interaction::Cancel
+            ))
+        .then(|| url.clone()),
+        content_location: Some(url),
+    }
+}
+
+/// A version number as id.
+pub fn version_id(number: u32) -> VersionId {
+    VersionId::from_number(number)
+}
+
+/// The path's id; the route table has put it there.
+pub fn path_id(request: &CheckedRequest) -> Result<&ResourceId, Refusal> {
+    request
+        .matched
+        .id
+        .as_ref()
+        .ok_or_else(|| Refusal::new(Situation::Unexpected, "The route has no id."))
+}
+
+/// 404 for an appointment that was never made here.
+pub fn unknown(id: &ResourceId) -> Refusal {
+    Refusal::from(&Conflict::AppointmentUnknown(id.clone()))
+}
+
+fn unknown_version(id: &ResourceId, vid: &VersionId) -> Refusal {
+    Refusal::new(
+        Situation::AppointmentUnknown,
+        format!("Appointment `{id}` has no version `{vid}`."),
+    )
+}
+
+/// 404 where the appointment is one of a service that the caller is not shown: a trial and the real thing do not see
+/// each other's bookings.
+pub fn shown(
+    edge: &Edge,
+    request: &CheckedRequest,
+    caller: &Caller,
+    id: &ResourceId,
+) -> Result<(), Refusal> {
+    match is_shown(edge, request, caller, id)? {
+        true => Ok(()),
+        false => Err(unknown(id)),
+    }
+}
+
+/// Whether the caller is shown appointments of this one's service, or booked this one: what somebody booked they can
+/// always cancel, also when the service was marked afterwards. One that does not exist is found missing elsewhere.
+pub fn is_shown(
+    edge: &Edge,
+    request: &CheckedRequest,
+    caller: &Caller,
+    id: &ResourceId,
+) -> Result<bool, Refusal> {
+    let catalogue = &request.tenant.catalogue;
+    if !catalogue.has_trial() {
+        return Ok(true);
+    }
+    let origin = edge
+        .store
+        .origin_of(request.tenant.key, id)
+        .map_err(store_refusal)?;
+    Ok(origin.is_none_or(|(service, asid)| {
+        asid == caller.ssp.from || catalogue.shows(&service, &caller.facts).is_ok()
+    }))
+}
+
+/// Refuses a caller whose right to read was taken away (ERR-07).
+pub fn may_read(caller: &Caller) -> Result<(), Refusal> {
+    match caller.facts.may_read {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            Situation::NotPermitted,
+            format!(
+                "{} may not read appointments here, by a local rule of the provider.",
+                caller.facts.ods
+            ),
+        )),
+    }
+}
+
+/// A read takes `_format` only; anything else is refused by name (PROV-READ-03).
+pub fn only_format(raw_query: &str) -> Result<(), Refusal> {
+    let unsupported = query::parameters(raw_query)?
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| name != "_format");
+    let findings: Vec<Finding> = unsupported
+        .map(|name| {
+            let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+            Finding::error(format!(
+                "A read takes no parameter `{shown}`; only _format is possible."
+            ))
+            .location(format!("http.{shown}"))
+        })
+        .collect();
+    match findings.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::of(Situation::InvalidParameter, findings)),
+    }
+}
