@@ -441,7 +441,7 @@ impl<'c> Claims<'c> {
             return Ok(());
         };
         let stored = row.get::<Option<&[u8]>>(1)?;
-        let stored = stored.map(|stored| match self.connection.is_far() {
+        let stored = stored.map(|stored| match self.connection.is_remote() {
             true => hex(stored),
             false => hex(&Sha256::digest(stored)),
         });
