@@ -1,7 +1,7 @@
 //! What operators see of a Provider on PostgreSQL: readiness while the server is away, metrics, `doctor`.
 
 use super::support::operations::{free_address, get, metric, uec, until};
-use super::support::{Server as Provider, postgres};
+use super::support::{Booking, Server as Provider, postgres};
 use serde_json::Value;
 
 /// Findings of the area `database` with a severity, in one text.
@@ -148,5 +148,59 @@ fn readiness_follows_the_database() {
     for needed in ["uec_ready 1", "uec_store_commits_total{result=\"stored\"}"] {
         assert!(page.contains(needed), "{needed} in\n{page}");
     }
+    provider.kill();
+}
+
+/// The primary is killed and its standby promoted: not ready while no server takes writes, also when the standby answers,
+/// and ready again by itself when it was promoted; then it books.
+///
+/// Proves: NFR-02, D-71
+#[test]
+fn readiness_follows_a_failover() {
+    let Some(primary) = postgres::Server::start("failover", &["fsync=on"]) else {
+        return;
+    };
+    if !primary.copies() {
+        return;
+    }
+    let url = primary.empty();
+    let standby = primary.standby("failover-standby", &["fsync=on"]);
+    let host = |url: &str| {
+        let rest = url.split_once('@').expect("a user").1;
+        rest.split_once('/').expect("a database").0.to_owned()
+    };
+    let (first, second) = (host(&url), host(&standby.url("postgres")));
+    let both = url.replace(&first, &format!("{first},{second}"));
+    let admin = free_address();
+    let provider = Provider::on("failover", &both, &["--admin-listen", &admin.to_string()]);
+    let ready = || get(admin, "/health/ready").map(|r| r.status);
+    until("it is ready", || ready() == Some(200));
+    let booking = Booking::of(&provider.take_slot());
+    let call = provider.book(&booking.body());
+    until("the standby has what the primary has", || {
+        let all =
+            "SELECT 1 / count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()";
+        primary.psql(all).is_ok()
+    });
+    primary.kill_9();
+    until("it is not ready", || ready() == Some(503));
+    let reasons = get(admin, "/health/ready").expect("an answer").text();
+    assert!(reasons.contains("database-"), "{reasons}");
+    // The standby answers, and is no place to write to: looking at it again changes nothing.
+    standby.psql("SELECT 1").expect("the standby answers");
+    let looks = || {
+        let page = get(admin, "/metrics").map_or_else(String::new, |r| r.text());
+        metric(&page, "uec_health_checks_total", &[]).unwrap_or(0.0)
+    };
+    let looked = looks();
+    until("it has looked again", || {
+        assert_ne!(ready(), Some(200), "{}", provider.log());
+        looks() >= looked + 3.0
+    });
+    assert_eq!(get(admin, "/health/live").map(|r| r.status), Some(200));
+    standby.promote();
+    until("it is ready again", || ready() == Some(200));
+    // A session that has not noticed yet may lose its request; its repeat books once.
+    until("it books", || call.send_unchecked().status == 201);
     provider.kill();
 }
