@@ -9,6 +9,7 @@ mod table;
 pub use table::{Kind, Party, Row, Step};
 
 use crate::redact;
+use booking::foreign::visible_text;
 use std::fmt;
 
 /// Longest text of somebody else that is kept for the log, characters. Fault texts are one or two sentences.
@@ -113,11 +114,7 @@ impl Obstacle {
 
 /// Control characters become spaces, so that a foreign text cannot forge log lines; the length is bounded.
 fn one_line(text: &str) -> String {
-    text.trim()
-        .chars()
-        .map(booking::foreign::visible)
-        .take(MAX_TEXT)
-        .collect()
+    visible_text(text.trim()).chars().take(MAX_TEXT).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! An exchange as two files that any editor opens, and where they lie in the folder.
 
 use super::model::{Exchange, Headers, Kind, Run};
+use booking::foreign::visible_text;
 use std::fmt::Write;
 
 /// Longest part of a file name taken from a test id: file systems allow 255 bytes, and some tools far less for a path.
@@ -73,8 +74,8 @@ pub(super) fn head(exchange: &Exchange, half: Half) -> String {
             let _ = writeln!(
                 out,
                 "{} {}",
-                one_line(&exchange.method),
-                one_line(&exchange.url)
+                visible_text(&exchange.method),
+                visible_text(&exchange.url)
             );
             headers(&mut out, &exchange.request_headers);
         }
@@ -87,7 +88,7 @@ pub(super) fn head(exchange: &Exchange, half: Half) -> String {
             }
             headers(&mut out, &exchange.response_headers);
             if let Some(why) = &exchange.broken {
-                let _ = writeln!(out, "(not whole: {})", one_line(why));
+                let _ = writeln!(out, "(not whole: {})", visible_text(why));
             }
         }
     }
@@ -96,13 +97,8 @@ pub(super) fn head(exchange: &Exchange, half: Half) -> String {
 
 fn headers(out: &mut String, headers: &Headers) {
     for (name, value) in headers {
-        let _ = writeln!(out, "{}: {}", one_line(name), one_line(value));
+        let _ = writeln!(out, "{}: {}", visible_text(name), visible_text(value));
     }
-}
-
-/// A line break in a value must not look like another header.
-fn one_line(text: &str) -> String {
-    text.chars().map(booking::foreign::visible).collect()
 }
 
 /// One half as a text file: when, start line, headers, an empty line, the body.
@@ -113,7 +109,12 @@ pub(super) fn text(exchange: &Exchange, half: Half, body_file: &str) -> Vec<u8> 
     };
     let mut out = head(exchange, half);
     let _ = match half {
-        Half::Request => writeln!(out, "(at {}; {})", exchange.at, one_line(&exchange.purpose)),
+        Half::Request => writeln!(
+            out,
+            "(at {}; {})",
+            exchange.at,
+            visible_text(&exchange.purpose)
+        ),
         Half::Response => {
             writeln!(
                 out,
@@ -127,7 +128,7 @@ pub(super) fn text(exchange: &Exchange, half: Half, body_file: &str) -> Vec<u8> 
             out,
             "(body shown decoded; {} bytes of {} on the wire)",
             coded.length,
-            one_line(&coded.coding)
+            visible_text(&coded.coding)
         );
     }
     if body.is_cut() {

@@ -1,5 +1,6 @@
 //! Why a message is not taken, with the ITK code that its sender gets.
 
+use booking::foreign::visible_text;
 use std::fmt;
 
 /// Longest reason, characters.
@@ -82,7 +83,8 @@ impl Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        // It may quote identifiers of the message.
+        f.write_str(&visible_text(&self.text))
     }
 }
 

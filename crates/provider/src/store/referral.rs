@@ -3,6 +3,7 @@
 use crate::audit::AuditEntry;
 use crate::referral::cda::Facts;
 use crate::referral::{Code, Reason, Wire, Wrapper};
+use booking::foreign::Foreign;
 use booking::ids::{OdsCode, ResourceId, ServiceId};
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -152,33 +153,33 @@ pub struct ReferralRow {
     /// How its message is wrapped.
     pub wire: Wire,
     /// Tracking id of its message.
-    pub tracking: Option<String>,
+    pub tracking: Option<Foreign>,
     /// Service of its message.
-    pub service: Option<String>,
+    pub service: Option<Foreign>,
     /// Address or identity of the sender.
-    pub sender: Option<String>,
+    pub sender: Option<Foreign>,
     /// Organisation that wrote the document.
-    pub author: Option<String>,
+    pub author: Option<Foreign>,
     /// Id of the document, lower case.
-    pub document: Option<String>,
+    pub document: Option<Foreign>,
     /// Number of its version, where it has one.
     pub version: Option<u32>,
     /// Document that it replaces.
-    pub replaces: Option<String>,
+    pub replaces: Option<Foreign>,
     /// Document that took its place.
-    pub superseded_by: Option<String>,
+    pub superseded_by: Option<Foreign>,
     /// The case: the document id that its bookings carry.
-    pub case: Option<String>,
+    pub case: Option<Foreign>,
     /// URL of the appointment as the document has it, without version.
-    pub appointment_url: Option<String>,
+    pub appointment_url: Option<Foreign>,
     /// When and by what it was first matched.
     pub matched: Option<(Timestamp, MatchedBy)>,
     /// Why it is in quarantine.
     pub reason: Option<Reason>,
     /// What to look at: mismatches, what was tolerated.
-    pub note: Option<String>,
+    pub note: Option<Foreign>,
     /// When, by whom and why it was taken off the quarantine list.
-    pub closed: Option<(Timestamp, String, String)>,
+    pub closed: Option<(Timestamp, Foreign, Foreign)>,
     /// Size of its message.
     pub bytes: u64,
     /// Bookings that belong to it, or did; oldest link first.

@@ -4,6 +4,7 @@ use crate::{Failure, Outcome, print};
 use assurance::evidence::{
     self, Folder, FolderError, Mark, Record, Redaction, Run, Verdict, merge, standings, write_scal,
 };
+use booking::foreign::visible_text;
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -166,17 +167,17 @@ fn as_text(record: &Record) -> String {
         let _ = writeln!(
             out,
             "{}{} {}: {}",
-            visible(&product.unwrap_or_default()),
+            visible_text(&product.unwrap_or_default()),
             run.kind.word(),
-            visible(&run.target),
+            visible_text(&run.target),
             run.headline()
         );
         for outcome in failed(run) {
             let _ = writeln!(
                 out,
                 "  failed: {}: {}",
-                visible(&outcome.id),
-                visible(&outcome.title)
+                visible_text(&outcome.id),
+                visible_text(&outcome.title)
             );
         }
     }
@@ -194,9 +195,4 @@ fn as_text(record: &Record) -> String {
         );
     }
     out
-}
-
-/// Evidence quotes strangers: nothing of it may steer the terminal.
-fn visible(text: &str) -> String {
-    text.chars().map(booking::foreign::visible).collect()
 }

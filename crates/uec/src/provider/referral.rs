@@ -274,7 +274,8 @@ impl Quarantine {
             .map_err(|e| e.to_string())?
             .ok_or_else(|| Failure::Refused(format!("there is no referral {id} here")))?;
         let mut entry = AuditEntry::local(Timestamp::now(), "referral.close", &operator());
-        entry.document.clone_from(&row.document);
+        let document = row.document.as_ref();
+        entry.document = document.map(|d| d.as_received().to_owned());
         entry.detail = Some(format!("{}: {because}", row.id));
         let closed = runtime()?
             .block_on(store.close_referral(tenant, row.id, &because, entry))
@@ -300,7 +301,8 @@ fn record(store: &Store, row: &ReferralRow) -> Outcome {
         return Ok(());
     };
     let mut entry = AuditEntry::local(Timestamp::now(), "referral.read", &operator());
-    entry.document.clone_from(&row.document);
+    let document = row.document.as_ref();
+    entry.document = document.map(|d| d.as_received().to_owned());
     entry.detail = Some(row.id.to_string());
     runtime()?
         .block_on(store.audit(tenant, &entry))
@@ -325,11 +327,12 @@ fn shown(at: Timestamp) -> String {
 }
 
 /// Who sent it: the organisation that wrote the document, else the envelope's sender.
-fn sender(row: &ReferralRow) -> &str {
-    row.author
-        .as_deref()
-        .or(row.sender.as_deref())
-        .unwrap_or("-")
+fn sender(row: &ReferralRow) -> Foreign {
+    known(row.author.as_ref().or(row.sender.as_ref()))
+}
+
+fn known(text: Option<&Foreign>) -> Foreign {
+    text.cloned().unwrap_or_else(|| "-".into())
 }
 
 fn line(row: &ReferralRow) -> String {
@@ -338,8 +341,8 @@ fn line(row: &ReferralRow) -> String {
         shown(row.received_at),
         row.state.word(),
         row.id,
-        Foreign::from(row.document.as_deref().unwrap_or("-")),
-        Foreign::from(sender(row))
+        known(row.document.as_ref()),
+        sender(row)
     );
     for booking in &row.bookings {
         // Writing to a String cannot fail.
@@ -351,10 +354,10 @@ fn line(row: &ReferralRow) -> String {
         );
     }
     if let Some(reason) = &row.reason {
-        let _ = write!(text, "\n    {}", Foreign::from(reason.to_string()));
+        let _ = write!(text, "\n    {reason}");
     }
     if let Some(note) = &row.note {
-        let _ = write!(text, "\n    note: {}", Foreign::from(note.as_str()));
+        let _ = write!(text, "\n    note: {note}");
     }
     text.push('\n');
     text
@@ -364,21 +367,22 @@ fn details(row: &ReferralRow) -> String {
     let mut out = String::new();
     let mut field = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            let _ = writeln!(out, "{name:<14}{}", Foreign::from(value));
+            let _ = writeln!(out, "{name:<14}{value}");
         }
     };
     field("referral", Some(row.id.to_string()));
     field("state", Some(row.state.word().to_owned()));
     field("received", Some(shown(row.received_at)));
-    field("from", Some(sender(row).to_owned()));
-    field("document", row.document.clone());
-    field("case", row.case.clone());
+    let text = |text: &Option<Foreign>| text.as_ref().map(Foreign::to_string);
+    field("from", Some(sender(row).to_string()));
+    field("document", text(&row.document));
+    field("case", text(&row.case));
     field("version", row.version.map(|v| v.to_string()));
-    field("replaces", row.replaces.clone());
-    field("superseded by", row.superseded_by.clone());
-    field("tracking", row.tracking.clone());
-    field("service", row.service.clone());
-    field("appointment", row.appointment_url.clone());
+    field("replaces", text(&row.replaces));
+    field("superseded by", text(&row.superseded_by));
+    field("tracking", text(&row.tracking));
+    field("service", text(&row.service));
+    field("appointment", text(&row.appointment_url));
     field(
         "matched",
         row.matched
@@ -388,9 +392,9 @@ fn details(row: &ReferralRow) -> String {
         "reason",
         row.reason
             .as_ref()
-            .map(|r| format!("{} (ITK {})", r.text, r.code.number())),
+            .map(|r| format!("{r} (ITK {})", r.code.number())),
     );
-    field("note", row.note.clone());
+    field("note", text(&row.note));
     field(
         "closed",
         row.closed

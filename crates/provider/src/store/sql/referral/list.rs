@@ -11,6 +11,7 @@ use crate::store::model::TenantKey;
 use crate::store::referral::{
     LinkedBooking, MatchedBy, ReferralFilter, ReferralRow, ReferralState,
 };
+use booking::foreign::Foreign;
 use booking::ids::{OdsCode, ResourceId, ServiceId};
 use bytes::Bytes;
 use uuid::Uuid;
@@ -95,8 +96,8 @@ pub(in crate::store) fn message(
 
 /// Adds the bookings, and says by them where the referral stands.
 fn add_bookings(c: &Connection, row: &mut ReferralRow) -> Result<(), StoreError> {
-    if let (Some(tenant), Some(document)) = (row.tenant, row.document.as_deref()) {
-        row.bookings = bookings(c, tenant, document)?;
+    if let (Some(tenant), Some(document)) = (row.tenant, &row.document) {
+        row.bookings = bookings(c, tenant, document.as_received())?;
     }
     if row.state == ReferralState::Unmatched {
         row.state = match row.bookings.as_slice() {
@@ -127,11 +128,12 @@ fn referral(row: &Row<'_>) -> Result<ReferralRow, StoreError> {
         }),
         _ => None,
     };
+    let text = |column| Ok::<_, StoreError>(row.get::<Option<String>>(column)?.map(Foreign::from));
     let closed = match row.get::<Option<i64>>(19)? {
         Some(at) => Some((
             moment(at)?,
-            row.get::<Option<String>>(20)?.unwrap_or_default(),
-            row.get::<Option<String>>(21)?.unwrap_or_default(),
+            text(20)?.unwrap_or_default(),
+            text(21)?.unwrap_or_default(),
         )),
         None => None,
     };
@@ -149,19 +151,19 @@ fn referral(row: &Row<'_>) -> Result<ReferralRow, StoreError> {
             _ => ReferralState::Unmatched,
         },
         wire,
-        tracking: row.get(5)?,
-        service: row.get(6)?,
-        sender: row.get(7)?,
-        author: row.get(8)?,
-        document: row.get(9)?,
+        tracking: text(5)?,
+        service: text(6)?,
+        sender: text(7)?,
+        author: text(8)?,
+        document: text(9)?,
         version: row.get(10)?,
-        replaces: row.get(11)?,
-        superseded_by: row.get(23)?,
-        case: row.get(12)?,
-        appointment_url: row.get(13)?,
+        replaces: text(11)?,
+        superseded_by: text(23)?,
+        case: text(12)?,
+        appointment_url: text(13)?,
         matched,
         reason,
-        note: row.get(18)?,
+        note: text(18)?,
         closed,
         bytes: u64::try_from(row.get::<i64>(22)?).unwrap_or(0),
         bookings: Vec::new(),
