@@ -26,5 +26,6 @@ pub mod slot;
 pub mod systems;
 pub mod version;
 pub mod wire;
+pub mod wrong_value;
 
 pub use placing::state_profile;

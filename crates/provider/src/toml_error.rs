@@ -1,5 +1,6 @@
 //! Reading TOML so that a mistake names its file, line, key and the nearest valid key.
 
+use booking::wrong_value;
 use serde::de::DeserializeOwned;
 
 /// Reads `text` as `T`. The error is one sentence for the person who wrote the file.
@@ -17,7 +18,10 @@ pub fn read<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, String> {
         let message = error.message().trim();
         match nearest_in(message) {
             Some(key) => format!("{place}: {message}; did you mean `{key}`?"),
-            None => format!("{place}: {message}"),
+            None => {
+                let plain = wrong_value::plain(message);
+                format!("{place}: {}", plain.as_deref().unwrap_or(message))
+            }
         }
     })
 }

@@ -3,6 +3,7 @@
 use super::attachment;
 use super::model::{Attachment, FORMAT_NAME, FORMAT_NUMBER, Plan};
 use super::{particulars, prerequisites, step};
+use booking::wrong_value;
 use serde_json::Value;
 
 /// Longest text of one field, characters: a page of writing.
@@ -39,6 +40,7 @@ pub fn plan(text: &str) -> Result<Plan, Unfit> {
     let plan: Plan = serde_path_to_error::deserialize(&value).map_err(|e| {
         let path = e.path().to_string();
         let inner = e.into_inner().to_string();
+        let inner = wrong_value::plain(&inner).unwrap_or(inner);
         one(format!(
             "{}: {inner}",
             if path == "." { "the whole" } else { &path }

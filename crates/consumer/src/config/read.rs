@@ -5,6 +5,7 @@ use super::{Account, ConfigError, ConsumerConfig, Dos, Role, Secret, Timeouts, T
 use booking::ids::{Asid, IdError, OdsCode};
 use booking::named_file;
 use booking::wire::token::{Device, Organization, Practitioner};
+use booking::wrong_value;
 use serde::Deserialize;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -151,7 +152,7 @@ pub(super) fn read(
     }
     let written: Written = Value::Table(table)
         .try_into()
-        .map_err(|error: toml::de::Error| ConfigError(format!("{name}: {}", error.message())))?;
+        .map_err(|error: toml::de::Error| placed(name, "", &error))?;
     let mut check = Check {
         name,
         default_journal: place::journal(environment, demo),
@@ -180,7 +181,10 @@ fn placed(name: &str, text: &str, error: &toml::de::Error) -> ConfigError {
     };
     ConfigError(match near {
         Some(key) => format!("{place}: {message}; did you mean `{key}`?"),
-        None => format!("{place}: {message}"),
+        None => {
+            let plain = wrong_value::plain(message);
+            format!("{place}: {}", plain.as_deref().unwrap_or(message))
+        }
     })
 }
 

@@ -1,5 +1,6 @@
 //! Reading TOML so that every mistake names its line, its key and the nearest valid key, and all are told at once.
 
+use booking::wrong_value;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -326,12 +327,7 @@ fn readable(message: &str) -> String {
     if message.starts_with("missing field") {
         return format!("the key `{}` is missing", quoted.next().unwrap_or(""));
     }
-    match message.rsplit_once("expected ") {
-        Some((_, "u32" | "i32" | "u16")) => "expected a whole number, like 10".to_owned(),
-        Some((_, "a boolean")) => "expected true or false, without quotes".to_owned(),
-        Some((_, "a string")) => "expected text in quotes".to_owned(),
-        _ => message.to_owned(),
-    }
+    wrong_value::plain(message).unwrap_or_else(|| message.to_owned())
 }
 
 /// The candidate with the smallest edit distance, if it is near enough to be a slip.

@@ -2,6 +2,7 @@
 
 use super::Stopped;
 use booking::named_file;
+use booking::wrong_value;
 use clap::Args;
 use consumer::plan::{
     Address, BookingDetails, Contact, ContactPoint, Gender, Patient, Person, Relationship, System,
@@ -216,8 +217,20 @@ fn read(path: &PathBuf) -> Result<BookingDetails, Stopped> {
         .map_err(|e| Stopped::Usage(format!("cannot read {shown}: {e}")))?;
     // The parsers quote the line; the patient's own line on the user's own terminal tells no more than the file.
     let parsed = match text.trim_start().starts_with('{') {
-        true => serde_json::from_str(&text).map_err(|e| e.to_string()),
-        false => toml::from_str(&text).map_err(|e| e.to_string()),
+        true => serde_json::from_str(&text).map_err(|e| {
+            let (told, line, column) = (e.to_string(), e.line(), e.column());
+            match wrong_value::plain(&told) {
+                Some(plain) => format!("line {line}, column {column}: {plain}"),
+                None => told,
+            }
+        }),
+        false => toml::from_str(&text).map_err(|e: toml::de::Error| {
+            let told = e.to_string();
+            match wrong_value::plain(e.message()) {
+                Some(plain) => told.replace(e.message(), &plain),
+                None => told,
+            }
+        }),
     };
     parsed.map_err(|e| Stopped::Usage(format!("{shown}: {e}")))
 }

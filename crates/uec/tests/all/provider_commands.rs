@@ -418,3 +418,78 @@ fn faults_of_pem_files_are_plain_words() {
         }
     }
 }
+
+/// A value of the wrong kind is told in words of whoever wrote the file: settings, declarations, worlds, plans, patients.
+#[test]
+fn a_wrong_value_is_told_in_plain_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let file = |name: &str, text: &str| written(folder, name, text).display().to_string();
+    let settings = file("settings.toml", "[limits]\nconnections = \"many\"\n");
+    let table = file("table.toml", "tls = 5\n");
+    let declaration = file("declaration.toml", "[provider]\nods = 5\n");
+    let world = file("world.toml", "[[service]]\nid = true\n");
+    let consumer = file("consumer.toml", "[ssp]\ndirect = \"perhaps\"\n");
+    let patient = file("patient.json", "{\"patient\": 5}");
+    let ready = format!(
+        "asid = \"918999000099\"\niss = \"https://c.example/\"\njournal = \"{}\"\n[organisation]\nods = \"FX900\"\nname = \"x\"\n\
+         [device]\nvalue = \"d\"\n[user]\nid = \"u\"\nfamily = \"F\"\ngiven = \"G\"\n[dos]\nurl = \"http://127.0.0.1:1\"\n\
+         adviser = {{ username = \"a\", password = \"b\" }}\n[sds]\nurl = \"ldap://127.0.0.1:1\"\n[ssp]\ndirect = true\n",
+        folder.join("journal.sqlite").display()
+    );
+    let ready = file("ready.toml", &ready);
+    let plan = folder.join("plan").display().to_string();
+    ends(0, &["assure", "plan", "new", "utc", "--out", &plan]);
+    let kept = folder.join("plan/plan.json");
+    let text = std::fs::read_to_string(&kept).expect("the plan");
+    let mut value: Value = serde_json::from_str(&text).expect("JSON");
+    value["title"] = 5.into();
+    std::fs::write(&kept, value.to_string()).expect("written");
+    let book = [
+        "consumer",
+        "book",
+        "--service",
+        "2000000011",
+        "--first",
+        "--config",
+        &ready,
+    ];
+    let cases: [(&[&str], &str); 7] = [
+        (
+            &["provider", "audit", "key", "--config", &settings],
+            "a whole number, 0 or more, not a text",
+        ),
+        (
+            &["provider", "audit", "key", "--config", &table],
+            "a table, with keys of its own",
+        ),
+        (
+            &["provider", "apply", &declaration, "--dry-run"],
+            "expected text in quotes",
+        ),
+        (&["sandbox", "check", &world], "expected a whole number"),
+        (
+            &["consumer", "show", "--config", &consumer],
+            "true or false, without quotes",
+        ),
+        (
+            &[&book[..], &["--patient", &patient]].concat(),
+            "a table, with keys of its own",
+        ),
+        (
+            &["assure", "plan", "show", &plan],
+            "expected text in quotes, not a whole number",
+        ),
+    ];
+    for (command, words) in cases {
+        let out = uec(command);
+        let told = said(&out);
+        assert!(
+            !out.status.success() && told.contains(words),
+            "{command:?}: {told}"
+        );
+        for odd in ["invalid type", "struct ", "usize"] {
+            assert!(!told.contains(odd), "{command:?}: {told}");
+        }
+    }
+}

@@ -6,6 +6,7 @@ use super::{
     Release, Role, Schedule, Service, Session, Template,
 };
 use crate::toml_error::nearest;
+use booking::wrong_value;
 use jiff::civil::Date;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -318,13 +319,7 @@ fn readable(message: &str) -> String {
     if message.starts_with("missing field") {
         return format!("the key `{}` is missing", quoted.next().unwrap_or(""));
     }
-    // The parser names Rust's types; the file's author has not heard of them.
-    match message.rsplit_once("expected ") {
-        Some((_, "u16" | "u32")) => "expected a whole number, like 10".to_owned(),
-        Some((_, "a boolean")) => "expected true or false, without quotes".to_owned(),
-        Some((_, "a string")) => "expected text in quotes".to_owned(),
-        _ => message.to_owned(),
-    }
+    wrong_value::plain(message).unwrap_or_else(|| message.to_owned())
 }
 
 /// Where the keys of a table stand in the text.
