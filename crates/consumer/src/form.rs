@@ -48,6 +48,12 @@ pub(crate) fn of_appointment(appointment: &Element) -> Vec<&'static str> {
     if appointment.is_malformed() {
         names.push("resourceType");
     }
+    let lists = ["slot", "contained", "participant"];
+    names.extend(
+        lists
+            .into_iter()
+            .filter(|list| is_endless(appointment, list)),
+    );
     for slot in appointment.all("slot").take(MOST) {
         names.extend(odd(slot, &["reference", "identifier"]));
         let identifiers = slot.all("identifier").take(1);
@@ -80,10 +86,18 @@ pub(crate) fn of_appointment(appointment: &Element) -> Vec<&'static str> {
                 names.push("identifier");
             }
         }
+        if is_endless(part, "identifier") || is_endless(part, "masterIdentifier") {
+            names.push("identifier");
+        }
     }
     names.sort_unstable();
     names.dedup();
     names
+}
+
+/// Whether there are more of a name than are looked at: what comes behind may say the opposite.
+fn is_endless(of: &Element, name: &str) -> bool {
+    of.all(name).nth(MOST).is_some()
 }
 
 /// The names as the end of a sentence for the user.
@@ -92,4 +106,58 @@ pub(crate) fn plain(names: &[&str]) -> String {
         "it is not written as FHIR has it, so that it proves nothing ({})",
         names.join(", ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn names(appointment: &Value) -> Vec<&'static str> {
+        let text = appointment.to_string();
+        let parsed = fhir::json::parse(text.as_bytes(), &fhir::Limits::default());
+        of_appointment(&parsed.expect("JSON").root)
+    }
+
+    /// Proves: D-79
+    /// Nothing is judged by the first parts of a list that goes on beyond what is looked at.
+    #[test]
+    fn what_lies_beyond_is_not_passed_over() {
+        let other = json!({ "system": systems::NHS_NUMBER, "value": "9990000018" });
+        let patient = |identifiers: Vec<Value>| json!([{ "resourceType": "Patient", "id": "p", "identifier": identifiers }]);
+        let filled = |filler: Value, last: Value| {
+            let mut all = vec![filler; MOST];
+            all.push(last);
+            all
+        };
+        let of = |name: &str, value: Value| {
+            let mut appointment =
+                json!({ "resourceType": "Appointment", "id": "a", "status": "booked" });
+            appointment[name] = value;
+            names(&appointment)
+        };
+        let basic = json!({ "resourceType": "Basic", "id": "b" });
+        let local = json!({ "system": "https://vendor.example/number", "value": "1" });
+        let slot = |id: &str| json!({ "reference": format!("Slot/{id}") });
+        let actor = json!({ "actor": { "display": "Room" } });
+        for (name, all, what) in [
+            (
+                "contained",
+                filled(basic, patient(vec![other.clone()])[0].clone()),
+                "contained",
+            ),
+            ("slot", filled(slot("a"), slot("b")), "slot"),
+            (
+                "participant",
+                filled(actor, json!({ "actor": { "identifier": other } })),
+                "participant",
+            ),
+        ] {
+            let (fits, beyond) = (all[1..].to_vec(), all);
+            assert!(of(name, json!(fits)).is_empty(), "{name}");
+            assert_eq!(of(name, json!(beyond)), [what]);
+        }
+        let beyond = filled(local, other);
+        assert_eq!(of("contained", patient(beyond)), ["identifier"]);
+    }
 }

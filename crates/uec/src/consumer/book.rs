@@ -18,6 +18,7 @@ use consumer::obstacle::Obstacle;
 use consumer::plan::BookingDetails;
 use consumer::slots::{FreeSlot, day_and_time, span};
 use consumer::sms;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fmt::Display;
 
@@ -319,7 +320,11 @@ impl Choice {
     /// Whether the slot of an earlier booking is what is wished for.
     pub(super) fn is(&self, row: &KnownBooking) -> bool {
         match (&self.wanted, &self.slot) {
-            (Some(wanted), _) => wanted.id == row.slot,
+            (Some(wanted), _) => {
+                let shown = wanted.start.map(Timestamp::as_millisecond);
+                let same = shown.is_none_or(|at| at == row.start.as_millisecond());
+                wanted.id == row.slot && same
+            }
             (None, Some(slot)) => *slot == row.slot,
             (None, None) => true,
         }

@@ -28,6 +28,32 @@ pub struct Wanted {
     pub start: Option<Timestamp>,
 }
 
+impl Wanted {
+    /// It in a fresh list; an error where the list has its id at another time than was shown, or several times.
+    fn of<'l>(&self, list: &'l SlotList) -> Result<Option<&'l FreeSlot>, String> {
+        let of_id: Vec<&FreeSlot> = list.slots.iter().filter(|s| s.id == self.id).collect();
+        let shown = self.start.map(Timestamp::as_millisecond);
+        let is_shown = |s: &&&FreeSlot| Some(s.start.as_millisecond()) == shown;
+        match (of_id.as_slice(), self.start) {
+            ([], _) => Ok(None),
+            ([only], None) => Ok(Some(only)),
+            (_, None) => Err(
+                "Several free slots have this id. Nothing was booked. List the slots, and name one by its number."
+                    .to_owned(),
+            ),
+            ([first, ..], Some(start)) => match of_id.iter().find(is_shown) {
+                Some(same) => Ok(Some(same)),
+                None => Err(format!(
+                    "The service now offers this slot on {}, not on {} as it was shown. Nothing was booked. Ask the \
+                     patient, and choose again.",
+                    day_and_time(first.start),
+                    day_and_time(start)
+                )),
+            },
+        }
+    }
+}
+
 /// Keeps the rows as they are shown, and says whether they have numbers now. Those are a convenience: a journal that
 /// fails does not spoil the list.
 pub async fn keep(desk: &Desk, service: &ServiceId, all: &[&Shown]) -> bool {
@@ -74,25 +100,32 @@ fn of_listing(
 ) -> Result<Wanted, String> {
     let of_service = listing.filter(|l| l.service == service.as_str());
     let by_id = |id: &str| {
-        let row = of_service.and_then(|l| l.rows.iter().find(|row| row.slot == id));
-        Wanted {
+        let all = of_service.into_iter().flat_map(|l| &l.rows);
+        let mut rows = all.filter(|row| row.slot == id);
+        let row = rows.next();
+        if rows.next().is_some() {
+            return Err(format!(
+                "--slot {text}: several slots of the list have this id; name one by its number, such as '{ROW}1'"
+            ));
+        }
+        Ok(Wanted {
             id: id.to_owned(),
             start: row.map(|row| row.start),
-        }
+        })
     };
     if let Some(id) = text.strip_prefix(ID) {
-        return Ok(by_id(id));
+        return by_id(id);
     }
     let digits = text.strip_prefix(ROW).unwrap_or(text);
     let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     let explicit = text.starts_with(ROW);
     if !is_number || (!explicit && digits.len() > MAX_DIGITS) {
-        return Ok(by_id(text));
+        return by_id(text);
     }
     let listing = match listing {
         Some(listing) => listing,
         None if explicit => return Err("--slot: no list of slots was shown before".to_owned()),
-        None => return Ok(by_id(text)),
+        None => return by_id(text),
     };
     if of_service.is_none() {
         return Err(format!(
@@ -114,8 +147,11 @@ fn of_listing(
             "--slot {text} is the number of a row and the id of another: write '{ROW}{text}' for the row, {ID}{text} for \
              the id"
         )),
-        Some(row) => Ok(by_id(&row.slot)),
-        None if same_id => Ok(by_id(text)),
+        Some(row) => Ok(Wanted {
+            id: row.slot.clone(),
+            start: Some(row.start),
+        }),
+        None if same_id => by_id(text),
         None => Err(format!(
             "--slot {text}: the list shown last, at {}, has the rows 1 to {count}",
             time(listing.at)
@@ -147,8 +183,8 @@ pub fn outside(list: &SlotList) -> Option<String> {
     ))
 }
 
-/// The wanted slot of a fresh list, or the first of the time that was asked for (D-77). What is not there is said, and what
-/// is free is offered.
+/// The wanted slot of a fresh list, at the time at which it was shown, or the first of the time that was asked for (D-77).
+/// What is not there is said, and what is free is offered.
 pub async fn chosen(
     desk: &Desk,
     service: &ServiceId,
@@ -158,7 +194,15 @@ pub async fn chosen(
 ) -> Result<FreeSlot, Stopped> {
     let now = Timestamp::now();
     let found = match wanted {
-        Some(wanted) => list.slots.iter().find(|s| s.id == wanted.id),
+        Some(wanted) => match wanted.of(&list) {
+            Ok(found) => found,
+            Err(why) => {
+                if !desk.json {
+                    offer(desk, Some(service), &list).await;
+                }
+                return Err(Stopped::Refused(why));
+            }
+        },
         None => {
             let mut in_time = list.slots.iter().filter(|s| asked.has(s.start));
             in_time.find(|s| s.start > now)
@@ -270,5 +314,12 @@ mod tests {
         );
         assert_eq!(of_listing(None, &service, "3").unwrap().id, "3");
         assert!(of_listing(None, &service, "#3").is_err());
+
+        let mut twice = listing();
+        twice.rows[1].slot = "a".into();
+        twice.rows[1].start = "2031-03-04T11:00:00Z".parse().unwrap();
+        let of = |text: &str| of_listing(Some(&twice), &service, text);
+        assert_eq!(of("2").unwrap().start, Some(twice.rows[1].start));
+        assert!(of("a").unwrap_err().contains("several slots"));
     }
 }

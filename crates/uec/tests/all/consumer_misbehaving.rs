@@ -633,3 +633,65 @@ fn the_first_slot_is_one_of_the_asked_time() {
     assert_eq!(named.code, 0, "{named:?}");
     assert_eq!(named.json["booked"]["slot"]["id"], id, "{named:?}");
 }
+
+/// Proves: CONS-SLOT-05, CONS-REB-04
+/// What is booked is what was shown: a slot whose id now stands at another time, or several times, is not booked unseen.
+#[test]
+fn a_slot_that_moved_is_not_booked_unseen() {
+    let world = World::start();
+    let order = |slot: &str| {
+        let by_id = [
+            "book",
+            "--service",
+            SERVICE,
+            "--patient",
+            "ada.toml",
+            "--yes",
+        ];
+        world.json(&[&by_id[..], &["--slot", slot]].concat())
+    };
+    let free = |id: &Value, hour: u32| {
+        let at = |minute: u32| format!("2090-03-04T{hour:02}:{minute:02}:00Z");
+        json!({ "resource": { "resourceType": "Slot", "id": id, "status": "free", "start": at(0), "end": at(15),
+                              "schedule": { "reference": "Schedule/sch" } } })
+    };
+    let only = |entries: Vec<Value>| {
+        let list = json!({ "resourceType": "Bundle", "type": "searchset", "entry": entries });
+        world.rules(json!([{ "on": "slots", "times": 0, "body": list.to_string() }]));
+    };
+    for by_number in [true, false] {
+        world.reset();
+        let listed = world.json(&["slots", "--service", SERVICE]).json;
+        let third = &listed["slots"][2]["id"];
+        only(vec![free(third, 10)]);
+        let name = if by_number {
+            "3"
+        } else {
+            third.as_str().unwrap()
+        };
+        let done = order(name);
+        assert_eq!(
+            (done.code, &done.json["outcome"]),
+            (1, &json!("not_booked")),
+            "{done:?}"
+        );
+        assert!(
+            done.json.to_string().contains("as it was shown"),
+            "{done:?}"
+        );
+        assert_eq!(world.count("create"), 0);
+    }
+    world.reset();
+    only(vec![free(&json!("same"), 10), free(&json!("same"), 12)]);
+    let done = order("same");
+    assert_eq!(
+        (done.code, &done.json["outcome"]),
+        (1, &json!("not_booked")),
+        "{done:?}"
+    );
+    assert!(
+        done.json.to_string().contains("Several free slots"),
+        "{done:?}"
+    );
+    assert_eq!(world.count("create"), 0);
+}
