@@ -3,6 +3,7 @@
 //! A new rule is a function `fn(&Workspace) -> Result<Vec<Finding>, String>` in a file of `tidy/`,
 //! and one line in [`RULES`].
 
+mod circles;
 mod citations;
 mod edges;
 mod licences;
@@ -28,6 +29,7 @@ const RULES: &[(&str, Rule)] = &[
     ("map", map::findings),
     ("conformance", conformance::findings),
     ("crate edges", edges::findings),
+    ("circles between rooms", circles::findings),
     ("licences", licences::findings),
 ];
 

@@ -3,12 +3,14 @@
 use crate::careconnect;
 use crate::ids::{NhsNumber, is_uuid};
 use crate::instant;
-use crate::overrides::{Contained, Purpose, RULE_NHS_NUMBER, contained_path, rank};
-use crate::placing::{BEFORE_LANGUAGE, place, state_profile};
+use crate::overrides::{
+    Contained, Purpose, RULE_NHS_NUMBER, contained_path, is_unreadable, rank, referred_slot,
+    slot_fault,
+};
 use crate::refusal::{Finding, Refusal, Situation};
 use crate::systems;
 use crate::version::StandardVersion;
-use fhir::{Element, Issue, IssueCode, Parsed, Severity, Stage, Value};
+use fhir::{Element, Issue, Parsed, Severity};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
@@ -39,11 +41,6 @@ impl Readable {
             .expression("resourceType")),
         }
     }
-}
-
-/// What keeps a body from being read as FHIR at all (D-06).
-pub(crate) fn is_unreadable(issue: &Issue) -> bool {
-    issue.is_error() && issue.stage <= Stage::Structure
 }
 
 /// The step of conformance for the body of a PUT (422): what the codec found. Everything else that could be
@@ -166,75 +163,6 @@ impl BookingRequest {
     /// First day that the date of birth can mean.
     pub(crate) fn birth_date(&self) -> Option<Date> {
         self.birth_date
-    }
-}
-
-/// What leaves open which slot is booked (ERR-04).
-pub(crate) fn slot_fault(
-    root: &Element,
-    contained: &Contained,
-    version: StandardVersion,
-) -> Option<Issue> {
-    let (at, path, sentence) = match contained.slot {
-        None if !version.requires_all_contained() && referred_slot(root).is_some() => return None,
-        None => (
-            root,
-            "Appointment.contained".to_owned(),
-            "There is no contained Slot; it says which slot is booked.",
-        ),
-        Some((i, slot)) if slot.str_of("id").is_none_or(|id| id.trim().is_empty()) => (
-            slot,
-            format!("{}.id", contained_path(i)),
-            "The contained Slot has no `id`; send that of the slot search.",
-        ),
-        Some(_) => return None,
-    };
-    let issue = Issue::error(Stage::Conformance, IssueCode::Required, sentence);
-    Some(issue.at(path).pos(at.pos()).rule("ERR-04"))
-}
-
-/// The id in `Slot/<id>`, as a booking without contained Slot names it.
-fn referred_slot(root: &Element) -> Option<&str> {
-    let reference = root.at("slot.reference").and_then(Element::as_str)?;
-    reference.strip_prefix("Slot/").filter(|id| !id.is_empty())
-}
-
-/// Fills in what a Provider adds on receipt (RES-GEN-01, RES-APPT-03, RES-SLOT-04, D-48), and turns the old
-/// reference `Slot/<id>` into the local one that it means (RES-APPT-09).
-pub(crate) fn complete(root: &mut Element) {
-    if matches!(root.str_of("language"), None | Some("en")) {
-        place(root, Element::text("language", "en-GB"), BEFORE_LANGUAGE);
-    }
-    let slot_id = Contained::of(root)
-        .slot
-        .and_then(|(_, slot)| slot.str_of("id"))
-        .map(str::to_owned);
-    for child in root.children_mut() {
-        match child.name() {
-            "contained" => {
-                state_profile(child);
-                if child.resource_type() == Some("Slot") {
-                    replace(child, "status", "free", "busy");
-                }
-            }
-            "slot" => {
-                if let Some(id) = &slot_id {
-                    replace(child, "reference", &format!("Slot/{id}"), &format!("#{id}"));
-                }
-            }
-            "participant" if child.get("status").is_none() => {
-                child.push(Element::text("status", "accepted"));
-            }
-            _ => {}
-        }
-    }
-}
-
-fn replace(parent: &mut Element, name: &str, old: &str, new: &str) {
-    if let Some(child) = parent.get_mut(name)
-        && child.as_str() == Some(old)
-    {
-        child.set_value(Some(Value::String(new.into())));
     }
 }
 

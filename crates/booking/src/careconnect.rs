@@ -1,9 +1,10 @@
 //! The CareConnect profiles with the Standard's overrides.
 
-use crate::appointment::{complete, is_unreadable, slot_fault};
 use crate::overrides::{
     BORN_LATER, Contained, Purpose, Report, appointment, contained_path, first_day, is_future, rank,
 };
+use crate::overrides::{is_unreadable, slot_fault};
+use crate::placing::complete;
 use crate::version::StandardVersion;
 use fhir::schema::Schema;
 use fhir::{Checker, Element, Issue, IssueCode, Options, Package, Stage};

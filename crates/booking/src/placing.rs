@@ -1,6 +1,7 @@
 //! Putting an element where FHIR's order wants it (XML readers check the order, D-06).
 
-use fhir::Element;
+use crate::overrides::Contained;
+use fhir::{Element, Value};
 
 /// Elements that come before everything else in a resource.
 pub(crate) const BEFORE_META: &[&str] = &["id"];
@@ -117,4 +118,43 @@ pub(crate) fn stamp(resource: &mut Element, version: u32, now: jiff::Timestamp) 
         Element::text("lastUpdated", fhir::primitive::format_instant(now)),
         &["id", "extension", "versionId"],
     );
+}
+
+/// Fills in what a Provider adds on receipt (RES-GEN-01, RES-APPT-03, RES-SLOT-04, D-48), and turns the old
+/// reference `Slot/<id>` into the local one that it means (RES-APPT-09).
+pub(crate) fn complete(root: &mut Element) {
+    if matches!(root.str_of("language"), None | Some("en")) {
+        place(root, Element::text("language", "en-GB"), BEFORE_LANGUAGE);
+    }
+    let slot_id = Contained::of(root)
+        .slot
+        .and_then(|(_, slot)| slot.str_of("id"))
+        .map(str::to_owned);
+    for child in root.children_mut() {
+        match child.name() {
+            "contained" => {
+                state_profile(child);
+                if child.resource_type() == Some("Slot") {
+                    replace(child, "status", "free", "busy");
+                }
+            }
+            "slot" => {
+                if let Some(id) = &slot_id {
+                    replace(child, "reference", &format!("Slot/{id}"), &format!("#{id}"));
+                }
+            }
+            "participant" if child.get("status").is_none() => {
+                child.push(Element::text("status", "accepted"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn replace(parent: &mut Element, name: &str, old: &str, new: &str) {
+    if let Some(child) = parent.get_mut(name)
+        && child.as_str() == Some(old)
+    {
+        child.set_value(Some(Value::String(new.into())));
+    }
 }

@@ -4,9 +4,11 @@
 //! (CONS-SLOT-04). A `status` that is a list, stands there twice or is a number says nothing that can be relied on, though:
 //! whoever wrote it may mean something else by it. Nothing here is about elements that nothing is decided by.
 
-use crate::journey::identity::MOST;
 use booking::systems;
 use fhir::Element;
+
+/// Most references and identifiers of one resource that are looked at; a booking has one or two of each.
+pub(crate) const MOST: usize = 20;
 
 /// Whether an element of the name is there in a form that FHIR does not give it.
 pub(crate) fn is_odd(of: &Element, name: &str) -> bool {

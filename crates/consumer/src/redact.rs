@@ -10,9 +10,6 @@ mod encoded;
 mod folded;
 mod undone;
 
-use crate::config::Account;
-use crate::plan;
-use crate::referral;
 use digits::Numbers;
 use fhir::Element;
 use jiff::civil::Date;
@@ -75,11 +72,8 @@ pub fn foreign(text: &str, most: usize) -> String {
 }
 
 /// Remembers an account, in the spellings in which a fault may quote it.
-pub fn keep_out_account(account: &Account) {
-    let parts = [
-        (account.password.reveal(), PASSWORD),
-        (account.username.as_str(), USER),
-    ];
+pub fn keep_out_account(username: &str, password: &str) {
+    let parts = [(password, PASSWORD), (username, USER)];
     change(|known| {
         for (text, mask) in parts {
             for spelling in [text.to_owned(), in_xml(text), in_query(text)] {
@@ -102,77 +96,63 @@ pub fn keep_out_account(account: &Account) {
     });
 }
 
-/// Remembers the patient of a booking, with those who may be called for them.
-pub fn keep_out(patient: &plan::Patient) {
-    change(|known| {
-        let people = std::iter::once((&patient.name, &patient.telecom))
-            .chain(patient.contact.iter().map(|c| (&c.name, &c.telecom)));
-        for (name, points) in people {
-            for part in name.given.iter().chain([&name.family]) {
-                known.name(part);
-            }
-            for point in points {
-                known.point(&point.value);
-            }
-        }
-        known.birth(&patient.birth_date);
-        known.number(patient.nhs_number.as_deref());
-        for line in patient
-            .address
-            .lines
-            .iter()
-            .chain([&patient.address.postcode])
-        {
-            known.phrase(line, ADDRESS);
-        }
-    });
+/// What identifies a patient, and those who may be called for them, as far as somebody has it at hand.
+#[derive(Default)]
+pub struct Identifying {
+    /// Parts of names.
+    pub names: Vec<String>,
+    /// Telephone numbers and other points of contact.
+    pub points: Vec<String>,
+    /// Year, month and day.
+    pub birth_date: String,
+    /// NHS number and other identifiers.
+    pub numbers: Vec<String>,
+    /// Lines of addresses and postcodes.
+    pub address: Vec<String>,
 }
 
-/// Remembers the patient whom a FHIR Patient describes.
-pub fn keep_out_resource(patient: &Element) {
+/// Remembers a patient.
+pub fn keep_out(who: &Identifying) {
     change(|known| {
-        let people = std::iter::once(patient).chain(patient.all("contact"));
-        for person in people {
-            for name in person.all("name") {
-                let parts = name.all("given").chain(name.all("family"));
-                for part in parts.filter_map(Element::as_str) {
-                    known.name(part);
-                }
-            }
-            for point in person.all("telecom").filter_map(|t| t.str_of("value")) {
-                known.point(point);
-            }
+        for name in &who.names {
+            known.name(name);
         }
-        known.birth(patient.str_of("birthDate").unwrap_or_default());
-        for identifier in patient.all("identifier") {
-            known.number(identifier.str_of("value"));
-        }
-        for address in patient.all("address") {
-            let lines = address.all("line").filter_map(Element::as_str);
-            for line in lines.chain(address.str_of("postalCode")) {
-                known.phrase(line, ADDRESS);
-            }
-        }
-    });
-}
-
-/// Remembers the patient of a referral.
-pub fn keep_out_referred(patient: &referral::Patient) {
-    change(|known| {
-        for part in patient.given.iter().chain([&patient.family]) {
-            known.name(part);
-        }
-        for point in &patient.telephones {
+        for point in &who.points {
             known.point(point);
         }
-        if let Some(date) = patient.birth_date {
-            known.birth(&date.to_string());
+        known.birth(&who.birth_date);
+        for number in &who.numbers {
+            known.number(Some(number));
         }
-        known.number(patient.nhs_number.as_ref().map(|n| n.as_str()));
-        for line in patient.address.iter().chain(&patient.postcode) {
+        for line in &who.address {
             known.phrase(line, ADDRESS);
         }
     });
+}
+
+impl From<&Element> for Identifying {
+    /// The patient whom a FHIR Patient describes.
+    fn from(patient: &Element) -> Identifying {
+        let people = || std::iter::once(patient).chain(patient.all("contact"));
+        let texts = |elements: &mut dyn Iterator<Item = &Element>| {
+            let texts = elements.filter_map(Element::as_str);
+            texts.map(str::to_owned).collect()
+        };
+        let values = |name: &str| {
+            let all = people().flat_map(|p| p.all(name));
+            let values = all.filter_map(|e| e.str_of("value"));
+            values.map(str::to_owned).collect()
+        };
+        let names = people().flat_map(|p| p.all("name"));
+        let lines = patient.all("address");
+        Identifying {
+            names: texts(&mut names.flat_map(|n| n.all("given").chain(n.all("family")))),
+            points: values("telecom"),
+            birth_date: patient.str_of("birthDate").unwrap_or_default().to_owned(),
+            numbers: values("identifier"),
+            address: texts(&mut lines.flat_map(|a| a.all("line").chain(a.all("postalCode")))),
+        }
+    }
 }
 
 fn change(with: impl FnOnce(&mut Known)) {
@@ -390,17 +370,13 @@ fn in_query(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Secret;
 
     /// Proves: D-60, NFR-01
     /// Whatever spelling a foreign text has: number, name, birth, telephone, address, account.
     #[test]
     fn nothing_of_a_patient_or_an_account_is_left() {
-        keep_out_account(&Account {
-            username: "unit-account".into(),
-            password: Secret::new("pa&ss<wörd>".to_owned()),
-        });
-        let patient: plan::Patient = toml::from_str(
+        keep_out_account("unit-account", "pa&ss<wörd>");
+        let patient: crate::plan::Patient = toml::from_str(
             r#"
             nhs_number = "999 000 0018"
             gender = "female"
@@ -411,7 +387,7 @@ mod tests {
             "#,
         )
         .unwrap();
-        keep_out(&patient);
+        keep_out(&Identifying::from(&patient));
         for (text, left) in [
             ("for 999 012 3454.", "for (NHS number)."),
             ("for 999-012-3454", "for (NHS number)"),

@@ -16,6 +16,7 @@ pub mod primitive;
 pub mod schema;
 pub mod tree;
 pub mod xml;
+mod xml_text;
 
 pub use check::{Checker, Options};
 pub use codec::{Limits, Parsed};

@@ -3,7 +3,7 @@
 //! An [`AuditEntry`] becomes one JSON text in the tenant's chain of audit rows. It may name a patient (the token's
 //! provenance and the query do), so it has no full `Debug` and belongs in the database only, never in a log.
 
-use crate::store::TenantKey;
+use crate::tenant_key::TenantKey;
 use booking::ids::RequestId;
 use booking::refusal::{Refusal, Situation};
 use booking::wire::headers::SspHeaders;

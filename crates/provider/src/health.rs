@@ -6,8 +6,8 @@
 use crate::anchor::state::TrailState;
 use crate::certificate::Validity;
 use crate::config::Settings;
-use crate::http::revocation::Revocation;
 use crate::log_state::LogState;
+use crate::revocation::Revocation;
 use crate::store::{Store, StoreError};
 use booking::count::counted;
 use serde::Serialize;

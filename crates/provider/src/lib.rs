@@ -8,14 +8,20 @@ pub mod clock;
 pub mod config;
 pub mod diary;
 pub mod health;
+pub mod histogram;
 pub mod http;
 pub mod log_state;
 pub mod metrics;
 pub mod referral;
 mod refusals;
+pub mod revocation;
 pub mod store;
 pub mod telemetry;
+mod tenant_key;
 mod toml_error;
+
+/// Path prefix of every service root: FHIR version name and CareConnect major version (PROV-GEN-01).
+pub const ROOT_PREFIX: &str = "/STU3/1/";
 
 /// The fixture of the tests names this crate from outside.
 #[cfg(test)]

@@ -4,10 +4,12 @@
 //! trace is the caller's (W3C `traceparent`); without one it is the `Ssp-TraceID`, so that what the proxy calls it is
 //! what the trace is called; without that it is a new one.
 
-use crate::http::edge::RequestContext;
+use crate::audit::AuditEntry;
 use crate::metrics::Metrics;
-use crate::metrics::requests::Asked;
+use crate::metrics::requests::{Asked, Traffic};
 use booking::ids::{OdsCode, RequestId};
+use booking::refusal::Situation;
+use jiff::Timestamp;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -96,6 +98,24 @@ pub struct Tracer {
     below: u64,
 }
 
+/// What a span says of its request.
+pub struct Seen<'r> {
+    /// What the caller sent of its own trace.
+    pub context: Option<Context>,
+    /// When the request was taken up.
+    pub at: Timestamp,
+    /// What is recorded of it.
+    pub entry: &'r AuditEntry,
+    /// The tenant, once known.
+    pub ods: Option<&'r OdsCode>,
+    /// Whether it is of a trial.
+    pub traffic: Traffic,
+    /// Why it was refused.
+    pub refused: Option<Situation>,
+    /// `X-Request-ID` of the response.
+    pub response_id: Uuid,
+}
+
 impl Tracer {
     /// Does nothing.
     pub fn off() -> Tracer {
@@ -123,32 +143,32 @@ impl Tracer {
     pub fn span(
         &self,
         metrics: &Metrics,
-        x: &RequestContext,
+        seen: &Seen<'_>,
         asked: Asked,
         status: u16,
         took: Duration,
     ) {
         let Some(queue) = &self.queue else { return };
-        let trace = self.trace(x);
-        let wanted = match x.context {
+        let trace = self.trace(seen);
+        let wanted = match seen.context {
             Some(context) => context.sampled,
             None => first_half(&trace) <= self.below && self.below > 0,
         };
         if !wanted {
             return;
         }
-        let start = u64::try_from(x.now.as_nanosecond()).unwrap_or(0);
+        let start = u64::try_from(seen.at.as_nanosecond()).unwrap_or(0);
         let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let span = Span {
             trace,
             id: span_id(),
-            parent: x.context.map(|c| c.parent),
+            parent: seen.context.map(|c| c.parent),
             name: asked.name(),
             start,
             end: start.saturating_add(took),
             status,
-            method: x.entry.method.clone(),
-            attributes: attributes(x),
+            method: seen.entry.method.clone(),
+            attributes: attributes(seen),
         };
         let counter = match queue.try_send(span) {
             Ok(()) => &metrics.spans,
@@ -157,11 +177,11 @@ impl Tracer {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn trace(&self, x: &RequestContext) -> [u8; 16] {
-        if let Some(context) = x.context {
+    fn trace(&self, seen: &Seen<'_>) -> [u8; 16] {
+        if let Some(context) = seen.context {
             return context.trace;
         }
-        let ssp = x.entry.trace_id.as_deref();
+        let ssp = seen.entry.trace_id.as_deref();
         let of_ssp = ssp
             .and_then(|id| Uuid::parse_str(id).ok())
             .filter(|id| !id.is_nil());
@@ -182,17 +202,17 @@ fn span_id() -> [u8; 8] {
     [a | 1, b, c, d, e, f, g, h]
 }
 
-fn attributes(x: &RequestContext) -> Vec<(&'static str, String)> {
-    let entry = &x.entry;
-    let error = x.refused.map(|situation| match situation.row().id {
+fn attributes(seen: &Seen<'_>) -> Vec<(&'static str, String)> {
+    let entry = &seen.entry;
+    let error = seen.refused.map(|situation| match situation.row().id {
         "" => situation.row().status.to_string(),
         id => id.to_owned(),
     });
     [
-        ("uec.tenant", x.ods.as_ref().map(OdsCode::to_string)),
-        ("uec.traffic", Some(x.traffic.name().to_owned())),
+        ("uec.tenant", seen.ods.map(OdsCode::to_string)),
+        ("uec.traffic", Some(seen.traffic.name().to_owned())),
         ("uec.error", error),
-        ("uec.response_id", Some(x.response_id.to_string())),
+        ("uec.response_id", Some(seen.response_id.to_string())),
         (
             "uec.request_id",
             entry.request_id.as_ref().map(RequestId::to_string),

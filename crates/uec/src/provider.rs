@@ -116,12 +116,13 @@ impl Database {
     }
 
     fn open(&self, create: bool) -> Result<Store, Failure> {
-        Store::open(&self.url()?, &self.options(create)?).map_err(not_opened)
+        Store::open(&self.url()?, &self.options(create)?).map_err(crate::serve::not_opened)
     }
 
     /// The database as it would be before anything is declared, when there is none yet.
     fn open_or_empty(&self) -> Result<(Store, bool), Failure> {
-        let empty = || Store::open(IN_MEMORY, &Options::default()).map_err(not_opened);
+        let empty =
+            || Store::open(IN_MEMORY, &Options::default()).map_err(crate::serve::not_opened);
         let Some(url) = self.named()? else {
             return Ok((empty()?, true));
         };
@@ -130,7 +131,7 @@ impl Database {
             Err(StoreError::Missing { .. } | StoreError::MissingDirectory { .. }) => {
                 Ok((empty()?, true))
             }
-            Err(error) => Err(not_opened(error)),
+            Err(error) => Err(crate::serve::not_opened(error)),
         }
     }
 
@@ -140,14 +141,6 @@ impl Database {
             Some(why) => Err(Failure::Usage(why.to_string())),
             None => Ok(()),
         }
-    }
-}
-
-/// An address that nothing could open is wrong usage; all else is the database's refusal.
-pub fn not_opened(error: StoreError) -> Failure {
-    match error {
-        StoreError::Address { .. } => Failure::Usage(error.to_string()),
-        _ => Failure::Refused(error.to_string()),
     }
 }
 

@@ -11,7 +11,7 @@ use provider::http::edge::Edge;
 use provider::http::edge::base::Base;
 use provider::http::server::{self, Server};
 use provider::http::trust::Trust;
-use provider::store::{Options, Store};
+use provider::store::{Options, Store, StoreError};
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -148,7 +148,7 @@ impl Serve {
                 allow_shared_files: settings.allow_shared_files,
                 ..Options::default()
             };
-            let store = Store::open(&database, &options).map_err(crate::provider::not_opened)?;
+            let store = Store::open(&database, &options).map_err(not_opened)?;
             let trail = Arc::<TrailState>::default();
             // Before anything is written: what is missing is told from the first row on.
             let anchoring = Anchoring::start(&settings.audit, &store, &trail)
@@ -339,5 +339,13 @@ pub fn stop_signal_of(interrupt: bool) -> impl Future<Output = ()> {
             }
             _ => tokio::signal::ctrl_c().await.unwrap_or(()),
         }
+    }
+}
+
+/// An address that nothing could open is wrong usage; all else is the database's refusal.
+pub fn not_opened(error: StoreError) -> Failure {
+    match error {
+        StoreError::Address { .. } => Failure::Usage(error.to_string()),
+        _ => Failure::Refused(error.to_string()),
     }
 }

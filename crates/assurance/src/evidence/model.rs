@@ -3,17 +3,13 @@
 use booking::count::counted;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::time::Duration;
 
 use super::body::Body;
+pub use crate::requirements::{Id, Kind};
 
 /// How the id of a scenario begins.
 const SCENARIO: &str = "Scenario_";
-
-/// The name of a requirement: a row of the SCAL (`P1`, `C23`), an id of the catalogue (`PROV-SLOT-17`) or a rule of
-/// the assurance chapter (`ASR-21`). Read from a file it is owned; in a suite it is a literal.
-pub type Id = Cow<'static, str>;
 
 /// Header names and values in the order they went over the wire. Bytes that are not UTF-8 are replaced when recorded.
 pub type Headers = Vec<(String, String)>;
@@ -324,26 +320,6 @@ impl About {
 
     fn is_empty(&self) -> bool {
         *self == About::default()
-    }
-}
-
-/// Which side was tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A Provider, by a simulated consumer.
-    Provider,
-    /// A Consumer, by a simulated provider.
-    Consumer,
-}
-
-impl Kind {
-    /// The word shown to a reader.
-    pub fn word(self) -> &'static str {
-        match self {
-            Kind::Provider => "Provider",
-            Kind::Consumer => "Consumer",
-        }
     }
 }
 

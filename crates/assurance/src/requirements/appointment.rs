@@ -1,8 +1,8 @@
 //! What is asked of the Appointment that a Consumer sends. The numbers come from the test kit; the SCAL's own scripts
 //! stop before them.
 
+use super::Kind;
 use super::{Level, Row};
-use crate::evidence::Kind;
 
 const fn must(id: &'static str, text: &'static str) -> Row {
     Row::new(Kind::Consumer, Level::Must, id, text)

@@ -1,7 +1,7 @@
 //! What the SCAL asks of a Consumer on its way to a booking: directory, endpoint, token, headers, search.
 
+use super::Kind;
 use super::{Level, Row};
-use crate::evidence::Kind;
 
 const fn must(id: &'static str, text: &'static str) -> Row {
     Row::new(Kind::Consumer, Level::Must, id, text)

@@ -5,7 +5,32 @@ mod appointment;
 mod consumer;
 mod provider;
 
-use crate::evidence::{Id, Kind};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// The name of a requirement: a row of the SCAL (`P1`, `C23`), an id of the catalogue (`PROV-SLOT-17`) or a rule of
+/// the assurance chapter (`ASR-21`). Read from a file it is owned; in a suite it is a literal.
+pub type Id = Cow<'static, str>;
+
+/// Which side was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A Provider, by a simulated consumer.
+    Provider,
+    /// A Consumer, by a simulated provider.
+    Consumer,
+}
+
+impl Kind {
+    /// The word shown to a reader.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Provider => "Provider",
+            Kind::Consumer => "Consumer",
+        }
+    }
+}
 
 /// How binding a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What the SCAL asks of a Provider.
 
+use super::Kind;
 use super::{Level, Row};
-use crate::evidence::Kind;
 
 const fn must(id: &'static str, text: &'static str) -> Row {
     Row::new(Kind::Provider, Level::Must, id, text)

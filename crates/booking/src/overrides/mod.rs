@@ -11,6 +11,7 @@ pub(crate) use appointment::{Purpose, appointment};
 pub(crate) use patient::{BORN_LATER, first_day, is_future};
 
 use crate::instant;
+use crate::version::StandardVersion;
 use fhir::{Element, Issue, IssueCode, Stage};
 use jiff::Timestamp;
 
@@ -196,4 +197,39 @@ pub(crate) fn identifier_of<'a>(resource: &'a Element, system: &str) -> Option<&
     resource
         .all("identifier")
         .find(|i| i.str_of("system") == Some(system))
+}
+
+/// What keeps a body from being read as FHIR at all (D-06).
+pub(crate) fn is_unreadable(issue: &Issue) -> bool {
+    issue.is_error() && issue.stage <= Stage::Structure
+}
+
+/// What leaves open which slot is booked (ERR-04).
+pub(crate) fn slot_fault(
+    root: &Element,
+    contained: &Contained,
+    version: StandardVersion,
+) -> Option<Issue> {
+    let (at, path, sentence) = match contained.slot {
+        None if !version.requires_all_contained() && referred_slot(root).is_some() => return None,
+        None => (
+            root,
+            "Appointment.contained".to_owned(),
+            "There is no contained Slot; it says which slot is booked.",
+        ),
+        Some((i, slot)) if slot.str_of("id").is_none_or(|id| id.trim().is_empty()) => (
+            slot,
+            format!("{}.id", contained_path(i)),
+            "The contained Slot has no `id`; send that of the slot search.",
+        ),
+        Some(_) => return None,
+    };
+    let issue = Issue::error(Stage::Conformance, IssueCode::Required, sentence);
+    Some(issue.at(path).pos(at.pos()).rule("ERR-04"))
+}
+
+/// The id in `Slot/<id>`, as a booking without contained Slot names it.
+pub(crate) fn referred_slot(root: &Element) -> Option<&str> {
+    let reference = root.at("slot.reference").and_then(Element::as_str)?;
+    reference.strip_prefix("Slot/").filter(|id| !id.is_empty())
 }

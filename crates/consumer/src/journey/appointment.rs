@@ -7,6 +7,7 @@ use crate::form;
 use crate::journal::{Found, KnownBooking, StepId};
 use crate::obstacle::Obstacle;
 use crate::plan;
+use crate::redact::{self, Identifying};
 use crate::slots::{Channel, day_and_time, human_name};
 use booking::foreign::Foreign;
 use booking::ids::{Asid, NhsNumber, ResourceId, ServiceId};
@@ -140,7 +141,9 @@ impl AppointmentShown {
             .find(|e| e.str_of("url").is_some_and(|u| wanted.contains(&u)))
             .and_then(|e| e.str_of("valueCode"))
             .map(Channel::from_code);
-        contained("Patient").map(crate::redact::keep_out_resource);
+        if let Some(patient) = contained("Patient") {
+            redact::keep_out(&Identifying::from(patient));
+        }
         let patient = contained("Patient").and_then(human_name).or_else(|| {
             let display = resource.at("participant.actor.display");
             display.and_then(Element::as_str).map(Foreign::from)

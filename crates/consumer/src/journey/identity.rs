@@ -8,7 +8,7 @@
 //! proves nothing either.
 
 use super::appointment::AppointmentShown;
-use crate::form;
+use crate::form::{self, MOST};
 use crate::journal::KnownBooking;
 use crate::slots::day_and_time;
 use booking::ids::NhsNumber;
@@ -17,8 +17,6 @@ use fhir::Element;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// Most references and identifiers of one resource that are looked at; a booking has one or two of each.
-pub(crate) const MOST: usize = 20;
 /// Longest status code that is repeated to the user: those of FHIR have at most sixteen letters.
 const MAX_STATUS: usize = 20;
 

@@ -2,6 +2,7 @@
 
 use super::patient::{Address, BookingDetails, Contact, ContactPoint, Patient, Person};
 use super::{PlanError, Request, Setting};
+use crate::redact::{self, Identifying};
 use booking::instant::seconds;
 use booking::systems;
 use booking::wire::interaction::Interaction;
@@ -52,7 +53,7 @@ pub fn written(
     written_at: Timestamp,
 ) -> Result<Request, PlanError> {
     // Whatever comes back may quote what goes out.
-    crate::redact::keep_out(&details.patient);
+    redact::keep_out(&Identifying::from(&details.patient));
     let body = body(slot, details, document, written_at);
     setting.request(Interaction::Book, Method::POST, "Appointment", Some(body))
 }

@@ -1,6 +1,7 @@
 //! Whom a booking is for, as typed data: the patient, contact points and third parties (CONS-BOOK-02, RES-PAT,
 //! RES-RANK). `Debug` of everything here hides what identifies a patient.
 
+use crate::redact::Identifying;
 use booking::ids::NhsNumber;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -42,6 +43,31 @@ pub struct Patient {
     /// Third parties.
     #[serde(default)]
     pub contact: Vec<Contact>,
+}
+
+impl From<&Patient> for Identifying {
+    /// The patient, with those who may be called for them.
+    fn from(patient: &Patient) -> Identifying {
+        let people = || {
+            std::iter::once((&patient.name, &patient.telecom))
+                .chain(patient.contact.iter().map(|c| (&c.name, &c.telecom)))
+        };
+        let names = people().flat_map(|(name, _)| name.given.iter().chain([&name.family]));
+        let points = people().flat_map(|(_, points)| points);
+        let address = &patient.address;
+        Identifying {
+            names: names.cloned().collect(),
+            points: points.map(|point| point.value.clone()).collect(),
+            birth_date: patient.birth_date.clone(),
+            numbers: patient.nhs_number.iter().cloned().collect(),
+            address: address
+                .lines
+                .iter()
+                .chain([&address.postcode])
+                .cloned()
+                .collect(),
+        }
+    }
 }
 
 /// A person's name.

@@ -1,6 +1,7 @@
 //! What a referral says, before it is written. Types that hold patient data have no telling `Debug`.
 
 use super::appointment_url::AppointmentUrl;
+use crate::redact::Identifying;
 use booking::ids::{NhsNumber, OdsCode};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -68,6 +69,35 @@ pub struct Patient {
     pub telephones: Vec<String>,
     /// The registered practice.
     pub practice: Option<Organisation>,
+}
+
+impl From<&Patient> for Identifying {
+    fn from(patient: &Patient) -> Identifying {
+        Identifying {
+            names: patient
+                .given
+                .iter()
+                .chain([&patient.family])
+                .cloned()
+                .collect(),
+            points: patient.telephones.clone(),
+            birth_date: patient
+                .birth_date
+                .map(|d| d.to_string())
+                .unwrap_or_default(),
+            numbers: patient
+                .nhs_number
+                .iter()
+                .map(|n| n.as_str().to_owned())
+                .collect(),
+            address: patient
+                .address
+                .iter()
+                .chain(&patient.postcode)
+                .cloned()
+                .collect(),
+        }
+    }
 }
 
 impl fmt::Debug for Patient {

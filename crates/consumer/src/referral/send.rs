@@ -8,7 +8,7 @@ use super::rules;
 use super::unsent::{Unsent, Why};
 use super::{fhir_document, itk};
 use crate::body::{self, BodyFault};
-use crate::redact;
+use crate::redact::{self, Identifying};
 use bytes::Bytes;
 use std::time::Duration;
 use uuid::Uuid;
@@ -47,7 +47,7 @@ impl Message {
         tracking: Uuid,
     ) -> Result<Message, Unsent> {
         rules::may_send(referral, booking_required)?;
-        redact::keep_out_referred(&referral.patient);
+        redact::keep_out(&Identifying::from(&referral.patient));
         let cda = cda::write(referral);
         let too_large = || {
             Unsent::new(

@@ -348,7 +348,7 @@ impl<'a> Walk<'a> {
 fn can_be_written(element: &Element) -> bool {
     let mut open = vec![element];
     while let Some(element) = open.pop() {
-        let fits = |text: &str| text.chars().all(crate::xml::is_allowed);
+        let fits = |text: &str| text.chars().all(crate::xml_text::is_allowed);
         if !element.as_str().is_none_or(fits) {
             return false;
         }

@@ -2,7 +2,7 @@
 //! and whether it is basic formatting only, without script, and not blank (txt-1 and txt-2 of STU3).
 
 use super::PrimitiveError;
-use crate::xml::{XHTML_NAMESPACE, entity, is_allowed, is_name, unescape, unknown_entity};
+use crate::xml_text::{XHTML_NAMESPACE, entity, is_allowed, is_name, unescape, unknown_entity};
 use quick_xml::NsReader;
 use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, Event};

@@ -47,7 +47,7 @@ pub(super) fn from_xml(markup: &str) -> Cow<'_, str> {
         (Place::Attribute(_), "\n" | "\t") => Some(" "),
         (Place::Text | Place::Attribute(_), reference) => {
             let name = reference.strip_prefix('&')?.strip_suffix(';')?;
-            match (super::entity(name)?, place) {
+            match (crate::xml_text::entity(name)?, place) {
                 ('\r', _) => Some("\r"),
                 ('\n', Place::Attribute(_)) => Some("\n"),
                 ('\t', Place::Attribute(_)) => Some("\t"),

@@ -16,8 +16,6 @@ use smol_str::SmolStr;
 use std::collections::HashMap;
 use text::{Places, illegal_character, is_number};
 
-pub(crate) use text::{entity, is_allowed, unescape, unknown_entity};
-
 /// Reads one resource. The error is the place where the text stops being safe XML or goes over a limit;
 /// everything else that is wrong is in [`Parsed::issues`].
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Issue> {

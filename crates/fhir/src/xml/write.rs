@@ -1,12 +1,12 @@
 //! Element tree to XML text: elements in the order of STU3, unknown ones after them.
 
 use super::line_ends;
-use super::name::is_name;
-use super::read::is_allowed;
 use super::{FHIR_NAMESPACE, XHTML_NAMESPACE};
 use crate::primitive::Narrative;
 use crate::schema::{Kind, Schema, TypeDef};
 use crate::tree::{Element, Value};
+use crate::xml_text::is_allowed;
+use crate::xml_text::is_name;
 
 /// Writes a resource as XML with its declaration.
 pub fn write(root: &Element) -> Vec<u8> {

@@ -3,6 +3,7 @@
 //! A declaration file is read ([`declaration`]), compared with what is stored ([`plan`]) and made true ([`apply`]);
 //! [`generate`] makes slots from clinics, [`catalogue`] and [`render`] serve searches and bookings.
 
+pub mod allowance;
 pub mod apply;
 pub mod catalogue;
 pub mod declaration;

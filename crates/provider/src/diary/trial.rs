@@ -4,8 +4,8 @@
 //! nothing else unless they are declared `live_too`: so a deployment is tried where the real ones run, and no patient is
 //! booked into a trial by mistake.
 
+use super::allowance::Allowance;
 use super::catalogue::{Catalogue, Consumer, Service};
-use crate::http::admission::limits::Allowance;
 use crate::store::Shown;
 use booking::ids::{Asid, ServiceId};
 use booking::rules::release::{ConsumerFacts, Withheld};

@@ -186,7 +186,8 @@ impl Edge {
             bytes: response.body().len(),
         });
         if self.traces.is_on() {
-            self.traces.span(&self.metrics, ctx, asked, status, took);
+            self.traces
+                .span(&self.metrics, &ctx.seen(), asked, status, took);
         }
     }
 

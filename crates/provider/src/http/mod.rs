@@ -8,7 +8,6 @@ pub mod admission;
 pub mod edge;
 pub mod interactions;
 pub mod operators;
-pub mod revocation;
 pub mod server;
 pub mod tls;
 pub mod trust;

@@ -1,7 +1,7 @@
 //! HTTPS with client certificates (PROV-GEN-04): reading the PEM files and recognising the Spine Secure Proxy.
 
-use super::revocation::Revocation;
 use crate::config::Tls;
+use crate::revocation::Revocation;
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};

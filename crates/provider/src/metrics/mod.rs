@@ -4,7 +4,6 @@
 //! requests, at most every few seconds ([`sample`]). No patient data, and of consumers only the ASIDs that a tenant
 //! declared.
 
-pub mod histogram;
 pub mod page;
 pub mod requests;
 pub mod sample;

@@ -4,11 +4,33 @@ use super::sample::Sample;
 use super::text::{Kind, Text, label};
 use super::{Metrics, Shed};
 use crate::anchor::state::{Sink, TrailState};
-use crate::http::admission::limits::Refused;
 use crate::store::{Gauges, Load, Waiting};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+/// How often a consumer was refused, for metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Key of the tenant, none for those that no tenant declared.
+    pub tenant: Option<i64>,
+    /// Its ASID, or `other`.
+    pub asid: String,
+    /// How often.
+    pub count: u64,
+}
+
+impl Refused {
+    /// The tenant's name among those known.
+    fn tenant(&self, names: &HashMap<i64, String>) -> String {
+        let Some(key) = self.tenant else {
+            return "other".to_owned();
+        };
+        // One without a name is kept apart, since no series may be there twice.
+        let name = names.get(&key).cloned();
+        name.unwrap_or_else(|| format!("key-{key}"))
+    }
+}
 
 /// What the page shows beside the counters.
 pub struct Page<'p> {

@@ -1,8 +1,8 @@
 //! Requests counted: by tenant, interaction and outcome. The tables have a fixed size, so that no caller can make them
 //! grow, and a request notes itself in a few atomic additions.
 
-use super::histogram::{Histogram, MICROS};
 use super::text::{Kind, Text, label};
+use crate::histogram::{Histogram, MICROS};
 use crate::store::TenantKey;
 use booking::refusal::Situation;
 use booking::wire::interaction::Interaction;

@@ -1,6 +1,6 @@
 //! The URL of an appointment as it stands in a CDA (REF-PRO-05, REF-PRO-06).
 
-use crate::http::edge::routes::ROOT_PREFIX;
+use crate::ROOT_PREFIX;
 use booking::ids::{OdsCode, ResourceId};
 
 /// Longest URL that is looked at; ours have about 100 characters.

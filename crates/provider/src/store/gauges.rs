@@ -1,6 +1,6 @@
 //! What the store tells about itself: commits, queues, connections. Counted by atomics where the work is done.
 
-use crate::metrics::histogram::{Histogram, JOBS, MICROS};
+use crate::histogram::{Histogram, JOBS, MICROS};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

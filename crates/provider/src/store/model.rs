@@ -1,5 +1,6 @@
 //! What the store hands out and takes in: tenants, declared things, slots.
 
+pub use crate::tenant_key::TenantKey;
 use booking::ids::{Asid, OdsCode, ResourceId, ServiceId};
 use booking::rules::book::SlotSnapshot;
 use booking::slot::SlotStatus;
@@ -10,18 +11,6 @@ use uuid::Uuid;
 
 /// `declared.kind` of a schedule; the store gives each of these a [`ScheduleKey`].
 pub const SCHEDULE_KIND: &str = "schedule";
-
-/// Key of a tenant in this database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TenantKey(pub(in crate::store) i64);
-
-#[cfg(test)]
-impl TenantKey {
-    /// Any key, for tests that have no database.
-    pub(crate) const fn of_test(number: i64) -> TenantKey {
-        TenantKey(number)
-    }
-}
 
 /// Key of a schedule in this database. A schedule that is removed and declared again has the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -48,7 +48,7 @@ impl Client {
             .into_iter()
             .flatten()
         {
-            redact::keep_out_account(account);
+            redact::keep_out_account(&account.username, account.password.reveal());
         }
         Ok(Client {
             http,

@@ -1,11 +1,11 @@
 //! What stands next in the text: a start tag, an end tag, the end. What could reach outside or grow is refused.
 
-use super::text::{entity, unescape, unknown_entity};
 use super::{Reader, Start};
 use crate::codec::{MAX_NAME, fatal, shown};
 use crate::issue::{Issue, IssueCode};
-use crate::xml::name::is_name;
 use crate::xml::{FHIR_NAMESPACE, XHTML_NAMESPACE};
+use crate::xml_text::is_name;
+use crate::xml_text::{entity, unescape, unknown_entity};
 use quick_xml::events::{BytesDecl, BytesStart, Event};
 use quick_xml::name::ResolveResult;
 use smol_str::SmolStr;

@@ -1,11 +1,11 @@
 //! Narrative: kept as it stands but for its line ends, once it is sure that it can stand alone.
 
-use super::text::{entity, unknown_entity};
 use super::{Reader, Start};
 use crate::issue::Issue;
 use crate::primitive::{Narrative, inherited};
 use crate::tree::{Element, Value};
 use crate::xml::{XHTML_NAMESPACE, line_ends};
+use crate::xml_text::{entity, unknown_entity};
 use quick_xml::events::Event;
 use quick_xml::name::{QName, ResolveResult};
 use smol_str::SmolStr;

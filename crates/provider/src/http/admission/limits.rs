@@ -7,10 +7,11 @@
 //! of it is atomics over tables of fixed size.
 
 use crate::config::Limits;
+use crate::diary::allowance::Allowance;
 use crate::metrics::Shed;
+use crate::metrics::page::Refused;
 use crate::store::TenantKey;
 use booking::ids::Asid;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -24,56 +25,10 @@ const TRIES: usize = 16;
 const IDLE: Duration = Duration::from_secs(600);
 /// Bits of an ASID: it has at most twelve digits.
 const ASID_BITS: u32 = 40;
-/// In the place of a tenant: all of them.
-const ALL_TENANTS: i64 = -1;
 /// How often the delay of ready tasks is measured.
 const MEASURE: Duration = Duration::from_millis(50);
 /// Parts of the measured delay that one measurement replaces, so that one long task does not look like overload.
 const SMOOTHING: u64 = 4;
-
-/// What a consumer may use; zero: as much as it likes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Allowance {
-    /// Requests a second, in the long run.
-    pub per_second: u32,
-    /// Requests at once after a pause.
-    pub burst: u32,
-    /// Requests under way at the same time.
-    pub under_way: u32,
-}
-
-impl Allowance {
-    fn is_unlimited(self) -> bool {
-        self.per_second == 0 && self.under_way == 0
-    }
-
-    /// The same, with what a declaration says in the place of the default.
-    #[must_use]
-    pub fn overridden(
-        self,
-        per_second: Option<u32>,
-        burst: Option<u32>,
-        under_way: Option<u32>,
-    ) -> Allowance {
-        Allowance {
-            per_second: per_second.unwrap_or(self.per_second),
-            burst: burst.unwrap_or(match per_second {
-                // A burst that was meant for another rate would be a surprise.
-                Some(_) => 0,
-                None => self.burst,
-            }),
-            under_way: under_way.unwrap_or(self.under_way),
-        }
-    }
-
-    fn burst(self) -> u64 {
-        u64::from(match self.burst {
-            0 => self.per_second,
-            burst => burst,
-        })
-        .max(1)
-    }
-}
 
 /// Why and for how long a consumer is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,28 +37,6 @@ pub struct TurnedAway {
     pub why: Shed,
     /// Seconds after which it may try again, at least 1.
     pub retry_after: u32,
-}
-
-/// How often a consumer was refused, for metrics.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    tenant: i64,
-    /// Its ASID, or `other`.
-    pub asid: String,
-    /// How often.
-    pub count: u64,
-}
-
-impl Refused {
-    /// The tenant's name among those known.
-    pub fn tenant(&self, names: &HashMap<i64, String>) -> String {
-        match (self.tenant, names.get(&self.tenant)) {
-            (ALL_TENANTS, _) => "other".to_owned(),
-            (_, Some(name)) => name.clone(),
-            // Kept apart, since no series may be there twice.
-            (key, None) => format!("key-{key}"),
-        }
-    }
 }
 
 /// What the whole server has under way, and each consumer.
@@ -269,7 +202,7 @@ impl Admission {
             }
             let (tenant, asid) = parts(key);
             all.push(Refused {
-                tenant,
+                tenant: Some(tenant),
                 asid: format!("{asid:012}"),
                 count,
             });
@@ -280,7 +213,7 @@ impl Admission {
         let count = others.map(|p| p.refused.load(Ordering::Relaxed)).sum();
         if count > 0 {
             all.push(Refused {
-                tenant: ALL_TENANTS,
+                tenant: None,
                 asid: "other".to_owned(),
                 count,
             });

@@ -1,6 +1,5 @@
 //! How consumers know this server: the base URL, service roots, and the audience of tokens.
 
-use crate::http::edge::routes;
 use booking::wire::url;
 
 /// How consumers know this server.
@@ -28,7 +27,7 @@ impl Base {
 
     /// Service root of a tenant (PROV-GEN-01).
     pub fn root(&self, ods: &str) -> String {
-        format!("{}{}{ods}", self.url, routes::ROOT_PREFIX)
+        format!("{}{}{ods}", self.url, crate::ROOT_PREFIX)
     }
 
     /// True when a token's audience is this root (NAT-JWT-04), compared as URLs (D-58). A trailing slash is tolerated;

@@ -6,7 +6,7 @@ use crate::http::admission::untaken::{Holder, Room};
 use crate::http::edge::Edge;
 use crate::http::trust::Peer;
 use crate::metrics::requests::Traffic;
-use crate::telemetry::Context;
+use crate::telemetry::{Context, Seen};
 use booking::ids::OdsCode;
 use booking::refusal::{Refusal, Situation};
 use booking::wire::format::{self, Format};
@@ -60,6 +60,19 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
+    /// What a span says of this request.
+    pub fn seen(&self) -> Seen<'_> {
+        Seen {
+            context: self.context,
+            at: self.now,
+            entry: &self.entry,
+            ods: self.ods.as_ref(),
+            traffic: self.traffic,
+            refused: self.refused,
+            response_id: self.response_id,
+        }
+    }
+
     /// The response's id as text.
     pub fn response_id_text(&self) -> String {
         self.response_id.to_string()

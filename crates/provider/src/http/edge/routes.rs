@@ -1,5 +1,6 @@
 //! The route table: which method and path is which interaction, and what the CapabilityStatement says of it.
 
+use crate::ROOT_PREFIX;
 use booking::ids::{OdsCode, ResourceId, VersionId};
 use booking::refusal::{Refusal, Situation};
 use booking::wire::interaction::Interaction;
@@ -101,9 +102,6 @@ pub struct Unmatched {
     /// The routing segment of a path that the table knows.
     pub ods: Option<OdsCode>,
 }
-
-/// Path prefix of every service root: FHIR version name and CareConnect major version (PROV-GEN-01).
-pub const ROOT_PREFIX: &str = "/STU3/1/";
 
 /// True when a request can wait rather than a booking: a search, or the CapabilityStatement. Told from the request line
 /// alone, before anything else is looked at.

@@ -7,7 +7,7 @@ use crate::audit::hex;
 use crate::store::appointment::{AuditHead, AuditRow, AuditVerdict};
 use crate::store::driver::{Connection, Row, Value, odd, values};
 use crate::store::error::StoreError;
-use crate::store::model::TenantKey;
+use crate::tenant_key::TenantKey;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;

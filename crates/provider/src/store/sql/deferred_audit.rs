@@ -1,7 +1,7 @@
 //! Audit rows that need not be durable before the answer.
 
 use super::shard::Shard;
-use crate::store::model::TenantKey;
+use crate::tenant_key::TenantKey;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -5,7 +5,7 @@ use super::referral::owner;
 use crate::store::driver::{Connection, odd, values};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::gauges::Waiting;
-use crate::store::model::TenantKey;
+use crate::tenant_key::TenantKey;
 use booking::ids::{Asid, ResourceId, ServiceId};
 
 /// Live bookings from a London day on, by service.

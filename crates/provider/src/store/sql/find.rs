@@ -5,7 +5,7 @@ use super::read::{self, millis};
 use crate::store::appointment::{AppointmentCursor, AppointmentFilter, FoundAppointments};
 use crate::store::driver::{Connection, Value};
 use crate::store::error::StoreError;
-use crate::store::model::TenantKey;
+use crate::tenant_key::TenantKey;
 
 /// A page of the appointments of a filter in their current versions, live ones first, then the latest start first.
 pub(in crate::store) fn appointments(

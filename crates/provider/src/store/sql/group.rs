@@ -4,7 +4,7 @@ use super::audit::{self, Head};
 use super::shard::Shard;
 use crate::store::driver::{Connection, Fault, values};
 use crate::store::error::{StoreError, WriteError};
-use crate::store::model::TenantKey;
+use crate::tenant_key::TenantKey;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -11,7 +11,7 @@ use crate::audit::{MadeVersion, hex};
 use crate::store::appointment::AppointmentStatus;
 use crate::store::driver::{Cell, Connection, Row, Value, values};
 use crate::store::error::StoreError;
-use crate::store::model::TenantKey;
+use crate::tenant_key::TenantKey;
 use booking::count::counted;
 use booking::ids::RequestId;
 use booking::wire::interaction::Interaction;

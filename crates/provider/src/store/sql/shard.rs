@@ -1,6 +1,6 @@
 //! Shards: which writes may share a transaction.
 
-use crate::store::model::TenantKey;
+use crate::tenant_key::TenantKey;
 
 /// Writes of one shard may share a transaction, and are done one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

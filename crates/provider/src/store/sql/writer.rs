@@ -10,7 +10,7 @@ use crate::store::Options;
 use crate::store::driver::{Connection, DatabaseUrl};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::gauges::Gauges;
-use crate::store::model::TenantKey;
+use crate::tenant_key::TenantKey;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};

@@ -4,9 +4,9 @@ use super::{Findings, Patient};
 use booking::count::counted;
 use provider::certificate::{chain_fault, is_for, validity};
 use provider::config::{Tls, Unsigned};
-use provider::http::revocation::Revocation;
 use provider::http::tls::server_config;
 use provider::http::trust::Trust;
+use provider::revocation::Revocation;
 use std::path::Path;
 
 /// Days before the end from which on a certificate should be renewed; issuing one takes some weeks.

@@ -1,7 +1,8 @@
 //! OpenAPI 3.0.
 
 use super::{Parameter, Place, SSP, examples, parameters, refusals, schemas, success, summary};
-use crate::http::edge::routes::{ROOT_PREFIX, ROUTES, Route};
+use crate::ROOT_PREFIX;
+use crate::http::edge::routes::{ROUTES, Route};
 use crate::http::interactions::capability::API_VERSION;
 use crate::http::interactions::itk;
 use crate::referral::Wire;

@@ -1,7 +1,8 @@
 //! A Postman collection (format 2.1): the journey in order, with tokens made as each request is sent.
 
 use super::{Place, SSP, journey, parameters, success, summary};
-use crate::http::edge::routes::{ROOT_PREFIX, Route};
+use crate::ROOT_PREFIX;
+use crate::http::edge::routes::Route;
 use serde_json::{Value, json};
 
 /// Makes the token of a request: unsigned, five minutes, with the scope that the request names in its description.

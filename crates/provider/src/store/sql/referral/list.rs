@@ -7,10 +7,10 @@ use crate::referral::reason::{Code, Reason};
 use crate::store::appointment::AppointmentStatus;
 use crate::store::driver::{Connection, Row, odd, values};
 use crate::store::error::StoreError;
-use crate::store::model::TenantKey;
 use crate::store::referral::{
     LinkedBooking, MatchedBy, ReferralFilter, ReferralRow, ReferralState,
 };
+use crate::tenant_key::TenantKey;
 use booking::foreign::Foreign;
 use booking::ids::{OdsCode, ResourceId, ServiceId};
 use bytes::Bytes;

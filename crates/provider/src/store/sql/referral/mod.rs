@@ -12,7 +12,7 @@ pub(in crate::store) use list::{message, one, rows};
 
 use crate::referral::Wire;
 use crate::store::driver::{Connection, Value};
-use crate::store::model::TenantKey;
+use crate::tenant_key::TenantKey;
 
 /// Filed.
 const FILED: u8 = 0;
