@@ -88,11 +88,17 @@ struct State {
 
 impl State {
     fn read(workspace: &Workspace) -> Result<State, String> {
+        let catalogue = Catalogue::read(workspace)?;
+        let exceptions = Exceptions::read(workspace, exceptions::FILE)?;
+        let open = Exceptions::read(workspace, exceptions::OPEN_FILE)?;
+        let proofs = Proofs::read(workspace, |id| {
+            catalogue.knows(id) && exceptions.reason(id).is_none() && open.reason(id).is_none()
+        });
         Ok(State {
-            catalogue: Catalogue::read(workspace)?,
-            proofs: Proofs::read(workspace),
-            exceptions: Exceptions::read(workspace, exceptions::FILE)?,
-            open: Exceptions::read(workspace, exceptions::OPEN_FILE)?,
+            catalogue,
+            proofs,
+            exceptions,
+            open,
         })
     }
 

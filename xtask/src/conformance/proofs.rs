@@ -1,4 +1,5 @@
-//! The `/// Proves:` lines above tests.
+//! What proves an id: the `/// Proves:` lines above tests, and the table of the Provider suite, every test of which our own
+//! Provider has to pass.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,11 @@ use crate::workspace::Workspace;
 
 /// What opens a line of proof.
 const MARK: &str = "/// Proves:";
+
+/// Where the tests of the Provider suite stand, how an entry of the table begins, and the test that runs all of them.
+const SUITE: &str = "crates/assurance/src/provider_suite/";
+const ENTRY: &str = "Test::new(";
+const SUITE_TEST: &str = "uec::assure_own::our_own_provider_passes";
 
 /// One cited id: where, and which test cites it.
 struct Proof {
@@ -27,11 +33,15 @@ pub struct Proofs {
 }
 
 impl Proofs {
-    /// Scans all Rust files.
-    pub fn read(workspace: &Workspace) -> Proofs {
+    /// Scans all Rust files. The suite's table also says what a finding is about; of its ids those count that are for it to
+    /// prove.
+    pub fn read(workspace: &Workspace, is_for_suite: impl Fn(&str) -> bool) -> Proofs {
         let mut proofs = Vec::new();
         let mut stray = Vec::new();
         for (path, text) in workspace.with_ending(".rs") {
+            if path.starts_with(SUITE) {
+                proofs.extend(of_suite(path, text).filter(|proof| is_for_suite(&proof.id)));
+            }
             let marked: Vec<usize> = marked_lines(text);
             if marked.is_empty() {
                 continue;
@@ -102,6 +112,26 @@ impl Proofs {
     }
 }
 
+/// The entries of the suite's table: name, title and a list of ids, all literals. A test that is named like a published one
+/// proves that one too.
+fn of_suite<'t>(path: &'t str, text: &'t str) -> impl Iterator<Item = Proof> + 't {
+    let entries = text.match_indices(ENTRY).filter_map(move |(at, _)| {
+        let entry = text.get(at + ENTRY.len()..)?;
+        let name = entry.trim_start().strip_prefix('"')?.split('"').next()?;
+        let list = entry.split_once("&[")?.1.split(']').next()?;
+        let line = text.get(..at)?.lines().count().max(1);
+        let ids = list.split('"').skip(1).step_by(2).chain([name]);
+        Some(ids.map(move |id| Proof {
+            id: id.to_owned(),
+            test: format!("{SUITE_TEST} ({name})"),
+            path: path.to_owned(),
+            line,
+            ignored: false,
+        }))
+    });
+    entries.flatten()
+}
+
 fn marked_lines(text: &str) -> Vec<usize> {
     let lines = text.lines().enumerate();
     lines
@@ -138,12 +168,24 @@ mod tests {
         ]
         .concat();
         let workspace = Workspace::of_files(&[("crates/booking/src/wire/token.rs", &text)]);
-        let proofs = Proofs::read(&workspace);
+        let proofs = Proofs::read(&workspace, |_| true);
         assert_eq!(proofs.of("A-02"), ["booking::wire::token::holds"]);
         assert_eq!(proofs.of("A-03").len(), 1);
         assert!(proofs.of("A-04").is_empty() && proofs.of("A-05").is_empty());
         assert_eq!(proofs.stray.len(), 1);
         assert_eq!(proofs.stray[0].line, 6);
+    }
+
+    #[test]
+    fn the_table_of_the_provider_suite_proves_what_its_tests_name() {
+        let table = "const T: &[Test] = &[\n    Test::new(\n        \"Book_A\",\n        \"A title\",\n        &[\"A-01\", \"A-02\"],\n        run,\n    ),\n];\n";
+        let workspace = Workspace::of_files(&[("crates/assurance/src/provider_suite/a.rs", table)]);
+        let proofs = Proofs::read(&workspace, |_| true);
+        let named = format!("{SUITE_TEST} (Book_A)");
+        for id in ["A-01", "A-02", "Book_A"] {
+            assert_eq!(proofs.of(id), [named.clone()]);
+        }
+        assert_eq!(proofs.proofs[0].line, 2);
     }
 
     #[test]

@@ -55,7 +55,6 @@ mod provider_slots;
 mod provider_slots_cli;
 mod provider_telemetry;
 mod provider_test_tenant;
-mod provider_tkw;
 mod provider_tls;
 mod provider_transport;
 mod provider_versions;

@@ -43,8 +43,6 @@ mod provider_slots;
 mod provider_telemetry;
 #[path = "provider_test_tenant.rs"]
 mod provider_test_tenant;
-#[path = "provider_tkw.rs"]
-mod provider_tkw;
 #[path = "provider_tls.rs"]
 mod provider_tls;
 #[path = "provider_transport.rs"]

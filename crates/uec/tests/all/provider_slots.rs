@@ -414,7 +414,7 @@ fn unknown_parameters_are_ignored_and_misspelt_criteria_are_not() {
     }
 }
 
-/// Proves: PROV-SLOT-12, PROV-SLOT-13, PROV-SLOT-15, PROV-SLOT-16, D-13
+/// Proves: PROV-SLOT-12, PROV-SLOT-13, PROV-SLOT-15, PROV-SLOT-16, D-13, P12
 #[test]
 fn the_bundle_is_a_searchset_with_everything_once() {
     let server = Server::shared(module_path!());
@@ -619,7 +619,7 @@ fn a_delivery_channel_is_sent_only_when_it_is_known() {
     assert_eq!(channels(SLOTS_ONLY), BTreeSet::from([None]));
 }
 
-/// Proves: RES-SLOT-01, RES-SLOT-02, RES-SLOT-03, RES-SLOT-04, RES-SLOT-05, RES-GEN-01, RES-GEN-02, RES-GEN-04, RES-GEN-05
+/// Proves: P18, RES-SLOT-01, RES-SLOT-02, RES-SLOT-03, RES-SLOT-04, RES-SLOT-05, RES-GEN-01, RES-GEN-02, RES-GEN-04, RES-GEN-05
 #[test]
 fn slots_have_the_shape_that_the_standard_asks_for() {
     for slot in Server::shared(module_path!()).slots(&window(GP_CLINIC)) {
@@ -659,7 +659,7 @@ fn slots_have_the_shape_that_the_standard_asks_for() {
     }
 }
 
-/// Proves: RES-SCH-01, RES-HCS-01, RES-HCS-02, RES-HCS-04, RES-HCS-05, RES-LOC-01, RES-ORG-01, RES-PRA-02, RES-ROL-02, RES-GEN-01, D-34
+/// Proves: P20, P21, P22, RES-SCH-01, RES-HCS-01, RES-HCS-02, RES-HCS-04, RES-HCS-05, RES-LOC-01, RES-ORG-01, RES-PRA-02, RES-ROL-02, RES-GEN-01, D-34
 #[test]
 fn included_resources_have_the_shape_that_the_standard_asks_for() {
     let bundle = Server::shared(module_path!())

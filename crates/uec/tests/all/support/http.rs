@@ -53,11 +53,6 @@ impl Call {
         self
     }
 
-    pub fn method(mut self, method: &str) -> Call {
-        self.method = method.to_owned();
-        self
-    }
-
     pub fn target(mut self, target: &str) -> Call {
         self.target = target.to_owned();
         self
