@@ -183,7 +183,7 @@ mod tests {
         let proofs = Proofs::read(&workspace, |_| true);
         let named = format!("{SUITE_TEST} (Book_A)");
         for id in ["A-01", "A-02", "Book_A"] {
-            assert_eq!(proofs.of(id), [named.clone()]);
+            assert_eq!(proofs.of(id), std::slice::from_ref(&named));
         }
         assert_eq!(proofs.proofs[0].line, 2);
     }
