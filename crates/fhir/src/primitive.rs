@@ -40,31 +40,6 @@ impl PrimitiveError {
     }
 }
 
-/// True for the names of primitive types that [`check`] knows.
-pub fn is_primitive(type_name: &str) -> bool {
-    matches!(
-        type_name,
-        "boolean"
-            | "integer"
-            | "unsignedInt"
-            | "positiveInt"
-            | "decimal"
-            | "string"
-            | "markdown"
-            | "uri"
-            | "code"
-            | "id"
-            | "oid"
-            | "uuid"
-            | "base64Binary"
-            | "instant"
-            | "dateTime"
-            | "date"
-            | "time"
-            | "xhtml"
-    )
-}
-
 /// Checks a value against the grammar of a primitive type. `None` when it is right or when the type is not
 /// a primitive; otherwise what is wrong and what would be right, without quoting the value.
 pub fn check(type_name: &str, value: &Value) -> Option<String> {

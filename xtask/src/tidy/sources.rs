@@ -131,6 +131,10 @@ fn length(path: &str, text: &str, is_test: bool, found: &mut Vec<Finding>) {
 }
 
 fn name(path: &str, found: &mut Vec<Finding>) {
+    if path.contains("/src/") && path.ends_with("/mod.rs") {
+        let message = "a module stands in a file of its name beside its folder: rename it";
+        found.push(Finding::of(path, message.to_owned()));
+    }
     let empty = path
         .split('/')
         .map(|part| part.trim_end_matches(".rs"))

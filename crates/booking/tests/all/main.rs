@@ -16,6 +16,5 @@ mod messages;
 mod queries;
 mod refusals;
 mod release;
-mod timing;
 mod token;
 mod versions;

@@ -346,18 +346,8 @@ impl Catalogue {
             .unwrap_or_default()
     }
 
-    /// The rules that stand over a slot: its own; where it has none, those of its template or session; where they
-    /// have none, those of the service.
-    pub fn rules_for(
-        &self,
-        service: &ServiceId,
-        template: Option<&str>,
-        release: Option<&str>,
-    ) -> Vec<&ReleaseRule> {
-        self.release_of(service, template, release).rules
-    }
-
-    /// The release rules of slots with this template and rule of their own, when asked for through a service.
+    /// The release rules of slots with this template and rule of their own, when asked for through a service: the slot's
+    /// own rules; where it has none, those of its template or session; where they have none, those of the service.
     pub fn release_of<'c, 'k>(
         &'c self,
         service: &'k ServiceId,

@@ -21,7 +21,7 @@ use sheet::Sheet;
 use written::plain_postcode;
 
 /// The world file of the demonstration, with its placeholders.
-pub const DEMO: &str = include_str!("../../data/world.toml");
+pub const DEMO: &str = include_str!("../data/world.toml");
 
 const SECTIONS: [&str; 9] = [
     "dos",
