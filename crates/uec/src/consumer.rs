@@ -1,9 +1,9 @@
 //! `uec consumer …`: the journey of a booking from a terminal, for people and scripts.
 
+mod appointments;
 mod ask;
 mod asked;
 mod book;
-mod desk;
 mod find;
 mod interrupted;
 mod own;
@@ -13,13 +13,13 @@ mod ranked;
 mod rebook;
 mod refer;
 mod rows;
+mod session;
 mod settle;
 mod shown;
-mod standing;
 
 use crate::{Failure, Outcome};
 use clap::{Args, Subcommand};
-use desk::{Desk, Settings};
+use session::{Session, Settings};
 use std::sync::{Arc, OnceLock};
 
 /// Find, book, cancel and refer as a 111 service does.
@@ -47,9 +47,9 @@ enum Command {
     /// Book a slot
     Book(book::Book),
     /// Show an appointment, or list the ones booked from here
-    Show(standing::Show),
+    Show(appointments::Show),
     /// Cancel an appointment
-    Cancel(standing::Cancel),
+    Cancel(appointments::Cancel),
     /// Book another slot, then cancel the old appointment
     Rebook(rebook::Rebook),
     /// Find out about bookings of which it is not certain whether they were made
@@ -83,7 +83,7 @@ impl Consumer {
         crate::serve::runtime()?.block_on(async {
             let journey = Arc::new(OnceLock::new());
             interrupted::watch(Arc::clone(&journey), kind, json);
-            let desk = Desk::open(&self.settings)
+            let session = Session::open(&self.settings)
                 .await
                 .map_err(|failure| match failure {
                     Failure::Refused(reason) => {
@@ -91,21 +91,21 @@ impl Consumer {
                     }
                     other => other,
                 })?;
-            let _ = journey.set(desk.consultation.journey().clone());
+            let _ = journey.set(session.consultation.journey().clone());
             let outcome = match self.command {
-                Command::Services(command) => command.run(&desk).await,
-                Command::Endpoint(command) => command.run(&desk).await,
-                Command::Slots(command) => command.run(&desk).await,
-                Command::Book(command) => command.run(&desk).await,
-                Command::Show(command) => command.run(&desk).await,
-                Command::Cancel(command) => command.run(&desk).await,
-                Command::Rebook(command) => command.run(&desk).await,
-                Command::Settle(command) => command.run(&desk).await,
-                Command::Refer(command) => command.run(&desk).await,
-                Command::Prune(command) => command.run(&desk).await,
+                Command::Services(command) => command.run(&session).await,
+                Command::Endpoint(command) => command.run(&session).await,
+                Command::Slots(command) => command.run(&session).await,
+                Command::Book(command) => command.run(&session).await,
+                Command::Show(command) => command.run(&session).await,
+                Command::Cancel(command) => command.run(&session).await,
+                Command::Rebook(command) => command.run(&session).await,
+                Command::Settle(command) => command.run(&session).await,
+                Command::Refer(command) => command.run(&session).await,
+                Command::Prune(command) => command.run(&session).await,
             };
             // What happened has happened: a journal that fails now must not hide it.
-            if let Err(reason) = desk.close().await {
+            if let Err(reason) = session.close().await {
                 note(&format!(
                     "uec: the end of this contact was not recorded. {reason}"
                 ));

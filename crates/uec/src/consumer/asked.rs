@@ -1,8 +1,8 @@
 //! What a booking lacks: asked for at a terminal, named by its flag where nobody can be asked.
 
-use super::desk::Desk;
 use super::patient::PatientArgs;
 use super::ranked::{self, Named};
+use super::session::Session;
 use super::{Done, Stopped, ask};
 use booking::ids::ServiceId;
 use consumer::journey::Shown;
@@ -163,13 +163,13 @@ pub fn can_ask(json: bool) -> bool {
 }
 
 /// The service, as given or asked for.
-pub async fn service(desk: &Desk, given: Option<&Named>) -> Result<ServiceId, Stopped> {
+pub async fn service(session: &Session, given: Option<&Named>) -> Result<ServiceId, Stopped> {
     if let Some(given) = given {
-        return ranked::service(desk, given).await;
+        return ranked::service(session, given).await;
     }
     let missing =
         || Stopped::Usage("--service is missing: the directory (DoS) id of the service".to_owned());
-    if !can_ask(desk.json) {
+    if !can_ask(session.json) {
         return Err(missing());
     }
     let said = one(&needed(
@@ -180,7 +180,7 @@ pub async fn service(desk: &Desk, given: Option<&Named>) -> Result<ServiceId, St
     let said: Named = said
         .parse()
         .map_err(|e| Stopped::Usage(format!("--service: {e}")))?;
-    ranked::service(desk, &said).await
+    ranked::service(session, &said).await
 }
 
 /// Which of some slots, by its number; they have been shown.

@@ -1,10 +1,10 @@
 //! `uec consumer book`.
 
-use super::desk::{Bookable, Desk};
 use super::find::When;
 use super::patient::PatientArgs;
 use super::ranked::Named;
-use super::{Certainty, Done, Stopped, ask, asked, note, own, rows, settle, shown, standing};
+use super::session::{Bookable, Session};
+use super::{Certainty, Done, Stopped, appointments, ask, asked, note, own, rows, settle, shown};
 use crate::print;
 use booking::foreign::Foreign;
 use booking::ids::ServiceId;
@@ -69,47 +69,48 @@ pub struct Book {
 }
 
 impl Book {
-    pub(super) async fn run(mut self, desk: &Desk) -> Done {
-        self.choice.can_choose(desk)?;
-        let service = asked::service(desk, self.service.as_ref()).await?;
-        asked::patient(&mut self.patient, desk.json)?;
+    pub(super) async fn run(mut self, session: &Session) -> Done {
+        self.choice.can_choose(session)?;
+        let service = asked::service(session, self.service.as_ref()).await?;
+        asked::patient(&mut self.patient, session.json)?;
         // What a Provider would refuse is told before anybody is asked anything.
         let details = asked::checked(self.patient.details()?)?;
-        self.choice.resolve(desk, &service).await?;
-        let mut earlier = Earlier::of(desk, &details).await?;
-        let bookable = desk.bookable(&service).await?;
+        self.choice.resolve(session, &service).await?;
+        let mut earlier = Earlier::of(session, &details).await?;
+        let bookable = session.bookable(&service).await?;
         let target = bookable.target();
         if let Some(booked) = earlier.same(&target, &self.choice) {
             let booking = Ok(Booking::Booked(Box::new(booked)));
-            return ended(desk, booking, &details, &earlier).await;
+            return ended(session, booking, &details, &earlier).await;
         }
         let open = earlier.open_wish(&target, &self.choice, &details);
         if let Some(row) = &open.cloned() {
             let slot = slot_of(row);
-            let cleared = self.choice.clear(desk, &slot)?;
-            let booking = desk
+            let cleared = self.choice.clear(session, &slot)?;
+            let booking = session
                 .consultation
                 .book_again(&target, row, &slot, &details, &cleared)
                 .await;
             if matches!(booking, Ok(Booking::Booked(_))) {
-                earlier.made(desk, row).await?;
+                earlier.made(session, row).await?;
             }
-            if let Some(stop) = own::instead(desk, &target, &slot.id, &booking, &details).await? {
+            if let Some(stop) = own::instead(session, &target, &slot.id, &booking, &details).await?
+            {
                 return Err(stop);
             }
-            return ended(desk, booking, &details, &earlier).await;
+            return ended(session, booking, &details, &earlier).await;
         }
-        earlier.confirm(desk, &self.choice, None)?;
-        let slot = self.choice.slot(desk, &bookable, &details).await?;
-        let cleared = self.choice.clear(desk, &slot)?;
+        earlier.confirm(session, &self.choice, None)?;
+        let slot = self.choice.slot(session, &bookable, &details).await?;
+        let cleared = self.choice.clear(session, &slot)?;
         let booking = earlier
-            .consultation(desk, &self.choice)
+            .consultation(session, &self.choice)
             .book(&target, &slot, &details, &cleared)
             .await;
-        if let Some(stop) = own::instead(desk, &target, &slot.id, &booking, &details).await? {
+        if let Some(stop) = own::instead(session, &target, &slot.id, &booking, &details).await? {
             return Err(stop);
         }
-        ended(desk, booking, &details, &earlier).await
+        ended(session, booking, &details, &earlier).await
     }
 }
 
@@ -118,7 +119,7 @@ pub(super) struct Earlier {
     /// Those of which it was not certain, with what was found out.
     pub found: Vec<settle::Found>,
     /// Those that stand, with the service's name.
-    standing: Vec<(KnownBooking, String)>,
+    appointments: Vec<(KnownBooking, String)>,
     /// Those of which the service says that they are cancelled, while they were not cancelled from here (D-78).
     said_cancelled: Vec<KnownBooking>,
     /// The documents of all that were looked at.
@@ -129,16 +130,21 @@ pub(super) struct Earlier {
 
 impl Earlier {
     /// Finds out about all of them, and says what was found.
-    pub async fn of(desk: &Desk, details: &BookingDetails) -> Result<Earlier, Stopped> {
-        let found = settle::of_patient(desk, details).await?;
-        settle::tell(desk, &found);
+    pub async fn of(session: &Session, details: &BookingDetails) -> Result<Earlier, Stopped> {
+        let found = settle::of_patient(session, details).await?;
+        settle::tell(session, &found);
         let theirs = |k: &KnownBooking| is_theirs(k, details);
-        let finished = settle::rebookings(desk, theirs).await?;
-        let (mut standing, mut said_cancelled) = (Vec::new(), Vec::new());
+        let finished = settle::rebookings(session, theirs).await?;
+        let (mut appointments, mut said_cancelled) = (Vec::new(), Vec::new());
         let mut known_documents: Vec<String> =
             found.iter().map(|f| f.row.document.clone()).collect();
-        let mut rows = desk.consultation.bookings_of(Which::Live, details).await?;
-        let gone = desk.consultation.bookings_of(Which::SaidCancelled, details);
+        let mut rows = session
+            .consultation
+            .bookings_of(Which::Live, details)
+            .await?;
+        let gone = session
+            .consultation
+            .bookings_of(Which::SaidCancelled, details);
         rows.extend(gone.await?);
         for mut known in rows {
             // One that is not certain and was not found above has just been asked for by another command.
@@ -146,21 +152,21 @@ impl Earlier {
                 continue;
             }
             known_documents.push(known.document.clone());
-            match standing::stands(desk, &known).await {
+            match appointments::stands(session, &known).await {
                 Some(service) => {
                     known.stands_after_all();
-                    standing.push((known, service));
+                    appointments.push((known, service));
                 }
                 None => said_cancelled.push(known),
             }
         }
-        if !desk.json {
-            let told = said_cancelled.iter().map(standing::said_cancelled);
+        if !session.json {
+            let told = said_cancelled.iter().map(appointments::said_cancelled);
             told.for_each(|line| note(&line));
         }
         Ok(Earlier {
             found,
-            standing,
+            appointments,
             said_cancelled,
             known: known_documents,
             finished,
@@ -168,23 +174,23 @@ impl Earlier {
     }
 
     /// The contact in which a booking is made besides those that the user was told of; with `--another` besides any.
-    pub fn consultation(&self, desk: &Desk, choice: &Choice) -> Consultation {
+    pub fn consultation(&self, session: &Session, choice: &Choice) -> Consultation {
         match choice.another {
-            true => desk.consultation.clone(),
-            false => desk.consultation.knowing(self.known.clone()),
+            true => session.consultation.clone(),
+            false => session.consultation.knowing(self.known.clone()),
         }
     }
 
     /// An open booking has just been made up for: it is told as what was booked, not as open any more. Where it was the
     /// first half of a rebooking, the old appointment goes (D-53).
-    async fn made(&mut self, desk: &Desk, new: &KnownBooking) -> Done {
+    async fn made(&mut self, session: &Session, new: &KnownBooking) -> Done {
         self.found.retain(|f| f.row.document != new.document);
-        let finished = settle::rebookings(desk, |k| k.document == new.document).await?;
+        let finished = settle::rebookings(session, |k| k.document == new.document).await?;
         let gone = finished
             .iter()
             .any(|f| f.old.as_ref().is_some_and(CancelReport::is_cancelled));
         if gone {
-            self.standing
+            self.appointments
                 .retain(|(known, _)| Some(&known.document) != new.replaces.as_ref());
         }
         self.finished.extend(finished);
@@ -220,7 +226,7 @@ impl Earlier {
 
     /// Asks whether a booking besides the others is wanted. Of those that are not certain, and of one that was found
     /// only now, `--yes` knows nothing: they need `--another`.
-    pub fn confirm(&self, desk: &Desk, choice: &Choice, except: Option<&str>) -> Done {
+    pub fn confirm(&self, session: &Session, choice: &Choice, except: Option<&str>) -> Done {
         let open: Vec<&settle::Found> = self.found.iter().filter(|f| f.is_open()).collect();
         if !open.is_empty() && !choice.another {
             let lines: Vec<String> = open.iter().map(|f| f.plain()).collect();
@@ -228,7 +234,7 @@ impl Earlier {
                 "{} Nothing more was booked. --another books all the same.",
                 lines.join(" ")
             );
-            if desk.json {
+            if session.json {
                 let mut value = json!({ "outcome": "uncertain", "message": reason });
                 self.add_to(&mut value);
                 shown::json(&value);
@@ -236,7 +242,7 @@ impl Earlier {
             return Err(Stopped::Told(reason, Certainty::Uncertain));
         }
         let others: Vec<String> = self
-            .standing
+            .appointments
             .iter()
             .filter(|(k, _)| k.appointment.as_deref() != except)
             .map(|(k, service)| {
@@ -260,7 +266,7 @@ impl Earlier {
             false => (choice.another || choice.yes, "--yes"),
         };
         if answered {
-            if !desk.json {
+            if !session.json {
                 note(&format!("Note: {has} Cancel it if it is no longer needed."));
             }
             return Ok(());
@@ -276,7 +282,7 @@ impl Earlier {
         let reason = format!(
             "{has} Nothing was booked. Confirm with the patient, then cancel it, or say {flag} to book another besides."
         );
-        if desk.json {
+        if session.json {
             let mut value = json!({ "outcome": "not_booked", "message": reason });
             self.add_to(&mut value);
             shown::json(&value);
@@ -287,7 +293,7 @@ impl Earlier {
     /// Adds to what scripts are told.
     pub fn add_to(&self, value: &mut Value) {
         let has: Vec<Value> = self
-            .standing
+            .appointments
             .iter()
             .map(|(known, service)| {
                 let mut one = json!(known);
@@ -331,8 +337,8 @@ impl Choice {
     }
 
     /// Somebody has to say which slot: by a flag, or at the terminal.
-    pub(super) fn can_choose(&self, desk: &Desk) -> Done {
-        match self.slot.is_some() || self.first || asked::can_ask(desk.json) {
+    pub(super) fn can_choose(&self, session: &Session) -> Done {
+        match self.slot.is_some() || self.first || asked::can_ask(session.json) {
             true => Ok(()),
             false => Err(Stopped::Usage(
                 "which slot? Name it with --slot, or take the first free one with --first"
@@ -342,41 +348,48 @@ impl Choice {
     }
 
     /// Finds out which slot of the service a number names.
-    pub(super) async fn resolve(&mut self, desk: &Desk, service: &ServiceId) -> Done {
+    pub(super) async fn resolve(&mut self, session: &Session, service: &ServiceId) -> Done {
         if let Some(text) = &self.slot {
-            self.wanted = Some(rows::wanted(desk, service, text).await?);
+            self.wanted = Some(rows::wanted(session, service, text).await?);
         }
         Ok(())
     }
 
     pub(super) async fn slot(
         &self,
-        desk: &Desk,
+        session: &Session,
         bookable: &Bookable,
         details: &BookingDetails,
     ) -> Result<FreeSlot, Stopped> {
         let target = bookable.target();
         let wanted = match (&self.wanted, &self.slot) {
             (Some(wanted), _) => Some(wanted.clone()),
-            (None, Some(text)) => Some(rows::wanted(desk, &target.service, text).await?),
+            (None, Some(text)) => Some(rows::wanted(session, &target.service, text).await?),
             (None, None) => None,
         };
         let search = rows::reaching(self.when.search()?, wanted.as_ref());
-        let list = desk.consultation.slots(&target, search).await?;
+        let list = session.consultation.slots(&target, search).await?;
         if wanted.is_none() && !self.first && !list.slots.is_empty() {
-            return rows::choose(desk, &target.service, &list).await;
+            return rows::choose(session, &target.service, &list).await;
         }
         if let Some(wanted) = wanted.as_ref().filter(|w| list.lacks(&w.id))
-            && let Some(stop) = own::holder(desk, &target, &wanted.id, details).await?
+            && let Some(stop) = own::holder(session, &target, &wanted.id, details).await?
         {
             return Err(stop);
         }
-        rows::chosen(desk, &target.service, list, wanted.as_ref(), search.window).await
+        rows::chosen(
+            session,
+            &target.service,
+            list,
+            wanted.as_ref(),
+            search.window,
+        )
+        .await
     }
 
     /// Asks what has to be asked about a slot outside the timeframe (CONS-TF-01..05).
-    pub(super) fn clear(&self, desk: &Desk, slot: &FreeSlot) -> Result<Cleared, Stopped> {
-        let encounter = desk.consultation.encounter();
+    pub(super) fn clear(&self, session: &Session, slot: &FreeSlot) -> Result<Cleared, Stopped> {
+        let encounter = session.consultation.encounter();
         let mut confirmation = Confirmation {
             told: self.yes,
             approver: self.approved_by.clone(),
@@ -386,7 +399,7 @@ impl Choice {
             let notice = timeframe::notice(minutes, demand);
             match demand {
                 Demand::Nothing => {}
-                Demand::Notify if !desk.json => {
+                Demand::Notify if !session.json => {
                     confirmation.told =
                         ask::confirm(&format!("{notice} Go on?"), self.yes, "--yes")?;
                 }
@@ -410,31 +423,31 @@ impl Choice {
 
 /// Says how a booking ended.
 pub(super) async fn ended(
-    desk: &Desk,
+    session: &Session,
     booking: Result<Booking, Obstacle>,
     details: &BookingDetails,
     earlier: &Earlier,
 ) -> Done {
-    let mut value = outcome_of(desk, &booking, details);
+    let mut value = outcome_of(session, &booking, details);
     earlier.add_to(&mut value);
-    if desk.json {
+    if session.json {
         shown::json(&value);
     }
     match booking {
         Ok(Booking::Booked(booked)) => {
-            if !desk.json {
-                confirmed(desk, &booked, details);
+            if !session.json {
+                confirmed(session, &booked, details);
             }
             unrecorded(&booked);
             Ok(())
         }
-        other => stopped(desk, other).await,
+        other => stopped(session, other).await,
     }
 }
 
 /// The outcome for scripts.
 pub(super) fn outcome_of(
-    desk: &Desk,
+    session: &Session,
     booking: &Result<Booking, Obstacle>,
     details: &BookingDetails,
 ) -> Value {
@@ -442,12 +455,12 @@ pub(super) fn outcome_of(
         Ok(Booking::Booked(booked)) => json!({
             "outcome": "booked", "booked": booked, "patient": details.patient.name.display(),
             "service": { "id": booked.target.service.as_str(), "name": booked.target.name },
-            "sms": text_message(desk, booked, details),
+            "sms": text_message(session, booked, details),
         }),
         Ok(Booking::SlotTaken { notice, refreshed }) => {
             let mut value = json!({ "outcome": "slot_taken", "taken": shown::obstacle(notice) });
             match refreshed {
-                Ok(list) => value["slots"] = json!(desk.consultation.shown(list)),
+                Ok(list) => value["slots"] = json!(session.consultation.shown(list)),
                 Err(obstacle) => value["refresh"] = shown::obstacle(obstacle),
             }
             value
@@ -460,13 +473,13 @@ pub(super) fn outcome_of(
 }
 
 /// Why there is no booking; scripts have been told.
-pub(super) async fn stopped(desk: &Desk, booking: Result<Booking, Obstacle>) -> Done {
+pub(super) async fn stopped(session: &Session, booking: Result<Booking, Obstacle>) -> Done {
     match booking {
         Ok(Booking::Booked(_)) => Ok(()),
         Ok(Booking::SlotTaken { notice, refreshed }) => {
-            if let (false, Ok(list)) = (desk.json, refreshed) {
+            if let (false, Ok(list)) = (session.json, refreshed) {
                 let service = notice.noted("service").map(ServiceId::parse);
-                rows::offer(desk, service.and_then(Result::ok).as_ref(), &list).await;
+                rows::offer(session, service.and_then(Result::ok).as_ref(), &list).await;
             }
             Err(Stopped::Told(notice.to_string(), Certainty::Certain))
         }
@@ -491,7 +504,7 @@ pub(super) fn unrecorded(booked: &Booked) {
 }
 
 /// Prints a booking.
-pub(super) fn confirmed(desk: &Desk, booked: &Booked, details: &BookingDetails) {
+pub(super) fn confirmed(session: &Session, booked: &Booked, details: &BookingDetails) {
     let slot = &booked.slot;
     print(&format!(
         "Booked: {}, {}\n",
@@ -520,20 +533,20 @@ pub(super) fn confirmed(desk: &Desk, booked: &Booked, details: &BookingDetails) 
             "The service's answer was lost on the way; the booking was found afterwards. There is only this one.\n",
         );
     }
-    if let Some(sms) = text_message(desk, booked, details) {
+    if let Some(sms) = text_message(session, booked, details) {
         row("SMS to send", &sms["text"].as_str().unwrap_or_default());
     }
 }
 
 /// The confirmation for a patient with a mobile number; whether they consented is the user's to ask (CONS-SMS-01).
-fn text_message(desk: &Desk, booked: &Booked, details: &BookingDetails) -> Option<Value> {
+fn text_message(session: &Session, booked: &Booked, details: &BookingDetails) -> Option<Value> {
     let to = details.patient.mobile()?;
     let text = sms::text(&sms::Confirmation {
         start: booked.slot.start,
         channel: booked.slot.channel.as_ref(),
         place: booked.slot.place.as_ref(),
         service: booked.slot.service.as_ref().or(booked.target.name.as_ref()),
-        sender: &desk.config.organisation.name,
+        sender: &session.config.organisation.name,
         call: "111",
     });
     Some(json!({ "to": to, "text": text }))

@@ -1,7 +1,7 @@
 //! `uec consumer services|endpoint|slots`: finding.
 
-use super::desk::Desk;
 use super::ranked::{self, Named};
+use super::session::Session;
 use super::{Done, Stopped, rows, shown};
 use crate::print;
 use booking::foreign::Foreign;
@@ -24,9 +24,9 @@ pub struct EndpointOf {
 }
 
 impl EndpointOf {
-    pub(super) async fn run(self, desk: &Desk) -> Done {
-        let found = desk
-            .bookable(&ranked::service(desk, &self.service).await?)
+    pub(super) async fn run(self, session: &Session) -> Done {
+        let found = session
+            .bookable(&ranked::service(session, &self.service).await?)
             .await?;
         let target = found.target();
         let value = json!({
@@ -37,7 +37,7 @@ impl EndpointOf {
             "slots": target.slots_root,
             "booking": target.booking_root,
         });
-        if desk.json {
+        if session.json {
             shown::json(&value);
             return Ok(());
         }
@@ -139,14 +139,15 @@ enum Free {
 }
 
 impl Services {
-    pub(super) async fn run(self, desk: &Desk) -> Done {
-        let search = self.search(desk)?;
-        let listed = desk.discovery.listed(&search).await;
+    pub(super) async fn run(self, session: &Session) -> Done {
+        let search = self.search(session)?;
+        let listed = session.discovery.listed(&search).await;
         let Listed { services, left_out } = match listed {
             Ok(listed) => listed,
             Err(obstacle) => {
                 let detail = shown::obstacle(&obstacle);
-                desk.consultation
+                session
+                    .consultation
                     .note("services", None, "obstacle", detail)
                     .await?;
                 return Err(obstacle.into());
@@ -160,7 +161,8 @@ impl Services {
                         "bookable": address.is_some(), "address": address.map(|a| a.to_string()) })
             })
             .collect();
-        desk.consultation
+        session
+            .consultation
             .note(
                 "services",
                 None,
@@ -169,10 +171,10 @@ impl Services {
             )
             .await?;
         let free = match self.free {
-            true => self.look_up(desk, &services).await?,
+            true => self.look_up(session, &services).await?,
             false => services.iter().map(|_| Free::NotAsked).collect(),
         };
-        match desk.json {
+        match session.json {
             true => shown::json(&json!({
                 "services": services.iter().zip(&free).map(json_of).collect::<Vec<_>>(), "left_out": left_out,
             })),
@@ -186,8 +188,8 @@ impl Services {
         Ok(())
     }
 
-    fn search(&self, desk: &Desk) -> Result<ServiceSearch, Stopped> {
-        let contact = desk.consultation.encounter();
+    fn search(&self, session: &Session) -> Result<ServiceSearch, Stopped> {
+        let contact = session.consultation.encounter();
         let outcome = contact
             .disposition
             .as_deref()
@@ -225,13 +227,13 @@ impl Services {
     }
 
     /// Finds the endpoints one after the other (services of one system share theirs), then the free times side by side.
-    async fn look_up(&self, desk: &Desk, services: &[Service]) -> Result<Vec<Free>, Stopped> {
+    async fn look_up(&self, session: &Session, services: &[Service]) -> Result<Vec<Free>, Stopped> {
         let search = self.when.search()?;
         let mut free = Vec::with_capacity(services.len());
         let mut targets = Vec::new();
         for service in services {
-            let found = match desk.discovery.details(service).await {
-                Ok(details) => desk.found_endpoint(&details).await?,
+            let found = match session.discovery.details(service).await {
+                Ok(details) => session.found_endpoint(&details).await?,
                 Err(obstacle) => Err(obstacle),
             };
             match found {
@@ -243,7 +245,7 @@ impl Services {
             }
         }
         let asked: Vec<Target> = targets.iter().map(|(_, t)| t.clone()).collect();
-        let found = desk.consultation.next_free(&asked, search).await;
+        let found = session.consultation.next_free(&asked, search).await;
         for ((at, _), next) in targets.iter().zip(found) {
             free[*at] = match next.found {
                 Ok((count, Some(slot), _)) => Free::At(Box::new(slot), count),
@@ -371,19 +373,19 @@ pub struct Slots {
 pub const SHOWN: usize = 40;
 
 impl Slots {
-    pub(super) async fn run(self, desk: &Desk) -> Done {
+    pub(super) async fn run(self, session: &Session) -> Done {
         let search = self.when.search()?;
-        let target = desk
-            .bookable(&ranked::service(desk, &self.service).await?)
+        let target = session
+            .bookable(&ranked::service(session, &self.service).await?)
             .await?
             .target();
-        let list = desk.consultation.slots(&target, search).await?;
-        let all = desk.consultation.shown(&list);
+        let list = session.consultation.slots(&target, search).await?;
+        let all = session.consultation.shown(&list);
         let given = self.limit.and_then(|n| usize::try_from(n).ok());
-        let limit = given.unwrap_or(if desk.json { usize::MAX } else { SHOWN });
+        let limit = given.unwrap_or(if session.json { usize::MAX } else { SHOWN });
         let some: Vec<&Shown> = all.iter().take(limit).collect();
-        let numbered = rows::keep(desk, &target.service, &some).await;
-        if desk.json {
+        let numbered = rows::keep(session, &target.service, &some).await;
+        if session.json {
             shown::json(&json!({
                 "service": target.service.as_str(), "name": target.name, "slots": some, "total": all.len(),
                 "remarks": list.remarks, "unreadable": list.unreadable, "cut_off": list.cut_off,

@@ -1,8 +1,8 @@
 //! A booking that is not made because of another one of this very patient, which another command from here made or is
 //! making: it has the slot (CONS-BOOK-04), or came between the question and the booking (CONS-REB-04).
 
-use super::desk::{Desk, service_name};
-use super::{Certainty, Stopped, settle, shown, standing};
+use super::session::{Session, service_name};
+use super::{Certainty, Stopped, appointments, settle, shown};
 use consumer::journal::{Found, KnownBooking, State, Which};
 use consumer::journey::{Booking, Target};
 use consumer::obstacle::{Kind, Obstacle};
@@ -13,16 +13,16 @@ use serde_json::json;
 /// Why a command stops that did not book because of another booking of the patient; `None` when that is not why, as far as
 /// is known here.
 pub async fn instead(
-    desk: &Desk,
+    session: &Session,
     target: &Target,
     slot: &str,
     booking: &Result<Booking, Obstacle>,
     details: &BookingDetails,
 ) -> Result<Option<Stopped>, Stopped> {
     match booking {
-        Ok(Booking::SlotTaken { .. }) => holder(desk, target, slot, details).await,
+        Ok(Booking::SlotTaken { .. }) => holder(session, target, slot, details).await,
         Err(obstacle) if obstacle.kind == Kind::OtherBooking => {
-            other(desk, obstacle.noted("document").unwrap_or_default()).await
+            other(session, obstacle.noted("document").unwrap_or_default()).await
         }
         _ => Ok(None),
     }
@@ -30,21 +30,24 @@ pub async fn instead(
 
 /// The patient has the time that is gone.
 pub async fn holder(
-    desk: &Desk,
+    session: &Session,
     target: &Target,
     slot: &str,
     details: &BookingDetails,
 ) -> Result<Option<Stopped>, Stopped> {
-    let rows = desk.consultation.bookings_of(Which::Live, details).await?;
+    let rows = session
+        .consultation
+        .bookings_of(Which::Live, details)
+        .await?;
     let row = rows.into_iter().find(|k| {
         k.slot == slot && k.service == target.service.as_str() && k.asid == target.asid.as_str()
     });
     let Some(row) = row else {
         return Ok(None);
     };
-    Ok(what_became(desk, &row).await?.map(|became| match became {
+    Ok(what_became(session, &row).await?.map(|became| match became {
         Became::Booked(named) => stop(
-            desk,
+            session,
             &row,
             format!(
                 "The patient has this time already, booked by another command from here: {named}. Nothing more was booked."
@@ -52,7 +55,7 @@ pub async fn holder(
             Certainty::Certain,
         ),
         Became::Open(plain) => stop(
-            desk,
+            session,
             &row,
             format!("Another command from here is booking this time for this patient. {plain}"),
             Certainty::Uncertain,
@@ -61,15 +64,15 @@ pub async fn holder(
 }
 
 /// Another command asked for a booking of the patient first.
-async fn other(desk: &Desk, document: &str) -> Result<Option<Stopped>, Stopped> {
-    let journal = desk.consultation.journey().journal();
+async fn other(session: &Session, document: &str) -> Result<Option<Stopped>, Stopped> {
+    let journal = session.consultation.journey().journal();
     let found = journal.find(document).await;
     let Found::One(row) = found.map_err(|e| Stopped::Refused(e.to_string()))? else {
         return Ok(None);
     };
-    Ok(what_became(desk, &row).await?.map(|became| match became {
+    Ok(what_became(session, &row).await?.map(|became| match became {
         Became::Booked(named) => stop(
-            desk,
+            session,
             &row,
             format!(
                 "The patient has an appointment already, booked by another command from here: {named}. Nothing was booked. \
@@ -78,7 +81,7 @@ async fn other(desk: &Desk, document: &str) -> Result<Option<Stopped>, Stopped> 
             Certainty::Certain,
         ),
         Became::Open(plain) => stop(
-            desk,
+            session,
             &row,
             format!(
                 "The patient is being booked by another command from here, and it is not certain yet whether that succeeds. \
@@ -98,7 +101,7 @@ enum Became {
 }
 
 /// Asks the service; `None` when there is no such booking, or not any more.
-async fn what_became(desk: &Desk, row: &KnownBooking) -> Result<Option<Became>, Stopped> {
+async fn what_became(session: &Session, row: &KnownBooking) -> Result<Option<Became>, Stopped> {
     let named = |service: &str, id: &str| {
         let day = day_and_time(row.start);
         Became::Booked(format!("{service} on {day} ({id})"))
@@ -108,11 +111,11 @@ async fn what_became(desk: &Desk, row: &KnownBooking) -> Result<Option<Became>, 
     }
     if !row.is_unsettled() {
         let id = row.appointment.as_deref().unwrap_or(&row.document);
-        return Ok(standing::stands(desk, row)
+        return Ok(appointments::stands(session, row)
             .await
             .map(|service| named(&service, id)));
     }
-    let found = settle::row(desk, row).await?;
+    let found = settle::row(session, row).await?;
     Ok(match found.booked() {
         Some((target, proven)) => Some(named(
             &service_name(target, Some(row)),
@@ -122,8 +125,8 @@ async fn what_became(desk: &Desk, row: &KnownBooking) -> Result<Option<Became>, 
     })
 }
 
-fn stop(desk: &Desk, row: &KnownBooking, reason: String, certainty: Certainty) -> Stopped {
-    if desk.json {
+fn stop(session: &Session, row: &KnownBooking, reason: String, certainty: Certainty) -> Stopped {
+    if session.json {
         let outcome = match certainty {
             Certainty::Certain => "not_booked",
             Certainty::Uncertain => "uncertain",

@@ -1,6 +1,6 @@
 //! `uec consumer prune`: personal data leave the journal when they are due.
 
-use super::desk::Desk;
+use super::session::Session;
 use super::{Done, Stopped, ask, shown};
 use crate::{output, print};
 use clap::Args;
@@ -30,17 +30,17 @@ pub struct Prune {
 }
 
 impl Prune {
-    pub(super) async fn run(self, desk: &Desk) -> Done {
-        let days = self.days.unwrap_or(desk.config.retention_days);
+    pub(super) async fn run(self, session: &Session) -> Done {
+        let days = self.days.unwrap_or(session.config.retention_days);
         let before = Timestamp::now()
             .checked_sub(SignedDuration::from_hours(i64::from(days) * 24))
             .map_err(|e| Stopped::Usage(format!("--days: {e}")))?;
-        let journal = desk.consultation.journey().journal();
+        let journal = session.consultation.journey().journal();
         let failed = |e: consumer::journal::JournalError| Stopped::Refused(e.to_string());
         let due = journal.forget(before, true).await.map_err(failed)?;
         let nothing = due.encounters == 0;
-        if !desk.json || (!self.yes && !self.dry_run) {
-            told(&due, days, before, desk.json);
+        if !session.json || (!self.yes && !self.dry_run) {
+            told(&due, days, before, session.json);
         }
         let done = match self.dry_run || nothing {
             true => false,
@@ -54,7 +54,7 @@ impl Prune {
                 true
             }
         };
-        if desk.json {
+        if session.json {
             shown::json(
                 &json!({ "days": days, "before": before.to_string(), "due": due, "done": done }),
             );

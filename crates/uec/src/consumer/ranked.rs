@@ -1,8 +1,8 @@
 //! Services by their numbers: `--service 3` is the third row of the list of services that this user saw last.
 
 use super::Stopped;
-use super::desk::Desk;
 use super::rows::{ID, MAX_DIGITS, ROW};
+use super::session::Session;
 use booking::ids::ServiceId;
 use consumer::journal::Ranking;
 use consumer::slots::time;
@@ -36,13 +36,13 @@ impl FromStr for Named {
 }
 
 /// The service that is named.
-pub async fn service(desk: &Desk, named: &Named) -> Result<ServiceId, Stopped> {
+pub async fn service(session: &Session, named: &Named) -> Result<ServiceId, Stopped> {
     let number = match named {
         Named::Id(id) => return Ok(id.clone()),
         Named::Row(number) => *number,
     };
-    let encounter = desk.consultation.encounter();
-    let journal = desk.consultation.journey().journal();
+    let encounter = session.consultation.encounter();
+    let journal = session.consultation.journey().journal();
     let ranking = journal.last_ranking(&encounter.user, &encounter.id).await;
     let ranking = ranking.map_err(|e| Stopped::Refused(e.to_string()))?;
     let id = of_ranking(ranking, number).map_err(|why| {
@@ -54,9 +54,9 @@ pub async fn service(desk: &Desk, named: &Named) -> Result<ServiceId, Stopped> {
 }
 
 /// The same where a service may be named.
-pub async fn given(desk: &Desk, named: Option<&Named>) -> Result<Option<ServiceId>, Stopped> {
+pub async fn given(session: &Session, named: Option<&Named>) -> Result<Option<ServiceId>, Stopped> {
     match named {
-        Some(named) => service(desk, named).await.map(Some),
+        Some(named) => service(session, named).await.map(Some),
         None => Ok(None),
     }
 }

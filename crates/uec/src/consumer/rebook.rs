@@ -1,11 +1,11 @@
 //! `uec consumer rebook`.
 
 use super::book::{Choice, Earlier, confirmed, outcome_of, stopped, unrecorded};
-use super::desk::{Desk, Known, service_name};
 use super::patient::PatientArgs;
 use super::ranked::{self, Named};
+use super::session::{Known, Session, service_name};
 use super::settle::Finished;
-use super::{Certainty, Done, Stopped, ask, own, shown, standing};
+use super::{Certainty, Done, Stopped, appointments, ask, own, shown};
 use crate::print;
 use booking::foreign::Foreign;
 use booking::ids::ServiceId;
@@ -39,11 +39,11 @@ pub struct Rebook {
 }
 
 impl Rebook {
-    pub(super) async fn run(self, desk: &Desk) -> Done {
-        self.choice.can_choose(desk)?;
-        let service = ranked::given(desk, self.service.as_ref()).await?;
-        let old_service = ranked::given(desk, self.old_service.as_ref()).await?;
-        let old = desk
+    pub(super) async fn run(self, session: &Session) -> Done {
+        self.choice.can_choose(session)?;
+        let service = ranked::given(session, self.service.as_ref()).await?;
+        let old_service = ranked::given(session, self.old_service.as_ref()).await?;
+        let old = session
             .located(&self.appointment, old_service.as_ref())
             .await?;
         // The patient that was given has to be the one who has the old appointment.
@@ -53,36 +53,36 @@ impl Rebook {
         };
         let nameless = old.booking.as_ref().is_some_and(|b| b.nhs_number.is_none());
         let given = given.as_ref().filter(|_| !nameless);
-        let shown = old.read(desk, given).await?.into_appointment();
+        let shown = old.read(session, given).await?.into_appointment();
         let named = shown.named(&old.service());
         let details = self.details(&shown)?;
         // A rebooking of this very appointment that was interrupted is finished, not made a second time.
-        let earlier = Earlier::of(desk, &details).await?;
+        let earlier = Earlier::of(session, &details).await?;
         let of_this = |f: &&Finished| {
             let old = f.new.old.as_ref();
             old.is_some_and(|(old, _)| *old == shown.id) && f.old.is_some()
         };
         if let Some(finished) = earlier.finished.iter().find(of_this) {
-            return taken_up(desk, finished);
+            return taken_up(session, finished);
         }
-        if let Some(row) = interrupted(desk, &earlier, shown.id.as_str()).await? {
-            return self.go_on(desk, &old, row, &details, &earlier).await;
+        if let Some(row) = interrupted(session, &earlier, shown.id.as_str()).await? {
+            return self.go_on(session, &old, row, &details, &earlier).await;
         }
         if let Some(why) = not_booked(shown.status.as_received()) {
-            standing::heard(desk, &old, &shown).await;
+            appointments::heard(session, &old, &shown).await;
             return Err(Stopped::Refused(format!(
                 "Nothing was done, since the old appointment cannot be rebooked: {why} It is the appointment of {named}. \
                  If the patient needs another appointment, book a new one.",
             )));
         }
-        earlier.confirm(desk, &self.choice, Some(shown.id.as_str()))?;
+        earlier.confirm(session, &self.choice, Some(shown.id.as_str()))?;
         let bookable = match &service {
-            Some(service) => Some(desk.bookable(service).await?),
+            Some(service) => Some(session.bookable(service).await?),
             None => None,
         };
         let bookable = bookable.as_ref().unwrap_or(&old.bookable);
-        let slot = self.choice.slot(desk, bookable, &details).await?;
-        let cleared = self.choice.clear(desk, &slot)?;
+        let slot = self.choice.slot(session, bookable, &details).await?;
+        let cleared = self.choice.clear(session, &slot)?;
         let target = bookable.target();
         let question = format!(
             "Book {} on {} instead, and cancel the appointment of {named}?",
@@ -99,13 +99,15 @@ impl Rebook {
             document: shown.document.as_ref().map(Foreign::as_received),
         };
         let rebooked = earlier
-            .consultation(desk, &self.choice)
+            .consultation(session, &self.choice)
             .rebook(replaced, &target, &slot, &details, &cleared)
             .await?;
-        if let Some(stop) = own::instead(desk, &target, &slot.id, &rebooked.new, &details).await? {
+        if let Some(stop) =
+            own::instead(session, &target, &slot.id, &rebooked.new, &details).await?
+        {
             return Err(stop);
         }
-        both(desk, rebooked, &details, &earlier, &old).await
+        both(session, rebooked, &details, &earlier, &old).await
     }
 
     /// The patient as given, else as in the old appointment.
@@ -125,7 +127,7 @@ impl Rebook {
     /// Goes on with a rebooking whose new booking is not certain, under its own request id.
     async fn go_on(
         &self,
-        desk: &Desk,
+        session: &Session,
         old: &Known,
         row: KnownBooking,
         details: &BookingDetails,
@@ -143,23 +145,23 @@ impl Rebook {
                 row.document
             )));
         }
-        let target = desk.bookable(&service).await?.target();
+        let target = session.bookable(&service).await?.target();
         let slot = slot_of(&row);
-        let cleared = self.choice.clear(desk, &slot)?;
-        let consultation = &desk.consultation;
+        let cleared = self.choice.clear(session, &slot)?;
+        let consultation = &session.consultation;
         let new = consultation
             .book_again(&target, &row, &slot, details, &cleared)
             .await;
         let rebooked = consultation.replace(new, &old.located, details).await;
-        both(desk, rebooked, details, earlier, old).await
+        both(session, rebooked, details, earlier, old).await
     }
 }
 
 /// The rebooking that was asked for had been made but for its second half, which was done now.
-fn taken_up(desk: &Desk, finished: &Finished) -> Done {
+fn taken_up(session: &Session, finished: &Finished) -> Done {
     let report = finished.old.as_ref();
     let complete = report.is_some_and(|r| r.is_cancelled());
-    if desk.json {
+    if session.json {
         shown::json(&json!({
             "outcome": "booked", "booked": finished.new, "old": report, "complete": complete,
             "old_message": finished.plain, "finished": [finished.json()],
@@ -182,7 +184,7 @@ fn taken_up(desk: &Desk, finished: &Finished) -> Done {
 
 /// A rebooking of this appointment of which it is not certain whether the new one was booked.
 async fn interrupted(
-    desk: &Desk,
+    session: &Session,
     earlier: &Earlier,
     id: &str,
 ) -> Result<Option<KnownBooking>, Stopped> {
@@ -191,12 +193,12 @@ async fn interrupted(
     if let Some(found) = open.map(|f| &f.row).find(|row| of_this(row)) {
         return Ok(Some(found.clone()));
     }
-    let rows = desk.consultation.open_rebookings().await?;
+    let rows = session.consultation.open_rebookings().await?;
     Ok(rows.into_iter().find(|k| k.is_unsettled() && of_this(k)))
 }
 
 async fn both(
-    desk: &Desk,
+    session: &Session,
     rebooked: Rebooked,
     details: &BookingDetails,
     earlier: &Earlier,
@@ -204,13 +206,13 @@ async fn both(
 ) -> Done {
     let old_told = match &rebooked.old {
         None => "The old appointment stands.".to_owned(),
-        Some(Ok(report)) => standing::told(report, &old.service(), false),
+        Some(Ok(report)) => appointments::told(report, &old.service(), false),
         Some(Err(obstacle)) => format!("The old appointment stands. {obstacle}"),
     };
     let complete = rebooked.is_complete();
     let report = rebooked.old.as_ref().and_then(|o| o.as_ref().ok());
-    if desk.json {
-        let mut value = outcome_of(desk, &rebooked.new, details);
+    if session.json {
+        let mut value = outcome_of(session, &rebooked.new, details);
         value["old"] = match report {
             Some(report) => json!(report),
             None => json!({ "outcome": "not_cancelled", "cancelled": false, "message": old_told }),
@@ -229,14 +231,14 @@ async fn both(
     let booked = match &rebooked.new {
         Ok(Booking::Booked(booked)) => booked,
         _ => {
-            if !desk.json {
+            if !session.json {
                 print(&format!("{old_told}\n"));
             }
-            return stopped(desk, rebooked.new).await;
+            return stopped(session, rebooked.new).await;
         }
     };
-    if !desk.json {
-        confirmed(desk, booked, details);
+    if !session.json {
+        confirmed(session, booked, details);
         print(&format!("Old appointment: {old_told}\n"));
     }
     unrecorded(booked);

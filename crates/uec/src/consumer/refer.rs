@@ -1,9 +1,9 @@
 //! `uec consumer refer`: the clinical document, with its appointment or without one.
 
-use super::desk::{Desk, Known};
 use super::patient::PatientArgs;
 use super::ranked::{self, Named};
-use super::{Done, Stopped, settle, shown, standing};
+use super::session::{Known, Session};
+use super::{Done, Stopped, appointments, settle, shown};
 use crate::output::print_exactly;
 use crate::print;
 use booking::foreign::Foreign;
@@ -51,29 +51,29 @@ pub struct Refer {
 }
 
 impl Refer {
-    pub(super) async fn run(self, desk: &Desk) -> Done {
-        let service = ranked::given(desk, self.service.as_ref()).await?;
+    pub(super) async fn run(self, session: &Session) -> Done {
+        let service = ranked::given(session, self.service.as_ref()).await?;
         match (&self.appointment, &service) {
             (Some(appointment), service) => {
-                let known = desk.located(appointment, service.as_ref()).await?;
-                self.with_booking(desk, &known).await
+                let known = session.located(appointment, service.as_ref()).await?;
+                self.with_booking(session, &known).await
             }
-            (None, Some(service)) => self.without(desk, service).await,
+            (None, Some(service)) => self.without(session, service).await,
             (None, None) => Err(Stopped::Usage(
                 "name an appointment or a --service".to_owned(),
             )),
         }
     }
 
-    async fn with_booking(&self, desk: &Desk, known: &Known) -> Done {
+    async fn with_booking(&self, session: &Session, known: &Known) -> Done {
         // The service that gets a document about one of two appointments must not expect the patient twice (D-53).
         if !self.dry_run {
             let id = known.located.id.as_str();
-            settle::rebookings(desk, |new| standing::concerns(new, id)).await?;
+            settle::rebookings(session, |new| appointments::concerns(new, id)).await?;
         }
         // Nothing is written about an appointment that is not proven to be the one that is meant.
-        let found = known.read(desk, None).await?.into_appointment();
-        standing::heard(desk, known, &found).await;
+        let found = known.read(session, None).await?.into_appointment();
+        appointments::heard(session, known, &found).await;
         if let Some(why) = not_booked(found.status.as_received()) {
             return Err(Stopped::Refused(format!(
                 "Nothing was sent, since no referral goes with this appointment: {why} Book again, or refer without an \
@@ -100,7 +100,7 @@ impl Refer {
                         .to_owned(),
                 )
             })?;
-        let journal = desk.consultation.journey().journal();
+        let journal = session.consultation.journey().journal();
         let sent = journal.is_referred(&document.to_string()).await;
         if sent.map_err(|e| Stopped::Refused(e.to_string()))? {
             return Err(Stopped::Refused(
@@ -129,20 +129,20 @@ impl Refer {
         // It is sent on as it came.
         let reason = found.description.as_ref();
         let reason = reason.map(|r| r.as_received().to_owned());
-        let contact = contact_of(desk, known).await?;
+        let contact = contact_of(session, known).await?;
         let about = About {
             document,
             patient,
             appointment: Some(appointment),
             reason,
         };
-        let referral = self.referral(desk, &contact, details, about)?;
-        self.send(desk, details, &referral).await
+        let referral = self.referral(session, &contact, details, about)?;
+        self.send(session, details, &referral).await
     }
 
-    async fn without(&self, desk: &Desk, service: &ServiceId) -> Done {
-        let details = desk.service(service).await?;
-        let listed = desk.listed_as_booking_only(service).await?;
+    async fn without(&self, session: &Session, service: &ServiceId) -> Done {
+        let details = session.service(service).await?;
+        let listed = session.listed_as_booking_only(service).await?;
         if listed.is_none() && !details.booking_required && !self.without_booking {
             return Err(Stopped::Refused(
                 "It is not known whether this service takes referrals without an appointment: the directory says so in \
@@ -150,7 +150,7 @@ impl Refer {
                     .to_owned(),
             ));
         }
-        let permit = desk
+        let permit = session
             .consultation
             .may_refer(service, details.booking_required)
             .await?;
@@ -164,24 +164,24 @@ impl Refer {
             appointment: None,
             reason: Some(who.description.clone()),
         };
-        let contact = desk.consultation.encounter();
-        let referral = self.referral(desk, contact, &details, about)?;
-        self.send(desk, &details, &referral).await
+        let contact = session.consultation.encounter();
+        let referral = self.referral(session, contact, &details, about)?;
+        self.send(session, &details, &referral).await
     }
 
     fn referral(
         &self,
-        desk: &Desk,
+        session: &Session,
         contact: &journal::Encounter,
         details: &ServiceDetails,
         about: About,
     ) -> Result<Referral, Stopped> {
         let own = Organisation {
-            ods: desk.config.ods().clone(),
-            name: desk.config.organisation.name.clone(),
+            ods: session.config.ods().clone(),
+            name: session.config.organisation.name.clone(),
         };
-        let user = desk.config.user.as_ref();
-        let role = match desk.config.role() {
+        let user = session.config.user.as_ref();
+        let role = match session.config.role() {
             Role::Clinician => "Clinician",
             Role::HealthAdviser => "Health adviser",
         };
@@ -196,7 +196,7 @@ impl Refer {
             written_at: Timestamp::now(),
             patient: about.patient,
             author: Author {
-                id: desk.consultation.encounter().user.clone(),
+                id: session.consultation.encounter().user.clone(),
                 name: user.map_or_else(|| own.name.clone(), |u| u.practitioner.display()),
                 role: role.to_owned(),
                 organisation: own.clone(),
@@ -228,18 +228,26 @@ impl Refer {
         })
     }
 
-    async fn send(&self, desk: &Desk, details: &ServiceDetails, referral: &Referral) -> Done {
+    async fn send(&self, session: &Session, details: &ServiceDetails, referral: &Referral) -> Done {
         if self.dry_run {
             print_exactly(&format!("{}\n", consumer::referral::write_cda(referral)));
             return Ok(());
         }
-        let sender = Sender::new(desk.client.clone(), Retries::default());
+        let sender = Sender::new(session.client.clone(), Retries::default());
         let (mut receipts, mut copies) = (Vec::new(), Vec::new());
         for (n, endpoint) in details.referral_endpoints()?.iter().enumerate() {
-            let sent = deliver(desk, &sender, referral, endpoint, details.booking_required).await;
-            self.keep(desk, details, referral, endpoint, &sent).await?;
+            let sent = deliver(
+                session,
+                &sender,
+                referral,
+                endpoint,
+                details.booking_required,
+            )
+            .await;
+            self.keep(session, details, referral, endpoint, &sent)
+                .await?;
             if !matches!(&sent, Err(unsent) if unsent.uncertain) {
-                desk.consultation.journey().arrived(None);
+                session.consultation.journey().arrived(None);
             }
             match sent {
                 Ok(receipt) => receipts.push((endpoint.copy, receipt)),
@@ -248,7 +256,7 @@ impl Refer {
                 Err(unsent) => copies.push(unsent.to_string()),
             }
         }
-        if desk.json {
+        if session.json {
             let all: Vec<_> = receipts
                 .iter()
                 .map(|(copy, r)| {
@@ -283,7 +291,7 @@ impl Refer {
     /// Keeps the attempt (DAT-05).
     async fn keep(
         &self,
-        desk: &Desk,
+        session: &Session,
         details: &ServiceDetails,
         referral: &Referral,
         endpoint: &Endpoint,
@@ -307,7 +315,7 @@ impl Refer {
                         "log": unsent.log.iter().map(|(k, v)| json!({ *k: v })).collect::<Vec<_>>() }),
             ),
         };
-        Ok(desk
+        Ok(session
             .consultation
             .note("refer", Some(&details.id), outcome, detail)
             .await?)
@@ -323,12 +331,12 @@ struct About {
 }
 
 /// The contact that a document belongs to: that of the booking, with what is said now before what was said then (D-64).
-async fn contact_of(desk: &Desk, known: &Known) -> Result<journal::Encounter, Stopped> {
-    let now = desk.consultation.encounter();
+async fn contact_of(session: &Session, known: &Known) -> Result<journal::Encounter, Stopped> {
+    let now = session.consultation.encounter();
     let Some(booking) = &known.booking else {
         return Ok(now.clone());
     };
-    let journal = desk.consultation.journey().journal();
+    let journal = session.consultation.journey().journal();
     let then = journal.kept_encounter(&booking.encounter).await;
     let then = then.map_err(|e| Stopped::Refused(e.to_string()))?;
     Ok(match then {
@@ -342,7 +350,7 @@ async fn contact_of(desk: &Desk, known: &Known) -> Result<journal::Encounter, St
 }
 
 async fn deliver(
-    desk: &Desk,
+    session: &Session,
     sender: &Sender,
     referral: &Referral,
     endpoint: &Endpoint,
@@ -350,7 +358,8 @@ async fn deliver(
 ) -> Result<Receipt, Unsent> {
     let message = Message::new(referral, endpoint, booking_required, Uuid::new_v4())?;
     let again = referral.appointment.is_some();
-    desk.consultation
+    session
+        .consultation
         .journey()
         .leaves(OnItsWay::Referral(again));
     sender.send(&message).await

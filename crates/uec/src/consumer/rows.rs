@@ -1,7 +1,7 @@
 //! Rows by their numbers: `--slot 3` is the third row of the list of slots that this user saw last.
 
-use super::desk::Desk;
 use super::find::SHOWN;
+use super::session::Session;
 use super::{Stopped, asked, note, shown};
 use booking::ids::ServiceId;
 use consumer::journal::{LISTED, ListedSlot, Listing, MAX_ROWS};
@@ -56,7 +56,7 @@ impl Wanted {
 
 /// Keeps the rows as they are shown, and says whether they have numbers now. Those are a convenience: a journal that
 /// fails does not spoil the list.
-pub async fn keep(desk: &Desk, service: &ServiceId, all: &[&Shown]) -> bool {
+pub async fn keep(session: &Session, service: &ServiceId, all: &[&Shown]) -> bool {
     let rows: Vec<ListedSlot> = all
         .iter()
         .take(MAX_ROWS)
@@ -65,7 +65,7 @@ pub async fn keep(desk: &Desk, service: &ServiceId, all: &[&Shown]) -> bool {
             start: s.slot.start,
         })
         .collect();
-    let kept = desk
+    let kept = session
         .consultation
         .note(LISTED, Some(service), "shown", json!({ "rows": rows }))
         .await;
@@ -76,10 +76,10 @@ pub async fn keep(desk: &Desk, service: &ServiceId, all: &[&Shown]) -> bool {
 }
 
 /// The slot that a text names: a row's number, or an id.
-pub async fn wanted(desk: &Desk, service: &ServiceId, text: &str) -> Result<Wanted, Stopped> {
+pub async fn wanted(session: &Session, service: &ServiceId, text: &str) -> Result<Wanted, Stopped> {
     let text = text.trim();
-    let encounter = desk.consultation.encounter();
-    let journal = desk.consultation.journey().journal();
+    let encounter = session.consultation.encounter();
+    let journal = session.consultation.journey().journal();
     let listing = journal
         .last_listing(&encounter.user, &encounter.id)
         .await
@@ -186,7 +186,7 @@ pub fn outside(list: &SlotList) -> Option<String> {
 /// The wanted slot of a fresh list, at the time at which it was shown, or the first of the time that was asked for (D-77).
 /// What is not there is said, and what is free is offered.
 pub async fn chosen(
-    desk: &Desk,
+    session: &Session,
     service: &ServiceId,
     list: SlotList,
     wanted: Option<&Wanted>,
@@ -197,8 +197,8 @@ pub async fn chosen(
         Some(wanted) => match wanted.of(&list) {
             Ok(found) => found,
             Err(why) => {
-                if !desk.json {
-                    offer(desk, Some(service), &list).await;
+                if !session.json {
+                    offer(session, Some(service), &list).await;
                 }
                 return Err(Stopped::Refused(why));
             }
@@ -214,22 +214,22 @@ pub async fn chosen(
         }
         return Ok(slot.clone());
     }
-    if !desk.json && !list.slots.is_empty() {
-        offer(desk, Some(service), &list).await;
+    if !session.json && !list.slots.is_empty() {
+        offer(session, Some(service), &list).await;
     }
     Err(missing(&list, wanted))
 }
 
 /// Prints the slots that are free now, numbered as the list shown last.
-pub async fn offer(desk: &Desk, service: Option<&ServiceId>, list: &SlotList) {
-    let all = desk.consultation.shown(list);
+pub async fn offer(session: &Session, service: Option<&ServiceId>, list: &SlotList) {
+    let all = session.consultation.shown(list);
     let some: Vec<&Shown> = all.iter().take(OFFERED).collect();
     if some.is_empty() {
         crate::print("There are no other free slots in this time.\n");
         return;
     }
     let numbered = match service {
-        Some(service) => keep(desk, service, &some).await,
+        Some(service) => keep(session, service, &some).await,
         None => false,
     };
     crate::print("These are free now:\n");
@@ -238,13 +238,13 @@ pub async fn offer(desk: &Desk, service: Option<&ServiceId>, list: &SlotList) {
 
 /// Lets the person at the terminal choose.
 pub async fn choose(
-    desk: &Desk,
+    session: &Session,
     service: &ServiceId,
     list: &SlotList,
 ) -> Result<FreeSlot, Stopped> {
-    let all = desk.consultation.shown(list);
+    let all = session.consultation.shown(list);
     let some: Vec<&Shown> = all.iter().take(SHOWN).collect();
-    keep(desk, service, &some).await;
+    keep(session, service, &some).await;
     shown::slots(&some, true);
     asked::row(&some)
 }

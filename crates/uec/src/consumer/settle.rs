@@ -1,8 +1,8 @@
 //! `uec consumer settle`, and what every other command does first: finding out about bookings of which it is not certain
 //! whether they were made, and finishing rebookings that were ended in between (D-53).
 
-use super::desk::{Desk, Known, service_name};
-use super::{Certainty, Done, Stopped, note, shown, standing};
+use super::session::{Known, Session, service_name};
+use super::{Certainty, Done, Stopped, appointments, note, shown};
 use crate::print;
 use booking::foreign::Foreign;
 use booking::ids::{ResourceId, ServiceId};
@@ -46,15 +46,15 @@ pub struct Found {
 }
 
 /// Finds out about one booking. A service that cannot be asked leaves it open.
-pub async fn row(desk: &Desk, row: &KnownBooking) -> Result<Found, Stopped> {
-    if desk.consultation.never_sent(row).await? {
+pub async fn row(session: &Session, row: &KnownBooking) -> Result<Found, Stopped> {
+    if session.consultation.never_sent(row).await? {
         return Ok(Found {
             row: row.clone(),
             target: None,
             lost: Lost::NotSent,
         });
     }
-    let target = match target(desk, &row.service).await {
+    let target = match target(session, &row.service).await {
         Ok(target) => target,
         Err(why) => {
             return Ok(Found {
@@ -64,7 +64,7 @@ pub async fn row(desk: &Desk, row: &KnownBooking) -> Result<Found, Stopped> {
             });
         }
     };
-    let lost = match desk.consultation.settle_row(&target, row).await {
+    let lost = match session.consultation.settle_row(&target, row).await {
         Ok(lost) => lost,
         Err(obstacle) => Lost::CannotTell(obstacle.to_string()),
     };
@@ -76,9 +76,9 @@ pub async fn row(desk: &Desk, row: &KnownBooking) -> Result<Found, Stopped> {
 }
 
 /// Where a service is booked, or why that is not known, in words.
-async fn target(desk: &Desk, service: &str) -> Result<Target, String> {
+async fn target(session: &Session, service: &str) -> Result<Target, String> {
     let id = ServiceId::parse(service).map_err(|e| e.to_string())?;
-    match desk.bookable(&id).await {
+    match session.bookable(&id).await {
         Ok(bookable) => Ok(bookable.target()),
         Err(Stopped::Obstacle(obstacle)) => Err(obstacle.to_string()),
         Err(_) => Err("The directories do not say where it is.".to_owned()),
@@ -86,8 +86,8 @@ async fn target(desk: &Desk, service: &str) -> Result<Target, String> {
 }
 
 /// A booking of the journal with the way to it; `None` when its service cannot be asked.
-pub async fn known(desk: &Desk, row: &KnownBooking) -> Option<Known> {
-    let bookable = desk
+pub async fn known(session: &Session, row: &KnownBooking) -> Option<Known> {
+    let bookable = session
         .bookable(&ServiceId::parse(&row.service).ok()?)
         .await
         .ok()?;
@@ -110,24 +110,27 @@ pub fn told_service(row: &KnownBooking) -> String {
 }
 
 /// Finds out about all bookings of a patient that are not certain.
-pub async fn of_patient(desk: &Desk, details: &BookingDetails) -> Result<Vec<Found>, Stopped> {
-    let rows = desk.consultation.bookings_of(Which::Unsettled, details);
+pub async fn of_patient(
+    session: &Session,
+    details: &BookingDetails,
+) -> Result<Vec<Found>, Stopped> {
+    let rows = session.consultation.bookings_of(Which::Unsettled, details);
     let rows = rows.await?;
-    all(desk, rows).await
+    all(session, rows).await
 }
 
 /// Finds out about some.
-pub async fn all(desk: &Desk, rows: Vec<KnownBooking>) -> Result<Vec<Found>, Stopped> {
+pub async fn all(session: &Session, rows: Vec<KnownBooking>) -> Result<Vec<Found>, Stopped> {
     let mut found = Vec::with_capacity(rows.len());
     for one in rows {
-        found.push(row(desk, &one).await?);
+        found.push(row(session, &one).await?);
     }
     Ok(found)
 }
 
 /// Says what was found out, beside what a command prints.
-pub fn tell(desk: &Desk, found: &[Found]) {
-    if !desk.json {
+pub fn tell(session: &Session, found: &[Found]) {
+    if !session.json {
         found.iter().for_each(|f| note(&f.plain()));
     }
 }
@@ -231,24 +234,24 @@ impl Finished {
 /// Finishes the rebookings that were ended between their two halves, as far as they concern the command. Says what was
 /// done.
 pub async fn rebookings(
-    desk: &Desk,
+    session: &Session,
     concerns: impl Fn(&KnownBooking) -> bool,
 ) -> Result<Vec<Finished>, Stopped> {
     let mut told = Vec::new();
-    for new in desk.consultation.open_rebookings().await? {
+    for new in session.consultation.open_rebookings().await? {
         if !concerns(&new) {
             continue;
         }
         if new.state == State::Cancelled {
-            desk.consultation.rebook_closed(&new.document).await;
+            session.consultation.rebook_closed(&new.document).await;
             continue;
         }
         // An open one may have been found just now; one that is still open is told of by its own line.
         if new.is_unsettled() {
             continue;
         }
-        let finished = finish(desk, new).await;
-        if !desk.json {
+        let finished = finish(session, new).await;
+        if !session.json {
             note(&finished.plain);
         }
         told.push(finished);
@@ -257,15 +260,15 @@ pub async fn rebookings(
 }
 
 /// Finishes one: the new appointment stands, so the old one goes.
-async fn finish(desk: &Desk, new: KnownBooking) -> Finished {
+async fn finish(session: &Session, new: KnownBooking) -> Finished {
     let head = format!(
         "A rebooking was interrupted after the new appointment on {} had been booked.",
         day_and_time(new.start)
     );
-    let (plain, old) = match old_of(desk, &new).await {
-        Ok((at, old)) => match desk.consultation.finish_rebooking(&new, &at, &old).await {
+    let (plain, old) = match old_of(session, &new).await {
+        Ok((at, old)) => match session.consultation.finish_rebooking(&new, &at, &old).await {
             Ok(Some(report)) => {
-                let told = standing::told(&report, &service_name(&old.target, None), false);
+                let told = appointments::told(&report, &service_name(&old.target, None), false);
                 (format!("{head} Old appointment: {told}"), Some(report))
             }
             Ok(None) => (
@@ -293,25 +296,25 @@ async fn finish(desk: &Desk, new: KnownBooking) -> Finished {
 }
 
 /// Where the two appointments of a rebooking are.
-async fn old_of(desk: &Desk, new: &KnownBooking) -> Result<(Located, Located), String> {
+async fn old_of(session: &Session, new: &KnownBooking) -> Result<(Located, Located), String> {
     let unknown = || "The journal does not say which one was to be replaced.".to_owned();
     let (id, service) = new.old.as_ref().ok_or_else(unknown)?;
     let at = Located {
-        target: target(desk, &new.service).await?,
+        target: target(session, &new.service).await?,
         ..Located::of_known(new).ok_or_else(unknown)?
     };
     let old = Located {
-        target: target(desk, service).await?,
+        target: target(session, service).await?,
         id: ResourceId::parse(id).map_err(|_| unknown())?,
     };
     Ok((at, old))
 }
 
 impl Settle {
-    pub(super) async fn run(self, desk: &Desk) -> Done {
+    pub(super) async fn run(self, session: &Session) -> Done {
         let rows = match &self.booking {
             Some(text) => {
-                let row = desk.row(text, None).await?;
+                let row = session.row(text, None).await?;
                 let row = row.ok_or_else(|| {
                     Stopped::Usage(format!("no booking {text} was asked for from here"))
                 })?;
@@ -327,20 +330,20 @@ impl Settle {
                 if self.not_booked || self.booked.is_some() {
                     return Err(Stopped::Usage("name the booking that is meant".to_owned()));
                 }
-                let journal = desk.consultation.journey().journal();
+                let journal = session.consultation.journey().journal();
                 let now = Timestamp::now();
                 let rows = journal.bookings(Which::Unsettled, Whose::All, now).await;
                 rows.map_err(|e| Stopped::Refused(e.to_string()))?
             }
         };
         match (&self.booked, rows.first()) {
-            (Some(appointment), Some(row)) => return said_booked(desk, row, appointment).await,
-            (None, Some(row)) if self.not_booked => return said_not_booked(desk, row).await,
+            (Some(appointment), Some(row)) => return said_booked(session, row, appointment).await,
+            (None, Some(row)) if self.not_booked => return said_not_booked(session, row).await,
             _ => {}
         }
-        let found = all(desk, rows).await?;
-        let finished = rebookings(desk, |_| true).await?;
-        if desk.json {
+        let found = all(session, rows).await?;
+        let finished = rebookings(session, |_| true).await?;
+        if session.json {
             let all: Vec<Value> = found.iter().map(Found::json).collect();
             let finished: Vec<Value> = finished.iter().map(Finished::json).collect();
             shown::json(&json!({ "settled": all, "finished": finished }));
@@ -369,12 +372,14 @@ fn word(state: State) -> &'static str {
 }
 
 /// The service was rung and has the booking: it is read, and kept if it is the one.
-async fn said_booked(desk: &Desk, row: &KnownBooking, appointment: &str) -> Done {
-    let target = target(desk, &row.service).await.map_err(Stopped::Refused)?;
+async fn said_booked(session: &Session, row: &KnownBooking, appointment: &str) -> Done {
+    let target = target(session, &row.service)
+        .await
+        .map_err(Stopped::Refused)?;
     let located = Located::of_text(&target, appointment)
         .ok_or_else(|| Stopped::Usage(format!("{appointment} is no appointment id or URL")))?;
     let expected = Expected::unsettled(row);
-    let read = desk
+    let read = session
         .consultation
         .read_expected(&located, &expected, Status::Booked)
         .await?;
@@ -392,10 +397,10 @@ async fn said_booked(desk: &Desk, row: &KnownBooking, appointment: &str) -> Done
         etag: Some(shown.etag.clone()),
         ..Settled::without_appointment(State::Booked, None)
     };
-    let journal = desk.consultation.journey().journal();
+    let journal = session.consultation.journey().journal();
     let kept = journal.settle(&row.document, settled).await;
     kept.map_err(|e| Stopped::Refused(e.to_string()))?;
-    if desk.json {
+    if session.json {
         shown::json(&json!({ "outcome": "booked", "appointment": shown }));
     } else {
         print(&format!(
@@ -407,15 +412,15 @@ async fn said_booked(desk: &Desk, row: &KnownBooking, appointment: &str) -> Done
 }
 
 /// The service was rung and does not have the booking.
-async fn said_not_booked(desk: &Desk, known: &KnownBooking) -> Done {
+async fn said_not_booked(session: &Session, known: &KnownBooking) -> Done {
     let row = known;
-    let found = self::row(desk, row).await?;
+    let found = self::row(session, row).await?;
     if found.booked().is_some() {
         return Err(Stopped::Refused(found.plain()));
     }
-    desk.consultation.never_made(row).await?;
+    session.consultation.never_made(row).await?;
     let when = day_and_time(row.start);
-    if desk.json {
+    if session.json {
         shown::json(&json!({ "outcome": "not_booked", "document": row.document }));
     } else {
         print(&format!(

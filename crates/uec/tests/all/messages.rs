@@ -1,7 +1,7 @@
 //! `docs/messages.md` and the examples of the API's description show what the program really sends and answers.
 //!
 //! The journey is made with the real Consumer's requests at the real Provider. Ids and times differ in each run, so they
-//! are replaced by fixed ones. To write the page and the examples anew: `UEC_WRITE_MESSAGES=1 cargo test -p uec --test messages`.
+//! are replaced by fixed ones. To write the page and the examples anew: `UEC_WRITE_MESSAGES=1 cargo test -p uec --test all messages::`.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -534,7 +534,7 @@ fn the_messages_shown_are_the_messages_sent() {
     let page = journey(&server);
     server.kill();
     let repository = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let examples = repository.join("crates/provider/src/http/describe/examples");
+    let examples = repository.join("crates/provider/src/http/operators/describe/examples");
     let mut all = vec![(
         repository.join("docs/messages.md"),
         page.text.trim_end().to_owned() + "\n",

@@ -1,7 +1,7 @@
 //! `uec consumer show|cancel`: appointments that exist.
 
-use super::desk::{Desk, Known};
 use super::ranked::{self, Named};
+use super::session::{Known, Session};
 use super::{Certainty, Done, Stopped, ask, note, settle, shown};
 use crate::output::print_json;
 use crate::print;
@@ -67,16 +67,16 @@ fn number(text: Option<&String>) -> Result<Option<NhsNumber>, Stopped> {
 }
 
 impl Show {
-    pub(super) async fn run(self, desk: &Desk) -> Done {
+    pub(super) async fn run(self, session: &Session) -> Done {
         let Some(appointment) = &self.appointment else {
-            return self.list(desk).await;
+            return self.list(session).await;
         };
-        let service = ranked::given(desk, self.service.as_ref()).await?;
-        let known = desk.located(appointment, service.as_ref()).await?;
+        let service = ranked::given(session, self.service.as_ref()).await?;
+        let known = session.located(appointment, service.as_ref()).await?;
         let id = known.located.id.as_str();
-        settle::rebookings(desk, |new| concerns(new, id)).await?;
-        let mut found = known.read(desk, None).await?.into_appointment();
-        heard(desk, &known, &found).await;
+        settle::rebookings(session, |new| concerns(new, id)).await?;
+        let mut found = known.read(session, None).await?.into_appointment();
+        heard(session, &known, &found).await;
         let booking = known.booking.as_ref();
         // The service's own address of it, which an answer to a GET does not repeat.
         if let Some(url) = booking.and_then(|b| b.url.clone()) {
@@ -87,7 +87,7 @@ impl Show {
         if self.fhir {
             let bytes = fhir::json::write_pretty(&found.resource);
             print_json(&format!("{}\n", String::from_utf8_lossy(&bytes)));
-        } else if desk.json {
+        } else if session.json {
             let mut value = json!(found);
             value["service"] = service_of(&known);
             value["said_cancelled"] = json!(said.is_some());
@@ -104,22 +104,30 @@ impl Show {
         Ok(())
     }
 
-    async fn list(&self, desk: &Desk) -> Done {
+    async fn list(&self, session: &Session) -> Done {
         let patient = number(self.nhs_number.as_ref())?;
-        let known = desk.consultation.known_bookings(patient.as_ref()).await?;
+        let known = session
+            .consultation
+            .known_bookings(patient.as_ref())
+            .await?;
         let open = known.iter().filter(|k| k.is_unsettled()).cloned();
-        let settled = settle::all(desk, open.collect()).await?;
-        settle::tell(desk, &settled);
-        let finished =
-            settle::rebookings(desk, |new| patient.is_none() || new.nhs_number == patient).await?;
+        let settled = settle::all(session, open.collect()).await?;
+        settle::tell(session, &settled);
+        let finished = settle::rebookings(session, |new| {
+            patient.is_none() || new.nhs_number == patient
+        })
+        .await?;
         let (mut listed, mut gone) = (Vec::new(), Vec::new());
-        let mut rows = desk.consultation.known_bookings(patient.as_ref()).await?;
+        let mut rows = session
+            .consultation
+            .known_bookings(patient.as_ref())
+            .await?;
         let whose = patient.clone().map_or(Whose::All, Whose::Of);
-        let journal = desk.consultation.journey().journal();
+        let journal = session.consultation.journey().journal();
         let said = journal.bookings(Which::SaidCancelled, whose, Timestamp::now());
         rows.extend(said.await.map_err(|e| Stopped::Refused(e.to_string()))?);
         for mut known in rows {
-            match read_for_list(desk, &known, listed.len() + gone.len()).await {
+            match read_for_list(session, &known, listed.len() + gone.len()).await {
                 Some(read) => {
                     known.stands_after_all();
                     listed.push((known, read));
@@ -127,7 +135,7 @@ impl Show {
                 None => gone.push(known),
             }
         }
-        if desk.json {
+        if session.json {
             let settled: Vec<_> = settled.iter().map(settle::Found::json).collect();
             let finished: Vec<_> = finished.iter().map(settle::Finished::json).collect();
             let bookings: Vec<Value> = listed
@@ -210,7 +218,7 @@ const NOT_ASKED: &str = "as kept here: the service was not asked";
 const DIFFERS: &str = "the service has something else under this id: `show` with the id says what";
 
 /// Reads an appointment for the list. `None` when its service says that it is cancelled. Beyond [`MAX_READ`] nothing is read.
-async fn read_for_list(desk: &Desk, known: &KnownBooking, before: usize) -> Option<Read> {
+async fn read_for_list(session: &Session, known: &KnownBooking, before: usize) -> Option<Read> {
     let doubt = |words| {
         let read = Read {
             doubt: Some(words),
@@ -224,16 +232,16 @@ async fn read_for_list(desk: &Desk, known: &KnownBooking, before: usize) -> Opti
     if before >= MAX_READ {
         return doubt(NOT_ASKED);
     }
-    let Some(place) = settle::known(desk, known).await else {
+    let Some(place) = settle::known(session, known).await else {
         return doubt(NOT_READ);
     };
-    match place.read(desk, None).await {
+    match place.read(session, None).await {
         Ok(proven) if proven.appointment().status == "cancelled" => {
-            heard(desk, &place, proven.appointment()).await;
+            heard(session, &place, proven.appointment()).await;
             None
         }
         Ok(proven) => {
-            heard(desk, &place, proven.appointment()).await;
+            heard(session, &place, proven.appointment()).await;
             Some(Read {
                 patient: proven.appointment().patient.clone(),
                 doubt: None,
@@ -252,15 +260,15 @@ pub(super) fn concerns(new: &KnownBooking, id: &str) -> bool {
 
 /// Keeps what a service says of an appointment that was booked from here: that it is cancelled, while it is not known to
 /// have been cancelled from here; or that it stands, after it was said to be cancelled (D-78).
-pub(super) async fn heard(desk: &Desk, known: &Known, found: &AppointmentShown) {
+pub(super) async fn heard(session: &Session, known: &Known, found: &AppointmentShown) {
     let Some(booking) = &known.booking else {
         return;
     };
-    let journal = desk.consultation.journey().journal();
+    let journal = session.consultation.journey().journal();
     let asid = known.located.target.asid.as_str();
     let kept = match (booking.state, found.status.as_received()) {
         (State::Booked, "cancelled") => {
-            let encounter = desk.consultation.encounter();
+            let encounter = session.consultation.encounter();
             let now = Timestamp::now();
             let kept = journal.cancelled(&found.id, asid, ELSEWHERE, &encounter.id, now);
             kept.await
@@ -279,15 +287,15 @@ pub(super) async fn heard(desk: &Desk, known: &Known, found: &AppointmentShown) 
 
 /// The service of a booking of the journal that stands, as far as is known; `None` when the service says that it is
 /// cancelled. What it says is kept.
-pub(super) async fn stands(desk: &Desk, row: &KnownBooking) -> Option<String> {
+pub(super) async fn stands(session: &Session, row: &KnownBooking) -> Option<String> {
     let unread = |service: String| (!row.is_said_cancelled()).then_some(service);
-    let Some(known) = settle::known(desk, row).await else {
+    let Some(known) = settle::known(session, row).await else {
         return unread(settle::told_service(row));
     };
-    let Ok(proven) = known.read(desk, None).await else {
+    let Ok(proven) = known.read(session, None).await else {
         return unread(known.service());
     };
-    heard(desk, &known, proven.appointment()).await;
+    heard(session, &known, proven.appointment()).await;
     match proven.appointment().status.as_received() {
         "cancelled" => None,
         "booked" => Some(known.service()),
@@ -352,16 +360,19 @@ fn people(found: &AppointmentShown, known: &Known) {
 }
 
 impl Cancel {
-    pub(super) async fn run(self, desk: &Desk) -> Done {
+    pub(super) async fn run(self, session: &Session) -> Done {
         let given = number(self.nhs_number.as_ref())?;
-        let service = ranked::given(desk, self.service.as_ref()).await?;
-        let known = desk.located(&self.appointment, service.as_ref()).await?;
+        let service = ranked::given(session, self.service.as_ref()).await?;
+        let known = session.located(&self.appointment, service.as_ref()).await?;
         let service = known.service();
         // One that was not booked from here has nothing to be compared with but the patient at hand.
         let unchecked = known.booking.is_none() && given.is_none();
         let mut patient = given;
         if !self.yes || unchecked {
-            let found = known.read(desk, patient.as_ref()).await?.into_appointment();
+            let found = known
+                .read(session, patient.as_ref())
+                .await?
+                .into_appointment();
             // Anything but a booking is stopped by what reads it again, with its reason.
             if found.status == "booked" {
                 let named = found.named(&service);
@@ -378,18 +389,18 @@ impl Cancel {
             // What is cancelled is the appointment of the patient who was named.
             patient = patient.or_else(|| found.nhs_number());
         }
-        let report = desk
+        let report = session
             .consultation
             .cancel(&known.located, patient.as_ref())
             .await?;
         let mut lines = vec![told(&report, &service, self.patient_told)];
         if report.is_cancelled() {
             if self.patient_told {
-                desk.consultation.patient_told(&known.located).await?;
+                session.consultation.patient_told(&known.located).await?;
             }
-            lines.extend(rebooking_ended(desk, known.located.id.as_str()).await?);
+            lines.extend(rebooking_ended(session, known.located.id.as_str()).await?);
         }
-        if desk.json {
+        if session.json {
             let mut value = json!(report);
             value["service"] = service_of(&known);
             value["message"] = json!(lines.join(" "));
@@ -401,7 +412,7 @@ impl Cancel {
         }
         match &report.outcome {
             Cancelled::Yes(_) | Cancelled::Already(_) => {
-                if !desk.json {
+                if !session.json {
                     lines.iter().for_each(|line| print(&format!("{line}\n")));
                 }
                 Ok(())
@@ -431,12 +442,12 @@ pub(super) fn told(report: &CancelReport, service: &str, patient_told: bool) -> 
 }
 
 /// A rebooking that was interrupted ends when either of its appointments is cancelled: says what still stands.
-async fn rebooking_ended(desk: &Desk, id: &str) -> Result<Option<String>, Stopped> {
-    for new in desk.consultation.open_rebookings().await? {
+async fn rebooking_ended(session: &Session, id: &str) -> Result<Option<String>, Stopped> {
+    for new in session.consultation.open_rebookings().await? {
         if !concerns(&new, id) {
             continue;
         }
-        desk.consultation.rebook_closed(&new.document).await;
+        session.consultation.rebook_closed(&new.document).await;
         let is_old = new.appointment.as_deref() != Some(id);
         let stands = match (is_old, &new.old) {
             (true, _) => new.appointment.clone().unwrap_or(new.document),

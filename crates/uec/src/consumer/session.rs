@@ -6,7 +6,7 @@ use booking::foreign::Foreign;
 use booking::ids::{NhsNumber, ServiceId};
 use clap::Args;
 use consumer::config::{ConsumerConfig, DemoAddresses, KEYS, Role};
-use consumer::discover::{Discovery, Endpoint, ServiceDetails, Session};
+use consumer::discover::{self, Discovery, Endpoint, ServiceDetails};
 use consumer::journal::{Encounter, Found, KnownBooking, State};
 use consumer::journey::{Consultation, Journey, Located, Proven, Status, Target, timeframe};
 use consumer::obstacle::Obstacle;
@@ -169,13 +169,13 @@ impl Bookable {
 }
 
 /// Everything that a command works with.
-pub struct Desk {
+pub struct Session {
     /// The settings.
     pub config: ConsumerConfig,
     /// DoS.
     pub discovery: Discovery,
     /// SDS, remembered for this command only.
-    pub session: Session,
+    pub directory: discover::Session,
     /// The contact that the command belongs to.
     pub consultation: Consultation,
     /// The client for referrals.
@@ -185,9 +185,9 @@ pub struct Desk {
     close: bool,
 }
 
-impl Desk {
+impl Session {
     /// Reads the settings and opens journal and encounter.
-    pub async fn open(settings: &Settings) -> Result<Desk, Failure> {
+    pub async fn open(settings: &Settings) -> Result<Session, Failure> {
         let config = settings.load()?;
         let refused = |o: Obstacle| Failure::Refused(o.to_string());
         let client = consumer::client::http(&config).map_err(|e| Failure::Usage(e.to_string()))?;
@@ -199,8 +199,8 @@ impl Desk {
             Discovery::over(&config, client.clone()).map_err(|e| Failure::Usage(e.to_string()))?;
         let encounter = settings.encounter(&config);
         let consultation = journey.consultation(encounter).await.map_err(refused)?;
-        Ok(Desk {
-            session: discovery.session(),
+        Ok(Session {
+            directory: discovery.session(),
             discovery,
             consultation,
             client,
@@ -262,7 +262,7 @@ impl Desk {
         &self,
         details: &ServiceDetails,
     ) -> Result<Result<Endpoint, Obstacle>, Stopped> {
-        let found = self.session.endpoint(details).await;
+        let found = self.directory.endpoint(details).await;
         let (outcome, detail) = match &found {
             Ok(e) => (
                 "found",
@@ -393,8 +393,12 @@ impl Known {
 
     /// Reads the appointment, and stops unless it is the one that is meant: the one of the journal, or of the patient at
     /// hand.
-    pub async fn read(&self, desk: &Desk, patient: Option<&NhsNumber>) -> Result<Proven, Stopped> {
-        let consultation = &desk.consultation;
+    pub async fn read(
+        &self,
+        session: &Session,
+        patient: Option<&NhsNumber>,
+    ) -> Result<Proven, Stopped> {
+        let consultation = &session.consultation;
         let expected = consultation.expected(&self.located, patient).await?;
         let read = consultation
             .read_expected(&self.located, &expected, Status::Any)
