@@ -17,8 +17,9 @@ const INVARIANT: &str = "// invariant: ";
 /// The places that know a database: the Provider's data, and the Consumer's journal.
 const STORES: [&str; 2] = ["crates/provider/src/store", "crates/consumer/src/journal"];
 /// Tests that look into a database from outside.
-const STORE_TESTS: [&str; 4] = [
+const STORE_TESTS: [&str; 5] = [
     "xtask/",
+    "tools/",
     "crates/testkit/",
     "crates/provider/tests/",
     "crates/consumer/tests/journal",
@@ -54,7 +55,7 @@ const FORMATS: [&str; 9] = [
 /// How text from outside is had as it came.
 const AS_RECEIVED: &str = "as_received";
 /// What only builds and tests the program reads files of the repository.
-const OWN_FILES: [&str; 3] = ["xtask/", "fuzz/", "crates/testkit/"];
+const OWN_FILES: [&str; 4] = ["xtask/", "tools/", "fuzz/", "crates/testkit/"];
 /// Crates of databases.
 const SQL_CRATES: &[&str] = &["rusqlite", "tokio_postgres", "deadpool_postgres", "sqlx"];
 /// Module names that say nothing about what is inside.
