@@ -1,29 +1,25 @@
 //! `uec provider …`: serve, the diary, the audit trail, backup. One struct per command.
 
+mod apply;
 mod audit;
 mod backup;
 mod copy;
 mod describe;
 mod doctor;
+mod export;
 mod migrate;
 mod referral;
 mod slots;
 
-use crate::serve::{Serve, read_settings, runtime};
-use crate::{Failure, Outcome, output, print};
-use booking::count::{counted, plural};
+use crate::serve::{Serve, read_settings};
+use crate::{Failure, Outcome, output};
 use booking::ids::OdsCode;
-use booking::named_file;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use provider::audit::operator;
 use provider::config::Settings;
-use provider::diary::plan::Plan;
-use provider::diary::{apply, declaration, export};
 use provider::store::{self, Options, Store, StoreError};
-use std::fs::File;
 use std::path::PathBuf;
 
 /// The Provider: serve the Booking API, keep the diary, check the audit trail.
@@ -32,9 +28,9 @@ pub enum Provider {
     /// Serve the Booking API over a database
     Serve(Box<Serve>),
     /// Make the database say what a declaration file says; `--dry-run` shows the difference
-    Apply(Apply),
+    Apply(apply::Apply),
     /// Print a provider's declarations as a file that `apply` takes
-    Export(Export),
+    Export(export::Export),
     /// See, hold back, release or remove slots
     #[command(subcommand)]
     Slots(slots::Slots),
@@ -177,114 +173,6 @@ impl Provider {
             Provider::Restore(restore) => restore.run(),
             Provider::Copy(copy) => copy.run(),
         }
-    }
-}
-
-/// Arguments of `uec provider apply`.
-#[derive(Args)]
-pub struct Apply {
-    /// Declaration file, TOML
-    pub file: PathBuf,
-    #[command(flatten)]
-    database: Database,
-    /// Show the difference, change nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Go on although live bookings lose what they depend on: they and their slots stay, and are listed
-    #[arg(long)]
-    keep_bookings: bool,
-    /// Print the difference as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl Apply {
-    fn run(self) -> Outcome {
-        let shown = self.file.display().to_string();
-        let text = named_file::text(File::open(&self.file), named_file::LARGE)
-            .map_err(|e| Failure::Usage(format!("cannot read {shown}: {e}")))?;
-        let now = Timestamp::now();
-        let wanted = declaration::read::read(&text, &shown, london_date(now))
-            .map_err(|e| Failure::Usage(format!("nothing was changed\n{e}")))?;
-        if self.dry_run {
-            let (store, is_new) = self.database.open_or_empty()?;
-            if is_new {
-                output::note("There is no database yet: all of this would be made.\n");
-            }
-            let plan = Plan::make(&store, &wanted, now).map_err(|e| e.to_string())?;
-            let blocked = plan.newly_affected().count();
-            self.show(&plan)?;
-            return match blocked {
-                n if n > 0 && !self.keep_bookings => Err(Failure::Refused(format!(
-                    "{} on what would change: cancel or move {} first, or use --keep-bookings",
-                    counted(n, "live booking depends", "live bookings depend"),
-                    plural(n, "it", "them")
-                ))),
-                _ => Ok(()),
-            };
-        }
-        let store = self.database.open(true)?;
-        let options = apply::Options {
-            keep_bookings: self.keep_bookings,
-            actor: operator(),
-        };
-        let mut progress = |p: apply::Progress| {
-            output::note(&format!(
-                "\rslots: {} removed, {} added",
-                p.removed, p.added
-            ));
-        };
-        let applied =
-            runtime()?.block_on(apply::apply(&store, &wanted, now, &options, &mut progress));
-        let applied = match applied {
-            Ok(applied) => applied,
-            Err(error) => return Err(Failure::Refused(error.to_string())),
-        };
-        if applied.slots_added + applied.slots_removed > 0 {
-            output::note("\n");
-        }
-        store.close();
-        self.show(&applied.plan)
-    }
-
-    fn show(&self, plan: &Plan) -> Outcome {
-        match self.json {
-            true => print_json(&plan),
-            false => {
-                print(&plan.to_string());
-                Ok(())
-            }
-        }
-    }
-}
-
-/// Arguments of `uec provider export`.
-#[derive(Args)]
-pub struct Export {
-    #[command(flatten)]
-    database: Database,
-    /// ODS code of the provider; needed when the database holds several
-    #[arg(long, value_name = "ODS")]
-    provider: Option<String>,
-    /// Print JSON in place of TOML
-    #[arg(long)]
-    json: bool,
-}
-
-impl Export {
-    fn run(self) -> Outcome {
-        let store = self.database.open(false)?;
-        let ods = which_provider(&store, self.provider.as_deref())?;
-        let declaration = export::export(&store, &ods, Timestamp::now())
-            .map_err(|e| e.to_string())?
-            .ok_or_else(|| {
-                Failure::Refused(format!("there is no provider {ods} in this database"))
-            })?;
-        if self.json {
-            return print_json(&declaration);
-        }
-        output::print_exactly(&export::to_toml(&declaration).map_err(|e| e.to_string())?);
-        Ok(())
     }
 }
 

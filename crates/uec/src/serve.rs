@@ -6,7 +6,7 @@ use booking::named_file;
 use clap::{Args, ValueEnum};
 use provider::anchor::state::TrailState;
 use provider::config::{LogFormat, Settings, Tls, Unsigned, check_base_url};
-use provider::diary::seed;
+use provider::diary::{apply, seed};
 use provider::http::edge::Edge;
 use provider::http::edge::base::Base;
 use provider::http::server::{self, Server};
@@ -295,7 +295,7 @@ pub fn as_reached_here(address: SocketAddr) -> String {
 fn spawn_top_up(store: Store) {
     tokio::spawn(async move {
         loop {
-            match seed::top_up_all(&store, provider::clock::now()).await {
+            match apply::top_up(&store, provider::clock::now(), &mut |_| {}).await {
                 Ok(0) => {}
                 Ok(added) => tracing::info!(added, "slots added for the days ahead"),
                 Err(error) => {

@@ -59,10 +59,5 @@ pub async fn demo(store: &Store, now: Timestamp) -> Result<u64, SeedError> {
         let applied = apply::apply(store, &declaration, now, &options, &mut |_| {}).await?;
         added += applied.slots_added;
     }
-    Ok(added + top_up_all(store, now).await?)
-}
-
-/// Makes the slots that the days ahead lack, for every provider; returns how many.
-pub async fn top_up_all(store: &Store, now: Timestamp) -> Result<u64, StoreError> {
-    apply::top_up(store, now, &mut |_| {}).await
+    Ok(added + apply::top_up(store, now, &mut |_| {}).await?)
 }

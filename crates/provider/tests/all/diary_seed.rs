@@ -6,7 +6,7 @@ use booking::slot::SlotStatus;
 use jiff::{SignedDuration, Timestamp};
 use provider::diary::catalogue::Catalogue;
 use provider::diary::generate::{london, london_date};
-use provider::diary::seed;
+use provider::diary::{apply, seed};
 use provider::store::{Channel, PlacedSlot, SlotFilter, Store};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -168,7 +168,10 @@ async fn seeding_again_only_tops_up() {
     let tomorrow = now() + SignedDuration::from_hours(24);
     let added = seed::demo(&store, tomorrow).await.unwrap();
     assert!(added > 0);
-    assert_eq!(seed::top_up_all(&store, tomorrow).await.unwrap(), 0);
+    assert_eq!(
+        apply::top_up(&store, tomorrow, &mut |_| {}).await.unwrap(),
+        0
+    );
     let after = slots(&store, "FX101", "2000000011");
     assert!(before.iter().all(|s| after.contains(s)));
     let days: BTreeSet<_> = after.iter().map(|s| london_date(s.slot.start)).collect();
