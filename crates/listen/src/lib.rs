@@ -46,6 +46,8 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a client may keep an answer waiting, beyond what [`LEAST_RATE`] allows.
     pub write: Duration,
+    /// How long what a client still sends is read and thrown away after the last answer.
+    pub linger: Duration,
     /// Largest head of a request, bytes.
     pub head_bytes: usize,
     /// HTTP/2 is spoken too.
@@ -65,6 +67,7 @@ impl Default for Limits {
             head: Duration::from_secs(15),
             idle: Duration::from_secs(60),
             write: Duration::from_secs(30),
+            linger: Duration::from_secs(2),
             head_bytes: 64 << 10,
             http2: true,
             streams: 64,

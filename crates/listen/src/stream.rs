@@ -4,12 +4,18 @@ use crate::{Ended, LEAST_RATE, Link};
 use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
+
+/// Most bytes that are read and thrown away after the last answer: a socket that is closed with bytes unread is reset, which
+/// takes an answer with it that its client has not read yet. A refusal leaves while the body still comes.
+const LINGER_BYTES: usize = 32 << 20;
+/// Bytes that are thrown away at once.
+const PIECE: usize = 4 << 10;
 
 /// The two kinds of bytes. There is one of these per connection, so that a box saves nothing.
 #[derive(Debug)]
@@ -29,6 +35,23 @@ pub struct Stream {
     timer: Option<Pin<Box<Sleep>>>,
     /// How long writes have waited beyond what the bytes taken at the least rate make up for.
     waited: Duration,
+    /// Our side is closed: until when the client's is read, and how many bytes at most.
+    linger: Option<(Pin<Box<Sleep>>, usize)>,
+}
+
+macro_rules! each {
+    ($this:expr, $stream:ident => $call:expr) => {
+        match &mut $this.bytes {
+            Bytes::Plain($stream) => {
+                let $stream = Pin::new($stream);
+                $call
+            }
+            Bytes::Tls($stream) => {
+                let $stream = Pin::new($stream.as_mut());
+                $call
+            }
+        }
+    };
 }
 
 impl Stream {
@@ -39,7 +62,25 @@ impl Stream {
             waiting: None,
             timer: None,
             waited: Duration::ZERO,
+            linger: None,
         }
+    }
+
+    /// Ready when the client has closed its side, or was waited for long enough.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let time = self.link.limits().linger;
+        let begin = || (Box::pin(tokio::time::sleep(time)), LINGER_BYTES);
+        let (until, most) = self.linger.get_or_insert_with(begin);
+        while *most > 0 && until.as_mut().poll(cx).is_pending() {
+            let mut room = [0; PIECE];
+            let mut buffer = ReadBuf::new(&mut room);
+            let read = ready!(each!(self, stream => stream.poll_read(cx, &mut buffer)));
+            if read.is_err() || buffer.filled().is_empty() {
+                break;
+            }
+            *most = most.saturating_sub(buffer.filled().len());
+        }
+        Poll::Ready(())
     }
 
     /// Counts the time that a write waits, and ends it when that is too much. `taken`: how many bytes a result says.
@@ -80,21 +121,6 @@ impl Stream {
             }
         }
     }
-}
-
-macro_rules! each {
-    ($this:expr, $stream:ident => $call:expr) => {
-        match &mut $this.bytes {
-            Bytes::Plain($stream) => {
-                let $stream = Pin::new($stream);
-                $call
-            }
-            Bytes::Tls($stream) => {
-                let $stream = Pin::new($stream.as_mut());
-                $call
-            }
-        }
-    };
 }
 
 impl AsyncRead for Stream {
@@ -140,7 +166,10 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
-        let polled = each!(this, stream => stream.poll_shutdown(cx));
-        this.bounded(cx, polled, |()| 0)
+        if this.linger.is_none() {
+            let polled = each!(this, stream => stream.poll_shutdown(cx));
+            ready!(this.bounded(cx, polled, |()| 0))?;
+        }
+        this.poll_linger(cx).map(Ok)
     }
 }

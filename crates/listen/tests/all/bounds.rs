@@ -350,3 +350,28 @@ async fn a_stop_waits_for_what_is_under_way_and_for_what_was_just_made() {
     stopping.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+/// Proves: PROV-GEN-17
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_leaves_before_the_body_has_come_is_not_taken_away() {
+    let limits = Limits {
+        linger: Duration::from_secs(600),
+        ..patient()
+    };
+    let server = start(limits).await;
+    let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n";
+    let mut client = server.sent(head).await;
+    // The handler reads no body: its answer is here, and the server has nothing more to say.
+    let mut first = [0; 8];
+    client.read_exact(&mut first).await.unwrap();
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.ends_with(b"hello"));
+    // A client that was not reading meanwhile goes on sending, and is not cut off.
+    for piece in 0..64 {
+        let sent = client.write_all(&[b'x'; 16 << 10]).await;
+        sent.unwrap_or_else(|error| panic!("piece {piece}: {error}"));
+    }
+    drop(client);
+    testkit::until_async("it is gone", || server.gauges.open() == 0).await;
+}

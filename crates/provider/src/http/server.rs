@@ -155,6 +155,7 @@ fn limits(settings: &Settings) -> Limits {
         http2: true,
         streams: STREAMS,
         drain: Duration::from_secs(limits.drain_seconds),
+        ..Limits::default()
     }
 }
 

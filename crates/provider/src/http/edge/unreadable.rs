@@ -8,14 +8,12 @@ use crate::metrics::requests::Asked;
 use booking::refusal::{Refusal, Situation};
 use bytes::Bytes;
 use http::{Method, Request, Response, Version, header};
-use std::future::Future;
 use std::io::{IoSlice, Result};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
 
 /// Largest request head; a token of 16 KiB and its headers fit.
 pub(in crate::http) const HEAD_BYTES: usize = 64 << 10;
@@ -23,10 +21,6 @@ pub(in crate::http) const HEAD_BYTES: usize = 64 << 10;
 const KEPT: usize = 4 << 10;
 /// Longest bare answer of hyper's: status line, `content-length`, `date`, `connection`.
 const BARE: usize = 256;
-/// How long, and how many bytes, are read and thrown away after such an answer: a socket that is closed with bytes unread
-/// takes the answer with it.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 1 << 20;
 
 /// A connection on which heads that cannot be read are answered with an OperationOutcome.
 pub(in crate::http) struct Answering<S> {
@@ -39,7 +33,6 @@ pub(in crate::http) struct Answering<S> {
     answered: bool,
     /// An answer that stands in for hyper's, and how much of it was sent.
     instead: Option<(Bytes, usize)>,
-    linger: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl<S> Answering<S> {
@@ -51,7 +44,6 @@ impl<S> Answering<S> {
             seen: Vec::new(),
             answered: false,
             instead: None,
-            linger: None,
         }
     }
 
@@ -97,7 +89,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Answering<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Answering<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Answering<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_instead(cx))?;
@@ -106,7 +98,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Answering<S> {
             Some((0, status)) => {
                 let answer = this.edge.unreadable_head(&this.peer, status, &this.seen);
                 this.instead = Some((answer, 0));
-                this.linger = Some((Box::pin(tokio::time::sleep(LINGER)), LINGER_BYTES));
                 // Taken: it is sent with the next flush.
                 return Poll::Ready(Ok(bytes.len()));
             }
@@ -145,21 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Answering<S> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_instead(cx))?;
-        ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
-        while let Some((until, most)) = &mut this.linger {
-            let mut room = [0; 4 << 10];
-            let mut buffer = ReadBuf::new(&mut room);
-            let over = until.as_mut().poll(cx).is_ready() || *most == 0;
-            if !over {
-                let read = ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buffer));
-                if read.is_ok() && !buffer.filled().is_empty() {
-                    *most = most.saturating_sub(buffer.filled().len());
-                    continue;
-                }
-            }
-            this.linger = None;
-        }
-        Poll::Ready(Ok(()))
+        Pin::new(&mut this.stream).poll_shutdown(cx)
     }
 }
 
