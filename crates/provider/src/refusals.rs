@@ -70,3 +70,26 @@ impl From<&StoreError> for Refusal {
         Refusal::new(situation, sentence).log(error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_lets_nobody_in_is_a_reason_to_try_again() {
+        let (place, what) = ("db".to_owned(), String::new());
+        for error in [
+            StoreError::NoDatabase {
+                place: place.clone(),
+            },
+            StoreError::Untrusted {
+                place: place.clone(),
+                what: what.clone(),
+            },
+            StoreError::LoginRefused { place, what },
+        ] {
+            let refusal = Refusal::from(&error);
+            assert_eq!(refusal.status(), 503, "{error}");
+        }
+    }
+}

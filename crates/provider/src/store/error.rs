@@ -197,6 +197,10 @@ impl StoreError {
                 | StoreError::ReadOnly { .. }
                 | StoreError::Moved { .. }
                 | StoreError::Locked { .. }
+                // A password, a certificate or the rights of the server are being changed: nothing was done.
+                | StoreError::LoginRefused { .. }
+                | StoreError::Untrusted { .. }
+                | StoreError::NoDatabase { .. }
         )
     }
 

@@ -210,8 +210,14 @@ impl Connection {
         };
         let refused = c
             .query(
-                "SELECT 1::bigint WHERE pg_is_in_recovery() OR EXISTS (SELECT FROM pg_settings \
-                 WHERE name = 'default_transaction_read_only' AND reset_val = 'on')",
+                // What is set for the database or the user wins over the server's, and is never told to open sessions.
+                "SELECT 1::bigint WHERE pg_is_in_recovery() OR COALESCE( \
+                 (SELECT split_part(c, '=', 2) FROM pg_db_role_setting s, unnest(s.setconfig) c \
+                  WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) \
+                  AND s.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user)) \
+                  AND split_part(c, '=', 1) = 'default_transaction_read_only' \
+                  ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1), \
+                 (SELECT reset_val FROM pg_settings WHERE name = 'default_transaction_read_only'))::boolean",
                 &[],
             )
             .map_err(|fault| fault.error)?;

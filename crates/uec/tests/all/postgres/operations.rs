@@ -108,21 +108,25 @@ fn readiness_notices_that_the_server_takes_no_writes() {
     let provider = Provider::on("read-only", &url, &["--admin-listen", &admin.to_string()]);
     let health = || get(admin, "/health/ready");
     until("it is ready", || health().is_some_and(|r| r.status == 200));
-    let set = |to: &str| {
-        let set = format!("ALTER SYSTEM SET default_transaction_read_only = {to}");
-        server.psql(&set).expect("it is set");
-        server.psql("SELECT pg_reload_conf()").expect("it is read");
-    };
-    set("on");
-    until("it is not ready", || {
-        health().is_some_and(|r| r.status == 503 && r.text().contains("\"database-write\""))
-    });
-    let reasons = health().expect("an answer").text();
-    assert!(reasons.contains("takes no writes"), "{reasons}");
-    set("off");
-    until("it is ready again", || {
-        health().is_some_and(|r| r.status == 200)
-    });
+    let named = url.rsplit('/').next().and_then(|n| n.split('?').next());
+    let database = named.expect("a database");
+    for whose in ["SYSTEM".to_owned(), format!("DATABASE {database}")] {
+        let set = |to: &str| {
+            let set = format!("ALTER {whose} SET default_transaction_read_only = {to}");
+            server.psql(&set).expect("it is set");
+            server.psql("SELECT pg_reload_conf()").expect("it is read");
+        };
+        set("on");
+        until("it is not ready", || {
+            health().is_some_and(|r| r.status == 503 && r.text().contains("\"database-write\""))
+        });
+        let reasons = health().expect("an answer").text();
+        assert!(reasons.contains("takes no writes"), "{reasons}");
+        set("off");
+        until("it is ready again", || {
+            health().is_some_and(|r| r.status == 200)
+        });
+    }
     provider.kill();
 }
 
