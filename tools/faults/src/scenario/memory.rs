@@ -11,7 +11,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// Address spaces that are tried, in megabytes, until the program starts in one.
+/// Address spaces that are tried, in megabytes, until the program starts in one and books: in a smaller one it might stand
+/// and be of no use whatever is sent.
 const SPACES: [usize; 6] = [192, 256, 384, 512, 1_024, 2_048];
 /// How long it lasts: quick, and full.
 const FOR: [Duration; 2] = [Duration::from_millis(2_500), Duration::from_secs(30)];
@@ -28,19 +29,25 @@ pub(super) async fn play(setting: &Setting) -> Result<End, String> {
     let stage = stage(setting, "memory").await?;
     let mut random = stage.random.clone();
     let mut launch = stage.launch("provider")?;
-    let mut started = None;
+    let (mut started, mut load) = (None, None);
     for space in SPACES {
         launch.before = Some(format!("ulimit -v {}", space * 1_024));
-        if let Ok(provider) = launch.start() {
+        let Ok(mut provider) = launch.start() else {
+            continue;
+        };
+        // One load for all tries: it goes on at the same address.
+        let shared = stage.shared(&[provider.address()]);
+        let load = load.get_or_insert_with(|| Load::start(&shared, CLIENTS, &mut random));
+        if load.goes_on(WEDGED).await {
             started = Some((space, provider));
             break;
         }
+        blocking(|| provider.kill());
     }
-    let Some((space, mut provider)) = started else {
-        return Err("the Provider starts in no limited address space".to_owned());
+    let (Some((space, mut provider)), Some(load)) = (started, load) else {
+        return Err("the Provider books in no limited address space".to_owned());
     };
     stage.ledger.fault(&format!("address space of {space} MB"));
-    let load = Load::start(&stage.shared(&[provider.address()]), CLIENTS, &mut random);
     let (address, mut large) = (provider.address(), JoinSet::new());
     let began = Instant::now();
     let lasts = FOR[usize::from(!setting.quick)];
