@@ -15,6 +15,10 @@ const MARK: &str = "/// Proves:";
 const SUITE: &str = "crates/assurance/src/provider_suite/";
 const ENTRY: &str = "Test::new(";
 const SUITE_TEST: &str = "uec::assure_own::our_own_provider_passes";
+/// The tests of the superseded version, and the test that runs these.
+const VERSIONS: &str = "versions.rs";
+const VERSIONS_TEST: &str =
+    "uec::assure_own::our_own_provider_passes_for_a_consumer_of_the_superseded_version";
 
 /// One cited id: where, and which test cites it.
 struct Proof {
@@ -115,6 +119,10 @@ impl Proofs {
 /// The entries of the suite's table: name, title and a list of ids, all literals. A test that is named like a published one
 /// proves that one too.
 fn of_suite<'t>(path: &'t str, text: &'t str) -> impl Iterator<Item = Proof> + 't {
+    let runs = match path.ends_with(VERSIONS) {
+        true => VERSIONS_TEST,
+        false => SUITE_TEST,
+    };
     let entries = text.match_indices(ENTRY).filter_map(move |(at, _)| {
         let entry = text.get(at + ENTRY.len()..)?;
         let name = entry.trim_start().strip_prefix('"')?.split('"').next()?;
@@ -123,7 +131,7 @@ fn of_suite<'t>(path: &'t str, text: &'t str) -> impl Iterator<Item = Proof> + '
         let ids = list.split('"').skip(1).step_by(2).chain([name]);
         Some(ids.map(move |id| Proof {
             id: id.to_owned(),
-            test: format!("{SUITE_TEST} ({name})"),
+            test: format!("{runs} ({name})"),
             path: path.to_owned(),
             line,
             ignored: false,
