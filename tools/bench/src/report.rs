@@ -198,7 +198,7 @@ const READING: &str = "
 ## How to read this
 
 Figures of requests per second depend on the machine; the targets are therefore ratios within one run, or times with
-room for a common machine. The server is always the release binary in a process of its own, on a real socket and with a
+room for a common machine. The server is always the shipped binary (`--profile dist`) in a process of its own, on a real socket and with a
 real database; the load comes from the same machine, over HTTP/1.1 connections that are kept open, and takes processor time
 from the server. On a machine with few cores that favours the slower side of a ratio; the processor time per request
 says what a request costs without that.
