@@ -15,8 +15,8 @@ mod verdicts;
 
 pub use body::{BODY_KEPT, Body, Coded};
 pub use causes::{Cause, causes, errors, key as cause_key, remarks};
-pub(crate) use folder::write_whole;
 pub use folder::{Folder, FolderError, Record, Written, read};
+pub(crate) use folder::{make_empty, write_whole};
 pub use junit::junit;
 pub use merge::{Replaced, merge};
 pub use model::{

@@ -9,30 +9,32 @@ mod attachment;
 pub mod automatic;
 mod change;
 mod check;
-mod consumer_steps;
 mod folder;
 mod kind;
 mod model;
 mod nearest;
 mod particulars;
-mod prerequisites;
 mod progress;
-mod provider_steps;
+mod published;
 mod report;
 mod step;
 mod table;
 
 pub use actors::{Actor, NOBODY, Role};
 pub use attachment::{FOLDER as ATTACHMENTS, MAX_BYTES, MAX_COUNT};
+pub use change::Given;
 pub use folder::{PLAN, PlanError, PlanFolder, read};
-pub use kind::{DISPOSITIONS, Part, PlanKind};
+pub use kind::{Part, PlanKind};
 pub use model::{
     Answer, Attachment, Check, Contact, Earlier, Outcome, Plan, Signature, ToolSeen, Voided,
 };
-pub use nearest::nearest;
-pub use particulars::{Field, Holds, field_of, fields, services};
-pub use prerequisites::{Prerequisite, prerequisite_of, prerequisites};
+pub use nearest::{named, nearest};
+pub use particulars::services;
 pub use progress::{Standing, attachment_faults, standing};
+pub use published::{
+    Field, Holds, Prerequisite, Ready, Row, Side, Task, field_of, fields, prerequisite_of,
+    prerequisites,
+};
 pub use report::{Reports, write_report};
-pub use step::{Ready, Row, Side, Step, Task, find, steps};
+pub use step::{Step, find, steps};
 pub use table::csv;

@@ -33,7 +33,8 @@ impl Kind {
 }
 
 /// How binding a row is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Has to be so.
     Must,

@@ -6,6 +6,8 @@ mod front;
 mod page;
 mod tour;
 
+pub use consumer::PATIENT_FILE;
+
 use crate::output::announce;
 use crate::serve::{prepare, runtime, stop_signal};
 use crate::{Failure, Outcome, log};

@@ -6,9 +6,10 @@ use super::model::{Kind, Outcome, Run};
 use super::redact::Redaction;
 use super::table::{self, Line};
 use super::{junit, report};
+use booking::named_file;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// The form of `result.json`; a change that old readers would misread gets a new number.
@@ -102,11 +103,7 @@ impl Folder {
     /// empty.
     pub fn create(out: impl Into<PathBuf>) -> Result<Folder, FolderError> {
         let path = out.into();
-        make(&path)?;
-        let mut entries = fs::read_dir(&path).map_err(|e| failed(&path, e))?;
-        if entries.next().is_some() {
-            return Err(FolderError::NotEmpty(path));
-        }
+        make_empty(&path)?;
         Ok(Folder {
             path,
             redaction: Redaction::Off,
@@ -262,18 +259,15 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FolderError> 
 /// Reads the evidence of a folder that [`Folder::finish`] wrote.
 pub fn read(folder: &Path) -> Result<Record, FolderError> {
     let path = folder.join(RESULT);
-    let file = fs::File::open(&path).map_err(|e| failed(&path, e))?;
-    let mut bytes = Vec::new();
-    file.take(RESULT_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| failed(&path, e))?;
     let unreadable = |reason: String| FolderError::Unreadable {
         path: path.clone(),
         reason,
     };
-    if bytes.len() as u64 > RESULT_BYTES {
-        return Err(unreadable(format!("longer than {RESULT_BYTES} bytes")));
-    }
+    let bytes =
+        named_file::bytes(fs::File::open(&path), RESULT_BYTES).map_err(|e| match e.kind() {
+            io::ErrorKind::InvalidData => unreadable(e.to_string()),
+            _ => failed(&path, e),
+        })?;
     let record: Record = serde_json::from_slice(&bytes).map_err(|e| unreadable(e.to_string()))?;
     if !READ.contains(&record.format.as_str()) {
         return Err(unreadable(format!(
@@ -282,6 +276,16 @@ pub fn read(folder: &Path) -> Result<Record, FolderError> {
         )));
     }
     Ok(record)
+}
+
+/// Makes a folder, readable by its owner alone, or takes one that is empty.
+pub(crate) fn make_empty(path: &Path) -> Result<(), FolderError> {
+    make(path)?;
+    let mut entries = fs::read_dir(path).map_err(|e| failed(path, e))?;
+    match entries.next() {
+        None => Ok(()),
+        Some(_) => Err(FolderError::NotEmpty(path.to_owned())),
+    }
 }
 
 fn make(path: &Path) -> Result<(), FolderError> {

@@ -27,6 +27,72 @@ impl Markup {
         self
     }
 
+    /// An element with what `content` writes into it.
+    pub fn within(
+        &mut self,
+        tag: &str,
+        attributes: Attributes,
+        content: impl FnOnce(&mut Markup),
+    ) -> &mut Markup {
+        self.open(tag, attributes);
+        content(self);
+        self.close(tag)
+    }
+
+    /// A paragraph of text.
+    pub fn paragraph(&mut self, text: &str) -> &mut Markup {
+        self.element("p", &[], text)
+    }
+
+    /// A paragraph that begins with a word in bold and a colon.
+    pub fn labelled(&mut self, label: &str, content: impl FnOnce(&mut Markup)) -> &mut Markup {
+        self.within("p", &[], |out| {
+            out.element("strong", &[], label).text(": ");
+            content(out);
+        })
+    }
+
+    /// A link.
+    pub fn link(&mut self, to: &str, words: &str) -> &mut Markup {
+        self.element("a", &[("href", to)], words)
+    }
+
+    /// A list of texts.
+    pub fn list<T: AsRef<str>>(&mut self, items: impl IntoIterator<Item = T>) -> &mut Markup {
+        self.within("ul", &[], |out| {
+            for item in items {
+                out.element("li", &[], item.as_ref());
+            }
+        })
+    }
+
+    /// Names and what they stand for.
+    pub fn facts<'t>(&mut self, items: impl IntoIterator<Item = (&'t str, String)>) {
+        self.within("dl", &[], |out| {
+            for (name, value) in items {
+                out.within("div", &[], |out| {
+                    out.element("dt", &[], name).element("dd", &[], &value);
+                });
+            }
+        });
+    }
+
+    /// Something that is shown when its summary is clicked.
+    pub fn folded(&mut self, summary: &str, content: impl FnOnce(&mut Markup)) -> &mut Markup {
+        self.within("details", &[], |out| {
+            out.element("summary", &[], summary);
+            content(out);
+        })
+    }
+
+    /// A section of a page under its heading.
+    pub fn section(&mut self, id: &str, heading: &str, content: impl FnOnce(&mut Markup)) {
+        self.within("section", &[("aria-labelledby", id)], |out| {
+            out.element("h2", &[("id", id)], heading);
+            content(out);
+        });
+    }
+
     /// An element with text alone.
     pub fn element(&mut self, tag: &str, attributes: Attributes, text: &str) -> &mut Markup {
         self.open(tag, attributes).text(text);

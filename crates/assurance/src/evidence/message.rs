@@ -1,6 +1,6 @@
 //! An exchange as two files that any editor opens, and where they lie in the folder.
 
-use super::model::{Exchange, Headers, Kind, Run};
+use super::model::{Exchange, Headers, Kind};
 use booking::foreign::visible_text;
 use std::fmt::Write;
 
@@ -46,13 +46,6 @@ pub(super) fn file(folder: &str, exchange: usize, half: Half) -> String {
 /// The file of a body that is not text.
 pub(super) fn body_file(folder: &str, exchange: usize, half: Half) -> String {
     format!("{folder}/{:03}-{}-body.bin", exchange + 1, half.word())
-}
-
-/// The folder of an outcome of these runs.
-pub(super) fn folder_of(runs: &[Run], run: usize, place: usize) -> Option<String> {
-    let of_run = runs.get(run)?;
-    let outcome = of_run.outcomes.get(place)?;
-    Some(folder(run, of_run.kind, place, &outcome.id))
 }
 
 fn file_name(id: &str) -> String {

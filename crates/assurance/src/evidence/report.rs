@@ -4,12 +4,14 @@ mod details;
 pub(crate) mod page;
 pub(crate) mod rows;
 
-use super::causes::{causes, remarks};
+use super::causes::{Cause, causes, remarks};
 use super::folder::{FolderError, Record, write_whole};
 use super::markup::Markup;
 use super::model::{Run, Verdict};
 use super::verdicts::{Mark, standings};
 use booking::count::{counted, plural};
+use details::Placed;
+use page::Frame;
 use std::path::Path;
 
 /// Tests named with one cause; the table of tests has them all.
@@ -17,43 +19,41 @@ const TESTS_SHOWN: usize = 20;
 
 /// The whole report.
 pub(super) fn html(record: &Record) -> String {
-    let mut out = Markup::default();
-    page::start(
-        &mut out,
-        &title(&record.runs),
-        Some(("scal", "Skip to the requirements")),
-    );
-    out.open("main", &[("id", "main")]);
-    out.element("h1", &[], &title(&record.runs));
-    summary(&mut out, record);
-    failures(&mut out, &record.runs);
-    advice(&mut out, &record.runs);
-    page::filter(&mut out);
-    rows::scal(&mut out, &record.runs, rows::Links::Here);
-    rows::tests(&mut out, &record.runs);
-    details::all(&mut out, &record.runs);
-    rows::cited(&mut out, &record.runs);
-    out.close("main");
-    page::end(&mut out);
-    out.finish()
+    let runs = &record.runs;
+    let title = title(runs);
+    let frame = Frame {
+        title: &title,
+        heading: &title,
+        skip: ("scal", "Skip to the requirements"),
+        images: false,
+        remark: page::NO_PROOF,
+    };
+    page::page(&frame, |out| {
+        summary(out, record);
+        failures(out, runs);
+        advice(out, runs);
+        page::filter(out, Mark::words);
+        rows::scal(out, runs, rows::Links::Here);
+        rows::tests(out, runs);
+        details::all(out, runs);
+        rows::cited(out, runs);
+    })
 }
 
 /// The table to attach to the SCAL, as a page of its own.
 pub fn scal_page(record: &Record) -> String {
-    let mut out = Markup::default();
-    page::start(
-        &mut out,
-        &format!("SCAL table. {}", title(&record.runs)),
-        Some(("scal", "Skip to the table")),
-    );
-    out.open("main", &[("id", "main")]);
-    out.element("h1", &[], "SCAL table");
-    about(&mut out, record);
-    page::filter(&mut out);
-    rows::scal(&mut out, &record.runs, rows::Links::Nowhere);
-    out.close("main");
-    page::end(&mut out);
-    out.finish()
+    let frame = Frame {
+        title: &format!("SCAL table. {}", title(&record.runs)),
+        heading: "SCAL table",
+        skip: ("scal", "Skip to the table"),
+        images: false,
+        remark: page::NO_PROOF,
+    };
+    page::page(&frame, |out| {
+        about(out, record);
+        page::filter(out, Mark::words);
+        rows::scal(out, &record.runs, rows::Links::Nowhere);
+    })
 }
 
 /// Writes the SCAL table as CSV and as a page, side by side: `path` with the endings `.csv` and `.html`.
@@ -79,31 +79,22 @@ fn title(runs: &[Run]) -> String {
 }
 
 fn summary(out: &mut Markup, record: &Record) {
-    out.open("section", &[("aria-labelledby", "short")]);
-    out.element("h2", &[("id", "short")], "In short");
-    out.element("p", &[("class", "lead")], &verdict(&record.runs));
-    about(out, record);
-    if !record.replaced.is_empty() {
-        out.open("details", &[]);
-        let many = record.replaced.len();
-        out.element(
-            "summary",
-            &[],
-            &format!("{many} earlier results were replaced by newer runs"),
-        );
-        out.open("ul", &[]);
-        for old in &record.replaced {
-            let text = format!(
-                "{}: was {} in the run of {}",
-                old.test,
-                old.verdict.to_lowercase(),
-                page::time(old.run_started)
-            );
-            out.element("li", &[], &text);
+    out.section("short", "In short", |out| {
+        out.element("p", &[("class", "lead")], &verdict(&record.runs));
+        about(out, record);
+        if record.replaced.is_empty() {
+            return;
         }
-        out.close("ul").close("details");
-    }
-    out.close("section");
+        let many = record.replaced.len();
+        let summary = format!("{many} earlier results were replaced by newer runs");
+        out.folded(&summary, |out| {
+            out.list(record.replaced.iter().map(|old| {
+                let verdict = old.verdict.to_lowercase();
+                let at = page::time(old.run_started);
+                format!("{}: was {verdict} in the run of {at}", old.test)
+            }));
+        });
+    });
 }
 
 /// The result in two sentences.
@@ -130,8 +121,8 @@ fn verdict(runs: &[Run]) -> String {
         .filter(|t| t.broke)
         .map(|t| (t.run, t.place))
         .collect();
-    let beside = details::places(runs)
-        .filter(|(run, place, o)| o.verdict == Verdict::Failed && !shown.contains(&(*run, *place)))
+    let beside = failed_tests(runs)
+        .filter(|at| !shown.contains(&(at.run, at.place)))
         .count();
     let beside = match beside {
         0 => String::new(),
@@ -176,22 +167,18 @@ fn verdict(runs: &[Run]) -> String {
 /// What was tried, when, and with what.
 fn about(out: &mut Markup, record: &Record) {
     for run in &record.runs {
-        out.open("dl", &[]);
-        let mut item = |name: &str, value: &str| {
-            out.open("div", &[]);
-            out.element("dt", &[], name)
-                .element("dd", &[], value)
-                .close("div");
-        };
-        for (name, value) in run.about.items() {
-            item(name, value);
-        }
-        item(run.kind.word(), &run.target);
-        item("Started", &page::time(run.started));
-        item("Finished", &page::time(run.finished));
-        item("Tool", &format!("uec {}", run.tool_version));
-        item("Result", &run.headline());
-        out.close("dl");
+        let known = run
+            .about
+            .items()
+            .map(|(name, value)| (name, value.to_owned()));
+        let more = [
+            (run.kind.word(), run.target.clone()),
+            ("Started", page::time(run.started)),
+            ("Finished", page::time(run.finished)),
+            ("Tool", format!("uec {}", run.tool_version)),
+            ("Result", run.headline()),
+        ];
+        out.facts(known.chain(more));
     }
     let note = match record.redacted {
         true => "Tokens and patient data were taken out of this report and its messages.",
@@ -202,41 +189,45 @@ fn about(out: &mut Markup, record: &Record) {
     out.element("p", &[("class", "note")], note);
 }
 
+fn failed_tests(runs: &[Run]) -> impl Iterator<Item = Placed<'_>> {
+    details::places(runs).filter(|at| at.outcome.verdict == Verdict::Failed)
+}
+
 /// The failures first: what a reader came for. Each cause once, with the tests that it fails.
 fn failures(out: &mut Markup, runs: &[Run]) {
-    let failed: Vec<_> = details::places(runs)
-        .filter(|(_, _, o)| o.verdict == Verdict::Failed)
-        .collect();
-    let causes = causes(runs);
-    out.open("section", &[("aria-labelledby", "failed")]);
-    out.element("h2", &[("id", "failed")], "What failed, and what to change");
-    if failed.is_empty() {
-        out.element("p", &[], "No test failed.");
-    }
-    for cause in &causes {
-        let Some(&(run, place)) = cause.tests.first() else {
-            continue;
-        };
-        let Some(outcome) = runs.get(run).and_then(|r| r.outcomes.get(place)) else {
-            continue;
-        };
-        out.open("article", &[("class", "failure")]);
-        out.open("h3", &[]).prose(&cause.finding.what).close("h3");
-        details::one(out, runs, (run, place), outcome, cause.finding);
-        met(out, runs, &cause.tests, cause.times);
-        details::reasons(out, runs, run, cause.finding, outcome);
-        out.close("article");
-    }
-    // A test can also fail at its last step without a finding of its own.
-    for (run, place, outcome) in failed {
-        if crate::evidence::errors(outcome).next().is_none() {
-            out.open("article", &[("class", "failure")]);
-            out.element("h3", &[], &outcome.title);
-            met(out, runs, &[(run, place)], 0);
-            out.close("article");
+    const FAILURE: [(&str, &str); 1] = [("class", "failure")];
+    out.section("failed", "What failed, and what to change", |out| {
+        if failed_tests(runs).next().is_none() {
+            out.paragraph("No test failed.");
         }
-    }
-    out.close("section");
+        for cause in causes(runs) {
+            let Some(at) = first(runs, &cause) else {
+                continue;
+            };
+            out.within("article", &FAILURE, |out| {
+                out.within("h3", &[], |out| {
+                    out.prose(&cause.finding.what);
+                });
+                details::one(out, at, cause.finding);
+                met(out, runs, &cause.tests, cause.times);
+                details::reasons(out, at, cause.finding);
+            });
+        }
+        // A test can also fail at its last step without a finding of its own.
+        for at in failed_tests(runs) {
+            if crate::evidence::errors(at.outcome).next().is_none() {
+                out.within("article", &FAILURE, |out| {
+                    out.element("h3", &[], &at.outcome.title);
+                    met(out, runs, &[(at.run, at.place)], 0);
+                });
+            }
+        }
+    });
+}
+
+/// The test in which a cause was first found.
+fn first<'a>(runs: &'a [Run], cause: &Cause) -> Option<Placed<'a>> {
+    details::placed(runs, *cause.tests.first()?)
 }
 
 /// What fails no test and is worth changing all the same.
@@ -245,58 +236,42 @@ fn advice(out: &mut Markup, runs: &[Run]) {
     if all.is_empty() {
         return;
     }
-    out.open("section", &[("aria-labelledby", "advice")]);
-    out.element(
-        "h2",
-        &[("id", "advice")],
-        "What is worth changing, though no test fails for it",
-    );
-    out.element("p", &[], "A warning breaks a recommendation of the Standard. Advice is what every system on the other side has to take, and what the report of the published test kit shows as wrong.");
-    for remark in &all {
-        let Some(&(run, place)) = remark.tests.first() else {
-            continue;
-        };
-        let Some(outcome) = runs.get(run).and_then(|r| r.outcomes.get(place)) else {
-            continue;
-        };
-        out.open("article", &[("class", "advice")]);
-        out.open("h3", &[])
-            .text(remark.finding.severity.word())
-            .text(": ")
-            .prose(&remark.finding.what)
-            .close("h3");
-        details::one(out, runs, (run, place), outcome, remark.finding);
-        met(out, runs, &remark.tests, remark.times);
-        out.close("article");
-    }
-    out.close("section");
+    let heading = "What is worth changing, though no test fails for it";
+    out.section("advice", heading, |out| {
+        out.paragraph("A warning breaks a recommendation of the Standard. Advice is what every system on the other side has to take, and what the report of the published test kit shows as wrong.");
+        for remark in &all {
+            let Some(at) = first(runs, remark) else {
+                continue;
+            };
+            out.within("article", &[("class", "advice")], |out| {
+                out.within("h3", &[], |out| {
+                    out.text(remark.finding.severity.word())
+                        .text(": ")
+                        .prose(&remark.finding.what);
+                });
+                details::one(out, at, remark.finding);
+                met(out, runs, &remark.tests, remark.times);
+            });
+        }
+    });
 }
 
 /// The tests that a cause fails.
 fn met(out: &mut Markup, runs: &[Run], tests: &[(usize, usize)], times: usize) {
-    out.open("p", &[]);
-    out.element(
-        "strong",
-        &[],
-        match tests.len() {
-            1 => "Test",
-            _ => "Tests",
-        },
-    );
-    out.text(": ");
-    for (n, (run, place)) in tests.iter().take(TESTS_SHOWN).enumerate() {
-        let Some(outcome) = runs.get(*run).and_then(|r| r.outcomes.get(*place)) else {
-            continue;
-        };
-        out.text(if n > 0 { ", " } else { "" });
-        let target = format!("#{}", details::anchor(*run, *place));
-        out.element("a", &[("href", &target)], &outcome.id);
-    }
-    if tests.len() > TESTS_SHOWN {
-        out.text(&format!(" and {} more", tests.len() - TESTS_SHOWN));
-    }
-    if times > tests.len() {
-        out.text(&format!(" ({times} findings)"));
-    }
-    out.close("p");
+    out.labelled(plural(tests.len(), "Test", "Tests"), |out| {
+        let shown = tests.iter().take(TESTS_SHOWN);
+        for (n, at) in shown
+            .filter_map(|at| details::placed(runs, *at))
+            .enumerate()
+        {
+            out.text(if n > 0 { ", " } else { "" });
+            out.link(&format!("#{}", at.anchor()), &at.outcome.id);
+        }
+        if tests.len() > TESTS_SHOWN {
+            out.text(&format!(" and {} more", tests.len() - TESTS_SHOWN));
+        }
+        if times > tests.len() {
+            out.text(&format!(" ({times} findings)"));
+        }
+    });
 }

@@ -1,5 +1,6 @@
 //! The actors of a test plan (DEP-06).
 
+use super::nearest::named;
 use serde::{Deserialize, Serialize};
 
 /// What somebody is in a test plan.
@@ -53,17 +54,8 @@ impl Role {
 
     /// The role of a word.
     pub fn from_word(word: &str) -> Result<Role, String> {
-        let wanted = word.trim().to_ascii_lowercase();
-        let found = Role::ALL.into_iter().find(|role| role.word() == wanted);
-        found.ok_or_else(|| {
-            let words: Vec<&str> = Role::ALL.iter().map(|r| r.word()).collect();
-            let near = super::nearest::nearest(&wanted, words.iter().copied());
-            let hint = near.map(|n| format!(", perhaps {n}")).unwrap_or_default();
-            format!(
-                "{word:?} is no role of a test plan{hint}; there are {}",
-                words.join(", ")
-            )
-        })
+        let word = word.trim().to_ascii_lowercase();
+        named("role", &word, Role::ALL.into_iter(), |role| role.word())
     }
 
     /// What it is called.
@@ -82,7 +74,7 @@ impl Role {
 }
 
 /// Who has a role in this run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Actor {
     /// Name; `nobody` says that the role is not filled, and is said in the report.

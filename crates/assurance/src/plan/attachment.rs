@@ -5,7 +5,7 @@ use super::model::{Attachment, hex_of};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// Largest attachment: minutes of a screen recording.
@@ -56,10 +56,7 @@ pub(super) fn safe(name: &str) -> String {
 
 /// Copies a file into the folder. `stem` begins its name there, so that it is unique.
 pub(super) fn copy(folder: &Path, stem: &str, from: &Path) -> Result<Attachment, PlanError> {
-    let at_source = |e| PlanError::Io {
-        path: from.to_owned(),
-        source: e,
-    };
+    let at_source = |e| PlanError::io(from, e);
     // Looked at before it is opened: opening a pipe would wait for somebody to write.
     let about = fs::metadata(from).map_err(at_source)?;
     if !about.is_file() {
@@ -101,7 +98,13 @@ fn keep(
     let file = format!("{stem}-{}", safe(name));
     let path = folder.join(&file);
     let part = folder.join(format!("{file}.part"));
-    let copied = copy_bounded(source, &part, from);
+    let copied = fs::File::create(&part)
+        .map_err(|e| PlanError::io(&part, e))
+        .and_then(|mut out| {
+            let copied = copy_bounded(source, from, &mut out, &part)?;
+            out.sync_all().map_err(|e| PlanError::io(&part, e))?;
+            Ok(copied)
+        });
     let (bytes, sha256) = copied.inspect_err(|_| {
         // Half a copy is of no use; that it stays is no harm either.
         let _ = fs::remove_file(&part);
@@ -116,8 +119,13 @@ fn keep(
     })
 }
 
-fn copy_bounded(source: &mut dyn Read, to: &Path, from: &Path) -> Result<(u64, String), PlanError> {
-    let mut out = fs::File::create(to).map_err(|e| PlanError::io(to, e))?;
+/// Copies what is read, up to the bound: its length and SHA-256.
+fn copy_bounded(
+    source: &mut dyn Read,
+    from: &Path,
+    out: &mut dyn Write,
+    to: &Path,
+) -> Result<(u64, String), PlanError> {
     let mut digest = Sha256::new();
     let mut bytes: u64 = 0;
     let mut piece = vec![0; PIECE];
@@ -126,7 +134,7 @@ fn copy_bounded(source: &mut dyn Read, to: &Path, from: &Path) -> Result<(u64, S
             .read(&mut piece)
             .map_err(|e| PlanError::io(from, e))?;
         let Some(read) = piece.get(..n).filter(|read| !read.is_empty()) else {
-            break;
+            return Ok((bytes, hex_of(&digest.finalize())));
         };
         bytes += n as u64;
         // A file may grow while it is read.
@@ -136,8 +144,6 @@ fn copy_bounded(source: &mut dyn Read, to: &Path, from: &Path) -> Result<(u64, S
         digest.update(read);
         out.write_all(read).map_err(|e| PlanError::io(to, e))?;
     }
-    out.sync_all().map_err(|e| PlanError::io(to, e))?;
-    Ok((bytes, hex_of(&digest.finalize())))
 }
 
 fn too_large(from: &Path) -> PlanError {
@@ -152,28 +158,14 @@ fn too_large(from: &Path) -> PlanError {
 pub(super) fn fault(folder: &Path, attachment: &Attachment) -> Option<String> {
     let path = folder.join(FOLDER).join(&attachment.file);
     let shown = format!("{FOLDER}/{}", attachment.file);
-    let mut file = match fs::File::open(&path) {
-        Ok(file) => file,
-        Err(e) => return Some(format!("{shown} cannot be read: {e}")),
-    };
-    let mut digest = Sha256::new();
-    let mut piece = vec![0; PIECE];
-    let mut bytes: u64 = 0;
-    loop {
-        match file.read(&mut piece) {
-            Ok(0) => break,
-            Ok(n) => {
-                bytes += n as u64;
-                if bytes > MAX_BYTES {
-                    return Some(format!("{shown} is not the file that was attached"));
-                }
-                digest.update(piece.get(..n).unwrap_or_default());
-            }
-            Err(e) => return Some(format!("{shown} cannot be read: {e}")),
-        }
+    let read = fs::File::open(&path)
+        .map_err(|e| PlanError::io(&path, e))
+        .and_then(|mut file| copy_bounded(&mut file, &path, &mut io::sink(), &path));
+    match read {
+        Ok((_, sha256)) if sha256 == attachment.sha256 => None,
+        Err(PlanError::Io { source, .. }) => Some(format!("{shown} cannot be read: {source}")),
+        _ => Some(format!("{shown} is not the file that was attached")),
     }
-    (hex_of(&digest.finalize()) != attachment.sha256)
-        .then(|| format!("{shown} is not the file that was attached"))
 }
 
 #[cfg(test)]

@@ -50,17 +50,9 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn passed(lines: Vec<String>) -> Seen {
+    fn of(passed: bool, lines: Vec<String>) -> Seen {
         Seen {
-            passed: true,
-            lines,
-            files: Vec::new(),
-        }
-    }
-
-    fn failed(lines: Vec<String>) -> Seen {
-        Seen {
-            passed: false,
+            passed,
             lines,
             files: Vec::new(),
         }
@@ -101,6 +93,21 @@ impl From<consumer::journal::JournalError> for Stop {
 impl From<super::PlanError> for Stop {
     fn from(error: super::PlanError) -> Stop {
         Stop::NotTried(error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for Stop {
+    fn from(error: serde_json::Error) -> Stop {
+        Stop::NotTried(error.to_string())
+    }
+}
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stop::Failed(lines) => f.write_str(&lines.join(" ")),
+            Stop::NotTried(why) => f.write_str(why),
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use super::model::{
     Answer, Attachment, Check, Contact, Earlier, Outcome, Plan, Signature, ToolSeen, Voided,
 };
 use super::progress::standing;
-use super::{particulars, prerequisites};
+use super::published::{field_of, prerequisite_of};
+use booking::count::counted;
 use booking::ids::OdsCode;
 use jiff::Timestamp;
 
@@ -15,6 +16,19 @@ const MAX_NAME: usize = 200;
 
 /// Most lines kept of what the tool saw; the files that it keeps have everything.
 const MAX_LINES: usize = 100;
+
+/// How a step ended, as somebody says it.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// How it ended.
+    pub result: Outcome,
+    /// Who saw it.
+    pub by: String,
+    /// What was seen; needed unless the step passed.
+    pub seen: String,
+    /// What will be done about a failure, and who does it.
+    pub action: String,
+}
 
 /// Checks a text: not empty, not too long.
 pub(super) fn text(what: &str, value: &str) -> Result<String, String> {
@@ -48,8 +62,8 @@ impl Plan {
 
     /// Writes a particular down.
     pub fn set_particular(&mut self, key: &str, value: &str) -> Result<(), String> {
-        let field = particulars::field_of(self.plan, key)?;
-        text(field.label, value)?;
+        let field = field_of(self.plan, key)?;
+        text(&field.label, value)?;
         let kept = field.kept(value)?;
         if self.particulars.get(key) == Some(&kept) {
             return Ok(());
@@ -81,13 +95,10 @@ impl Plan {
         result: Outcome,
         note: &str,
     ) -> Result<(), String> {
-        prerequisites::prerequisite_of(self.plan, key)?;
+        prerequisite_of(self.plan, key)?;
         let note = optional("the note", note)?;
-        if self
-            .prerequisites
-            .get(key)
-            .is_some_and(|c| c.result == result && c.note == note)
-        {
+        let same = |c: &Check| c.result == result && c.note == note;
+        if self.prerequisites.get(key).is_some_and(same) {
             return Ok(());
         }
         let check = Check {
@@ -105,7 +116,19 @@ impl Plan {
     }
 
     /// Writes down how a step ended. What was known of an earlier result stays in its history.
-    pub fn set_result(&mut self, step: &str, result: Outcome) -> Result<(), String> {
+    pub fn record(&mut self, step: &str, given: &Given) -> Result<(), String> {
+        let seen = optional("what was seen", &given.seen)?;
+        let action = optional("the action", &given.action)?;
+        let by = name("the name", &given.by)?;
+        match given.result {
+            Outcome::Failed if seen.is_empty() => Err(
+                "what was seen (--seen) is missing: say what was seen instead of what was expected",
+            ),
+            Outcome::NotApplicable if seen.is_empty() => {
+                Err("what was seen (--seen) is missing: say why the step does not apply")
+            }
+            _ => Ok(()),
+        }?;
         let answer = self.answer(step);
         if let Some(before) = answer.result {
             if answer.earlier.len() >= MAX_EARLIER {
@@ -119,32 +142,11 @@ impl Plan {
                 by: std::mem::take(&mut answer.by),
                 at: answer.at,
             });
-            answer.action.clear();
         }
-        answer.result = Some(result);
+        answer.result = Some(given.result);
         answer.at = Some(Timestamp::now());
+        (answer.seen, answer.action, answer.by) = (seen, action, by);
         self.changed(format!("{step} was answered"));
-        Ok(())
-    }
-
-    /// Writes down what was seen.
-    pub fn set_seen(&mut self, step: &str, seen: &str) -> Result<(), String> {
-        self.answer(step).seen = text("what was seen", seen)?;
-        self.changed(format!("{step}: what was seen was changed"));
-        Ok(())
-    }
-
-    /// Writes down what will be done about a failure.
-    pub fn set_action(&mut self, step: &str, action: &str) -> Result<(), String> {
-        self.answer(step).action = text("the action", action)?;
-        self.changed(format!("{step}: the action was changed"));
-        Ok(())
-    }
-
-    /// Writes down who saw it.
-    pub fn set_by(&mut self, step: &str, by: &str) -> Result<(), String> {
-        self.answer(step).by = name("the name", by)?;
-        self.changed(format!("{step}: who saw it was changed"));
         Ok(())
     }
 
@@ -225,10 +227,7 @@ impl Plan {
         if let Some(first) = open.first() {
             return Err(format!(
                 "there is nothing whole to sign yet: {} still open, first {first}",
-                match open.len() {
-                    1 => "1 thing is".to_owned(),
-                    n => format!("{n} things are"),
-                }
+                counted(open.len(), "thing is", "things are")
             ));
         }
         let holds = |s: &Signature| s.role == role && self.void(s).is_none();

@@ -2,7 +2,8 @@
 
 use super::attachment;
 use super::model::{Attachment, FORMAT_NAME, FORMAT_NUMBER, Plan};
-use super::{particulars, prerequisites, step};
+use super::published::{field_of, prerequisite_of};
+use super::step;
 use booking::wrong_value;
 use serde_json::Value;
 
@@ -82,7 +83,7 @@ fn faults(plan: &Plan) -> Vec<String> {
     for (key, value) in &plan.particulars {
         let at = format!("particulars.{key}");
         text(&mut found, &at, value);
-        match particulars::field_of(plan.plan, key).and_then(|field| field.kept(value)) {
+        match field_of(plan.plan, key).and_then(|field| field.kept(value)) {
             Ok(kept) if kept == *value => {}
             Ok(kept) => found.push(format!("{at}: write it as {kept:?}")),
             Err(why) => found.push(format!("{at}: {why}")),
@@ -104,7 +105,7 @@ fn faults(plan: &Plan) -> Vec<String> {
     for (key, check) in &plan.prerequisites {
         let at = format!("prerequisites.{key}");
         text(&mut found, &format!("{at}.note"), &check.note);
-        if let Err(why) = prerequisites::prerequisite_of(plan.plan, key) {
+        if let Err(why) = prerequisite_of(plan.plan, key) {
             found.push(format!("{at}: {why}"));
         }
     }
@@ -119,11 +120,8 @@ fn answers(plan: &Plan, found: &mut Vec<String>) {
     for (id, answer) in &plan.answers {
         let at = format!("answers.{id}");
         match step::find(&steps, id) {
-            Ok(n) if steps.get(n).is_some_and(|s| s.id == *id) => {}
-            Ok(n) => {
-                let right = steps.get(n).map_or("", |s| s.id.as_str());
-                found.push(format!("{at}: write the step as {right}"));
-            }
+            Ok(step) if step.id == *id => {}
+            Ok(step) => found.push(format!("{at}: write the step as {}", step.id)),
             Err(why) => found.push(format!("{at}: {why}")),
         }
         for (part, value) in [

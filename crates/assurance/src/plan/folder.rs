@@ -4,10 +4,12 @@
 use super::attachment;
 use super::check::{self, Unfit};
 use super::kind::PlanKind;
-use super::model::{Attachment, Plan, hex};
-use crate::evidence::{FolderError, write_whole};
+use super::model::{Plan, hex};
+use super::{Given, Step};
+use crate::evidence::{FolderError, make_empty, write_whole};
+use booking::named_file;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Name of the plan's file.
@@ -88,6 +90,7 @@ impl From<FolderError> for PlanError {
     fn from(error: FolderError) -> PlanError {
         match error {
             FolderError::Io { path, source } => PlanError::Io { path, source },
+            FolderError::NotEmpty(path) => PlanError::NotEmpty(path),
             other => PlanError::Wrong(other.to_string()),
         }
     }
@@ -114,11 +117,7 @@ impl PlanFolder {
         if let Some(title) = title {
             super::change::text("the title", title).map_err(PlanError::Wrong)?;
         }
-        make(path)?;
-        let mut entries = fs::read_dir(path).map_err(|e| PlanError::io(path, e))?;
-        if entries.next().is_some() {
-            return Err(PlanError::NotEmpty(path.to_owned()));
-        }
+        make_empty(path)?;
         let lock = lock(path)?;
         let mut folder = PlanFolder {
             path: path.to_owned(),
@@ -182,25 +181,53 @@ impl PlanFolder {
         Ok(text)
     }
 
-    /// Copies a file into the folder for a step.
-    pub fn attach(&mut self, step: &super::Step, from: &Path) -> Result<Attachment, PlanError> {
-        let stem = self.stem(step)?;
-        attachment::copy(&self.path, &stem, from)
+    /// Writes down how a step ended, with copies of the files that show it: all of it is on the disk, or nothing was
+    /// changed.
+    pub fn record(
+        &mut self,
+        step: &Step,
+        given: &Given,
+        files: &[PathBuf],
+    ) -> Result<(), PlanError> {
+        let before = self.plan.clone();
+        let recorded = self.written_down(step, given, files);
+        if recorded.is_err() {
+            self.plan = before;
+        }
+        recorded?;
+        self.save()
     }
 
-    /// Keeps bytes that the tool made, as a file of a step.
+    fn written_down(
+        &mut self,
+        step: &Step,
+        given: &Given,
+        files: &[PathBuf],
+    ) -> Result<(), PlanError> {
+        let recorded = self.plan.record(&step.id, given);
+        recorded.map_err(PlanError::Wrong)?;
+        for from in files {
+            let file = attachment::copy(&self.path, &self.stem(step)?, from)?;
+            self.plan.add_attachment(&step.id, file);
+        }
+        Ok(())
+    }
+
+    /// Keeps bytes that the tool made, as a file of a step: its name in the folder.
     pub fn attach_bytes(
         &mut self,
-        step: &super::Step,
+        step: &Step,
         name: &str,
         bytes: &[u8],
-    ) -> Result<Attachment, PlanError> {
-        let stem = self.stem(step)?;
-        attachment::write(&self.path, &stem, name, bytes)
+    ) -> Result<String, PlanError> {
+        let file = attachment::write(&self.path, &self.stem(step)?, name, bytes)?;
+        let kept = file.file.clone();
+        self.plan.add_attachment(&step.id, file);
+        Ok(kept)
     }
 
     /// The beginning of the next attachment's name: no file that is there begins so.
-    fn stem(&self, step: &super::Step) -> Result<String, PlanError> {
+    fn stem(&self, step: &Step) -> Result<String, PlanError> {
         let all: Vec<&str> = self
             .plan
             .answers
@@ -256,23 +283,12 @@ fn load(folder: &Path) -> Result<(Plan, String), PlanError> {
 }
 
 fn read_bounded(path: &Path) -> Result<String, PlanError> {
-    let file = fs::File::open(path).map_err(|e| PlanError::io(path, e))?;
-    let mut bytes = Vec::new();
-    file.take(PLAN_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| PlanError::io(path, e))?;
-    let unfit = |fault: String| PlanError::Unfit {
-        path: path.to_owned(),
-        faults: vec![fault],
-    };
-    if bytes.len() as u64 > PLAN_BYTES {
-        return Err(unfit(format!("it is longer than {PLAN_BYTES} bytes")));
-    }
-    String::from_utf8(bytes).map_err(|e| {
-        unfit(format!(
-            "byte {}: this is no UTF-8 text",
-            e.utf8_error().valid_up_to()
-        ))
+    named_file::text(fs::File::open(path), PLAN_BYTES).map_err(|e| match e.kind() {
+        io::ErrorKind::InvalidData => PlanError::Unfit {
+            path: path.to_owned(),
+            faults: vec![e.to_string()],
+        },
+        _ => PlanError::io(path, e),
     })
 }
 
@@ -289,12 +305,4 @@ fn lock(folder: &Path) -> Result<fs::File, PlanError> {
         Err(fs::TryLockError::WouldBlock) => Err(PlanError::Busy(folder.to_owned())),
         Err(fs::TryLockError::Error(e)) => Err(PlanError::io(&path, e)),
     }
-}
-
-fn make(path: &Path) -> Result<(), PlanError> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|e| PlanError::io(path, e))
 }

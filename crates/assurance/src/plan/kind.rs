@@ -1,9 +1,7 @@
 //! The three published plans, and the parts that each has.
 
+use super::nearest::named;
 use serde::{Deserialize, Serialize};
-
-/// Dispositions that the plans to a GP hub and to the registered practice go through one after the other.
-pub const DISPOSITIONS: [&str; 4] = ["Dx05", "Dx06", "Dx07", "Dx08"];
 
 /// One of the published operational test plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,9 +29,9 @@ impl PlanKind {
     }
 
     /// The plan of a word.
-    pub fn from_word(word: &str) -> Option<PlanKind> {
+    pub fn from_word(word: &str) -> Result<PlanKind, String> {
         let word = word.trim().to_ascii_lowercase();
-        PlanKind::ALL.into_iter().find(|kind| kind.word() == word)
+        named("plan", &word, PlanKind::ALL.into_iter(), |kind| kind.word())
     }
 
     /// What it is called.

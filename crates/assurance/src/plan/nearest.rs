@@ -15,6 +15,27 @@ pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&
     (changes <= best.chars().count().div_ceil(3)).then_some(best)
 }
 
+/// The entry of a name, or a sentence that says which one was probably meant.
+pub fn named<'a, T>(
+    what: &str,
+    word: &str,
+    all: impl Iterator<Item = T>,
+    name: impl Fn(&T) -> &'a str,
+) -> Result<T, String> {
+    let mut all: Vec<T> = all.collect();
+    if let Some(at) = all.iter().position(|entry| name(entry) == word) {
+        return Ok(all.swap_remove(at));
+    }
+    let names: Vec<&str> = all.iter().map(name).collect();
+    Err(match nearest(word, names.iter().copied()) {
+        Some(near) => format!("there is no {what} {word:?}; the nearest is {near}"),
+        None => format!(
+            "there is no {what} {word:?}; there are {}",
+            names.join(", ")
+        ),
+    })
+}
+
 /// Characters to put in, take out or exchange.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();

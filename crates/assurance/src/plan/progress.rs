@@ -3,7 +3,8 @@
 use super::actors::{Actor, Role};
 use super::attachment;
 use super::model::{Outcome, Plan, Signature};
-use super::{Step, particulars, prerequisites, steps};
+use super::published::{fields, prerequisites};
+use super::{Step, steps};
 use crate::requirements::Level;
 use booking::count::counted;
 use std::path::Path;
@@ -39,9 +40,9 @@ pub struct Standing {
 pub fn standing(plan: &Plan) -> Standing {
     let steps = steps(plan.plan);
     let missing = |after: bool| {
-        particulars::fields(plan.plan)
-            .filter(|f| f.required && f.after == after && !plan.particulars.contains_key(f.key))
-            .map(|f| f.label)
+        fields(plan.plan)
+            .filter(|f| f.required && f.after == after && !plan.particulars.contains_key(&f.key))
+            .map(|f| f.label.as_str())
             .collect::<Vec<_>>()
     };
     let mut standing = Standing {
@@ -51,16 +52,16 @@ pub fn standing(plan: &Plan) -> Standing {
             .filter(|role| plan.actors.get(role).is_none_or(Actor::is_open))
             .map(Role::title)
             .collect(),
-        prerequisites: prerequisites::prerequisites(plan.plan)
-            .filter(|p| !plan.prerequisites.contains_key(p.key))
-            .map(|p| p.key)
+        prerequisites: prerequisites(plan.plan)
+            .filter(|p| !plan.prerequisites.contains_key(&p.key))
+            .map(|p| p.key.as_str())
             .collect(),
-        not_ready: prerequisites::prerequisites(plan.plan)
+        not_ready: prerequisites(plan.plan)
             .filter(|p| {
-                let check = plan.prerequisites.get(p.key);
+                let check = plan.prerequisites.get(&p.key);
                 check.is_some_and(|c| c.result == Outcome::Failed)
             })
-            .map(|p| p.key)
+            .map(|p| p.key.as_str())
             .collect(),
         unanswered: Vec::new(),
         closing: missing(true),

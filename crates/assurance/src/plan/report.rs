@@ -4,13 +4,16 @@ use super::attachment::{self, FOLDER};
 use super::folder::PlanError;
 use super::model::{Answer, Attachment, Outcome, Plan};
 use super::progress::{Standing, attachment_faults, standing};
-use super::{Part, Role, Step, particulars, prerequisites, table};
+use super::published::{fields, prerequisites};
+use super::{Actor, Part, Role, Step, table};
 use crate::evidence::markup::Markup;
-use crate::evidence::report::{page, rows};
+use crate::evidence::report::page::{self, Frame};
+use crate::evidence::report::rows;
 use crate::evidence::{Mark, write_whole};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use booking::named_file;
+use std::cell::Cell;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -57,8 +60,7 @@ pub fn write_report(folder: &Path, plan: &Plan, out: Option<&Path>) -> Result<Re
         standing: &standing,
         folder,
         links,
-        pictures: PICTURES,
-        out: Markup::default(),
+        pictures: Cell::new(PICTURES),
     }
     .page(&why_incomplete);
     write_whole(&page, text.as_bytes())?;
@@ -88,354 +90,263 @@ struct Writer<'a> {
     standing: &'a Standing,
     folder: &'a Path,
     links: String,
-    pictures: u64,
-    out: Markup,
+    /// Bytes that pictures may still take.
+    pictures: Cell<u64>,
 }
 
-fn mark_of(outcome: Option<Outcome>) -> (Mark, &'static str) {
+fn mark_of(outcome: Option<Outcome>) -> Mark {
     match outcome {
-        Some(Outcome::Passed) => (Mark::Passed, "Passed"),
-        Some(Outcome::Failed) => (Mark::Failed, "Failed"),
-        Some(Outcome::NotApplicable) => (Mark::Declared, "Not applicable"),
-        None => (Mark::Untried, "Open"),
+        Some(Outcome::Passed) => Mark::Passed,
+        Some(Outcome::Failed) => Mark::Failed,
+        Some(Outcome::NotApplicable) => Mark::Declared,
+        None => Mark::Untried,
+    }
+}
+
+fn words(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Passed => "Passed",
+        Mark::Failed => "Failed",
+        Mark::Declared => "Not applicable",
+        Mark::Untried => "Open",
     }
 }
 
 impl Writer<'_> {
-    fn page(mut self, why: &[String]) -> String {
-        page::start_with_images(
-            &mut self.out,
-            &self.plan.title,
-            Some(("steps", "Skip to the steps")),
-        );
-        self.out.open("main", &[("id", "main")]);
-        self.out.element("h1", &[], &self.plan.title);
-        self.short(why);
-        self.particulars();
-        self.failures();
-        self.prerequisites();
-        let choices = [
-            ("failed", "Failed"),
-            ("passed", "Passed"),
-            ("declared", "Not applicable"),
-            ("untried", "Open"),
-        ];
-        page::filter_of(&mut self.out, &choices);
-        self.steps();
-        self.signatures();
-        self.out.close("main");
-        page::end_saying(
-            &mut self.out,
-            "Test patients only: neither this report nor its attachments may name a real one.",
-        );
-        self.out.finish()
+    fn page(&self, why: &[String]) -> String {
+        let frame = Frame {
+            title: &self.plan.title,
+            heading: &self.plan.title,
+            skip: ("steps", "Skip to the steps"),
+            images: true,
+            remark: "Test patients only: neither this report nor its attachments may name a real one.",
+        };
+        page::page(&frame, |out| {
+            self.short(out, why);
+            self.particulars(out);
+            self.failures(out);
+            self.prerequisites(out);
+            page::filter(out, words);
+            self.steps(out);
+            self.signatures(out);
+        })
     }
 
-    fn short(&mut self, why: &[String]) {
+    fn short(&self, out: &mut Markup, why: &[String]) {
         let (passed, not_applicable) = self.standing.counts;
         let failed = self.standing.failed.len() + self.standing.failed_optional.len();
         let all = self.standing.steps.len();
-        let out = &mut self.out;
-        out.open("section", &[("aria-labelledby", "short")]);
-        out.element("h2", &[("id", "short")], "In short");
+        let open = all - passed - not_applicable - failed;
         let verdict = match why.is_empty() {
             true => {
                 "The plan is complete: every step is answered, no binding step failed, every actor signed."
             }
             false => "The plan is not complete.",
         };
-        let open = all - passed - not_applicable - failed;
-        out.element(
-            "p",
-            &[("class", "lead")],
-            &format!(
-                "{verdict} Of {all} steps {passed} passed, {failed} failed, {not_applicable} do not apply, {open} are open."
-            ),
+        let lead = format!(
+            "{verdict} Of {all} steps {passed} passed, {failed} failed, {not_applicable} do not apply, {open} are open."
         );
-        if !why.is_empty() {
-            out.open("ul", &[]);
-            for reason in why {
-                out.element("li", &[], reason);
+        out.section("short", "In short", |out| {
+            out.element("p", &[("class", "lead")], &lead);
+            if !why.is_empty() {
+                out.list(why);
             }
-            out.close("ul");
-        }
-        out.element("p", &[("class", "note")], self.plan.plan.scope());
-        out.close("section");
+            out.element("p", &[("class", "note")], self.plan.plan.scope());
+        });
     }
 
-    fn particulars(&mut self) {
+    fn particulars(&self, out: &mut Markup) {
         let plan = self.plan;
-        let out = &mut self.out;
-        out.open("section", &[("aria-labelledby", "particulars")]);
-        out.element("h2", &[("id", "particulars")], "Particulars");
-        out.open("dl", &[]);
-        let mut item = |name: &str, value: &str| {
-            out.open("div", &[]);
-            out.element("dt", &[], name)
-                .element("dd", &[], value)
-                .close("div");
-        };
-        for field in particulars::fields(plan.plan) {
-            match plan.particulars.get(field.key) {
-                Some(value) => item(field.label, value),
-                None if field.required => item(field.label, "not given yet"),
-                None => {}
+        let given = fields(plan.plan).filter_map(|field| {
+            let known = plan.particulars.get(&field.key).cloned();
+            let value = known.or_else(|| field.required.then(|| "not given yet".to_owned()));
+            Some((field.label.as_str(), value?))
+        });
+        const COLUMNS: [&str; 4] = ["Role", "Name", "Organisation", "Contact"];
+        out.section("particulars", "Particulars", |out| {
+            out.facts(given.chain([("Plan made", page::time(plan.created))]));
+            rows::table(out, "plan", "Actors", &COLUMNS, |out| {
+                for role in Role::ALL {
+                    let actor = plan.actors.get(&role).cloned();
+                    let actor = actor.unwrap_or_else(|| Actor {
+                        name: "not named yet".to_owned(),
+                        ..Actor::default()
+                    });
+                    out.within("tr", &[("role", "row")], |out| {
+                        head(out, role.title());
+                        rows::text_cell(out, "Name", &actor.name);
+                        rows::text_cell(out, "Organisation", &actor.organisation);
+                        rows::text_cell(out, "Contact", &actor.contact);
+                    });
+                }
+            });
+        });
+    }
+
+    fn failures(&self, out: &mut Markup) {
+        let failed = self.standing.steps.iter().filter_map(|step| {
+            let answer = self.plan.answers.get(&step.id)?;
+            (answer.result == Some(Outcome::Failed)).then_some((step, answer))
+        });
+        let failed: Vec<(&Step, &Answer)> = failed.collect();
+        out.section("failed", "Failures and actions", |out| {
+            if failed.is_empty() {
+                out.paragraph("No step failed.");
             }
-        }
-        item("Plan made", &page::time(plan.created));
-        out.close("dl");
-        rows::table(
-            out,
-            "plan",
-            "Actors",
-            &["Role", "Name", "Organisation", "Contact"],
-        );
-        for role in Role::ALL {
-            let actor = plan.actors.get(&role);
-            out.open("tr", &[("role", "row")]);
-            rows::head_cell(out).text(role.title()).close("th");
-            let name = actor.map_or("not named yet", |a| a.name.as_str());
-            rows::cell(out, "Name").text(name).close("td");
-            rows::cell(out, "Organisation")
-                .text(actor.map_or("", |a| &a.organisation))
-                .close("td");
-            rows::cell(out, "Contact")
-                .text(actor.map_or("", |a| &a.contact))
-                .close("td");
-            out.close("tr");
-        }
-        rows::end(out);
-        out.close("section");
-    }
-
-    fn failures(&mut self) {
-        let plan = self.plan;
-        let out = &mut self.out;
-        out.open("section", &[("aria-labelledby", "failed")]);
-        out.element("h2", &[("id", "failed")], "Failures and actions");
-        let failed: Vec<&Step> = self
-            .standing
-            .steps
-            .iter()
-            .filter(|s| plan.answers.get(&s.id).and_then(|a| a.result) == Some(Outcome::Failed))
-            .collect();
-        if failed.is_empty() {
-            out.element("p", &[], "No step failed.");
-        }
-        for step in failed {
-            let Some(answer) = plan.answers.get(&step.id) else {
-                continue;
-            };
-            out.open("article", &[("class", "failure")]);
-            out.open("h3", &[]);
-            let target = format!("#{}", step.file_name());
-            out.element(
-                "a",
-                &[("href", &target)],
-                &format!("{}: {}", step.id, step.row.title),
-            );
-            out.close("h3");
-            out.element("p", &[], &format!("Expected: {}", step.expected()));
-            out.element("p", &[], &format!("Seen: {}", answer.seen));
-            let action = match answer.action.as_str() {
-                "" => "Action: none is written down.".to_owned(),
-                action => format!("Action: {action}"),
-            };
-            out.element("p", &[], &action);
-            out.close("article");
-        }
-        out.close("section");
-    }
-
-    fn prerequisites(&mut self) {
-        let plan = self.plan;
-        let out = &mut self.out;
-        out.open("section", &[("aria-labelledby", "ready")]);
-        out.element("h2", &[("id", "ready")], "Prerequisites");
-        rows::table(
-            out,
-            "ready",
-            "What had to be there before the first step",
-            &["Prerequisite", "There", "Note"],
-        );
-        for asked in prerequisites::prerequisites(plan.plan) {
-            let check = plan.prerequisites.get(asked.key);
-            let (mark, words) = match mark_of(check.map(|c| c.result)) {
-                (Mark::Passed, _) => (Mark::Passed, "Yes"),
-                (Mark::Failed, _) => (Mark::Failed, "No"),
-                other => other,
-            };
-            rows::row(out, mark);
-            rows::head_cell(out).text(asked.text);
-            out.element("small", &[], &asked.cites.join(", "));
-            out.close("th");
-            rows::cell(out, "There");
-            page::mark(out, mark, words);
-            out.close("td");
-            rows::cell(out, "Note")
-                .text(check.map_or("", |c| &c.note))
-                .close("td");
-            out.close("tr");
-        }
-        rows::end(out);
-        out.close("section");
-    }
-
-    fn steps(&mut self) {
-        self.out.open("section", &[("aria-labelledby", "steps")]);
-        self.out.element("h2", &[("id", "steps")], "Steps");
-        for part in self.plan.plan.parts() {
-            self.part(*part);
-        }
-        self.out.close("section");
-    }
-
-    fn part(&mut self, part: Part) {
-        for side in [super::Side::Consumer, super::Side::Provider] {
-            let caption = match part {
-                Part::Whole => side.word().to_owned(),
-                other => format!("{}: {}", other.name(), side.word().to_lowercase()),
-            };
-            rows::table(
-                &mut self.out,
-                "plan",
-                &caption,
-                &[
-                    "Step",
-                    "Result",
-                    "What to do and expect",
-                    "What was seen",
-                    "By, when",
-                ],
-            );
-            let standing = self.standing;
-            let of_part = standing
-                .steps
-                .iter()
-                .filter(|s| s.part == part && s.row.side == side);
-            for step in of_part {
-                self.step(step);
+            for (step, answer) in failed {
+                let action = match answer.action.as_str() {
+                    "" => "none is written down.",
+                    action => action,
+                };
+                out.within("article", &[("class", "failure")], |out| {
+                    out.within("h3", &[], |out| {
+                        let words = format!("{}: {}", step.id, step.row.title);
+                        out.link(&format!("#{}", step.file_name()), &words);
+                    });
+                    out.paragraph(&format!("Expected: {}", step.expected()))
+                        .paragraph(&format!("Seen: {}", answer.seen))
+                        .paragraph(&format!("Action: {action}"));
+                });
             }
-            rows::end(&mut self.out);
-        }
+        });
     }
 
-    fn step(&mut self, step: &Step) {
+    fn prerequisites(&self, out: &mut Markup) {
+        const COLUMNS: [&str; 3] = ["Prerequisite", "There", "Note"];
+        let caption = "What had to be there before the first step";
+        out.section("ready", "Prerequisites", |out| {
+            rows::table(out, "ready", caption, &COLUMNS, |out| {
+                for asked in prerequisites(self.plan.plan) {
+                    let check = self.plan.prerequisites.get(&asked.key);
+                    let mark = mark_of(check.map(|c| c.result));
+                    rows::row(out, mark, |out| {
+                        rows::head_cell(out, |out| {
+                            let cites = asked.cites.join(", ");
+                            out.text(&asked.text).element("small", &[], &cites);
+                        });
+                        let said = match mark {
+                            Mark::Passed => "Yes",
+                            Mark::Failed => "No",
+                            other => words(other),
+                        };
+                        rows::mark_cell(out, "There", mark, said);
+                        rows::text_cell(out, "Note", check.map_or("", |c| &c.note));
+                    });
+                }
+            });
+        });
+    }
+
+    fn steps(&self, out: &mut Markup) {
+        const COLUMNS: [&str; 5] = [
+            "Step",
+            "Result",
+            "What to do and expect",
+            "What was seen",
+            "By, when",
+        ];
+        out.section("steps", "Steps", |out| {
+            let side_of = |a: &Step, b: &Step| (a.part, a.row.side) == (b.part, b.row.side);
+            for of_side in self.standing.steps.chunk_by(side_of) {
+                let Some(first) = of_side.first() else {
+                    continue;
+                };
+                let side = first.row.side.word();
+                let caption = match first.part {
+                    Part::Whole => side.to_owned(),
+                    other => format!("{}: {}", other.name(), side.to_lowercase()),
+                };
+                rows::table(out, "plan", &caption, &COLUMNS, |out| {
+                    for step in of_side {
+                        self.step(out, step);
+                    }
+                });
+            }
+        });
+    }
+
+    fn step(&self, out: &mut Markup, step: &Step) {
         let none = Answer::default();
         let answer = self.plan.answers.get(&step.id).unwrap_or(&none);
-        let (mark, words) = mark_of(answer.result);
-        let out = &mut self.out;
-        rows::row(out, mark);
-        rows::head_cell(out)
-            .open("span", &[("id", &step.file_name())])
-            .text(&step.id)
-            .close("span")
-            .text(step.row.title)
-            .element("small", &[], step.row.level.word());
-        out.close("th");
-        rows::cell(out, "Result");
-        page::mark(out, mark, words);
-        out.close("td");
-        rows::cell(out, "What to do and expect")
-            .element(
-                "p",
-                &[],
-                &format!("{}: {}", step.row.who.title(), step.act()),
-            )
-            .element("p", &[], &format!("Expected: {}", step.expected()));
-        if !step.row.cites.is_empty() {
-            out.element("small", &[], &step.row.cites.join(", "));
-        }
-        out.close("td");
-        rows::cell(out, "What was seen");
-        self.seen(answer);
-        let out = &mut self.out;
-        out.close("td");
-        rows::cell(out, "By, when");
-        if !answer.by.is_empty() {
-            out.element("p", &[], &answer.by);
-        }
-        if let Some(at) = answer.at {
-            out.element("p", &[], &page::time(at));
-        }
-        if answer.result.is_some()
-            && let Some(missing) = answer.missing()
-        {
-            out.element("p", &[], &format!("Missing: {missing}."));
-        }
-        out.close("td").close("tr");
+        let mark = mark_of(answer.result);
+        let row = step.row;
+        rows::row(out, mark, |out| {
+            rows::head_cell(out, |out| {
+                out.element("span", &[("id", &step.file_name())], &step.id)
+                    .text("\n")
+                    .text(&row.title)
+                    .element("small", &[], row.level.word());
+            });
+            rows::mark_cell(out, "Result", mark, words(mark));
+            rows::cell(out, "What to do and expect", |out| {
+                out.paragraph(&format!("{}: {}", row.who.title(), step.act()))
+                    .paragraph(&format!("Expected: {}", step.expected()));
+                if !row.cites.is_empty() {
+                    out.element("small", &[], &row.cites.join(", "));
+                }
+            });
+            rows::cell(out, "What was seen", |out| self.seen(out, answer));
+            rows::cell(out, "By, when", |out| {
+                if !answer.by.is_empty() {
+                    out.paragraph(&answer.by);
+                }
+                if let Some(at) = answer.at {
+                    out.paragraph(&page::time(at));
+                }
+                if let (Some(_), Some(missing)) = (answer.result, answer.missing()) {
+                    out.paragraph(&format!("Missing: {missing}."));
+                }
+            });
+        });
     }
 
-    fn seen(&mut self, answer: &Answer) {
-        let out = &mut self.out;
+    fn seen(&self, out: &mut Markup, answer: &Answer) {
         if !answer.seen.is_empty() {
-            out.element("p", &[], &answer.seen);
+            out.paragraph(&answer.seen);
         }
         if !answer.action.is_empty() {
-            out.element("p", &[], &format!("Action: {}", answer.action));
+            out.paragraph(&format!("Action: {}", answer.action));
         }
         if let Some(tool) = &answer.tool {
-            out.open("details", &[]);
-            let how = if tool.passed {
-                "as expected"
-            } else {
-                "not as expected"
-            };
-            let summary = format!(
-                "Done by uec {} at {}: {how}",
-                tool.tool,
-                page::time(tool.at)
-            );
-            out.element("summary", &[], &summary);
-            out.open("ul", &[]);
-            for line in &tool.seen {
-                out.element("li", &[], line);
-            }
-            out.close("ul").close("details");
+            let how = if tool.passed { "as" } else { "not as" };
+            let at = page::time(tool.at);
+            let summary = format!("Done by uec {} at {at}: {how} expected", tool.tool);
+            out.folded(&summary, |out| {
+                out.list(&tool.seen);
+            });
         }
         if !answer.earlier.is_empty() {
-            out.open("details", &[]);
-            out.element(
-                "summary",
-                &[],
-                &format!("{} earlier results", answer.earlier.len()),
-            );
-            out.open("ul", &[]);
-            for old in &answer.earlier {
-                let at = old.at.map(page::time).unwrap_or_default();
-                let text = format!("{}, {} {at}: {}", old.result.shown(), old.by, old.seen);
-                out.element("li", &[], &text);
-            }
-            out.close("ul").close("details");
+            let summary = format!("{} earlier results", answer.earlier.len());
+            out.folded(&summary, |out| {
+                out.list(answer.earlier.iter().map(|old| {
+                    let at = old.at.map(page::time).unwrap_or_default();
+                    format!("{}, {} {at}: {}", old.result.shown(), old.by, old.seen)
+                }));
+            });
         }
         if !answer.attachments.is_empty() {
-            self.attachments(&answer.attachments);
+            out.within("ul", &[], |out| {
+                for file in &answer.attachments {
+                    out.within("li", &[], |out| self.attachment(out, file));
+                }
+            });
         }
     }
 
-    fn attachments(&mut self, all: &[Attachment]) {
-        self.out.open("ul", &[]);
-        for file in all {
-            let link = format!("{}{}", self.links, file.file);
-            let picture = self.picture(file);
-            let out = &mut self.out;
-            out.open("li", &[]);
-            out.element("a", &[("href", &link)], &file.file)
-                .text(&format!(" ({} bytes)", file.bytes));
-            if let Some(data) = picture {
-                let alt = format!("Attachment {}", file.name);
-                out.empty("img", &[("src", &data), ("alt", &alt)]);
-            }
-            out.element("small", &[], &format!(" SHA-256 {}", file.sha256));
-            out.close("li");
+    fn attachment(&self, out: &mut Markup, file: &Attachment) {
+        out.link(&format!("{}{}", self.links, file.file), &file.file)
+            .text(&format!(" ({} bytes)", file.bytes));
+        if let Some(data) = self.picture(file) {
+            let alt = format!("Attachment {}", file.name);
+            out.empty("img", &[("src", &data), ("alt", &alt)]);
         }
-        self.out.close("ul");
+        out.element("small", &[], &format!(" SHA-256 {}", file.sha256));
     }
 
     /// A small picture as it stands in the page. What it is, its content says, not its name.
-    fn picture(&mut self, file: &Attachment) -> Option<String> {
-        if file.bytes > PICTURE.min(self.pictures) || attachment::fault(self.folder, file).is_some()
-        {
+    fn picture(&self, file: &Attachment) -> Option<String> {
+        let room = self.pictures.get();
+        if file.bytes > PICTURE.min(room) || attachment::fault(self.folder, file).is_some() {
             return None;
         }
         let opened = File::open(self.folder.join(FOLDER).join(&file.file));
@@ -444,86 +355,63 @@ impl Writer<'_> {
             [0x89, b'P', b'N', b'G', ..] => "image/png",
             [0xff, 0xd8, 0xff, ..] => "image/jpeg",
             [b'G', b'I', b'F', b'8', ..] => "image/gif",
-            [
-                b'R',
-                b'I',
-                b'F',
-                b'F',
-                _,
-                _,
-                _,
-                _,
-                b'W',
-                b'E',
-                b'B',
-                b'P',
-                ..,
-            ] => "image/webp",
+            webp if webp.starts_with(b"RIFF") && webp.get(8..12) == Some(b"WEBP") => "image/webp",
             _ => return None,
         };
-        self.pictures -= file.bytes;
+        self.pictures.set(room - file.bytes);
         Some(format!("data:{kind};base64,{}", STANDARD.encode(&bytes)))
     }
 
-    fn signatures(&mut self) {
+    fn signatures(&self, out: &mut Markup) {
         let plan = self.plan;
-        let out = &mut self.out;
-        out.open("section", &[("aria-labelledby", "signed")]);
-        out.element("h2", &[("id", "signed")], "Signatures");
-        out.element(
-            "p",
-            &[],
-            "A signature holds for what was written down when it was given. A change afterwards makes it void.",
-        );
-        rows::table(
-            out,
-            "plan",
-            "Who signed",
-            &[
-                "Role",
-                "Holds",
-                "Name and organisation",
-                "Statement",
-                "When",
-            ],
-        );
-        for role in &self.standing.unsigned {
-            let signed = plan.signatures.iter().any(|s| s.role == *role);
-            if !signed {
-                let name = plan.actors.get(role).map_or("", |a| a.name.as_str());
-                signature_row(out, role.title(), Mark::Untried, "Missing", [name, "", ""]);
-            }
-        }
-        for signature in &plan.signatures {
-            let void = plan.void(signature);
-            let (mark, words) = match &void {
-                Some(_) => (Mark::Failed, "Void"),
-                None => (Mark::Passed, "Signed"),
-            };
-            let who = format!("{} {}", signature.name, signature.organisation);
-            let said = match &void {
-                Some(why) => format!("{} Void: {why}.", signature.statement),
-                None => signature.statement.clone(),
-            };
-            let at = page::time(signature.at);
-            signature_row(out, signature.role.title(), mark, words, [&who, &said, &at]);
-        }
-        rows::end(out);
-        out.close("section");
+        let signed = |role: Role| plan.signatures.iter().any(|s| s.role == role);
+        let missing = self.standing.unsigned.iter().filter(|role| !signed(**role));
+        out.section("signed", "Signatures", |out| {
+            out.paragraph("A signature holds for what was written down when it was given. A change afterwards makes it void.");
+            rows::table(out, "plan", "Who signed", &SIGNATURE, |out| {
+                for role in missing {
+                    let name = plan.actors.get(role).map_or("", |a| a.name.as_str());
+                    signature(out, role.title(), Mark::Untried, ["Missing", name, "", ""]);
+                }
+                for given in &plan.signatures {
+                    let (mark, holds, said) = match plan.void(given) {
+                        Some(why) => {
+                            let said = format!("{} Void: {why}.", given.statement);
+                            (Mark::Failed, "Void", said)
+                        }
+                        None => (Mark::Passed, "Signed", given.statement.clone()),
+                    };
+                    let who = format!("{} {}", given.name, given.organisation);
+                    let cells = [holds, &who, &said, &page::time(given.at)];
+                    signature(out, given.role.title(), mark, cells);
+                }
+            });
+        });
     }
 }
 
-fn signature_row(out: &mut Markup, role: &str, mark: Mark, words: &str, cells: [&str; 3]) {
-    rows::row(out, mark);
-    rows::head_cell(out).text(role).close("th");
-    rows::cell(out, "Holds");
-    page::mark(out, mark, words);
-    out.close("td");
-    for (label, text) in ["Name and organisation", "Statement", "When"]
-        .iter()
-        .zip(cells)
-    {
-        rows::cell(out, label).text(text).close("td");
-    }
-    out.close("tr");
+/// The columns of the signatures.
+const SIGNATURE: [&str; 5] = [
+    "Role",
+    "Holds",
+    "Name and organisation",
+    "Statement",
+    "When",
+];
+
+fn signature(out: &mut Markup, role: &str, mark: Mark, [holds, who, said, at]: [&str; 4]) {
+    let [_, _, for_who, for_said, for_at] = SIGNATURE;
+    rows::row(out, mark, |out| {
+        head(out, role);
+        rows::mark_cell(out, "Holds", mark, holds);
+        rows::text_cell(out, for_who, who);
+        rows::text_cell(out, for_said, said);
+        rows::text_cell(out, for_at, at);
+    });
+}
+
+fn head(out: &mut Markup, text: &str) {
+    rows::head_cell(out, |out| {
+        out.text(text);
+    });
 }

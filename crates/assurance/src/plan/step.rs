@@ -1,163 +1,7 @@
-//! A step as the plans have it (a row), and as one plan has it (a step with its id).
+//! The steps of one plan, with their ids.
 
-use super::actors::Role;
 use super::kind::{Part, PlanKind};
-use super::{consumer_steps, provider_steps};
-use crate::requirements::Level;
-
-/// Whose side a step is looked at from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// 111.
-    Consumer,
-    /// The service that is booked.
-    Provider,
-}
-
-impl Side {
-    /// In words.
-    pub fn word(self) -> &'static str {
-        match self {
-            Side::Consumer => "Consumer side",
-            Side::Provider => "Provider side",
-        }
-    }
-}
-
-/// What the tool does in a step, when it has a consumer to do it with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// Booking is offered for the service.
-    Offered,
-    /// Lists the free slots.
-    Slots,
-    /// A service without slots says so.
-    NoSlots,
-    /// The clinics and types among the slots.
-    Clinics,
-    /// Books.
-    Book,
-    /// Books another slot within the same contact.
-    RebookWithin,
-    /// Books another slot in a new contact, the first one being closed.
-    RebookAfter,
-    /// The slot of an appointment that was cancelled locally can be booked again.
-    Freed,
-    /// Cancels within the contact.
-    Cancel,
-    /// Cancels after the contact.
-    CancelAfter,
-    /// Sends the referral of a booking.
-    Refer,
-    /// Writes the text message.
-    TextMessage,
-    /// Shows under which case number the contact is kept.
-    CaseNumber,
-    /// Counts what the reports have to show at least.
-    Counts,
-    /// Books at the branch.
-    BookBranch,
-}
-
-/// What the tool makes ready, so that people can do their part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ready {
-    /// An appointment that stands.
-    Booked,
-    /// An appointment that stands and that nothing was done with yet.
-    Fresh,
-    /// An appointment that stands, with its referral sent.
-    Referred,
-}
-
-/// A row of the published plans.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// Its number.
-    pub id: &'static str,
-    /// Whose side.
-    pub side: Side,
-    /// How binding.
-    pub level: Level,
-    /// Who acts.
-    pub who: Role,
-    /// A few words.
-    pub title: &'static str,
-    /// What to do. `{place}` is the providing side.
-    pub act: &'static str,
-    /// What to expect.
-    pub expect: &'static str,
-    /// What the tool can do of it.
-    pub task: Option<Task>,
-    /// What the tool makes ready before people act.
-    pub ready: Option<Ready>,
-    /// What people have to do between making ready and the tool's check.
-    pub handover: Option<&'static str>,
-    /// What people have to see for themselves after the tool did its part.
-    pub look: Option<&'static str>,
-    /// Ids of the catalogue that say the same in detail.
-    pub cites: &'static [&'static str],
-}
-
-impl Row {
-    pub(super) const fn new(
-        id: &'static str,
-        side: Side,
-        level: Level,
-        who: Role,
-        title: &'static str,
-    ) -> Row {
-        Row {
-            id,
-            side,
-            level,
-            who,
-            title,
-            act: "",
-            expect: "",
-            task: None,
-            ready: None,
-            handover: None,
-            look: None,
-            cites: &[],
-        }
-    }
-
-    pub(super) const fn act(mut self, act: &'static str) -> Row {
-        self.act = act;
-        self
-    }
-
-    pub(super) const fn expected(mut self, expect: &'static str) -> Row {
-        self.expect = expect;
-        self
-    }
-
-    pub(super) const fn task(mut self, task: Task) -> Row {
-        self.task = Some(task);
-        self
-    }
-
-    pub(super) const fn ready(mut self, ready: Ready) -> Row {
-        self.ready = Some(ready);
-        self
-    }
-
-    pub(super) const fn handover(mut self, what: &'static str) -> Row {
-        self.handover = Some(what);
-        self
-    }
-
-    pub(super) const fn look(mut self, question: &'static str) -> Row {
-        self.look = Some(question);
-        self
-    }
-
-    pub(super) const fn cites(mut self, ids: &'static [&'static str]) -> Row {
-        self.cites = ids;
-        self
-    }
-}
+use super::published::{Row, rows};
 
 /// A step of one plan.
 #[derive(Clone, Debug)]
@@ -174,22 +18,22 @@ pub struct Step {
 impl Step {
     /// What to do, in the words of this plan.
     pub fn act(&self) -> String {
-        self.worded(self.row.act)
+        self.worded(&self.row.act)
     }
 
     /// What to expect.
     pub fn expected(&self) -> String {
-        self.worded(self.row.expect)
+        self.worded(&self.row.expected)
     }
 
     /// What people do between the tool's making ready and its check.
     pub fn handover(&self) -> Option<String> {
-        self.row.handover.map(|text| self.worded(text))
+        self.row.handover.as_deref().map(|text| self.worded(text))
     }
 
     /// What people have to see for themselves.
     pub fn look(&self) -> Option<String> {
-        self.row.look.map(|text| self.worded(text))
+        self.row.look.as_deref().map(|text| self.worded(text))
     }
 
     fn worded(&self, text: &str) -> String {
@@ -206,14 +50,10 @@ impl Step {
 pub fn steps(kind: PlanKind) -> Vec<Step> {
     let mut all = Vec::new();
     for part in kind.parts() {
-        let rows: [&'static [Row]; 2] = match part {
-            Part::Whole | Part::Disposition(_) => [consumer_steps::ROWS, provider_steps::ROWS],
-            Part::Branch => [consumer_steps::BRANCH, provider_steps::BRANCH],
-        };
-        all.extend(rows.into_iter().flatten().map(|row| Step {
+        all.extend(rows(*part == Part::Branch).map(|row| Step {
             id: match part.suffix() {
                 Some(suffix) => format!("{}/{suffix}", row.id),
-                None => row.id.to_owned(),
+                None => row.id.clone(),
             },
             part: *part,
             row,
@@ -224,10 +64,10 @@ pub fn steps(kind: PlanKind) -> Vec<Step> {
 }
 
 /// The step of an id, or which ids would have been right.
-pub fn find(steps: &[Step], id: &str) -> Result<usize, String> {
+pub fn find<'a>(steps: &'a [Step], id: &str) -> Result<&'a Step, String> {
     let wanted = id.trim();
-    if let Some(at) = steps.iter().position(|s| s.id.eq_ignore_ascii_case(wanted)) {
-        return Ok(at);
+    if let Some(step) = steps.iter().find(|s| s.id.eq_ignore_ascii_case(wanted)) {
+        return Ok(step);
     }
     let repeated: Vec<&str> = steps
         .iter()
@@ -251,35 +91,6 @@ pub fn find(steps: &[Step], id: &str) -> Result<usize, String> {
 mod tests {
     use super::*;
 
-    /// Every published number of the consumer side once, the absent one not.
-    #[test]
-    fn the_consumer_side_has_the_published_numbers() {
-        let ids: Vec<&str> = consumer_steps::ROWS.iter().map(|r| r.id).collect();
-        let wanted: Vec<String> = (1..=14)
-            .filter(|n| *n != 6)
-            .map(|n| format!("OPS-C{n}"))
-            .collect();
-        assert_eq!(ids, wanted);
-        for row in consumer_steps::ROWS {
-            let may = row.id == "OPS-C12";
-            assert_eq!(row.level == Level::May, may, "{}", row.id);
-        }
-    }
-
-    /// The same of the provider side.
-    #[test]
-    fn the_provider_side_has_the_published_numbers() {
-        let ids: Vec<&str> = provider_steps::ROWS.iter().map(|r| r.id).collect();
-        let wanted: Vec<String> = (1..=12)
-            .filter(|n| *n != 6)
-            .map(|n| format!("OPS-P{n}"))
-            .collect();
-        assert_eq!(ids, wanted);
-        for row in provider_steps::ROWS {
-            assert_eq!(row.level == Level::May, row.id == "OPS-P10", "{}", row.id);
-        }
-    }
-
     #[test]
     fn each_plan_has_its_parts() {
         let utc = steps(PlanKind::Utc);
@@ -292,7 +103,7 @@ mod tests {
         }
         assert!(
             utc.iter()
-                .all(|s| !s.row.act.is_empty() && !s.row.expect.is_empty())
+                .all(|s| !s.row.act.is_empty() && !s.row.expected.is_empty())
         );
     }
 

@@ -1,7 +1,8 @@
 //! The plan as CSV: a row for each particular, actor, prerequisite, step and signature.
 
 use super::model::{Plan, Signature};
-use super::{Role, Step, particulars, prerequisites, steps};
+use super::published::{fields, prerequisites};
+use super::{Step, steps};
 use crate::evidence::record;
 
 /// The columns.
@@ -22,45 +23,12 @@ const HEAD: [&str; 14] = [
     "Attachments",
 ];
 
-/// One line of the table; what does not apply is empty.
-#[derive(Default)]
-struct Row<'a> {
-    kind: &'a str,
-    id: &'a str,
-    part: &'a str,
-    level: &'a str,
-    who: &'a str,
-    what: &'a str,
-    expected: &'a str,
-    result: &'a str,
-    seen: &'a str,
-    action: &'a str,
-    by: &'a str,
-    when: &'a str,
-    tool: &'a str,
-    attachments: &'a str,
-}
-
-impl Row<'_> {
-    fn write(&self, out: &mut String) {
-        let cells = [
-            self.kind,
-            self.id,
-            self.part,
-            self.level,
-            self.who,
-            self.what,
-            self.expected,
-            self.result,
-            self.seen,
-            self.action,
-            self.by,
-            self.when,
-            self.tool,
-            self.attachments,
-        ];
-        record(out, &cells);
-    }
+/// Writes a line: the cells that apply, each with its column.
+fn line(out: &mut String, cells: &[(&str, &str)]) {
+    debug_assert!(cells.iter().all(|(column, _)| HEAD.contains(column)));
+    let cell = |column: &str| cells.iter().find(|(name, _)| *name == column);
+    let all = HEAD.map(|column| cell(column).map_or("", |(_, text)| text));
+    record(out, &all);
 }
 
 /// The plan as CSV (RFC 4180), with the mark by which spreadsheets recognise UTF-8.
@@ -69,101 +37,94 @@ pub fn csv(plan: &Plan) -> String {
     record(&mut out, &HEAD);
     before(&mut out, plan);
     for step in steps(plan.plan) {
-        step_row(&mut out, plan, &step);
+        of_step(&mut out, plan, &step);
     }
     for signature in &plan.signatures {
-        signature_row(&mut out, plan, signature);
+        of_signature(&mut out, plan, signature);
     }
     out
 }
 
 /// Particulars, actors, prerequisites.
 fn before(out: &mut String, plan: &Plan) {
-    for field in particulars::fields(plan.plan) {
-        let row = Row {
-            kind: "Particular",
-            id: field.key,
-            what: field.label,
-            seen: plan.particulars.get(field.key).map_or("", String::as_str),
-            ..Row::default()
-        };
-        row.write(out);
+    for field in fields(plan.plan) {
+        let given = plan.particulars.get(&field.key);
+        let cells = [
+            ("Kind", "Particular"),
+            ("Id", &field.key),
+            ("What", &field.label),
+            ("Seen", given.map_or("", String::as_str)),
+        ];
+        line(out, &cells);
     }
-    for role in Role::ALL {
-        let Some(actor) = plan.actors.get(&role) else {
-            continue;
-        };
+    for (role, actor) in &plan.actors {
         let by = format!("{} {}", actor.name, actor.organisation);
-        let row = Row {
-            kind: "Actor",
-            id: role.word(),
-            what: role.title(),
-            seen: &actor.contact,
-            by: by.trim(),
-            ..Row::default()
-        };
-        row.write(out);
+        let cells = [
+            ("Kind", "Actor"),
+            ("Id", role.word()),
+            ("What", role.title()),
+            ("Seen", &actor.contact),
+            ("By", by.trim()),
+        ];
+        line(out, &cells);
     }
-    for asked in prerequisites::prerequisites(plan.plan) {
-        let check = plan.prerequisites.get(asked.key);
+    for asked in prerequisites(plan.plan) {
+        let check = plan.prerequisites.get(&asked.key);
         let at = check.map(|c| c.at.to_string()).unwrap_or_default();
-        let row = Row {
-            kind: "Prerequisite",
-            id: asked.key,
-            level: "MUST",
-            what: asked.text,
-            result: check.map_or("", |c| c.result.shown()),
-            seen: check.map_or("", |c| c.note.as_str()),
-            when: &at,
-            ..Row::default()
-        };
-        row.write(out);
+        let cells = [
+            ("Kind", "Prerequisite"),
+            ("Id", &asked.key),
+            ("Level", "MUST"),
+            ("What", &asked.text),
+            ("Result", check.map_or("", |c| c.result.shown())),
+            ("Seen", check.map_or("", |c| c.note.as_str())),
+            ("When", &at),
+        ];
+        line(out, &cells);
     }
 }
 
-fn step_row(out: &mut String, plan: &Plan, step: &Step) {
+fn of_step(out: &mut String, plan: &Plan, step: &Step) {
     let answer = plan.answers.get(&step.id).cloned().unwrap_or_default();
     let files: Vec<String> = answer
         .attachments
         .iter()
         .map(|a| format!("{} sha256:{}", a.file, a.sha256))
         .collect();
-    let tool = answer.tool.as_ref().map(|t| t.seen.join(" "));
+    let tool = answer.tool.map(|t| t.seen.join(" ")).unwrap_or_default();
     let at = answer.at.map(|at| at.to_string()).unwrap_or_default();
-    let row = Row {
-        kind: "Step",
-        id: &step.id,
-        part: step.part.name(),
-        level: step.row.level.word(),
-        who: step.row.who.title(),
-        what: &step.act(),
-        expected: &step.expected(),
-        result: answer.result.map_or("", |r| r.shown()),
-        seen: &answer.seen,
-        action: &answer.action,
-        by: &answer.by,
-        when: &at,
-        tool: &tool.unwrap_or_default(),
-        attachments: &files.join("; "),
-    };
-    row.write(out);
+    let cells = [
+        ("Kind", "Step"),
+        ("Id", &step.id),
+        ("Part", step.part.name()),
+        ("Level", step.row.level.word()),
+        ("Who acts", step.row.who.title()),
+        ("What", &step.act()),
+        ("Expected", &step.expected()),
+        ("Result", answer.result.map_or("", |r| r.shown())),
+        ("Seen", &answer.seen),
+        ("Action", &answer.action),
+        ("By", &answer.by),
+        ("When", &at),
+        ("Tool", &tool),
+        ("Attachments", &files.join("; ")),
+    ];
+    line(out, &cells);
 }
 
-fn signature_row(out: &mut String, plan: &Plan, signature: &Signature) {
+fn of_signature(out: &mut String, plan: &Plan, signature: &Signature) {
     let void = plan.void(signature);
     let by = format!("{} {}", signature.name, signature.organisation);
-    let at = signature.at.to_string();
-    let row = Row {
-        kind: "Signature",
-        id: signature.role.word(),
-        who: signature.role.title(),
-        what: &signature.statement,
-        result: if void.is_some() { "Void" } else { "Signed" },
-        seen: void.as_deref().unwrap_or_default(),
-        by: by.trim(),
-        when: &at,
-        tool: &signature.seal,
-        ..Row::default()
-    };
-    row.write(out);
+    let cells = [
+        ("Kind", "Signature"),
+        ("Id", signature.role.word()),
+        ("Who acts", signature.role.title()),
+        ("What", &signature.statement),
+        ("Result", if void.is_some() { "Void" } else { "Signed" }),
+        ("Seen", void.as_deref().unwrap_or_default()),
+        ("By", by.trim()),
+        ("When", &signature.at.to_string()),
+        ("Tool", &signature.seal),
+    ];
+    line(out, &cells);
 }

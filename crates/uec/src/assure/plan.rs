@@ -5,12 +5,12 @@ mod questions;
 mod run;
 mod set;
 mod shown;
-mod steps;
 mod talk;
 
 use crate::{Failure, Outcome, output, print};
 use assurance::plan::{
-    self, Outcome as Ended, PlanError, PlanFolder, PlanKind, Role, read, standing, write_report,
+    self, Given, Outcome as Ended, PlanError, PlanFolder, PlanKind, Role, read, standing,
+    write_report,
 };
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -28,9 +28,9 @@ pub enum Plan {
     Show(Show),
     /// Go on with a run: particulars, prerequisites, then step by step
     ///
-    /// Asks on standard output and reads from standard input. At every question: `?` helps, `back` goes back, `skip`
-    /// leaves it open, `quit` ends; every answer is kept at once. With --config the steps that a program can do are
-    /// done, and people are asked only for what is on the other side's screen.
+    /// Asks on standard output and reads from standard input. At every question: `?` helps, `skip` leaves it open, `quit`
+    /// ends; what is answered is kept at once, as `set` and `record` keep it. With --config the steps that a program can
+    /// do are done, and people are asked only for what is on the other side's screen.
     Run(Box<run::Run>),
     /// Write down particulars, actors and prerequisites, without questions
     Set(Set),
@@ -65,7 +65,7 @@ impl Plan {
 #[derive(Args)]
 pub struct List {
     /// Whose steps: utc, gp-hub or registered-practice
-    #[arg(value_parser = kind)]
+    #[arg(value_parser = PlanKind::from_word)]
     pub plan: Option<PlanKind>,
     /// Print JSON
     #[arg(long)]
@@ -79,7 +79,7 @@ pub struct List {
 )]
 pub struct New {
     /// utc, gp-hub or registered-practice
-    #[arg(value_parser = kind)]
+    #[arg(value_parser = PlanKind::from_word)]
     pub plan: PlanKind,
     /// Folder to make; it may exist if it is empty
     #[arg(long, value_name = "DIR")]
@@ -162,16 +162,6 @@ pub struct Report {
     pub json: bool,
 }
 
-fn kind(word: &str) -> Result<PlanKind, String> {
-    PlanKind::from_word(word).ok_or_else(|| {
-        let words = PlanKind::ALL.map(PlanKind::word);
-        match plan::nearest(word, words.into_iter()) {
-            Some(near) => format!("there is no such plan; the nearest is {near}"),
-            None => format!("there is no such plan; there are {}", words.join(", ")),
-        }
-    })
-}
-
 /// Wrong names are wrong usage; what stands in the way on the disk is a refusal.
 fn failure(error: PlanError) -> Failure {
     match error {
@@ -242,43 +232,19 @@ impl Record {
     fn run(self) -> Outcome {
         let mut folder = PlanFolder::open(&self.folder).map_err(failure)?;
         let steps = plan::steps(folder.plan.plan);
-        let at = plan::find(&steps, &self.step).map_err(usage)?;
-        let Some(step) = steps.get(at) else {
-            return Err(usage("there is no such step"));
+        let step = plan::find(&steps, &self.step).map_err(usage)?;
+        let given = Given {
+            result: self.result,
+            by: self.by,
+            seen: self.seen.unwrap_or_default(),
+            action: self.action.unwrap_or_default(),
         };
-        let seen = self.seen.as_deref().unwrap_or_default().trim();
-        if self.result != Ended::Passed && seen.is_empty() {
-            return Err(usage(match self.result {
-                Ended::Failed => {
-                    "--seen is missing: say what was seen instead of what was expected"
-                }
-                _ => "--seen is missing: say why the step does not apply",
-            }));
-        }
-        let mut files = Vec::new();
-        for from in &self.attach {
-            files.push(folder.attach(step, from).map_err(failure)?);
-        }
-        let plan = &mut folder.plan;
-        plan.set_result(&step.id, self.result).map_err(usage)?;
-        plan.set_by(&step.id, &self.by)
-            .map_err(|e| usage(format!("--by: {e}")))?;
-        if !seen.is_empty() {
-            plan.set_seen(&step.id, seen)
-                .map_err(|e| usage(format!("--seen: {e}")))?;
-        }
-        if let Some(action) = &self.action {
-            plan.set_action(&step.id, action)
-                .map_err(|e| usage(format!("--action: {e}")))?;
-        }
-        for file in files {
-            plan.add_attachment(&step.id, file);
-        }
-        folder.save().map_err(failure)?;
+        let recorded = folder.record(step, &given, &self.attach);
+        recorded.map_err(failure)?;
         print(&format!(
             "{}: {}. {}\n",
             step.id,
-            self.result.word(),
+            given.result.word(),
             shown::progress(&folder.plan)
         ));
         Ok(())

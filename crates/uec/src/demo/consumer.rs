@@ -65,7 +65,7 @@ fn save(path: &Path, text: &str) -> Result<(), String> {
 }
 
 /// An invented patient with a number of the never-issued range.
-const PATIENT_FILE: &str = r#"# A synthetic patient.
+pub const PATIENT_FILE: &str = r#"# A synthetic patient.
 description = "Sore throat and fever"
 
 [patient]

@@ -2,22 +2,38 @@
 
 use super::plan_support::{Demo, Dialogue, GP_CLINIC, NO_SLOTS, fails, json, text, uec};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// What the first questions are answered with, in their order.
-const PARTICULARS: [&str; 12] = [
-    "",                         // date: today
-    "demonstration",            // environment
-    "",                         // system of 111: suggested
-    "",                         // organisation of 111: suggested
-    "uec provider 0.1, itself", // system of the UTC
-    "Fernhill Urgent Care (FX101)",
-    "", // service: suggested
-    "", // service without slots: suggested
-    "10, all day",
-    "Dx08",
-    "synthetic",
-    "Ada Testwell",
+const PARTICULARS: [(&str, &str); 13] = [
+    ("Date of the run [", ""),
+    ("Environment", "demonstration"),
+    ("System of the 111 side [", ""),
+    ("Organisation of the 111 side [", ""),
+    ("System of the providing side", "uec provider 0.1, itself"),
+    (
+        "Organisation of the providing side",
+        "Fernhill Urgent Care (FX101)",
+    ),
+    ("ids of the services [", ""),
+    ("without free slots", ""),
+    ("Slot pattern", "10, all day"),
+    ("Disposition", "Dx08"),
+    ("synthetic or pds-test", "synthetic"),
+    ("Name of the test patient's record", "Ada Testwell"),
+    ("NHS number of the test patient", "999 012 3454"),
+];
+/// Who has which role.
+const ACTORS: [(&str, &str); 8] = [
+    ("delivery manager", "nobody"),
+    ("DoS configuration lead", "nobody"),
+    ("Supplier support, consumer", "nobody"),
+    ("lead, consumer", "nobody"),
+    ("User, consumer side", "Alex Adviser; FX900; 01632 960111"),
+    ("Supplier support, provider", "nobody"),
+    ("lead, provider side", "Grace Hazel; FX101"),
+    ("User, provider side", "nobody"),
 ];
 /// Questions about prerequisites in the plan to a UTC.
 const PREREQUISITES: usize = 10;
@@ -56,39 +72,89 @@ const READY: [&str; 29] = [
 
 /// The steps of a plan by their ids.
 fn ids(plan: &str) -> Vec<String> {
-    let steps = json(&["list", plan, "--json"]);
+    let steps = json(&format!("list {plan} --json"));
     let all = steps.as_array().unwrap().iter();
     all.map(|s| s["id"].as_str().unwrap().to_owned()).collect()
 }
 
-fn state(folder: &str, step: &str) -> Value {
-    let shown = json(&["show", folder, "--json"]);
-    let steps = shown["steps"].as_array().unwrap();
-    steps.iter().find(|s| s["id"] == step).unwrap().clone()
+/// A run of a plan in a folder of its own.
+struct Run {
+    home: TempDir,
+    folder: String,
 }
 
-/// A plan with everything answered but the signatures.
-fn answered(folder: &str) {
-    text(&["new", "utc", "--out", folder]);
-    ready(folder);
-    for id in ids("utc") {
-        text(&[
-            "record",
-            folder,
-            &id,
-            "--result",
-            "passed",
-            "--by",
-            "Alex Adviser",
-        ]);
+impl Run {
+    fn new(plan: &str) -> Run {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("run").display().to_string();
+        text(&format!(
+            "new {plan} --out {folder} --title '111 to Fernhill'"
+        ));
+        Run { home, folder }
     }
-    text(&["set", folder, "result=passed", "actions=none"]);
-}
 
-fn ready(folder: &str) {
-    let mut set = vec!["set", folder];
-    set.extend(READY);
-    text(&set);
+    /// One with everything before the steps answered.
+    fn ready() -> Run {
+        let run = Run::new("utc");
+        run.text("set", &format!("'{}'", READY.join("' '")));
+        run
+    }
+
+    /// One with everything answered but the signatures.
+    fn answered() -> Run {
+        let run = Run::ready();
+        for id in ids("utc") {
+            run.passed(&id);
+        }
+        run.text("set", "result=passed actions=none");
+        run
+    }
+
+    fn line(&self, command: &str, more: &str) -> String {
+        format!("{command} {} {more}", self.folder)
+    }
+
+    #[track_caller]
+    fn text(&self, command: &str, more: &str) -> String {
+        text(&self.line(command, more))
+    }
+
+    #[track_caller]
+    fn fails(&self, code: i32, command: &str, more: &str, why: &[&str]) {
+        fails(code, &self.line(command, more), why);
+    }
+
+    fn dialogue(&self, more: &str) -> Dialogue {
+        Dialogue::start(&self.line("run", more))
+    }
+
+    #[track_caller]
+    fn passed(&self, step: &str) {
+        self.text(
+            "record",
+            &format!("{step} --result passed --by 'Alex Adviser'"),
+        );
+    }
+
+    #[track_caller]
+    fn sign(&self, by: &str, role: &str) -> String {
+        let more = "--organisation FX101 --statement 'As seen.'";
+        self.text("sign", &format!("--by '{by}' --role {role} {more}"))
+    }
+
+    fn state(&self, step: &str) -> Value {
+        let shown = json(&self.line("show", "--json"));
+        let steps = shown["steps"].as_array().unwrap();
+        steps.iter().find(|s| s["id"] == step).unwrap().clone()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        Path::new(&self.folder).join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
 }
 
 /// Proves: DEP-06
@@ -96,23 +162,19 @@ fn ready(folder: &str) {
 #[test]
 fn the_whole_plan_to_a_utc() {
     let demo = Demo::start();
-    let home = tempfile::tempdir().unwrap();
-    let folder = home.path().join("utc");
-    let folder = folder.to_str().unwrap();
-    let shot = home.path().join("diary.png");
+    let run = Run::new("utc");
+    let shot = run.home.path().join("diary.png");
     std::fs::write(&shot, b"\x89PNG\r\n\x1a\nnot much of a picture").unwrap();
-    text(&["new", "utc", "--out", folder, "--title", "111 to Fernhill"]);
-    let mut dialogue = Dialogue::start(&[
-        "run",
-        folder,
-        "--config",
-        &demo.settings(),
-        "--service",
-        GP_CLINIC,
-        "--service-empty",
-        NO_SLOTS,
-    ]);
-    particulars(&mut dialogue);
+    let mut dialogue = run.dialogue(&format!(
+        "--config {} --service {GP_CLINIC} --service-empty {NO_SLOTS}",
+        demo.settings()
+    ));
+    for (question, answer) in PARTICULARS.into_iter().chain(ACTORS) {
+        dialogue.answer(question, answer);
+    }
+    for _ in 0..PREREQUISITES {
+        dialogue.answer("yes, no or na; NOTE", "yes");
+    }
     steps(&mut dialogue, &demo, &shot);
     dialogue.answer("Result of the run", "passed");
     dialogue.answer("Actions agreed", "none");
@@ -124,27 +186,11 @@ fn the_whole_plan_to_a_utc() {
     );
     assert_eq!(demo.booked(), 0, "nothing stays booked");
 
-    let reason = fails(1, &["report", folder]);
-    assert!(reason.contains("Not signed"), "{reason}");
-    for (by, role) in [
-        ("Alex Adviser", "consumer-user"),
-        ("Grace Hazel", "provider-lead"),
-    ] {
-        text(&[
-            "sign",
-            folder,
-            "--by",
-            by,
-            "--role",
-            role,
-            "--organisation",
-            "FX101",
-            "--statement",
-            "As seen.",
-        ]);
-    }
-    text(&["report", folder]);
-    let page = std::fs::read_to_string(Path::new(folder).join("report.html")).unwrap();
+    run.fails(1, "report", "", &["Not signed"]);
+    run.sign("Alex Adviser", "consumer-user");
+    run.sign("Grace Hazel", "provider-lead");
+    run.text("report", "");
+    let page = run.read("report.html");
     for words in [
         "The plan is complete",
         "OPS-P12",
@@ -163,38 +209,11 @@ fn the_whole_plan_to_a_utc() {
     )
     .unwrap();
     assert!(!page.contains("src=\"http") && !page.contains("<link"));
-    let table = std::fs::read_to_string(Path::new(folder).join("plan.csv")).unwrap();
+    let table = run.read("plan.csv");
     assert!(
         table.contains("\"OPS-C9\"") && table.contains("\"Signed\""),
         "{table}"
     );
-}
-
-fn particulars(dialogue: &mut Dialogue) {
-    for answer in PARTICULARS {
-        dialogue.answer("> ", answer);
-    }
-    dialogue.answer("NHS number of the test patient", "999 012 3454");
-    for role in [
-        "delivery manager",
-        "DoS configuration lead",
-        "Supplier support, consumer",
-        "lead, consumer",
-    ] {
-        dialogue.answer(role, "nobody");
-    }
-    dialogue.answer("User, consumer side", "Alex Adviser");
-    dialogue.answer("organisation", "FX900");
-    dialogue.answer("contact", "01632 960111");
-    dialogue.answer("Supplier support, provider", "nobody");
-    dialogue.answer("lead, provider side", "Grace Hazel");
-    dialogue.answer("organisation", "FX101");
-    dialogue.answer("contact", "");
-    dialogue.answer("User, provider side", "nobody");
-    for _ in 0..PREREQUISITES {
-        dialogue.answer("yes, no or na", "yes");
-        dialogue.answer("Note", "");
-    }
 }
 
 /// Answers every step; the service's own cancellations are done as the UTC would, behind 111's back.
@@ -225,10 +244,8 @@ fn steps(dialogue: &mut Dialogue, demo: &Demo, shot: &Path) {
         }
         dialogue.answer("pass, fail or na", "pass");
         dialogue.answer("What was seen", "");
-        dialogue.answer(
-            "Who saw it",
-            if id == "OPS-C2" { "Alex Adviser" } else { "" },
-        );
+        let by = if id == "OPS-C2" { "Alex Adviser" } else { "" };
+        dialogue.answer("Who saw it", by);
         if id == "OPS-C5" {
             dialogue.answer("Attach a file", shot.to_str().unwrap());
         }
@@ -248,39 +265,41 @@ fn cancelled_at_the_utc(dialogue: &mut Dialogue, demo: &Demo) {
     demo.cancel_elsewhere(id);
 }
 
-/// Killed in the middle, at several moments of a booking: every answer is there, and nothing is booked unknown.
+/// Killed in the middle, at several moments of a booking: what was answered and what the tool did is there, an answer
+/// that was not finished is asked for again, and nothing is booked unknown.
 #[test]
 fn killed_and_resumed() {
     let demo = Demo::start();
-    let home = tempfile::tempdir().unwrap();
-    let folder = home.path().join("utc");
-    let folder = folder.to_str().unwrap();
-    text(&["new", "utc", "--out", folder]);
-    ready(folder);
-    let run = [
-        "run",
-        folder,
-        "--config",
-        &demo.settings(),
-        "--by",
-        "Alex Adviser",
-    ];
-    let mut dialogue = Dialogue::start(&run);
+    let run = Run::ready();
+    let start = || run.dialogue(&format!("--config {} --by 'Alex Adviser'", demo.settings()));
+    let mut dialogue = start();
     dialogue.until("] OPS-C1 ");
     dialogue.answer("pass, fail or na", "fail");
     dialogue.answer("What was seen instead", "a spinning wheel");
     dialogue.until("What will be done about it");
     dialogue.kill();
-    // The half of an answer is there, and what is missing is asked for.
-    let step = state(folder, "OPS-C2");
-    assert_eq!(step["state"], "half answered");
-    assert_eq!(step["answer"]["seen"], "a spinning wheel");
-    assert_eq!(state(folder, "OPS-C1")["state"], "passed");
-    let mut dialogue = Dialogue::start(&run);
+    let step = run.state("OPS-C2");
+    assert_eq!(step["state"], "done by the tool, to be looked at");
+    assert_eq!(run.state("OPS-C1")["state"], "passed");
+    let mut dialogue = start();
     dialogue.until("] OPS-C2 ");
+    dialogue.answer("pass, fail or na", "fail");
+    dialogue.answer("What was seen instead", "a spinning wheel");
+    dialogue.answer("What will be done about it", "");
+    dialogue.answer("Who saw it", "");
+    // What cannot be kept is said, and the answers are suggested.
+    dialogue.answer("Attach a file", "/no/such/file");
+    dialogue.answer("Attach a file", "");
+    dialogue.until("/no/such/file: ");
+    dialogue.answer("pass, fail or na [failed]", "");
+    dialogue.answer("What was seen instead [a spinning wheel]", "");
+    dialogue.answer("What will be done about it", "");
     dialogue.answer("Who saw it", "");
     dialogue.answer("Attach a file", "");
     dialogue.until("] OPS-C3 ");
+    let step = run.state("OPS-C2");
+    assert_eq!(step["state"], "failed");
+    assert_eq!(step["answer"]["seen"], "a spinning wheel");
     dialogue.answer("pass, fail or na", "skip");
     dialogue.until("] OPS-C4 ");
     dialogue.answer("pass, fail or na", "skip");
@@ -289,7 +308,7 @@ fn killed_and_resumed() {
     dialogue.kill();
     assert_eq!(demo.booked(), 1);
     for pause in [0, 30, 60, 120, 240] {
-        let mut dialogue = Dialogue::start(&run);
+        let mut dialogue = start();
         dialogue.answer("pass, fail or na", "skip");
         dialogue.answer("pass, fail or na", "skip");
         dialogue.until("] OPS-C5 ");
@@ -298,123 +317,69 @@ fn killed_and_resumed() {
         std::thread::sleep(std::time::Duration::from_millis(pause));
         dialogue.kill();
     }
-    let left = text(&["release", folder, "--config", &demo.settings()]);
+    let left = run.text("release", &format!("--config {}", demo.settings()));
     assert!(left.contains("Cancelled at the end"), "{left}");
     assert_eq!(demo.booked(), 0);
-    assert_eq!(state(folder, "OPS-C2")["answer"]["by"], "Alex Adviser");
+    assert_eq!(run.state("OPS-C2")["answer"]["by"], "Alex Adviser");
 }
 
 /// Proves: DEP-06
 /// A change after signing makes signatures void, and is seen; signing again makes the plan complete again.
 #[test]
 fn a_change_makes_signatures_void() {
-    let home = tempfile::tempdir().unwrap();
-    let folder = home.path().join("utc");
-    let path = folder.clone();
-    let folder = folder.to_str().unwrap();
-    answered(folder);
-    let sign = |by: &str, role: &str| text(&["sign", folder, "--by", by, "--role", role]);
-    sign("alex adviser", "consumer-user");
-    let last = sign("Grace Hazel", "provider-lead");
+    let run = Run::answered();
+    run.sign("alex adviser", "consumer-user");
+    let last = run.sign("Grace Hazel", "provider-lead");
     assert!(last.contains("Everybody has signed"), "{last}");
-    text(&["report", folder]);
-    let again = fails(
-        1,
-        &[
-            "sign",
-            folder,
-            "--by",
-            "Grace Hazel",
-            "--role",
-            "provider-lead",
-        ],
-    );
-    assert!(again.contains("signed already"), "{again}");
+    run.text("report", "");
+    let again = "--by 'Grace Hazel' --role provider-lead";
+    run.fails(1, "sign", again, &["signed already"]);
 
-    text(&[
-        "record",
-        folder,
-        "ops-c5",
-        "--result",
-        "failed",
-        "--by",
-        "Alex Adviser",
-        "--seen",
-        "wrong day",
-        "--action",
-        "supplier corrects it",
-    ]);
-    let shown = text(&["show", folder]);
+    let failed = "--result failed --seen 'wrong day' --action 'supplier corrects it'";
+    run.text("record", &format!("ops-c5 --by 'Alex Adviser' {failed}"));
+    let shown = run.text("show", "");
     assert!(
         shown.contains("VOID, changed after signing: OPS-C5"),
         "{shown}"
     );
-    let reason = fails(1, &["report", folder]);
-    assert!(
-        reason.contains("Failed: OPS-C5") && reason.contains("before a change"),
-        "{reason}"
-    );
-    let page = std::fs::read_to_string(path.join("report.html")).unwrap();
+    run.fails(1, "report", "", &["Failed: OPS-C5", "before a change"]);
+    let page = run.read("report.html");
     assert!(page.contains("supplier corrects it") && page.contains("Void: changed after signing"));
 
-    text(&[
-        "record",
-        folder,
-        "OPS-C5",
-        "--result",
-        "passed",
-        "--by",
-        "Alex Adviser",
-    ]);
-    assert_eq!(
-        state(folder, "OPS-C5")["answer"]["earlier"][1]["seen"],
-        "wrong day"
-    );
-    sign("Alex Adviser", "consumer-user");
-    sign("Grace Hazel", "provider-lead");
-    text(&[
-        "report",
-        folder,
-        "--out",
-        home.path().join("elsewhere.html").to_str().unwrap(),
-    ]);
-    assert!(home.path().join("elsewhere.csv").exists());
+    run.passed("OPS-C5");
+    let step = run.state("OPS-C5");
+    assert_eq!(step["answer"]["earlier"][1]["seen"], "wrong day");
+    run.sign("Alex Adviser", "consumer-user");
+    run.sign("Grace Hazel", "provider-lead");
+    let elsewhere = run.home.path().join("elsewhere.html");
+    run.text("report", &format!("--out {}", elsewhere.display()));
+    assert!(elsewhere.with_extension("csv").exists());
 
     // By hand: nothing is void in the file, the seal tells.
-    let file = path.join("plan.json");
-    let forged = std::fs::read_to_string(&file).unwrap().replace(
+    let (honest, forged) = (
         "\"environment\": \"demonstration\"",
         "\"environment\": \"production\"",
     );
-    std::fs::write(&file, forged).unwrap();
-    let shown = text(&["show", folder]);
+    let forged = run.read("plan.json").replace(honest, forged);
+    std::fs::write(run.path("plan.json"), forged).unwrap();
+    let shown = run.text("show", "");
     assert!(shown.contains("not by this program"), "{shown}");
     // An attachment that was exchanged is told too.
-    std::fs::write(home.path().join("a.txt"), "seen").unwrap();
-    let attach = home.path().join("a.txt");
-    text(&[
+    let attach = run.home.path().join("a.txt");
+    std::fs::write(&attach, "seen").unwrap();
+    let attach = attach.display();
+    run.text(
         "record",
-        folder,
-        "OPS-C1",
-        "--result",
-        "passed",
-        "--by",
-        "A",
-        "--attach",
-        attach.to_str().unwrap(),
-    ]);
-    std::fs::write(path.join("attachments/OPS-C1-1-a.txt"), "forged").unwrap();
-    let reason = fails(1, &["report", folder]);
-    assert!(
-        reason.contains("is not the file that was attached"),
-        "{reason}"
+        &format!("OPS-C1 --result passed --by A --attach {attach}"),
     );
+    std::fs::write(run.path("attachments/OPS-C1-1-a.txt"), "forged").unwrap();
+    run.fails(1, "report", "", &["is not the file that was attached"]);
 }
 
 /// The plans to a GP hub and to the registered practice go through the dispositions, and to a branch.
 #[test]
 fn the_plans_and_their_steps() {
-    let plans = json(&["list", "--json"]);
+    let plans = json("list --json");
     let words: Vec<&str> = plans
         .as_array()
         .unwrap()
@@ -422,7 +387,7 @@ fn the_plans_and_their_steps() {
         .map(|p| p["plan"].as_str().unwrap())
         .collect();
     assert_eq!(words, ["utc", "gp-hub", "registered-practice"]);
-    assert!(text(&["list"]).contains("GP Connect, which is out of scope"));
+    assert!(text("list").contains("GP Connect, which is out of scope"));
     assert_eq!(ids("utc").len(), 24);
     for plan in ["gp-hub", "registered-practice"] {
         let ids = ids(plan);
@@ -435,49 +400,37 @@ fn the_plans_and_their_steps() {
                 .any(|i| i.starts_with("OPS-C6") || i.starts_with("OPS-P6"))
         );
     }
-    assert!(text(&["list", "gp-hub"]).contains("Dx07: Provider side"));
+    assert!(text("list gp-hub").contains("Dx07: Provider side"));
 }
 
 /// The plan to a GP hub, automatic steps alone: each disposition in contacts of its own, nothing stays booked.
 #[test]
 fn automatic_steps_alone() {
     let demo = Demo::start();
-    let home = tempfile::tempdir().unwrap();
-    let folder = home.path().join("hub");
-    let path = folder.clone();
-    let folder = folder.to_str().unwrap();
-    text(&["new", "gp-hub", "--out", folder]);
-    text(&[
+    let run = Run::new("gp-hub");
+    run.text(
         "set",
-        folder,
-        "service=2000000021",
-        "branch=2000000012",
-        "service_empty=2000000014",
-    ]);
-    let run = [
+        "service=2000000021 branch=2000000012 service_empty=2000000014",
+    );
+    let config = demo.settings();
+    let said = run.text(
         "run",
-        folder,
-        "--config",
-        &demo.settings(),
-        "--auto",
-        "--redact",
-        "--approved-by",
-        "Dr I Larkspur",
-    ];
-    let said = text(&run);
+        &format!("--config {config} --auto --redact --approved-by 'Dr I Larkspur'"),
+    );
     assert!(said.contains("0 failed, 0 could not be tried"), "{said}");
     assert!(
         said.contains("BRANCH-C") && said.contains("OPS-C11/Dx07"),
         "{said}"
     );
     assert_eq!(demo.booked(), 0);
-    assert_eq!(state(folder, "OPS-C13/Dx06")["state"], "passed");
-    assert_eq!(
-        state(folder, "OPS-C5/Dx05")["state"],
-        "done by the tool, to be looked at"
-    );
-    assert_eq!(state(folder, "OPS-C9/Dx05")["state"], "open");
-    for file in std::fs::read_dir(path.join("attachments")).unwrap() {
+    for (step, state) in [
+        ("OPS-C13/Dx06", "passed"),
+        ("OPS-C5/Dx05", "done by the tool, to be looked at"),
+        ("OPS-C9/Dx05", "open"),
+    ] {
+        assert_eq!(run.state(step)["state"], state, "{step}");
+    }
+    for file in std::fs::read_dir(run.path("attachments")).unwrap() {
         let kept = std::fs::read_to_string(file.unwrap().path()).unwrap();
         assert!(
             !kept.contains("Testwell") && !kept.contains("9990123454"),
@@ -485,18 +438,9 @@ fn automatic_steps_alone() {
         );
     }
     // A second run repeats nothing that was answered, and says what it cannot do.
-    let other = home.path().join("other");
-    let other = other.to_str().unwrap();
-    text(&["new", "registered-practice", "--out", other]);
-    let (code, said, reason) = uec(&[
-        "run",
-        other,
-        "--config",
-        &demo.settings(),
-        "--auto",
-        "--service",
-        NO_SLOTS,
-    ]);
+    let other = Run::new("registered-practice");
+    let auto = format!("--config {config} --auto --service {NO_SLOTS}");
+    let (code, said, reason) = uec(&other.line("run", &auto));
     assert_eq!(code, 1);
     assert!(
         said.contains("put test slots into its diary") && reason.contains("could not be tried"),
@@ -508,194 +452,179 @@ fn automatic_steps_alone() {
 /// Wrong usage and wrong files are told precisely, and cost nothing.
 #[test]
 fn wrong_inputs() {
-    let home = tempfile::tempdir().unwrap();
-    let folder = home.path().join("utc");
-    let path = folder.clone();
-    let folder = folder.to_str().unwrap();
-    assert!(fails(2, &["new", "utx", "--out", folder]).contains("the nearest is utc"));
-    assert!(fails(2, &["show", folder]).contains("uec assure plan new"));
-    text(&["new", "utc", "--out", folder]);
-    assert!(fails(2, &["new", "utc", "--out", folder]).contains("is not empty"));
-    let record = |more: &[&str]| {
-        let mut all = vec!["record", folder];
-        all.extend(more);
-        fails(2, &all)
-    };
-    assert!(record(&["OPS-C6", "--result", "passed", "--by", "A"]).contains("nearest is OPS-C"));
-    assert!(record(&["OPS-C5", "--result", "pased", "--by", "A"]).contains("perhaps passed"));
-    assert!(record(&["OPS-C5", "--result", "failed", "--by", "A"]).contains("--seen is missing"));
-    assert!(record(&["OPS-C5", "--result", "passed", "--by", " "]).contains("--by"));
-    let large = home.path().join("film.mp4");
-    std::fs::File::create(&large)
-        .unwrap()
-        .set_len(50 * 1024 * 1024 + 1)
-        .unwrap();
-    let refused = record(&[
-        "OPS-C5",
-        "--result",
-        "passed",
-        "--by",
-        "A",
-        "--attach",
-        large.to_str().unwrap(),
-    ]);
-    assert!(refused.contains("larger than 50 MB"), "{refused}");
-    assert_eq!(state(folder, "OPS-C5")["state"], "open");
-    assert!(fails(2, &["set", folder, "servise=1"]).contains("nearest is service"));
-    assert!(fails(2, &["set", folder, "date=tomorrow"]).contains("2031-03-04"));
-    assert!(fails(2, &["sign", folder, "--by", "A", "--role", "boss"]).contains("provider-lead"));
-    assert!(
-        fails(1, &["sign", folder, "--by", "A", "--role", "dos-lead"])
-            .contains("nobody is named yet")
+    let run = Run::new("utc");
+    let missing = format!("{}-missing", run.folder);
+    fails(
+        2,
+        &format!("new utx --out {missing}"),
+        &["the nearest is utc"],
     );
-    text(&["set", folder, "dos-lead=Wren Ash; FX1"]);
-    let reason = fails(
-        1,
-        &["sign", folder, "--by", "Wren Ash", "--role", "dos-lead"],
+    fails(2, &format!("show {missing}"), &["uec assure plan new"]);
+    fails(
+        2,
+        &format!("new utc --out {}", run.folder),
+        &["is not empty"],
     );
-    assert!(reason.contains("nothing whole to sign yet"), "{reason}");
-    assert!(
-        fails(1, &["sign", folder, "--by", "B", "--role", "dos-lead"]).contains("names Wren Ash")
-    );
-    assert!(fails(2, &["run", folder, "--auto"]).contains("--config"));
-    wrong_files(folder, &path.join("plan.json"));
+    let large = run.home.path().join("film.mp4");
+    let film = std::fs::File::create(&large).unwrap();
+    film.set_len(50 * 1024 * 1024 + 1).unwrap();
+    let attach = format!("OPS-C5 --result passed --by A --attach {}", large.display());
+    for (code, command, more, why) in [
+        (
+            2,
+            "record",
+            "OPS-C6 --result passed --by A",
+            "nearest is OPS-C",
+        ),
+        (
+            2,
+            "record",
+            "OPS-C5 --result pased --by A",
+            "perhaps passed",
+        ),
+        (
+            2,
+            "record",
+            "OPS-C5 --result failed --by A",
+            "(--seen) is missing",
+        ),
+        (2, "record", "OPS-C5 --result passed --by ' '", "--by"),
+        (2, "record", &attach, "larger than 50 MB"),
+        (2, "set", "servise=1", "nearest is service"),
+        (2, "set", "date=tomorrow", "2031-03-04"),
+        (2, "sign", "--by A --role boss", "provider-lead"),
+        (1, "sign", "--by A --role dos-lead", "nobody is named yet"),
+        (2, "run", "--auto", "--config"),
+    ] {
+        run.fails(code, command, more, &[why]);
+    }
+    assert_eq!(run.state("OPS-C5")["state"], "open");
+    run.text("set", "'dos-lead=Wren Ash; FX1'");
+    let open = "nothing whole to sign yet";
+    run.fails(1, "sign", "--by 'Wren Ash' --role dos-lead", &[open]);
+    run.fails(1, "sign", "--by B --role dos-lead", &["names Wren Ash"]);
+    wrong_files(&run);
 }
 
-fn wrong_files(folder: &str, file: &Path) {
-    let whole: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    let with = |change: &dyn Fn(&mut Value)| {
-        let mut value = whole.clone();
-        change(&mut value);
-        let text = value.to_string();
-        std::fs::write(file, &text).unwrap();
-        let reason = fails(1, &["set", folder, "environment=x"]);
-        assert_eq!(
-            std::fs::read_to_string(file).unwrap(),
-            text,
-            "nothing was changed"
-        );
-        reason
-    };
-    let reason = with(&|v| v["format"] = json!("uec-operational-plan/2"));
-    assert!(reason.contains("newer version"), "{reason}");
-    let reason = with(&|v| v["format"] = json!("something/1"));
-    assert!(reason.contains("format"), "{reason}");
-    let reason = with(&|v| {
-        v["answers"]["OPS-C5"] = json!({"result": "pased", "at": "2031-03-04T09:00:00Z"})
-    });
-    assert!(
-        reason.contains("answers.OPS-C5.result") && reason.contains("passed"),
-        "{reason}"
-    );
-    let reason = with(&|v| v["answers"]["OPS-C99"] = json!({}));
-    assert!(
-        reason.contains("answers.OPS-C99") && reason.contains("nearest"),
-        "{reason}"
-    );
-    let reason = with(&|v| {
-        v["particulars"]["date"] = json!("4 March");
-        v["particulars"]["patient_nhs_number"] = json!("9434765919");
-    });
-    assert!(
-        reason.contains("particulars.date") && reason.contains("******5919"),
-        "{reason}"
-    );
-    let reason = with(&|v| {
-        v["answers"]["OPS-C5"] = json!({"attachments": [{"file": "../../x", "name": "x", "bytes": 1,
-            "sha256": "00", "at": "2031-03-04T09:00:00Z"}]});
-    });
-    assert!(
-        reason.contains("attachments[0].file") && reason.contains("SHA-256"),
-        "{reason}"
-    );
-    std::fs::write(file, "{\"format\": ").unwrap();
-    assert!(fails(1, &["show", folder]).contains("line 1, column"));
-    std::fs::write(file, whole.to_string()).unwrap();
-    text(&["show", folder]);
+fn wrong_files(run: &Run) {
+    let file = run.path("plan.json");
+    let whole: Value = serde_json::from_str(&run.read("plan.json")).unwrap();
+    let attached = json!({"file": "../../x", "name": "x", "bytes": 1, "sha256": "00", "at": "2031-03-04T09:00:00Z"});
+    for (place, value, why) in [
+        (
+            "/format",
+            json!("uec-operational-plan/2"),
+            &["newer version"][..],
+        ),
+        ("/format", json!("something/1"), &["format"]),
+        (
+            "/answers",
+            json!({"OPS-C5": {"result": "pased", "at": "2031-03-04T09:00:00Z"}}),
+            &["answers.OPS-C5.result", "passed"],
+        ),
+        (
+            "/answers",
+            json!({"OPS-C99": {}}),
+            &["answers.OPS-C99", "nearest"],
+        ),
+        (
+            "/particulars",
+            json!({"date": "4 March", "patient_nhs_number": "9434765919"}),
+            &["particulars.date", "******5919"],
+        ),
+        (
+            "/answers",
+            json!({"OPS-C5": {"attachments": [attached]}}),
+            &["attachments[0].file", "SHA-256"],
+        ),
+    ] {
+        let mut changed = whole.clone();
+        *changed.pointer_mut(place).unwrap() = value;
+        let text = changed.to_string();
+        std::fs::write(&file, &text).unwrap();
+        run.fails(1, "set", "environment=x", why);
+        assert_eq!(run.read("plan.json"), text, "nothing was changed");
+    }
+    std::fs::write(&file, "{\"format\": ").unwrap();
+    run.fails(1, "show", "", &["line 1, column"]);
+    std::fs::write(&file, whole.to_string()).unwrap();
+    run.text("show", "");
 }
 
 /// Proves: DEP-06
-/// The questions over a pipe: help, back, skip, quit, the end of the input; one program at a time; a change by another
-/// program is not overwritten.
+/// The questions over a pipe: help, skip, quit, the end of the input; one program at a time; a change by another program
+/// is not overwritten.
 #[test]
 fn questions_over_a_pipe() {
-    let home = tempfile::tempdir().unwrap();
-    let folder = home.path().join("utc");
-    let path = folder.clone();
-    let folder = folder.to_str().unwrap();
-    text(&["new", "utc", "--out", folder]);
-    let mut dialogue = Dialogue::start(&["run", folder]);
+    let run = Run::new("utc");
+    let mut dialogue = run.dialogue("");
     dialogue.answer("Date of the run", "?");
     dialogue.until("such as 2031-03-04");
-    dialogue.until("back: the question before");
+    dialogue.until("quit: end; everything is kept");
     dialogue.answer("Date of the run", "4 March");
     dialogue.until("is no date");
     dialogue.answer("Date of the run", "2031-03-04");
-    let busy = fails(1, &["set", folder, "environment=other"]);
-    assert!(busy.contains("another program"), "{busy}");
-    dialogue.answer("Environment", "back");
-    dialogue.answer("Date of the run [2031-03-04]", "2031-03-05");
+    run.fails(1, "set", "environment=other", &["another program"]);
     dialogue.answer("Environment", "integration");
     dialogue.answer("System of the 111 side", "skip");
     dialogue.answer("Organisation of the 111 side", "quit");
     let said = dialogue.ends(0);
     assert!(said.contains("Everything is kept"), "{said}");
-    let kept = std::fs::read_to_string(path.join("plan.json")).unwrap();
-    let kept: Value = serde_json::from_str(&kept).unwrap();
+    // What was said can be put right.
+    run.text("set", "date=2031-03-05");
+    let kept: Value = serde_json::from_str(&run.read("plan.json")).unwrap();
     assert_eq!(
         kept["particulars"],
         json!({"date": "2031-03-05", "environment": "integration"})
     );
 
-    let mut dialogue = Dialogue::start(&["run", folder]);
+    let mut dialogue = run.dialogue("");
     dialogue.until("System of the 111 side");
     let by_hand = kept.to_string().replace("integration", "training");
-    std::fs::write(path.join("plan.json"), &by_hand).unwrap();
+    std::fs::write(run.path("plan.json"), &by_hand).unwrap();
     dialogue.say("Pathways 1");
     let (_, reason) = dialogue.ends_with(1);
     assert!(reason.contains("plan.unsaved.json"), "{reason}");
-    assert_eq!(
-        std::fs::read_to_string(path.join("plan.json")).unwrap(),
-        by_hand
-    );
-    let unsaved = std::fs::read_to_string(path.join("plan.unsaved.json")).unwrap();
+    assert_eq!(run.read("plan.json"), by_hand);
+    let unsaved = run.read("plan.unsaved.json");
     assert!(unsaved.contains("Pathways 1"), "{unsaved}");
 
     // The end of the input is `quit`.
-    let mut dialogue = Dialogue::start(&["run", folder]);
+    let mut dialogue = run.dialogue("");
     dialogue.answer("System of the 111 side", "Pathways 2");
     dialogue.end_of_input();
     dialogue.ends(0);
-    assert!(
-        std::fs::read_to_string(path.join("plan.json"))
-            .unwrap()
-            .contains("Pathways 2")
-    );
+    assert!(run.read("plan.json").contains("Pathways 2"));
+
+    // A person is whole with an organisation.
+    run.text("set", &format!("'{}'", READY[..11].join("' '")));
+    let mut dialogue = run.dialogue("");
+    for question in ["without free slots", "Disposition"] {
+        dialogue.answer(question, "");
+    }
+    dialogue.answer("delivery manager", "Wren Ash");
+    dialogue.until("The organisation is missing");
+    dialogue.answer("delivery manager", "Wren Ash; FX1");
+    dialogue.answer("DoS configuration lead", "quit");
+    dialogue.ends(0);
 }
 
 /// A patient who may be real is not booked.
 #[test]
 fn no_real_patient_is_booked() {
     let demo = Demo::start();
-    let home = tempfile::tempdir().unwrap();
-    let folder = home.path().join("utc");
-    let folder = folder.to_str().unwrap();
-    text(&["new", "utc", "--out", folder]);
+    let run = Run::new("utc");
     let patient = std::fs::read_to_string(demo.file("patient.toml")).unwrap();
-    let file = home.path().join("patient.toml");
+    let file = run.home.path().join("patient.toml");
     std::fs::write(&file, patient.replace("9990123454", "9434765919")).unwrap();
-    let run = [
+    let (code, said, _) = uec(&run.line(
         "run",
-        folder,
-        "--config",
-        &demo.settings(),
-        "--auto",
-        "--service",
-        GP_CLINIC,
-        "--patient",
-        file.to_str().unwrap(),
-    ];
-    let (code, said, _) = uec(&run);
+        &format!(
+            "--config {} --auto --service {GP_CLINIC} --patient {}",
+            demo.settings(),
+            file.display()
+        ),
+    ));
     assert_eq!(code, 1);
     assert!(said.contains("may be a real person's"), "{said}");
     assert_eq!(demo.booked(), 0);

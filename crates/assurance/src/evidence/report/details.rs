@@ -14,24 +14,53 @@ const INLINE_BYTES: usize = 4 * 1024 * 1024;
 /// Longest JSON body that is laid out for reading.
 const LAID_OUT_BYTES: usize = 64 * 1024;
 
-/// Every outcome with its run and its place in it.
-pub(super) fn places(runs: &[Run]) -> impl Iterator<Item = (usize, usize, &Outcome)> {
-    runs.iter().enumerate().flat_map(|(run, of_run)| {
-        of_run
-            .outcomes
-            .iter()
-            .enumerate()
-            .map(move |(place, outcome)| (run, place, outcome))
+/// An outcome, and where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Placed<'a> {
+    pub run: usize,
+    pub place: usize,
+    pub of_run: &'a Run,
+    pub outcome: &'a Outcome,
+}
+
+impl Placed<'_> {
+    /// The anchor of the test.
+    pub fn anchor(&self) -> String {
+        anchor(self.run, self.place)
+    }
+
+    fn message_anchor(&self, exchange: usize) -> String {
+        format!("{}-m{}", self.anchor(), exchange + 1)
+    }
+
+    /// The folder of its messages.
+    fn folder(&self) -> String {
+        message::folder(self.run, self.of_run.kind, self.place, &self.outcome.id)
+    }
+}
+
+/// The outcome of a run at its place.
+pub(super) fn placed(runs: &[Run], (run, place): (usize, usize)) -> Option<Placed<'_>> {
+    let of_run = runs.get(run)?;
+    let outcome = of_run.outcomes.get(place)?;
+    Some(Placed {
+        run,
+        place,
+        of_run,
+        outcome,
     })
+}
+
+/// Every outcome.
+pub(super) fn places(runs: &[Run]) -> impl Iterator<Item = Placed<'_>> {
+    let of_run = |(run, of_run): (usize, &Run)| (0..of_run.outcomes.len()).map(move |p| (run, p));
+    let all = runs.iter().enumerate().flat_map(of_run);
+    all.filter_map(|at| placed(runs, at))
 }
 
 /// The anchor of a test.
 pub(super) fn anchor(run: usize, place: usize) -> String {
     format!("t{}-{}", run + 1, place + 1)
-}
-
-fn message_anchor(run: usize, place: usize, exchange: usize) -> String {
-    format!("{}-m{}", anchor(run, place), exchange + 1)
 }
 
 /// A test's verdict as one of the four signs.
@@ -46,169 +75,115 @@ pub(super) fn mark_of(verdict: &Verdict) -> Mark {
 
 /// Every test.
 pub(super) fn all(out: &mut Markup, runs: &[Run]) {
-    out.open("section", &[("aria-labelledby", "details")]);
-    out.element("h2", &[("id", "details")], "The tests in full");
-    for (run, place, outcome) in places(runs) {
-        out.open("article", &[("id", &anchor(run, place))]);
-        out.open("h3", &[])
-            .text(&outcome.id)
-            .text(": ")
-            .text(&outcome.title)
-            .close("h3");
-        out.open("p", &[]);
+    out.section("details", "The tests in full", |out| {
+        for at in places(runs) {
+            out.within("article", &[("id", &at.anchor())], |out| test(out, at));
+        }
+    });
+}
+
+fn test(out: &mut Markup, at: Placed) {
+    let outcome = at.outcome;
+    out.element("h3", &[], &format!("{}: {}", outcome.id, outcome.title));
+    out.within("p", &[], |out| {
         page::mark(out, mark_of(&outcome.verdict), outcome.word());
         if let Some(why) = outcome.verdict.why() {
             out.text(" ").text(why);
         }
-        out.close("p");
-        if !outcome.requirements.is_empty() {
-            out.element(
-                "p",
-                &[],
-                &format!("Tries {}.", outcome.requirements.join(", ")),
-            );
-        }
-        findings(out, runs, (run, place), outcome);
-        messages(out, runs, (run, place), outcome);
-        out.close("article");
+    });
+    if !outcome.requirements.is_empty() {
+        out.paragraph(&format!("Tries {}.", outcome.requirements.join(", ")));
     }
-    out.close("section");
+    findings(out, at);
+    messages(out, at);
 }
 
 /// What was found in one test.
-pub(super) fn findings(out: &mut Markup, runs: &[Run], at: (usize, usize), outcome: &Outcome) {
-    if outcome.findings.is_empty() {
-        if outcome.verdict == Verdict::Failed {
-            out.element(
-                "p",
-                &[],
-                "The test failed without a finding; its messages follow.",
-            );
+fn findings(out: &mut Markup, at: Placed) {
+    if at.outcome.findings.is_empty() {
+        if at.outcome.verdict == Verdict::Failed {
+            out.paragraph("The test failed without a finding; its messages follow.");
         }
         return;
     }
-    out.open("ul", &[]);
-    for finding in &outcome.findings {
-        out.open("li", &[]);
-        out.open("p", &[]);
-        out.element("strong", &[], finding.severity.word())
-            .text(": ")
-            .prose(&finding.what);
-        out.close("p");
-        one(out, runs, at, outcome, finding);
-        out.close("li");
-    }
-    out.close("ul");
+    out.within("ul", &[], |out| {
+        for finding in &at.outcome.findings {
+            out.within("li", &[], |out| {
+                out.labelled(finding.severity.word(), |out| {
+                    out.prose(&finding.what);
+                });
+                one(out, at, finding);
+            });
+        }
+    });
 }
 
 /// Where it is, what would be right, and the message: what stands below a finding's own sentence.
-pub(super) fn one(
-    out: &mut Markup,
-    runs: &[Run],
-    (run, place): (usize, usize),
-    outcome: &Outcome,
-    finding: &Finding,
-) {
+pub(super) fn one(out: &mut Markup, at: Placed, finding: &Finding) {
     if !finding.where_.is_empty() {
-        out.open("p", &[]);
-        out.element("strong", &[], "Where")
-            .text(": ")
-            .element("code", &[], &finding.where_);
-        out.close("p");
+        out.labelled("Where", |out| {
+            out.element("code", &[], &finding.where_);
+        });
     }
     if !finding.right.is_empty() {
-        out.open("p", &[]);
-        out.element("strong", &[], "Right would be")
-            .text(": ")
-            .prose(&finding.right);
-        out.close("p");
+        out.labelled("Right would be", |out| {
+            out.prose(&finding.right);
+        });
     }
-    out.open("p", &[]);
-    if !finding.requirement.is_empty() {
-        out.text("Requirements: ")
-            .text(&finding.requirement.join(", "))
-            .text(". ");
-    }
-    let exchange = finding
-        .exchange
-        .and_then(|i| Some((i, outcome.exchanges.get(i)?)));
-    if let (Some((i, _)), Some(folder)) = (exchange, message::folder_of(runs, run, place)) {
-        let words = format!("Message {} of this test", i + 1);
-        out.element(
-            "a",
-            &[("href", &format!("#{}", message_anchor(run, place, i)))],
-            &words,
-        );
-        out.text(" (");
-        for (n, half) in [Half::Request, Half::Response].into_iter().enumerate() {
-            out.text(if n > 0 { ", " } else { "" });
-            file_link(out, &folder, i, half);
+    out.within("p", &[], |out| {
+        if !finding.requirement.is_empty() {
+            let ids = finding.requirement.join(", ");
+            out.text(&format!("Requirements: {ids}. "));
         }
-        out.text(")");
-    }
-    out.close("p");
+        let exchange = finding.exchange;
+        if let Some(i) = exchange.filter(|i| *i < at.outcome.exchanges.len()) {
+            let words = format!("Message {} of this test", i + 1);
+            out.link(&format!("#{}", at.message_anchor(i)), &words);
+            out.text(" (");
+            file_links(out, at, i);
+            out.text(")");
+        }
+    });
 }
 
-fn file_link(out: &mut Markup, folder: &str, exchange: usize, half: Half) {
-    let words = format!("file of {} {}", half.word(), exchange + 1);
-    out.element(
-        "a",
-        &[("href", &message::file(folder, exchange, half))],
-        &words,
-    );
+/// Links to the two files of an exchange.
+fn file_links(out: &mut Markup, at: Placed, exchange: usize) {
+    for (half, before) in [(Half::Request, ""), (Half::Response, ", ")] {
+        let words = format!("file of {} {}", half.word(), exchange + 1);
+        out.text(before)
+            .link(&message::file(&at.folder(), exchange, half), &words);
+    }
 }
 
 /// Why it matters and what to change, from the rows that the finding (or else the test) is about.
-pub(super) fn reasons(
-    out: &mut Markup,
-    runs: &[Run],
-    run: usize,
-    finding: &Finding,
-    outcome: &Outcome,
-) {
-    let Some(kind) = runs.get(run).map(|run| run.kind) else {
-        return;
-    };
+pub(super) fn reasons(out: &mut Markup, at: Placed, finding: &Finding) {
+    let kind = at.of_run.kind;
     let mut rows = rows_of(kind, &finding.requirement);
     if rows.is_empty() {
-        rows = rows_of(kind, &outcome.requirements);
+        rows = rows_of(kind, &at.outcome.requirements);
     }
     for row in rows {
-        out.open("p", &[]);
-        out.element("strong", &[], &format!("Why {} matters", row.id))
-            .text(": ")
-            .text(row.why);
-        out.close("p");
-        out.open("p", &[]);
-        out.element("strong", &[], "What to change")
-            .text(": ")
-            .text(row.change);
-        out.close("p");
+        out.labelled(&format!("Why {} matters", row.id), |out| {
+            out.text(row.why);
+        });
+        out.labelled("What to change", |out| {
+            out.text(row.change);
+        });
     }
 }
 
-fn messages(out: &mut Markup, runs: &[Run], (run, place): (usize, usize), outcome: &Outcome) {
-    let Some(folder) = message::folder_of(runs, run, place) else {
-        return;
-    };
-    for (i, exchange) in outcome.exchanges.iter().enumerate() {
-        out.open("details", &[("id", &message_anchor(run, place, i))]);
-        out.element("summary", &[], &headline(i, exchange));
-        if out.len() < INLINE_BYTES {
-            half(out, exchange, Half::Request, &exchange.request_body);
-            half(out, exchange, Half::Response, &exchange.response_body);
-        } else {
-            out.element(
-                "p",
-                &[],
-                "The report is long: this message is in its files only.",
-            );
-        }
-        out.open("p", &[]);
-        file_link(out, &folder, i, Half::Request);
-        out.text(", ");
-        file_link(out, &folder, i, Half::Response);
-        out.close("p").close("details");
+fn messages(out: &mut Markup, at: Placed) {
+    for (i, exchange) in at.outcome.exchanges.iter().enumerate() {
+        out.within("details", &[("id", &at.message_anchor(i))], |out| {
+            out.element("summary", &[], &headline(i, exchange));
+            if out.len() < INLINE_BYTES {
+                half(out, exchange, Half::Request, &exchange.request_body);
+                half(out, exchange, Half::Response, &exchange.response_body);
+            } else {
+                out.paragraph("The report is long: this message is in its files only.");
+            }
+            out.within("p", &[], |out| file_links(out, at, i));
+        });
     }
 }
 
@@ -231,12 +206,12 @@ fn headline(i: usize, exchange: &Exchange) -> String {
 }
 
 fn half(out: &mut Markup, exchange: &Exchange, half: Half, body: &Body) {
-    out.open("pre", &[]);
-    out.text(&message::head(exchange, half));
-    if !body.is_empty() {
-        out.text("\n").text(&shown(body));
-    }
-    out.close("pre");
+    out.within("pre", &[], |out| {
+        out.text(&message::head(exchange, half));
+        if !body.is_empty() {
+            out.text("\n").text(&shown(body));
+        }
+    });
 }
 
 /// The start of a body, laid out for reading if it is JSON.

@@ -67,101 +67,91 @@ said.textContent=shown+' of '+all+' rows shown';
 })();
 ";
 
-/// Head of the page, skip link included.
-pub(crate) fn start(out: &mut Markup, title: &str, skip: Option<(&str, &str)>) {
-    start_with(out, title, skip, "");
+/// What stands around the content of a page.
+pub(crate) struct Frame<'a> {
+    /// Title of the window.
+    pub title: &'a str,
+    /// The heading.
+    pub heading: &'a str,
+    /// Where the skip link leads, and its words.
+    pub skip: (&'a str, &'a str),
+    /// Whether it holds images: inside it, never from elsewhere.
+    pub images: bool,
+    /// What is said at the end.
+    pub remark: &'a str,
 }
 
-/// The same for a page that holds images: inside it, never from elsewhere.
-pub(crate) fn start_with_images(out: &mut Markup, title: &str, skip: Option<(&str, &str)>) {
-    start_with(out, title, skip, "; img-src data:");
-}
+/// What the reports of the suites say at their end.
+pub(crate) const NO_PROOF: &str = "A passed test shows that the system did right in the cases tried; it does not replace the supplier's own tests, nor the declarations of the SCAL.";
 
-fn start_with(out: &mut Markup, title: &str, skip: Option<(&str, &str)>, more: &str) {
+/// A whole page.
+pub(crate) fn page(frame: &Frame, content: impl FnOnce(&mut Markup)) -> String {
     // Only the script of this page may run; nothing is fetched, sent or framed.
     let nonce = Uuid::new_v4().simple().to_string();
+    let images = if frame.images { "; img-src data:" } else { "" };
     let policy = format!(
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'{more}"
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'{images}"
     );
-    out.constant("<!DOCTYPE html>\n");
-    out.open("html", &[("lang", "en-GB")])
-        .constant("\n<head>\n");
-    out.empty("meta", &[("charset", "utf-8")]);
-    out.empty(
-        "meta",
-        &[
-            ("http-equiv", "Content-Security-Policy"),
-            ("content", &policy),
-        ],
-    );
-    out.empty(
-        "meta",
-        &[
-            ("name", "viewport"),
-            ("content", "width=device-width, initial-scale=1"),
-        ],
-    );
-    out.element("title", &[], title);
-    out.constant("<style>")
+    let viewport = "width=device-width, initial-scale=1";
+    let mut out = Markup::default();
+    out.constant("<!DOCTYPE html>\n")
+        .open("html", &[("lang", "en-GB")])
+        .constant("\n<head>\n")
+        .empty("meta", &[("charset", "utf-8")])
+        .empty(
+            "meta",
+            &[
+                ("http-equiv", "Content-Security-Policy"),
+                ("content", &policy),
+            ],
+        )
+        .empty("meta", &[("name", "viewport"), ("content", viewport)])
+        .element("title", &[], frame.title)
+        .constant("<style>")
         .constant(STYLE)
         .constant("</style>\n");
     // At the end of the parsing, whatever the place.
-    out.open("script", &[("nonce", &nonce)]);
-    out.constant("document.addEventListener('DOMContentLoaded',function(){")
-        .constant(SCRIPT)
-        .constant("});");
-    out.close("script").constant("</head>\n<body>\n");
-    if let Some((target, words)) = skip {
-        out.element(
-            "a",
-            &[("class", "skip"), ("href", &format!("#{target}"))],
-            words,
-        );
-    }
+    out.within("script", &[("nonce", &nonce)], |out| {
+        out.constant("document.addEventListener('DOMContentLoaded',function(){")
+            .constant(SCRIPT)
+            .constant("});");
+    });
+    let (target, words) = frame.skip;
+    let target = format!("#{target}");
+    out.constant("</head>\n<body>\n")
+        .element("a", &[("class", "skip"), ("href", &target)], words)
+        .within("main", &[("id", "main")], |out| {
+            out.element("h1", &[], frame.heading);
+            content(out);
+        })
+        .within("footer", &[], |out| {
+            let version = env!("CARGO_PKG_VERSION");
+            out.paragraph(&format!("Made by uec {version}. {}", frame.remark));
+        })
+        .constant("</body>\n</html>\n");
+    out.finish()
 }
 
-/// End of the page.
-pub(crate) fn end(out: &mut Markup) {
-    end_saying(
-        out,
-        "A passed test shows that the system did right in the cases tried; it does not replace the supplier's own tests, nor the declarations of the SCAL.",
+/// The filter by verdict, with a word for each mark. Hidden until the script shows it.
+pub(crate) fn filter(out: &mut Markup, words: impl Fn(Mark) -> &'static str) {
+    out.within(
+        "fieldset",
+        &[("id", "filter"), ("hidden", "hidden")],
+        |out| {
+            out.element("legend", &[], "Show in the tables");
+            let mut choice = |attributes: &[(&str, &str)], words: &str| {
+                let all = [&[("type", "radio"), ("name", "verdict")], attributes].concat();
+                out.within("label", &[], |out| {
+                    out.empty("input", &all).text(" ").text(words);
+                });
+            };
+            choice(&[("value", "all"), ("checked", "checked")], "All");
+            for mark in [Mark::Failed, Mark::Passed, Mark::Declared, Mark::Untried] {
+                choice(&[("value", mark.key())], words(mark));
+            }
+            out.element("p", &[("id", "said"), ("role", "status")], "");
+        },
     );
-}
-
-/// End of the page with a remark of its own.
-pub(crate) fn end_saying(out: &mut Markup, remark: &str) {
-    out.open("footer", &[]);
-    out.element(
-        "p",
-        &[],
-        &format!("Made by uec {}. {remark}", env!("CARGO_PKG_VERSION")),
-    );
-    out.close("footer").constant("</body>\n</html>\n");
-}
-
-/// The filter by verdict. Hidden until the script shows it.
-pub(crate) fn filter(out: &mut Markup) {
-    let choices =
-        [Mark::Failed, Mark::Passed, Mark::Declared, Mark::Untried].map(|m| (m.key(), m.words()));
-    filter_of(out, &choices);
-}
-
-/// The same with the keys of marks and words of its own.
-pub(crate) fn filter_of(out: &mut Markup, choices: &[(&str, &str)]) {
-    out.open("fieldset", &[("id", "filter"), ("hidden", "hidden")]);
-    out.element("legend", &[], "Show in the tables");
-    let choices = choices.iter().copied();
-    for (i, (key, words)) in [("all", "All")].into_iter().chain(choices).enumerate() {
-        out.open("label", &[]);
-        let mut attributes = vec![("type", "radio"), ("name", "verdict"), ("value", key)];
-        if i == 0 {
-            attributes.push(("checked", "checked"));
-        }
-        out.empty("input", &attributes).text(" ").text(words);
-        out.close("label");
-    }
-    out.element("p", &[("id", "said"), ("role", "status")], "");
-    out.close("fieldset");
 }
 
 /// A verdict as word and sign.
@@ -172,11 +162,12 @@ pub(crate) fn mark(out: &mut Markup, mark: Mark, words: &str) {
         Mark::Declared => "\u{270e}",
         Mark::Untried => "\u{2013}",
     };
-    out.open("span", &[("class", &format!("mark {}", mark.key()))]);
-    out.element("span", &[("aria-hidden", "true")], sign)
-        .text(" ")
-        .text(words);
-    out.close("span");
+    let class = format!("mark {}", mark.key());
+    out.within("span", &[("class", &class)], |out| {
+        out.element("span", &[("aria-hidden", "true")], sign)
+            .text(" ")
+            .text(words);
+    });
 }
 
 /// A moment for people in the United Kingdom.

@@ -19,115 +19,118 @@ const TRIALS_SHOWN: usize = 6;
 const FINDINGS_QUOTED: usize = 3;
 
 /// A table whose cells are stacked on a narrow screen. The roles keep it a table there, too.
-pub(crate) fn table(out: &mut Markup, class: &str, caption: &str, columns: &[&str]) {
-    out.open("table", &[("role", "table"), ("class", class)]);
-    out.element("caption", &[], caption);
-    out.open("thead", &[("role", "rowgroup")])
-        .open("tr", &[("role", "row")]);
-    for column in columns {
-        out.element("th", &[("scope", "col"), ("role", "columnheader")], column);
-    }
-    out.close("tr")
-        .close("thead")
-        .open("tbody", &[("role", "rowgroup")]);
+pub(crate) fn table(
+    out: &mut Markup,
+    class: &str,
+    caption: &str,
+    columns: &[&str],
+    rows: impl FnOnce(&mut Markup),
+) {
+    out.within("table", &[("role", "table"), ("class", class)], |out| {
+        out.element("caption", &[], caption);
+        out.within("thead", &[("role", "rowgroup")], |out| {
+            out.within("tr", &[("role", "row")], |out| {
+                for column in columns {
+                    out.element("th", &[("scope", "col"), ("role", "columnheader")], column);
+                }
+            });
+        });
+        out.within("tbody", &[("role", "rowgroup")], rows);
+    });
 }
 
-pub(crate) fn end(out: &mut Markup) {
-    out.close("tbody").close("table");
+/// A row that the filter shows or hides.
+pub(crate) fn row(out: &mut Markup, verdict: Mark, cells: impl FnOnce(&mut Markup)) {
+    let attributes = [("role", "row"), ("data-verdict", verdict.key())];
+    out.within("tr", &attributes, cells);
 }
 
-pub(crate) fn row(out: &mut Markup, verdict: Mark) {
-    out.open("tr", &[("role", "row"), ("data-verdict", verdict.key())]);
+/// The first cell of a row, which names it.
+pub(crate) fn head_cell(out: &mut Markup, content: impl FnOnce(&mut Markup)) {
+    out.within("th", &[("scope", "row"), ("role", "rowheader")], content);
 }
 
-pub(crate) fn head_cell(out: &mut Markup) -> &mut Markup {
-    out.open("th", &[("scope", "row"), ("role", "rowheader")])
+/// A cell of the column that is labelled so.
+pub(crate) fn cell(out: &mut Markup, label: &str, content: impl FnOnce(&mut Markup)) {
+    out.within("td", &[("role", "cell"), ("data-label", label)], content);
 }
 
-pub(crate) fn cell<'a>(out: &'a mut Markup, label: &str) -> &'a mut Markup {
-    out.open("td", &[("role", "cell"), ("data-label", label)])
+/// A cell with text alone.
+pub(crate) fn text_cell(out: &mut Markup, label: &str, text: &str) {
+    cell(out, label, |out| {
+        out.text(text);
+    });
+}
+
+/// A cell with a verdict.
+pub(crate) fn mark_cell(out: &mut Markup, label: &str, mark: Mark, words: &str) {
+    cell(out, label, |out| page::mark(out, mark, words));
 }
 
 /// The SCAL rows.
 pub(super) fn scal(out: &mut Markup, runs: &[Run], links: Links) {
-    out.open("section", &[("aria-labelledby", "scal")]);
-    out.element("h2", &[("id", "scal")], "Requirements of the SCAL");
-    table(
-        out,
-        "scal",
-        "Each requirement, how it was tried and how it stands",
-        &[
-            "Requirement",
-            "Verdict",
-            "What is asked, and why",
-            "How it was tried",
-            "What to do",
-        ],
-    );
-    for standing in standings(runs) {
-        scal_row(out, &standing, links);
-    }
-    end(out);
-    out.close("section");
+    const COLUMNS: [&str; 5] = [
+        "Requirement",
+        "Verdict",
+        "What is asked, and why",
+        "How it was tried",
+        "What to do",
+    ];
+    let caption = "Each requirement, how it was tried and how it stands";
+    out.section("scal", "Requirements of the SCAL", |out| {
+        table(out, "scal", caption, &COLUMNS, |out| {
+            for standing in standings(runs) {
+                row(out, standing.mark, |out| scal_row(out, &standing, links));
+            }
+        });
+    });
 }
 
 fn scal_row(out: &mut Markup, standing: &Standing, links: Links) {
-    let asked = standing.row;
-    row(out, standing.mark);
-    head_cell(out)
-        .text(asked.id)
-        .text(" ")
-        .element("small", &[], asked.level.word());
-    out.close("th");
-    cell(out, "Verdict");
-    page::mark(out, standing.mark, standing.mark.words());
-    out.close("td");
-    cell(out, "Asked")
-        .element("p", &[], asked.text)
-        .element("p", &[], asked.why);
-    out.close("td");
-    cell(out, "How it was tried");
-    trials(out, standing, links);
-    out.close("td");
-    cell(out, "What to do");
-    if standing.mark == Mark::Failed {
-        found(out, standing, links);
-        out.element("p", &[], asked.change);
-    }
-    if standing.mark == Mark::Untried {
-        out.element("p", &[], &to_try(standing));
-    }
-    match (asked.attach, standing.mark) {
-        (Some(what), Mark::Declared) => {
-            out.element("p", &[], &format!("Declare or attach: {what}"));
+    let (asked, mark) = (standing.row, standing.mark);
+    head_cell(out, |out| {
+        out.text(asked.id)
+            .text(" ")
+            .element("small", &[], asked.level.word());
+    });
+    mark_cell(out, "Verdict", mark, mark.words());
+    cell(out, "Asked", |out| {
+        out.paragraph(asked.text).paragraph(asked.why);
+    });
+    cell(out, "How it was tried", |out| trials(out, standing, links));
+    cell(out, "What to do", |out| {
+        if mark == Mark::Failed {
+            found(out, standing, links);
+            out.paragraph(asked.change);
         }
-        (Some(what), _) => {
-            out.element("p", &[], &format!("Also attach: {what}"));
+        if mark == Mark::Untried {
+            out.paragraph(&to_try(standing));
         }
-        (None, _) => {}
-    }
-    out.close("td").close("tr");
+        if let Some(what) = asked.attach {
+            out.paragraph(&match mark {
+                Mark::Declared => format!("Declare or attach: {what}"),
+                _ => format!("Also attach: {what}"),
+            });
+        }
+    });
 }
 
 /// How a row that was not tried can be.
 fn to_try(standing: &Standing) -> String {
     let open = standing.trials.iter().filter(|t| t.outcome.is_unwalked());
     let scenarios: Vec<&str> = open.map(|t| t.outcome.id.as_ref()).collect();
-    match scenarios.as_slice() {
-        [] => "Run the tests that try it, or declare why it does not apply.".to_owned(),
-        all => {
-            let shown: Vec<&str> = all.iter().take(TRIALS_SHOWN).copied().collect();
-            let more = if all.len() > TRIALS_SHOWN {
-                " and others"
-            } else {
-                ""
-            };
-            format!(
-                "Walk {}{more}: no scenario that tries it was walked.",
-                shown.join(", ")
-            )
-        }
+    if scenarios.is_empty() {
+        return "Run the tests that try it, or declare why it does not apply.".to_owned();
     }
+    let shown: Vec<&str> = scenarios.iter().take(TRIALS_SHOWN).copied().collect();
+    let more = match scenarios.len() > TRIALS_SHOWN {
+        true => " and others",
+        false => "",
+    };
+    format!(
+        "Walk {}{more}: no scenario that tries it was walked.",
+        shown.join(", ")
+    )
 }
 
 /// What broke the row, each finding with a link to its test and messages.
@@ -139,34 +142,31 @@ fn found(out: &mut Markup, standing: &Standing, links: Links) {
         .filter(|(_, f)| f.severity == Severity::Error)
         .filter(|(trial, f)| causes.insert(cause_key(trial.outcome, f)))
         .collect();
-    out.open("ul", &[]);
-    for (trial, finding) in errors.iter().take(FINDINGS_QUOTED) {
-        out.open("li", &[]);
-        match links {
-            Links::Here => {
-                let target = format!("#{}", anchor(trial.run, trial.place));
-                out.element("a", &[("href", &target)], &finding.what);
-            }
-            Links::Nowhere => {
-                out.text(&finding.what);
-            }
+    out.within("ul", &[], |out| {
+        for (trial, finding) in errors.iter().take(FINDINGS_QUOTED) {
+            out.within("li", &[], |out| test(out, trial, links, &finding.what));
         }
-        out.close("li");
-    }
-    let more = errors.len().saturating_sub(FINDINGS_QUOTED);
-    if more > 0 {
-        out.element("li", &[], &format!("and {more} more"));
-    }
-    out.close("ul");
+        let more = errors.len().saturating_sub(FINDINGS_QUOTED);
+        if more > 0 {
+            out.element("li", &[], &format!("and {more} more"));
+        }
+    });
+}
+
+/// Words about a test, which lead to it where it is on the same page.
+fn test(out: &mut Markup, trial: &Trial, links: Links, words: &str) {
+    match links {
+        Links::Here => out.link(&format!("#{}", anchor(trial.run, trial.place)), words),
+        Links::Nowhere => out.text(words),
+    };
 }
 
 fn trials(out: &mut Markup, standing: &Standing, links: Links) {
     if standing.trials.is_empty() {
-        let words = match standing.row.attach {
+        out.paragraph(match standing.row.attach {
             Some(_) => "Not over the wire.",
             None => "No test of this run tries it.",
-        };
-        out.element("p", &[], words);
+        });
         return;
     }
     let mut of: Vec<&Trial> = standing.trials.iter().collect();
@@ -179,10 +179,9 @@ fn trials(out: &mut Markup, standing: &Standing, links: Links) {
     if !broke.is_empty() {
         trial_list(out, broke, links);
     }
-    out.open("details", &[]);
-    out.element("summary", &[], &counted(rest, broke.len()));
-    trial_list(out, rest, links);
-    out.close("details");
+    out.folded(&counted(rest, broke.len()), |out| {
+        trial_list(out, rest, links);
+    });
 }
 
 /// "33 tests passed, 2 skipped".
@@ -200,87 +199,64 @@ fn counted(trials: &[&Trial], before: usize) -> String {
 }
 
 fn trial_list(out: &mut Markup, trials: &[&Trial], links: Links) {
-    out.open("ul", &[]);
-    for trial in trials {
-        out.open("li", &[]);
-        match links {
-            Links::Here => {
-                let target = format!("#{}", anchor(trial.run, trial.place));
-                out.element("a", &[("href", &target)], &trial.outcome.id);
-            }
-            Links::Nowhere => {
-                out.text(&trial.outcome.id);
-            }
+    out.within("ul", &[], |out| {
+        for trial in trials {
+            out.within("li", &[], |out| {
+                test(out, trial, links, &trial.outcome.id);
+                out.text(": ").text(&trial.outcome.word().to_lowercase());
+            });
         }
-        out.text(": ").text(&trial.outcome.word().to_lowercase());
-        out.close("li");
-    }
-    out.close("ul");
+    });
 }
 
 /// The tests.
 pub(super) fn tests(out: &mut Markup, runs: &[Run]) {
-    out.open("section", &[("aria-labelledby", "tests")]);
-    out.element("h2", &[("id", "tests")], "Tests");
-    table(
-        out,
-        "tests",
-        "Each test in the order it ran",
-        &[
-            "Test",
-            "Verdict",
-            "What it tries",
-            "Requirements",
-            "Messages",
-        ],
-    );
-    for (run, place, outcome) in places(runs) {
-        row(out, mark_of(&outcome.verdict));
-        head_cell(out);
-        let target = format!("#{}", anchor(run, place));
-        out.element("a", &[("href", &target)], &outcome.id);
-        out.close("th");
-        cell(out, "Verdict");
-        page::mark(out, mark_of(&outcome.verdict), outcome.word());
-        out.close("td");
-        cell(out, "Tries").text(&outcome.title);
-        if let Some(why) = outcome.verdict.why() {
-            out.element("p", &[], why);
-        }
-        out.close("td");
-        cell(out, "Requirements").text(&outcome.requirements.join(", "));
-        out.close("td");
-        cell(out, "Messages").text(&outcome.exchanges.len().to_string());
-        out.close("td").close("tr");
-    }
-    end(out);
-    out.close("section");
+    const COLUMNS: [&str; 5] = [
+        "Test",
+        "Verdict",
+        "What it tries",
+        "Requirements",
+        "Messages",
+    ];
+    let caption = "Each test in the order it ran";
+    out.section("tests", "Tests", |out| {
+        table(out, "tests", caption, &COLUMNS, |out| {
+            for at in places(runs) {
+                let outcome = at.outcome;
+                let mark = mark_of(&outcome.verdict);
+                row(out, mark, |out| {
+                    head_cell(out, |out| {
+                        out.link(&format!("#{}", at.anchor()), &outcome.id);
+                    });
+                    mark_cell(out, "Verdict", mark, outcome.word());
+                    cell(out, "Tries", |out| {
+                        out.text(&outcome.title);
+                        if let Some(why) = outcome.verdict.why() {
+                            out.paragraph(why);
+                        }
+                    });
+                    text_cell(out, "Requirements", &outcome.requirements.join(", "));
+                    text_cell(out, "Messages", &outcome.exchanges.len().to_string());
+                });
+            }
+        });
+    });
 }
 
 /// Every id of the catalogue that was tried.
 pub(super) fn cited(out: &mut Markup, runs: &[Run]) {
-    out.open("section", &[("aria-labelledby", "cited")]);
-    out.element(
-        "h2",
-        &[("id", "cited")],
-        "Every requirement id that was tried",
-    );
-    table(
-        out,
-        "cited",
-        "Ids of the SCAL and of the requirement catalogue",
-        &["Id", "Verdict", "Tests"],
-    );
-    for cited in verdicts::cited(runs) {
-        row(out, cited.mark);
-        head_cell(out).text(cited.id);
-        out.close("th");
-        cell(out, "Verdict");
-        page::mark(out, cited.mark, cited.mark.words());
-        out.close("td");
-        cell(out, "Tests").text(&cited.tests.to_string());
-        out.close("td").close("tr");
-    }
-    end(out);
-    out.close("section");
+    let caption = "Ids of the SCAL and of the requirement catalogue";
+    out.section("cited", "Every requirement id that was tried", |out| {
+        table(out, "cited", caption, &["Id", "Verdict", "Tests"], |out| {
+            for cited in verdicts::cited(runs) {
+                row(out, cited.mark, |out| {
+                    head_cell(out, |out| {
+                        out.text(cited.id);
+                    });
+                    mark_cell(out, "Verdict", cited.mark, cited.mark.words());
+                    text_cell(out, "Tests", &cited.tests.to_string());
+                });
+            }
+        });
+    });
 }

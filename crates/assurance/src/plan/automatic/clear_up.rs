@@ -1,11 +1,11 @@
 //! After a run: what it booked is cancelled, and what stays is named.
 
-use super::rig::{Rig, told};
+use super::rig::{Rig, Work, told};
 use super::{Order, Stop};
 use crate::plan::{Part, PlanFolder};
 use booking::ids::ServiceId;
 use consumer::journal::KnownBooking;
-use consumer::journey::{Cancelled, Located, Lost};
+use consumer::journey::{Cancelled, Consultation, Located, Lost};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -52,47 +52,37 @@ impl Rig {
         keep: Keep,
     ) -> ClearedUp {
         let mut done = ClearedUp::default();
-        let parts = folder.plan.plan.parts();
-        for part in parts {
+        for part in folder.plan.plan.parts() {
             let needed = keep == Keep::Needed && people_need(folder, *part);
-            if let Err(stop) = self
-                .clear_part(folder, *part, order, needed, &mut done)
-                .await
-            {
+            let mut work = self.work(folder, *part, order);
+            if let Err(stop) = work.clear_up(needed, &mut done).await {
                 done.left.push(format!("{}: {stop}", part.name()));
             }
         }
         done
     }
+}
 
-    async fn clear_part(
-        &mut self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-        needed: bool,
-        done: &mut ClearedUp,
-    ) -> Result<(), Stop> {
-        let unknown: Vec<String> = self.unknown_contacts(folder, part).await?;
-        for encounter in unknown {
-            done.left.push(format!(
-                "The journal of these settings does not know the contact {encounter}: what was booked in it has to be \
-                 looked for with the settings that it was made with."
-            ));
+impl Work<'_> {
+    async fn clear_up(&mut self, needed: bool, done: &mut ClearedUp) -> Result<(), Stop> {
+        for contact in self.contacts().filter(|contact| !contact.closed) {
+            // A contact that was written down and never begun is closed when the next one is opened.
+            if self.journal().extract(&contact.encounter).await?.is_none() {
+                done.left.push(format!(
+                    "The journal of these settings does not know the contact {}: what was booked in it has to be \
+                     looked for with the settings that it was made with.",
+                    contact.encounter
+                ));
+            }
         }
-        for (encounter, known) in self.believed(folder, part).await? {
-            let id = known
-                .appointment
-                .clone()
-                .unwrap_or_else(|| known.document.clone());
-            let named = told(&id, Some(known.start));
+        for (encounter, known) in self.believed().await? {
+            let id = known.appointment.as_ref().unwrap_or(&known.document);
+            let named = told(id, Some(known.start));
+            let consultation = self.resume(&encounter).await?;
             let located = match Located::of_known(&known) {
                 Some(located) => located,
                 // The program was ended before it saw how the booking ended.
-                None => match self
-                    .look_for(folder, part, order, &encounter, &known)
-                    .await?
-                {
+                None => match self.look_for(&consultation, &known).await? {
                     Ended::Booked(located) => *located,
                     Ended::NotBooked => {
                         done.absent
@@ -115,8 +105,7 @@ impl Rig {
                 done.kept.push(named);
                 continue;
             }
-            let consultation = self.resume(folder, part, order, &encounter).await?;
-            let number = order.details.patient.number();
+            let number = self.order.details.patient.number();
             match consultation.cancel(&located, number.as_ref()).await {
                 Ok(report) => match report.outcome {
                     Cancelled::Yes(_) => done.cancelled.push(named),
@@ -128,7 +117,7 @@ impl Rig {
             }
         }
         if !needed {
-            self.close_contacts(folder, part).await?;
+            self.close_contacts().await?;
         }
         Ok(())
     }
@@ -137,16 +126,12 @@ impl Rig {
     /// may have been on its way when the program was ended.
     async fn look_for(
         &self,
-        folder: &PlanFolder,
-        part: Part,
-        order: &Order,
-        encounter: &str,
+        consultation: &Consultation,
         known: &KnownBooking,
     ) -> Result<Ended, Stop> {
-        let consultation = self.resume(folder, part, order, encounter).await?;
         let service = ServiceId::parse(&known.service)
             .map_err(|e| Stop::NotTried(format!("the journal is damaged: {e}")))?;
-        let place = self.place(&service).await?;
+        let place = self.place_of(&service).await?;
         for look in 0..LOOKS {
             if look > 0 {
                 tokio::time::sleep(MOMENT).await;
@@ -160,20 +145,6 @@ impl Rig {
         }
         consultation.never_made(known).await?;
         Ok(Ended::NotBooked)
-    }
-
-    async fn unknown_contacts(&self, folder: &PlanFolder, part: Part) -> Result<Vec<String>, Stop> {
-        let mut unknown = Vec::new();
-        for contact in &folder.plan.contacts {
-            // A contact that was written down and never begun is closed when the next one is opened.
-            if contact.part == part.name()
-                && !contact.closed
-                && self.journal().extract(&contact.encounter).await?.is_none()
-            {
-                unknown.push(contact.encounter.clone());
-            }
-        }
-        Ok(unknown)
     }
 }
 

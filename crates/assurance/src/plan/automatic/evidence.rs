@@ -1,9 +1,8 @@
 //! What is kept of a step as files: extracts of the journal, messages; redacted when asked for.
 
 use super::Stop;
-use super::rig::Rig;
+use super::rig::Work;
 use crate::evidence::{Body, Exchange, Kind, Outcome, Redaction, Run};
-use crate::plan::{Part, PlanFolder};
 use fhir::Element;
 use jiff::Timestamp;
 
@@ -30,45 +29,19 @@ pub(super) fn resource(element: &Element) -> Vec<u8> {
     fhir::json::write_pretty(element)
 }
 
-impl Rig {
-    /// What the journal has of the contacts of a part since a moment; `None` if nothing happened.
-    pub(super) async fn extracts(
-        &self,
-        folder: &PlanFolder,
-        part: Part,
-        since: Timestamp,
-    ) -> Result<Option<Vec<u8>>, Stop> {
-        let mut kept = Vec::new();
-        for contact in folder
-            .plan
-            .contacts
-            .iter()
-            .filter(|c| c.part == part.name())
-        {
-            let Some(mut extract) = self.journal().extract(&contact.encounter).await? else {
-                continue;
-            };
+impl Work<'_> {
+    /// What the journal has of this part's contacts since a moment; `None` if nothing happened.
+    pub(super) async fn journal_since(&self, since: Timestamp) -> Result<Option<Vec<u8>>, Stop> {
+        let mut kept = self.extracts().await?;
+        for extract in &mut kept {
             // The journal keeps milliseconds.
-            extract
-                .steps
-                .retain(|s| s.at.as_millisecond() >= since.as_millisecond());
-            if !extract.steps.is_empty() {
-                kept.push(extract);
-            }
+            let is_new = |at: Timestamp| at.as_millisecond() >= since.as_millisecond();
+            extract.steps.retain(|step| is_new(step.at));
         }
-        if kept.is_empty() {
-            return Ok(None);
-        }
-        let text = serde_json::to_vec_pretty(&kept).map_err(|e| Stop::NotTried(e.to_string()))?;
-        Ok(Some(text))
-    }
-}
-
-impl std::fmt::Display for Stop {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Stop::Failed(lines) => f.write_str(&lines.join(" ")),
-            Stop::NotTried(why) => f.write_str(why),
+        kept.retain(|extract| !extract.steps.is_empty());
+        match kept.is_empty() {
+            true => Ok(None),
+            false => Ok(Some(serde_json::to_vec_pretty(&kept)?)),
         }
     }
 }

@@ -1,137 +1,111 @@
 //! Looking at services and their slots.
 
-use super::rig::Rig;
-use super::{Order, Seen, Stop, not_tried};
-use crate::plan::{Part, PlanFolder};
+use super::rig::{Place, Work};
+use super::{Seen, Stop, not_tried};
 use booking::count::counted;
 use booking::foreign::Foreign;
+use booking::ids::ServiceId;
 use consumer::journey::{Consultation, SlotSearch};
-use consumer::slots::{FreeSlot, day_and_time};
+use consumer::slots::{FreeSlot, SlotList, day_and_time};
 use std::collections::BTreeMap;
 
 /// Slots told one by one; the file has all of them.
 const SLOTS_TOLD: usize = 12;
 
-impl Rig {
-    pub(super) async fn offered(&self, part: Part, order: &Order) -> Result<Seen, Stop> {
-        let details = self.discovery.service(self.service(order, part)).await?;
-        let reachable = self.session.reach(details).await;
+impl Work<'_> {
+    pub(super) async fn offered(&mut self) -> Result<Seen, Stop> {
+        let details = self.rig.discovery.service(self.service()).await?;
+        let reachable = self.rig.session.reach(details).await;
         let name = reachable.details.name.clone().unwrap_or_default();
-        let lines = vec![
-            format!("{} {name}", reachable.details.id).trim().to_owned(),
-            reachable.sentence.clone(),
-        ];
+        let line = format!("{} {name}", reachable.details.id);
+        self.tell(line.trim());
+        self.tell(reachable.sentence.clone());
         match (reachable.offer.may_book(), reachable.booking) {
-            (true, _) => Ok(Seen::passed(lines)),
+            (true, _) => Ok(self.seen(true)),
             (false, Err(obstacle)) => Err(obstacle.into()),
-            (false, Ok(_)) => Ok(Seen::failed(lines)),
+            (false, Ok(_)) => Ok(self.seen(false)),
         }
     }
 
-    pub(super) async fn slots(
-        &self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<Seen, Stop> {
-        let (consultation, found) = self.listed(folder, part, order).await?;
-        let mut lines = vec![match found.cut_off {
-            false => format!("{} free slots in the next three days.", found.slots.len()),
-            true => format!(
-                "{} free slots in the next three days were read; there are more.",
-                found.slots.len()
-            ),
-        }];
-        lines.extend(found.slots.iter().take(SLOTS_TOLD).map(slot_line));
-        let more = found.slots.len().saturating_sub(SLOTS_TOLD);
-        if more > 0 {
-            lines.push(format!("… and {more} more, in the file slots.json."));
-        }
-        lines.extend(
-            found
-                .remarks
-                .iter()
-                .map(|r| format!("The service says: {r}")),
-        );
-        let seen = match found.slots.is_empty() {
-            true => Seen::failed(lines),
-            false => Seen::passed(lines),
-        };
-        let all = serde_json::to_vec_pretty(&consultation.shown(&found));
-        Ok(seen.with(
-            "slots.json",
-            all.map_err(|e| Stop::NotTried(e.to_string()))?,
-        ))
-    }
-
+    /// The free slots of a service, in the open contact.
     async fn listed(
-        &self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<(Consultation, consumer::slots::SlotList), Stop> {
-        let consultation = self.contact(folder, part, order).await?;
-        let place = self.place(self.service(order, part)).await?;
+        &mut self,
+        service: &ServiceId,
+    ) -> Result<(Consultation, Place, SlotList), Stop> {
+        let consultation = self.contact().await?;
+        let place = self.place_of(service).await?;
         let list = consultation
             .slots(&place.target, SlotSearch::soon())
             .await?;
-        Ok((consultation, list))
+        Ok((consultation, place, list))
     }
 
-    pub(super) async fn no_slots(
-        &self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<Seen, Stop> {
-        let Some(empty) = &order.empty else {
+    pub(super) async fn slots(&mut self) -> Result<Seen, Stop> {
+        let service = self.service().clone();
+        let (consultation, _, found) = self.listed(&service).await?;
+        let many = found.slots.len();
+        self.tell(match found.cut_off {
+            false => format!("{many} free slots in the next three days."),
+            true => {
+                format!("{many} free slots in the next three days were read; there are more.")
+            }
+        });
+        let first = found.slots.iter().take(SLOTS_TOLD);
+        self.lines.extend(first.map(slot_line));
+        if many > SLOTS_TOLD {
+            let more = many - SLOTS_TOLD;
+            self.tell(format!("… and {more} more, in the file slots.json."));
+        }
+        self.remarks(&found);
+        let all = serde_json::to_vec_pretty(&consultation.shown(&found))?;
+        Ok(self.seen(many > 0).with("slots.json", all))
+    }
+
+    pub(super) async fn no_slots(&mut self) -> Result<Seen, Stop> {
+        let Some(empty) = &self.order.empty else {
             return not_tried(
                 "No service without free slots is known: name one with --service-empty ID, or have people do this step.",
             );
         };
-        let consultation = self.contact(folder, part, order).await?;
-        let place = self.place(empty).await?;
-        let list = consultation
-            .slots(&place.target, SlotSearch::soon())
-            .await?;
+        let (_, place, list) = self.listed(empty).await?;
         let name = place.target.name.as_ref();
         let name = name.map_or_else(|| empty.to_string(), Foreign::to_string);
         if !list.slots.is_empty() {
-            return Ok(Seen::failed(vec![format!(
-                "{name} has {}, so it cannot show what is seen without any.",
-                counted(list.slots.len(), "free slot", "free slots")
-            )]));
+            let many = counted(list.slots.len(), "free slot", "free slots");
+            self.tell(format!(
+                "{name} has {many}, so it cannot show what is seen without any."
+            ));
+            return Ok(self.seen(false));
         }
-        let mut lines = vec![format!(
+        self.tell(format!(
             "Shown: {name} has no free slots in this time. Other services can be chosen."
-        )];
-        lines.extend(
-            list.remarks
-                .iter()
-                .map(|r| format!("The service says: {r}")),
-        );
-        Ok(Seen::passed(lines))
+        ));
+        self.remarks(&list);
+        Ok(self.seen(true))
     }
 
-    pub(super) async fn clinics(
-        &self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<Seen, Stop> {
-        let (_, list) = self.listed(folder, part, order).await?;
+    fn remarks(&mut self, list: &SlotList) {
+        let remarks = list.remarks.iter();
+        self.lines
+            .extend(remarks.map(|r| format!("The service says: {r}")));
+    }
+
+    pub(super) async fn clinics(&mut self) -> Result<Seen, Stop> {
+        let service = self.service().clone();
+        let (_, _, list) = self.listed(&service).await?;
         let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
         for slot in &list.slots {
             *kinds.entry(clinic(slot)).or_default() += 1;
         }
-        let lines: Vec<String> = kinds
-            .iter()
-            .map(|(clinic, count)| format!("{clinic}: {}", counted(*count, "slot", "slots")))
-            .collect();
-        Ok(match lines.is_empty() {
-            true => Seen::failed(vec!["There are no free slots at all.".to_owned()]),
-            false => Seen::passed(lines),
-        })
+        if kinds.is_empty() {
+            self.tell("There are no free slots at all.");
+            return Ok(self.seen(false));
+        }
+        let line = |(clinic, count): (&String, &usize)| {
+            format!("{clinic}: {}", counted(*count, "slot", "slots"))
+        };
+        self.lines.extend(kinds.iter().map(line));
+        Ok(self.seen(true))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The clinical document of a test appointment.
 
-use super::rig::{Place, Rig, Standing};
-use super::{Order, Stop};
+use super::Stop;
+use super::rig::{Place, Standing, Work};
 use booking::foreign::Foreign;
 use booking::ids::OdsCode;
 use consumer::config::Role;
@@ -28,16 +28,12 @@ pub(super) struct Sent {
     pub document: String,
 }
 
-impl Rig {
+impl Work<'_> {
     /// Sends the referral of an appointment to the service itself.
-    pub(super) async fn refer(
-        &self,
-        consultation: &Consultation,
-        place: &Place,
-        standing: &Standing,
-        order: &Order,
-    ) -> Result<Sent, Stop> {
-        let referral = self.referral(consultation, place, standing, order)?;
+    pub(super) async fn refer(&self, standing: &Standing) -> Result<Sent, Stop> {
+        let consultation = self.resume(&standing.encounter).await?;
+        let place = self.place().await?;
+        let referral = self.referral(&consultation, &place, standing)?;
         let endpoints = place.details.referral_endpoints()?;
         // The first is the service's own; copies would reach people who are no part of the test.
         let Some(endpoint) = endpoints.first() else {
@@ -51,7 +47,7 @@ impl Rig {
             place.details.booking_required,
             Uuid::new_v4(),
         )?;
-        let sender = Sender::new(self.client.clone(), Retries::default());
+        let sender = Sender::new(self.rig.client.clone(), Retries::default());
         let sent = sender.send(&message).await;
         let document = referral.document_id.to_string();
         let (outcome, detail) = match &sent {
@@ -80,13 +76,13 @@ impl Rig {
         consultation: &Consultation,
         place: &Place,
         standing: &Standing,
-        order: &Order,
     ) -> Result<Referral, Stop> {
+        let (config, details) = (&self.rig.config, &self.order.details);
         let own = Organisation {
-            ods: self.config.ods().clone(),
-            name: self.config.organisation.name.clone(),
+            ods: config.ods().clone(),
+            name: config.organisation.name.clone(),
         };
-        let user = self.config.user.as_ref();
+        let user = config.user.as_ref();
         let contact = consultation.encounter();
         let url = standing.known.url.as_ref().unwrap_or(&standing.shown.url);
         let url = AppointmentUrl::from_location(url)
@@ -97,11 +93,11 @@ impl Rig {
         Ok(Referral {
             document_id,
             written_at: Timestamp::now(),
-            patient: patient(&order.details.patient),
+            patient: patient(&details.patient),
             author: Author {
                 id: contact.user.clone(),
                 name: user.map_or_else(|| own.name.clone(), |u| u.practitioner.display()),
-                role: match self.config.role() {
+                role: match config.role() {
                     Role::Clinician => "Clinician".to_owned(),
                     Role::HealthAdviser => "Health adviser".to_owned(),
                 },
@@ -125,7 +121,7 @@ impl Rig {
             triage: vec![Section {
                 title: "Assessment".to_owned(),
                 paragraphs: vec![
-                    order.details.description.clone(),
+                    details.description.clone(),
                     "Operational test: this is no real patient.".to_owned(),
                 ],
             }],

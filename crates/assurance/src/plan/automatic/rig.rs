@@ -1,11 +1,11 @@
-//! A consumer to do steps with: its contacts, and the appointments that stand.
+//! A consumer to do steps with, and the work on one part of a plan: its contacts, and the appointments that stand.
 
 use super::{Order, Seen, Stop, evidence, not_tried};
-use crate::plan::{Part, PlanFolder, Ready, Step, Task};
+use crate::plan::{self, Part, PlanFolder, Step, Task};
 use booking::ids::ServiceId;
 use consumer::config::{ConsumerConfig, Role};
 use consumer::discover::{Discovery, ServiceDetails, Session};
-use consumer::journal::{Encounter, Journal, KnownBooking, State};
+use consumer::journal::{Encounter, Extract, Journal, KnownBooking, State};
 use consumer::journey::timeframe::{self, Cleared, Confirmation, Judgement};
 use consumer::journey::{
     AppointmentShown, Booked, Booking, Consultation, Journey, Located, SlotSearch, Target,
@@ -33,6 +33,16 @@ pub struct Rig {
     pub(super) remembered: HashMap<String, Booked>,
 }
 
+/// The work on one part of a plan.
+pub(super) struct Work<'a> {
+    pub rig: &'a mut Rig,
+    pub folder: &'a mut PlanFolder,
+    pub part: Part,
+    pub order: &'a Order,
+    /// What was seen so far.
+    pub lines: Vec<String>,
+}
+
 /// An appointment that stands.
 pub(super) struct Standing {
     pub known: KnownBooking,
@@ -40,6 +50,12 @@ pub(super) struct Standing {
     pub shown: AppointmentShown,
     /// The contact that it was booked in.
     pub encounter: String,
+}
+
+impl Standing {
+    pub(super) fn told(&self) -> String {
+        told(&self.shown.id, self.shown.start)
+    }
 }
 
 /// A service with the way to its bookings.
@@ -75,8 +91,19 @@ impl Rig {
         format!("{} ({})", self.config.organisation.name, self.config.ods())
     }
 
-    pub(super) fn journal(&self) -> &Journal {
-        self.journey.journal()
+    pub(super) fn work<'a>(
+        &'a mut self,
+        folder: &'a mut PlanFolder,
+        part: Part,
+        order: &'a Order,
+    ) -> Work<'a> {
+        Work {
+            rig: self,
+            folder,
+            part,
+            order,
+            lines: Vec::new(),
+        }
     }
 
     /// Does the task of a step. `Err` says why it could not be tried.
@@ -89,39 +116,13 @@ impl Rig {
     ) -> Result<Seen, String> {
         self.session = self.discovery.session();
         let begun = Timestamp::now();
-        let done = self.task(folder, step, task, order).await;
-        self.ended(folder, step, order, begun, done).await
-    }
-
-    /// Makes ready what people need for a step.
-    pub async fn make_ready(
-        &mut self,
-        folder: &mut PlanFolder,
-        step: &Step,
-        ready: Ready,
-        order: &Order,
-    ) -> Result<Seen, String> {
-        self.session = self.discovery.session();
-        let begun = Timestamp::now();
-        let done = self.ready(folder, step, ready, order).await;
-        self.ended(folder, step, order, begun, done).await
-    }
-
-    async fn ended(
-        &self,
-        folder: &PlanFolder,
-        step: &Step,
-        order: &Order,
-        begun: Timestamp,
-        done: Result<Seen, Stop>,
-    ) -> Result<Seen, String> {
-        let mut seen = match done {
+        let mut work = self.work(folder, step.part, order);
+        let mut seen = match work.task(task).await {
             Ok(seen) => seen,
-            Err(Stop::Failed(lines)) => Seen::failed(lines),
+            Err(Stop::Failed(lines)) => Seen::of(false, lines),
             Err(Stop::NotTried(why)) => return Err(why),
         };
-        let journal = self.extracts(folder, step.part, begun).await;
-        match journal {
+        match work.journal_since(begun).await {
             Ok(Some(text)) => seen = seen.with("journal.json", text),
             Ok(None) => {}
             Err(error) => seen
@@ -135,154 +136,161 @@ impl Rig {
         }
         Ok(seen)
     }
+}
+
+impl Work<'_> {
+    /// What was seen, as the result of the task.
+    pub(super) fn seen(&mut self, passed: bool) -> Seen {
+        Seen::of(passed, std::mem::take(&mut self.lines))
+    }
+
+    pub(super) fn tell(&mut self, line: impl Into<String>) {
+        self.lines.push(line.into());
+    }
+
+    pub(super) fn journal(&self) -> &Journal {
+        self.rig.journey.journal()
+    }
 
     /// Goes through the directories to where a service is booked.
-    pub(super) async fn place(&self, service: &ServiceId) -> Result<Place, Stop> {
-        let details = self.discovery.service(service).await?;
-        let endpoint = self.session.endpoint(&details).await?;
+    pub(super) async fn place_of(&self, service: &ServiceId) -> Result<Place, Stop> {
+        let details = self.rig.discovery.service(service).await?;
+        let endpoint = self.rig.session.endpoint(&details).await?;
         Ok(Place {
             details,
             target: Target::from(&endpoint),
         })
     }
 
-    /// The case number of a part.
-    pub(super) fn case(folder: &PlanFolder, part: Part) -> String {
-        let id = folder.plan.id.simple().to_string();
+    /// Where this part's service is booked.
+    pub(super) async fn place(&self) -> Result<Place, Stop> {
+        self.place_of(self.service()).await
+    }
+
+    /// The service of this part.
+    pub(super) fn service(&self) -> &ServiceId {
+        match (self.part, &self.order.branch) {
+            (Part::Branch, Some(branch)) => branch,
+            _ => &self.order.service,
+        }
+    }
+
+    /// The case number of this part.
+    pub(super) fn case(&self) -> String {
+        let id = self.folder.plan.id.simple().to_string();
         let short = id.get(..8).unwrap_or(&id);
-        match part {
+        match self.part {
             Part::Whole => format!("TEST-{short}"),
             Part::Disposition(code) => format!("TEST-{short}-{code}"),
             Part::Branch => format!("TEST-{short}-branch"),
         }
     }
 
-    fn encounter(&self, folder: &PlanFolder, part: Part, order: &Order, id: &str) -> Encounter {
-        let disposition = match part {
-            Part::Disposition(code) => Some(code.to_owned()),
-            Part::Whole | Part::Branch => order.disposition.clone(),
-        };
-        let user = self.config.user.as_ref().map(|u| u.practitioner.id.clone());
-        Encounter {
-            id: id.to_owned(),
-            opened_at: Timestamp::now(),
-            closed_at: None,
-            case_ref: Some(Rig::case(folder, part)),
-            user: user.unwrap_or_else(|| self.config.device.value.clone()),
-            clinical: self.config.role() == Role::Clinician,
-            within_minutes: disposition.as_deref().and_then(timeframe::of_disposition),
-            disposition,
-            practice: None,
-        }
+    /// The contacts of this part, oldest first.
+    pub(super) fn contacts(&self) -> impl DoubleEndedIterator<Item = &plan::Contact> {
+        let name = self.part.name();
+        let all = self.folder.plan.contacts.iter();
+        all.filter(move |contact| contact.part == name)
     }
 
-    /// The open contact of a part, or a new one.
-    pub(super) async fn contact(
-        &self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<Consultation, Stop> {
-        let last = folder
-            .plan
-            .contacts
-            .iter()
-            .rev()
-            .find(|c| c.part == part.name());
-        let open =
-            last.filter(|c| !c.closed && Timestamp::now().duration_since(c.opened) < CONTACT_LASTS);
-        match open.map(|c| c.encounter.clone()) {
-            Some(id) => self.resume(folder, part, order, &id).await,
-            None => self.new_contact(folder, part, order).await,
-        }
-    }
-
-    /// Goes on with a contact.
-    pub(super) async fn resume(
-        &self,
-        folder: &PlanFolder,
-        part: Part,
-        order: &Order,
-        id: &str,
-    ) -> Result<Consultation, Stop> {
-        let encounter = self.encounter(folder, part, order, id);
-        Ok(self.journey.consultation(encounter).await?)
-    }
-
-    /// Ends the contacts of a part and opens another. Its id is on the disk before anything is done in it.
-    pub(super) async fn new_contact(
-        &self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<Consultation, Stop> {
-        self.close_contacts(folder, part).await?;
-        let id = Uuid::new_v4().to_string();
-        folder
-            .plan
-            .add_contact(&id, part.name())
-            .map_err(Stop::NotTried)?;
-        folder.save()?;
-        self.resume(folder, part, order, &id).await
-    }
-
-    pub(super) async fn close_contacts(
-        &self,
-        folder: &mut PlanFolder,
-        part: Part,
-    ) -> Result<(), Stop> {
-        let mut changed = false;
-        for contact in &mut folder.plan.contacts {
-            if contact.part == part.name() && !contact.closed {
-                self.journal()
-                    .close(&contact.encounter, Timestamp::now())
-                    .await?;
-                contact.closed = true;
-                changed = true;
-            }
-        }
-        if changed {
-            folder.save()?;
-        }
-        Ok(())
-    }
-
-    /// Bookings of a part that the journal has as standing, the newest first, with their contacts.
-    pub(super) async fn believed(
-        &self,
-        folder: &PlanFolder,
-        part: Part,
-    ) -> Result<Vec<(String, KnownBooking)>, Stop> {
+    /// What the journal has of these contacts, oldest first.
+    pub(super) async fn extracts(&self) -> Result<Vec<Extract>, Stop> {
         let mut all = Vec::new();
-        for contact in folder.plan.contacts.iter().rev() {
-            if contact.part != part.name() {
-                continue;
-            }
-            let Some(extract) = self.journal().extract(&contact.encounter).await? else {
-                continue;
-            };
-            let live = |b: &KnownBooking| !matches!(b.state, State::Failed | State::Cancelled);
-            let bookings = extract.bookings.into_iter().rev().filter(live);
-            all.extend(bookings.map(|b| (contact.encounter.clone(), b)));
+        for contact in self.contacts() {
+            all.extend(self.journal().extract(&contact.encounter).await?);
         }
         Ok(all)
     }
 
-    /// The newest appointment of a part that stands at the service too, and is still to come.
-    pub(super) async fn standing(
-        &self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<Option<Standing>, Stop> {
-        for (encounter, known) in self.believed(folder, part).await? {
+    /// The open contact, or a new one.
+    pub(super) async fn contact(&mut self) -> Result<Consultation, Stop> {
+        let now = Timestamp::now();
+        let open = self
+            .contacts()
+            .next_back()
+            .filter(|c| !c.closed && now.duration_since(c.opened) < CONTACT_LASTS);
+        match open.map(|c| c.encounter.clone()) {
+            Some(id) => self.resume(&id).await,
+            None => self.new_contact().await,
+        }
+    }
+
+    /// Goes on with a contact.
+    pub(super) async fn resume(&self, id: &str) -> Result<Consultation, Stop> {
+        let disposition = match self.part {
+            Part::Disposition(code) => Some(code.to_owned()),
+            Part::Whole | Part::Branch => self.order.disposition.clone(),
+        };
+        let config = &self.rig.config;
+        let user = config.user.as_ref().map(|u| u.practitioner.id.clone());
+        let encounter = Encounter {
+            id: id.to_owned(),
+            opened_at: Timestamp::now(),
+            closed_at: None,
+            case_ref: Some(self.case()),
+            user: user.unwrap_or_else(|| config.device.value.clone()),
+            clinical: config.role() == Role::Clinician,
+            within_minutes: disposition.as_deref().and_then(timeframe::of_disposition),
+            disposition,
+            practice: None,
+        };
+        Ok(self.rig.journey.consultation(encounter).await?)
+    }
+
+    /// Ends the contacts and opens another. Its id is on the disk before anything is done in it.
+    pub(super) async fn new_contact(&mut self) -> Result<Consultation, Stop> {
+        self.close_contacts().await?;
+        let id = Uuid::new_v4().to_string();
+        let plan = &mut self.folder.plan;
+        plan.add_contact(&id, self.part.name())
+            .map_err(Stop::NotTried)?;
+        self.folder.save()?;
+        self.resume(&id).await
+    }
+
+    /// A new contact for the call back of a patient.
+    pub(super) async fn call_back(&mut self) -> Result<Consultation, Stop> {
+        let consultation = self.new_contact().await?;
+        self.tell("The consultation was closed; a new one stands for the call back.");
+        Ok(consultation)
+    }
+
+    pub(super) async fn close_contacts(&mut self) -> Result<(), Stop> {
+        let open = self.contacts().filter(|contact| !contact.closed);
+        let open: Vec<String> = open.map(|contact| contact.encounter.clone()).collect();
+        for encounter in &open {
+            self.journal().close(encounter, Timestamp::now()).await?;
+        }
+        if open.is_empty() {
+            return Ok(());
+        }
+        for contact in &mut self.folder.plan.contacts {
+            contact.closed |= open.contains(&contact.encounter);
+        }
+        Ok(self.folder.save()?)
+    }
+
+    /// Bookings that the journal has as standing, the newest first, with their contacts.
+    pub(super) async fn believed(&self) -> Result<Vec<(String, KnownBooking)>, Stop> {
+        let mut all = Vec::new();
+        for extract in self.extracts().await?.into_iter().rev() {
+            let live = |b: &KnownBooking| !matches!(b.state, State::Failed | State::Cancelled);
+            let bookings = extract.bookings.into_iter().rev().filter(live);
+            all.extend(bookings.map(|b| (extract.encounter.id.clone(), b)));
+        }
+        Ok(all)
+    }
+
+    /// The newest appointment that stands at the service too, and is still to come.
+    async fn standing(&self) -> Result<Option<Standing>, Stop> {
+        for (encounter, known) in self.believed().await? {
             let Some(located) = Located::of_known(&known) else {
                 continue;
             };
             if known.start <= Timestamp::now() {
                 continue;
             }
-            let consultation = self.resume(folder, part, order, &encounter).await?;
+            let consultation = self.resume(&encounter).await?;
             let shown = consultation.show(&located).await?;
             if shown.status == "booked" {
                 return Ok(Some(Standing {
@@ -296,27 +304,20 @@ impl Rig {
         Ok(None)
     }
 
-    /// Free slots that leave people time to look at them.
-    pub(super) async fn free(
+    /// A slot to book that leaves people time to look at it, with the proof that the timeframe was looked at. One within
+    /// the timeframe goes first.
+    pub(super) async fn choose(
         &self,
         consultation: &Consultation,
         target: &Target,
-    ) -> Result<Vec<FreeSlot>, Stop> {
+    ) -> Result<(FreeSlot, Cleared), Stop> {
         let list = consultation.slots(target, SlotSearch::soon()).await?;
         let soonest = Timestamp::now() + LEAD;
-        Ok(list
+        let slots: Vec<FreeSlot> = list
             .slots
             .into_iter()
             .filter(|slot| slot.start >= soonest)
-            .collect())
-    }
-
-    /// The slot to book, with the proof that the timeframe was looked at. One within the timeframe goes first.
-    pub(super) fn choose(
-        consultation: &Consultation,
-        slots: &[FreeSlot],
-        order: &Order,
-    ) -> Result<(FreeSlot, Cleared), Stop> {
+            .collect();
         let encounter = consultation.encounter();
         let inside = slots
             .iter()
@@ -328,45 +329,36 @@ impl Rig {
         };
         let confirmation = Confirmation {
             told: true,
-            approver: order.approved_by.clone(),
+            approver: self.order.approved_by.clone(),
             patient_agreed: None,
         };
-        match timeframe::clear(encounter, slot, confirmation) {
-            Ok(cleared) => Ok((slot.clone(), cleared)),
-            Err(_) => {
-                let late = match timeframe::judge(encounter, slot.start) {
-                    Judgement::Outside { minutes, .. } => span(minutes),
-                    Judgement::NoTimeframe | Judgement::Inside => String::new(),
-                };
-                not_tried(format!(
-                    "No slot is free within the time of {}: the first starts {late} after it, and the user of these settings \
-                     is no clinician. Put test slots into the diary, or say with --approved-by NAME which clinician approves.",
-                    encounter
-                        .disposition
-                        .as_deref()
-                        .unwrap_or("the disposition")
-                ))
-            }
+        if let Ok(cleared) = timeframe::clear(encounter, slot, confirmation) {
+            return Ok((slot.clone(), cleared));
         }
+        let late = match timeframe::judge(encounter, slot.start) {
+            Judgement::Outside { minutes, .. } => span(minutes),
+            Judgement::NoTimeframe | Judgement::Inside => String::new(),
+        };
+        let disposition = encounter.disposition.as_deref();
+        not_tried(format!(
+            "No slot is free within the time of {}: the first starts {late} after it, and the user of these settings is no \
+             clinician. Put test slots into the diary, or say with --approved-by NAME which clinician approves.",
+            disposition.unwrap_or("the disposition")
+        ))
     }
 
-    /// Books the first slot that fits.
-    pub(super) async fn book(
-        &mut self,
-        consultation: &Consultation,
-        target: &Target,
-        order: &Order,
-    ) -> Result<Booked, Stop> {
+    /// Books the first slot of this part's service that fits.
+    pub(super) async fn book(&mut self, consultation: &Consultation) -> Result<Booked, Stop> {
+        let target = self.place().await?.target;
         for _ in 0..TRIES {
-            let slots = self.free(consultation, target).await?;
-            let (slot, cleared) = Rig::choose(consultation, &slots, order)?;
+            let (slot, cleared) = self.choose(consultation, &target).await?;
             let booking = consultation
-                .book(target, &slot, &order.details, &cleared)
+                .book(&target, &slot, &self.order.details, &cleared)
                 .await?;
             match booking {
                 Booking::Booked(booked) => {
-                    self.remembered
-                        .insert(booked.appointment.clone(), (*booked).clone());
+                    let id = booked.appointment.clone();
+                    self.rig.remembered.insert(id, (*booked).clone());
                     return Ok(*booked);
                 }
                 Booking::SlotTaken { .. } => {}
@@ -378,39 +370,28 @@ impl Rig {
         ))
     }
 
+    /// The same in the open contact.
+    pub(super) async fn book_in_contact(&mut self) -> Result<Booked, Stop> {
+        let consultation = self.contact().await?;
+        self.book(&consultation).await
+    }
+
     /// An appointment that stands, booked now if there is none.
-    pub(super) async fn ensured(
-        &mut self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-        lines: &mut Vec<String>,
-    ) -> Result<Standing, Stop> {
-        if let Some(standing) = self.standing(folder, part, order).await? {
+    pub(super) async fn ensured(&mut self) -> Result<Standing, Stop> {
+        if let Some(standing) = self.standing().await? {
             return Ok(standing);
         }
-        let consultation = self.contact(folder, part, order).await?;
-        let place = self.place(self.service(order, part)).await?;
-        let booked = self.book(&consultation, &place.target, order).await?;
-        lines.push(format!(
+        let booked = self.book_in_contact().await?;
+        self.tell(format!(
             "Booked for this step: {}",
             told(&booked.appointment, Some(booked.slot.start))
         ));
-        let Some(standing) = self.standing(folder, part, order).await? else {
-            return Err(Stop::Failed(vec![format!(
+        self.standing().await?.ok_or_else(|| {
+            Stop::Failed(vec![format!(
                 "The appointment {} was confirmed, but the service does not show it as booked.",
                 booked.appointment
-            )]));
-        };
-        Ok(standing)
-    }
-
-    /// The service of a part.
-    pub(super) fn service<'a>(&self, order: &'a Order, part: Part) -> &'a ServiceId {
-        match part {
-            Part::Branch => order.branch.as_ref().unwrap_or(&order.service),
-            Part::Whole | Part::Disposition(_) => &order.service,
-        }
+            )])
+        })
     }
 }
 

@@ -1,220 +1,127 @@
 //! One function for each task.
 
 use super::finding::slot_line;
-use super::rig::{Rig, Standing, told};
-use super::{Order, Seen, Stop, evidence, not_tried};
-use crate::plan::{Part, PlanFolder, Ready, Step, Task};
+use super::rig::{Standing, Work, told};
+use super::{Seen, Stop, evidence, not_tried};
+use crate::plan::{Contact, Ready, Task};
 use consumer::journey::{Booking, Consultation, Located, Old, Rebooked, SlotSearch};
 
-impl Rig {
-    pub(super) async fn task(
-        &mut self,
-        folder: &mut PlanFolder,
-        step: &Step,
-        task: Task,
-        order: &Order,
-    ) -> Result<Seen, Stop> {
-        let part = step.part;
+impl Work<'_> {
+    pub(super) async fn task(&mut self, task: Task) -> Result<Seen, Stop> {
         match task {
-            Task::Offered => self.offered(part, order).await,
-            Task::Slots => self.slots(folder, part, order).await,
-            Task::NoSlots => self.no_slots(folder, part, order).await,
-            Task::Clinics => self.clinics(folder, part, order).await,
-            Task::Book => self.book_anew(folder, part, order).await,
-            Task::BookBranch => self.book_branch(folder, part, order).await,
-            Task::RebookWithin => self.rebook_within(folder, part, order).await,
-            Task::RebookAfter => self.rebook_after(folder, part, order).await,
-            Task::Freed => self.freed(folder, part, order).await,
-            Task::Cancel => self.cancel(folder, part, order, false).await,
-            Task::CancelAfter => self.cancel(folder, part, order, true).await,
-            Task::Refer => self.refer_anew(folder, part, order).await,
-            Task::TextMessage => self.text_message(folder, part, order).await,
-            Task::CaseNumber => self.case_number(folder, part).await,
-            Task::Counts => self.counts(folder, part).await,
+            Task::Offered => self.offered().await,
+            Task::Slots => self.slots().await,
+            Task::NoSlots => self.no_slots().await,
+            Task::Clinics => self.clinics().await,
+            Task::Book => self.book_anew().await,
+            Task::BookBranch => self.book_branch().await,
+            Task::RebookWithin => self.rebook_within().await,
+            Task::RebookAfter => self.rebook_after().await,
+            Task::Freed => self.freed().await,
+            Task::Cancel => self.cancel(false).await,
+            Task::CancelAfter => self.cancel(true).await,
+            Task::Refer => self.refer_anew().await,
+            Task::TextMessage => self.text_message().await,
+            Task::CaseNumber => self.case_number().await,
+            Task::Counts => self.counts().await,
+            Task::MakeReady(ready) => self.make_ready(ready).await,
         }
     }
 
-    pub(super) async fn ready(
-        &mut self,
-        folder: &mut PlanFolder,
-        step: &Step,
-        ready: Ready,
-        order: &Order,
-    ) -> Result<Seen, Stop> {
-        let part = step.part;
-        let mut lines = Vec::new();
-        let standing = match ready {
-            Ready::Fresh => {
-                let consultation = self.contact(folder, part, order).await?;
-                let place = self.place(self.service(order, part)).await?;
-                self.book(&consultation, &place.target, order).await?;
-                self.ensured(folder, part, order, &mut lines).await?
-            }
-            Ready::Booked | Ready::Referred => {
-                self.ensured(folder, part, order, &mut lines).await?
-            }
-        };
+    async fn make_ready(&mut self, ready: Ready) -> Result<Seen, Stop> {
+        if ready == Ready::Fresh {
+            self.book_in_contact().await?;
+        }
+        let standing = self.ensured().await?;
         if ready == Ready::Referred && !self.journal().is_referred(&standing.known.document).await?
         {
-            self.send(folder, part, &standing, order, &mut lines)
-                .await?;
+            self.send(&standing).await?;
         }
-        lines.push(format!(
-            "It is about: {}.",
-            told(&standing.shown.id, standing.shown.start)
-        ));
-        lines.push(format!("Document: {}", standing.known.document));
-        Ok(Seen::passed(lines))
+        self.tell(format!("It is about: {}.", standing.told()));
+        self.tell(format!("Document: {}", standing.known.document));
+        Ok(self.seen(true))
     }
 
-    async fn book_anew(
-        &mut self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<Seen, Stop> {
-        let consultation = self.new_contact(folder, part, order).await?;
-        let place = self.place(self.service(order, part)).await?;
-        let booked = self.book(&consultation, &place.target, order).await?;
-        let mut lines = vec![
-            format!(
-                "Booked: {}",
-                told(&booked.appointment, Some(booked.slot.start))
-            ),
-            slot_line(&booked.slot),
-            format!("URL: {}", booked.url),
-        ];
+    async fn book_anew(&mut self) -> Result<Seen, Stop> {
+        let consultation = self.new_contact().await?;
+        let booked = self.book(&consultation).await?;
+        let start = Some(booked.slot.start);
+        self.tell(format!("Booked: {}", told(&booked.appointment, start)));
+        self.tell(slot_line(&booked.slot));
+        self.tell(format!("URL: {}", booked.url));
         if booked.recovered {
-            lines.push(
-                "The answer was lost on the way; the booking was found afterwards.".to_owned(),
-            );
+            self.tell("The answer was lost on the way; the booking was found afterwards.");
         }
         let Some(located) = booked.located() else {
-            return Ok(Seen::failed(lines));
+            return Ok(self.seen(false));
         };
         let shown = consultation.show(&located).await?;
-        lines.push(format!("Read back from the service: {}", shown.status));
-        let right = shown.status == "booked" && shown.start == Some(booked.slot.start);
-        let seen = if right {
-            Seen::passed(lines)
-        } else {
-            Seen::failed(lines)
-        };
+        self.tell(format!("Read back from the service: {}", shown.status));
+        let right = shown.status == "booked" && shown.start == start;
+        let seen = self.seen(right);
         Ok(seen.with("appointment.json", evidence::resource(&shown.resource)))
     }
 
-    async fn book_branch(
-        &mut self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<Seen, Stop> {
-        if order.branch.is_none() {
+    async fn book_branch(&mut self) -> Result<Seen, Stop> {
+        if self.order.branch.is_none() {
             return not_tried(
                 "No service at a branch is known: give its id as the particular `branch`, or have people do this step.",
             );
         }
-        let seen = self.book_anew(folder, part, order).await?;
-        let place = self
-            .believed(folder, part)
-            .await?
-            .into_iter()
-            .find_map(|(_, b)| {
-                self.remembered
-                    .get(b.appointment.as_deref()?)?
-                    .slot
-                    .place
-                    .clone()
-            });
-        let named = place.and_then(|p| p.name.or(p.address));
-        Ok(match named {
-            Some(_) => seen,
-            None => Seen {
-                passed: false,
-                lines: [
-                    seen.lines,
-                    vec!["The slot does not say at which location it is.".to_owned()],
-                ]
-                .concat(),
-                files: seen.files,
-            },
-        })
-    }
-
-    async fn rebook_within(
-        &mut self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<Seen, Stop> {
-        let mut lines = Vec::new();
-        let mut old = self.ensured(folder, part, order, &mut lines).await?;
-        let open = |folder: &PlanFolder, id: &str| {
-            let contact = folder.plan.contacts.iter().find(|c| c.encounter == id);
-            contact.is_some_and(|c| !c.closed)
-        };
-        if !open(folder, &old.encounter) {
-            lines.push("The contact of the last booking is closed; another appointment is booked in an open one.".to_owned());
-            let consultation = self.contact(folder, part, order).await?;
-            let place = self.place(self.service(order, part)).await?;
-            self.book(&consultation, &place.target, order).await?;
-            old = self.ensured(folder, part, order, &mut lines).await?;
+        let mut seen = self.book_anew().await?;
+        let booked = |id: &str| self.rig.remembered.get(id)?.slot.place.clone();
+        let believed = self.believed().await?;
+        let place = believed
+            .iter()
+            .find_map(|(_, known)| booked(known.appointment.as_deref()?));
+        if place.and_then(|p| p.name.or(p.address)).is_none() {
+            seen.passed = false;
+            seen.lines
+                .push("The slot does not say at which location it is.".to_owned());
         }
-        let consultation = self
-            .resume(folder, part, order, &old.encounter.clone())
-            .await?;
-        self.rebook(&consultation, part, old, order, lines).await
+        Ok(seen)
     }
 
-    async fn rebook_after(
-        &mut self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<Seen, Stop> {
-        let mut lines = Vec::new();
-        let old = self.ensured(folder, part, order, &mut lines).await?;
-        let consultation = self.new_contact(folder, part, order).await?;
-        lines.push("The consultation was closed; a new one stands for the call back.".to_owned());
-        if let Some(number) = order.details.patient.number() {
+    async fn rebook_within(&mut self) -> Result<Seen, Stop> {
+        let mut old = self.ensured().await?;
+        let is_its_own = |c: &Contact| c.encounter == old.encounter && !c.closed;
+        if !self.contacts().any(is_its_own) {
+            self.tell("The contact of the last booking is closed; another appointment is booked in an open one.");
+            self.book_in_contact().await?;
+            old = self.ensured().await?;
+        }
+        let consultation = self.resume(&old.encounter).await?;
+        self.rebook(&consultation, &old).await
+    }
+
+    async fn rebook_after(&mut self) -> Result<Seen, Stop> {
+        let old = self.ensured().await?;
+        let consultation = self.call_back().await?;
+        if let Some(number) = self.order.details.patient.number() {
             let known = consultation.known_bookings(Some(&number)).await?;
-            let listed = known.iter().any(|k| k.document == old.known.document);
-            lines.push(format!(
+            self.tell(format!(
                 "Known appointments of the patient: {}",
                 known.len()
             ));
-            if !listed {
-                lines.push("The old appointment is not among them.".to_owned());
-                return Ok(Seen::failed(lines));
+            if !known.iter().any(|k| k.document == old.known.document) {
+                self.tell("The old appointment is not among them.");
+                return Ok(self.seen(false));
             }
         }
-        self.rebook(&consultation, part, old, order, lines).await
+        self.rebook(&consultation, &old).await
     }
 
-    async fn rebook(
-        &mut self,
-        consultation: &Consultation,
-        part: Part,
-        old: Standing,
-        order: &Order,
-        mut lines: Vec<String>,
-    ) -> Result<Seen, Stop> {
-        let place = self.place(self.service(order, part)).await?;
-        let slots = self.free(consultation, &place.target).await?;
-        let (slot, cleared) = Rig::choose(consultation, &slots, order)?;
+    async fn rebook(&mut self, consultation: &Consultation, old: &Standing) -> Result<Seen, Stop> {
+        let target = self.place().await?.target;
+        let (slot, cleared) = self.choose(consultation, &target).await?;
+        let from = Old {
+            located: &old.located,
+            document: Some(&old.known.document),
+        };
         let rebooked = consultation
-            .rebook(
-                Old {
-                    located: &old.located,
-                    document: Some(&old.known.document),
-                },
-                &place.target,
-                &slot,
-                &order.details,
-                &cleared,
-            )
+            .rebook(from, &target, &slot, &self.order.details, &cleared)
             .await?;
-        lines.push(format!("Old: {}", told(&old.shown.id, old.shown.start)));
+        self.tell(format!("Old: {}", old.told()));
         let complete = rebooked.is_complete();
         let Rebooked {
             new,
@@ -222,11 +129,9 @@ impl Rig {
         } = rebooked;
         match new? {
             Booking::Booked(booked) => {
-                lines.push(format!(
-                    "New: {}",
-                    told(&booked.appointment, Some(booked.slot.start))
-                ));
-                self.remembered.insert(booked.appointment.clone(), *booked);
+                let id = booked.appointment.clone();
+                self.tell(format!("New: {}", told(&id, Some(booked.slot.start))));
+                self.rig.remembered.insert(id, *booked);
             }
             Booking::SlotTaken { .. } => {
                 return not_tried(
@@ -236,132 +141,79 @@ impl Rig {
             }
             Booking::Unknown { notice, .. } => return Err(notice.into()),
         }
-        match cancelled {
-            Some(Ok(report)) => lines.push(format!("Old appointment: {}", report.plain())),
-            Some(Err(obstacle)) => lines.push(format!("The old appointment stands. {obstacle}")),
-            None => lines.push("The old appointment stands.".to_owned()),
-        }
-        Ok(if complete {
-            Seen::passed(lines)
-        } else {
-            Seen::failed(lines)
-        })
+        self.tell(match cancelled {
+            Some(Ok(report)) => format!("Old appointment: {}", report.plain()),
+            Some(Err(obstacle)) => format!("The old appointment stands. {obstacle}"),
+            None => "The old appointment stands.".to_owned(),
+        });
+        Ok(self.seen(complete))
     }
 
     /// Looks whether the slot of an appointment that the service cancelled by itself can be booked again.
-    async fn freed(
-        &self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<Seen, Stop> {
-        let believed = self.believed(folder, part).await?.into_iter();
+    async fn freed(&mut self) -> Result<Seen, Stop> {
+        let believed = self.believed().await?.into_iter();
         let mut located = believed.filter_map(|(e, known)| Some((e, Located::of_known(&known)?)));
         let Some((encounter, located)) = located.next() else {
             return not_tried("No appointment is known that the service could have cancelled.");
         };
-        let consultation = self.resume(folder, part, order, &encounter).await?;
+        let consultation = self.resume(&encounter).await?;
         let shown = consultation.show(&located).await?;
-        let mut lines = vec![
-            told(&shown.id, shown.start),
-            format!("Its status at the service: {}", shown.status),
-        ];
+        self.tell(told(&shown.id, shown.start));
+        self.tell(format!("Its status at the service: {}", shown.status));
         if shown.status != "cancelled" {
-            lines.push("It is not cancelled.".to_owned());
-            return Ok(Seen::failed(lines));
+            self.tell("It is not cancelled.");
+            return Ok(self.seen(false));
         }
         let slots = consultation
             .slots(&located.target, SlotSearch::soon())
             .await?;
-        let taken = self.remembered.get(&shown.id).map(|b| b.slot.id.clone());
-        let free = slots.slots.iter().any(|s| match &taken {
+        let taken = self.rig.remembered.get(&shown.id).map(|b| &b.slot.id);
+        let free = slots.slots.iter().any(|s| match taken {
             Some(id) => s.id == *id,
             None => Some(s.start) == shown.start,
         });
-        lines.push(match free {
-            true => "Its slot is among the free ones again.".to_owned(),
-            false => "Its slot is not among the free ones.".to_owned(),
+        self.tell(match free {
+            true => "Its slot is among the free ones again.",
+            false => "Its slot is not among the free ones.",
         });
         // The journal learns that it is over.
         consultation.cancel(&located, None).await?;
-        Ok(if free {
-            Seen::passed(lines)
-        } else {
-            Seen::failed(lines)
-        })
+        Ok(self.seen(free))
     }
 
-    async fn cancel(
-        &mut self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-        after: bool,
-    ) -> Result<Seen, Stop> {
-        let mut lines = Vec::new();
-        let standing = self.ensured(folder, part, order, &mut lines).await?;
+    async fn cancel(&mut self, after: bool) -> Result<Seen, Stop> {
+        let standing = self.ensured().await?;
         let consultation = match after {
-            true => {
-                let consultation = self.new_contact(folder, part, order).await?;
-                lines.push(
-                    "The consultation was closed; a new one stands for the call back.".to_owned(),
-                );
-                consultation
-            }
-            false => self.contact(folder, part, order).await?,
+            true => self.call_back().await?,
+            false => self.contact().await?,
         };
-        let number = order.details.patient.number();
+        let number = self.order.details.patient.number();
         let report = consultation
             .cancel(&standing.located, number.as_ref())
             .await?;
-        lines.push(told(&standing.shown.id, standing.shown.start));
-        lines.push(report.plain());
+        self.tell(standing.told());
+        self.tell(report.plain());
         let shown = consultation.show(&standing.located).await?;
-        lines.push(format!("Read back from the service: {}", shown.status));
+        self.tell(format!("Read back from the service: {}", shown.status));
         let right = report.is_cancelled() && shown.status == "cancelled";
-        let seen = if right {
-            Seen::passed(lines)
-        } else {
-            Seen::failed(lines)
-        };
+        let seen = self.seen(right);
         Ok(seen.with("appointment.json", evidence::resource(&shown.resource)))
     }
 
-    async fn refer_anew(
-        &mut self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<Seen, Stop> {
-        let mut lines = Vec::new();
-        let mut standing = self.ensured(folder, part, order, &mut lines).await?;
+    async fn refer_anew(&mut self) -> Result<Seen, Stop> {
+        let mut standing = self.ensured().await?;
         if self.journal().is_referred(&standing.known.document).await? {
-            let consultation = self.contact(folder, part, order).await?;
-            let place = self.place(self.service(order, part)).await?;
-            self.book(&consultation, &place.target, order).await?;
-            standing = self.ensured(folder, part, order, &mut lines).await?;
+            self.book_in_contact().await?;
+            standing = self.ensured().await?;
         }
-        let document = self
-            .send(folder, part, &standing, order, &mut lines)
-            .await?;
-        Ok(Seen::passed(lines).with("referral.xml", document.into_bytes()))
+        let document = self.send(&standing).await?;
+        Ok(self.seen(true).with("referral.xml", document.into_bytes()))
     }
 
-    async fn send(
-        &self,
-        folder: &PlanFolder,
-        part: Part,
-        standing: &Standing,
-        order: &Order,
-        lines: &mut Vec<String>,
-    ) -> Result<String, Stop> {
-        let consultation = self
-            .resume(folder, part, order, &standing.encounter)
-            .await?;
-        let place = self.place(self.service(order, part)).await?;
-        let sent = self.refer(&consultation, &place, standing, order).await?;
-        lines.push(told(&standing.shown.id, standing.shown.start));
-        lines.push(format!(
+    async fn send(&mut self, standing: &Standing) -> Result<String, Stop> {
+        let sent = self.refer(standing).await?;
+        self.tell(standing.told());
+        self.tell(format!(
             "The service has the referral: document {}, acknowledged with {} at try {}.",
             sent.receipt.document, sent.receipt.status, sent.receipt.tries
         ));

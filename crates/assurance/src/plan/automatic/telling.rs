@@ -1,8 +1,7 @@
 //! What people compare with what they have: text message, case number, counts for the reports.
 
-use super::rig::Rig;
-use super::{Order, Seen, Stop, not_tried};
-use crate::plan::{Part, PlanFolder};
+use super::rig::Work;
+use super::{Seen, Stop, not_tried};
 use booking::count::counted;
 use consumer::journal::State;
 use consumer::sms;
@@ -11,28 +10,20 @@ use std::collections::BTreeMap;
 /// What the patient is told to call.
 const CALL: &str = "111";
 
-impl Rig {
-    pub(super) async fn text_message(
-        &mut self,
-        folder: &mut PlanFolder,
-        part: Part,
-        order: &Order,
-    ) -> Result<Seen, Stop> {
-        let Some(to) = order.details.patient.mobile() else {
+impl Work<'_> {
+    pub(super) async fn text_message(&mut self) -> Result<Seen, Stop> {
+        let Some(to) = self.order.details.patient.mobile() else {
             return not_tried(
                 "The test patient has no mobile telephone, so no message would be sent.",
             );
         };
-        let mut lines = Vec::new();
-        let standing = self.ensured(folder, part, order, &mut lines).await?;
-        if !self.remembered.contains_key(&standing.shown.id) {
+        let standing = self.ensured().await?;
+        if !self.rig.remembered.contains_key(&standing.shown.id) {
             // The details of a slot are known only to the run that booked it.
-            let consultation = self.contact(folder, part, order).await?;
-            let place = self.place(self.service(order, part)).await?;
-            self.book(&consultation, &place.target, order).await?;
+            self.book_in_contact().await?;
         }
-        let standing = self.ensured(folder, part, order, &mut lines).await?;
-        let Some(booked) = self.remembered.get(&standing.shown.id) else {
+        let standing = self.ensured().await?;
+        let Some(booked) = self.rig.remembered.get(&standing.shown.id) else {
             return not_tried("The slot of the appointment is not known.");
         };
         let text = sms::text(&sms::Confirmation {
@@ -40,79 +31,49 @@ impl Rig {
             channel: booked.slot.channel.as_ref(),
             place: booked.slot.place.as_ref(),
             service: booked.slot.service.as_ref().or(booked.target.name.as_ref()),
-            sender: &self.config.organisation.name,
+            sender: &self.rig.config.organisation.name,
             call: CALL,
         });
         // Of the number what is needed to recognise the telephone.
-        let last: String = to
-            .chars()
-            .rev()
-            .take(3)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .rev()
-            .collect();
-        lines.push(format!("To the number that ends in {last}: {text}"));
-        lines.push(
-            "Sending it is not this program's: compare it with what the telephone received."
-                .to_owned(),
-        );
-        Ok(Seen::passed(lines))
+        let (last, _) = to.char_indices().nth_back(2).unwrap_or_default();
+        let last = to.get(last..).unwrap_or_default();
+        self.tell(format!("To the number that ends in {last}: {text}"));
+        self.tell("Sending it is not this program's: compare it with what the telephone received.");
+        Ok(self.seen(true))
     }
 
-    pub(super) async fn case_number(&self, folder: &PlanFolder, part: Part) -> Result<Seen, Stop> {
-        let case = Rig::case(folder, part);
-        let mut traces = 0;
-        let mut contacts = 0;
-        for contact in folder
-            .plan
-            .contacts
-            .iter()
-            .filter(|c| c.part == part.name())
-        {
-            let Some(extract) = self.journal().extract(&contact.encounter).await? else {
-                continue;
-            };
-            if extract.encounter.case_ref.as_deref() != Some(case.as_str()) {
-                return Ok(Seen::failed(vec![format!(
-                    "The journal keeps the contact {} under the case {:?}, not {case}.",
-                    contact.encounter, extract.encounter.case_ref
-                )]));
-            }
-            contacts += 1;
-            traces += extract
-                .steps
-                .iter()
-                .map(|s| s.attempts.len())
-                .sum::<usize>();
-        }
-        if contacts == 0 {
+    pub(super) async fn case_number(&mut self) -> Result<Seen, Stop> {
+        let case = self.case();
+        let extracts = self.extracts().await?;
+        if extracts.is_empty() {
             return not_tried(
                 "There was no contact yet that could have a case number: do the booking steps first.",
             );
         }
-        Ok(Seen::passed(vec![
-            format!("Case number: {case}"),
-            format!(
-                "It leads to {} with {}, each with its trace id.",
-                counted(contacts, "contact", "contacts"),
-                counted(traces, "request", "requests")
-            ),
-        ]))
+        let other = |kept: &Option<String>| kept.as_deref() != Some(case.as_str());
+        if let Some(extract) = extracts.iter().find(|e| other(&e.encounter.case_ref)) {
+            let encounter = &extract.encounter;
+            self.tell(format!(
+                "The journal keeps the contact {} under the case {:?}, not {case}.",
+                encounter.id, encounter.case_ref
+            ));
+            return Ok(self.seen(false));
+        }
+        let steps = extracts.iter().flat_map(|extract| &extract.steps);
+        let requests: usize = steps.map(|step| step.attempts.len()).sum();
+        self.tell(format!("Case number: {case}"));
+        self.tell(format!(
+            "It leads to {} with {}, each with its trace id.",
+            counted(extracts.len(), "contact", "contacts"),
+            counted(requests, "request", "requests")
+        ));
+        Ok(self.seen(true))
     }
 
-    pub(super) async fn counts(&self, folder: &PlanFolder, part: Part) -> Result<Seen, Stop> {
+    pub(super) async fn counts(&mut self) -> Result<Seen, Stop> {
         let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
         let mut add = |what: &'static str, n: usize| *counts.entry(what).or_default() += n;
-        for contact in folder
-            .plan
-            .contacts
-            .iter()
-            .filter(|c| c.part == part.name())
-        {
-            let Some(extract) = self.journal().extract(&contact.encounter).await? else {
-                continue;
-            };
+        for extract in self.extracts().await? {
             let made = extract
                 .bookings
                 .iter()
@@ -140,6 +101,7 @@ impl Rig {
             );
         }
         let lines = counts.iter().map(|(what, n)| format!("{what}: {n}"));
-        Ok(Seen::passed(lines.collect()))
+        self.lines.extend(lines);
+        Ok(self.seen(true))
     }
 }

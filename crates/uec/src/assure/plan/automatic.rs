@@ -1,8 +1,9 @@
 //! The consumer that does steps: its settings, the test patient, and the order made of plan and flags.
 
 use crate::Failure;
+use crate::demo::PATIENT_FILE;
 use assurance::plan::automatic::{ClearedUp, Keep, Order, Rig, Seen};
-use assurance::plan::{Plan, PlanFolder, Ready, Step, Task, services};
+use assurance::plan::{Plan, PlanFolder, Step, Task, services};
 use booking::ids::ServiceId;
 use booking::named_file;
 use clap::Args;
@@ -42,18 +43,16 @@ pub struct Settings {
 
 /// A consumer, and what its steps are done with.
 pub struct Machine {
-    rig: Rig,
+    /// The consumer.
+    pub rig: Rig,
     runtime: tokio::runtime::Runtime,
-    service: Option<ServiceId>,
-    empty: Option<ServiceId>,
     details: BookingDetails,
-    approved_by: Option<String>,
-    redact: bool,
+    settings: Settings,
 }
 
 impl Settings {
     /// The consumer, if there are settings for one.
-    pub fn machine(&self) -> Result<Option<Machine>, Failure> {
+    pub fn machine(self) -> Result<Option<Machine>, Failure> {
         let Some(config) = &self.config else {
             return Ok(None);
         };
@@ -62,45 +61,40 @@ impl Settings {
             .map_err(|e| Failure::Usage(e.to_string()))?;
         let details = match &self.patient {
             Some(path) => patient(path)?,
-            None => toml::from_str(PATIENT).map_err(|e| Failure::Refused(e.to_string()))?,
+            None => BookingDetails {
+                description: "Operational test: no real patient".to_owned(),
+                ..toml::from_str(PATIENT_FILE).map_err(|e| e.to_string())?
+            },
         };
         let runtime = crate::serve::runtime()?;
         // The client's and the journal's threads belong to the runtime.
         let rig = {
             let _inside = runtime.enter();
-            Rig::open(config).map_err(Failure::Refused)?
+            Rig::open(config)?
         };
         Ok(Some(Machine {
             rig,
             runtime,
-            service: self.service.clone(),
-            empty: self.service_empty.clone(),
             details,
-            approved_by: self.approved_by.clone(),
-            redact: self.redact,
+            settings: self,
         }))
     }
 }
 
 impl Machine {
-    /// What the plan will say of the consumer's system.
-    pub fn system(&self) -> String {
-        self.rig.system()
-    }
-
-    /// What the plan will say of the consumer's organisation.
-    pub fn organisation(&self) -> String {
-        self.rig.organisation()
-    }
-
-    /// The service named by a flag.
-    pub fn service(&self) -> Option<&ServiceId> {
-        self.service.as_ref()
-    }
-
-    /// The service without slots named by a flag.
-    pub fn empty(&self) -> Option<&ServiceId> {
-        self.empty.as_ref()
+    /// The particulars that are known before anybody is asked.
+    pub fn known(&self) -> Vec<(&'static str, String)> {
+        let named = |id: &Option<ServiceId>| id.as_ref().map(ToString::to_string);
+        let all = [
+            ("service", named(&self.settings.service)),
+            ("service_empty", named(&self.settings.service_empty)),
+            ("consumer_system", Some(self.rig.system())),
+            ("consumer_organisation", Some(self.rig.organisation())),
+        ];
+        let known = all.into_iter();
+        known
+            .filter_map(|(key, value)| Some((key, value?)))
+            .collect()
     }
 
     fn order(&self, plan: &Plan) -> Result<Order, String> {
@@ -108,7 +102,8 @@ impl Machine {
             let text = plan.particulars.get(key)?;
             services(text).ok()?.into_iter().next()
         };
-        let service = self.service.clone().or_else(|| named("service"));
+        let settings = &self.settings;
+        let service = settings.service.clone().or_else(|| named("service"));
         let service = service.ok_or(
             "No service is known: give its id as the particular `service`, or with --service ID.",
         )?;
@@ -129,12 +124,15 @@ impl Machine {
         }
         Ok(Order {
             service,
-            empty: self.empty.clone().or_else(|| named("service_empty")),
+            empty: settings
+                .service_empty
+                .clone()
+                .or_else(|| named("service_empty")),
             branch: named("branch"),
             disposition: plan.particulars.get("disposition").cloned(),
             details: self.details.clone(),
-            approved_by: self.approved_by.clone(),
-            redact: self.redact,
+            approved_by: settings.approved_by.clone(),
+            redact: settings.redact,
         })
     }
 
@@ -148,18 +146,6 @@ impl Machine {
         let order = self.order(&folder.plan)?;
         self.runtime
             .block_on(self.rig.perform(folder, step, task, &order))
-    }
-
-    /// Makes ready what people need.
-    pub fn make_ready(
-        &mut self,
-        folder: &mut PlanFolder,
-        step: &Step,
-        ready: Ready,
-    ) -> Result<Seen, String> {
-        let order = self.order(&folder.plan)?;
-        self.runtime
-            .block_on(self.rig.make_ready(folder, step, ready, &order))
     }
 
     /// Cancels what nobody needs any more.
@@ -188,17 +174,3 @@ fn patient(path: &Path) -> Result<BookingDetails, Failure> {
         false => toml::from_str(&text).map_err(|e| wrong(e.to_string())),
     }
 }
-
-/// An invented patient with a number of the never-issued range.
-const PATIENT: &str = r#"
-description = "Operational test: no real patient"
-
-[patient]
-nhs_number = "9990123454"
-verification = "01"
-gender = "female"
-birth_date = "1984-06-21"
-name = { family = "Testwell", given = ["Ada"], prefix = ["Ms"] }
-address = { lines = ["2 Synthetic Way"], city = "Exampleton", postcode = "LS99 9ZZ" }
-telecom = [{ value = "07700 900123", use = "mobile", rank = 1 }]
-"#;

@@ -1,35 +1,85 @@
-//! The questions about particulars, actors and prerequisites, and the order of all.
+//! The questions of `uec assure plan run`: what is open, one after the other. An answer is kept as `uec assure plan set`
+//! and `uec assure plan record` keep it.
 
-use super::run::{Move, Session};
-use super::talk::Said;
-use crate::{Failure, print};
+use super::run::Session;
+use super::set::set;
+use super::talk::{Left, ask};
+use super::{failure, shown};
+use crate::print;
 use assurance::plan::{
-    Actor, Field, NOBODY, Outcome, Plan, PlanKind, Prerequisite, Role, Step, fields, prerequisites,
-    steps,
+    Actor, Given, NOBODY, Outcome, Plan, PlanError, PlanKind, Role, Step, Task, fields,
+    prerequisites, steps,
 };
 use jiff::Timestamp;
+use std::path::PathBuf;
+
+const RESULT_HELP: &str = "pass: as expected.  fail: not as expected; what was seen is asked next.  na: does not apply; the reason is asked next.";
+const AGAIN_HELP: &str = "  again: the tool does its part once more.";
 
 /// Something that is asked for.
 pub enum Item {
-    /// A particular.
-    Particular(&'static Field),
-    /// Who has a role.
-    Actor(Role),
-    /// Whether something is there.
-    Prerequisite(&'static Prerequisite),
+    /// A value that `set` takes.
+    Value(Value),
     /// A step.
     Step(Box<Step>),
 }
 
+/// A particular, an actor or a prerequisite.
+pub struct Value {
+    key: &'static str,
+    question: String,
+    help: String,
+    /// Whether it is to be asked.
+    is_open: Box<dyn Fn(&Plan) -> bool>,
+    required: bool,
+}
+
 /// Everything that a plan asks for, in order.
 pub fn items(kind: PlanKind) -> Vec<Item> {
-    let before = fields(kind).filter(|f| !f.after).map(Item::Particular);
-    let after = fields(kind).filter(|f| f.after).map(Item::Particular);
+    let particulars = |after: bool| {
+        let fields = fields(kind).filter(move |field| field.after == after);
+        fields.map(|field| Value {
+            key: &field.key,
+            question: match field.required {
+                true => field.label.clone(),
+                false => format!("{} (may be left out)", field.label),
+            },
+            help: field.help.clone(),
+            // What may be left out is asked once, in its turn.
+            is_open: Box::new(|plan| {
+                let asked_by_now = !plan.actors.is_empty() || !plan.answers.is_empty();
+                !plan.particulars.contains_key(&field.key) && (field.required || !asked_by_now)
+            }),
+            required: field.required,
+        })
+    };
+    let actors = Role::ALL.into_iter().map(|role| Value {
+        key: role.word(),
+        question: format!("{} (NAME; ORGANISATION; CONTACT)", role.title()),
+        help: format!(
+            "Who does this part and signs, the organisation that they act for, by name or ODS code, and where they are \
+             reached at work during the run; the last may be left out. `{NOBODY}` if the role is not filled; the report says so."
+        ),
+        is_open: Box::new(move |plan| plan.actors.get(&role).is_none_or(Actor::is_open)),
+        required: true,
+    });
+    let prerequisites = prerequisites(kind).map(|asked| Value {
+        key: &asked.key,
+        question: format!("\nPrerequisite: {}\nyes, no or na; NOTE", asked.text),
+        help: "yes, no, or na if it does not apply. A `no` keeps the plan from being complete. A note may follow: what is \
+               missing, who sees to it, where the document is."
+            .to_owned(),
+        is_open: Box::new(|plan| !plan.prerequisites.contains_key(&asked.key)),
+        required: true,
+    });
+    let before = particulars(false).chain(actors).chain(prerequisites);
+    let steps = steps(kind)
+        .into_iter()
+        .map(|step| Item::Step(Box::new(step)));
     before
-        .chain(Role::ALL.into_iter().map(Item::Actor))
-        .chain(prerequisites(kind).map(Item::Prerequisite))
-        .chain(steps(kind).into_iter().map(|s| Item::Step(Box::new(s))))
-        .chain(after)
+        .map(Item::Value)
+        .chain(steps)
+        .chain(particulars(true).map(Item::Value))
         .collect()
 }
 
@@ -37,188 +87,203 @@ impl Item {
     /// Whether it is to be asked.
     pub fn is_open(&self, plan: &Plan) -> bool {
         match self {
-            // What may be left out is asked once, in its turn.
-            Item::Particular(field) => {
-                let asked_by_now = !plan.actors.is_empty() || !plan.answers.is_empty();
-                !plan.particulars.contains_key(field.key) && (field.required || !asked_by_now)
+            Item::Value(value) => (value.is_open)(plan),
+            Item::Step(step) => {
+                let answer = plan.answers.get(&step.id);
+                answer.is_none_or(|a| a.missing().is_some())
             }
-            Item::Actor(role) => plan.actors.get(role).is_none_or(Actor::is_open),
-            Item::Prerequisite(asked) => !plan.prerequisites.contains_key(asked.key),
-            Item::Step(step) => plan
-                .answers
-                .get(&step.id)
-                .is_none_or(|a| a.missing().is_some()),
         }
     }
 }
 
 impl Session {
     /// Asks about an item.
-    pub fn ask(&mut self, item: &Item, at: usize, all: &[Item]) -> Result<Move, Failure> {
+    pub fn ask(&mut self, item: &Item) -> Result<(), Left> {
         match item {
-            Item::Particular(field) => self.particular(field),
-            Item::Actor(role) => self.actor(*role),
-            Item::Prerequisite(asked) => self.prerequisite(asked),
-            Item::Step(step) => {
-                let is_step = |i: &&Item| matches!(i, Item::Step(_));
-                let number = all.iter().take(at + 1).filter(is_step).count();
-                let of = all.iter().filter(is_step).count();
-                self.step(step, &format!("{number}/{of}"))
-            }
+            Item::Value(value) => self.value(value),
+            Item::Step(step) => self.step(step),
         }
     }
 
     /// What the program already knows.
     fn suggestion(&self, key: &str) -> Option<String> {
-        let machine = self.machine.as_ref();
-        match key {
-            "date" => Some(
-                Timestamp::now()
-                    .in_tz("Europe/London")
-                    .ok()?
-                    .date()
-                    .to_string(),
-            ),
-            "service" => machine?.service().map(ToString::to_string),
-            "service_empty" => machine?.empty().map(ToString::to_string),
-            "consumer_system" => machine.map(|m| m.system()),
-            "consumer_organisation" => machine.map(|m| m.organisation()),
-            _ => None,
+        if key == "date" {
+            let now = Timestamp::now().in_tz("Europe/London").ok()?;
+            return Some(now.date().to_string());
         }
+        let known = self.machine.as_ref()?.known();
+        known
+            .into_iter()
+            .find_map(|(k, value)| (k == key).then_some(value))
     }
 
-    fn particular(&mut self, field: &Field) -> Result<Move, Failure> {
-        let known = self.folder.plan.particulars.get(field.key).cloned();
-        let default = known.or_else(|| self.suggestion(field.key));
-        let label = match field.required {
-            true => field.label.to_owned(),
-            false => format!("{} (may be left out)", field.label),
-        };
+    fn value(&mut self, value: &Value) -> Result<(), Left> {
+        let default = self.suggestion(value.key);
         loop {
-            let said = self.talk.ask(&label, default.as_deref(), field.help);
-            let value = match (said, &default) {
-                (Said::Text(text), _) => text,
-                (Said::Nothing, Some(default)) => default.clone(),
-                (Said::Nothing, None) if field.required => {
-                    print("  It is needed before the plan is complete; `skip` leaves it open.\n");
-                    continue;
+            let text = ask(&value.question, default.as_deref(), &value.help)?;
+            if text.is_empty() {
+                if !value.required {
+                    return Ok(());
                 }
-                (Said::Nothing, None) | (Said::Skip, _) => return Ok(Move::On),
-                (Said::Back, _) => return Ok(Move::Back),
-                (Said::Quit, _) => return Ok(Move::Quit),
-            };
-            match self.folder.plan.set_particular(field.key, &value) {
-                Ok(()) => {
-                    self.save()?;
-                    return Ok(Move::On);
-                }
-                Err(why) => print(&format!("  {why}\n")),
-            }
-        }
-    }
-
-    /// Name, organisation and contact; each is kept as soon as it is said.
-    fn actor(&mut self, role: Role) -> Result<Move, Failure> {
-        const HELP: [&str; 3] = [
-            "The person who does this part and signs. `nobody` if the role is not filled; the report says so.",
-            "The organisation that they act for, by name or ODS code.",
-            "Telephone or mail address at work, at which they are reached during the run. Enter leaves it out.",
-        ];
-        let labels = ["", ": organisation", ": contact (may be left out)"];
-        let mut part = 0;
-        while part < labels.len() {
-            let known = self.folder.plan.actors.get(&role).cloned();
-            let mut actor = known.unwrap_or(Actor {
-                name: String::new(),
-                organisation: String::new(),
-                contact: String::new(),
-            });
-            let value = match part {
-                0 => &mut actor.name,
-                1 => &mut actor.organisation,
-                _ => &mut actor.contact,
-            };
-            let default = Some(value.clone()).filter(|v| !v.is_empty());
-            let label = format!(
-                "{}{}",
-                role.title(),
-                labels.get(part).copied().unwrap_or_default()
-            );
-            let help = HELP.get(part).copied().unwrap_or_default();
-            match self.talk.ask(&label, default.as_deref(), help) {
-                Said::Text(text) => *value = text,
-                Said::Nothing if default.is_some() || part == 2 => {}
-                Said::Nothing => {
-                    print(&format!(
-                        "  It is needed; `{NOBODY}` if the role is not filled, `skip` leaves it open.\n"
-                    ));
-                    continue;
-                }
-                Said::Skip => return Ok(Move::On),
-                Said::Back if part > 0 => {
-                    part -= 1;
-                    continue;
-                }
-                Said::Back => return Ok(Move::Back),
-                Said::Quit => return Ok(Move::Quit),
-            }
-            let somebody = actor.is_somebody();
-            if let Err(why) = self.folder.plan.set_actor(role, actor) {
-                print(&format!("  {why}\n"));
+                print("  It is needed before the plan is complete; `skip` leaves it open.\n");
                 continue;
             }
-            self.save()?;
-            if !somebody {
-                return Ok(Move::On);
+            match set(&mut self.folder.plan, value.key, &text) {
+                Err(why) => print(&format!("  {why}\n")),
+                Ok(()) => {
+                    self.save()?;
+                    if !(value.is_open)(&self.folder.plan) {
+                        return Ok(());
+                    }
+                    print("  The organisation is missing.\n");
+                }
             }
-            part += 1;
         }
-        Ok(Move::On)
     }
 
-    fn prerequisite(&mut self, asked: &Prerequisite) -> Result<Move, Failure> {
-        const HELP: &str = "yes, no, or na if it does not apply. A `no` is followed by what is missing, and keeps the plan from being complete.";
-        let known = self.folder.plan.prerequisites.get(asked.key).cloned();
-        print(&format!("\nPrerequisite: {}\n", asked.text));
+    /// The tool's part of a step, then how it ended.
+    fn step(&mut self, step: &Step) -> Result<(), Left> {
+        let all = steps(self.folder.plan.plan);
+        let number = all.iter().position(|s| s.id == step.id).unwrap_or_default() + 1;
+        print(&format!(
+            "\n[{number}/{}] {} {} ({}, {})\n  {}: {}\n  Expected: {}\n",
+            all.len(),
+            step.id,
+            step.row.title,
+            step.row.side.word(),
+            step.row.level.word(),
+            step.row.who.title(),
+            step.act(),
+            step.expected()
+        ));
+        let answer = self.folder.plan.answers.get(&step.id);
+        let tool = answer.and_then(|answer| answer.tool.as_ref());
+        if let Some(tool) = tool.filter(|tool| tool.passed && self.machine.is_some()) {
+            print("  The tool has done its part:\n");
+            shown::lines(&tool.seen);
+        } else if self.tool_part(step)? {
+            return Ok(());
+        }
+        let mut said: Option<Given> = None;
+        loop {
+            let Some((given, files)) = self.answer(step, said.as_ref())? else {
+                if self.tool_part(step)? {
+                    return Ok(());
+                }
+                continue;
+            };
+            match self.folder.record(step, &given, &files) {
+                Ok(()) => {
+                    self.by = Some(given.by);
+                    return Ok(());
+                }
+                Err(error @ PlanError::Changed { .. }) => return Err(failure(error).into()),
+                Err(error) => {
+                    print(&format!("  {error}\n"));
+                    said = Some(given);
+                }
+            }
+        }
+    }
+
+    /// How a step ended, with files that show it; none: the tool is to do its part once more. What was said and could not be
+    /// kept is suggested.
+    fn answer(
+        &self,
+        step: &Step,
+        said: Option<&Given>,
+    ) -> Result<Option<(Given, Vec<PathBuf>)>, Left> {
+        let automatic = self.machine.is_some() && step.row.task.is_some();
+        let help = format!("{RESULT_HELP}{}", if automatic { AGAIN_HELP } else { "" });
+        let answer = self.folder.plan.answers.get(&step.id);
+        let tool = answer.and_then(|answer| answer.tool.as_ref());
+        let question = match (tool, step.look()) {
+            (Some(tool), Some(look)) if tool.passed => format!("{look}\npass, fail or na"),
+            _ => "pass, fail or na".to_owned(),
+        };
         let result = loop {
-            let default = known.as_ref().map(|c| c.result.word());
-            match self.talk.ask("yes, no or na", default, HELP) {
-                Said::Text(text) => match Outcome::from_word(&text) {
-                    Ok(result) => break result,
-                    Err(_) => print("  Write yes, no or na.\n"),
-                },
-                Said::Nothing => match &known {
-                    Some(known) => break known.result,
-                    None => print("  Write yes, no or na; `skip` leaves it open.\n"),
-                },
-                Said::Skip => return Ok(Move::On),
-                Said::Back => return Ok(Move::Back),
-                Said::Quit => return Ok(Move::Quit),
+            let text = ask(&question, said.map(|said| said.result.word()), &help)?;
+            if automatic && text.eq_ignore_ascii_case("again") {
+                return Ok(None);
+            }
+            match Outcome::from_word(&text) {
+                Ok(result) => break result,
+                Err(_) => print("  Write pass, fail or na; `skip` leaves the step open.\n"),
             }
         };
-        let note = known.map(|c| c.note).unwrap_or_default();
-        self.ready(asked, result, &note)?;
-        let help = "What is to be known about it: what is missing, who sees to it, where the document is. Enter leaves it out.";
-        match self
-            .talk
-            .ask("Note", Some(note.as_str()).filter(|n| !n.is_empty()), help)
-        {
-            Said::Text(text) => self.ready(asked, result, &text)?,
-            Said::Nothing | Said::Skip => {}
-            // Back is the same question again: the note belongs to it.
-            Said::Back => return self.prerequisite(asked),
-            Said::Quit => return Ok(Move::Quit),
+        let question = match result {
+            Outcome::Passed => "What was seen (Enter: as expected)",
+            Outcome::Failed => "What was seen instead",
+            Outcome::NotApplicable => "Why does it not apply",
+        };
+        let known = said
+            .map(|said| said.seen.as_str())
+            .filter(|t| !t.is_empty());
+        let seen = ask(question, known, SEEN_HELP)?;
+        let action = match result {
+            Outcome::Failed => {
+                let known = said
+                    .map(|said| said.action.as_str())
+                    .filter(|t| !t.is_empty());
+                ask(
+                    "What will be done about it, and by whom",
+                    known,
+                    ACTION_HELP,
+                )?
+            }
+            _ => String::new(),
+        };
+        let by = ask("Who saw it", self.by.as_deref(), BY_HELP)?;
+        let mut files = Vec::new();
+        loop {
+            match ask("Attach a file (Enter: none)", None, ATTACH_HELP)? {
+                path if path.is_empty() => break,
+                path => files.push(PathBuf::from(path)),
+            }
         }
-        Ok(Move::On)
+        let given = Given {
+            result,
+            by,
+            seen,
+            action,
+        };
+        Ok(Some((given, files)))
     }
 
-    fn ready(&mut self, asked: &Prerequisite, result: Outcome, note: &str) -> Result<(), Failure> {
-        match self.folder.plan.set_prerequisite(asked.key, result, note) {
-            Ok(()) => self.save(),
-            Err(why) => {
-                print(&format!("  {why}\n"));
-                Ok(())
+    /// Has the tool do its part of a step. True: the step is over.
+    fn tool_part(&mut self, step: &Step) -> Result<bool, Left> {
+        if self.machine.is_none() {
+            return Ok(false);
+        }
+        if let Some(ready) = step.row.ready
+            && self.perform(step, Task::MakeReady(ready))? == Some(false)
+        {
+            print("  It could not be made ready as expected.\n");
+        }
+        let Some(task) = step.row.task else {
+            return Ok(false);
+        };
+        if let Some(handover) = step.handover() {
+            let question = format!("{handover} Enter when it is done");
+            ask(&question, None, "The tool then looks what became of it.")?;
+        }
+        match self.perform(step, task)? {
+            Some(true) if step.row.look.is_none() => {
+                self.by_tool(step, Outcome::Passed)?;
+                Ok(true)
             }
+            Some(false) => {
+                print(
+                    "  This is not as expected. `again` repeats it; otherwise say how the step ended.\n",
+                );
+                Ok(false)
+            }
+            _ => Ok(false),
         }
     }
 }
+
+const SEEN_HELP: &str = "One line, without names or numbers of real patients.";
+const ACTION_HELP: &str = "What has to be changed, by whom and by when. Enter leaves it out; the report says that there is none.";
+const BY_HELP: &str = "The name of the person who saw it.";
+const ATTACH_HELP: &str = "Path of a file that shows it, such as a screen shot; it is copied into the folder. Up to 50 MB. Enter: no more.";

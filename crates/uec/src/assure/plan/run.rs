@@ -1,12 +1,12 @@
 //! `uec assure plan run|release`: going on with a run, item by item.
 
 use super::automatic::{Machine, Settings};
-use super::questions::{Item, items};
-use super::talk::Talk;
+use super::questions::items;
+use super::talk::Left;
 use super::{failure, shown};
 use crate::{Failure, Outcome, print};
 use assurance::plan::automatic::{ClearedUp, Keep};
-use assurance::plan::{PlanFolder, Role, standing};
+use assurance::plan::{Given, Outcome as Ended, PlanFolder, Role, Step, Task, standing, steps};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -48,33 +48,21 @@ pub struct Release {
 pub struct Session {
     /// The run.
     pub folder: PlanFolder,
-    /// The person.
-    pub talk: Talk,
     /// The consumer.
     pub machine: Option<Machine>,
     /// Who saw things, as said last.
     pub by: Option<String>,
 }
 
-/// Where to go after a question.
-pub enum Move {
-    /// To the next open one.
-    On,
-    /// To the one before.
-    Back,
-    /// Out.
-    Quit,
-}
-
 impl Run {
     pub(super) fn run(self) -> Outcome {
         let folder = PlanFolder::open(&self.folder).map_err(failure)?;
-        let mut machine = self.settings.machine()?;
-        if let Some(machine) = &mut machine {
+        let machine = self.settings.machine()?;
+        if let Some(machine) = &machine {
             print(&format!(
                 "Automatic steps are done by {} as {}.\n",
-                machine.system(),
-                machine.organisation()
+                machine.rig.system(),
+                machine.rig.organisation()
             ));
         }
         let by = self.by.clone().or_else(|| {
@@ -83,7 +71,6 @@ impl Run {
         });
         let mut session = Session {
             folder,
-            talk: Talk::new(),
             machine,
             by,
         };
@@ -112,21 +99,21 @@ impl Release {
 }
 
 impl Session {
-    /// Item by item, from the first that is open.
+    /// Item by item, what is open.
     fn guided(&mut self) -> Outcome {
         print(&format!(
-            "{}\n{}\nAt every question: ? helps, back goes back, skip leaves it open, quit ends. Every answer is kept at once.\n",
+            "{}\n{}\nAt every question: ? helps, skip leaves it open, quit ends. What is answered is kept at once.\n",
             self.folder.plan.title,
             shown::progress(&self.folder.plan)
         ));
-        let all = items(self.folder.plan.plan);
-        let mut at = self.next_open(&all, 0);
-        while let Some(item) = at.and_then(|n| all.get(n)) {
-            let here = at.unwrap_or_default();
-            match self.ask(item, here, &all)? {
-                Move::On => at = self.next_open(&all, here + 1),
-                Move::Back => at = Some(here.saturating_sub(1)),
-                Move::Quit => break,
+        for item in items(self.folder.plan.plan) {
+            if !item.is_open(&self.folder.plan) {
+                continue;
+            }
+            match self.ask(&item) {
+                Ok(()) | Err(Left::Skipped) => {}
+                Err(Left::Quit) => break,
+                Err(Left::Failed(failure)) => return Err(failure),
             }
         }
         let cleared = self.clear_up(Keep::Needed)?;
@@ -134,11 +121,52 @@ impl Session {
         told(&cleared)
     }
 
-    fn next_open(&self, all: &[Item], from: usize) -> Option<usize> {
-        (from..all.len()).find(|n| {
-            all.get(*n)
-                .is_some_and(|item| item.is_open(&self.folder.plan))
-        })
+    /// Has the tool do a task, and keeps what it saw: whether it was as expected, `None` if it could not be tried.
+    pub fn perform(&mut self, step: &Step, task: Task) -> Result<Option<bool>, Failure> {
+        let Some(machine) = &mut self.machine else {
+            return Ok(None);
+        };
+        let seen = match machine.perform(&mut self.folder, step, task) {
+            Ok(seen) => seen,
+            Err(why) => {
+                print(&format!("  Not done by the tool: {why}\n"));
+                return Ok(None);
+            }
+        };
+        shown::lines(&seen.lines);
+        if !matches!(task, Task::MakeReady(_)) {
+            let plan = &mut self.folder.plan;
+            plan.set_tool(&step.id, seen.passed, seen.lines);
+            self.save()?;
+        }
+        for (name, bytes) in seen.files {
+            print(&match self.folder.attach_bytes(step, &name, &bytes) {
+                Ok(file) => format!("  Kept: attachments/{file}\n"),
+                Err(error) => format!("  {name} was not kept: {error}\n"),
+            });
+        }
+        self.save()?;
+        Ok(Some(seen.passed))
+    }
+
+    /// Writes down how a step ended that needs nobody to look, or that the systems failed.
+    pub fn by_tool(&mut self, step: &Step, result: Ended) -> Result<(), Failure> {
+        let tool = self.folder.plan.answers.get(&step.id);
+        let seen = match (result, tool.and_then(|answer| answer.tool.as_ref())) {
+            (Ended::Failed, Some(tool)) => tool.seen.join(" "),
+            _ => String::new(),
+        };
+        let by = self.by.clone();
+        let given = Given {
+            result,
+            by: by.unwrap_or_else(|| format!("uec {}", env!("CARGO_PKG_VERSION"))),
+            seen: seen.chars().take(MAX_SEEN).collect(),
+            action: String::new(),
+        };
+        let recorded = self.folder.record(step, &given, &[]);
+        recorded.map_err(failure)?;
+        print(&format!("  {}.\n", result.shown()));
+        Ok(())
     }
 
     fn clear_up(&mut self, keep: Keep) -> Result<ClearedUp, Failure> {
@@ -189,7 +217,7 @@ impl Session {
         let mut not_tried = 0;
         let mut failed = 0;
         let mut look = 0;
-        for step in assurance::plan::steps(self.folder.plan.plan) {
+        for step in steps(self.folder.plan.plan) {
             // What waits for people in between cannot be done without them.
             let Some(task) = step.row.task.filter(|_| step.row.handover.is_none()) else {
                 continue;
@@ -199,10 +227,10 @@ impl Session {
                 continue;
             }
             print(&format!("\n{} {}\n", step.id, step.row.title));
-            match self.do_task(&step, task)? {
+            match self.perform(&step, task)? {
                 None => not_tried += 1,
                 Some(false) => {
-                    self.failed_by_tool(&step)?;
+                    self.by_tool(&step, Ended::Failed)?;
                     failed += 1;
                 }
                 Some(true) => match step.look() {
@@ -210,7 +238,7 @@ impl Session {
                         print(&format!("  Open for people: {question}\n"));
                         look += 1;
                     }
-                    None => self.passed_by_tool(&step)?,
+                    None => self.by_tool(&step, Ended::Passed)?,
                 },
             }
         }
@@ -231,25 +259,20 @@ impl Session {
 
     /// What the settings already say.
     fn prefill(&mut self) {
-        let Some(machine) = &self.machine else {
-            return;
-        };
-        let known = [
-            ("service", machine.service().map(ToString::to_string)),
-            ("service_empty", machine.empty().map(ToString::to_string)),
-            ("consumer_system", Some(machine.system())),
-            ("consumer_organisation", Some(machine.organisation())),
-        ];
-        for (key, value) in known {
-            if let Some(value) = value
-                && !self.folder.plan.particulars.contains_key(key)
-                && let Err(why) = self.folder.plan.set_particular(key, &value)
+        let known = self.machine.as_ref().map(Machine::known);
+        for (key, value) in known.unwrap_or_default() {
+            let plan = &mut self.folder.plan;
+            if !plan.particulars.contains_key(key)
+                && let Err(why) = plan.set_particular(key, &value)
             {
                 print(&format!("{key}: {why}\n"));
             }
         }
     }
 }
+
+/// Characters of what the tool saw that become the note of a failure; all of it is in the tool's own part.
+const MAX_SEEN: usize = 2_000;
 
 /// Says what became of the appointments. What could not be cancelled is a failure.
 fn told(done: &ClearedUp) -> Outcome {

@@ -1,9 +1,9 @@
 //! `uec assure plan set`: particulars, actors and prerequisites without questions.
 
 use super::{failure, usage};
-use crate::{Failure, Outcome, print};
+use crate::{Outcome, print};
 use assurance::plan::{
-    Actor, Outcome as Ended, Plan, PlanFolder, Role, fields, nearest, prerequisites, standing,
+    Actor, Outcome as Ended, Plan, PlanFolder, Role, fields, named, prerequisites, standing,
 };
 use booking::count::counted;
 use clap::Args;
@@ -33,7 +33,9 @@ impl Set {
             let (key, value) = pair
                 .split_once('=')
                 .ok_or_else(|| usage(format!("{pair:?}: write KEY=VALUE")))?;
-            set(&mut folder.plan, key.trim(), value.trim())?;
+            let key = key.trim();
+            let kept = set(&mut folder.plan, key, value.trim());
+            kept.map_err(|why| usage(format!("{key}: {why}")))?;
         }
         folder.save().map_err(failure)?;
         let open = standing(&folder.plan).open();
@@ -48,10 +50,10 @@ impl Set {
     }
 }
 
-fn set(plan: &mut Plan, key: &str, value: &str) -> Result<(), Failure> {
-    let told = |why: String| usage(format!("{key}: {why}"));
+/// Writes down a particular, an actor or a prerequisite.
+pub(super) fn set(plan: &mut Plan, key: &str, value: &str) -> Result<(), String> {
     if fields(plan.plan).any(|f| f.key == key) {
-        return plan.set_particular(key, value).map_err(told);
+        return plan.set_particular(key, value);
     }
     if let Ok(role) = Role::from_word(key) {
         let mut parts = value.splitn(3, ';').map(|part| part.trim().to_owned());
@@ -61,24 +63,17 @@ fn set(plan: &mut Plan, key: &str, value: &str) -> Result<(), Failure> {
             organisation: next(),
             contact: next(),
         };
-        return plan.set_actor(role, actor).map_err(told);
+        return plan.set_actor(role, actor);
     }
     if prerequisites(plan.plan).any(|p| p.key == key) {
         let (result, note) = value.split_once(';').unwrap_or((value, ""));
-        let result = Ended::from_word(result)
-            .map_err(|_| told(format!("{result:?} is none of yes, no, na")))?;
-        return plan.set_prerequisite(key, result, note).map_err(told);
+        let ended =
+            Ended::from_word(result).map_err(|_| format!("{result:?} is none of yes, no, na"))?;
+        return plan.set_prerequisite(key, ended, note);
     }
-    let known: Vec<&str> = fields(plan.plan)
-        .map(|f| f.key)
+    let particulars = fields(plan.plan).map(|f| f.key.as_str());
+    let known = particulars
         .chain(Role::ALL.into_iter().map(Role::word))
-        .chain(prerequisites(plan.plan).map(|p| p.key))
-        .collect();
-    Err(usage(match nearest(key, known.iter().copied()) {
-        Some(near) => format!("there is no {key:?} in this plan; the nearest is {near}"),
-        None => format!(
-            "there is no {key:?} in this plan; there are {}",
-            known.join(", ")
-        ),
-    }))
+        .chain(prerequisites(plan.plan).map(|p| p.key.as_str()));
+    named("value of this plan", key, known, |key| key).map(|_| ())
 }

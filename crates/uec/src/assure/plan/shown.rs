@@ -1,5 +1,6 @@
 //! What is printed of plans: text for people, JSON for scripts.
 
+use crate::print;
 use assurance::plan::{self, Answer, Plan, PlanKind, Step, prerequisites, standing};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -7,25 +8,30 @@ use std::fmt::Write;
 /// The steps of a plan.
 pub fn steps(kind: PlanKind) -> String {
     let mut out = format!("{}\n{}\n", kind.title(), kind.scope());
+    by_part(&mut out, &plan::steps(kind), |step| match step.row.task {
+        Some(_) => format!("{}  (automatic with --config)", step.row.title),
+        None => step.row.title.clone(),
+    });
+    out
+}
+
+/// A line for each step, part by part.
+fn by_part(out: &mut String, steps: &[Step], words: impl Fn(&Step) -> String) {
     let mut part = None;
-    for step in plan::steps(kind) {
-        if part != Some((step.part, step.row.side)) {
-            part = Some((step.part, step.row.side));
+    for step in steps {
+        if part.replace((step.part, step.row.side)) != Some((step.part, step.row.side)) {
             let _ = writeln!(out, "\n{}: {}", step.part.name(), step.row.side.word());
         }
-        let tool = match step.row.task {
-            Some(_) => "  (automatic with --config)",
-            None => "",
-        };
-        let _ = writeln!(
-            out,
-            "{:<14} {:<5} {}{tool}",
-            step.id,
-            step.row.level.word(),
-            step.row.title
-        );
+        let level = step.row.level.word();
+        let _ = writeln!(out, "{:<14} {level:<5} {}", step.id, words(step));
     }
-    out
+}
+
+/// What was seen, below a step.
+pub fn lines(all: &[String]) {
+    for line in all {
+        print(&format!("  {line}\n"));
+    }
 }
 
 /// The same for scripts.
@@ -76,14 +82,14 @@ pub fn plan(plan: &Plan, faults: &[String]) -> String {
     list("Actors to name", &standing.actors);
     list("Prerequisites to check", &standing.prerequisites);
     list("To give at the end", &standing.closing);
-    let mut part = None;
-    for step in &standing.steps {
-        if part != Some((step.part, step.row.side)) {
-            part = Some((step.part, step.row.side));
-            let _ = writeln!(out, "\n{}: {}", step.part.name(), step.row.side.word());
-        }
-        line(&mut out, plan, step);
-    }
+    by_part(&mut out, &standing.steps, |step| {
+        let answer = plan.answers.get(&step.id);
+        let by = match answer.map(|a| a.by.as_str()) {
+            Some(by) if !by.is_empty() => format!(" ({by})"),
+            _ => String::new(),
+        };
+        format!("{:<38} {}{by}", step.row.title, word(answer))
+    });
     out.push('\n');
     for signature in &plan.signatures {
         let holds = match plan.void(signature) {
@@ -108,22 +114,6 @@ pub fn plan(plan: &Plan, faults: &[String]) -> String {
     out
 }
 
-fn line(out: &mut String, plan: &Plan, step: &Step) {
-    let answer = plan.answers.get(&step.id);
-    let by = match answer.map(|a| a.by.as_str()) {
-        Some(by) if !by.is_empty() => format!(" ({by})"),
-        _ => String::new(),
-    };
-    let _ = writeln!(
-        out,
-        "{:<14} {:<5} {:<38} {}{by}",
-        step.id,
-        step.row.level.word(),
-        step.row.title,
-        word(answer)
-    );
-}
-
 /// Where a run stands, for scripts.
 pub fn plan_json(plan: &Plan, faults: &[String]) -> Value {
     let standing = standing(plan);
@@ -141,7 +131,7 @@ pub fn plan_json(plan: &Plan, faults: &[String]) -> Value {
         .map(|s| json!({ "role": s.role.word(), "name": s.name, "at": s.at, "void": plan.void(s) }))
         .collect();
     let ready: Vec<Value> = prerequisites(plan.plan)
-        .map(|p| json!({ "key": p.key, "check": plan.prerequisites.get(p.key) }))
+        .map(|p| json!({ "key": p.key, "check": plan.prerequisites.get(&p.key) }))
         .collect();
     let mut why = standing.why_incomplete();
     why.extend_from_slice(faults);

@@ -22,14 +22,25 @@ fn program() -> Command {
     command
 }
 
+/// The words of a command line; a word in single quotes may hold spaces.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split('\'').enumerate().flat_map(|(n, part)| {
+        let plain = part.split_whitespace().filter(move |_| n % 2 == 0);
+        let quoted = (n % 2 == 1).then_some(part);
+        plain.chain(quoted)
+    })
+}
+
+/// `uec assure plan …`.
+fn plan(line: &str) -> Command {
+    let mut command = program();
+    command.args(["assure", "plan"]).args(words(line));
+    command
+}
+
 /// Runs `uec assure plan …`: exit code, output, reason.
-pub fn uec(arguments: &[&str]) -> (i32, String, String) {
-    let out = program()
-        .args(["assure", "plan"])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+pub fn uec(line: &str) -> (i32, String, String) {
+    let out = plan(line).stdin(Stdio::null()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (
         out.status.code().unwrap_or(-1),
@@ -40,24 +51,26 @@ pub fn uec(arguments: &[&str]) -> (i32, String, String) {
 
 /// One that succeeds.
 #[track_caller]
-pub fn text(arguments: &[&str]) -> String {
-    let (code, said, reason) = uec(arguments);
-    assert_eq!(code, 0, "{arguments:?}: {said}{reason}");
+pub fn text(line: &str) -> String {
+    let (code, said, reason) = uec(line);
+    assert_eq!(code, 0, "{line}: {said}{reason}");
     said
 }
 
 /// The same, as JSON.
 #[track_caller]
-pub fn json(arguments: &[&str]) -> Value {
-    serde_json::from_str(&text(arguments)).unwrap()
+pub fn json(line: &str) -> Value {
+    serde_json::from_str(&text(line)).unwrap()
 }
 
-/// One that ends with this code; its reason.
+/// One that ends with this code, and says this.
 #[track_caller]
-pub fn fails(code: i32, arguments: &[&str]) -> String {
-    let (found, said, reason) = uec(arguments);
-    assert_eq!(found, code, "{arguments:?}: {said}{reason}");
-    reason
+pub fn fails(code: i32, line: &str, why: &[&str]) {
+    let (found, said, reason) = uec(line);
+    assert_eq!(found, code, "{line}: {said}{reason}");
+    for why in why {
+        assert!(reason.contains(why), "{line}: {why}: {reason}");
+    }
 }
 
 /// `uec demo`.
@@ -157,10 +170,8 @@ pub struct Dialogue {
 }
 
 impl Dialogue {
-    pub fn start(arguments: &[&str]) -> Dialogue {
-        let mut process = program()
-            .args(["assure", "plan"])
-            .args(arguments)
+    pub fn start(line: &str) -> Dialogue {
+        let mut process = plan(line)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
