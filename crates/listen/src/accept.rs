@@ -1,4 +1,4 @@
-//! Accepting connections, the TLS handshake, and the end of the server.
+//! Accepts connections, does the TLS handshake, and drains the connections when the server stops.
 
 use crate::peers::{Counted, Peers};
 use crate::stream::{Bytes, Stream};
@@ -15,11 +15,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// How long a connection that was just made may take to send its first request when the server stops.
+/// When the server stops, a new connection has this long to send its first request.
 const FIRST_REQUEST: Duration = Duration::from_millis(200);
-/// Connections that are taken after the last one that was waited for: at least as many as the system's listen queue holds.
+/// Most connections taken from the listen queue after the stop; at least as many as the queue holds.
 const WAITING_MOST: usize = 1_024;
-/// Wait after a failed accept: out of file descriptors, or a connection reset before it was taken.
+/// Wait after a failed accept (out of file descriptors, or a connection reset before it was taken).
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What all connections of a server share.
@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Door {
     pub limits: Limits,
     pub gauges: Arc<Gauges>,
-    /// True from when the server stops.
+    /// Becomes true when the server stops.
     pub stopping: watch::Sender<bool>,
     peers: Arc<Peers>,
 }
@@ -43,7 +43,7 @@ impl Door {
     }
 }
 
-/// A connection that was accepted and has its place.
+/// An accepted connection that holds its place.
 #[derive(Debug)]
 pub struct Accepted {
     /// The other end.
@@ -54,7 +54,7 @@ pub struct Accepted {
     place: Place,
 }
 
-/// The place of a connection among those of its server and of its peer, until this is dropped.
+/// The place of a connection among those of its server and of its peer. Dropping it frees the place.
 #[derive(Debug)]
 pub struct Place {
     peer: Option<Counted>,
@@ -73,21 +73,21 @@ impl Drop for Place {
 pub struct Secured {
     /// The other end.
     pub address: SocketAddr,
-    /// Its certificates, the leaf first; checked as the TLS configuration says.
+    /// The peer's certificates, the leaf first, verified as the TLS configuration says.
     pub certificates: Option<Vec<CertificateDer<'static>>>,
-    /// The connection is encrypted.
+    /// True over TLS.
     pub tls: bool,
     /// Its bytes.
     pub stream: Stream,
-    /// The connection, as [`crate::http`] and a server of another protocol watch it.
+    /// The watch over the connection, for [`crate::http`] or a server of another protocol.
     pub link: Link,
-    /// Its place: keep it until the connection ends.
+    /// Keep it until the connection ends.
     pub place: Place,
 }
 
 impl Accepted {
-    /// Does the TLS handshake, when there is a configuration. `None`: it failed, or its peer has as many connections as it
-    /// may; both are logged and counted.
+    /// Does the TLS handshake, if there is a configuration. Returns `None`, logged and counted, when the handshake fails or
+    /// the holder of the certificate has reached the limit.
     pub async fn secure(mut self, tls: Option<&Arc<ServerConfig>>) -> Option<Secured> {
         let (address, door) = (self.address, self.link.door());
         let Some(tls) = tls else {
@@ -121,7 +121,7 @@ impl Accepted {
             .peer_certificates()
             .map(|all| all.iter().map(|c| c.clone().into_owned()).collect());
         if let Some(leaf) = certificates.as_deref().and_then(<[_]>::first) {
-            // Whoever proved a name is counted by it: a proxy in front does not share its clients' limit.
+            // A client with a certificate counts by the certificate: clients behind one proxy do not share a limit.
             let Some(counted) = door.peers.certificate(leaf, door.limits.per_peer) else {
                 door.gauges.end(Ended::Peer);
                 tracing::warn!(peer = %address.ip(), "refused: the holder of this certificate has as many connections as it may");
@@ -140,8 +140,8 @@ impl Accepted {
     }
 }
 
-/// Accepts connections until `stop` is ready, and gives each to `serve`. Then it takes what waits already, tells all
-/// connections that the server stops, and waits for them for [`Limits::drain`] at most.
+/// Accepts connections until `stop` is ready, and gives each to `serve`. Then it takes those in the listen queue, tells all
+/// connections that the server stops, and waits at most [`Limits::drain`] for them.
 pub async fn run<S, F>(
     listener: TcpListener,
     limits: Limits,
@@ -179,7 +179,7 @@ pub async fn run<S, F>(
             }
         }
     }
-    // Connections that were made but not yet taken: closing the listener would reset them.
+    // Closing the listener would reset the connections in the listen queue.
     for _ in 0..WAITING_MOST {
         let waiting = tokio::select! {
             biased;
@@ -197,7 +197,7 @@ pub async fn run<S, F>(
     drop(listener);
     while tasks.try_join_next().is_some() {}
     if !tasks.is_empty() {
-        // What was just connected sends its request, which would not be waited for.
+        // A new connection may still be sending its first request; closing would not wait for that.
         tokio::time::sleep(FIRST_REQUEST).await;
     }
     door.stopping.send_replace(true);
@@ -209,7 +209,7 @@ pub async fn run<S, F>(
     }
 }
 
-/// Gives a connection its place; `None`: its peer has as many as it may.
+/// Gives a connection its place. `None`: its peer has reached the limit.
 fn take(
     door: &Arc<Door>,
     stream: TcpStream,
@@ -228,7 +228,7 @@ fn take(
             Some(counted)
         }
     };
-    // Small answers are not held back for more.
+    // Send small answers at once.
     let _ = stream.set_nodelay(true);
     gauges.open.fetch_add(1, Ordering::Relaxed);
     Some(Accepted {

@@ -1,9 +1,9 @@
-//! Whether the clock shows a date that HTTP can write. Hyper writes one before it does anything on a connection of HTTP/1.1, and
-//! panics when there is none.
+//! Checks that the clock shows a date that HTTP can write. Before all else on an HTTP/1.1 connection hyper writes the date,
+//! and panics if it cannot.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// From 1 January 10000 on, in seconds: HTTP has no dates any more (RFC 9110, 5.6.7).
+/// 1 January 10000 in seconds since 1970, the first date that HTTP cannot write (RFC 9110, 5.6.7).
 const END: u64 = 253_402_300_800;
 
 /// True from 1970 to the end of 9999.

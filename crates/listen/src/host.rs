@@ -1,9 +1,9 @@
-//! Which host a request is for: exactly one, and it can be one.
+//! Checks that a request names exactly one host, and that the name is well-formed.
 
 use ::http::{Request, Version, header};
 
-/// Checks that a request names one host (RFC 9110, 7.2; RFC 9112, 3.2; RFC 9113, 8.3.1), as `Host` or `:authority`. HTTP/1.0
-/// may leave it out. The error is a sentence for the sender.
+/// Checks the host of a request, `Host` or `:authority` (RFC 9110, 7.2; RFC 9112, 3.2; RFC 9113, 8.3.1). HTTP/1.0 may leave
+/// it out. The error is a sentence for the sender.
 pub fn names_one_host<B>(request: &Request<B>) -> Result<(), &'static str> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (first, second) = (hosts.next(), hosts.next());
@@ -28,7 +28,7 @@ pub fn names_one_host<B>(request: &Request<B>) -> Result<(), &'static str> {
     }
 }
 
-/// Whether a request without `Host` is one all the same.
+/// Whether a request without `Host` is valid: HTTP/1.0, or HTTP/2 with an authority.
 fn named_otherwise(version: Version, authority: Option<&str>) -> bool {
     match version {
         Version::HTTP_2 => authority.is_some(),
@@ -128,7 +128,7 @@ mod tests {
         assert!(of(Version::HTTP_11, "/", &[b"a", b"a"]).is_err());
         assert!(of(Version::HTTP_10, "/", &[]).is_ok());
         assert!(of(Version::HTTP_10, "/", &[b""]).is_err());
-        // A proxy's form of the target names its host itself; Host is there as well.
+        // A request to a proxy names the host in its target as well as in Host.
         assert!(of(Version::HTTP_11, "http://b/", &[b"a"]).is_ok());
         assert!(of(Version::HTTP_11, "http://b/", &[]).is_err());
     }

@@ -1,14 +1,14 @@
-//! Connections of a server within bounds: how many at once, how many of one peer, and how long each step may take.
+//! Bounds the connections of a server: how many at once, how many per peer, and how long each step may take.
 //!
 //! [`run`] accepts connections, [`Accepted::secure`] does the TLS handshake, [`http`] serves HTTP/1.1 or HTTP/2 over the
-//! result. A connection is closed when
-//! - the head of its first request is not there [`Limits::head`] after it was accepted, whatever else it sends meanwhile,
-//! - no request is under way for [`Limits::idle`], in both versions of HTTP, also when it answers pings,
-//! - the clock shows no date of HTTP (before 1970, after 9999),
-//! - its client does not take an answer at [`LEAST_RATE`], with [`Limits::write`] to spare, in one stream or in all.
+//! result. It closes a connection when
+//! - the head of the first request is not complete [`Limits::head`] after the accept,
+//! - no request has been under way for [`Limits::idle`], even if the client answers pings,
+//! - the clock shows no date that HTTP can write (before 1970, after 9999),
+//! - the client takes an answer more slowly than [`LEAST_RATE`] by more than [`Limits::write`], in one stream or in all.
 //!
-//! So a place is never held for ever, and a peer never holds more than [`Limits::per_peer`] of them. How long a handler
-//! works on a request, and how long it waits for the body, is the handler's own business.
+//! So no connection holds a place for ever, and no peer holds more than [`Limits::per_peer`]. The handler alone bounds its
+//! work and its wait for a body.
 
 mod accept;
 mod date;
@@ -30,36 +30,36 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The least rate at which a client takes an answer, bytes a second: far below any line that a service would be run over.
+/// Least rate at which a client has to take an answer, bytes a second; far below any usable line.
 pub const LEAST_RATE: u64 = 8 << 10;
 
 /// The bounds of a server's connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at once; a further one waits in the listen queue.
+    /// Connections at once. Further ones wait in the listen queue.
     pub connections: usize,
-    /// Connections at once of one peer (a client certificate, else an address; of IPv6 a network of 64 bits); a further one is closed.
+    /// Connections at once per peer: a client certificate, an IPv4 address or an IPv6 /64. Further ones are closed.
     pub per_peer: usize,
-    /// From the accepted connection to the head of its first request, the TLS handshake included; and for each further head of HTTP/1.1.
+    /// From accept to the head of the first request, with the TLS handshake; over HTTP/1.1 also for each further head.
     pub head: Duration,
-    /// How long a connection without a request is kept. With HTTP/1.1 [`Limits::head`] ends it when that is shorter.
+    /// How long a connection stays open without a request. Over HTTP/1.1 [`Limits::head`] ends it if that is shorter.
     pub idle: Duration,
-    /// How long a client may keep an answer waiting, beyond what [`LEAST_RATE`] allows.
+    /// How long a client may delay an answer, beyond the time that [`LEAST_RATE`] allows.
     pub write: Duration,
-    /// How long what a client still sends is read and thrown away after the last answer.
+    /// How long bytes from the client are read and thrown away after the last answer.
     pub linger: Duration,
     /// Largest head of a request, bytes.
     pub head_bytes: usize,
-    /// HTTP/2 is spoken too.
+    /// Whether HTTP/2 is offered beside HTTP/1.1.
     pub http2: bool,
     /// Streams of one HTTP/2 connection at once.
     pub streams: u32,
-    /// How long requests under way may go on when the server stops.
+    /// How long requests under way may take when the server stops.
     pub drain: Duration,
 }
 
 impl Default for Limits {
-    /// What suits a small server beside the main one.
+    /// Limits for a small server beside the main one.
     fn default() -> Limits {
         Limits {
             connections: 512,
@@ -76,7 +76,7 @@ impl Default for Limits {
     }
 }
 
-/// How many of so many connections one peer may have, by a setting whose 0 means half.
+/// Connections that one peer may have, of so many in all. A `setting` of 0 means half.
 pub fn per_peer(connections: usize, setting: usize) -> usize {
     match setting {
         0 => connections.div_ceil(2),
@@ -84,16 +84,16 @@ pub fn per_peer(connections: usize, setting: usize) -> usize {
     }
 }
 
-/// Why a connection was ended by this side.
+/// Why the server ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// The first request did not come in time.
+    /// The first request was not in time.
     Head,
-    /// No request came for long.
+    /// No request for too long.
     Idle,
     /// The client did not take its answers.
     Write,
-    /// Its peer has as many as it may.
+    /// The peer has reached its limit.
     Peer,
     /// The TLS handshake failed or took too long.
     Handshake,
@@ -109,7 +109,7 @@ impl Ended {
         Ended::Handshake,
     ];
 
-    /// A short name for programs.
+    /// Label value for metrics.
     pub fn name(self) -> &'static str {
         match self {
             Ended::Head => "head",
@@ -121,22 +121,22 @@ impl Ended {
     }
 }
 
-/// What a server's connections are doing.
+/// Counters of a server's connections.
 #[derive(Debug, Default)]
 pub struct Gauges {
     open: AtomicU64,
     ended: [AtomicU64; Ended::ALL.len()],
-    /// Local port of the server's own probe; 0: none is out.
+    /// Local port of the server's own probe; 0: no probe is under way.
     probe: AtomicU16,
 }
 
 impl Gauges {
-    /// Connections that are open now.
+    /// Connections open now.
     pub fn open(&self) -> u64 {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Connections that this side ended for a reason, since the start.
+    /// Connections that the server ended for this reason since the start.
     pub fn ended(&self, why: Ended) -> u64 {
         self.ended[why as usize].load(Ordering::Relaxed)
     }
@@ -145,7 +145,7 @@ impl Gauges {
         self.ended[why as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The server's own look at its door: it does not count against the limit of its peer.
+    /// Whether a connection is the server's own probe, which no limit of a peer counts.
     fn is_probe(&self, address: SocketAddr) -> bool {
         address.ip().is_loopback() && address.port() == self.probe.load(Ordering::Acquire)
     }

@@ -1,4 +1,4 @@
-//! What is under way on one connection, and when that has lasted too long.
+//! Tracks the requests of one connection, and decides when the connection has lasted too long.
 
 use crate::accept::Door;
 use crate::{Ended, LEAST_RATE, Limits};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// One connection, as its watchdog and its requests see it.
+/// The state of one connection, shared by its watchdog and its requests.
 #[derive(Clone, Debug)]
 pub struct Link(Arc<Shared>);
 
@@ -18,11 +18,11 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// Requests whose answers are not taken yet.
+    /// Requests that are in work or whose answer is not yet sent.
     under_way: u32,
-    /// Since when there is none.
+    /// When the last request ended, or the connection was accepted.
     since: Instant,
-    /// A request came at all.
+    /// True after the first request.
     used: bool,
     /// Answers that are being sent.
     sending: Vec<Sending>,
@@ -33,18 +33,18 @@ struct State {
 #[derive(Debug)]
 struct Sending {
     id: u64,
-    /// By when its client has to take what it was given.
+    /// The client has to take what it was given by then.
     by: Instant,
-    /// Since when the rest of the answer is waited for, which is not the client's fault.
+    /// Set while the client waits for us; that time does not count against it.
     paused: Option<Instant>,
 }
 
-/// What the watchdog finds.
+/// The watchdog's decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// All is well; look again then.
+    /// The connection may stay; judge it again then.
     Until(Instant),
-    /// It is over.
+    /// The connection has to end.
     Over(Ended),
 }
 
@@ -70,7 +70,7 @@ impl Link {
         &self.0.door.limits
     }
 
-    /// True from when the server stops.
+    /// Becomes true when the server stops.
     pub fn stopping(&self) -> watch::Receiver<bool> {
         self.door().stopping.subscribe()
     }
@@ -79,7 +79,7 @@ impl Link {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request came.
+    /// Records a request; it is under way until the result is dropped.
     pub(crate) fn begin(&self) -> UnderWay {
         let mut state = self.state();
         state.under_way += 1;
@@ -91,13 +91,13 @@ impl Link {
         }
     }
 
-    /// The time that is left for the head of the first request.
+    /// Time left for the head of the first request.
     pub fn head_left(&self) -> Duration {
         let limit = self.limits().head;
         limit.saturating_sub(self.state().since.elapsed())
     }
 
-    /// Whether the connection has lasted too long in what it does.
+    /// Decides whether the connection has to end.
     pub(crate) fn judge(&self, now: Instant) -> Verdict {
         let (limits, state) = (self.limits(), self.state());
         let look = limits.head.min(limits.idle).min(limits.write);
@@ -122,7 +122,7 @@ impl Link {
     }
 }
 
-/// A request that is under way until this is dropped: with its answer, or with its handler when there is none.
+/// A request under way. Its end is the drop: with its answer, or with its handler if there is no answer.
 #[derive(Debug)]
 pub(crate) struct UnderWay {
     link: Link,
@@ -130,7 +130,7 @@ pub(crate) struct UnderWay {
 }
 
 impl UnderWay {
-    /// Its answer begins.
+    /// Records that the answer begins.
     pub fn answers(&mut self) {
         let limit = self.link.limits().write;
         let mut state = self.link.state();
@@ -145,7 +145,7 @@ impl UnderWay {
         self.answer = Some(id);
     }
 
-    /// So many bytes of its answer were given to the connection, which asked for more.
+    /// Records that the connection took so many bytes of the answer and asked for more.
     pub fn gave(&self, bytes: usize) {
         let limit = self.link.limits().write;
         self.sending(|sending, now| {
@@ -155,7 +155,7 @@ impl UnderWay {
         });
     }
 
-    /// The connection asked for more of its answer than there is yet.
+    /// Records that the connection waits for the next bytes of the answer.
     pub fn pauses(&self) {
         self.sending(|sending, now| {
             sending.paused.get_or_insert(now);
@@ -210,7 +210,7 @@ mod tests {
         drop(link.begin());
         assert!(matches!(link.judge(later(limits.head)), Verdict::Until(_)));
         assert_eq!(link.judge(later(limits.idle)), Verdict::Over(Ended::Idle));
-        // Work that takes long is not the connection's fault.
+        // A handler that takes long is not the client's fault.
         let _working = link.begin();
         let much_later = later(limits.idle * 100);
         assert!(matches!(link.judge(much_later), Verdict::Until(_)));
@@ -228,7 +228,7 @@ mod tests {
         let at = |more| Instant::now() + limits.write + Duration::from_secs(more);
         assert!(matches!(link.judge(at(9)), Verdict::Until(_)));
         assert_eq!(link.judge(at(10)), Verdict::Over(Ended::Write));
-        // What our side waits for is not its fault.
+        // Waiting for us is not the client's fault.
         stuck.pauses();
         assert!(matches!(link.judge(at(10)), Verdict::Until(_)));
         stuck.gave(0);

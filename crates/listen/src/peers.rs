@@ -1,4 +1,4 @@
-//! How many connections each peer has.
+//! Counts the connections of each peer.
 
 use rustls::pki_types::CertificateDer;
 use std::collections::HashMap;
@@ -6,24 +6,24 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Who has connections: a network address or a client certificate.
+/// A peer: a network address or the holder of a client certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Key {
     V4([u8; 4]),
-    /// The first 64 bits, which one subscriber holds whole.
+    /// The first 64 bits: one subscriber holds such a network.
     V6([u8; 8]),
-    /// A keyed hash of the certificate, so that nobody can aim at another's.
+    /// A keyed hash of the certificate, so that nobody can provoke a collision.
     Certificate(u64),
 }
 
-/// The connections of all peers. It holds one entry for each peer with an open connection.
+/// The connection counts, one entry for each peer that has an open connection.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     open: Mutex<HashMap<Key, usize>>,
     keyed: RandomState,
 }
 
-/// A connection that counts for its peer until this is dropped.
+/// One counted connection of a peer. Dropping it ends the count.
 #[derive(Debug)]
 pub(crate) struct Counted {
     peers: Arc<Peers>,
@@ -31,7 +31,7 @@ pub(crate) struct Counted {
 }
 
 impl Peers {
-    /// Counts a connection of an address; `None`: it has `most`.
+    /// Counts a connection of an address. `None`: the peer has `most`.
     pub fn address(self: &Arc<Peers>, address: IpAddr, most: usize) -> Option<Counted> {
         let key = match address.to_canonical() {
             IpAddr::V4(address) => Key::V4(address.octets()),
@@ -45,7 +45,7 @@ impl Peers {
         self.take(key, most)
     }
 
-    /// Counts a connection of the holder of a certificate; `None`: it has `most`.
+    /// Counts a connection of the holder of a certificate. `None`: the peer has `most`.
     pub fn certificate(
         self: &Arc<Peers>,
         certificate: &CertificateDer<'_>,
@@ -100,7 +100,7 @@ mod tests {
         assert!(of("192.0.2.2", 2).is_some());
         drop(first);
         assert!(of("192.0.2.1", 2).is_some());
-        // One subscriber's addresses of IPv6 are one peer.
+        // All IPv6 addresses of a subscriber are one peer.
         let _held = of("2001:db8:0:1::1", 1);
         assert!(of("2001:db8:0:1::2", 1).is_none());
         assert!(of("2001:db8:0:2::1", 1).is_some());

@@ -1,4 +1,4 @@
-//! A server's look at its own door.
+//! Lets a server check its own socket from outside, for its health report.
 
 use crate::Gauges;
 use rustls::pki_types::ServerName;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
-/// Asks a server of this process, through its own socket, for its health: true when it begins to answer in time. Over TLS
-/// the beginning of the handshake is enough: whose certificate it shows is not the question.
+/// Asks a server of this process for its health through its socket. True when it begins to answer in time. Over TLS the
+/// first bytes of the handshake are enough; the certificate is not checked.
 pub async fn probe(address: SocketAddr, tls: bool, gauges: &Gauges, within: Duration) -> bool {
     let asked = ask(address, tls, gauges);
     let answered = matches!(tokio::time::timeout(within, asked).await, Ok(Ok(true)));
@@ -30,7 +30,7 @@ async fn ask(address: SocketAddr, tls: bool, gauges: &Gauges) -> std::io::Result
     };
     if target.ip().is_loopback() {
         socket.bind(SocketAddr::new(loopback, 0))?;
-        // Known to the server before it can see the connection.
+        // The server has to know the port before it sees the connection.
         let own = socket.local_addr()?.port();
         gauges.probe.store(own, Ordering::Release);
     }

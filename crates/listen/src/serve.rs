@@ -1,4 +1,4 @@
-//! HTTP over one connection: the choice of the version, and the watchdog.
+//! Serves HTTP over one connection: chooses the version and runs the watchdog.
 
 use crate::link::{UnderWay, Verdict};
 use crate::{Ended, Limits, Link, date};
@@ -16,18 +16,18 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// How long a client has to close a connection that it was told is over.
+/// A client that was told that the connection ends has this long to close it.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// How often an open HTTP/2 connection is pinged, so that one whose client vanished ends.
+/// Interval of pings on an HTTP/2 connection. They find a client that has vanished.
 const PING: Duration = Duration::from_secs(30);
-/// What an HTTP/2 client may send ahead of its handler, bytes: of one request, and of all on a connection.
+/// Bytes that an HTTP/2 client may send ahead of its handler, for one request and for a whole connection.
 const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
-/// Largest piece of a body that is given to HTTP/2 at once. It buffers what a client does not take, one piece of each stream.
+/// Largest piece of a body given to HTTP/2 at once, bytes. HTTP/2 buffers one such piece for each stream.
 const PIECE: usize = 16 << 10;
 
-/// Serves the requests of one connection until it ends. An error is hyper's: the client broke off, or a head could not be
-/// read.
+/// Serves the requests of one connection until it ends. The error is hyper's: the client broke off, or a head is
+/// unreadable.
 pub async fn http<I, H, F, B, E>(
     stream: I,
     link: &Link,
@@ -45,7 +45,7 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         let mut under_way = watched.begin();
         let in_pieces = request.version() == Version::HTTP_2;
-        // Boxed, so that its memory is free as soon as there is an answer: a client that takes none keeps only that.
+        // The box frees the handler's memory before the answer is sent: a slow client holds the answer only.
         let answered = Box::pin(handler(request));
         async move {
             answered.await.map(|response| {
@@ -64,13 +64,13 @@ where
     let served = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
     let mut stopping = door.stopping.subscribe();
-    // From when the client was told that the connection is over.
+    // Deadline of the connection, once the client was told that it ends.
     let mut told: Option<Instant> = None;
     let mut look = Instant::now();
     loop {
         tokio::select! {
             biased;
-            // A clock can be set at any time: without a date the connection ends.
+            // Somebody may set the clock at any time. Without a date for HTTP the connection ends.
             ended = poll_fn(|cx| match date::is_there() {
                 true => served.as_mut().poll(cx),
                 false => Poll::Ready(Ok(())),
@@ -109,7 +109,7 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
         .header_read_timeout(limits.head)
         .max_buf_size(limits.head_bytes)
         .half_close(false);
-    // Twice the limit is read, so that a head over it can be answered with words.
+    // Hyper reads up to twice the limit, so that a head over the limit gets an answer.
     let heads = u32::try_from(2 * limits.head_bytes).unwrap_or(u32::MAX);
     builder
         .http2()
@@ -125,7 +125,7 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     }
 }
 
-/// A body that is under way until it was given to the connection.
+/// The body of an answer; its request is under way until the body is sent.
 #[derive(Debug)]
 pub struct Tracked<B> {
     body: B,

@@ -1,4 +1,4 @@
-//! A connection's bytes, plain or TLS. A client that does not take what is written ends the connection.
+//! The bytes of a connection, plain or TLS. It ends a connection whose client does not take its answer.
 
 use crate::{Ended, LEAST_RATE, Link};
 use std::future::Future;
@@ -11,13 +11,13 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
-/// Most bytes that are read and thrown away after the last answer: a socket that is closed with bytes unread is reset, which
-/// takes an answer with it that its client has not read yet. A refusal leaves while the body still comes.
+/// Most bytes read and thrown away after the last answer. Closing a socket with unread bytes resets it, and the reset
+/// destroys an answer that the client has not read. A refusal is sent while the body still arrives.
 const LINGER_BYTES: usize = 32 << 20;
-/// Bytes that are thrown away at once.
+/// Bytes thrown away per read.
 const PIECE: usize = 4 << 10;
 
-/// The two kinds of bytes. There is one of these per connection, so that a box saves nothing.
+/// Plain or encrypted bytes. There is one per connection, so a box would save nothing.
 #[derive(Debug)]
 pub(crate) enum Bytes {
     Plain(TcpStream),
@@ -29,13 +29,13 @@ pub(crate) enum Bytes {
 pub struct Stream {
     bytes: Bytes,
     link: Link,
-    /// Since when a write waits.
+    /// When the current wait of a write began.
     waiting: Option<Instant>,
-    /// Ends the wait.
+    /// Fires when the wait has been too long.
     timer: Option<Pin<Box<Sleep>>>,
-    /// How long writes have waited beyond what the bytes taken at the least rate make up for.
+    /// Total wait of the writes, less the time that the bytes taken are worth at the least rate.
     waited: Duration,
-    /// Our side is closed: until when the client's is read, and how many bytes at most.
+    /// Set when our side is closed: until when the client's bytes are read, and how many at most.
     linger: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
@@ -66,7 +66,7 @@ impl Stream {
         }
     }
 
-    /// Ready when the client has closed its side, or was waited for long enough.
+    /// Ready when the client has closed its side, or the time or the bytes for lingering are used up.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let time = self.link.limits().linger;
         let begin = || (Box::pin(tokio::time::sleep(time)), LINGER_BYTES);
@@ -83,7 +83,7 @@ impl Stream {
         Poll::Ready(())
     }
 
-    /// Counts the time that a write waits, and ends it when that is too much. `taken`: how many bytes a result says.
+    /// Counts the wait of a write, and fails the write when the wait is too long. `taken` gives the bytes of a result.
     fn bounded<T>(
         &mut self,
         cx: &mut Context<'_>,
