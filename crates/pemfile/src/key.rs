@@ -1,4 +1,4 @@
-//! What kind of private key a file holds, read from its DER: for words about a key that TLS does not take.
+//! Reads the kind of a private key from its DER, for error messages about keys that TLS does not accept.
 
 use rustls::pki_types::PrivateKeyDer;
 
@@ -7,11 +7,11 @@ const INTEGER: u8 = 0x02;
 const OCTETS: u8 = 0x04;
 const OID: u8 = 0x06;
 const PARAMETERS: u8 = 0xA0;
-/// 1.2.840.113549.1.1.1
+/// rsaEncryption, 1.2.840.113549.1.1.1.
 const RSA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01];
-/// 1.2.840.10045.2.1
+/// id-ecPublicKey, 1.2.840.10045.2.1.
 const EC: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01];
-/// Curves whose keys somebody may try, and that TLS does not take.
+/// Curves that users may try and that TLS does not accept.
 const CURVES: [(&[u8], &str); 5] = [
     (&[0x2B, 0x81, 0x04, 0x00, 0x0A], "secp256k1"),
     (&[0x2B, 0x81, 0x04, 0x00, 0x21], "P-224"),
@@ -26,13 +26,13 @@ const CURVES: [(&[u8], &str); 5] = [
     ),
 ];
 
-/// The kind of a key: "an RSA key of 1024 bits". `None` where it is of another kind, or cannot be read.
+/// The kind of a key, such as "an RSA key of 1024 bits". `None`: another kind, or unreadable.
 pub fn kind(key: &PrivateKeyDer<'_>) -> Option<String> {
     match key {
         PrivateKeyDer::Pkcs1(der) => rsa(der.secret_pkcs1_der()),
         PrivateKeyDer::Sec1(der) => {
             let (body, _) = element(der.secret_sec1_der(), SEQUENCE)?;
-            // Version, key, then the curve.
+            // The sequence is version, key, curve.
             let (_, rest) = element(body, INTEGER)?;
             let (_, rest) = element(rest, OCTETS)?;
             let (parameters, _) = element(rest, PARAMETERS)?;
@@ -52,7 +52,7 @@ pub fn kind(key: &PrivateKeyDer<'_>) -> Option<String> {
     }
 }
 
-/// The size of an RSA key: that of its modulus.
+/// Size of an RSA key, from its modulus.
 fn rsa(der: &[u8]) -> Option<String> {
     let (body, _) = element(der, SEQUENCE)?;
     let (_, rest) = element(body, INTEGER)?;
@@ -72,7 +72,7 @@ fn curve(parameters: &[u8]) -> Option<String> {
     })
 }
 
-/// The content of the element that the bytes begin with, if it has this tag, and what follows it.
+/// Splits the bytes into the content of the first element and the rest. `None`: it has another tag.
 fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&[found, length], rest) = bytes.split_first_chunk::<2>()?;
     if found != tag {
@@ -80,7 +80,7 @@ fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     }
     let (length, rest) = match length {
         short @ 0..=0x7F => (usize::from(short), rest),
-        // Two bytes of length are 64 KiB: more than any key.
+        // Two bytes of length cover 64 KiB, more than any key.
         0x81 => {
             let (&[one], rest) = rest.split_first_chunk::<1>()?;
             (usize::from(one), rest)

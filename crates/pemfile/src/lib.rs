@@ -1,7 +1,7 @@
-//! Certificates, keys and revocation lists from files that a user names, for rustls.
+//! Reads certificates, keys and revocation lists from files that a user names, for rustls.
 //!
-//! Every program that reads such a file reads it here: up to a bound, so that a device or a wrong file ends at once, and
-//! with the same words for what is wrong ([`words`]). `setting` names the file in them, for whoever mends it.
+//! Every program reads such files through this crate. A bound ends the reading of a device or a wrong file. [`words`] says
+//! what is wrong. `setting` is the setting that names the file, for the error message.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
 mod key;
@@ -15,7 +15,7 @@ use std::fs::File;
 use std::path::Path;
 use words::{Unfit, Wanted, fault};
 
-/// Largest file of revocation lists that is read: the national list has some hundred kilobytes.
+/// Largest file of revocation lists, bytes. The national list has some hundred kilobytes.
 const LISTS: u64 = 16 << 20;
 
 /// The certificates of a file, at least one.
@@ -27,7 +27,7 @@ pub fn certificates(path: &Path, setting: &str) -> Result<Vec<CertificateDer<'st
     }
 }
 
-/// The certificates of a file as authorities.
+/// The certificates of a file as trusted authorities.
 pub fn authorities(path: &Path, setting: &str) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path, setting)? {
@@ -60,7 +60,7 @@ pub fn revocation_lists(
     }
 }
 
-/// Why a chain and a key cannot be used together.
+/// The error message for a chain and a key that do not fit together.
 pub fn not_together(chain: &Path, key: &Path, error: &rustls::Error) -> String {
     let unfit = match error {
         rustls::Error::InconsistentKeys(_) => Unfit::OtherKey,

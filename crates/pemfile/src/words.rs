@@ -1,13 +1,13 @@
-//! What is wrong with a PEM file, in plain words: which file, what was found in it, what would be right.
+//! Error messages about PEM files: which file, what it holds, and what it should hold.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Most sections that are named.
+/// Most sections named in a message.
 const NAMED: usize = 5;
-/// How a section of a PEM file begins.
+/// Start of a section's first line.
 const BEGIN: &str = "-----BEGIN ";
-/// How it ends.
+/// Start of a section's last line.
 const END: &str = "-----END ";
 
 /// What a file should hold.
@@ -48,12 +48,12 @@ pub enum Unfit {
     Certificate,
     /// The key is of no kind that TLS uses.
     Key {
-        /// Its kind and size, where they could be read.
+        /// Kind and size, where they could be read.
         kind: Option<String>,
     },
 }
 
-/// Why nothing that was wanted could be read from a file; `setting` names it for whoever mends it.
+/// The error message for a file without anything of the wanted kind. `setting` is the setting that names the file.
 pub fn fault(setting: &str, path: &Path, wanted: Wanted, bytes: &[u8]) -> String {
     let file = path.display();
     let text = String::from_utf8_lossy(bytes);
@@ -83,7 +83,7 @@ pub fn fault(setting: &str, path: &Path, wanted: Wanted, bytes: &[u8]) -> String
     out
 }
 
-/// Why a chain and a key, each of which could be read, cannot be used together.
+/// The error message for a chain and a key that could be read but do not fit together.
 pub fn not_together(chain: &Path, key: &Path, unfit: Unfit) -> String {
     let (chain, key) = (chain.display(), key.display());
     match unfit {
@@ -105,7 +105,7 @@ pub fn not_together(chain: &Path, key: &Path, unfit: Unfit) -> String {
     }
 }
 
-/// What a section named CERTIFICATE among authorities says when it holds something else.
+/// The error message for a CERTIFICATE section among the authorities that holds something else.
 pub fn no_authority(setting: &str, path: &Path) -> String {
     format!(
         "{setting}: {}: a section named CERTIFICATE holds something else: it should hold the certificates of the \
