@@ -1,4 +1,7 @@
 //! The error table of the Standard (`provider-api.md` section 11): one table that every edge uses.
+//!
+//! Two questions about a row are answered in the Provider: whose fault it is (`audit::Fault::of`), and which interactions
+//! answer it (`http::operators::describe`).
 
 /// Whether the same request may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Sending a request and getting to its answer: time-outs, repeats of the identical request under the same
 //! `X-Request-ID`, gzip, bounds, JSON or XML (CONS-REQ-03..06, CONS-BOOK-05, CONS-ERR-04, NAT-SSP-06).
 //!
-//! Every attempt is kept in the journal with both X ids (CONS-REQ-04).
+//! Every attempt is kept in the journal with both X ids (CONS-REQ-04). Referral documents have tries and pauses of their
+//! own: `referral::send::Retries`.
 
 pub mod answer;
 mod leaving;

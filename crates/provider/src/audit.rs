@@ -1,7 +1,8 @@
 //! What is recorded of every access and change (AUD-01..06, DAT-03..05, DAT-07, DAT-08).
 //!
 //! An [`AuditEntry`] becomes one JSON text in the tenant's chain of audit rows. It may name a patient (the token's
-//! provenance and the query do), so it has no full `Debug` and belongs in the database only, never in a log.
+//! provenance and the query do), so it has no full `Debug` and belongs in the database only, never in a log. A new field
+//! goes into the struct, its constructor and its text, all of them in this file; the store keeps the text as it is.
 
 use crate::tenant_key::TenantKey;
 use booking::ids::RequestId;

@@ -1,5 +1,8 @@
 //! Metrics for Prometheus: counters of requests, and figures of the store, the diary, certificates and the process.
 //!
+//! A new metric is counted where it happens, or read in [`sample`]; `http::operators::admin` collects it into a
+//! [`page::Page`], which writes the text.
+//!
 //! Each request is counted when its answer is sent. What must be read from the database is read beside the
 //! requests, at most every few seconds ([`sample`]). No patient data, and of consumers only the ASIDs that a tenant
 //! declared.

@@ -1,4 +1,7 @@
 //! The query of a slot search (`provider-api.md` section 6).
+//!
+//! A new parameter also goes into the Provider's CapabilityStatement (`interactions::capability`), its description for tools
+//! (`operators::describe`) and the names that its log may show (`edge::log`).
 
 use super::headers::printable;
 pub use super::time::Bound;

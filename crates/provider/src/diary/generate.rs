@@ -6,7 +6,8 @@
 //! - In autumn, an hour is shown twice: 00:00–04:00 has five real hours, and the slots of the hour that comes back are
 //!   moments of their own. A clinic that begins or ends within that hour does so when the clock shows it first.
 //!
-//! Clinics that follow on one another therefore never overlap, and every slot has its full length.
+//! Clinics that follow on one another therefore never overlap, and every slot has its full length. What this does to a
+//! clinic is told when it is declared (`declaration::warn::days`), and in lists of slots, where an hour stands twice (`slots`).
 
 use super::declaration::{ClockTime, Exception, Session, Template};
 use crate::store::Channel;

@@ -1,4 +1,4 @@
-//! Moving house: all data of one database into another that is empty, of either kind.
+//! Copies a whole database into another that is empty, of either kind.
 //!
 //! The source is read in one transaction and never changed; the target is written in one, which is committed only after
 //! everything in it was read again and found to be the same. Whatever ends a copy before, the target stays as it was.

@@ -1,4 +1,4 @@
-//! Moving house: a rich database from SQLite to PostgreSQL and back, and to its like; what is refused, what stays.
+//! Copying a database: a rich one from SQLite to PostgreSQL and back, and to its like; what is refused, what stays.
 
 use super::store_fixture::raw::{Postgres, Raw};
 use super::store_fixture::*;

@@ -1,4 +1,5 @@
-//! `uec consumer book`.
+//! `uec consumer book`: books a slot for a patient. [`Choice`], how the slot is chosen, also serves `rebook`; options of the
+//! patient are in `patient`.
 
 use super::find::When;
 use super::patient::PatientArgs;

@@ -1,4 +1,5 @@
-//! Whom a booking is for, from flags or from a file.
+//! Whom a booking is for, from flags or from a file. A new flag also goes into [`PatientArgs::is_empty`], and into the
+//! questions of `asked` where a user is asked for it.
 
 use super::Stopped;
 use booking::named_file;

@@ -1,4 +1,4 @@
-//! The two answers (NAT-DOS-04, NAT-DOS-05).
+//! The DoS's two answers, taken apart into services (NAT-DOS-04, NAT-DOS-05); `service` reads the fields of one.
 
 use super::listed::Listed;
 use super::service::{Service, ServiceDetails};
