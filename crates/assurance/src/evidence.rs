@@ -23,6 +23,7 @@ pub use model::{
     About, Counts, Exchange, Finding, Headers, Id, Kind, Outcome, Run, Severity, Verdict,
 };
 pub use redact::Redaction;
+pub(crate) use redact::redacted;
 pub use report::{scal_page, write_scal};
 pub(crate) use table::record;
 pub use table::{Line, csv, lines};

@@ -164,18 +164,11 @@ impl Poster {
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
-            let sent = self
-                .client
-                .post(&self.url)
-                .header("content-type", "application/x-ndjson")
-                .body(body.to_owned())
-                .send()
-                .await;
-            last = match sent.map(|answer| answer.status()) {
+            let body = body.to_owned();
+            last = match web::post(&self.client, &self.url, "application/x-ndjson", body).await {
                 Ok(status) if status.is_success() => return Ok(()),
                 Ok(status) => format!("it answered {status}"),
-                // Without the address, which may hold a password.
-                Err(error) => error.without_url().to_string(),
+                Err(why) => why,
             };
         }
         Err(last)

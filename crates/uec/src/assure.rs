@@ -2,11 +2,12 @@
 
 mod about;
 mod consumer;
+mod evidence;
 mod plan;
 mod provider;
 mod report;
 
-use crate::Outcome;
+use crate::{Failure, Outcome};
 use clap::Subcommand;
 
 /// Try a system against the Standard and keep the evidence.
@@ -56,4 +57,8 @@ fn filled(text: &str) -> Result<String, String> {
         "" => Err("it is empty".to_owned()),
         text => Ok(text.to_owned()),
     }
+}
+
+fn usage(reason: impl ToString) -> Failure {
+    Failure::Usage(reason.to_string())
 }

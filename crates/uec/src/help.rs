@@ -2,147 +2,51 @@
 //!
 //! A test reads every example as a command line, so that none of them goes stale.
 
+use booking::count::plural;
 use clap::{Arg, Command};
 
 /// How the help of a required option begins.
 const REQUIRED: &str = "[required] ";
-/// Commands and examples of them; commands that bring examples of their own are not here.
-const EXAMPLES: &[(&str, &[&str])] = &[
-    (
-        "assure consumer",
-        &["uec assure consumer --listen 127.0.0.1:9100 --out evidence-consumer"],
-    ),
-    (
-        "assure provider",
-        &[
-            "uec assure provider --endpoint https://booking.fernhill.example/STU3/1/FX101 --from-asid 918999000099 --to-asid 918999000011 --service 2000000011 --out evidence-provider",
-            "uec assure provider --list",
-        ],
-    ),
-    (
-        "assure plan list",
-        &["uec assure plan list", "uec assure plan list utc --json"],
-    ),
-    ("assure plan show", &["uec assure plan show plan-fernhill"]),
-    (
-        "assure plan sign",
-        &["uec assure plan sign plan-fernhill --by 'Grace Hazel' --role provider-lead"],
-    ),
-    (
-        "assure plan report",
-        &["uec assure plan report plan-fernhill"],
-    ),
-    (
-        "assure plan release",
-        &["uec assure plan release plan-fernhill"],
-    ),
-    (
-        "assure report",
-        &["uec assure report evidence-provider evidence-consumer --scal scal"],
-    ),
-    (
-        "demo",
-        &[
-            "uec demo",
-            "uec demo --tls --port 9000 --data /tmp/uec-demo",
-        ],
-    ),
-    (
-        "consumer endpoint",
-        &["uec consumer endpoint --service 2000000011"],
-    ),
-    (
-        "provider serve",
-        &[
-            "uec provider serve --config /etc/uec/provider.toml",
-            "uec provider serve --database sqlite:demo.sqlite --listen 127.0.0.1:8001 --seed demo",
-        ],
-    ),
-    (
-        "provider apply",
-        &[
-            "uec provider apply fernhill.toml --dry-run",
-            "uec provider apply fernhill.toml --config /etc/uec/provider.toml",
-        ],
-    ),
-    (
-        "provider export",
-        &["uec provider export --provider FX101 --database sqlite:provider.sqlite > fernhill.toml"],
-    ),
-    (
-        "provider slots list",
-        &[
-            "uec provider slots list --service 2000000011 --from 2031-03-04 --to 2031-03-04 --database sqlite:provider.sqlite",
-            "uec provider slots list --count --json --config /etc/uec/provider.toml",
-        ],
-    ),
-    (
-        "provider audit verify",
-        &[
-            "uec provider audit verify --config /etc/uec/provider.toml",
-            "uec provider audit verify --database sqlite:provider.sqlite --anchors /backup/anchors --key audit.pub",
-        ],
-    ),
-    (
-        "provider audit key",
-        &["uec provider audit key /etc/uec/audit.key --make"],
-    ),
-    (
-        "provider audit head",
-        &["uec provider audit head --config /etc/uec/provider.toml"],
-    ),
-    (
-        "provider audit accept-loss",
-        &[
-            "uec provider audit accept-loss --config /etc/uec/provider.toml --because 'the disk was lost, last night'",
-        ],
-    ),
-    (
-        "provider referral list",
-        &["uec provider referral list --provider FX101 --config /etc/uec/provider.toml"],
-    ),
-    (
-        "provider referral show",
-        &[
-            "uec provider referral show 1b2fd6ca-41db-4eaa-a8fd-41b471b360d0 --config /etc/uec/provider.toml",
-        ],
-    ),
-    (
-        "provider referral quarantine",
-        &["uec provider referral quarantine --provider FX101 --config /etc/uec/provider.toml"],
-    ),
-    (
-        "provider migrate",
-        &["uec provider migrate --database postgres://uec@db.example/uec"],
-    ),
-    (
-        "provider backup",
-        &["uec provider backup --to /backup/provider.sqlite --config /etc/uec/provider.toml"],
-    ),
-    (
-        "provider restore",
-        &[
-            "uec provider restore --from /backup/provider.sqlite --database sqlite:provider.sqlite --replace",
-        ],
-    ),
-    (
-        "sandbox serve",
-        &[
-            "uec sandbox serve",
-            "uec sandbox serve --dos 9003 --world region.toml",
-        ],
-    ),
-    ("sandbox world", &["uec sandbox world > region.toml"]),
-    ("sandbox check", &["uec sandbox check region.toml --strict"]),
-    (
-        "token new",
-        &["uec token new --aud https://booking.fernhill.example/STU3/1/FX101 --for book"],
-    ),
-    (
-        "token show",
-        &["uec token show eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.e30."],
-    ),
-    ("validate", &["uec validate appointment.json bundle.xml"]),
+/// Examples of commands; commands that bring examples of their own are not here.
+const EXAMPLES: &[&str] = &[
+    "uec assure consumer --listen 127.0.0.1:9100 --out evidence-consumer",
+    "uec assure provider --endpoint https://booking.fernhill.example/STU3/1/FX101 --from-asid 918999000099 --to-asid 918999000011 --service 2000000011 --out evidence-provider",
+    "uec assure provider --list",
+    "uec assure plan list",
+    "uec assure plan list utc --json",
+    "uec assure plan show plan-fernhill",
+    "uec assure plan sign plan-fernhill --by 'Grace Hazel' --role provider-lead",
+    "uec assure plan report plan-fernhill",
+    "uec assure plan release plan-fernhill",
+    "uec assure report evidence-provider evidence-consumer --scal scal",
+    "uec demo",
+    "uec demo --tls --port 9000 --data /tmp/uec-demo",
+    "uec consumer endpoint --service 2000000011",
+    "uec provider serve --config /etc/uec/provider.toml",
+    "uec provider serve --database sqlite:demo.sqlite --listen 127.0.0.1:8001 --seed demo",
+    "uec provider apply fernhill.toml --dry-run",
+    "uec provider apply fernhill.toml --config /etc/uec/provider.toml",
+    "uec provider export --provider FX101 --database sqlite:provider.sqlite > fernhill.toml",
+    "uec provider slots list --service 2000000011 --from 2031-03-04 --to 2031-03-04 --database sqlite:provider.sqlite",
+    "uec provider slots list --count --json --config /etc/uec/provider.toml",
+    "uec provider audit verify --config /etc/uec/provider.toml",
+    "uec provider audit verify --database sqlite:provider.sqlite --anchors /backup/anchors --key audit.pub",
+    "uec provider audit key /etc/uec/audit.key --make",
+    "uec provider audit head --config /etc/uec/provider.toml",
+    "uec provider audit accept-loss --config /etc/uec/provider.toml --because 'the disk was lost, last night'",
+    "uec provider referral list --provider FX101 --config /etc/uec/provider.toml",
+    "uec provider referral show 1b2fd6ca-41db-4eaa-a8fd-41b471b360d0 --config /etc/uec/provider.toml",
+    "uec provider referral quarantine --provider FX101 --config /etc/uec/provider.toml",
+    "uec provider migrate --database postgres://uec@db.example/uec",
+    "uec provider backup --to /backup/provider.sqlite --config /etc/uec/provider.toml",
+    "uec provider restore --from /backup/provider.sqlite --database sqlite:provider.sqlite --replace",
+    "uec sandbox serve",
+    "uec sandbox serve --dos 9003 --world region.toml",
+    "uec sandbox world > region.toml",
+    "uec sandbox check region.toml --strict",
+    "uec token new --aud https://booking.fernhill.example/STU3/1/FX101 --for book",
+    "uec token show eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.e30.",
+    "uec validate appointment.json bundle.xml",
 ];
 
 /// The command line with its required options marked and its examples added.
@@ -155,38 +59,36 @@ fn completed(command: Command, path: &str) -> Command {
         let path = format!("{path} {}", sub.get_name());
         completed(sub, path.trim_start())
     });
-    match examples(&command, path) {
-        None => command,
-        Some(examples) => {
-            let own = command.get_after_help().map(ToString::to_string);
-            let before = own.map_or_else(String::new, |own| format!("{own}\n\n"));
-            let heading = if examples.len() == 1 {
-                "Example"
-            } else {
-                "Examples"
-            };
-            let lines = examples.join("\n  ");
-            command.after_help(format!("{before}{heading}:\n  {lines}"))
-        }
+    let examples = examples(&command, path);
+    if examples.is_empty() {
+        return command;
     }
+    let own = command.get_after_help().map(ToString::to_string);
+    let before = own.map_or_else(String::new, |own| format!("{own}\n\n"));
+    let heading = plural(examples.len(), "Example", "Examples");
+    let lines = examples.join("\n  ");
+    command.after_help(format!("{before}{heading}:\n  {lines}"))
 }
 
 /// The examples of a command; of one with commands below it, the first of these stands for all.
-fn examples(command: &Command, path: &str) -> Option<&'static [&'static str]> {
-    let below = match path {
-        "" => "demo".to_owned(),
-        path => format!("{path} "),
+fn examples(command: &Command, path: &str) -> Vec<&'static str> {
+    let path = match path {
+        "" => "demo",
+        path => path,
     };
-    let group = command.has_subcommands();
-    let (_, examples) = EXAMPLES.iter().find(|(name, _)| match group {
-        true => name.starts_with(&below),
-        false => *name == path,
-    })?;
-    if group {
-        examples.get(..1)
-    } else {
-        Some(examples)
+    let all = EXAMPLES.iter().copied();
+    let mut of_path = all.filter(|line| is_of(line, path));
+    match command.has_subcommands() {
+        true => of_path.next().into_iter().collect(),
+        false => of_path.collect(),
     }
+}
+
+/// Whether a command line is one of this command, or of a command below it.
+fn is_of(line: &str, path: &str) -> bool {
+    let mut words = line.split_whitespace().skip(1);
+    path.split_whitespace()
+        .all(|part| words.next() == Some(part))
 }
 
 fn marked(arg: Arg) -> Arg {
@@ -298,12 +200,11 @@ mod tests {
             }
         }
         assert!(tried > 40, "{tried}");
-        let known: Vec<String> = all().into_iter().map(|(path, _)| path).collect();
-        for (name, _) in EXAMPLES {
-            assert!(
-                known.iter().any(|path| path == name),
-                "there is no command {name}"
-            );
+        let mut known = all();
+        known.retain(|(_, command)| !command.has_subcommands());
+        for line in EXAMPLES {
+            let is_known = known.iter().any(|(path, _)| is_of(line, path));
+            assert!(is_known, "there is no command of {line}");
         }
     }
 }

@@ -39,6 +39,11 @@ pub fn print_json(text: &str) {
     print_exactly(&json_text(text));
 }
 
+/// Prints a value as JSON that a person can read, too.
+pub fn print_value(value: &serde_json::Value) {
+    print_json(&format!("{value:#}\n"));
+}
+
 /// Prints data for a program to standard output, as it is. What fails is kept for [`unwritten`]; nothing is tried after
 /// it, so that no line is missing in the middle.
 pub fn print_exactly(text: &str) {

@@ -177,18 +177,14 @@ impl Serve {
             None => Settings::default(),
             Some(path) => read_settings(path)?,
         };
-        if let Some(database) = &self.database {
-            settings.database = Some(database.clone());
-        }
         settings.allow_shared_files |= self.allow_shared_files;
-        if let Some(replica) = &self.database_replica {
-            settings.database_replica = Some(replica.clone());
-        }
-        if let Some(listen) = &self.listen {
-            settings.listen = Some(listen.clone());
-        }
-        if let Some(listen) = &self.admin_listen {
-            settings.admin.listen = Some(listen.clone());
+        for (given, kept) in [
+            (&self.database, &mut settings.database),
+            (&self.database_replica, &mut settings.database_replica),
+            (&self.listen, &mut settings.listen),
+            (&self.admin_listen, &mut settings.admin.listen),
+        ] {
+            *kept = given.clone().or(kept.take());
         }
         if let Some(lines) = self.log_format {
             settings.log.format = match lines {

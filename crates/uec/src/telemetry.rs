@@ -93,18 +93,10 @@ impl Exporter {
     }
 
     async fn send(&self, batch: &[Span]) -> Result<(), String> {
-        let sent = self
-            .client
-            .post(&self.url)
-            .header("content-type", "application/json")
-            .body(message(&self.service, batch).to_string())
-            .send()
-            .await;
-        match sent.map(|answer| answer.status()) {
-            Ok(StatusCode::OK | StatusCode::ACCEPTED | StatusCode::NO_CONTENT) => Ok(()),
-            Ok(status) => Err(format!("it answered {status}")),
-            // Without the address, which may hold a password.
-            Err(error) => Err(error.without_url().to_string()),
+        let message = message(&self.service, batch).to_string();
+        match web::post(&self.client, &self.url, "application/json", message).await? {
+            StatusCode::OK | StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(()),
+            status => Err(format!("it answered {status}")),
         }
     }
 

@@ -11,7 +11,6 @@ pub struct Cause<'a> {
     pub tests: Vec<(usize, usize)>,
     /// How often it was found, over all tests.
     pub times: usize,
-    key: String,
 }
 
 impl Cause<'_> {
@@ -47,12 +46,11 @@ fn grouped(runs: &[Run], wanted: fn(&Outcome, &Finding) -> bool) -> Vec<Cause<'_
         for (place, outcome) in of_run.outcomes.iter().enumerate() {
             for finding in outcome.findings.iter().filter(|f| wanted(outcome, f)) {
                 let key = format!("{run} {}", key(outcome, finding));
-                let at = *places.entry(key.clone()).or_insert_with(|| {
+                let at = *places.entry(key).or_insert_with(|| {
                     all.push(Cause {
                         finding,
                         tests: Vec::new(),
                         times: 0,
-                        key,
                     });
                     all.len() - 1
                 });
@@ -66,7 +64,6 @@ fn grouped(runs: &[Run], wanted: fn(&Outcome, &Finding) -> bool) -> Vec<Cause<'_
             }
         }
     }
-    debug_assert!(all.iter().all(|c| !c.key.is_empty() && !c.tests.is_empty()));
     all
 }
 

@@ -223,10 +223,7 @@ impl Folder {
                     &message::text(exchange, half, &body_file),
                 )?;
                 files += 1;
-                let body = match half {
-                    Half::Request => &exchange.request_body,
-                    Half::Response => &exchange.response_body,
-                };
+                let body = half.body(exchange);
                 if body.text().is_none() {
                     self.write(&body_file, body.bytes())?;
                     files += 1;

@@ -56,19 +56,16 @@ fn suite(out: &mut Markup, run: &Run) {
         ],
     );
     if run.about.items().next().is_some() {
-        out.open("properties", &[]);
-        for (name, value) in run.about.items() {
-            let name = name.to_lowercase();
-            out.empty("property", &[("name", &name), ("value", value)]);
-        }
-        out.close("properties");
+        out.within("properties", &[], |out| {
+            for (name, value) in run.about.items() {
+                let name = name.to_lowercase();
+                out.empty("property", &[("name", &name), ("value", value)]);
+            }
+        });
     }
+    let class = format!("assure.{}", run.kind.word().to_lowercase());
     for outcome in &run.outcomes {
-        case(
-            out,
-            &format!("assure.{}", run.kind.word().to_lowercase()),
-            outcome,
-        );
+        case(out, &class, outcome);
     }
     out.close("testsuite");
 }

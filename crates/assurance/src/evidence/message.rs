@@ -1,5 +1,6 @@
 //! An exchange as two files that any editor opens, and where they lie in the folder.
 
+use super::body::Body;
 use super::model::{Exchange, Headers, Kind};
 use booking::foreign::visible_text;
 use std::fmt::Write;
@@ -19,6 +20,13 @@ impl Half {
         match self {
             Half::Request => "request",
             Half::Response => "response",
+        }
+    }
+
+    pub fn body(self, exchange: &Exchange) -> &Body {
+        match self {
+            Half::Request => &exchange.request_body,
+            Half::Response => &exchange.response_body,
         }
     }
 }
@@ -49,12 +57,9 @@ pub(super) fn body_file(folder: &str, exchange: usize, half: Half) -> String {
 }
 
 fn file_name(id: &str) -> String {
-    let safe = |c: char| {
-        if c.is_ascii_alphanumeric() || c == '_' {
-            c
-        } else {
-            '-'
-        }
+    let safe = |c: char| match c.is_ascii_alphanumeric() || c == '_' {
+        true => c,
+        false => '-',
     };
     id.chars().take(NAME_KEPT).map(safe).collect()
 }
@@ -96,10 +101,7 @@ fn headers(out: &mut String, headers: &Headers) {
 
 /// One half as a text file: when, start line, headers, an empty line, the body.
 pub(super) fn text(exchange: &Exchange, half: Half, body_file: &str) -> Vec<u8> {
-    let body = match half {
-        Half::Request => &exchange.request_body,
-        Half::Response => &exchange.response_body,
-    };
+    let body = half.body(exchange);
     let mut out = head(exchange, half);
     let _ = match half {
         Half::Request => writeln!(

@@ -85,6 +85,14 @@ impl Redaction {
     }
 }
 
+/// A content without tokens and patient data, by itself. What cannot be read goes whole.
+pub(crate) fn redacted(bytes: Vec<u8>) -> Vec<u8> {
+    let body = Body::new(bytes);
+    let mut known = Known::default();
+    learn_from(&body, &mut known);
+    redact_body(&body, &known).bytes().to_vec()
+}
+
 fn exchanges(runs: &mut [Run]) -> impl Iterator<Item = &mut Exchange> {
     runs.iter_mut()
         .flat_map(|run| &mut run.outcomes)
@@ -98,10 +106,13 @@ fn clean(text: &mut String, known: &Known) {
 /// Collects what is said about people.
 fn learn(exchange: &Exchange, known: &mut Known) {
     address::learn(&exchange.url, known);
-    for body in [&exchange.request_body, &exchange.response_body] {
-        if let Some((_, tree)) = body.text().and_then(parse) {
-            node::about_people(&tree, &mut |leaf| known.add(&leaf.text));
-        }
+    learn_from(&exchange.request_body, known);
+    learn_from(&exchange.response_body, known);
+}
+
+fn learn_from(body: &Body, known: &mut Known) {
+    if let Some((_, tree)) = body.text().and_then(parse) {
+        node::about_people(&tree, &mut |leaf| known.add(&leaf.text));
     }
 }
 

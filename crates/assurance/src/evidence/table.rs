@@ -1,7 +1,7 @@
 //! The SCAL table in words: one line per row, and the same as CSV.
 
 use super::model::Run;
-use super::verdicts::{Mark, Standing, standings};
+use super::verdicts::{Mark, Standing, once, standings};
 use serde::Serialize;
 
 /// Most tests named in one cell; a row with more says how many.
@@ -84,11 +84,7 @@ fn tried(standing: &Standing) -> String {
 }
 
 fn found(standing: &Standing) -> String {
-    let mut causes = std::collections::HashSet::new();
-    let all: Vec<_> = standing
-        .findings()
-        .filter(|(trial, f)| causes.insert(super::cause_key(trial.outcome, f)))
-        .collect();
+    let all = once(standing.findings());
     let quote = |f: &super::Finding| match f.where_.as_str() {
         "" => f.what.clone(),
         place => format!("{} ({place})", f.what),

@@ -1,5 +1,6 @@
 //! How each row of the SCAL stands after the runs: shown, broken, to be declared, or not tried.
 
+use super::cause_key;
 use super::model::{Finding, Id, Kind, Outcome, Run, Severity, Verdict};
 use crate::requirements::{Row, rows, rows_of};
 use serde::Serialize;
@@ -78,6 +79,16 @@ impl<'a> Standing<'a> {
                 .map(|finding| (*trial, finding))
         })
     }
+}
+
+/// Of findings with one cause the first.
+pub(super) fn once<'a>(
+    findings: impl Iterator<Item = (Trial<'a>, &'a Finding)>,
+) -> Vec<(Trial<'a>, &'a Finding)> {
+    let mut causes = std::collections::HashSet::new();
+    findings
+        .filter(|(trial, f)| causes.insert(cause_key(trial.outcome, f)))
+        .collect()
 }
 
 /// Every row of the sides that were tried.

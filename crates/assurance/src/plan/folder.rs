@@ -226,43 +226,28 @@ impl PlanFolder {
         Ok(kept)
     }
 
-    /// The beginning of the next attachment's name: no file that is there begins so.
+    /// The beginning of the next attachment's name: no file that is named or there begins so. Files of attempts that were
+    /// broken off may lie in the folder.
     fn stem(&self, step: &Step) -> Result<String, PlanError> {
-        let all: Vec<&str> = self
-            .plan
-            .answers
-            .values()
-            .flat_map(|a| &a.attachments)
-            .map(|a| a.file.as_str())
-            .collect();
-        if all.len() >= attachment::MAX_COUNT {
+        let named = self.plan.answers.values().flat_map(|a| &a.attachments);
+        let mut taken: Vec<String> = named.map(|a| a.file.clone()).collect();
+        if taken.len() >= attachment::MAX_COUNT {
             return Err(PlanError::Wrong(format!(
                 "the plan has {} attachments already, and takes no more: put several pictures into one document",
                 attachment::MAX_COUNT
             )));
         }
-        let name = step.file_name();
-        let folder = self.path.join(attachment::FOLDER);
-        let taken = |stem: &str| {
-            let begins = |file: &str| file.starts_with(&format!("{stem}-"));
-            let on_disk = fs::read_dir(&folder).is_ok_and(|entries| {
-                entries
-                    .flatten()
-                    .any(|e| begins(&e.file_name().to_string_lossy()))
-            });
-            on_disk || all.iter().any(|file| begins(file))
+        let there = fs::read_dir(self.path.join(attachment::FOLDER));
+        let there = there.into_iter().flatten().flatten();
+        taken.extend(there.map(|e| e.file_name().to_string_lossy().into_owned()));
+        let is_free = |stem: &String| {
+            let begins = format!("{stem}-");
+            !taken.iter().any(|file| file.starts_with(&begins))
         };
-        (1..=MAX_TRIES)
-            .map(|n| format!("{name}-{n}"))
-            .find(|stem| !taken(stem))
-            .ok_or_else(|| {
-                PlanError::Wrong("the folder's attachments hold too many files".to_owned())
-            })
+        let stems = (1..=taken.len() + 1).map(|n| format!("{}-{n}", step.file_name()));
+        Ok(stems.into_iter().find(is_free).unwrap_or_default())
     }
 }
-
-/// Names tried for an attachment; files of attempts that were broken off may lie in the folder.
-const MAX_TRIES: usize = 10 * attachment::MAX_COUNT;
 
 /// Reads a plan without working on it. What is read is whole, even while another program works on it.
 pub fn read(path: &Path) -> Result<Plan, PlanError> {

@@ -4,12 +4,15 @@ mod national;
 mod screen;
 mod world;
 
+use super::evidence::{Evidence, print_list};
+use super::usage;
 use crate::serve::{runtime, stop_signal};
-use crate::{Failure, Outcome, output, print};
+use crate::{Failure, Outcome};
 use assurance::consumer_suite::{
-    Certificates, Event, PROVIDER_ASID, SILENCE, Settings, Simulator, Watching, scenario, scenarios,
+    Certificates, Event, PROVIDER_ASID, SILENCE, Scenario, Settings, Simulator, Watching, scenario,
+    scenarios,
 };
-use assurance::evidence::{Counts, Folder, FolderError, Kind, Redaction, Run, Severity, Verdict};
+use assurance::evidence::{Counts, Run, Verdict, errors};
 use booking::count::{counted, plural};
 use booking::ids::Asid;
 use clap::Args;
@@ -38,10 +41,10 @@ pub struct Consumer {
     pub root: Option<String>,
     /// ASID of the consumer (Ssp-From), where it is known beforehand
     #[arg(long, value_name = "ASID")]
-    pub from_asid: Option<String>,
+    pub from_asid: Option<Asid>,
     /// ASID of the simulated Provider (Ssp-To)
     #[arg(long, value_name = "ASID", default_value = PROVIDER_ASID)]
-    pub to_asid: String,
+    pub to_asid: Asid,
     /// Scenario to walk, by its service id; may be given several times [default: all]
     #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = super::filled)]
     pub scenario: Vec<String>,
@@ -93,26 +96,14 @@ pub struct Consumer {
     #[arg(long)]
     pub list: bool,
     #[command(flatten)]
-    pub about: super::about::About,
-    /// Print the result as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Folder for the evidence [required, except with --list]
-    #[arg(long, value_name = "DIR", required_unless_present = "list")]
-    pub out: Option<PathBuf>,
-    /// Delete the evidence that --out holds from before
-    #[arg(long)]
-    pub replace: bool,
-    /// Take tokens and patient data out of the evidence
-    #[arg(long)]
-    pub redact: bool,
+    pub evidence: Evidence,
 }
 
 impl Consumer {
     /// Runs the command.
     pub fn run(self) -> Outcome {
         if self.list {
-            print(&list_of(self.json));
+            print_list(self.evidence.json, scenarios(), as_json, as_text);
             return Ok(());
         }
         if let Some(unknown) = self.scenario.iter().find(|id| scenario(id).is_none()) {
@@ -120,29 +111,14 @@ impl Consumer {
                 "there is no scenario {unknown}; --list prints them"
             )));
         }
-        let out = self.out.clone().ok_or_else(|| usage("--out is missing"))?;
-        let folder = match self.replace {
-            true => Folder::replace(out),
-            false => Folder::create(out),
-        };
-        let mut folder = folder.map_err(failure)?;
-        if self.redact {
-            folder = folder.redacting(Redaction::On);
-        }
-        let mut run = runtime()?.block_on(self.serve())?;
-        run.about = self.about.evidence();
-        let summary = self.json.then(|| as_json(&run));
-        let (counts, broken, headline) = (run.counts(), told(&run), run.headline());
-        let scenarios = run.scenarios();
-        let written = folder.finish(vec![run]).map_err(failure)?;
-        match summary {
-            Some(summary) => output::print_json(&format!("{summary:#}\n")),
-            None => print(&format!(
-                "{broken}{headline}\nWritten: {}\n",
-                written.report.display()
-            )),
-        }
-        verdict(&counts, scenarios)
+        let folder = self.evidence.folder()?;
+        let run = runtime()?.block_on(self.serve())?;
+        let (counts, told) = (run.counts(), told(&run));
+        let (chosen, unwalked) = run.scenarios();
+        let more = json!({"chosen": chosen, "notWalked": unwalked});
+        self.evidence
+            .finish(folder, run, ("scenarios", more), &told)?;
+        verdict(&counts, (chosen, unwalked))
     }
 
     /// Everything between the sockets and the end of the run.
@@ -152,9 +128,9 @@ impl Consumer {
             .await
             .map_err(|e| Failure::Usage(format!("--listen {listen}: {e}")))?;
         let address = listener.local_addr().map_err(|e| e.to_string())?;
-        let screen = Arc::new(Screen::new(self.json));
+        let screen = Arc::new(Screen::new(self.evidence.json));
         let files = national::certificates(self)?;
-        let settings = self.settings(files, screen.clone())?;
+        let settings = self.settings(files, screen.clone());
         let simulator =
             Simulator::start(listener, settings).map_err(|e| Failure::Usage(e.to_string()))?;
         let watching = simulator.watching();
@@ -172,14 +148,7 @@ impl Consumer {
         Ok(simulator.finish())
     }
 
-    fn settings(
-        &self,
-        files: Option<Certificates>,
-        screen: Arc<Screen>,
-    ) -> Result<Settings, Failure> {
-        let asid = |flag: &str, text: &str| {
-            Asid::parse(text).map_err(|e| usage(format!("{flag}: the {e}")))
-        };
+    fn settings(&self, files: Option<Certificates>, screen: Arc<Screen>) -> Settings {
         let own = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => Some(Certificates {
                 certificate: certificate.clone(),
@@ -188,21 +157,17 @@ impl Consumer {
             }),
             _ => None,
         };
-        Ok(Settings {
+        Settings {
             root: self.root.clone(),
-            from: self
-                .from_asid
-                .as_deref()
-                .map(|a| asid("--from-asid", a))
-                .transpose()?,
-            to: asid("--to-asid", &self.to_asid)?,
+            from: self.from_asid.clone(),
+            to: self.to_asid.clone(),
             scenarios: self.scenario.clone(),
             national: self.national,
             through_ssp: self.through_ssp,
             silence: Duration::from_secs(self.silence),
             tls: files.or(own),
             on_seen: Some(Box::new(move |seen| screen.seen(seen))),
-        })
+        }
     }
 
     /// Ready when the run is to end.
@@ -247,7 +212,8 @@ impl Consumer {
                 ));
             }
         }
-        let from = self.from_asid.as_deref().unwrap_or(national::CONSUMER_ASID);
+        let from = self.from_asid.as_ref();
+        let from = from.map_or(national::CONSUMER_ASID, Asid::as_str);
         if front.is_some() || self.from_asid.is_some() {
             text.push_str(&format!("  Consumer ASID  {from}\n"));
         }
@@ -280,40 +246,27 @@ fn verdict(counts: &Counts, (scenarios, unwalked): (usize, usize)) -> Outcome {
     }
 }
 
-/// The scenarios and what to do for them.
-fn list_of(as_json: bool) -> String {
-    match as_json {
-        true => {
-            let all: Vec<Value> = scenarios()
-                .iter()
-                .map(|s| {
-                    json!({
-                        "id": s.id, "name": s.name, "part": s.part.word(), "task": s.task, "right": s.right,
-                        "requirements": s.requirements, "national": s.is_national(), "asid": s.asid,
-                    })
-                })
-                .collect();
-            format!("{:#}\n", Value::from(all))
-        }
-        false => scenarios()
-            .iter()
-            .map(|s| {
-                let front = if s.is_national() {
-                    ", with --national"
-                } else {
-                    ""
-                };
-                format!(
-                    "{} {} ({}{front})\n    do:    {}\n    right: {}\n",
-                    s.id,
-                    s.name,
-                    s.part.word(),
-                    s.task,
-                    s.right
-                )
-            })
-            .collect(),
-    }
+/// A scenario and what to do for it.
+fn as_json(s: &&Scenario) -> Value {
+    json!({
+        "id": s.id, "name": s.name, "part": s.part.word(), "task": s.task, "right": s.right,
+        "requirements": s.requirements, "national": s.is_national(), "asid": s.asid,
+    })
+}
+
+fn as_text(s: &&Scenario) -> String {
+    let front = match s.is_national() {
+        true => ", with --national",
+        false => "",
+    };
+    format!(
+        "{} {} ({}{front})\n    do:    {}\n    right: {}\n",
+        s.id,
+        s.name,
+        s.part.word(),
+        s.task,
+        s.right
+    )
 }
 
 /// What is broken, for the terminal.
@@ -321,53 +274,11 @@ fn told(run: &Run) -> String {
     let mut text = String::new();
     for outcome in run.outcomes.iter().filter(|o| o.verdict == Verdict::Failed) {
         text.push_str(&format!("Failed   {}: {}\n", outcome.id, outcome.title));
-        for finding in outcome
-            .findings
-            .iter()
-            .filter(|f| f.severity == Severity::Error)
-        {
-            text.push_str(&format!(
-                "    {} [{}]\n      right: {}\n",
-                finding.what,
-                finding.requirement.join(", "),
-                finding.right
-            ));
+        for finding in errors(outcome) {
+            text.push_str(&super::evidence::finding("    ", finding, ""));
         }
     }
     text
-}
-
-fn as_json(run: &Run) -> Value {
-    debug_assert_eq!(run.kind, Kind::Consumer);
-    let (chosen, unwalked) = run.scenarios();
-    let tests: Vec<Value> = run
-        .outcomes
-        .iter()
-        .map(|o| {
-            json!({
-                "id": o.id, "title": o.title, "requirements": o.requirements,
-                "verdict": o.verdict.word().to_lowercase(), "why": o.verdict.why(), "findings": o.findings,
-            })
-        })
-        .collect();
-    json!({
-        "target": run.target, "started": run.started, "finished": run.finished,
-        "toolVersion": run.tool_version, "about": run.about, "counts": run.counts(),
-        "scenarios": {"chosen": chosen, "notWalked": unwalked},
-        "causes": super::provider::causes_of(run), "tests": tests,
-    })
-}
-
-fn usage(reason: impl ToString) -> Failure {
-    Failure::Usage(reason.to_string())
-}
-
-fn failure(error: FolderError) -> Failure {
-    match error {
-        FolderError::NotEmpty(_) => usage(format!("{error}, or say --replace")),
-        FolderError::NotOurs { .. } => usage(error),
-        other => Failure::Refused(other.to_string()),
-    }
 }
 
 /// Hands what the sandbox sees to the simulator.

@@ -7,13 +7,15 @@ mod set;
 mod shown;
 mod talk;
 
+use super::evidence::print_list;
+use super::usage;
 use crate::{Failure, Outcome, output, print};
 use assurance::plan::{
     self, Given, Outcome as Ended, PlanError, PlanFolder, PlanKind, Role, read, standing,
     write_report,
 };
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 use set::Set;
 use std::path::PathBuf;
 
@@ -170,33 +172,21 @@ fn failure(error: PlanError) -> Failure {
     }
 }
 
-fn usage(reason: impl ToString) -> Failure {
-    Failure::Usage(reason.to_string())
-}
-
 impl List {
     fn run(self) -> Outcome {
         match (self.plan, self.json) {
-            (None, false) => {
-                for kind in PlanKind::ALL {
-                    print(&format!("{:<20} {}\n", kind.word(), kind.title()));
-                    print(&format!(
-                        "{:<20} {} steps. {}\n",
-                        "",
-                        plan::steps(kind).len(),
-                        kind.scope()
-                    ));
-                }
-            }
-            (None, true) => {
-                let all: Vec<Value> = PlanKind::ALL
-                    .into_iter()
-                    .map(|k| json!({"plan": k.word(), "title": k.title(), "scope": k.scope(), "steps": plan::steps(k).len()}))
-                    .collect();
-                print(&format!("{:#}\n", Value::from(all)));
-            }
+            (None, as_json) => print_list(
+                as_json,
+                PlanKind::ALL,
+                |k| json!({"plan": k.word(), "title": k.title(), "scope": k.scope(), "steps": plan::steps(*k).len()}),
+                |k| {
+                    let steps = plan::steps(*k).len();
+                    let (word, title, scope) = (k.word(), k.title(), k.scope());
+                    format!("{word:<20} {title}\n{:<20} {steps} steps. {scope}\n", "")
+                },
+            ),
             (Some(kind), false) => print(&shown::steps(kind)),
-            (Some(kind), true) => print(&format!("{:#}\n", shown::steps_json(kind))),
+            (Some(kind), true) => output::print_value(&shown::steps_json(kind)),
         }
         Ok(())
     }
@@ -221,7 +211,7 @@ impl Show {
         let plan = read(&self.folder).map_err(failure)?;
         let faults = plan::attachment_faults(&self.folder, &plan);
         match self.json {
-            true => output::print_json(&format!("{:#}\n", shown::plan_json(&plan, &faults))),
+            true => output::print_value(&shown::plan_json(&plan, &faults)),
             false => print(&shown::plan(&plan, &faults)),
         }
         Ok(())
@@ -282,11 +272,10 @@ impl Report {
         let plan = read(&self.folder).map_err(failure)?;
         let written = write_report(&self.folder, &plan, self.out.as_deref()).map_err(failure)?;
         if self.json {
-            let value = json!({
+            output::print_value(&json!({
                 "page": written.page, "table": written.table, "complete": written.why_incomplete.is_empty(),
                 "why": written.why_incomplete,
-            });
-            output::print_json(&format!("{value:#}\n"));
+            }));
         } else {
             print(&format!(
                 "Written: {}\nWritten: {}\n",

@@ -1,52 +1,48 @@
 //! `uec assure provider`: a simulated consumer tries a Provider and keeps the evidence.
 
-use crate::{Failure, Outcome, output, print};
-use assurance::evidence::{
-    Counts, Finding, Folder, FolderError, Kind, Outcome as Ended, Redaction, Run, Severity,
-    Verdict, cause_key, causes,
-};
+use super::evidence::{Evidence, SHOWN, failure, print_list, serious};
+use super::usage;
+use crate::{Failure, Outcome, output};
+use assurance::evidence::{Counts, Finding, Kind, Outcome as Ended, Verdict, cause_key};
 use assurance::provider_suite::{
-    self, Choice, Endpoint, Group, NotReady, PATIENCE, Progress, SetUp, Target, Test,
+    self, Choice, Endpoint, Group, NotReady, PATIENCE, Progress, SetUp, Target,
 };
 use booking::count::counted;
 use booking::ids::{Asid, OdsCode, ServiceId};
 use booking::version::StandardVersion;
 use clap::Args;
 use consumer::config::Tls;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Longest patience that is sensible: the test bookings of a run should not lie about for a day.
 const MAX_PATIENCE: u64 = 120;
-/// Findings of one test that are shown in the terminal; all of them are in the report.
-const SHOWN: usize = 5;
-
 /// Try a Provider as a consumer would: every published test and our own, over the wire.
 #[derive(Args)]
 pub struct Provider {
     /// Service root of the Provider, such as https://provider.example.nhs.uk/STU3/1/ODS [required, except with --list]
-    #[arg(long, value_name = "URL", required_unless_present = "list")]
-    pub endpoint: Option<String>,
+    #[arg(long, value_name = "URL", required_unless_present = "list", value_parser = Endpoint::parse)]
+    pub endpoint: Option<Endpoint>,
     /// ASID to call as (Ssp-From) [required, except with --list]
     #[arg(long, value_name = "ASID", required_unless_present = "list")]
-    pub from_asid: Option<String>,
+    pub from_asid: Option<Asid>,
     /// ASID of the Provider (Ssp-To) [required, except with --list]
     #[arg(long, value_name = "ASID", required_unless_present = "list")]
-    pub to_asid: Option<String>,
+    pub to_asid: Option<Asid>,
     /// DoS service with at least 16 free slots from tomorrow on [required, except with --list]
     #[arg(long, value_name = "ID", required_unless_present = "list")]
-    pub service: Option<String>,
+    pub service: Option<ServiceId>,
     /// A DoS service that is known and has no slots
     #[arg(long, value_name = "ID")]
-    pub service_empty: Option<String>,
+    pub service_empty: Option<ServiceId>,
     /// A DoS service whose schedules name no practitioner, location or organisation
     #[arg(long, value_name = "ID")]
-    pub service_slots_only: Option<String>,
+    pub service_slots_only: Option<ServiceId>,
     /// ODS code of the organisation that the tokens name
     #[arg(long, value_name = "CODE", default_value = "FX900")]
-    pub ods: String,
+    pub ods: OdsCode,
     /// `aud` of the tokens, where the service root in SDS is not the endpoint (behind a proxy) [default: the endpoint]
     #[arg(long, value_name = "URL", value_parser = super::filled)]
     pub audience: Option<String>,
@@ -79,19 +75,7 @@ pub struct Provider {
         value_parser = clap::value_parser!(u64).range(1..=MAX_PATIENCE))]
     pub patience: u64,
     #[command(flatten)]
-    pub about: super::about::About,
-    /// Print the result as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Folder for the evidence [required, except with --list]
-    #[arg(long, value_name = "DIR", required_unless_present = "list")]
-    pub out: Option<PathBuf>,
-    /// Delete the evidence that --out holds from before
-    #[arg(long)]
-    pub replace: bool,
-    /// Take tokens and patient data out of the evidence
-    #[arg(long)]
-    pub redact: bool,
+    pub evidence: Evidence,
 }
 
 impl Provider {
@@ -100,38 +84,40 @@ impl Provider {
         let choice = self.choice()?;
         let tests = choice.tests().map_err(usage)?;
         if self.list {
-            print(&list_of(&tests, self.json));
+            print_list(
+                self.evidence.json,
+                tests,
+                |t| json!({"id": t.id, "title": t.title, "requirements": t.requirements}),
+                |t| format!("{}: {} [{}]\n", t.id, t.title, t.requirements.join(", ")),
+            );
             return Ok(());
         }
         let target = self.target()?;
-        let out = self.out.clone().ok_or_else(|| usage("--out is missing"))?;
+        let out = self.evidence.out()?;
         let is_new = !out.exists();
         // Earlier evidence is deleted only when there will be new one.
-        let folder = match self.replace {
+        let folder = match self.evidence.replace {
             true => None,
-            false => Some(Folder::create(&out).map_err(failure)?),
+            false => Some(self.evidence.folder()?),
         };
         let suite = provider_suite::ready(&target, &choice).map_err(|why| {
             if is_new {
                 // A folder that was made for nothing goes again; it is removed only while it is empty.
-                let _ = std::fs::remove_dir(&out);
+                let _ = std::fs::remove_dir(out);
             }
             not_ready(why)
         })?;
         let mut folder = match folder {
             Some(folder) => folder,
-            None => Folder::replace(out).map_err(failure)?,
+            None => self.evidence.folder()?,
         };
-        if self.redact {
-            folder = folder.redacting(Redaction::On);
-        }
-        let mut screen = Screen::new(self.json);
+        let mut screen = Screen::new(self.evidence.json);
         for note in suite.notes() {
             output::note(&format!("{note}\n"));
         }
         let mut kept = Ok(());
         let mut left = Vec::new();
-        let mut run = suite.run(&mut |progress| {
+        let run = suite.run(&mut |progress| {
             if let Progress::Ended { outcome, .. } = &progress
                 && kept.is_ok()
             {
@@ -142,18 +128,10 @@ impl Provider {
             }
             screen.show(&progress);
         });
-        run.about = self.about.evidence();
         kept.map_err(failure)?;
-        let (counts, headline) = (run.counts(), run.headline());
-        let summary = self.json.then(|| as_json(&run, &left));
-        let written = folder.finish(vec![run]).map_err(failure)?;
-        match summary {
-            Some(summary) => output::print_json(&format!("{summary:#}\n")),
-            None => print(&format!(
-                "{headline}\nWritten: {}\n",
-                written.report.display()
-            )),
-        }
+        let counts = run.counts();
+        self.evidence
+            .finish(folder, run, ("left", json!(left)), "")?;
         verdict(&counts, &left)
     }
 
@@ -177,63 +155,30 @@ impl Provider {
     }
 
     fn target(&self) -> Result<Target, Failure> {
-        let service = |flag: &str, given: &Option<String>| -> Result<Option<ServiceId>, Failure> {
-            let parsed = given.as_deref().map(ServiceId::parse).transpose();
-            parsed.map_err(|e| usage(format!("{flag}: the {e}")))
-        };
         let identity = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),
             _ => None,
         };
         let tls = self.tls_ca.clone().map(|ca| Tls { ca, identity });
         Ok(Target {
-            endpoint: Endpoint::parse(self.endpoint.as_deref().unwrap_or_default())
-                .map_err(usage)?,
+            endpoint: given("--endpoint", &self.endpoint)?,
             audience: self.audience.clone(),
-            from: asid("--from-asid", &self.from_asid)?,
-            to: asid("--to-asid", &self.to_asid)?,
-            organization: OdsCode::parse(&self.ods)
-                .map_err(|e| usage(format!("--ods: the {e}")))?,
-            service: service("--service", &self.service)?
-                .ok_or_else(|| usage("--service is missing"))?,
-            service_empty: service("--service-empty", &self.service_empty)?,
-            service_slots_only: service("--service-slots-only", &self.service_slots_only)?,
+            from: given("--from-asid", &self.from_asid)?,
+            to: given("--to-asid", &self.to_asid)?,
+            organization: self.ods.clone(),
+            service: given("--service", &self.service)?,
+            service_empty: self.service_empty.clone(),
+            service_slots_only: self.service_slots_only.clone(),
             tls,
             patience: Duration::from_secs(self.patience),
         })
     }
 }
 
-/// The tests and what they try.
-fn list_of(tests: &[&Test], as_json: bool) -> String {
-    let list = tests.iter();
-    match as_json {
-        true => {
-            let all: Vec<Value> = list
-                .map(|t| json!({"id": t.id, "title": t.title, "requirements": t.requirements}))
-                .collect();
-            format!("{:#}\n", Value::from(all))
-        }
-        false => list
-            .map(|t| format!("{}: {} [{}]\n", t.id, t.title, t.requirements.join(", ")))
-            .collect(),
-    }
-}
-
-fn asid(flag: &str, given: &Option<String>) -> Result<Asid, Failure> {
-    Asid::parse(given.as_deref().unwrap_or_default()).map_err(|e| usage(format!("{flag}: the {e}")))
-}
-
-fn usage(reason: impl ToString) -> Failure {
-    Failure::Usage(reason.to_string())
-}
-
-fn failure(error: FolderError) -> Failure {
-    match error {
-        FolderError::NotEmpty(_) => usage(format!("{error}, or say --replace")),
-        FolderError::NotOurs { .. } => usage(error),
-        other => Failure::Refused(other.to_string()),
-    }
+/// The value of an option that only `--list` does without.
+fn given<T: Clone>(flag: &str, value: &Option<T>) -> Result<T, Failure> {
+    let value = value.clone();
+    value.ok_or_else(|| usage(format!("{flag} is missing")))
 }
 
 /// A set-up that is wrong is no finding about the Provider.
@@ -263,39 +208,6 @@ fn verdict(counts: &Counts, left: &[String]) -> Outcome {
             counted(failed, "test", "tests")
         ))),
     }
-}
-
-fn as_json(run: &Run, left: &[String]) -> Value {
-    let tests: Vec<Value> = run
-        .outcomes
-        .iter()
-        .map(|o| {
-            json!({
-                "id": o.id, "title": o.title, "requirements": o.requirements,
-                "verdict": o.verdict.word().to_lowercase(), "why": o.verdict.why(),
-                "findings": o.findings,
-            })
-        })
-        .collect();
-    json!({
-        "target": run.target, "about": run.about, "started": run.started, "finished": run.finished,
-        "toolVersion": run.tool_version, "counts": run.counts(), "causes": causes_of(run), "left": left,
-        "tests": tests,
-    })
-}
-
-/// What failed, each cause once.
-pub(super) fn causes_of(run: &Run) -> Vec<Value> {
-    let runs = std::slice::from_ref(run);
-    let all = causes(runs);
-    all.iter()
-        .map(|cause| {
-            json!({
-                "what": cause.finding.what, "where": cause.finding.where_, "right": cause.finding.right,
-                "requirements": cause.finding.requirement, "tests": cause.names(runs),
-            })
-        })
-        .collect()
 }
 
 /// What is seen while the tests run: on standard error, so that `--json` prints nothing but the result.
@@ -353,13 +265,9 @@ fn line(outcome: &Ended, told: &mut HashMap<String, String>) -> String {
         text.push_str(&format!(": {why}"));
     }
     text.push('\n');
-    let serious = outcome
-        .findings
-        .iter()
-        .filter(|f| f.severity != Severity::Note);
     // What is the same in this test is told once, too.
     let mut all: Vec<(String, &Finding, usize)> = Vec::new();
-    for finding in serious {
+    for finding in serious(&outcome.findings) {
         let key = cause_key(outcome, finding);
         match all.iter_mut().find(|(known, _, _)| *known == key) {
             Some((_, _, times)) => *times += 1,
@@ -379,15 +287,7 @@ fn line(outcome: &Ended, told: &mut HashMap<String, String>) -> String {
             text.push_str(&format!("    {word}: as in {first}: {what}{again}\n"));
             continue;
         }
-        let ids = finding.requirement.join(", ");
-        text.push_str(&format!(
-            "    {}: {}{again} [{ids}]\n",
-            finding.severity.word(),
-            finding.what
-        ));
-        if !finding.right.is_empty() {
-            text.push_str(&format!("      right: {}\n", finding.right));
-        }
+        text.push_str(&super::evidence::finding("    ", finding, &again));
     }
     if all.len() > SHOWN {
         text.push_str(&format!("    and {} more\n", all.len() - SHOWN));

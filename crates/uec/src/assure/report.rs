@@ -1,8 +1,10 @@
 //! `uec assure report DIR…`: evidence of several runs as one report, and the table to attach to the SCAL.
 
+use super::evidence::{failure, folder};
+use super::usage;
 use crate::{Failure, Outcome, print};
 use assurance::evidence::{
-    self, Folder, FolderError, Mark, Record, Redaction, Run, Verdict, merge, standings, write_scal,
+    self, Mark, Record, Redaction, Run, Verdict, merge, standings, write_scal,
 };
 use booking::foreign::visible_text;
 use clap::Args;
@@ -54,20 +56,15 @@ impl Report {
             as_text(&record)
         };
         if let Some(out) = self.out {
-            let folder = if self.replace {
-                Folder::replace(out)
-            } else {
-                Folder::create(out)
-            };
+            let folder = folder(&out, self.replace)?;
             let Record {
                 runs,
                 replaced,
                 redacted,
                 ..
             } = record;
-            let written = folder
-                .and_then(|folder| folder.finish_merged(runs, replaced, redacted))
-                .map_err(failure)?;
+            let written = folder.finish_merged(runs, replaced, redacted);
+            let written = written.map_err(failure)?;
             files.extend([written.report, written.result]);
         }
         print(&summary);
@@ -89,8 +86,8 @@ impl Report {
             .iter()
             .any(|folder| folder.canonicalize().is_ok_and(|f| f == out));
         match source {
-            true => Err(Failure::Usage(
-                "--out is one of the folders that are read: name another".into(),
+            true => Err(usage(
+                "--out is one of the folders that are read: name another",
             )),
             false => Ok(()),
         }
@@ -117,16 +114,6 @@ impl Report {
             runs,
             replaced: earlier,
         })
-    }
-}
-
-fn failure(error: FolderError) -> Failure {
-    match error {
-        FolderError::NotEmpty(_) => Failure::Usage(format!("{error}, or say --replace")),
-        FolderError::NotOurs { .. } => Failure::Usage(error.to_string()),
-        FolderError::Io { .. } | FolderError::Unreadable { .. } => {
-            Failure::Refused(error.to_string())
-        }
     }
 }
 

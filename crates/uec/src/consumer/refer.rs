@@ -7,20 +7,19 @@ use super::{Done, Stopped, appointments, settle, shown};
 use crate::output::print_exactly;
 use crate::print;
 use booking::foreign::Foreign;
-use booking::ids::{OdsCode, ServiceId};
+use booking::ids::ServiceId;
 use clap::Args;
-use consumer::config::Role;
 use consumer::discover::ServiceDetails;
 use consumer::journal;
-use consumer::journey::{AppointmentShown, OnItsWay, ReferralPermit, not_booked};
+use consumer::journey::{
+    AppointmentShown, OnItsWay, ReferralDraft, ReferralPermit, not_booked, referred,
+};
 use consumer::plan;
 use consumer::referral::{
-    Appointment, AppointmentUrl, Author, Disposition, Encounter, Endpoint, Gender, Message,
-    Organisation, Patient, Receipt, Referral, Retries, Section, Sender, Unsent,
+    Appointment, AppointmentUrl, Endpoint, Message, Patient, Receipt, Referral, Retries, Sender,
+    Unsent,
 };
 use consumer::slots::day_and_time;
-use jiff::Timestamp;
-use jiff::civil::Date;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -119,7 +118,7 @@ impl Refer {
             .map_err(|e| Stopped::Refused(format!("The referral was not sent: {e}.")))?;
         let patient = match self.patient.is_empty() {
             true => of_appointment(&found)?,
-            false => of_details(&self.patient.details()?),
+            false => referred(&self.patient.details()?.patient),
         };
         let appointment = Appointment {
             url,
@@ -160,7 +159,7 @@ impl Refer {
         let who = self.patient.details()?;
         let about = About {
             document: Uuid::new_v4(),
-            patient: of_details(&who),
+            patient: referred(&who.patient),
             appointment: None,
             reason: Some(who.description.clone()),
         };
@@ -176,56 +175,25 @@ impl Refer {
         details: &ServiceDetails,
         about: About,
     ) -> Result<Referral, Stopped> {
-        let own = Organisation {
-            ods: session.config.ods().clone(),
-            name: session.config.organisation.name.clone(),
-        };
-        let user = session.config.user.as_ref();
-        let role = match session.config.role() {
-            Role::Clinician => "Clinician",
-            Role::HealthAdviser => "Health adviser",
-        };
         let mut paragraphs: Vec<String> = about
             .reason
             .into_iter()
             .chain(self.note.iter().cloned())
             .collect();
         paragraphs.retain(|p| !p.trim().is_empty());
-        Ok(Referral {
-            document_id: about.document,
-            written_at: Timestamp::now(),
+        let recipient = details.recipient();
+        let draft = ReferralDraft {
+            config: &session.config,
+            author: session.consultation.encounter().user.clone(),
+            contact,
+            recipient: recipient.map_err(|e| Stopped::Refused(e.to_string()))?,
+            document: about.document,
             patient: about.patient,
-            author: Author {
-                id: session.consultation.encounter().user.clone(),
-                name: user.map_or_else(|| own.name.clone(), |u| u.practitioner.display()),
-                role: role.to_owned(),
-                organisation: own.clone(),
-            },
-            custodian: own,
-            recipient: recipient(details)?,
-            copies: Vec::new(),
-            encounter: Encounter {
-                case_id: contact
-                    .case_ref
-                    .clone()
-                    .unwrap_or_else(|| contact.id.clone()),
-                start: contact.opened_at,
-                end: contact.closed_at,
-                disposition: Disposition {
-                    code: contact
-                        .disposition
-                        .clone()
-                        .unwrap_or_else(|| "UNK".to_owned()),
-                    text: "Outcome of the assessment".to_owned(),
-                },
-            },
-            triage: vec![Section {
-                title: "Assessment".to_owned(),
-                paragraphs,
-            }],
             appointment: about.appointment,
-            replaces: None,
-        })
+            outcome: "Outcome of the assessment",
+            paragraphs,
+        };
+        Ok(draft.finish())
     }
 
     async fn send(&self, session: &Session, details: &ServiceDetails, referral: &Referral) -> Done {
@@ -365,61 +333,10 @@ async fn deliver(
     sender.send(&message).await
 }
 
-fn recipient(details: &ServiceDetails) -> Result<Organisation, Stopped> {
-    let ods = details.ods.as_ref().map_or("", Foreign::as_received);
-    Ok(Organisation {
-        ods: OdsCode::parse(ods).map_err(|_| {
-            Stopped::Refused("The directory does not say which organisation runs this service. Tell the helpdesk.".to_owned())
-        })?,
-        name: details.name.as_ref().map_or(details.id.as_str(), Foreign::as_received).to_owned(),
-    })
-}
-
-fn gender(code: &str) -> Gender {
-    match code {
-        "male" => Gender::Male,
-        "female" => Gender::Female,
-        "other" => Gender::Other,
-        _ => Gender::Unknown,
-    }
-}
-
-fn of_details(details: &plan::BookingDetails) -> Patient {
-    let p = &details.patient;
-    let mut points: Vec<&plan::ContactPoint> = p
-        .telecom
-        .iter()
-        .filter(|t| t.system == plan::System::Phone)
-        .collect();
-    points.sort_by_key(|t| t.rank);
-    let address = p
-        .address
-        .lines
-        .iter()
-        .chain(&p.address.city)
-        .chain(&p.address.district);
-    Patient {
-        nhs_number: p.number(),
-        verified: p.verified_as() == plan::Verification::Verified,
-        family: p.name.family.clone(),
-        given: p.name.given.clone(),
-        prefix: p.name.prefix.first().cloned(),
-        gender: gender(p.gender.code()),
-        birth_date: p.birth_date.parse::<Date>().ok(),
-        address: address.cloned().collect(),
-        postcode: Some(p.address.postcode.clone()),
-        telephones: points
-            .into_iter()
-            .map(plan::ContactPoint::sent_value)
-            .collect(),
-        practice: None,
-    }
-}
-
 /// The patient of an appointment as the service has it.
 fn of_appointment(found: &AppointmentShown) -> Result<Patient, Stopped> {
     plan::BookingDetails::of_appointment(&found.resource)
-        .map(|details| of_details(&details))
+        .map(|details| referred(&details.patient))
         .ok_or_else(|| {
             Stopped::Usage("the appointment does not carry the patient's details: give them with --patient FILE".to_owned())
         })

@@ -19,7 +19,7 @@ const MIN_WIDTH: usize = 5;
 
 /// Prints a value as JSON.
 pub fn json(value: &Value) {
-    output::print_json(&format!("{value:#}\n"));
+    output::print_value(value);
 }
 
 /// An obstacle for scripts.

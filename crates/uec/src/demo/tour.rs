@@ -158,56 +158,34 @@ impl Tour {
     pub fn places(&self) -> Vec<Place> {
         let a = &self.addresses;
         let provider = &a.provider;
-        let place = |name, address: String, about, link: Option<String>| Place {
+        let place = |name, address: String, about| Place {
             name,
             address,
             about,
-            link,
+            link: None,
+        };
+        let opened = |place: Place| Place {
+            link: Some(place.address.clone()),
+            ..place
         };
         let front = format!("http://127.0.0.1:{}/", self.port);
-        let health = format!("{provider}/health/ready");
-        let metrics = format!("{provider}/metrics");
-        let wsdl = format!("{}/app/api/webservices?wsdl", a.dos);
+        let this = "(this page, with a fresh token and a fresh slot)";
+        let of = |path: &str| format!("{provider}{path}");
+        let through = "the proxy that every request of a consumer goes through";
+        let dos = format!("{}/app/api/webservices", a.dos);
         vec![
-            place(
-                "Front page",
-                front.clone(),
-                "(this page, with a fresh token and a fresh slot)",
-                Some(front),
-            ),
-            place(
-                "Provider",
-                format!("{provider}/STU3/1/FX101"),
-                "Fernhill Urgent Care",
-                None,
-            ),
-            place(
-                "",
-                format!("{provider}/STU3/1/FX202"),
-                "Riverside GP Hub",
-                None,
-            ),
-            place(
-                "SSP",
-                format!("{}/", a.ssp),
-                "the proxy that every request of a consumer goes through",
-                None,
-            ),
-            place(
-                "DoS",
-                format!("{}/app/api/webservices", a.dos),
-                "which service suits (SOAP)",
-                Some(wsdl),
-            ),
-            place(
-                "SDS",
-                a.sds.clone(),
-                "where its system is reached (LDAP)",
-                None,
-            ),
-            place("Health", health.clone(), "", Some(health)),
-            place("Metrics", metrics.clone(), "", Some(metrics)),
-            place("Data", self.data.display().to_string(), "", None),
+            opened(place("Front page", front, this)),
+            place("Provider", of("/STU3/1/FX101"), "Fernhill Urgent Care"),
+            place("", of("/STU3/1/FX202"), "Riverside GP Hub"),
+            place("SSP", format!("{}/", a.ssp), through),
+            Place {
+                link: Some(format!("{dos}?wsdl")),
+                ..place("DoS", dos, "which service suits (SOAP)")
+            },
+            place("SDS", a.sds.clone(), "where its system is reached (LDAP)"),
+            opened(place("Health", of("/health/ready"), "")),
+            opened(place("Metrics", of("/metrics"), "")),
+            place("Data", self.data.display().to_string(), ""),
         ]
     }
 

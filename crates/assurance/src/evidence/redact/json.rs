@@ -1,6 +1,6 @@
 //! JSON as a tree that knows where its values stand. The usual readers do not say where.
 
-use super::node::{DEEPEST, Leaf, Node};
+use super::node::{DEEPEST, Node};
 
 /// Reads a whole JSON text; none if it is not JSON, or nested too deep.
 pub(super) fn parse(text: &str) -> Option<Node> {
@@ -37,22 +37,14 @@ impl Reader<'_> {
         self.space();
         match self.rest().chars().next()? {
             '{' => {
-                let mut node = Node {
-                    name: name.to_owned(),
-                    ..Node::default()
-                };
+                let mut node = Node::named(name);
                 self.object(&mut node, depth)?;
                 parent.children.push(node);
             }
             '[' => self.array(name, parent, depth)?,
             '"' => {
                 let (text, range) = self.string()?;
-                let leaf = Some(Leaf { text, range });
-                parent.children.push(Node {
-                    name: name.to_owned(),
-                    leaf,
-                    ..Node::default()
-                });
+                parent.children.push(Node::value(name, text, range));
             }
             _ => {
                 let length = self
@@ -63,12 +55,7 @@ impl Reader<'_> {
                 serde_json::from_str::<serde_json::Value>(&text).ok()?;
                 let range = self.at..self.at + length;
                 self.at = range.end;
-                let leaf = Some(Leaf { text, range });
-                parent.children.push(Node {
-                    name: name.to_owned(),
-                    leaf,
-                    ..Node::default()
-                });
+                parent.children.push(Node::value(name, text, range));
             }
         }
         Some(())

@@ -35,6 +35,23 @@ pub(super) struct Leaf {
 }
 
 impl Node {
+    /// A node with its name alone.
+    pub fn named(name: &str) -> Node {
+        Node {
+            name: name.to_owned(),
+            ..Node::default()
+        }
+    }
+
+    /// A value and where it stands.
+    pub fn value(name: &str, text: impl Into<String>, range: Range<usize>) -> Node {
+        let text = text.into();
+        Node {
+            leaf: Some(Leaf { text, range }),
+            ..Node::named(name)
+        }
+    }
+
     fn child(&self, name: &str) -> Option<&str> {
         let child = self.children.iter().find(|child| child.name == name)?;
         child.leaf.as_ref().map(|leaf| leaf.text.as_str())

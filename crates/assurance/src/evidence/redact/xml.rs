@@ -1,6 +1,6 @@
 //! XML as the same tree.
 
-use super::node::{DEEPEST, Leaf, Node};
+use super::node::{DEEPEST, Node};
 use booking::bounded_xml::{self, Bounds};
 use roxmltree::NodeType;
 
@@ -21,22 +21,13 @@ fn read(from: roxmltree::Node, source: &str, parent: &mut Node, depth: usize) ->
     let depth = depth.checked_sub(1)?;
     match from.node_type() {
         NodeType::Element => {
-            let mut node = Node {
-                name: from.tag_name().name().to_owned(),
-                ..Node::default()
-            };
+            let mut node = Node::named(from.tag_name().name());
             for attribute in from.attributes() {
-                let leaf = Some(Leaf {
-                    text: attribute.value().to_owned(),
-                    range: attribute.range_value(),
-                });
-                match attribute.name() {
-                    "value" => node.leaf = leaf,
-                    name => node.children.push(Node {
-                        name: format!("@{name}"),
-                        leaf,
-                        ..Node::default()
-                    }),
+                let name = format!("@{}", attribute.name());
+                let value = Node::value(&name, attribute.value(), attribute.range_value());
+                match name.as_str() {
+                    "@value" => node.leaf = value.leaf,
+                    _ => node.children.push(value),
                 }
             }
             for child in from.children() {
@@ -48,31 +39,19 @@ fn read(from: roxmltree::Node, source: &str, parent: &mut Node, depth: usize) ->
         NodeType::Text => {
             let text = from.text().unwrap_or_default();
             if !text.trim().is_empty() {
-                let leaf = Some(Leaf {
-                    text: text.to_owned(),
-                    range: from.range(),
-                });
-                parent.children.push(Node {
-                    name: "#text".to_owned(),
-                    leaf,
-                    ..Node::default()
-                });
+                parent
+                    .children
+                    .push(Node::value("#text", text, from.range()));
             }
         }
         NodeType::Comment => {
             // Between the marks of the comment, so that it stays one.
             let range = from.range();
             let (start, end) = (range.start + 4, range.end.checked_sub(3)?);
-            let text = source.get(start..end)?.to_owned();
-            let leaf = Some(Leaf {
-                text,
-                range: start..end,
-            });
-            parent.children.push(Node {
-                name: "#comment".to_owned(),
-                leaf,
-                ..Node::default()
-            });
+            let text = source.get(start..end)?;
+            parent
+                .children
+                .push(Node::value("#comment", text, start..end));
         }
         NodeType::Root | NodeType::PI => {}
     }

@@ -177,8 +177,8 @@ fn messages(out: &mut Markup, at: Placed) {
         out.within("details", &[("id", &at.message_anchor(i))], |out| {
             out.element("summary", &[], &headline(i, exchange));
             if out.len() < INLINE_BYTES {
-                half(out, exchange, Half::Request, &exchange.request_body);
-                half(out, exchange, Half::Response, &exchange.response_body);
+                half(out, exchange, Half::Request);
+                half(out, exchange, Half::Response);
             } else {
                 out.paragraph("The report is long: this message is in its files only.");
             }
@@ -205,7 +205,8 @@ fn headline(i: usize, exchange: &Exchange) -> String {
     )
 }
 
-fn half(out: &mut Markup, exchange: &Exchange, half: Half, body: &Body) {
+fn half(out: &mut Markup, exchange: &Exchange, half: Half) {
+    let body = half.body(exchange);
     out.within("pre", &[], |out| {
         out.text(&message::head(exchange, half));
         if !body.is_empty() {

@@ -2,9 +2,8 @@
 
 use super::details::{anchor, mark_of, places};
 use super::{Markup, page};
-use crate::evidence::cause_key;
 use crate::evidence::model::{Run, Severity};
-use crate::evidence::verdicts::{self, Mark, Standing, Trial, standings};
+use crate::evidence::verdicts::{self, Mark, Standing, Trial, once, standings};
 
 /// Whether the tests named in the table are on the same page.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -136,12 +135,8 @@ fn to_try(standing: &Standing) -> String {
 /// What broke the row, each finding with a link to its test and messages.
 fn found(out: &mut Markup, standing: &Standing, links: Links) {
     // Each cause once: the tests that met it are in the cell beside.
-    let mut causes = std::collections::HashSet::new();
-    let errors: Vec<_> = standing
-        .findings()
-        .filter(|(_, f)| f.severity == Severity::Error)
-        .filter(|(trial, f)| causes.insert(cause_key(trial.outcome, f)))
-        .collect();
+    let errors = standing.findings();
+    let errors = once(errors.filter(|(_, f)| f.severity == Severity::Error));
     out.within("ul", &[], |out| {
         for (trial, finding) in errors.iter().take(FINDINGS_QUOTED) {
             out.within("li", &[], |out| test(out, trial, links, &finding.what));

@@ -1,28 +1,9 @@
-//! What is kept of a step as files: extracts of the journal, messages; redacted when asked for.
+//! What is kept of a step as files: extracts of the journal, messages.
 
 use super::Stop;
 use super::rig::Work;
-use crate::evidence::{Body, Exchange, Kind, Outcome, Redaction, Run};
 use fhir::Element;
 use jiff::Timestamp;
-
-/// The content without tokens and patient data. What cannot be read goes whole.
-pub(super) fn redacted(bytes: Vec<u8>) -> Vec<u8> {
-    let mut exchange = Exchange::sent("GET", "", Vec::new(), Body::default());
-    exchange.response_body = Body::new(bytes);
-    let mut run = Run::started(Kind::Consumer, "");
-    run.outcomes
-        .push(Outcome::tried("plan", "", &[], Vec::new(), vec![exchange]));
-    let redacted = Redaction::On.apply(vec![run]);
-    let mut exchanges = redacted
-        .iter()
-        .flat_map(|run| &run.outcomes)
-        .flat_map(|outcome| &outcome.exchanges);
-    exchanges
-        .next()
-        .map(|e| e.response_body.bytes().to_vec())
-        .unwrap_or_default()
-}
 
 /// A resource to be read by people.
 pub(super) fn resource(element: &Element) -> Vec<u8> {

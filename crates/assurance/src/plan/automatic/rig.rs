@@ -1,6 +1,7 @@
 //! A consumer to do steps with, and the work on one part of a plan: its contacts, and the appointments that stand.
 
-use super::{Order, Seen, Stop, evidence, not_tried};
+use super::{Order, Seen, Stop, not_tried};
+use crate::evidence::redacted;
 use crate::plan::{self, Part, PlanFolder, Step, Task};
 use booking::ids::ServiceId;
 use consumer::config::{ConsumerConfig, Role};
@@ -131,7 +132,7 @@ impl Rig {
         }
         if order.redact {
             for (_, bytes) in &mut seen.files {
-                *bytes = evidence::redacted(std::mem::take(bytes));
+                *bytes = redacted(std::mem::take(bytes));
             }
         }
         Ok(seen)

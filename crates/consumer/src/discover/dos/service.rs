@@ -4,9 +4,9 @@ use super::endpoint::{self, BookingAddress};
 use super::opening::Opening;
 use super::soap::{below, child, shown_of, text_of};
 use crate::obstacle::Obstacle;
-use crate::referral::{self, DosEndpoint, Unsent};
+use crate::referral::{self, DosEndpoint, Organisation, Unsent};
 use booking::foreign::Foreign;
-use booking::ids::ServiceId;
+use booking::ids::{OdsCode, ServiceId};
 use roxmltree::Node;
 
 /// Most attributes of a service that are read.
@@ -151,7 +151,27 @@ impl ServiceDetails {
     pub fn referral_endpoints(&self) -> Result<Vec<referral::Endpoint>, Unsent> {
         referral::endpoints(&self.endpoints)
     }
+
+    /// The organisation that referrals go to, if the directory says which runs this service.
+    pub fn recipient(&self) -> Result<Organisation, NoRecipient> {
+        let ods = self.ods.as_ref().map_or("", Foreign::as_received);
+        Ok(Organisation {
+            ods: OdsCode::parse(ods).map_err(|_| NoRecipient)?,
+            name: self.name_or_id(),
+        })
+    }
+
+    /// The service's name as the directory has it, or its id.
+    pub fn name_or_id(&self) -> String {
+        let name = self.name.as_ref().map(Foreign::as_received);
+        name.unwrap_or(self.id.as_str()).to_owned()
+    }
 }
+
+/// The recipient of a referral is not known.
+#[derive(Debug, thiserror::Error)]
+#[error("The directory does not say which organisation runs this service. Tell the helpdesk.")]
+pub struct NoRecipient;
 
 /// Whether the attribute is there and true; of several instances one is enough, because sending a referral that the
 /// service will not take is the worse mistake (NAT-DOS-09).

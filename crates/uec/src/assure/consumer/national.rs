@@ -3,6 +3,7 @@
 use super::{Consumer, event, world};
 use crate::Failure;
 use assurance::consumer_suite::{Certificates, Watching};
+use booking::ids::Asid;
 use sandbox::watch::Observer;
 use sandbox::{Listeners, Ports, Sandbox, Setup, Source};
 use std::net::SocketAddr;
@@ -20,7 +21,7 @@ pub fn certificates(command: &Consumer) -> Result<Option<Certificates>, Failure>
     let Some(folder) = &command.tls else {
         return Ok(None);
     };
-    let names = world::consumer_names(command.from_asid.as_deref());
+    let names = world::consumer_names(command.from_asid.as_ref().map(Asid::as_str));
     let files = sandbox::certificates(folder, &names)?;
     Ok(Some(Certificates {
         certificate: files.provider.0,
@@ -51,7 +52,11 @@ pub async fn start(
     };
     let host = address.ip().to_string();
     let listeners = Listeners::bind(&host, &ports).await?;
-    let text = world::text(root, &command.to_asid, command.from_asid.as_deref())?;
+    let text = world::text(
+        root,
+        command.to_asid.as_str(),
+        command.from_asid.as_ref().map(Asid::as_str),
+    )?;
     let setup = Setup {
         source: Source::File {
             name: "scenarios".to_owned(),

@@ -1,13 +1,11 @@
 //! What is seen while the simulator runs: a line per request, and on a terminal the state of the scenarios below.
 
+use crate::assure::evidence::{SHOWN, finding, serious};
 use crate::output;
 use assurance::consumer_suite::{Shown, Watching};
-use assurance::evidence::Severity;
 use booking::count::counted;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// Findings of one request that are shown; all of them are in the report.
-const SHOWN: usize = 5;
 /// Scenarios named in the lines below.
 const NAMED: usize = 8;
 
@@ -38,8 +36,7 @@ impl Screen {
 
     /// Something was seen.
     pub fn seen(&self, seen: &Shown) {
-        let serious = seen.findings.iter().any(|f| f.severity != Severity::Note);
-        if !self.quiet || serious {
+        if !self.quiet || serious(&seen.findings).next().is_some() {
             self.say(&line(seen));
         }
     }
@@ -120,21 +117,9 @@ fn line(seen: &Shown) -> String {
         (None, _) => "no answer".to_owned(),
     };
     let mut text = format!("{number}{:<14} {status:<9} {scenario}\n", seen.operation);
-    let serious: Vec<_> = seen
-        .findings
-        .iter()
-        .filter(|f| f.severity != Severity::Note)
-        .collect();
-    for finding in serious.iter().take(SHOWN) {
-        text.push_str(&format!(
-            "     {}: {} [{}]\n",
-            finding.severity.word(),
-            finding.what,
-            finding.requirement.join(", ")
-        ));
-        if !finding.right.is_empty() {
-            text.push_str(&format!("       right: {}\n", finding.right));
-        }
+    let serious: Vec<_> = serious(&seen.findings).collect();
+    for found in serious.iter().take(SHOWN) {
+        text.push_str(&finding("     ", found, ""));
     }
     if serious.len() > SHOWN {
         text.push_str(&format!("     and {} more\n", serious.len() - SHOWN));

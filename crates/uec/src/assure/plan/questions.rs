@@ -16,16 +16,8 @@ use std::path::PathBuf;
 const RESULT_HELP: &str = "pass: as expected.  fail: not as expected; what was seen is asked next.  na: does not apply; the reason is asked next.";
 const AGAIN_HELP: &str = "  again: the tool does its part once more.";
 
-/// Something that is asked for.
-pub enum Item {
-    /// A value that `set` takes.
-    Value(Value),
-    /// A step.
-    Step(Box<Step>),
-}
-
 /// A particular, an actor or a prerequisite.
-pub struct Value {
+struct Value {
     key: &'static str,
     question: String,
     help: String,
@@ -34,25 +26,26 @@ pub struct Value {
     required: bool,
 }
 
-/// Everything that a plan asks for, in order.
-pub fn items(kind: PlanKind) -> Vec<Item> {
-    let particulars = |after: bool| {
-        let fields = fields(kind).filter(move |field| field.after == after);
-        fields.map(|field| Value {
-            key: &field.key,
-            question: match field.required {
-                true => field.label.clone(),
-                false => format!("{} (may be left out)", field.label),
-            },
-            help: field.help.clone(),
-            // What may be left out is asked once, in its turn.
-            is_open: Box::new(|plan| {
-                let asked_by_now = !plan.actors.is_empty() || !plan.answers.is_empty();
-                !plan.particulars.contains_key(&field.key) && (field.required || !asked_by_now)
-            }),
-            required: field.required,
-        })
-    };
+/// The values that a plan asks for before the steps, or after them.
+fn values(kind: PlanKind, after: bool) -> Vec<Value> {
+    let fields = fields(kind).filter(|field| field.after == after);
+    let particulars = fields.map(|field| Value {
+        key: &field.key,
+        question: match field.required {
+            true => field.label.clone(),
+            false => format!("{} (may be left out)", field.label),
+        },
+        help: field.help.clone(),
+        // What may be left out is asked once, in its turn.
+        is_open: Box::new(|plan| {
+            let asked_by_now = !plan.actors.is_empty() || !plan.answers.is_empty();
+            !plan.particulars.contains_key(&field.key) && (field.required || !asked_by_now)
+        }),
+        required: field.required,
+    });
+    if after {
+        return particulars.collect();
+    }
     let actors = Role::ALL.into_iter().map(|role| Value {
         key: role.word(),
         question: format!("{} (NAME; ORGANISATION; CONTACT)", role.title()),
@@ -72,37 +65,30 @@ pub fn items(kind: PlanKind) -> Vec<Item> {
         is_open: Box::new(|plan| !plan.prerequisites.contains_key(&asked.key)),
         required: true,
     });
-    let before = particulars(false).chain(actors).chain(prerequisites);
-    let steps = steps(kind)
-        .into_iter()
-        .map(|step| Item::Step(Box::new(step)));
-    before
-        .map(Item::Value)
-        .chain(steps)
-        .chain(particulars(true).map(Item::Value))
-        .collect()
-}
-
-impl Item {
-    /// Whether it is to be asked.
-    pub fn is_open(&self, plan: &Plan) -> bool {
-        match self {
-            Item::Value(value) => (value.is_open)(plan),
-            Item::Step(step) => {
-                let answer = plan.answers.get(&step.id);
-                answer.is_none_or(|a| a.missing().is_some())
-            }
-        }
-    }
+    particulars.chain(actors).chain(prerequisites).collect()
 }
 
 impl Session {
-    /// Asks about an item.
-    pub fn ask(&mut self, item: &Item) -> Result<(), Left> {
-        match item {
-            Item::Value(value) => self.value(value),
-            Item::Step(step) => self.step(step),
+    /// Asks about everything that is open: values, steps, and what is known after the steps.
+    pub fn ask_all(&mut self) -> Result<(), Left> {
+        let kind = self.folder.plan.plan;
+        self.ask_values(&values(kind, false))?;
+        for step in steps(kind) {
+            let answer = self.folder.plan.answers.get(&step.id);
+            if answer.is_none_or(|a| a.missing().is_some()) {
+                unless_skipped(self.step(&step))?;
+            }
         }
+        self.ask_values(&values(kind, true))
+    }
+
+    fn ask_values(&mut self, values: &[Value]) -> Result<(), Left> {
+        for value in values {
+            if (value.is_open)(&self.folder.plan) {
+                unless_skipped(self.value(value))?;
+            }
+        }
+        Ok(())
     }
 
     /// What the program already knows.
@@ -280,6 +266,14 @@ impl Session {
             }
             _ => Ok(false),
         }
+    }
+}
+
+/// What is skipped stays open, and the next is asked.
+fn unless_skipped(asked: Result<(), Left>) -> Result<(), Left> {
+    match asked {
+        Err(Left::Skipped) => Ok(()),
+        other => other,
     }
 }
 

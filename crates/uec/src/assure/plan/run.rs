@@ -1,7 +1,6 @@
 //! `uec assure plan run|release`: going on with a run, item by item.
 
 use super::automatic::{Machine, Settings};
-use super::questions::items;
 use super::talk::Left;
 use super::{failure, shown};
 use crate::{Failure, Outcome, print};
@@ -106,15 +105,8 @@ impl Session {
             self.folder.plan.title,
             shown::progress(&self.folder.plan)
         ));
-        for item in items(self.folder.plan.plan) {
-            if !item.is_open(&self.folder.plan) {
-                continue;
-            }
-            match self.ask(&item) {
-                Ok(()) | Err(Left::Skipped) => {}
-                Err(Left::Quit) => break,
-                Err(Left::Failed(failure)) => return Err(failure),
-            }
+        if let Err(Left::Failed(failure)) = self.ask_all() {
+            return Err(failure);
         }
         let cleared = self.clear_up(Keep::Needed)?;
         self.farewell();

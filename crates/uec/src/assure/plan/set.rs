@@ -1,6 +1,7 @@
 //! `uec assure plan set`: particulars, actors and prerequisites without questions.
 
-use super::{failure, usage};
+use super::failure;
+use crate::assure::usage;
 use crate::{Outcome, print};
 use assurance::plan::{
     Actor, Outcome as Ended, Plan, PlanFolder, Role, fields, named, prerequisites, standing,
