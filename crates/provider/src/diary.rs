@@ -1,7 +1,7 @@
-//! The diary: what a provider declares, the slots made from it, and the difference that a new declaration makes.
+//! The diary: what a provider declares, and the slots made from it.
 //!
-//! A declaration file is read ([`declaration`]), compared with what is stored ([`plan`]) and made true ([`apply`]);
-//! [`generate`] makes slots from clinics, [`catalogue`] and [`render`] serve searches and bookings.
+//! [`declaration`] reads a file, [`plan`] compares it with the store, [`apply`] stores the difference. [`generate`] makes
+//! slots from clinics. [`catalogue`] and [`render`] serve searches and bookings.
 
 pub mod allowance;
 pub mod apply;

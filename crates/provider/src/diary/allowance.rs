@@ -1,6 +1,6 @@
-//! How much a consumer may use, as declared.
+//! The rate limits of a consumer, as declared.
 
-/// What a consumer may use; zero: as much as it likes.
+/// Limits of one consumer; zero means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Allowance {
     /// Requests a second, in the long run.
@@ -12,12 +12,12 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// Whether nothing is limited.
+    /// True when nothing is limited.
     pub(crate) fn is_unlimited(self) -> bool {
         self.per_second == 0 && self.under_way == 0
     }
 
-    /// The same, with what a declaration says in the place of the default.
+    /// These limits, with the values of a declaration in place of the defaults.
     #[must_use]
     pub fn overridden(
         self,
@@ -28,7 +28,7 @@ impl Allowance {
         Allowance {
             per_second: per_second.unwrap_or(self.per_second),
             burst: burst.unwrap_or(match per_second {
-                // A burst that was meant for another rate would be a surprise.
+                // The default burst belongs to another rate, so it does not apply.
                 Some(_) => 0,
                 None => self.burst,
             }),
@@ -36,7 +36,7 @@ impl Allowance {
         }
     }
 
-    /// Requests at once after a pause, at least one.
+    /// Requests at once after a pause; at least one.
     pub(crate) fn burst(self) -> u64 {
         u64::from(match self.burst {
             0 => self.per_second,

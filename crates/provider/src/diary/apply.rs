@@ -1,6 +1,6 @@
-//! Making a declaration true: declared things first, then the slots that are too many, then those that are missing.
+//! Applies a declaration: stores the declared things, then removes surplus slots, then adds missing ones.
 //!
-//! Each step may be repeated: after a crash, applying the same file again, or the next topping up, finishes the work.
+//! Each step may be repeated. After a crash, the next apply of the same file or the next top-up finishes the work.
 
 use super::catalogue::Catalogue;
 use super::declaration::{Declaration, ImportedSlot};
@@ -19,34 +19,34 @@ use uuid::Uuid;
 /// How a declaration is applied.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Go on although live bookings lose what they depend on; they and their slots stay as they are.
+    /// Apply although live bookings lose what they depend on; they and their slots stay as they are.
     pub keep_bookings: bool,
     /// Who applies it, for the audit trail.
     pub actor: String,
 }
 
-/// How far the work with slots has got.
+/// Slots changed so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Slots taken out so far.
+    /// Slots removed so far.
     pub removed: u64,
     /// Slots made so far.
     pub added: u64,
 }
 
-/// Who hears how far it got, after each batch.
+/// Called with the progress after each batch.
 pub type Report<'a> = &'a mut (dyn FnMut(Progress) + Send + Sync);
 
 /// What applying a declaration did.
 #[derive(Clone, Debug, Serialize)]
 pub struct Applied {
-    /// The difference as it was, with the bookings of `kept`.
+    /// The plan that was applied, with the bookings of `kept`.
     pub plan: Plan,
-    /// Catalogue version now.
+    /// Catalogue version afterwards.
     pub catalogue_version: i64,
     /// Slots made.
     pub slots_added: u64,
-    /// Slots taken out.
+    /// Slots removed.
     pub slots_removed: u64,
     /// Live bookings that lost what they depend on: their staff must see to them.
     pub kept: Vec<Affected>,
@@ -106,7 +106,7 @@ pub async fn apply(
             added: 0,
         },
     };
-    // While they are declared: once they are not, nothing would find their slots again.
+    // Before they are removed: an undeclared schedule's slots cannot be found.
     if let Some(tenant) = &tenant {
         for (key, _) in &plan.work.doomed {
             hand.remove_all(tenant.key, *key).await?;
@@ -128,7 +128,7 @@ pub async fn apply(
     let (_, catalogue) = catalogue_of(store, declared.tenant)?;
     hand.fill(&catalogue, Some(&declaration.slots)).await?;
     let done = hand.done;
-    // Bookings made while this was under way are among them.
+    // Includes the bookings made meanwhile.
     let kept = {
         let (store, declaration) = (store.clone(), declaration.clone());
         let again = blocking(move || Plan::make(&store, &declaration, now)).await?;
@@ -144,7 +144,7 @@ pub async fn apply(
     })
 }
 
-/// Bookings listed before, and those seen only afterwards.
+/// The bookings listed before the change and those seen only after it.
 fn merged(before: &[Affected], after: Vec<Affected>) -> Vec<Affected> {
     let mut all = before.to_vec();
     all.extend(
@@ -155,9 +155,9 @@ fn merged(before: &[Affected], after: Vec<Affected>) -> Vec<Affected> {
     all
 }
 
-/// Makes the slots that the days up to the horizon lack, for every provider; returns how many. Doing it again makes
-/// none; past days, slots that are there and imported slots are left alone. What fails for one provider does not keep
-/// the others from being filled; the first failure is returned afterwards.
+/// Makes the missing slots up to the horizon for every provider, and returns how many. A repeat makes none. Past days,
+/// existing slots and imported slots are not touched. A provider that fails does not stop the others; the first failure is
+/// returned at the end.
 pub async fn top_up(store: &Store, now: Timestamp, report: Report<'_>) -> Result<u64, StoreError> {
     let (mut added, mut failed) = (0, None);
     for tenant in store.tenants()? {
@@ -192,7 +192,7 @@ pub(super) fn catalogue_of(store: &Store, key: TenantKey) -> Result<(i64, Catalo
     Ok((version, Catalogue::build(&tenant, &rows)?))
 }
 
-/// Reads that take long do not hold up the server's other work.
+/// Runs a long read off the async threads.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
@@ -201,7 +201,7 @@ async fn blocking<T: Send + 'static>(
         .map_err(|e| StoreError::unexpected(format!("the work with the diary stopped: {e}")))?
 }
 
-/// The hand that changes slots and tells how far it got.
+/// Changes slots and reports the progress.
 struct Hand<'a, 'r> {
     store: &'a Store,
     now: Timestamp,
@@ -229,7 +229,7 @@ impl Hand<'_, '_> {
         Ok(())
     }
 
-    /// Takes out what is too much in any schedule, then adds what is missing: a slot may move between schedules.
+    /// Removes surplus slots in all schedules before it adds missing ones, since a slot may move between schedules.
     async fn fill(
         &mut self,
         catalogue: &Catalogue,

@@ -1,4 +1,4 @@
-//! The declared things of one tenant as typed maps: what searches, bookings and the FHIR resources are made from.
+//! The catalogue: the declared things of one tenant as typed maps, for searches, bookings and FHIR resources.
 
 use super::declaration::closure::Closures;
 use super::declaration::{CapPer as DeclaredCapPer, Declaration, Provider, Right};
@@ -88,7 +88,7 @@ pub struct Schedule {
     declared: (Option<String>, Option<String>),
 }
 
-/// What a release rule stands on, which is also what its cap counts.
+/// Where a release rule is declared, which is also what its cap counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scope<'a> {
     Service(&'a ServiceId),
@@ -119,7 +119,7 @@ pub struct Catalogue {
     pub templates: Vec<Template>,
     /// One-off sessions.
     pub sessions: Vec<Session>,
-    /// Days on which it, or a part of it, is closed.
+    /// Days on which the provider, or a part of it, is closed.
     pub closures: Vec<Closure>,
     /// Release rules as declared.
     pub releases: Vec<Release>,
@@ -128,13 +128,13 @@ pub struct Catalogue {
     rules: HashMap<String, ReleaseRule>,
     clinic_rules: HashMap<String, Vec<String>>,
     nobody: ReleaseRule,
-    /// Something here is marked `test`.
+    /// True when a thing in the catalogue is marked `test`.
     pub(super) trial: bool,
-    /// A consumer has limits of its own.
+    /// True when a consumer has limits of its own.
     pub(super) limited: bool,
 }
 
-/// The release rules that a slot stands under, and where they were declared.
+/// The release rules that apply to a slot, and where they are declared.
 pub struct SlotRelease<'c, 'k> {
     scope: Scope<'k>,
     rules: Vec<&'c ReleaseRule>,
@@ -143,8 +143,8 @@ pub struct SlotRelease<'c, 'k> {
 }
 
 impl SlotRelease<'_, '_> {
-    /// Whether a consumer may book such a slot now. `count` is asked only where a cap decides; what it counts depends
-    /// on where the rule stands, so that a template's cap counts that template's slots.
+    /// Whether a consumer may book such a slot now. `count` is called only for a cap. It counts the bookings of the level
+    /// at which the rule is declared, such as a template.
     pub fn admits(
         &self,
         held: bool,
@@ -163,7 +163,7 @@ impl SlotRelease<'_, '_> {
 }
 
 impl Catalogue {
-    /// From what is stored. A stored document that cannot be read is a fault of the database or of a newer program.
+    /// Builds the catalogue from stored rows. An unreadable document is corrupt, or from a newer program.
     pub fn build(tenant: &TenantRow, rows: &[DeclaredRow]) -> Result<Catalogue, StoreError> {
         let provider = of_kind::<Provider>(rows, kind::PROVIDER)?
             .pop()
@@ -268,13 +268,13 @@ impl Catalogue {
         self.organizations.iter().find(|o| o.id == *id)
     }
 
-    /// The practitioner whose diary it is.
+    /// The practitioner whose diary the schedule is.
     pub fn practitioner_of(&self, schedule: &Schedule) -> Option<&Practitioner> {
         let id = schedule.practitioner.as_ref()?;
         self.practitioners.iter().find(|p| p.id == *id)
     }
 
-    /// The role of that practitioner.
+    /// The role of the schedule's practitioner.
     pub fn role_of(&self, schedule: &Schedule) -> Option<&Role> {
         let id = schedule.role.as_ref()?;
         self.roles.iter().find(|r| r.id == *id)
@@ -285,10 +285,10 @@ impl Catalogue {
         self.tenant.asid == *asid || self.provider.further_asids.contains(asid)
     }
 
-    /// What a consumer may do: what every declaration that matches its system or its organisation allows; without a
-    /// match, what the provider allows to others. A declaration of its very system names its kind first. Who only claims
-    /// to be of a declared organisation is one of the others, and held to what that organisation may not (D-75). `None`:
-    /// the system is declared, and not for this organisation.
+    /// What a consumer may do: what all declarations of its system and organisation allow, or without any,
+    /// `others_may`. A declaration of the system takes precedence for the kind. A consumer whose organisation is only
+    /// claimed counts as one of the others, and loses what that organisation may not do (D-75). `None`: the system is
+    /// declared, but not for this organisation.
     pub fn consumer_facts(
         &self,
         asid: &Asid,
@@ -333,9 +333,8 @@ impl Catalogue {
         })
     }
 
-    /// The version of the Standard that a consumer follows: what the declaration of its very system says, else that of
-    /// its organisation, where that is believed; the current one where none says any. What an older version lets it leave
-    /// out is given to nobody for a claim (D-75).
+    /// The version of the Standard that a consumer follows: as declared for its system, else for its organisation if that
+    /// is believed, else the current one. A claimed organisation gets no relief of an older version (D-75).
     pub fn standard_of(&self, asid: &Asid, ods: &OdsCode, believed: Believed) -> StandardVersion {
         let said = |matches: &dyn Fn(&Consumer) -> bool| {
             let mut found = self.consumers.iter().filter(|c| matches(c));
@@ -346,15 +345,15 @@ impl Catalogue {
             .unwrap_or_default()
     }
 
-    /// The release rules of slots with this template and rule of their own, when asked for through a service: the slot's
-    /// own rules; where it has none, those of its template or session; where they have none, those of the service.
+    /// The release rules of a slot asked for through a service: the slot's own; else those of its template or session; else
+    /// those of the service.
     pub fn release_of<'c, 'k>(
         &'c self,
         service: &'k ServiceId,
         template: Option<&'k str>,
         release: Option<&'k str>,
     ) -> SlotRelease<'c, 'k> {
-        // A rule that is named and not there admits nobody: what was meant is not known.
+        // A named rule that does not exist admits nobody.
         let named = |id: &str| self.rules.get(id).unwrap_or(&self.nobody);
         if let Some(id) = release {
             return SlotRelease {
@@ -383,20 +382,20 @@ impl Catalogue {
         }
     }
 
-    /// The closures, with where services take place.
+    /// The closures, with the locations of the services.
     pub fn closures(&self) -> Closures<'_> {
         Closures::new(&self.closures, &self.services)
     }
 
-    /// Whether the place whose diary it is is closed when a slot starts.
+    /// Whether the schedule's location is closed when a slot starts.
     pub fn is_place_closed(&self, schedule: &Schedule, start: Timestamp) -> bool {
         self.closures()
             .of_place(schedule.location.as_deref(), start)
             .is_some()
     }
 
-    /// Whether a consumer may book a slot through a service now. `count` is asked only where a cap decides; what it
-    /// counts depends on where the rule stands, so that a template's cap counts that template's slots.
+    /// Whether a consumer may book a slot through a service now. `count` is called only for a cap. It counts the bookings
+    /// of the level at which the rule is declared, such as a template.
     #[allow(clippy::too_many_arguments)] // The question has this many parts; a struct would only rename them.
     pub fn may_book(
         &self,
@@ -414,8 +413,8 @@ impl Catalogue {
             .admits(held, start, who, now, count)
     }
 
-    /// The service that a booking of this slot is attributed to: the first, in the schedule's order, that permits the
-    /// consumer; or why none does.
+    /// The service that a booking of this slot belongs to: the first, in the schedule's order, that permits the consumer.
+    /// The error says why none does.
     pub fn service_for_booking(
         &self,
         slot: &PlacedSlot,
@@ -448,11 +447,11 @@ impl Catalogue {
                 }
             }
         }
-        // A schedule that is not declared any more releases nothing.
+        // An undeclared schedule releases nothing.
         Err(reason.unwrap_or(Withheld::HeldBack))
     }
 
-    /// What was declared, without imported slots: these are in the diary.
+    /// The declaration, without imported slots, which only the diary holds.
     pub fn declaration(&self) -> Declaration {
         Declaration {
             provider: self.provider.clone(),
@@ -535,7 +534,7 @@ fn read<T: DeserializeOwned>(row: &DeclaredRow) -> Result<T, StoreError> {
     })
 }
 
-/// A declared thing as the document that is stored.
+/// A declared thing as the document to store.
 pub(super) fn document<T: Serialize>(thing: &T) -> Result<String, StoreError> {
     serde_json::to_string(thing)
         .map_err(|e| StoreError::unexpected(format!("a declared thing cannot be written: {e}")))
@@ -564,8 +563,8 @@ fn rule(release: &Release) -> ReleaseRule {
     }
 }
 
-/// A consumer without a kind shares its count with nobody. A claimed organisation could be another one each time, so the
-/// system counts.
+/// What a cap counts for this consumer. Without a kind it counts the organisation, or the system where the organisation is
+/// only claimed: a claim could differ each time.
 fn counted<'a>(scope: Scope<'a>, cap: &Cap, who: &'a ConsumerFacts, day: i32) -> BookingCount<'a> {
     let by = match (cap.per, who.kind.as_deref(), &who.asid) {
         (CapPer::Kind, Some(kind), _) => CountBy::Kind(kind),

@@ -1,5 +1,5 @@
-//! What a provider declares: its organisations, places, people, services, schedules, clinics, release rules and
-//! consumers, as typed values. One file declares one provider.
+//! The typed form of a declaration file, in which one provider declares its organisations, locations, people, services,
+//! schedules, clinics, release rules and consumers.
 
 mod calendar;
 pub mod check;
@@ -19,20 +19,19 @@ use jiff::civil::{Date, Weekday};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Days ahead that are filled with slots when a file does not say: four weeks.
+/// Default of the days ahead to fill with slots: four weeks.
 pub const DEFAULT_HORIZON_DAYS: u16 = 28;
-/// Most days ahead: a year and a day, so that a diary stays small enough to read whole.
+/// Most days ahead: a year and a day, so that a diary fits in memory.
 pub const MAX_HORIZON_DAYS: u16 = 366;
-/// Most slots that one schedule has at one time: rooms of a large vaccination centre, and a bound on the tracks of a
-/// diary.
+/// Most slots of a schedule at one time: as many as a large vaccination centre has rooms. Bounds the tracks of a diary.
 pub const MAX_AT_ONCE: u16 = 1_000;
-/// `Schedule.identifier.system` when a file does not name the supplier's own (RES-SCH-01).
+/// Default of `Schedule.identifier.system`, where a file names none (RES-SCH-01).
 pub const SCHEDULE_SYSTEM: &str = "urn:x-uec:schedule";
 
-/// A whole file.
+/// A whole declaration file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Declaration {
-    /// Who declares.
+    /// The provider that declares.
     pub provider: Provider,
     /// Organisations.
     #[serde(rename = "organization", skip_serializing_if = "Vec::is_empty")]
@@ -61,7 +60,7 @@ pub struct Declaration {
     /// One-off clinics.
     #[serde(rename = "session", skip_serializing_if = "Vec::is_empty")]
     pub sessions: Vec<Session>,
-    /// Days on which it, or a part of it, is closed.
+    /// Days on which the provider, or a part of it, is closed.
     #[serde(rename = "closure", skip_serializing_if = "Vec::is_empty")]
     pub closures: Vec<Closure>,
     /// Imported slots.
@@ -82,25 +81,25 @@ pub struct Provider {
     /// Its system, `Ssp-To`.
     #[serde(with = "one")]
     pub asid: Asid,
-    /// More systems of its own that consumers may address, where the directory lists several for one service root.
+    /// Further ASIDs of the provider's systems, where the directory lists several for one service root.
     #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
     pub further_asids: Vec<Asid>,
     /// Name.
     #[serde(with = "text")]
     pub name: String,
-    /// Today and this many days are filled with slots.
+    /// Days after today to fill with slots.
     #[serde(default = "default_horizon")]
     pub horizon_days: u16,
     /// `Schedule.identifier.system`.
     #[serde(default = "default_schedule_system", with = "text")]
     pub schedule_system: String,
-    /// What consumers that are not declared may do.
+    /// Rights of undeclared consumers.
     #[serde(default = "all_rights")]
     pub others_may: Vec<Right>,
-    /// A patient without NHS number is given an identifier of this Provider (D-17).
+    /// Whether a patient without NHS number gets an identifier of this Provider (D-17).
     #[serde(default, skip_serializing_if = "is_false")]
     pub local_patient_identifiers: bool,
-    /// On trial: its slots are for consumers on trial only.
+    /// On trial: only consumers on trial see its slots.
     #[serde(default, skip_serializing_if = "is_false")]
     pub test: bool,
 }
@@ -150,7 +149,7 @@ pub struct Organization {
     pub address: Option<Address>,
 }
 
-/// An address, in an organisation or a location.
+/// The address of an organisation or a location.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
@@ -284,7 +283,7 @@ pub struct Service {
     /// Release rules for everything booked through it.
     #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
     pub release: Vec<String>,
-    /// On trial: its slots are for consumers on trial only.
+    /// On trial: only consumers on trial see its slots.
     #[serde(default, skip_serializing_if = "is_false")]
     pub test: bool,
 }
@@ -299,13 +298,13 @@ pub struct Schedule {
     /// Services that book into it; a booking belongs to the first that permits the consumer.
     #[serde(with = "list")]
     pub services: Vec<ServiceId>,
-    /// Whose diary.
+    /// The practitioner whose diary it is.
     #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
     pub practitioner: Option<String>,
     /// Their role; when absent, the practitioner's.
     #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// The place as actor of the diary.
+    /// The location whose diary it is.
     #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
     /// Identifier; when absent, the id.
@@ -316,11 +315,11 @@ pub struct Schedule {
     pub overlaps: bool,
 }
 
-/// `[[template]]`: a clinic held every week.
+/// `[[template]]`: a weekly clinic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Template {
-    /// Its id, which its slots carry; no session has the same.
+    /// Id, which its slots carry. No session has the same id.
     #[serde(with = "one")]
     pub id: String,
     /// The diary.
@@ -329,10 +328,10 @@ pub struct Template {
     /// Days of the week on which it starts.
     #[serde(with = "list")]
     pub weekdays: Vec<Weekday>,
-    /// Begins, as the clock in London shows.
+    /// Start, London wall time.
     #[serde(with = "one")]
     pub from: ClockTime,
-    /// Ends; earlier than `from` means on the next day.
+    /// End, London wall time. Earlier than `from` means the next day.
     #[serde(with = "one")]
     pub to: ClockTime,
     /// Length of a slot.
@@ -340,7 +339,7 @@ pub struct Template {
     /// Slots at each time.
     #[serde(default = "one_slot", skip_serializing_if = "is_one_slot")]
     pub capacity: u16,
-    /// How patients are seen; nothing is assumed when absent (PROV-SLOT-23).
+    /// How patients are seen; absent means unknown (PROV-SLOT-23).
     #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
     /// First day.
@@ -355,12 +354,12 @@ pub struct Template {
     /// Release rules for its slots.
     #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
     pub release: Vec<String>,
-    /// Days on which it is different.
+    /// Days with other hours.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<Exception>,
 }
 
-/// A day, or some days, on which a template is closed or keeps other hours.
+/// Days on which a template is closed or has other hours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
@@ -373,13 +372,13 @@ pub struct Exception {
     /// No clinic.
     #[serde(default, skip_serializing_if = "is_false")]
     pub closed: bool,
-    /// A clinic also where the day of the week is not one of the template's.
+    /// A clinic also on a weekday that the template does not have.
     #[serde(default, skip_serializing_if = "is_false")]
     pub extra: bool,
-    /// Begins instead.
+    /// Start on these days.
     #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
     pub from: Option<ClockTime>,
-    /// Ends instead.
+    /// End on these days.
     #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
     pub to: Option<ClockTime>,
     /// Why, for the staff.
@@ -388,17 +387,17 @@ pub struct Exception {
 }
 
 impl Exception {
-    /// True when it is about this day.
+    /// Whether the exception applies to this day.
     pub fn covers(&self, day: Date) -> bool {
         self.date <= day && day <= self.until.unwrap_or(self.date)
     }
 }
 
-/// `[[session]]`: a clinic held once.
+/// `[[session]]`: a one-off clinic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Session {
-    /// Its id, which its slots carry; no template has the same.
+    /// Id, which its slots carry. No template has the same id.
     #[serde(with = "one")]
     pub id: String,
     /// The diary.
@@ -407,10 +406,10 @@ pub struct Session {
     /// The day on which it starts.
     #[serde(with = "one")]
     pub date: Date,
-    /// Begins.
+    /// Start, London wall time.
     #[serde(with = "one")]
     pub from: ClockTime,
-    /// Ends; earlier than `from` means on the next day.
+    /// End, London wall time. Earlier than `from` means the next day.
     #[serde(with = "one")]
     pub to: ClockTime,
     /// Length of a slot.
@@ -429,11 +428,11 @@ pub struct Session {
     pub release: Vec<String>,
 }
 
-/// `[[slot]]`: a slot of another diary system.
+/// `[[slot]]`: a slot imported from another diary system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImportedSlot {
-    /// Its UUID, id and identifier at once (RES-SLOT-02).
+    /// UUID, used as id and identifier (RES-SLOT-02).
     #[serde(with = "one")]
     pub identifier: Uuid,
     /// The diary.
@@ -475,7 +474,7 @@ pub struct Release {
     /// Most bookings a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<u32>,
-    /// Whose bookings are counted together.
+    /// Which bookings the cap counts together; see [`CapPer`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap_per: Option<CapPer>,
     /// Bookable from this long before the start.
@@ -490,23 +489,23 @@ pub struct Release {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CapPer {
-    /// Each consumer organisation for itself.
+    /// Each consumer organisation separately.
     Consumer,
     /// All consumers of a kind together.
     Kind,
 }
 
-/// `[[consumer]]`: a system that calls, and what it may do.
+/// `[[consumer]]`: a calling system and its rights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Consumer {
     /// ODS code of its organisation.
     #[serde(with = "one")]
     pub ods: OdsCode,
-    /// Its system.
+    /// ASID of its system.
     #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
     pub asid: Option<Asid>,
-    /// Further organisations that the system serves: its tokens may name them.
+    /// Further organisations that the system's tokens may name.
     #[serde(default, with = "list", skip_serializing_if = "Vec::is_empty")]
     pub serves: Vec<OdsCode>,
     /// Name.
@@ -518,16 +517,16 @@ pub struct Consumer {
     /// Version of the API that it follows, such as 2.0.1-beta; the current one when absent (NFR-09).
     #[serde(default, with = "option", skip_serializing_if = "Option::is_none")]
     pub standard: Option<StandardVersion>,
-    /// What it may do; everything when absent.
+    /// Rights; absent means all.
     #[serde(default = "all_rights")]
     pub may: Vec<Right>,
-    /// On trial: it is shown services on trial only.
+    /// On trial: sees only services on trial.
     #[serde(default, skip_serializing_if = "is_false")]
     pub test: bool,
-    /// On trial, and shown the other services as well.
+    /// On trial, but sees the other services too.
     #[serde(default, skip_serializing_if = "is_false")]
     pub live_too: bool,
-    /// Requests a second, in the place of the server's own limit; 0: no limit.
+    /// Requests a second, in place of the server's limit; 0: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_second: Option<u32>,
     /// Requests at once after a pause.
@@ -539,17 +538,17 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// True when it has limits of its own.
+    /// Whether it has limits of its own.
     pub fn has_limits(&self) -> bool {
         self.per_second.is_some() || self.burst.is_some() || self.under_way.is_some()
     }
 
-    /// True when the tokens of its system may name this organisation.
+    /// Whether the tokens of its system may name this organisation.
     pub fn acts_for(&self, ods: &OdsCode) -> bool {
         self.ods == *ods || self.serves.contains(ods)
     }
 
-    /// What it is stored under: its ODS code, and its ASID if it has one.
+    /// Key in the store: the ODS code, and the ASID if there is one.
     pub fn id(&self) -> String {
         match &self.asid {
             Some(asid) => format!("{}-{asid}", self.ods),
@@ -558,7 +557,7 @@ impl Consumer {
     }
 }
 
-/// Something a consumer may do.
+/// A right of a consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Right {

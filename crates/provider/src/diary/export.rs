@@ -1,4 +1,4 @@
-//! What is stored, written as a declaration file that could be applied again.
+//! Writes what is stored as a declaration file that can be applied again.
 
 use super::apply::catalogue_of;
 use super::declaration::check::IMPORTED;
@@ -8,7 +8,7 @@ use crate::store::{Store, StoreError};
 use booking::ids::OdsCode;
 use jiff::Timestamp;
 
-/// The declaration of a provider as stored, with the imported slots that lie ahead; `None`: there is no such provider.
+/// The stored declaration of a provider, with the imported slots ahead. `None`: there is no such provider.
 pub fn export(
     store: &Store,
     ods: &OdsCode,

@@ -1,13 +1,13 @@
-//! From templates, their exceptions and one-off sessions to slots: pure, for given London dates.
+//! Makes slots from templates, their exceptions and sessions, for given London dates. Pure.
 //!
-//! A clinic is a stretch of real time between two readings of the London clock, cut into slots from its beginning.
-//! - In spring, times that the clock skips do not exist: a clinic that would begin or end in the skipped hour begins or
-//!   ends where the clock jumps. 00:00–04:00 has three real hours, 01:10–01:50 has none.
-//! - In autumn, an hour is shown twice: 00:00–04:00 has five real hours, and the slots of the hour that comes back are
-//!   moments of their own. A clinic that begins or ends within that hour does so when the clock shows it first.
+//! A clinic is real time between two readings of the London clock, cut into slots from its start.
+//! - In spring, skipped times do not exist: a clinic that starts or ends in the skipped hour does so where the clock jumps.
+//!   00:00–04:00 has three real hours, 01:10–01:50 has none.
+//! - In autumn, an hour repeats: 00:00–04:00 has five real hours, and the repeated hour has slots of its own. A clinic that
+//!   starts or ends within that hour does so at its first showing.
 //!
-//! Clinics that follow on one another therefore never overlap, and every slot has its full length. What this does to a
-//! clinic is told when it is declared (`declaration::warn::days`), and in lists of slots, where an hour stands twice (`slots`).
+//! So consecutive clinics never overlap, and every slot has its full length. When a clinic is declared,
+//! `declaration::warn::days` warns of these effects; `slots` lists a repeated hour with its time zone.
 
 use super::declaration::{ClockTime, Exception, Session, Template};
 use crate::store::Channel;
@@ -18,7 +18,7 @@ use std::sync::{Arc, LazyLock};
 
 /// Shortest slot.
 pub const MIN_SLOT_MINUTES: u16 = 1;
-/// Longest slot: a working day, for diaries that book a place and not a time.
+/// Longest slot: a working day, for diaries that book a place rather than a time.
 pub const MAX_SLOT_MINUTES: u16 = 12 * 60;
 
 static LONDON: LazyLock<TimeZone> =
@@ -39,7 +39,7 @@ pub fn day_start(day: Date) -> Timestamp {
     moment(day.to_datetime(jiff::civil::Time::midnight()))
 }
 
-/// One clinic on one day, on the clock of the wall.
+/// One clinic on one day, in London wall time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clinic {
     /// Beginning.
@@ -49,7 +49,7 @@ pub struct Clinic {
 }
 
 impl Clinic {
-    /// From a date and two readings of the clock; an end at or before the beginning is on the next day.
+    /// Makes a clinic from a date and two times. An end at or before the start is on the next day.
     pub fn on(day: Date, from: ClockTime, to: ClockTime) -> Option<Clinic> {
         let midnight = day.to_datetime(jiff::civil::Time::midnight());
         let last = match to > from {
@@ -64,13 +64,13 @@ impl Clinic {
         })
     }
 
-    /// Beginning and end as moments.
+    /// Start and end as moments.
     pub fn span(&self) -> (Timestamp, Timestamp) {
         (moment(self.from), moment(self.to))
     }
 }
 
-/// The moment at which London's clock shows a time: the first of two; where the clock jumps over it, the jump.
+/// The moment at which London's clock shows a time: the first of two, or the jump if the clock skips the time.
 fn moment(shown: DateTime) -> Timestamp {
     let ambiguous = LONDON.to_ambiguous_timestamp(shown);
     let in_gap = matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. });
@@ -80,8 +80,8 @@ fn moment(shown: DateTime) -> Timestamp {
     if !in_gap {
         return found;
     }
-    // `Compatible` lands after the jump by as much as the time lies within the gap: at the jump itself for its first
-    // minute, which `preceding` would pass over.
+    // `Compatible` adds the offset into the gap to the jump, so the gap's first minute gives the jump itself, which
+    // `preceding` would miss.
     LONDON
         .preceding(
             found
@@ -123,19 +123,19 @@ pub fn clinics(template: &Template, first: Date, last: Date) -> Vec<(Date, Clini
     found
 }
 
-/// Whether a day is one from `valid_from` to `valid_to`.
+/// Whether a day is within `valid_from` and `valid_to`.
 pub(super) fn is_valid(template: &Template, day: Date) -> bool {
     template.valid_from.is_none_or(|from| from <= day)
         && template.valid_to.is_none_or(|to| day <= to)
 }
 
-/// The clinic of a template on a day, if it has any. Of several exceptions for a day the last one stands; on a day that is
-/// not of its week, the last one that is extra.
+/// The clinic of a template on a day, if any. Of several exceptions for a day the last one counts; off the template's
+/// weekdays, the last extra one.
 pub(super) fn clinic_on(template: &Template, day: Date) -> Option<Clinic> {
     hours(template, day, &template.exceptions, &[])
 }
 
-/// The same if one of its exceptions were not there.
+/// Like [`clinic_on`], as if one exception did not exist.
 pub(super) fn clinic_without(template: &Template, exception: usize, day: Date) -> Option<Clinic> {
     let before = template.exceptions.get(..exception).unwrap_or_default();
     let after = template.exceptions.get(exception + 1..).unwrap_or_default();
@@ -167,7 +167,7 @@ fn hours(
     }
 }
 
-/// The slots of a template for the London dates `first..=last`, as many of each time as its capacity says.
+/// The slots of a template for the London dates `first..=last`, `capacity` of them at each time.
 pub fn template_slots(template: &Template, first: Date, last: Date) -> Vec<Wanted> {
     let id: Arc<str> = Arc::from(template.id.as_str());
     clinics(template, first, last)
@@ -204,7 +204,7 @@ pub fn session_slots(session: &Session, first: Date, last: Date) -> Vec<Wanted> 
         .collect()
 }
 
-/// Cuts a clinic into slots of full length; what is left over at the end is no slot.
+/// Cuts a clinic into slots of full length and drops the remainder.
 pub(super) fn cut(clinic: &Clinic, minutes: u16) -> Vec<(Timestamp, Timestamp)> {
     let minutes = minutes.clamp(MIN_SLOT_MINUTES, MAX_SLOT_MINUTES);
     let length = SignedDuration::from_mins(i64::from(minutes));

@@ -1,5 +1,5 @@
-//! What a declaration would change: things made, changed and removed, slots made and taken out, and the bookings that
-//! would lose what they depend on. Nothing is written here.
+//! Computes what a declaration would change: declared things, slots, and bookings that would lose what they depend on.
+//! Writes nothing.
 
 use super::catalogue::{Catalogue, document, kind};
 use super::declaration::closure::Closures;
@@ -20,8 +20,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
-/// Most bookings of a schedule that are looked at and listed. A diary with more of them ahead is not changed, since one that
-/// was not looked at might lose what it depends on.
+/// Most bookings of a schedule that are read and listed. A schedule with more of them ahead cannot change, since an unread
+/// booking might lose what it depends on.
 const MAX_BOOKINGS: usize = 100_000;
 
 /// What happens to a declared thing.
@@ -32,13 +32,13 @@ pub enum Action {
     Create,
     /// It is different.
     Change,
-    /// Only its place in the file is different.
+    /// Only its position in the file differs.
     Move,
     /// It is not declared any more.
     Remove,
 }
 
-/// A key of a declared thing that is different.
+/// A key of a declared thing that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct KeyChange {
     /// The key.
@@ -58,7 +58,7 @@ pub struct ItemChange {
     pub kind: String,
     /// Its id.
     pub id: String,
-    /// For a change: what is different. For a new consumer: the version of the Standard that it names.
+    /// For a change, the keys that differ. For a new consumer, its version of the Standard.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<KeyChange>,
 }
@@ -74,7 +74,7 @@ pub struct SlotChange {
     pub remove: u64,
 }
 
-/// A live booking that would lose what it depends on. No patient is named.
+/// A live booking that would lose what it depends on. Names no patient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Affected {
     /// Appointment id.
@@ -89,7 +89,7 @@ pub struct Affected {
     pub end: String,
     /// What it would lose.
     pub why: String,
-    /// It lost that with an earlier change, and was kept then.
+    /// True when an earlier change took it, and the booking was kept.
     #[serde(skip_serializing_if = "is_false")]
     pub already: bool,
 }
@@ -107,25 +107,25 @@ pub struct Plan {
     pub name: String,
     /// Declared things.
     pub items: Vec<ItemChange>,
-    /// Slots, by schedule; only schedules with a difference.
+    /// Schedules whose slots change.
     pub slots: Vec<SlotChange>,
-    /// Bookings that stand in the way.
+    /// Bookings that the change affects.
     pub bookings: Vec<Affected>,
-    /// What is declared and has no effect.
+    /// Declared things without effect.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
     #[serde(skip)]
     pub(super) work: Work,
 }
 
-/// What the difference means to the store.
+/// The writes that the plan needs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Work {
-    /// Catalogue version that the difference was taken from.
+    /// Catalogue version that the plan was made from.
     pub(super) expected: i64,
     /// Changes of the declared things.
     pub(super) changes: Vec<DeclaredChange>,
-    /// Free slots ahead in schedules that go.
+    /// Schedules to remove, with their free slots ahead.
     pub(super) doomed: Vec<(ScheduleKey, u64)>,
 }
 
@@ -135,7 +135,7 @@ impl Plan {
         self.work.changes.is_empty() && self.slots.is_empty()
     }
 
-    /// The bookings that this very change would leave without what they depend on.
+    /// The bookings that this change, not an earlier one, affects.
     pub fn newly_affected(&self) -> impl Iterator<Item = &Affected> {
         self.bookings.iter().filter(|b| !b.already)
     }
@@ -189,7 +189,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Slots of the schedules that are declared.
+    /// Compares the slots of declared schedules.
     fn compare_slots(
         &mut self,
         store: &Store,
@@ -273,7 +273,7 @@ impl Plan {
         }
     }
 
-    /// Marks the bookings that are affected by what is stored as well: an earlier change kept them.
+    /// Marks bookings that the stored declaration already affects: an earlier change kept them.
     fn mark_already_affected(
         &mut self,
         store: &Store,
@@ -313,7 +313,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Slots and bookings of schedules that are not declared any more.
+    /// Finds the slots and bookings of schedules that are no longer declared.
     fn compare_removed(
         &mut self,
         store: &Store,
@@ -358,7 +358,7 @@ impl Plan {
     }
 }
 
-/// The live bookings of a schedule, all of them.
+/// All live bookings of a schedule.
 fn bookings_ahead(
     store: &Store,
     tenant: TenantKey,
@@ -380,7 +380,7 @@ fn declares(declaration: &Declaration, service: &ServiceId) -> bool {
     declaration.services.iter().any(|s| s.id == *service)
 }
 
-/// Why a booked slot is one too many.
+/// Why a booked slot is surplus.
 fn why_stranded(slot: &Stranded) -> String {
     match (slot.wanted, slot.alike) {
         (0, _) => "no clinic has a slot at this time any more".to_owned(),
@@ -405,10 +405,10 @@ fn affected(booking: &BookingRow, schedule: &str, why: String) -> Affected {
     }
 }
 
-/// A moment as London reads it, with its offset, which tells the two hours of autumn apart.
+/// A moment in London time, with its offset, which distinguishes the two hours in autumn.
 pub(super) fn local(at: Timestamp) -> String {
     let zoned = at.to_zoned(london().clone());
-    // Imported slots may begin within a minute.
+    // Imported slots may start within a minute.
     let shape = match (zoned.second(), zoned.subsec_nanosecond()) {
         (0, 0) => "%Y-%m-%dT%H:%M%:z",
         _ => "%Y-%m-%dT%H:%M:%S%.f%:z",
@@ -419,7 +419,7 @@ pub(super) fn local(at: Timestamp) -> String {
 /// A declared thing to be stored: kind, id, position, document.
 type Document = (&'static str, String, i64, String);
 
-/// All things of a declaration as they are stored.
+/// All things of a declaration as stored documents.
 pub(super) fn documents(d: &Declaration) -> Result<Vec<Document>, StoreError> {
     let mut all = vec![(
         kind::PROVIDER,
@@ -520,7 +520,7 @@ fn compare_items(
     Ok((items, changes))
 }
 
-/// What is told of a new thing besides its name: that a consumer follows another version of the Standard (VER-01).
+/// What the plan shows of a new thing besides its name: a consumer's older version of the Standard (VER-01).
 fn told_of_new(body: &str) -> Result<Vec<KeyChange>, StoreError> {
     let mut keys = key_changes("{}", body)?;
     keys.retain(|change| change.key == "standard");

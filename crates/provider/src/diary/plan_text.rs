@@ -1,4 +1,4 @@
-//! A plan as people read it.
+//! Renders a plan as text for people.
 
 use super::declaration::warn::Warning;
 use super::plan::{Action, Affected, Plan};
@@ -6,7 +6,7 @@ use booking::count::counted;
 use serde_json::Value;
 use std::fmt;
 
-/// Bookings shown to people; the rest is counted, and all are in the JSON form.
+/// Most bookings listed. The others are counted; the JSON form has all.
 const SHOWN_BOOKINGS: usize = 50;
 
 impl fmt::Display for Plan {

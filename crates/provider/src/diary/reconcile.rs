@@ -1,7 +1,7 @@
-//! Which slots a diary lacks and which it has too many, compared with what is declared.
+//! Compares a diary's slots with its declaration: which are missing, and which are surplus.
 //!
-//! Only what lies ahead is compared. Slots that staff or a test made without a template are nobody's business here,
-//! and slots that have begun, or that somebody booked, are never taken out.
+//! Only slots ahead are compared. Slots without a template are ignored. Slots that have begun or are booked are never
+//! removed.
 
 use super::catalogue::{self, Catalogue};
 use super::declaration::check::IMPORTED;
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// A slot to be made.
+/// A slot to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// What was asked for.
@@ -26,43 +26,42 @@ pub struct Missing {
     pub uuid: Option<Uuid>,
     /// A release rule of its own.
     pub release: Option<Arc<str>>,
-    /// Which of the slots at this time it becomes: the first number that no slot there has, so that two processes that
-    /// fill the same gap make the same slot.
+    /// Number among the slots at this time: the lowest that is unused, so that two processes that fill the same gap make
+    /// the same slot.
     pub track: u16,
 }
 
-/// When a slot is, and which of the slots at that time it is.
+/// The time of a slot (start, end) and its track.
 pub type HeldPlace = (Timestamp, Timestamp, u16);
 
-/// A slot that somebody has and that is not asked for.
+/// A slot that is taken and no longer declared.
 #[derive(Clone, Debug)]
 pub struct Stranded {
     /// Its UUID.
     pub uuid: Uuid,
-    /// Slots that are asked for at this time.
+    /// Declared slots at this time.
     pub wanted: usize,
-    /// Those of them that it could be: of its channel, and no other import.
+    /// Of these, the slots with its channel that are not another import.
     pub alike: usize,
-    /// How many of this time and channel are taken.
+    /// Slots of this time and channel that are taken.
     pub taken: usize,
 }
 
 /// The difference in one schedule.
 #[derive(Clone, Debug, Default)]
 pub struct Difference {
-    /// To be made.
+    /// To make.
     pub missing: Vec<Missing>,
-    /// To be taken out: free, ahead, and not asked for.
+    /// To remove: free, ahead and not declared.
     pub surplus: Vec<Uuid>,
-    /// Booked or otherwise taken, ahead, and not asked for.
+    /// Taken, ahead and not declared.
     pub stranded: Vec<Stranded>,
-    /// Where those of the surplus were that staff hold back: what comes in their place begins held back, since a change
-    /// of hours is no release.
+    /// Where surplus slots are held back. Their replacements begin held back too, since a change of hours is no release.
     pub held_back: Vec<HeldPlace>,
 }
 
 impl Difference {
-    /// Holds back what is missing where held slots were.
+    /// Holds back missing slots that replace held ones.
     pub fn keep_held(&mut self, held_back: &[HeldPlace]) {
         for missing in &mut self.missing {
             let (wanted, on) = (&mut missing.wanted, missing.track);
@@ -73,27 +72,27 @@ impl Difference {
     }
 }
 
-/// The slots that are asked for, by place.
+/// The declared slots, by start and end.
 type WantedSlots = BTreeMap<(Timestamp, Timestamp), Vec<Missing>>;
 
 /// What a provider's schedules should hold.
 #[derive(Clone, Copy)]
 pub struct Target<'a> {
-    /// Today and this many days are filled.
+    /// Days after today to fill.
     pub horizon_days: u16,
     /// Weekly clinics.
     pub templates: &'a [Template],
     /// One-off clinics.
     pub sessions: &'a [Session],
-    /// Imported slots; `None` when it is not known which there should be, so that those that are there stay.
+    /// Imported slots. `None`: unknown, so existing ones stay.
     pub imported: Option<&'a [ImportedSlot]>,
-    /// When what is closed.
+    /// The closures.
     pub closures: Closures<'a>,
-    /// Clock.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// A schedule, as far as its slots depend on it.
+/// The properties of a schedule that its slots depend on.
 #[derive(Clone, Copy)]
 pub struct Diary<'a> {
     /// Its id.
@@ -102,7 +101,7 @@ pub struct Diary<'a> {
     pub overlaps: bool,
     /// Services that book into it.
     pub services: &'a [ServiceId],
-    /// The place whose diary it is.
+    /// The location whose diary it is.
     pub location: Option<&'a str>,
 }
 
@@ -129,7 +128,7 @@ impl<'a> From<&'a catalogue::Schedule> for Diary<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// What a declaration asks for.
+    /// The target of a declaration.
     pub fn of_declaration(declaration: &'a Declaration, now: Timestamp) -> Target<'a> {
         Target {
             horizon_days: declaration.provider.horizon_days,
@@ -141,7 +140,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// What is declared in the store.
+    /// The target of the stored declaration.
     pub fn of_catalogue(catalogue: &'a Catalogue, now: Timestamp) -> Target<'a> {
         Target {
             horizon_days: catalogue.provider.horizon_days,
@@ -155,7 +154,7 @@ impl<'a> Target<'a> {
 }
 
 impl Target<'_> {
-    /// The last day that is filled.
+    /// The last day to fill.
     pub fn last_day(&self) -> Date {
         let today = generate::london_date(self.now);
         today
@@ -163,12 +162,12 @@ impl Target<'_> {
             .unwrap_or(Date::MAX)
     }
 
-    /// The slots of a schedule's templates and sessions up to a day, by place. Where clinics may not overlap and two ask
-    /// for the same place, the first declared stands.
+    /// The slots of a schedule's templates and sessions up to a day, by start and end. Where clinics may not overlap and
+    /// two want the same time, the first declared wins.
     fn generated(&self, diary: Diary<'_>, last: Date) -> WantedSlots {
         let schedule = diary.id;
         let first = generate::london_date(self.now);
-        // A clinic that began yesterday may reach into today.
+        // A clinic that began yesterday may extend into today.
         let first = first.yesterday().unwrap_or(first);
         let templates = self.templates.iter().filter(|t| t.schedule == schedule);
         let sessions = self.sessions.iter().filter(|s| s.schedule == schedule);
@@ -197,8 +196,7 @@ impl Target<'_> {
         slots
     }
 
-    /// The imported slots that lie ahead, also those of closed days: nobody is offered these, and they are there when the
-    /// closure goes.
+    /// The imported slots ahead. They include those of closed days, which are there again when the closure is removed.
     fn imported_of(&self, schedule: &str) -> impl Iterator<Item = Missing> {
         let label: Arc<str> = Arc::from(IMPORTED);
         let slots = self.imported.unwrap_or_default().iter();
@@ -219,7 +217,7 @@ impl Target<'_> {
     }
 }
 
-/// The slots of a schedule from the beginning of the London day on, in order of start.
+/// The slots of a schedule from the start of the London day on, by start.
 pub fn stored_from_today(
     store: &Store,
     tenant: TenantKey,
@@ -236,11 +234,11 @@ pub fn stored_from_today(
     Ok(slots)
 }
 
-/// Compares what a schedule has with what it should have.
+/// Compares the stored slots of a schedule with its target.
 pub fn compare(target: &Target<'_>, diary: Diary<'_>, stored: &[SlotRow]) -> Difference {
     let horizon = target.last_day();
-    // Slots beyond a horizon that became shorter stay as long as a template stands behind them; imported ones may lie
-    // beyond any horizon.
+    // When the horizon becomes shorter, slots beyond it stay while a template declares them. Imported slots may lie beyond
+    // any horizon.
     let longest = longest_horizon(generate::london_date(target.now));
     let last_stored = stored
         .last()
@@ -268,7 +266,7 @@ pub fn compare(target: &Target<'_>, diary: Diary<'_>, stored: &[SlotRow]) -> Dif
         .into_values()
         .flatten()
         .filter(|m| {
-            // What has begun is history, also where the diary is new: a slot that nobody could book was none.
+            // Never make slots in the past, even in a new diary.
             m.wanted.start > target.now && (m.wanted.start < beyond || m.uuid.is_some())
         })
         .filter(|m| diary.overlaps || is_room(&staying, &m.wanted))
@@ -293,12 +291,12 @@ fn longest_horizon(today: Date) -> Date {
 /// A stored slot that stays.
 struct Staying<'s> {
     slot: &'s SlotRow,
-    /// The clinic that it is one of the wanted slots of.
+    /// The clinic whose quota it uses.
     counts_for: Option<Arc<str>>,
 }
 
-/// Which of the stored slots of one place stay. Those that are wanted are taken off the list. Of slots that are alike,
-/// booked ones stay before held ones, and these before free ones, so that a smaller capacity takes out what nobody has.
+/// Chooses which stored slots of one time stay, and removes them from the wanted list. Of similar slots, booked ones stay
+/// before held ones, and held before free ones: a smaller capacity removes free slots first.
 fn stay<'s>(
     target: &Target<'_>,
     wanted: &mut Vec<Missing>,
@@ -332,7 +330,7 @@ fn stay<'s>(
         .iter()
         .map(|slot| take(slot, &|m| exact(slot, m)))
         .collect();
-    // A booked slot stays under whichever template now asks for it.
+    // A booked slot stays with whichever template wants it now.
     let found: Vec<_> = slots
         .into_iter()
         .zip(found)
@@ -349,7 +347,7 @@ fn stay<'s>(
             clinic
         } else if is_taken(slot) {
             difference.stranded.push(stranded(slot));
-            // It uses up one of its clinic's slots all the same: through another channel, say.
+            // It still uses a slot of its clinic, for example with another channel.
             let own = wanted
                 .iter()
                 .position(|m| m.uuid.is_none() && same_clinic(m, slot));
@@ -368,11 +366,11 @@ fn stay<'s>(
     staying
 }
 
-/// Whether a slot meets none that stays, other than those of its own clinic at the very same time. `staying` is in
-/// order of start.
+/// Whether a wanted slot overlaps no staying slot except those of its own clinic at the same time. `staying` is sorted by
+/// start.
 fn is_room(staying: &[Staying<'_>], wanted: &Wanted) -> bool {
     let (start, end) = (wanted.start, wanted.end);
-    // No slot is longer than this, so one that began earlier is over.
+    // No slot is longer, so one that began earlier has ended.
     let longest = SignedDuration::from_mins(i64::from(generate::MAX_SLOT_MINUTES));
     let first = staying.partition_point(|s| s.slot.start.duration_since(start) < -longest);
     let after = staying.partition_point(|s| s.slot.start < end);

@@ -1,4 +1,4 @@
-//! Declared things as FHIR resources (RES-SCH, RES-HCS, RES-LOC, RES-ORG, RES-PRA, RES-ROL).
+//! Renders declared things as FHIR resources (RES-SCH, RES-HCS, RES-LOC, RES-ORG, RES-PRA, RES-ROL).
 
 use super::catalogue::{Location, Organization, Practitioner, Role, Schedule, Service};
 use super::declaration::Address;
@@ -14,7 +14,7 @@ const SDS_ROLE_PROFILE: &str = "https://fhir.nhs.uk/Id/sds-role-profile-id";
 const JOB_ROLE: &str = "https://fhir.hl7.org.uk/STU3/CodeSystem/CareConnect-SDSJobRoleName-1";
 const ORGANIZATION_TYPE: &str = "http://hl7.org/fhir/organization-type";
 
-/// `Schedule`, with the service that was searched for as its one HealthcareService actor (RES-SCH-01, RES-SCH-02).
+/// `Schedule`, with the searched service as its only HealthcareService actor (RES-SCH-01, RES-SCH-02).
 pub fn schedule(schedule: &Schedule, service: &ServiceId) -> Element {
     let actor = |kind: &str, id: &str| reference("actor", kind, id).in_list();
     let mut resource = resource("Schedule", &schedule.id)
@@ -140,7 +140,7 @@ fn identifier(system: &str, value: &str) -> Element {
         .with(Element::text("value", value))
 }
 
-/// Relative, since the checkers of the Standard resolve references by their text (PROV-SLOT-16).
+/// A relative reference: the Standard's checkers compare references as text (PROV-SLOT-16).
 fn reference(name: &str, kind: &str, id: &str) -> Element {
     Element::new(name).with(Element::text("reference", format!("{kind}/{id}")))
 }

@@ -1,4 +1,4 @@
-//! The demonstration: two providers with clinics, and two consumers.
+//! Loads the demonstration: two providers with clinics, and two consumers.
 
 use super::apply::{self, ApplyError, Options};
 use super::declaration::Declaration;
@@ -12,7 +12,7 @@ pub const FERNHILL: &str = include_str!("demo/fernhill.toml");
 /// "Riverside GP Hub", FX202.
 pub const RIVERSIDE: &str = include_str!("demo/riverside.toml");
 
-/// Why the demonstration could not be put in.
+/// Why the demonstration could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum SeedError {
     /// The embedded files are wrong.
@@ -41,13 +41,13 @@ pub fn declarations(now: Timestamp) -> Result<Vec<Declaration>, Faults> {
         .collect()
 }
 
-/// Puts the demonstration's providers in where they are not, and fills the days ahead; what is there stays as it is.
-/// Returns how many slots were made.
+/// Adds the demonstration's providers that are absent, and fills the days ahead. Existing ones stay as they are. Returns
+/// the slots made.
 pub async fn demo(store: &Store, now: Timestamp) -> Result<u64, SeedError> {
     let known = store.tenants()?;
     let mut added = 0;
     for (ods, text, file) in PROVIDERS {
-        // Not even read when it is there: a start on an existing database is to be quick.
+        // An existing provider is not even parsed, for a quick start.
         if known.iter().any(|t| t.ods.as_str() == ods) {
             continue;
         }

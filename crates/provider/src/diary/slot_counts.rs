@@ -1,4 +1,4 @@
-//! How many slots of a diary are in which state, for the staff and for the metrics: closed days apart.
+//! Counts a diary's slots by state, for staff and metrics. Free slots of closed days count separately.
 
 use super::catalogue::Catalogue;
 use super::generate::{day_start, london_date};
@@ -8,12 +8,12 @@ use booking::ids::{OdsCode, ServiceId};
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// How many slots of a selection are in which state.
+/// Slots of a selection, by state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct DiaryCounts {
     /// Free and offered.
     pub free: u64,
-    /// Free, not held back, and offered to nobody: their day is closed (D-87).
+    /// Free and not held back, but on a closed day, so not offered (D-87).
     pub closed: u64,
     /// Free and held back.
     pub held: u64,
@@ -42,7 +42,7 @@ pub fn count(
     } = store.count_slots(catalogue.tenant.key, &filter)?;
     let closed = count_closed(store, &catalogue, &filter, selection.service.as_ref())?;
     Ok(DiaryCounts {
-        // Between the two counts a slot may have been booked.
+        // A booking may fall between the two counts.
         free: free.saturating_sub(closed),
         closed,
         held,
@@ -52,7 +52,8 @@ pub fn count(
     })
 }
 
-/// The free slots of a filter, not held back, that start on a closed day: of one service, or of all of their diary.
+/// Counts free slots of a filter, not held back, that start on a closed day of one service, or of all services of their
+/// diary.
 pub(crate) fn count_closed(
     store: &Store,
     catalogue: &Catalogue,
@@ -63,7 +64,7 @@ pub(crate) fn count_closed(
     if catalogue.closures.is_empty() {
         return Ok(0);
     }
-    // A closure may have no end to speak of; the slots have.
+    // A closure may be open-ended; the slots limit the days.
     let Some((first, last)) = store.slot_span(tenant, filter)? else {
         return Ok(0);
     };

@@ -1,4 +1,4 @@
-//! Slots in bulk for the staff: listed, held back, released, taken out; each with a count beforehand.
+//! Lists, holds back, releases and removes slots in bulk for staff. Each change can be counted first.
 
 use super::apply::catalogue_of;
 use super::catalogue::Catalogue;
@@ -16,10 +16,10 @@ use serde::Serialize;
 use std::fmt::Write;
 use uuid::Uuid;
 
-/// Slots that one page of a list has: a table of a few hundred kilobytes. A list has as many pages as it takes.
+/// Slots per page of a list, some hundred kilobytes. The number of pages has no limit.
 pub const PER_PAGE: usize = 5_000;
 
-/// Which slots. Every criterion that is given must hold; without a schedule or service, all schedules.
+/// A selection of slots. All given criteria must hold. Without a schedule or service it covers all schedules.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// In these schedules.
@@ -36,12 +36,12 @@ pub struct Selection {
     pub status: Option<SlotStatus>,
     /// Held back, or not.
     pub held: Option<bool>,
-    /// These.
+    /// Only these slots.
     pub slots: Vec<Uuid>,
 }
 
 impl Selection {
-    /// True when it takes the whole diary: a state alone narrows nothing, since that is what a change looks for anyway.
+    /// True when it selects the whole diary. A state alone narrows nothing: each change already looks for its own states.
     pub fn is_everything(&self) -> bool {
         self.schedules.is_empty()
             && self.service.is_none()
@@ -52,7 +52,7 @@ impl Selection {
     }
 }
 
-/// What is done to slots.
+/// A bulk change of slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
@@ -60,11 +60,11 @@ pub enum Change {
     Hold,
     /// Release to consumers.
     Release,
-    /// Take free slots out of the diary. Those that a template asks for come back with the next topping up.
+    /// Remove free slots. Those that a template declares return with the next top-up.
     Remove,
 }
 
-/// Why nothing was done.
+/// Why a bulk change failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SlotsError {
     /// The selection names something that is not there.
@@ -75,7 +75,7 @@ pub enum SlotsError {
     Store(#[from] StoreError),
 }
 
-/// A slot as staff see it. No patient is named.
+/// A slot as staff see it. Names no patient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SlotLine {
     /// Id.
@@ -90,7 +90,7 @@ pub struct SlotLine {
     pub status: String,
     /// Held back.
     pub held: bool,
-    /// The closure by which nobody is offered it: for the service that was asked for, or for all of its diary.
+    /// The closure that hides it: for the selected service, or for its whole diary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_by: Option<String>,
     /// `In-person`, `Telephone`, `Video`.
@@ -129,31 +129,30 @@ impl SlotLine {
     }
 }
 
-/// What a change did, or would do.
+/// The result of a change or dry run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Changed {
     /// What.
     pub change: Change,
-    /// Nothing was written.
+    /// True when nothing was written.
     pub dry_run: bool,
     /// Slots changed.
     pub changed: u64,
-    /// Selected slots that are booked or otherwise taken. Held or released, they keep their booking; they are never
-    /// taken out.
+    /// Selected slots that are taken. They keep their booking when held or released, and are never removed.
     pub taken: u64,
-    /// When the first of the slots begins, in London.
+    /// Start of the first slot, London time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<String>,
-    /// When the last one begins.
+    /// Start of the last slot, London time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<String>,
-    /// For a release: clinics that are declared `held`, and `imported` for imported slots that are. Their slots are
-    /// released only where the clinic or the slot itself is named.
+    /// For a release: clinics declared `held`, and `imported` for such imported slots. Their slots are released only when
+    /// the selection names the clinic or the slot.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stay_held: Vec<String>,
 }
 
-/// The slots of a selection, by schedule, then start, page by page.
+/// Pages of a selection's slots, by schedule, then start.
 pub struct Pages<'s> {
     store: &'s Store,
     catalogue: Catalogue,
@@ -189,7 +188,7 @@ impl Iterator for Pages<'_> {
     }
 }
 
-/// Lists the slots of a selection, all of them.
+/// Lists all slots of a selection.
 pub fn pages<'s>(
     store: &'s Store,
     ods: &OdsCode,
@@ -208,7 +207,7 @@ pub fn pages<'s>(
     })
 }
 
-/// Holds back, releases or takes out the slots of a selection; with `dry_run`, only counts them.
+/// Holds back, releases or removes the slots of a selection. With `dry_run` it only counts them.
 pub async fn change(
     store: &Store,
     ods: &OdsCode,
@@ -232,7 +231,7 @@ pub async fn change(
     };
     if change == Change::Release && selection.template.is_none() && selection.slots.is_empty() {
         filter.other_than = declared_held(&catalogue);
-        // What an import declares stands in its slots alone: held from the start.
+        // Only the imported slot itself records that it is declared held.
         filter.but_held_first_of = Some(IMPORTED.to_owned());
     }
     let mut narrowed = filter.clone();
@@ -281,7 +280,7 @@ pub async fn change(
     Ok(done)
 }
 
-/// Clinics whose slots begin held back by declaration.
+/// Clinics declared `held`.
 fn declared_held(catalogue: &Catalogue) -> Vec<String> {
     let templates = catalogue.templates.iter().filter(|t| t.held);
     let sessions = catalogue.sessions.iter().filter(|s| s.held);
@@ -291,7 +290,7 @@ fn declared_held(catalogue: &Catalogue) -> Vec<String> {
         .collect()
 }
 
-/// Those of the clinics that a filter passes over which have held slots where it looks.
+/// Of the clinics that a filter skips, those with held slots in its range.
 fn still_held(
     store: &Store,
     tenant: TenantKey,
@@ -349,7 +348,8 @@ fn unknown(kind: &str, id: &str, known: &[&str]) -> String {
     }
 }
 
-/// The selection as the store understands it. What it names must be there, so that a slip changes nothing.
+/// Turns the selection into a filter for the store. Everything that it names must exist, so that a typing error changes
+/// nothing.
 pub(super) fn resolve(
     store: &Store,
     catalogue: &Catalogue,
@@ -373,7 +373,7 @@ pub(super) fn resolve(
     let templates = catalogue.templates.iter().map(|t| t.id.as_str());
     let sessions = catalogue.sessions.iter().map(|s| s.id.as_str());
     let known: Vec<&str> = templates.chain(sessions).chain([IMPORTED]).collect();
-    // A clinic that is not declared any more may have left booked slots behind.
+    // A removed clinic may have left booked slots behind.
     let left_behind = SlotFilter {
         schedules: catalogue.schedules.iter().map(|s| s.key).collect(),
         template: Some(id.clone()),
@@ -471,7 +471,7 @@ fn described(selection: &Selection) -> String {
     }
 }
 
-/// A list as a table for people, under a heading for each schedule and day; pages follow on one another.
+/// Renders pages as one table for people, with a heading for each schedule and day.
 #[derive(Debug, Default)]
 pub struct Table {
     under: String,
@@ -507,8 +507,7 @@ impl Table {
     }
 }
 
-/// Start and end of a slot as the clock shows them. In the hour that October has twice, and over a change of the clock,
-/// they name the zone.
+/// Start and end of a slot as wall time, with the time zone in the repeated hour of October and across a clock change.
 fn hours(start: &str, end: &str) -> String {
     let read = |text: &str| {
         text.parse::<Timestamp>()
@@ -557,7 +556,7 @@ mod tests {
             ),
             ("2031-10-26", "00:30+01:00", "00:50+01:00", "00:30-00:50"),
             ("2031-07-04", "09:00+01:00", "09:10+01:00", "09:00-09:10"),
-            // Half an hour, in spring.
+            // The half hour across the clock change in spring.
             (
                 "2031-03-30",
                 "00:30+00:00",

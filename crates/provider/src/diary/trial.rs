@@ -1,8 +1,8 @@
-//! How a consumer and a service stand to each other: who is on trial, and how much a consumer may use.
+//! Decides which services a consumer sees while some are on trial, and which limits the consumer has.
 //!
-//! A provider, service or consumer marked `test` is on trial. Services on trial are for consumers on trial, and these see
-//! nothing else unless they are declared `live_too`: so a deployment is tried where the real ones run, and no patient is
-//! booked into a trial by mistake.
+//! A provider, service or consumer marked `test` is on trial. Only consumers on trial see services on trial, and they see
+//! no others unless declared `live_too`. So a deployment can be tried beside the real services, and no patient is booked
+//! into a trial by mistake.
 
 use super::allowance::Allowance;
 use super::catalogue::{Catalogue, Consumer, Service};
@@ -11,7 +11,7 @@ use booking::ids::{Asid, ServiceId};
 use booking::rules::release::{ConsumerFacts, Withheld};
 
 impl Catalogue {
-    /// True when a service is on trial, or the whole provider is.
+    /// True when a service or its whole provider is on trial.
     pub fn is_test_service(&self, id: &ServiceId) -> bool {
         self.trial && (self.provider.test || self.service(id).is_some_and(|s| s.test))
     }
@@ -21,7 +21,7 @@ impl Catalogue {
         self.trial && self.of(who).any(|c| c.test)
     }
 
-    /// `Ok` when a consumer is shown what a service has.
+    /// `Ok` when a consumer may see a service.
     pub fn shows(&self, service: &ServiceId, who: &ConsumerFacts) -> Result<(), Withheld> {
         if !self.trial {
             return Ok(());
@@ -29,27 +29,27 @@ impl Catalogue {
         self.shows_kind(self.is_test_service(service), who)
     }
 
-    /// The same for any service that is on trial, or is not.
+    /// Like [`Catalogue::shows`], for a service by its kind alone.
     fn shows_kind(&self, is_test_service: bool, who: &ConsumerFacts) -> Result<(), Withheld> {
         let of_test = |c: &&Consumer| c.test;
-        // Also a mark of the organisation that is only claimed takes away; it gives nothing.
+        // The mark of a claimed organisation counts as well: it can only take away.
         let mut marks = self.named(who).filter(of_test);
         match is_test_service {
             true if self.of(who).any(|c| c.test) => Ok(()),
             true => Err(Withheld::ForTestSystems),
-            // Each mark takes away, so each must give back.
+            // Each mark takes away, so every one has to be `live_too`.
             false if marks.all(|c| c.live_too) => Ok(()),
             false => Err(Withheld::TestSystem),
         }
     }
 
-    /// What a consumer is shown of the appointments, beside those that its own system booked; `None`: all of them.
+    /// The appointments that a consumer sees beside those booked by its own system. `None`: all.
     pub fn shown_to(&self, who: &ConsumerFacts, own: &Asid) -> Option<Shown> {
         if !self.trial {
             return None;
         }
         let is_shown = |s: &Service| self.shows(&s.id, who).is_ok();
-        // What is not declared any more was not on trial, unless the provider is.
+        // An undeclared service counts as not on trial, unless the provider is.
         let others = self.shows_kind(self.provider.test, who).is_ok();
         let exceptions = self.services.iter().filter(|s| is_shown(s) != others);
         Some(Shown {
@@ -59,13 +59,13 @@ impl Catalogue {
         })
     }
 
-    /// True when this provider may hide some of its services from somebody.
+    /// True when this provider may hide services from some consumers.
     pub fn has_trial(&self) -> bool {
         self.trial
     }
 
-    /// What a consumer may use, and whether its very system is declared. A declaration of the system comes before one
-    /// of the organisation, and both before the server's own limits.
+    /// The limits of a consumer, and whether its system is declared. A declaration of the system takes precedence over one
+    /// of the organisation, and both over the server's limits.
     pub fn allowance(&self, who: &ConsumerFacts, default: Allowance) -> (Allowance, bool) {
         let declared = |c: &Consumer| c.asid.is_some() && c.asid == who.asid;
         let known = self.consumers.iter().any(declared);
@@ -83,7 +83,7 @@ impl Catalogue {
         (allowance, known)
     }
 
-    /// The same as far as they are believed.
+    /// The consumer's declarations, of its organisation only if that is believed.
     fn of<'c>(&'c self, who: &'c ConsumerFacts) -> impl Iterator<Item = &'c Consumer> {
         self.named(who).filter(|c| is_believed(who, c))
     }
@@ -104,7 +104,7 @@ fn is_believed(who: &ConsumerFacts, declared: &Consumer) -> bool {
     declared.asid.is_some() || who.ods_believed
 }
 
-/// The lower of each limit; zero is none.
+/// The lower of each limit; zero means none.
 fn stricter(a: Allowance, b: Allowance) -> Allowance {
     let lower = |a: u32, b: u32| match (a, b) {
         (0, one) | (one, 0) => one,

@@ -1,6 +1,6 @@
-//! How single values are written in a declaration file and in stored declarations: as text, both ways.
+//! Converts single values of declarations from text and to text.
 //!
-//! A value that is not right is refused where it is read, so that the error names its line.
+//! A bad value is refused where it is read, so that the error names its line.
 
 use crate::store::Channel;
 use booking::ids::{Asid, OdsCode, ResourceId, ServiceId};
@@ -13,16 +13,16 @@ use std::fmt;
 use std::marker::PhantomData;
 use uuid::Uuid;
 
-/// Longest name or line of an address, in characters: more does not fit a call handler's screen.
+/// Longest name or address line, characters: more does not fit a call handler's screen.
 const MAX_TEXT: usize = 200;
-/// Most members of one list in a declaration: services of a schedule, organisations of a rule, closed days.
+/// Most members of one list in a declaration, such as services of a schedule or organisations of a rule.
 const MAX_LIST: usize = 1_000;
 /// Minutes of a day as the clock shows them.
 const DAY: u16 = 24 * 60;
 
 /// A value that a declaration writes as text.
 pub(super) trait Written: Sized {
-    /// Reads it, or says what is wrong and what would be right.
+    /// Reads it; the error says what is wrong and what would be right.
     fn read(text: &str) -> Result<Self, String>;
     /// Writes it.
     fn write(&self) -> String;

@@ -1,4 +1,4 @@
-//! What only shows when a declaration is laid out on the calendar: too many slots, and clinics that overlap.
+//! Checks a declaration against the calendar: too many slots, and clinics that overlap.
 
 use super::read::Sheet;
 use super::{Declaration, MAX_AT_ONCE};
@@ -7,13 +7,12 @@ use jiff::civil::{Date, DateTime};
 use jiff::{Timestamp, ToSpan};
 use std::collections::{HashMap, HashSet};
 
-/// Most slots that a provider's horizon may hold: more than ten large hospitals; what is planned is held in memory.
+/// Most slots within a provider's horizon: more than ten large hospitals have. A plan is held in memory.
 const MAX_SLOTS: u64 = 500_000;
-/// Days ahead in which overlapping clinics are looked for: two years hold every combination of weekday and holiday
-/// that staff plan for.
+/// Days ahead searched for overlapping clinics: two years hold every combination of weekday and holiday.
 const OVERLAP_DAYS: i32 = 731;
 
-/// More slots than a diary may hold.
+/// Reports more slots than a diary may hold.
 pub(super) fn totals(d: &Declaration, today: Date, sheet: &mut Sheet<'_>) {
     let Ok(last) = today.checked_add(i64::from(d.provider.horizon_days).days()) else {
         return;
@@ -46,8 +45,7 @@ pub(super) fn totals(d: &Declaration, today: Date, sheet: &mut Sheet<'_>) {
     }
 }
 
-/// More slots at one time than a schedule may have: of its clinics, which may all meet, and of the imported slots of one
-/// time.
+/// Reports more slots at one time than a schedule may have. All templates are taken to coincide.
 pub(super) fn at_once(d: &Declaration, sheet: &mut Sheet<'_>) {
     let most = u64::from(MAX_AT_ONCE);
     let mut imported: HashMap<(&str, Timestamp, Timestamp), u64> = HashMap::new();
@@ -59,7 +57,7 @@ pub(super) fn at_once(d: &Declaration, sheet: &mut Sheet<'_>) {
     for (i, schedule) in d.schedules.iter().enumerate() {
         let templates = d.templates.iter().filter(|t| t.schedule == schedule.id);
         let sessions = d.sessions.iter().filter(|s| s.schedule == schedule.id);
-        // Sessions of different days do not meet.
+        // Sessions of different days do not coincide.
         let mut days: HashMap<Date, u64> = HashMap::new();
         for session in sessions {
             *days.entry(session.date).or_default() += u64::from(session.capacity);
@@ -80,8 +78,8 @@ pub(super) fn at_once(d: &Declaration, sheet: &mut Sheet<'_>) {
     }
 }
 
-/// A clinic or imported slot in a diary, for the search of overlaps: moments, so that the two hours that the clock shows
-/// twice in autumn are two.
+/// A clinic or imported slot for the overlap search. It uses moments, so that the hour that the clock repeats in autumn
+/// counts as two.
 struct Stretch {
     from: Timestamp,
     to: Timestamp,
@@ -89,7 +87,7 @@ struct Stretch {
     index: usize,
 }
 
-/// Clinics and imported slots of one schedule that meet, each pair once.
+/// Reports each pair of overlapping clinics or imported slots of one schedule once.
 pub(super) fn overlaps(d: &Declaration, today: Date, sheet: &mut Sheet<'_>) {
     let mut told = HashSet::new();
     for schedule in d.schedules.iter().filter(|s| !s.overlaps) {
@@ -144,7 +142,7 @@ fn stretches(d: &Declaration, schedule: &str, today: Date) -> Vec<Stretch> {
     {
         all.push(stretch("slot", i, s.start, s.end));
     }
-    // A clinic within the hour that the clock skips is none.
+    // A clinic within the hour that the clock skips has no duration.
     all.retain(|s| s.from < s.to);
     all
 }

@@ -1,5 +1,5 @@
-//! Whether the parts of a declaration fit together: what is referred to exists, ids are unique, the Standard's rules
-//! on diaries hold, clinics have sensible hours and do not overlap.
+//! Checks that the parts of a declaration fit together: references exist, ids are unique, diaries follow the Standard, and
+//! clinics have sensible hours and do not overlap.
 
 use super::read::Sheet;
 use super::{ClockTime, Declaration, Exception, MAX_AT_ONCE, MAX_HORIZON_DAYS, Release, Schedule};
@@ -10,12 +10,12 @@ use jiff::SignedDuration;
 use jiff::civil::Date;
 use std::collections::HashSet;
 
-/// Most services that book into one schedule: a search for each of them reads the schedule.
+/// Most services of one schedule. A search for each of them reads the schedule.
 pub const MAX_SERVICES: usize = 50;
-/// The name that imported slots carry in place of a template's; no template or session may have it.
+/// The template name of imported slots, reserved.
 pub const IMPORTED: &str = "imported";
 
-/// Notes every mistake in the sheet.
+/// Records every fault in the sheet.
 pub(super) fn check(declaration: &Declaration, today: Date, sheet: &mut Sheet<'_>) {
     let known = Known::of(declaration);
     provider(declaration, sheet);
@@ -38,7 +38,7 @@ pub(super) fn check(declaration: &Declaration, today: Date, sheet: &mut Sheet<'_
     calendar::overlaps(declaration, today, sheet);
 }
 
-/// The ids that may be referred to.
+/// The ids that references may name.
 struct Known<'a> {
     organizations: Vec<&'a str>,
     locations: Vec<&'a str>,
@@ -61,7 +61,7 @@ impl<'a> Known<'a> {
     }
 }
 
-/// The place of a reference: section, index and key.
+/// Where a reference is: section, index and key.
 type At = (&'static str, usize, &'static str);
 
 fn refers(at: At, kind: &str, id: &str, known: &[&str], sheet: &mut Sheet<'_>) {
@@ -179,7 +179,7 @@ fn unique_ids(d: &Declaration, sheet: &mut Sheet<'_>) {
     }
 }
 
-/// Marks and limits that cannot be meant.
+/// Checks the marks and limits of consumers.
 fn consumers(d: &Declaration, sheet: &mut Sheet<'_>) {
     for (i, consumer) in d.consumers.iter().enumerate() {
         if consumer.live_too && !consumer.test {
@@ -541,7 +541,7 @@ fn imported(d: &Declaration, known: &Known<'_>, sheet: &mut Sheet<'_>) {
     }
 }
 
-/// What a closure names is there.
+/// Checks that the things that a closure names exist.
 fn closures(d: &Declaration, known: &Known<'_>, sheet: &mut Sheet<'_>) {
     for (i, closure) in d.closures.iter().enumerate() {
         if closure.last() < closure.date {

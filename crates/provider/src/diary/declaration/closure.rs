@@ -1,4 +1,4 @@
-//! `[[closure]]`: a day, or some days, on which a provider, some of its sites or some of its services are closed.
+//! `[[closure]]`: days on which a provider, some of its locations or some of its services are closed.
 
 use super::{Declaration, Service, list, one, option, text_option};
 use crate::diary::generate::london_date;
@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
-/// One closure. Without sites and services it closes the whole provider.
+/// One closure. Without locations and services it closes the whole provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Closure {
@@ -45,7 +45,7 @@ impl Closure {
         self.locations.is_empty() && self.services.is_empty()
     }
 
-    /// Whether it is about a service at a location.
+    /// Whether it closes a service at a location.
     pub fn closes(&self, service: &ServiceId, location: Option<&str>) -> bool {
         self.is_of_all() || self.services.contains(service) || self.is_at(location)
     }
@@ -56,7 +56,7 @@ impl Closure {
     }
 }
 
-/// The closures of a provider, and where its services take place.
+/// The closures of a provider, with the locations of its services.
 #[derive(Clone, Copy, Debug)]
 pub struct Closures<'a> {
     closures: &'a [Closure],
@@ -64,17 +64,17 @@ pub struct Closures<'a> {
 }
 
 impl<'a> Closures<'a> {
-    /// Those of a declaration.
+    /// The closures of a declaration.
     pub fn of(declaration: &'a Declaration) -> Closures<'a> {
         Closures::new(&declaration.closures, &declaration.services)
     }
 
-    /// From closures and services.
+    /// The closures and services as given.
     pub fn new(closures: &'a [Closure], services: &'a [Service]) -> Closures<'a> {
         Closures { closures, services }
     }
 
-    /// The closure that a service is closed by when a slot starts.
+    /// The closure of a service when a slot starts.
     pub fn of_service(&self, service: &ServiceId, start: Timestamp) -> Option<&'a Closure> {
         if self.closures.is_empty() {
             return None;
@@ -93,7 +93,7 @@ impl<'a> Closures<'a> {
             .find(|c| c.covers(day) && c.closes(service, location))
     }
 
-    /// The closure of the place whose diary it is, when a slot starts.
+    /// The closure of the diary's location when a slot starts.
     pub fn of_place(&self, location: Option<&str>, start: Timestamp) -> Option<&'a Closure> {
         if self.closures.is_empty() || location.is_none() {
             return None;
@@ -107,8 +107,8 @@ impl<'a> Closures<'a> {
             .find(|c| c.covers(day) && c.is_at(location))
     }
 
-    /// The closure by which nobody is offered a diary's slots that start at a moment: that of the place whose diary it
-    /// is, or of all its services.
+    /// The closure that hides a diary's slots that start at a moment: the closure of its location, or one of all its
+    /// services.
     pub fn of_diary(
         &self,
         services: &[ServiceId],
@@ -121,7 +121,7 @@ impl<'a> Closures<'a> {
         self.of_diary_on(services, location, london_date(start))
     }
 
-    /// The same for a day in London.
+    /// Like [`Closures::of_diary`], for a day in London.
     pub fn of_diary_on(
         &self,
         services: &[ServiceId],
@@ -135,7 +135,8 @@ impl<'a> Closures<'a> {
         })
     }
 
-    /// The days, between two of them, on which nobody is offered a diary's slots: each span with the day after its last.
+    /// The spans of days, between two days, on which a diary is closed. Each span is its first day and the day after its
+    /// last.
     pub fn spans_of_diary(
         &self,
         services: &[ServiceId],

@@ -1,10 +1,9 @@
-//! Lists that are written and empty, where a list that is not written means everybody or everything: the opposite of
-//! what they say.
+//! Reports empty lists. An absent list means everybody or everything, the opposite of what an empty one seems to say.
 
 use super::Declaration;
 use super::read::Sheet;
 
-/// Notes each of them. Once read, an empty list is like none at all, so the file is asked whether the key is there.
+/// Records each of them. A parsed empty list looks like an absent one, so this looks for the key in the file.
 pub(super) fn lists(d: &Declaration, sheet: &mut Sheet<'_>) {
     let mut refuse = |section, index: usize, key, is_empty: bool, without: &str| {
         if is_empty && sheet.has(section, index, key) {

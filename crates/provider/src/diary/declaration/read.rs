@@ -1,5 +1,4 @@
-//! Reading a declaration file, so that every mistake names its line, its key and the nearest valid key, and all of
-//! them are told at once.
+//! Reads a declaration file. Reports all faults at once, each with its line, its key and the nearest valid key.
 
 use super::{
     Closure, Consumer, Declaration, ImportedSlot, Location, Organization, Practitioner, Provider,
@@ -16,13 +15,13 @@ use std::fmt;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error, ValueDeserializer};
 
-/// Largest file: the largest diary that is declared, with its imported slots, has a few megabytes.
+/// Largest file, bytes. The largest diary with imported slots takes a few megabytes.
 pub const MAX_BYTES: usize = 16 << 20;
-/// Most things of one kind in a file; a large provider has some hundred.
+/// Most things of one kind in a file. A large provider has some hundred.
 pub const MAX_ITEMS: usize = 5_000;
 /// Most imported slots in a file: a busy year of ten diaries.
 pub const MAX_IMPORTED: usize = 100_000;
-/// Most mistakes told at once.
+/// Most faults reported at once.
 const MAX_FAULTS: usize = 50;
 
 const PROVIDER: &str = "provider";
@@ -51,7 +50,7 @@ pub struct Fault {
     pub line: usize,
     /// Column, from 1.
     pub column: usize,
-    /// The table that it is in, such as `template`.
+    /// The table, such as `template`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub section: Option<String>,
     /// The key that is wrong.
@@ -91,8 +90,7 @@ impl fmt::Display for Faults {
     }
 }
 
-/// Reads and checks a file. `file` is its name for messages; `today` is where the search for overlapping clinics
-/// begins.
+/// Reads and checks a file. `file` is its name for messages. The search for overlapping clinics begins at `today`.
 pub fn read(text: &str, file: &str, today: Date) -> Result<Declaration, Faults> {
     let mut sheet = Sheet::new(text, file);
     if text.len() > MAX_BYTES {
@@ -203,8 +201,8 @@ fn items<T: DeserializeOwned>(
         .collect()
 }
 
-/// Reads one table. Each wrong key is told and taken out, then the rest is tried again, so that one reading tells all
-/// mistakes; this ends, since every round takes a key out.
+/// Reads one table. After each bad key it removes the key and tries again, so that one pass reports all faults. Each round
+/// removes a key, so the loop ends.
 fn item<T: DeserializeOwned>(
     section: &'static str,
     value: Spanned<DeValue<'_>>,
@@ -233,7 +231,7 @@ fn item<T: DeserializeOwned>(
             Err(error) => error,
         };
         let message = error.message().trim();
-        // What was told about a wrong key is not told again as a missing one.
+        // A bad key, once reported, is not also reported as missing.
         if excused
             .iter()
             .any(|key| message == format!("missing field `{key}`"))
@@ -257,7 +255,7 @@ fn item<T: DeserializeOwned>(
     }
 }
 
-/// The key of a table in whose text an offset lies.
+/// The key at an offset of a table's text.
 fn owner(table: &DeTable<'_>, at: usize) -> Option<String> {
     let within =
         |span: std::ops::Range<usize>| span.start <= at && at < span.end.max(span.start + 1);
@@ -265,7 +263,7 @@ fn owner(table: &DeTable<'_>, at: usize) -> Option<String> {
         .iter()
         .find(|(key, value)| within(key.span()) || within(value.span()))
         .or_else(|| {
-            // The span of a table below begins at its own header; the last key before the place owns it.
+            // A sub-table's span begins at its own header, so the last key before the offset is the one.
             table
                 .iter()
                 .filter(|(_, value)| value.get_ref().is_table() || value.get_ref().is_array())
@@ -288,7 +286,7 @@ fn dates_as_text(value: &mut Spanned<DeValue<'_>>) {
     }
 }
 
-/// The key that an unknown one was probably meant to be.
+/// The nearest valid key, from the parser's message.
 fn meant(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let wrong = quoted
@@ -297,7 +295,7 @@ fn meant(message: &str) -> Option<String> {
     nearest(wrong, quoted).map(str::to_owned)
 }
 
-/// The parser's sentence with the nearest valid key.
+/// The parser's message with the nearest valid key.
 fn readable(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     if message.starts_with("unknown field") {
@@ -322,14 +320,14 @@ fn readable(message: &str) -> String {
     wrong_value::plain(message).unwrap_or_else(|| message.to_owned())
 }
 
-/// Where the keys of a table stand in the text.
+/// The offsets of a table's keys in the text.
 #[derive(Default)]
 struct Place {
     start: usize,
     keys: Vec<(String, usize)>,
 }
 
-/// A file under examination: its text, where things stand in it, and the mistakes found.
+/// A file being checked: its text, its offsets, and the faults found.
 pub struct Sheet<'a> {
     text: &'a str,
     file: &'a str,
@@ -364,7 +362,7 @@ impl<'a> Sheet<'a> {
         place.is_some_and(|place| place.keys.iter().any(|(k, _)| k == key))
     }
 
-    /// Notes a mistake in a key of the `index`th thing of a section; without that key, it is at its header.
+    /// Records a fault at a key of the `index`th thing of a section, or at the thing's header if the key is absent.
     pub fn fault(&mut self, section: &'static str, index: usize, key: &str, message: String) {
         let place = self.places.get(section).and_then(|p| p.get(index));
         let at = place.map_or(0, |place| {

@@ -1,5 +1,5 @@
-//! What a declaration says and cannot mean: legal, and yet without effect. Told by `apply`, its dry run and `doctor`, with
-//! what was probably meant.
+//! Warns of declarations that are legal but have no effect, and says what was probably meant. `apply`, its dry run and
+//! `doctor` show the warnings.
 
 mod days;
 mod rights;
@@ -10,13 +10,13 @@ use jiff::civil::Date;
 use serde::Serialize;
 use std::fmt;
 
-/// Most warnings told at once.
+/// Most warnings reported at once.
 const MAX_WARNINGS: usize = 50;
 
-/// One thing to look at.
+/// A declaration without effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// What it is in, such as `template`.
+    /// The kind of thing, such as `template`.
     pub kind: &'static str,
     /// Its id.
     pub id: String,
@@ -30,7 +30,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// All warnings of a declaration: of a file, or of what is stored, as an export has it.
+/// All warnings for a declaration, from a file or from the store.
 pub fn warnings(declaration: &Declaration, today: Date) -> Vec<Warning> {
     let mut found = Vec::new();
     addresses(declaration, &mut found);
@@ -55,7 +55,7 @@ fn did_you_mean<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String
     }
 }
 
-/// A postcode has one or two letters, a digit, perhaps one more letter or digit, then a digit and two letters.
+/// Whether the text has the form of a postcode: 1 or 2 letters, a digit, maybe a letter or digit, a digit, 2 letters.
 fn is_postcode(text: &str) -> bool {
     let plain: Vec<u8> = text
         .bytes()

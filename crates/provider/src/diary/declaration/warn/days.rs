@@ -1,4 +1,4 @@
-//! Clinics, exceptions, closures and imported slots that change no day.
+//! Warns of clinics, exceptions, closures and imported slots that change no day.
 
 use super::super::closure::Closures;
 use super::super::{Closure, Declaration, ImportedSlot, Schedule, Session, Template};
@@ -11,12 +11,12 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Days around an exception in which the clinic's own day is looked for: a week has every weekday.
+/// Days around an exception searched for a day of the clinic: a week has every weekday.
 const NEAR_DAYS: i64 = 7;
-/// Days ahead that are looked at: two springs, and twice the longest horizon. A later day is taken for a slip.
+/// Days ahead searched: two springs, and twice the longest horizon. A later day is taken for a typing error.
 const AHEAD_DAYS: i64 = 731;
 
-/// Notes them all.
+/// Records all of these warnings.
 pub(super) fn days(d: &Declaration, today: Date, found: &mut Vec<Warning>) {
     let calendar = Calendar {
         d,
@@ -40,20 +40,20 @@ pub(super) fn days(d: &Declaration, today: Date, found: &mut Vec<Warning>) {
     calendar.imported(found);
 }
 
-/// A declaration on the days that are looked at.
+/// A declaration and the days searched.
 struct Calendar<'a> {
     d: &'a Declaration,
     closures: Closures<'a>,
     schedules: HashMap<&'a str, &'a Schedule>,
     today: Date,
-    /// The first day that is looked at.
+    /// First day searched.
     first: Date,
-    /// The last day that is looked at.
+    /// Last day searched.
     last: Date,
 }
 
 impl Calendar<'_> {
-    /// Why days cannot be meant: they lie in a past year, or farther ahead than any horizon.
+    /// Why days are taken for a typing error: in a past year, or beyond any horizon.
     fn is_off(&self, first: Date, last: Date) -> Option<String> {
         let meant = || this_year(first, self.today);
         if last.year() < self.today.year() {
@@ -62,7 +62,7 @@ impl Calendar<'_> {
         (first > self.last).then(|| format!("{first} lies more than two years ahead{}", meant()))
     }
 
-    /// The closure of a whole diary on a day.
+    /// The closure of the whole diary on a day.
     fn closure_on(&self, schedule: &str, day: Date) -> Option<&Closure> {
         let s = self.schedules.get(schedule)?;
         self.closures
@@ -89,7 +89,7 @@ impl Calendar<'_> {
         none.into_iter().for_each(tell);
     }
 
-    /// Why the days between `valid_from` and `valid_to` hold no clinic.
+    /// Why there is no clinic from `valid_from` to `valid_to`.
     fn validity(&self, t: &Template) -> Option<String> {
         let first = t.valid_from?;
         if first > self.last {
@@ -98,7 +98,7 @@ impl Calendar<'_> {
         }
         let last = t.valid_to?;
         let week = first.checked_add(6.days()).unwrap_or(Date::MAX);
-        // A week has every weekday; exceptions may be extra clinics.
+        // A week has every weekday. An exception may be an extra clinic.
         if last >= week || !generate::clinics(t, first, last).is_empty() {
             return None;
         }
@@ -138,7 +138,7 @@ impl Calendar<'_> {
         Some(format!("its exception has no effect: {why}"))
     }
 
-    /// Why the clinic is the same with and without an exception.
+    /// Why an exception makes no difference to the clinic.
     fn idle(&self, t: &Template, index: usize, last: Date, days: &str) -> String {
         let Some(e) = t.exceptions.get(index) else {
             return String::new();
@@ -169,7 +169,7 @@ impl Calendar<'_> {
         format!("{days} a day of this clinic with these hours anyway")
     }
 
-    /// Why a session has no slots, or fewer than its hours say.
+    /// Why a session has fewer slots than its hours say, or none.
     fn session(&self, s: &Session) -> Option<String> {
         if let Some(why) = self.is_off(s.date, s.date) {
             return Some(format!("it has no slots: {why}"));
@@ -181,7 +181,7 @@ impl Calendar<'_> {
         }
         let mut closed = None;
         for (start, _) in generate::cut(&clinic, s.slot_minutes) {
-            // A session may reach into a day that is open.
+            // A session may extend into an open day.
             closed = Some(self.closure_on(&s.schedule, london_date(start))?);
         }
         if let Some(closure) = closed {
@@ -193,7 +193,7 @@ impl Calendar<'_> {
         None
     }
 
-    /// Why a closure closes nothing. One that is over is history.
+    /// Why a closure closes nothing. Past closures are not reported.
     fn closure(&self, c: &Closure) -> Option<String> {
         if let Some(why) = self.is_off(c.date, c.last()) {
             return Some(format!("it closes nothing: {why}"));
@@ -222,7 +222,7 @@ impl Calendar<'_> {
         let last = c.last().min(self.last);
         let first = c.date.max(self.first);
         let covers = |day: Date| first <= day && day <= last;
-        // A clinic of the evening before may reach into it.
+        // A clinic of the evening before may extend into the closure.
         let eve = first.yesterday().unwrap_or(first);
         let template = |t: &Template| {
             let starts = |clinic: &Clinic| generate::cut(clinic, t.slot_minutes);
@@ -254,7 +254,7 @@ impl Calendar<'_> {
         (!is_met).then(|| format!("{days} there is no clinic that it could close"))
     }
 
-    /// Imported slots that nobody is offered, told once for each schedule and reason.
+    /// Records imported slots that no consumer is offered, once per schedule and reason.
     fn imported(&self, found: &mut Vec<Warning>) {
         let mut told: BTreeMap<(&str, String), (&ImportedSlot, usize)> = BTreeMap::new();
         for slot in &self.d.slots {
@@ -287,14 +287,14 @@ impl Calendar<'_> {
     }
 }
 
-/// Minutes of a clinic, and those that the clock shows.
+/// The minutes that a clinic lasts, and those that its clock times suggest.
 fn minutes(clinic: &Clinic) -> (i64, i64) {
     let (from, to) = clinic.span();
     let shown = clinic.to.duration_since(clinic.from);
     (to.duration_since(from).as_mins(), shown.as_mins())
 }
 
-/// Why a clinic has no slots on the night of spring.
+/// Why a clinic has no slots on the night when the clock goes forward.
 fn without_slots(day: Date, clinic: &Clinic, slot_minutes: u16) -> Option<String> {
     let (left, shown) = minutes(clinic);
     if left <= 0 {
@@ -319,7 +319,7 @@ fn shortened(day: Date, clinic: &Clinic) -> Option<String> {
     })
 }
 
-/// Whether a template has its clinic on a day by its own week.
+/// Whether a template has a clinic on a day by its weekdays.
 fn has_clinic(template: &Template, day: Date) -> bool {
     template.weekdays.contains(&day.weekday()) && generate::is_valid(template, day)
 }
@@ -328,7 +328,7 @@ fn span(first: Date, last: Date) -> impl Iterator<Item = Date> {
     first.series(1.day()).take_while(move |day| *day <= last)
 }
 
-/// The day of a template's clinic that is nearest to a day, the later of two.
+/// The day of a template's clinic nearest to a day; of two, the later.
 fn nearest_day(template: &Template, day: Date) -> Option<Date> {
     (1..=NEAR_DAYS).find_map(|n| {
         let near = [day.checked_add(n.days()), day.checked_sub(n.days())];
@@ -342,7 +342,7 @@ fn weekday(day: Date) -> String {
     day.strftime("%A").to_string()
 }
 
-/// The same day of this year or the next, whichever is still to come.
+/// The same day of this year, or of the next if it is past.
 fn this_year(day: Date, today: Date) -> String {
     let in_year = |year: i16| Date::new(year, day.month(), day.day()).ok();
     let next = [today.year(), today.year() + 1]

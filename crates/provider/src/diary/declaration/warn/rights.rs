@@ -1,4 +1,4 @@
-//! Release rules, consumers and trials that admit or are shown nobody or nothing.
+//! Warns of release rules, consumers and trials that admit nobody or show nothing.
 
 use super::super::{Consumer, Declaration, Release, Right};
 use super::{Warning, did_you_mean, warning};
@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 const MINUTES_OF_DAY: u32 = 24 * 60;
 
-/// Notes them all.
+/// Records all of these warnings.
 pub(super) fn rights(d: &Declaration, today: Date, found: &mut Vec<Warning>) {
     let used = used_rules(d);
     for release in &d.releases {
@@ -88,7 +88,7 @@ fn others_book(d: &Declaration) -> bool {
     d.provider.others_may.contains(&Right::Book)
 }
 
-/// Whether anybody who may book is meant. Consumers that are not declared have no kind.
+/// Whether a release rule admits anybody. Undeclared consumers have no kind.
 fn anybody(d: &Declaration, release: &Release) -> bool {
     if release.kinds.is_empty() && release.ods.is_empty() && release.asids.is_empty() {
         return true;
@@ -108,7 +108,7 @@ fn anybody(d: &Declaration, release: &Release) -> bool {
     others_book(d) && undeclared
 }
 
-/// A rule that ends booking before slots are made.
+/// Warns of a cutoff that ends booking before the slots are made.
 fn unreachable_cutoff(d: &Declaration, release: &Release, today: Date) -> Option<Warning> {
     let cutoff = release.cutoff?.0;
     let horizon = u32::from(d.provider.horizon_days);
@@ -133,7 +133,7 @@ fn unreachable_cutoff(d: &Declaration, release: &Release, today: Date) -> Option
     Some(warning("release", &release.id, message))
 }
 
-/// Kinds that no rule names, beside one like it that a rule names and a consumer has.
+/// Warns of a kind that no rule names, where a similar one is named by a rule and has a consumer.
 fn consumer_kinds(d: &Declaration, found: &mut Vec<Warning>) {
     let named: Vec<&str> = d
         .releases
@@ -155,7 +155,7 @@ fn consumer_kinds(d: &Declaration, found: &mut Vec<Warning>) {
     }
 }
 
-/// Consumers on trial without a service on trial, and the reverse.
+/// Warns of consumers on trial without a service on trial, and the reverse.
 fn trials(d: &Declaration, found: &mut Vec<Warning>) {
     let on_trial = d.provider.test || d.services.iter().any(|s| s.test);
     for consumer in d.consumers.iter().filter(|c| c.test && !on_trial) {
