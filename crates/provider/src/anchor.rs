@@ -1,11 +1,11 @@
-//! Anchors of the audit trail: signed heads, kept where somebody with the database cannot change them (D-74).
+//! Anchors of the audit trail: signed heads, kept where nobody with access to the database can change them (D-74).
 //!
-//! Whoever can write to the database can make a chain that fits itself. A head that was signed and carried elsewhere cannot
-//! be made to fit another chain: a tail that was removed, a chain that was computed anew, a backup that was put back and a
-//! WAL that was lost all show as a row that was signed and is not there any more.
+//! Whoever can write to the database can compute a consistent chain. That chain cannot match a head that was signed and
+//! stored elsewhere. So a removed tail, a recomputed chain, a restored backup or a lost WAL shows as a signed row that is
+//! missing.
 //!
-//! [`key`] makes and reads the Ed25519 keys, [`line`] is the form of an anchor, [`folder`] keeps them by day, [`compare`]
-//! holds them against a database, [`keeper`] makes them while a server runs, [`state`] is what readiness and metrics show.
+//! [`key`] makes and reads the Ed25519 keys, [`line`] is the format of an anchor, [`folder`] stores anchors by day,
+//! [`compare`] compares them with a database, [`keeper`] signs while a server runs, [`state`] feeds readiness and metrics.
 
 pub mod compare;
 pub mod folder;

@@ -1,4 +1,4 @@
-//! Anchors held against a database: what was signed and is not there any more, and from which row on.
+//! Compares anchors with a database: which signed rows are missing or changed, and from which row on.
 
 use super::folder::{Anchors, Point};
 use super::line::Kind;
@@ -7,29 +7,29 @@ use crate::store::{AuditHead, AuditVerdict, Store, StoreError, TenantRow};
 use std::cell::RefCell;
 use std::fmt;
 
-/// What became of a trail.
+/// What happened to a trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// It ends before the row that was signed.
+    /// The trail ends before the signed row.
     Missing,
-    /// The row is another one than was signed.
+    /// The row differs from the signed one.
     Changed,
     /// The database does not know the provider.
     NoProvider,
 }
 
-/// A provider whose trail is not the one that was signed.
+/// A provider whose trail does not match an anchor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
     /// ODS code of the provider.
     pub provider: String,
-    /// What became of its trail.
+    /// What happened to its trail.
     pub what: What,
-    /// First row that is, or may be, affected: the rows before it are proven.
+    /// First row that is, or may be, affected. The rows before it are proven.
     pub first: i64,
     /// Row of the last anchor.
     pub anchored: i64,
-    /// When that was signed.
+    /// When the last anchor was signed.
     pub at: String,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for Loss {
     }
 }
 
-/// What is missing at this moment, by the anchors since the last acceptance of each provider.
+/// The losses at this moment, by the anchors since each provider's last acceptance.
 pub fn losses(store: &Store, anchors: &Anchors) -> Result<Vec<Loss>, StoreError> {
     let tenants = store.tenants()?;
     let mut losses = Vec::new();
@@ -81,7 +81,7 @@ pub fn losses(store: &Store, anchors: &Anchors) -> Result<Vec<Loss>, StoreError>
     Ok(losses)
 }
 
-/// What became of one trail; points in the order of their rows.
+/// The loss of one trail, if any; `points` are in the order of their rows.
 fn loss_of(
     store: &Store,
     tenant: &TenantRow,
@@ -99,7 +99,7 @@ fn loss_of(
     if fits(last)? {
         return Ok(None);
     }
-    // A row that fits proves all before it, so those that fit come first: halve the way to the first that does not.
+    // A matching row proves all rows before it, so a binary search finds the first that does not match.
     let (mut low, mut high) = (0, points.len() - 1);
     while low < high {
         let middle = low.midpoint(high);
@@ -116,22 +116,22 @@ fn loss_of(
     }))
 }
 
-/// What the check of a trail against its anchors found.
+/// The result of checking a trail against its anchors.
 #[derive(Debug)]
 pub struct Checked {
-    /// What the trail says of itself.
+    /// The verdict on the chain itself.
     pub verdict: AuditVerdict,
-    /// Anchors that fit.
+    /// Anchors that match.
     pub fits: usize,
-    /// The last row that one of them proves.
+    /// The last row that an anchor proves.
     pub proven: i64,
-    /// The first row that is not the one that was signed, if there is any.
+    /// The first row that does not match its anchor, if any.
     pub loss: Option<Loss>,
-    /// What was lost before, and by whose word it is known.
+    /// Earlier losses, and who accepted each.
     pub accepted: Vec<String>,
 }
 
-/// Checks a whole trail, and every anchor of it.
+/// Checks a whole trail and all its anchors.
 pub fn check(store: &Store, tenant: &TenantRow, anchors: &Anchors) -> Result<Checked, StoreError> {
     let none = Vec::new();
     let points = anchors.providers.get(tenant.ods.as_str()).unwrap_or(&none);
@@ -142,7 +142,7 @@ pub fn check(store: &Store, tenant: &TenantRow, anchors: &Anchors) -> Result<Che
         seen.borrow_mut().take(&sorted, row);
     })?;
     let mut seen = seen.into_inner();
-    // A chain that is broken was not read to its end.
+    // A broken chain was not read to its end.
     if matches!(verdict, AuditVerdict::Verified { .. }) {
         seen.missing(&sorted);
     }
@@ -185,14 +185,14 @@ fn accepted_words(point: &Point) -> String {
     )
 }
 
-/// Anchors on the way through a trail.
+/// The position among the anchors while a trail is read.
 #[derive(Default)]
 struct Seen<'p> {
     next: usize,
     fits: usize,
     /// The last row that an anchor proves.
     proven: i64,
-    /// The first anchor that does not fit and that nobody accepted, and the row that was proven before it.
+    /// The first anchor that does not match and is not accepted, and the last row proven before it.
     first: Option<(&'p Point, i64)>,
     end: i64,
 }
@@ -200,7 +200,7 @@ struct Seen<'p> {
 impl<'p> Seen<'p> {
     fn take(&mut self, points: &[&'p Point], row: &AuditHead) {
         self.end = row.seq;
-        // Ends with the anchors of this row.
+        // Ends after the anchors of this row.
         while let Some(point) = points.get(self.next).filter(|p| p.anchor.row <= row.seq) {
             self.next += 1;
             if point.anchor.row == row.seq && point.anchor.hash == hex(&row.hash) {
@@ -212,7 +212,7 @@ impl<'p> Seen<'p> {
         }
     }
 
-    /// Anchors of rows after the end.
+    /// Records the anchors of rows beyond the end.
     fn missing(&mut self, points: &[&'p Point]) {
         for point in points.iter().skip(self.next) {
             self.note(point);

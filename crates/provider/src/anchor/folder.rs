@@ -1,7 +1,7 @@
-//! The folder of anchors: one file a day, lines are only ever added, each round is synced.
+//! The folder of anchors: one file a day. Lines are only added, and each round is synced.
 //!
-//! Processes of several machines may share a folder; a folder belongs to one database. Old files are never removed here:
-//! a day of one provider is half a megabyte at most when a head is signed every minute.
+//! Processes on several machines may share a folder; a folder belongs to one database. Nothing here removes old files: a
+//! head every minute is at most half a megabyte per provider and day.
 
 use super::key::PublicKey;
 use super::line::{Anchor, Kind, LINE_BYTES, Parsed, parse};
@@ -11,27 +11,26 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-/// How the name of a file begins; the day and `.jsonl` follow.
+/// Prefix of a file name; the day and `.jsonl` follow.
 const NAME: &str = "audit-";
-/// How it ends.
+/// Suffix of a file name.
 const ENDING: &str = ".jsonl";
-/// Most files of a folder: a hundred years.
+/// Most files in a folder: a hundred years.
 const FILES_MOST: usize = 36_525;
-/// Most anchors that are held against a database at once, some 400 MB: every minute for four years. Of more, name the
-/// files one by one.
+/// Most anchors compared at once, some 400 MB: one a minute for four years. To check more, name the files one by one.
 const ANCHORS_MOST: usize = 2_000_000;
-/// Pieces of a line that are passed over, 1 MB in all: what has longer lines is no file of anchors and no log.
+/// Most pieces of an overlong line that are skipped, 1 MB in all. A file with longer lines holds neither anchors nor a log.
 const PIECES_MOST: usize = (1 << 20) / LINE_BYTES;
-/// Most faults that are named; all are counted.
+/// Most faults named. All are counted.
 const NAMED: usize = 5;
 
-/// A folder that anchors are written to.
+/// A folder for anchors.
 pub struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    /// Makes it where it is not there.
+    /// Opens the folder, and makes it if it is absent.
     pub fn open(path: &Path) -> Result<Folder, String> {
         std::fs::create_dir_all(path).map_err(|e| {
             format!(
@@ -44,12 +43,12 @@ impl Folder {
         })
     }
 
-    /// Where it is.
+    /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Adds lines to the file of a day; they are on the disk when this returns.
+    /// Appends lines to the file of a day. They are on the disk when this returns.
     pub fn append(&self, day: Date, lines: &[&str]) -> io::Result<()> {
         let path = self.path.join(format!("{NAME}{day}{ENDING}"));
         let is_new = !path.exists();
@@ -59,7 +58,7 @@ impl Folder {
             .create(true)
             .open(&path)?;
         let mut text = String::new();
-        // The last line of a process that was killed while it wrote ends here, and is told as damaged.
+        // Ends the partial line of a process that was killed while it wrote; readers count that line as damaged.
         if file.metadata()?.len() > 0 {
             let mut last = [0];
             file.seek(SeekFrom::End(-1))?;
@@ -81,35 +80,35 @@ impl Folder {
     }
 }
 
-/// An anchor of a provider, in the order in which they were written.
+/// An anchor of a provider, in writing order.
 #[derive(Clone, Debug)]
 pub struct Point {
-    /// What it says.
+    /// What was signed.
     pub anchor: Anchor,
-    /// The acceptance that came later, whatever this one says is lost is known.
+    /// A later acceptance covers what this anchor says is lost.
     pub accepted: bool,
 }
 
-/// Anchors that were read.
+/// The anchors that were read.
 #[derive(Default)]
 pub struct Anchors {
     /// By ODS code of the provider, oldest first.
     pub providers: BTreeMap<String, Vec<Point>>,
-    /// How many were taken.
+    /// Anchors read successfully.
     pub taken: usize,
-    /// Anchors that were passed over: what is wrong and where, the first few.
+    /// The first few skipped anchors: what is wrong and where.
     pub faults: Vec<String>,
-    /// How many were signed by none of the keys.
+    /// Anchors that none of the keys signed.
     pub faulty: usize,
-    /// How many cannot be read, as the last line of a process that was killed while it wrote.
+    /// Unreadable anchors, such as the partial line of a process that was killed.
     pub damaged: usize,
-    /// True when nobody looked at the signatures.
+    /// True when no keys were given, so signatures are unchecked.
     pub unchecked: bool,
 }
 
 impl Anchors {
-    /// Reads the anchors of a file, or of all files of a folder. With keys only what one of them signed is taken; without,
-    /// everything.
+    /// Reads the anchors of a file, or of all files of a folder. With keys it takes only what one of them signed; without
+    /// keys it takes all.
     pub fn read(path: &Path, keys: &[PublicKey]) -> Result<Anchors, String> {
         let mut anchors = Anchors::with(keys);
         match path.is_dir() {
@@ -124,7 +123,7 @@ impl Anchors {
         Ok(anchors)
     }
 
-    /// Reads the latest files of a folder, back to the one after which all of these providers have been seen.
+    /// Reads files from the latest back, until all these providers have been seen.
     pub fn latest(path: &Path, keys: &[PublicKey], providers: &[&str]) -> Result<Anchors, String> {
         let mut all = Anchors::with(keys);
         for file in files(path)?.iter().rev() {
@@ -253,12 +252,12 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
             ));
         }
     }
-    // The day is in the name.
+    // Names sort by day.
     found.sort();
     Ok(found)
 }
 
-/// The next line; false when it is longer than an anchor can be, and was passed over.
+/// The next line. False: it is longer than any anchor, and was skipped.
 fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
     line.clear();
     let most = LINE_BYTES as u64;
@@ -270,7 +269,7 @@ fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option
     }
     let mut rest = Vec::new();
     let mut pieces = 0;
-    // Ends with the line, or when it is longer than any of a log: each round passes over a piece of it.
+    // Each round skips a piece of the line. Ends with the line, or when the line is longer than any of a log.
     while reader.by_ref().take(most).read_until(b'\n', &mut rest)? > 0
         && rest.last() != Some(&b'\n')
     {

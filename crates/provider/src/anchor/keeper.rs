@@ -1,7 +1,7 @@
-//! Signs the heads of all trails while a server runs, and looks whether what was signed before is still there.
+//! Signs the heads of all trails while a server runs, and checks that the rows signed before are still there.
 //!
-//! It works beside the requests, on a thread of its own: no request waits for it. A trail that is not the one that was
-//! signed is not signed any more, until somebody accepts the loss: else the loss would be forgotten with the next start.
+//! It has a thread of its own, so no request waits for it. It stops signing a trail that does not match its anchors until
+//! somebody accepts the loss; otherwise the next start would forget the loss.
 
 use super::compare::{Loss, What, losses};
 use super::folder::{Anchors, Folder};
@@ -19,10 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 
-/// How often is looked again while something is lost, so that an acceptance shows soon.
+/// Interval of the checks while something is lost, so that an acceptance shows soon.
 const WHILE_LOST: Duration = Duration::from_secs(5);
 
-/// The keys of the settings: the one that signs, and all that verify.
+/// The keys of the settings: the signing key, and all keys that verify.
 pub fn keys(settings: &Audit) -> Result<Option<(SigningKey, Vec<PublicKey>)>, String> {
     let Some(path) = &settings.key else {
         return Ok(None);
@@ -35,7 +35,7 @@ pub fn keys(settings: &Audit) -> Result<Option<(SigningKey, Vec<PublicKey>)>, St
     Ok(Some((key, keys)))
 }
 
-/// What signs heads.
+/// The signer of heads.
 pub struct Keeper {
     store: Store,
     state: Arc<TrailState>,
@@ -44,22 +44,22 @@ pub struct Keeper {
     every: Duration,
     to_log: bool,
     path: Option<PathBuf>,
-    /// The folder at that path, once it was reached and compared.
+    /// The folder at `path`, once it was reached and compared.
     folder: Option<Folder>,
     to_http: Option<Sender<String>>,
-    /// The last head of each provider that was signed, by this process or by what the folder says.
+    /// The last signed head of each provider, from this process or the folder.
     signed: BTreeMap<String, AuditHead>,
-    /// Lines that are not in the folder yet, the latest of each provider.
+    /// Lines that the folder still lacks, the latest of each provider.
     unsaved: BTreeMap<String, String>,
-    /// The database was compared with the folder.
+    /// Whether the database was compared with the folder.
     is_compared: bool,
-    /// What is lost was told with the first row, from all anchors.
+    /// Whether the log has the losses with their first rows, from all anchors.
     is_named: bool,
     is_failing: bool,
 }
 
 impl Keeper {
-    /// Reads the keys; `None`: the settings ask for no anchors.
+    /// Opens the keys and the folder. `None`: the settings ask for no anchors.
     pub fn open(
         settings: &Audit,
         store: &Store,
@@ -88,16 +88,15 @@ impl Keeper {
         }))
     }
 
-    /// Compares the database with the folder, before anything is written. What fails is tried again in every round, and
-    /// nothing is signed before: the head of a trail that lacks rows would hide that they are missing. Blocks, for as long as
-    /// the folder does.
+    /// Compares the database with the folder. Until that succeeds, each round tries it again and signs nothing: the head of
+    /// a trail that lacks rows would hide the loss. Blocks on the folder.
     pub fn begin(&mut self) {
         if let Err(why) = self.compare() {
             self.complain(&why);
         }
     }
 
-    /// Until when the next round waits.
+    /// Wait before the next round.
     pub fn pause(&self) -> Duration {
         match self.state.losses().is_empty() {
             true => self.every,
@@ -105,7 +104,7 @@ impl Keeper {
         }
     }
 
-    /// Signs what has changed. What fails is counted, told once, and tried again in the next round. Blocks.
+    /// Signs the heads that changed. A failure is counted, logged once, and retried in the next round. Blocks.
     pub fn round(&mut self) {
         match self.try_round() {
             Ok(()) => {
@@ -148,7 +147,7 @@ impl Keeper {
         failed.map_or(Ok(()), Err)
     }
 
-    /// The signed head of a provider, if it is another than the last one.
+    /// The signed head of a provider, if it changed.
     fn next(&mut self, tenant: &TenantRow, now: Timestamp) -> Result<Option<String>, String> {
         let provider = tenant.ods.as_str();
         let text = |e: crate::store::StoreError| format!("{provider}: {e}");
@@ -178,7 +177,7 @@ impl Keeper {
         Ok(Some(line))
     }
 
-    /// Notes a loss that is seen while the server runs; with a folder the next round says precisely from which row on.
+    /// Records a loss seen while the server runs. With a folder, the next round finds its exact first row.
     fn lose(&mut self, loss: Loss) {
         let mut losses = self.state.losses();
         losses.push(loss);
@@ -239,7 +238,7 @@ impl Keeper {
     /// Compares the database with what the folder says.
     fn compare(&mut self) -> Result<(), String> {
         let Some(path) = &self.path else {
-            // What this process signed itself is all that is known.
+            // Without a folder, only this process's own anchors are known.
             self.is_compared = true;
             return Ok(());
         };
@@ -272,7 +271,7 @@ impl Keeper {
         if self.is_named && names(&found) == names(&known) {
             found = known;
         } else if !found.is_empty() {
-            // All of them, once, to name the first row.
+            // Reads all anchors, once, to find the first row.
             anchors = Anchors::read(folder.path(), &self.keys)?;
             found = losses(&self.store, &anchors).map_err(|e| e.to_string())?;
         }
@@ -309,7 +308,7 @@ impl Keeper {
     }
 }
 
-/// What an anchor says, as the store says it.
+/// The head that an anchor holds.
 fn head_of(anchor: &Anchor) -> Option<AuditHead> {
     let mut hash = [0; 32];
     for (byte, digits) in hash.iter_mut().zip(anchor.hash.as_bytes().chunks(2)) {

@@ -1,5 +1,5 @@
-//! The Ed25519 keys that sign and verify heads: PEM files, the private one as PKCS#8, the public one as a
-//! SubjectPublicKeyInfo, as `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout` write them.
+//! Ed25519 keys that sign and verify heads. PEM files: PKCS#8 for the private key, SubjectPublicKeyInfo for the public key,
+//! as written by `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout`.
 
 use crate::audit::hex;
 use base64::Engine as _;
@@ -16,23 +16,23 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-/// What stands before the 32 bytes of a private key in PKCS#8 (RFC 8410, section 7).
+/// The bytes before the 32 of a private key in PKCS#8 (RFC 8410, section 7).
 const PKCS8: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
-/// What stands before the 32 bytes of a public key (RFC 8410, section 4).
+/// The bytes before the 32 of a public key (RFC 8410, section 4).
 const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];
-/// The owner of the file reads and writes the private key, nobody else.
+/// File mode of the private key: only its owner reads and writes it.
 const MODE: u32 = 0o600;
 
-/// A key that verifies.
+/// A verifying key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey([u8; 32]);
 
 impl PublicKey {
-    /// Reads a PEM file, of a public key or of the private one.
+    /// Reads a PEM file with a public key, or with the private key.
     pub fn open(path: &Path) -> Result<PublicKey, String> {
         let bytes = named_file::bytes(File::open(path), named_file::SMALL)
             .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
@@ -48,7 +48,7 @@ impl PublicKey {
         Some(PublicKey(bytes.try_into().ok()?))
     }
 
-    /// A short name of the key: the first 16 digits of its SHA-256.
+    /// Id of the key: the first 16 hexadecimal digits of its SHA-256.
     pub fn id(&self) -> String {
         let mut digits = hex(&Sha256::digest(self.0));
         digits.truncate(16);
@@ -60,21 +60,21 @@ impl PublicKey {
         section("PUBLIC KEY", &[&SPKI[..], &self.0].concat())
     }
 
-    /// Whether the signature is of this text by this key.
+    /// Whether this key made the signature over this text.
     pub(super) fn has_signed(&self, text: &[u8], signature: &[u8]) -> bool {
         let verified = webpki::aws_lc_rs::ED25519.verify_signature(&self.0, text, signature);
         verified.is_ok()
     }
 }
 
-/// A key that signs. It is never shown.
+/// A signing key. Its `Debug` never shows it.
 pub struct SigningKey {
     signer: Box<dyn Signer>,
     public: PublicKey,
 }
 
 impl SigningKey {
-    /// Reads a PEM file; `setting` names it in what is wrong.
+    /// Reads a PEM file; errors name `setting`.
     pub fn open(path: &Path, setting: &str) -> Result<SigningKey, String> {
         let of_another_kind = || {
             format!(
@@ -96,7 +96,7 @@ impl SigningKey {
         Ok(SigningKey { signer, public })
     }
 
-    /// Makes a key and writes it to a file that is not there yet, for its owner alone.
+    /// Makes a key and writes it to a new file that only its owner can read.
     pub fn make(path: &Path) -> Result<SigningKey, String> {
         let failed = |what: &dyn std::fmt::Display| {
             format!("the key cannot be written to {}: {what}", path.display())
@@ -122,7 +122,7 @@ impl SigningKey {
         SigningKey::open(path, "the new key")
     }
 
-    /// The key that verifies what this one signs.
+    /// The matching verifying key.
     pub fn public(&self) -> PublicKey {
         self.public
     }
@@ -135,7 +135,7 @@ impl SigningKey {
 }
 
 fn section(label: &str, der: &[u8]) -> String {
-    // Keys of Ed25519 fit into one line of 64 characters.
+    // An Ed25519 key fits into one line of 64 characters.
     format!(
         "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
         STANDARD.encode(der)

@@ -1,7 +1,7 @@
-//! One anchor as one line of JSON: the head of a provider's trail, signed; or the signed word of somebody that a loss is
-//! known and accepted.
+//! The format of one anchor, one line of JSON: a signed head of a provider's trail, or somebody's signed acceptance of a
+//! loss.
 //!
-//! The signature is over [`DOMAIN`] and the line without its last member, `signature`.
+//! The signature covers [`DOMAIN`] and the line without its last member, `signature`.
 
 use super::key::{PublicKey, SigningKey};
 use crate::audit::hex;
@@ -12,53 +12,53 @@ use booking::ids::OdsCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// What is signed before the line, so that a signature means nothing else.
+/// Signed before the line, so that a signature has no other use.
 const DOMAIN: &str = "uec audit anchor 1\n";
-/// How an anchor begins, also within the line of a log.
+/// Start of an anchor, also inside a log line.
 const BEGINNING: &str = "{\"uec_audit\":";
-/// Where the signature begins.
+/// Start of the signature.
 const SIGNATURE: &str = ",\"signature\":\"";
-/// Longest line that is read: an anchor has some 300 bytes, the reason of an acceptance has its own bound.
+/// Longest line read, bytes. An anchor has some 300; the reason of an acceptance has its own bound.
 pub const LINE_BYTES: usize = 16 << 10;
 /// Longest reason of an acceptance, in characters.
 const REASON_MOST: usize = 1_000;
 
-/// What an anchor says.
+/// The kind of an anchor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// The trail ended here.
     Head,
-    /// The trail goes on from here; what anchors before it say beyond is lost, and somebody knows.
+    /// The trail continues from here. Somebody accepts the loss of what earlier anchors hold beyond it.
     Accepted,
 }
 
-/// What is signed.
+/// The signed content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Anchor {
-    /// What it says.
+    /// Head or acceptance.
     #[serde(rename = "uec_audit")]
     pub kind: Kind,
     /// ODS code of the provider.
     pub provider: String,
     /// Number of the row.
     pub row: i64,
-    /// Its hash, 64 hexadecimal digits.
+    /// Hash of the row, 64 hexadecimal digits.
     pub hash: String,
     /// When it was signed.
     pub at: String,
-    /// Id of the key.
+    /// Id of the signing key.
     pub key: String,
     /// Who accepted the loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// Why.
+    /// Reason of the acceptance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
 }
 
 impl Anchor {
-    /// The head of a provider's trail.
+    /// An anchor for the head of a provider's trail.
     pub fn head(provider: &str, head: &AuditHead, at: Timestamp) -> Anchor {
         Anchor {
             kind: Kind::Head,
@@ -72,7 +72,7 @@ impl Anchor {
         }
     }
 
-    /// The word of somebody that the trail goes on from this head.
+    /// An acceptance: the trail continues from this head.
     pub fn accepted(
         provider: &str,
         head: &AuditHead,
@@ -88,7 +88,7 @@ impl Anchor {
         }
     }
 
-    /// The line, signed, without an end of line.
+    /// The signed line, without line end.
     pub fn sign(mut self, key: &SigningKey) -> Result<String, String> {
         self.key = key.public().id();
         let mut line = serde_json::to_string(&self).map_err(|e| e.to_string())?;
@@ -98,12 +98,12 @@ impl Anchor {
     }
 }
 
-/// A moment as it is signed: UTC, to the second.
+/// A moment as it is signed: UTC, in seconds.
 pub fn shown(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// A text without what a terminal acts on: control characters, marks of direction, characters of no width.
+/// Removes what a terminal acts on: control characters, direction marks, zero-width characters.
 fn plain(text: &str) -> String {
     let acts = |c: char| {
         c.is_control()
@@ -119,38 +119,38 @@ fn signed(line: &str) -> String {
     format!("{DOMAIN}{line}")
 }
 
-/// A line as it was read, not yet believed.
+/// A line as read; its signature is not checked yet.
 pub struct Read {
-    /// What it says.
+    /// The content of the line.
     pub anchor: Anchor,
     text: String,
     signature: Vec<u8>,
 }
 
-/// What became of a line.
+/// The result of parsing a line.
 pub enum Parsed {
-    /// It is an anchor.
+    /// An anchor.
     Anchor(Box<Read>),
-    /// It was meant to be one, and cannot be read.
+    /// An unreadable anchor.
     Damaged,
-    /// It is something else, such as another line of a log.
+    /// Something else, such as another log line.
     Other,
 }
 
 impl Read {
-    /// Whether one of the keys signed it: `None` when none of them has its id.
+    /// Whether one of the keys signed it. `None`: no key has its id.
     pub fn is_signed_by(&self, keys: &[PublicKey]) -> Option<bool> {
         let key = keys.iter().find(|key| key.id() == self.anchor.key)?;
         Some(key.has_signed(signed(&self.text).as_bytes(), &self.signature))
     }
 }
 
-/// Reads a line: an anchor alone, or one in the line of a log, as text or JSON.
+/// Parses an anchor, alone or inside a log line (text or JSON).
 pub fn parse(line: &str) -> Parsed {
     if let Some(at) = line.find(BEGINNING) {
         return read(&line[at..]).map_or(Parsed::Damaged, |read| Parsed::Anchor(Box::new(read)));
     }
-    // Within JSON its quotation marks are escaped.
+    // Inside JSON its quotation marks are escaped.
     #[derive(Deserialize)]
     struct Logged {
         anchor: String,

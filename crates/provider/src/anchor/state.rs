@@ -1,10 +1,10 @@
-//! What readiness and metrics show of the anchors of a running server.
+//! The state of a running server's anchors, for readiness and metrics.
 
 use super::compare::Loss;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Where anchors go.
+/// A destination of anchors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sink {
     /// The log.
@@ -16,7 +16,7 @@ pub enum Sink {
 }
 
 impl Sink {
-    /// All of them, in the order of their counters.
+    /// All destinations, in the order of their counters.
     pub const ALL: [Sink; 3] = [Sink::Log, Sink::Folder, Sink::Http];
 
     /// The value of the label `to`.
@@ -29,40 +29,40 @@ impl Sink {
     }
 }
 
-/// Counters and what is lost.
+/// Counters and losses.
 #[derive(Debug, Default)]
 pub struct TrailState {
     written: [AtomicU64; Sink::ALL.len()],
     failed: [AtomicU64; Sink::ALL.len()],
-    /// Seconds since 1970 of the last round in which all heads could be read and kept, or of the start; 0: nothing is signed.
+    /// When all heads were last read and stored, or the start; seconds since 1970. 0: nothing is signed.
     last: AtomicI64,
     losses: Mutex<Vec<Loss>>,
 }
 
 impl TrailState {
-    /// Counts heads that went somewhere.
+    /// Counts heads that a destination took.
     pub fn wrote(&self, to: Sink, heads: usize) {
         self.written[to as usize].fetch_add(heads as u64, Ordering::Relaxed);
     }
 
-    /// Counts heads that could not.
+    /// Counts heads that a destination did not take.
     pub fn failed(&self, to: Sink, heads: usize) {
         self.failed[to as usize].fetch_add(heads as u64, Ordering::Relaxed);
     }
 
-    /// Heads that went to a place, and those that could not.
+    /// Heads that a destination took, and those that it did not.
     pub fn counts(&self, to: Sink) -> (u64, u64) {
         let of = |counters: &[AtomicU64; 3]| counters[to as usize].load(Ordering::Relaxed);
         (of(&self.written), of(&self.failed))
     }
 
-    /// Notes a round without a failure, or that heads are signed from now on.
+    /// Records a round without a failure, or that signing begins.
     pub(super) fn done(&self, now: jiff::Timestamp) {
         self.last.store(now.as_second(), Ordering::Relaxed);
     }
 
-    /// Seconds since the last round without a failure, or since the start when there was none: a folder that hangs shows.
-    /// `None`: nothing is signed.
+    /// Seconds since the last round without a failure, or since the start. It grows while a folder hangs. `None`: nothing
+    /// is signed.
     pub fn age(&self) -> Option<i64> {
         match self.last.load(Ordering::Relaxed) {
             0 => None,
@@ -74,7 +74,7 @@ impl TrailState {
         *self.losses.lock().unwrap_or_else(PoisonError::into_inner) = losses;
     }
 
-    /// What was signed and is not in the database any more.
+    /// Signed rows that are missing from the database.
     pub fn losses(&self) -> Vec<Loss> {
         self.losses
             .lock()
