@@ -1,11 +1,10 @@
-//! Metrics for Prometheus: counters of requests, and figures of the store, the diary, certificates and the process.
+//! Metrics for Prometheus: counts of requests, and figures of the store, the diary, certificates and the process.
 //!
-//! A new metric is counted where it happens, or read in [`sample`]; `http::operators::admin` collects it into a
+//! Each request is counted when its answer is sent. A background task reads the database, at most every few seconds
+//! ([`sample`]). Metrics hold no patient data, and only ASIDs of consumers that a tenant declared.
+//!
+//! To add a metric, count it where it happens, or read it in [`sample`]. `http::operators::admin` collects it into a
 //! [`page::Page`], which writes the text.
-//!
-//! Each request is counted when its answer is sent. What must be read from the database is read beside the
-//! requests, at most every few seconds ([`sample`]). No patient data, and of consumers only the ASIDs that a tenant
-//! declared.
 
 pub mod page;
 pub mod requests;
@@ -15,25 +14,25 @@ pub mod text;
 use requests::Requests;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Why a request was turned away before or instead of being worked on.
+/// Why a request was shed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shed {
-    /// As many requests under way as the server takes.
+    /// The server has its limit of requests under way.
     Full,
-    /// A search, while the rest is kept for bookings.
+    /// A search, when only bookings still have room.
     Share,
-    /// A search, because the processors do not keep up.
+    /// A search, when the processors are overloaded.
     Lag,
-    /// The consumer sent more a second than it may.
+    /// The consumer exceeded its rate.
     Rate,
-    /// The consumer has more under way than it may.
+    /// The consumer has its limit of requests under way.
     UnderWay,
-    /// Too many answers are not taken by those who asked for them.
+    /// Clients have too many unread answers.
     Untaken,
 }
 
 impl Shed {
-    /// All of them, in the order of their counters.
+    /// All reasons, in the order of their counters.
     pub const ALL: [Shed; 6] = [
         Shed::Full,
         Shed::Share,
@@ -43,7 +42,7 @@ impl Shed {
         Shed::Untaken,
     ];
 
-    /// The value of the label `reason`.
+    /// Label value of `reason`.
     pub fn name(self) -> &'static str {
         match self {
             Shed::Full => "full",
@@ -56,20 +55,20 @@ impl Shed {
     }
 }
 
-/// All counters of a server.
+/// The counters of a server.
 pub struct Metrics {
-    /// When the process began, seconds since 1970.
+    /// Start of the process, seconds since 1970.
     started: f64,
     /// Requests.
     pub requests: Requests,
     shed: [AtomicU64; Shed::ALL.len()],
     /// Connections of the API.
     pub connections: std::sync::Arc<listen::Gauges>,
-    /// Spans handed to the exporter.
+    /// Spans given to the exporter.
     pub spans: AtomicU64,
-    /// Spans thrown away because the exporter did not keep up.
+    /// Spans dropped because the exporter was too slow.
     pub spans_dropped: AtomicU64,
-    /// Spans that the collector did not take.
+    /// Spans that the collector refused.
     pub spans_failed: AtomicU64,
 }
 
@@ -88,7 +87,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Notes that a request was turned away.
+    /// Counts a request that was shed.
     pub fn shed(&self, why: Shed) {
         self.shed[why as usize].fetch_add(1, Ordering::Relaxed);
     }

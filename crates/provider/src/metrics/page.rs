@@ -1,4 +1,4 @@
-//! The page that is scraped: everything in one text.
+//! Renders the metrics page that Prometheus scrapes.
 
 use super::sample::Sample;
 use super::text::{Kind, Text, label};
@@ -9,30 +9,30 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How often a consumer was refused, for metrics.
+/// Count of a consumer's refused requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Key of the tenant, none for those that no tenant declared.
+    /// Key of the tenant; `None` for consumers that no tenant declares.
     pub tenant: Option<i64>,
-    /// Its ASID, or `other`.
+    /// ASID, or `other`.
     pub asid: String,
-    /// How often.
+    /// Number of refusals.
     pub count: u64,
 }
 
 impl Refused {
-    /// The tenant's name among those known.
+    /// The tenant's name in `names`.
     fn tenant(&self, names: &HashMap<i64, String>) -> String {
         let Some(key) = self.tenant else {
             return "other".to_owned();
         };
-        // One without a name is kept apart, since no series may be there twice.
+        // A tenant without a name needs a label of its own: no series may occur twice.
         let name = names.get(&key).cloned();
         name.unwrap_or_else(|| format!("key-{key}"))
     }
 }
 
-/// What the page shows beside the counters.
+/// The inputs of the page.
 pub struct Page<'p> {
     /// Counters of the server.
     pub metrics: &'p Metrics,
@@ -40,32 +40,32 @@ pub struct Page<'p> {
     pub names: HashMap<i64, String>,
     /// Counters of the store.
     pub gauges: &'p Gauges,
-    /// What waits and is in use in the store.
+    /// Queues and use of the store.
     pub load: Load,
-    /// Figures read from the database, with their age.
+    /// Figures from the database, with their age.
     pub sample: Option<(Duration, &'p Sample)>,
-    /// Bytes of answers that are not taken yet.
+    /// Bytes of answers that clients have not read yet.
     pub untaken: u64,
-    /// Requests refused by consumer; only declared ones by their ASID.
+    /// Refused requests by consumer. Undeclared consumers count as `other`.
     pub refused: Vec<Refused>,
     /// Whether `/health/ready` says ready.
     pub ready: bool,
     /// Anchors of the audit trail.
     pub trail: &'p TrailState,
-    /// Checks of its own health that the server has finished.
+    /// Finished health checks since the start.
     pub looks: u64,
     /// Log lines that could not be written.
     pub log_lines_lost: u64,
-    /// Delay of a task that was ready to run, last measured.
+    /// Last measured delay of a ready task.
     pub lag: Duration,
-    /// Names of certificates and the seconds until they expire.
+    /// Certificates with the seconds until they expire.
     pub certificates: Vec<(&'static str, i64)>,
-    /// Revocation lists: file, seconds since each was made, seconds until it should have been replaced.
+    /// Revocation lists: file, age in seconds, seconds until its successor is due.
     pub revocation_lists: Vec<(String, i64, i64)>,
 }
 
 impl Page<'_> {
-    /// The text.
+    /// Renders the page.
     pub fn write(&self) -> String {
         let mut out = Text::default();
         self.metrics.requests.write(&mut out, &self.names);
@@ -91,7 +91,7 @@ impl Page<'_> {
         if self.revocation_lists.is_empty() {
             return;
         }
-        // Two files may have the same name, and one may hold several lists.
+        // Two files may have the same name, and a file may hold several lists.
         let labels = |n: usize, file: &str| {
             format!(
                 "{},{}",

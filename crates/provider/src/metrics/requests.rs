@@ -1,5 +1,5 @@
-//! Requests counted: by tenant, interaction and outcome. The tables have a fixed size, so that no caller can make them
-//! grow, and a request notes itself in a few atomic additions.
+//! Counts requests by tenant, interaction and outcome. The tables have a fixed size, so no caller can make them grow. A
+//! request costs a few atomic additions.
 
 use super::text::{Kind, Text, label};
 use crate::histogram::{Histogram, MICROS};
@@ -11,27 +11,27 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Tenants counted apart; those with a higher key share the name `other`. More series than these strain a Prometheus.
+/// Tenants with series of their own; those with a higher key share `other`. More would strain a Prometheus.
 const TENANTS: usize = 256;
-/// Place of requests whose tenant is not known: wrong path, shed before it was looked up.
+/// Index of requests without a known tenant: wrong path, or shed before the lookup.
 const NO_TENANT: usize = TENANTS;
-/// Place of tenants beyond the table.
+/// Index of the tenants beyond the table.
 const OTHER_TENANTS: usize = TENANTS + 1;
-/// The interactions, referrals, and what was none of them.
+/// The interactions, then referrals, then unknown requests.
 const KINDS: usize = Interaction::ALL.len() + 2;
-/// 1xx to 5xx, by the hundreds; outcomes of the error table stand behind them.
+/// Status classes 1xx to 5xx, followed by the rows of the error table.
 const CLASSES: usize = 5;
-/// Outcomes told apart.
+/// Number of outcomes.
 const OUTCOMES: usize = CLASSES + Situation::ALL.len();
 
-/// What was asked for.
+/// The kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// An interaction of the Standard.
     Interaction(Interaction),
     /// A referral was sent.
     Referral,
-    /// Nothing that there is here.
+    /// Nothing that this server offers.
     Nothing,
 }
 
@@ -44,7 +44,7 @@ impl Asked {
         }
     }
 
-    /// The word in metrics, logs and traces.
+    /// Label value in metrics, logs and traces.
     pub fn name(self) -> &'static str {
         match self {
             Asked::Interaction(interaction) => interaction.name(),
@@ -72,7 +72,7 @@ pub enum Traffic {
 impl Traffic {
     const ALL: [Traffic; 2] = [Traffic::Live, Traffic::Test];
 
-    /// Of a mark.
+    /// The traffic of a `test` mark.
     pub fn of(test: bool) -> Traffic {
         match test {
             true => Traffic::Test,
@@ -89,20 +89,20 @@ impl Traffic {
     }
 }
 
-/// One request that was answered.
+/// An answered request.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered {
     /// Its tenant, if it was known.
     pub tenant: Option<TenantKey>,
-    /// What was asked for.
+    /// The kind of request.
     pub asked: Asked,
     /// Part of a trial or not.
     pub traffic: Traffic,
     /// HTTP status.
     pub status: u16,
-    /// The row of the error table, if it was refused by one.
+    /// Row of the error table, if a row refused it.
     pub refused: Option<Situation>,
-    /// From the head of the request to the head of the answer.
+    /// From the request's head to the answer's head.
     pub took: Duration,
     /// Bytes of the answer's body.
     pub bytes: u64,
@@ -156,18 +156,18 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Requests {
-    /// Notes that a request began.
+    /// Counts a request as begun.
     pub fn begin(&self) -> UnderWay<'_> {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         UnderWay(&self.under_way)
     }
 
-    /// Notes bytes of a body that was received.
+    /// Counts the bytes of a received body.
     pub fn received(&self, asked: Asked, bytes: usize) {
         self.received[asked.place()].fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Notes an answer.
+    /// Counts an answer.
     pub fn answered(&self, of: &Answered) {
         let (traffic, kind) = (of.traffic as usize, of.asked.place());
         let outcome = match of.refused {
@@ -186,7 +186,7 @@ impl Requests {
         self.sent[kind].fetch_add(of.bytes, Ordering::Relaxed);
     }
 
-    /// Appends what was counted; `names` are the ODS codes of the tenants by key.
+    /// Appends the series. `names` are the ODS codes of the tenants by key.
     pub fn write(&self, out: &mut Text, names: &HashMap<i64, String>) {
         out.head(
             "uec_requests_total",
@@ -198,7 +198,7 @@ impl Requests {
             let name = match place {
                 NO_TENANT => "none".to_owned(),
                 OTHER_TENANTS => "other".to_owned(),
-                // One that went away keeps its series apart: none may be there twice.
+                // A tenant that is gone needs a label of its own: no series may occur twice.
                 key => match names.get(&(key as i64)) {
                     Some(name) => name.clone(),
                     None => format!("key-{key}"),

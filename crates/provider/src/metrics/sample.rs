@@ -1,6 +1,6 @@
-//! Figures that must be read from the database: free slots, live bookings, referrals that wait.
+//! Reads figures from the database for metrics: free slots, live bookings, waiting referrals.
 //!
-//! They are read beside the requests, one reader at a time and at most every [`FRESH`], however often somebody asks.
+//! A background task reads them, one at a time and at most every [`FRESH`], however often somebody scrapes.
 
 use crate::diary::catalogue::Catalogue;
 use crate::diary::slot_counts::count_closed;
@@ -12,15 +12,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A sample younger than this is not read again.
+/// A sample younger than this is not renewed.
 pub const FRESH: Duration = Duration::from_secs(15);
-/// An older one is not shown any more: better no figure than a wrong one.
+/// An older sample is not shown: no figure is better than a wrong one.
 pub const STALE: Duration = Duration::from_secs(300);
 /// How long the first scrape waits for the first sample.
 const FIRST_WITHIN: Duration = Duration::from_secs(2);
-/// Services shown one by one, over all tenants; the rest of a tenant is shown as `other`.
+/// Services with series of their own, over all tenants. Further ones count in their tenant's `other`.
 const SERVICES: usize = 2_000;
-/// Referrals older than this are not counted as waiting: what was not dealt with in three months is for the list.
+/// Referrals older than three months do not count as waiting; only the list shows them.
 const REFERRALS_SINCE_DAYS: i64 = 92;
 
 /// The diary of one service.
@@ -28,7 +28,7 @@ const REFERRALS_SINCE_DAYS: i64 = 92;
 pub struct ServiceSample {
     /// DoS service id, or `other`.
     pub service: String,
-    /// Marked `test`, or its tenant is.
+    /// True when the service or its tenant is marked `test`.
     pub test: bool,
     /// Free slots that start within 24 hours.
     pub free_day: u64,
@@ -47,30 +47,30 @@ pub struct TenantSample {
     pub key: i64,
     /// Its services.
     pub services: Vec<ServiceSample>,
-    /// What waits for its staff.
+    /// Referrals that wait for its staff.
     pub waiting: Waiting,
 }
 
-/// All figures of one moment.
+/// All figures at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     /// By ODS code.
     pub tenants: Vec<TenantSample>,
-    /// Messages that belong to nobody.
+    /// Messages without a tenant.
     pub unassigned: Waiting,
 }
 
-/// Keeps the last sample and takes the next.
+/// Keeps the last sample and renews it.
 #[derive(Default)]
 pub struct Sampler {
     last: Mutex<Option<(Instant, Arc<Sample>)>>,
-    /// When reading failed, until it succeeds again.
+    /// When reading failed; cleared by the next success.
     failed: Mutex<Option<Instant>>,
     busy: AtomicBool,
 }
 
 impl Sampler {
-    /// The last sample and its age, if it is not too old. One that is not fresh any more is read anew meanwhile.
+    /// The last sample and its age, unless it is too old. Starts the reading of a new one if it is no longer fresh.
     pub async fn current(self: &Arc<Sampler>, store: &Store) -> Option<(Duration, Arc<Sample>)> {
         let known = self.known();
         if known.as_ref().is_some_and(|(age, _)| *age < FRESH) || self.has_just_failed() {
@@ -97,7 +97,7 @@ impl Sampler {
         failed.is_some_and(|at| at.elapsed() < FRESH)
     }
 
-    /// Notes whether a sample was read; logs the first failure and its end.
+    /// Records the result of a reading; logs the first failure and its end.
     fn note(&self, read: Result<Sample, StoreError>) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         match read {
@@ -116,14 +116,14 @@ impl Sampler {
         }
     }
 
-    /// Reads a new sample beside everything else, unless that is being done already.
+    /// Starts a reading, unless one is under way.
     fn refresh(self: &Arc<Sampler>, store: &Store) -> Option<tokio::task::JoinHandle<()>> {
         if self.busy.swap(true, Ordering::AcqRel) {
             return None;
         }
         let (sampler, store) = (self.clone(), store.clone());
         Some(tokio::task::spawn_blocking(move || {
-            // Freed also when reading panics.
+            // Also freed on a panic.
             let _busy = Busy(&sampler.busy);
             sampler.note(take(&store, crate::clock::now()));
         }))
@@ -197,7 +197,7 @@ fn services(
     Ok(services.collect())
 }
 
-/// Free slots of a diary that are offered, within 24 hours and within 7 days.
+/// Free slots on offer in a diary, within 24 hours and within 7 days.
 fn free_slots(
     store: &Store,
     catalogue: &Catalogue,
@@ -222,7 +222,7 @@ fn free_slots(
     Ok((day, day + count(hours(24), hours(24 * 7))?))
 }
 
-/// At most `room` services, the rest in one sum for live and one for test.
+/// At most `room` services; the others become two sums, one live and one test.
 fn folded(mut services: Vec<ServiceSample>, room: usize) -> Vec<ServiceSample> {
     if services.len() <= room {
         return services;

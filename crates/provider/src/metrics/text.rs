@@ -1,4 +1,4 @@
-//! The text that Prometheus reads (exposition format 0.0.4).
+//! Writes the text format of Prometheus (exposition format 0.0.4).
 
 use std::fmt::{Display, Write};
 
@@ -8,20 +8,20 @@ pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Only ever grows while the process runs.
+    /// Only grows while the process runs.
     Counter,
     /// Goes up and down.
     Gauge,
-    /// Counts by size.
+    /// Counts by buckets.
     Histogram,
 }
 
-/// The text while it is written.
+/// The text so far.
 #[derive(Default)]
 pub struct Text(String);
 
 impl Text {
-    /// Help and type of a metric; its values follow.
+    /// Writes help and type of a metric; its values follow.
     pub fn head(&mut self, name: &str, kind: Kind, help: &str) {
         let kind = match kind {
             Kind::Counter => "counter",
@@ -32,7 +32,7 @@ impl Text {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    /// A value; `labels` as [`label`] makes them, with commas between.
+    /// Writes a value. `labels` come from [`label`], separated by commas.
     pub fn value(&mut self, name: &str, labels: &str, value: impl Display) {
         let _ = match labels.is_empty() {
             true => writeln!(self.0, "{name} {value}"),
@@ -40,13 +40,13 @@ impl Text {
         };
     }
 
-    /// A metric of one value without labels.
+    /// Writes a metric with one value and no labels.
     pub fn one(&mut self, name: &str, kind: Kind, help: &str, value: f64) {
         self.head(name, kind, help);
         self.value(name, "", value);
     }
 
-    /// The text, to be written on.
+    /// The text, for appending.
     pub fn raw(&mut self) -> &mut String {
         &mut self.0
     }
