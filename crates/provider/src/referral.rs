@@ -1,12 +1,10 @@
-//! Referral documents (111 reports): read from what arrives, judged, matched with bookings.
+//! Referral documents (111 reports): reads what arrives, decides what becomes of it, matches it with bookings.
 //!
-//! Nothing here opens a socket or writes SQL. [`read::read`] turns the bytes of a message into an [`Arrived`]; [`judge::judge`]
-//! decides from what is stored already whether its document is taken, was taken before, or goes into quarantine. A
-//! message that was received whole is kept in every case (REF-PRO-06); whether its sender is told "OK" or a fault is
-//! a second matter.
+//! Opens no socket and writes no SQL. [`read::read`] turns the bytes of a message into an [`Arrived`]. [`judge::judge`]
+//! compares it with what is stored: the document is taken, or a repeat, or goes into quarantine. A message that was
+//! received whole is always kept (REF-PRO-06), whether its sender gets "OK" or a fault.
 //!
-//! A *case* is what shares one document id: the bookings that name it and the document that carries it (REF-PRO-03,
-//! REF-PRO-04).
+//! A *case* is everything with one document id: the document and the bookings that name it (REF-PRO-03, REF-PRO-04).
 
 pub mod answer;
 pub mod appointment_url;

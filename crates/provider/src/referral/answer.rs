@@ -1,4 +1,4 @@
-//! What the sender of an ITK message is told: an acknowledgement, an infrastructure response, or a fault.
+//! Renders answers to an ITK message: an acknowledgement, an infrastructure response, or a fault.
 
 use super::read::{Wire, Wrapper};
 use super::reason::{Code, Reason};
@@ -11,7 +11,7 @@ const ERROR_CODES: &str = "2.16.840.1.113883.2.1.3.2.4.17.268";
 /// `wsa:Action` of every SOAP fault.
 const FAULT_ACTION: &str = "http://www.w3.org/2005/08/addressing/soap/fault";
 
-/// "OK", after the commit: `SimpleMessageResponse`, or an `InfrastructureResponse` where the sender asked for one.
+/// The "OK" after the commit: `SimpleMessageResponse`, or `InfrastructureResponse` if the sender asked for one.
 pub fn acknowledgement(wire: Wire, wrapper: &Wrapper, reporter: &str, at: Timestamp) -> String {
     let tracking = wrapper.tracking.as_deref().unwrap_or("");
     let service = wrapper.service.as_deref().unwrap_or("");
@@ -33,7 +33,7 @@ pub fn acknowledgement(wire: Wire, wrapper: &Wrapper, reporter: &str, at: Timest
     envelope(wire, wrapper, &action, &body)
 }
 
-/// A SOAP fault with `ToolkitErrorInfo`. `id` is the id that the audit trail and the log have.
+/// A SOAP fault with `ToolkitErrorInfo`. The audit trail and the log have the same `id`.
 pub fn fault(wire: Wire, wrapper: &Wrapper, reason: &Reason, id: Uuid) -> String {
     let ours = reason.code == Code::Retryable;
     let said = format!("{}: {}", reason.code.meaning(), reason.text);

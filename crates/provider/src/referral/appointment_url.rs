@@ -1,32 +1,32 @@
-//! The URL of an appointment as it stands in a CDA (REF-PRO-05, REF-PRO-06).
+//! Reads the URL of an appointment in a CDA (REF-PRO-05, REF-PRO-06).
 
 use crate::ROOT_PREFIX;
 use booking::ids::{OdsCode, ResourceId};
 
-/// Longest URL that is looked at; ours have about 100 characters.
+/// Longest URL read; ours have about 100 characters.
 const MAX_URL: usize = 2_048;
 
-/// What a URL says about an appointment here.
+/// An appointment here, as a URL names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppointmentUrl {
     /// The URL without version, trailing slash, query and white space; the UUID in lower case.
     pub url: String,
     /// The id at its end, lower case.
     pub id: ResourceId,
-    /// The routing segment before it, when the URL has the form of ours.
+    /// The ODS code before it, if the URL has the form of ours.
     pub ods: Option<OdsCode>,
 }
 
 impl AppointmentUrl {
-    /// Reads a URL; `None` when it does not name an appointment. Tolerated (REF-PRO-05): a trailing `/`, letter case
-    /// of the UUID, a `_history` part, and a proxy's URL in front, since only the end decides.
+    /// Reads a URL. `None`: it names no appointment. Only the end of the URL counts. It tolerates (REF-PRO-05) a trailing
+    /// `/`, an upper-case UUID, a `_history` part and a proxy's URL in front.
     pub fn parse(text: &str) -> Option<AppointmentUrl> {
         let text = text.trim();
         if text.len() > MAX_URL || !is_absolute(text) || text.contains(char::is_control) {
             return None;
         }
         let text = text.split(['?', '#']).next().unwrap_or(text);
-        // The last one: an SSP prefix carries a whole URL in front.
+        // The last one: an SSP prefix holds a whole URL.
         let at = text.to_ascii_lowercase().rfind("/appointment/")?;
         let root = &text[..at];
         let rest = text[at + "/appointment/".len()..].trim_end_matches('/');
@@ -58,7 +58,7 @@ fn is_absolute(text: &str) -> bool {
     lower.starts_with("https://") || lower.starts_with("http://")
 }
 
-/// The routing segment at the end of a service root of ours.
+/// The ODS code at the end of one of our service roots.
 fn segment(root: &str) -> Option<OdsCode> {
     let at = root.rfind(ROOT_PREFIX)?;
     OdsCode::parse(&root[at + ROOT_PREFIX.len()..]).ok()

@@ -1,4 +1,4 @@
-//! What a clinical document (CDA) says of itself: ids, patient, appointment, what it replaces.
+//! Reads the facts of a clinical document (CDA): ids, patient, appointment, and what it replaces.
 
 use super::appointment_url::AppointmentUrl;
 use super::reason::{Reason, shown};
@@ -6,23 +6,23 @@ use super::xml::{at, attribute, child, children};
 use booking::ids::{NhsNumber, OdsCode, is_uuid};
 use roxmltree::Node;
 
-/// Id root of NHS numbers, verified.
+/// Id root of verified NHS numbers.
 const NHS_NUMBER: &str = "2.16.840.1.113883.2.1.4.1";
-/// Id root of NHS numbers that are not verified.
+/// Id root of unverified NHS numbers.
 const NHS_NUMBER_UNVERIFIED: &str = "2.16.840.1.113883.2.1.3.2.4.18.23";
 /// Id roots of ODS codes: organisations and sites.
 const ODS: [&str; 2] = [
     "2.16.840.1.113883.2.1.3.2.4.19.1",
     "2.16.840.1.113883.2.1.3.2.4.19.2",
 ];
-/// Most recipients that are looked at; a report has a primary one and some copies.
+/// Most recipients read. A report has a primary one and some copies.
 const MAX_RECIPIENTS: usize = 50;
-/// Most case numbers that are looked at.
+/// Most case numbers read.
 const MAX_CASE_NUMBERS: usize = 10;
-/// Most notes that are kept of one document.
+/// Most notes kept per document.
 const MAX_NOTES: usize = 10;
 
-/// What was read from a document. It names a patient, so its `Debug` is redacted by the types within.
+/// The facts of a document. They identify a patient; the field types redact their `Debug`.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// `id/@root`, lower case.
@@ -33,21 +33,21 @@ pub struct Facts {
     pub version: Option<u32>,
     /// Id of the document that this one replaces, lower case.
     pub replaces: Option<String>,
-    /// The patient, when the number is valid.
+    /// The patient's number, if valid.
     pub nhs_number: Option<NhsNumber>,
     /// The booked appointment (REF-PRO-05).
     pub appointment: Option<AppointmentUrl>,
-    /// Numbers that its sender gave the case (D-64).
+    /// The sender's case numbers (D-64).
     pub case_numbers: Vec<String>,
-    /// Organisation that wrote it.
+    /// Organisation of the author.
     pub author: Option<OdsCode>,
-    /// Organisations that it is meant for, the primary ones first.
+    /// Recipient organisations, the primary ones first.
     pub recipients: Vec<OdsCode>,
-    /// What was tolerated in it: sentences without patient data (PROV-ERR-03).
+    /// Faults that were tolerated, as sentences without patient data (PROV-ERR-03).
     pub notes: Vec<String>,
 }
 
-/// Reads a `ClinicalDocument`. Only what makes it impossible to file is a reason to refuse: the id.
+/// Reads a `ClinicalDocument`. Only a bad id is refused: without it the document cannot be filed.
 pub(super) fn read(root: Node<'_, '_>) -> Result<Facts, Reason> {
     if root.tag_name().name() != "ClinicalDocument" {
         return Err(Reason::invalid(format!(
@@ -79,7 +79,7 @@ pub(super) fn read(root: Node<'_, '_>) -> Result<Facts, Reason> {
     Ok(Facts { notes, ..facts })
 }
 
-/// `id/@root` is a UUID (REF-CON-02); it is all that a booking can be matched by.
+/// `id/@root` is a UUID (REF-CON-02). Nothing else can match a booking.
 fn document_id(root: Node<'_, '_>) -> Result<String, Reason> {
     let mut ids = children(root, "id");
     let (first, second) = (ids.next(), ids.next());
@@ -102,7 +102,7 @@ fn uuid_at(node: Node<'_, '_>, path: &[&str]) -> Option<String> {
     is_uuid(root).then(|| root.to_ascii_lowercase())
 }
 
-/// The document replaced (`RPLC`) and the set that it is of.
+/// The document that it replaces (`RPLC`), and its set.
 fn replaced(root: Node<'_, '_>) -> (Option<String>, Option<String>) {
     let related = children(root, "relatedDocument")
         .find(|n| attribute(*n, "typeCode").is_some_and(|c| c.eq_ignore_ascii_case("RPLC")));
@@ -129,7 +129,7 @@ fn nhs_number(root: Node<'_, '_>, notes: &mut Vec<String>) -> Option<NhsNumber> 
     number.ok()
 }
 
-/// `linkHtml/@href` first, then `encounter/id/@extension`; never the text between the tags (REF-PRO-05, D-39).
+/// `linkHtml/@href` first, then `encounter/id/@extension`; never the text content (REF-PRO-05, D-39).
 fn appointment(root: Node<'_, '_>, notes: &mut Vec<String>) -> Option<AppointmentUrl> {
     let (mut linked, mut coded): (Option<AppointmentUrl>, Option<AppointmentUrl>) = (None, None);
     for node in root.descendants().filter(Node::is_element) {
@@ -169,7 +169,7 @@ fn appointment(root: Node<'_, '_>, notes: &mut Vec<String>) -> Option<Appointmen
     linked.or(coded)
 }
 
-/// `componentOf/encompassingEncounter/id/@extension`: a case has one number, or one of each system that had it.
+/// `componentOf/encompassingEncounter/id/@extension`: one number, or one per system that had the case.
 fn case_numbers(root: Node<'_, '_>) -> Vec<String> {
     let Some(encounter) = at(root, &["componentOf", "encompassingEncounter"]) else {
         return Vec::new();
@@ -181,7 +181,7 @@ fn case_numbers(root: Node<'_, '_>) -> Vec<String> {
         .collect()
 }
 
-/// `PRCP` recipients are primary, `TRC` ones get a copy.
+/// `PRCP` recipients are primary; `TRC` ones get a copy.
 fn recipients(root: Node<'_, '_>) -> Vec<OdsCode> {
     let mut found: Vec<(bool, OdsCode)> = children(root, "informationRecipient")
         .take(MAX_RECIPIENTS)

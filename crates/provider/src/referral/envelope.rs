@@ -1,4 +1,4 @@
-//! The ITK distribution envelope: header, manifest and payload, checked against one another.
+//! Checks the ITK distribution envelope: header, manifest and payloads have to agree.
 
 use super::cda::{self, Facts};
 use super::read::{Document, FurtherDocument, MAX_DOCUMENT, Wrapper};
@@ -11,21 +11,21 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use roxmltree::Node;
 
-/// Longest identifier that is kept from an envelope.
+/// Longest identifier kept.
 const MAX_ID: usize = 256;
-/// Most payloads of one message: a repeat caller's set has a document for each earlier call.
+/// Most payloads of one message. A repeat caller's message has a document for each earlier call.
 const MAX_PAYLOADS: usize = 100;
-/// Most addresses that are looked at.
+/// Most addresses read.
 const MAX_ADDRESSES: usize = 50;
-/// Handling keys that ask for an infrastructure response in place of the simple one.
+/// Handling keys that ask for an infrastructure response instead of the simple one.
 const ACK_KEYS: [&str; 2] = [
     "urn:nhs:itk:ns:201005:infackrequested",
     "urn:nhs-itk:ns:201005:infackrequested",
 ];
-/// What a profile id of an NHS 111 or CDA document begins with.
+/// Prefix of the profile ids of NHS 111 and CDA documents.
 const PROFILE: &str = "urn:nhs-en:profile:";
 
-/// Notes what the SOAP header says: the ids that an answer refers to.
+/// Records the ids of the SOAP header, to which an answer refers.
 pub(super) fn soap_header(envelope: Node<'_, '_>, wrapper: &mut Wrapper) {
     let Some(header) = child(envelope, "Header") else {
         return;
@@ -35,7 +35,7 @@ pub(super) fn soap_header(envelope: Node<'_, '_>, wrapper: &mut Wrapper) {
     wrapper.action = text("Action");
 }
 
-/// The distribution envelope in a SOAP body, or standing alone.
+/// The distribution envelope, in a SOAP body or alone.
 pub(super) fn find<'a, 't>(root: Node<'a, 't>) -> Result<Node<'a, 't>, Reason> {
     let missing = || Reason::invalid("The SOAP body has no itk:DistributionEnvelope.");
     match root.tag_name().name() {
@@ -50,7 +50,7 @@ pub(super) fn find<'a, 't>(root: Node<'a, 't>) -> Result<Node<'a, 't>, Reason> {
     }
 }
 
-/// Notes what the distribution header says, also of an envelope that is refused afterwards.
+/// Records the distribution header, even if the envelope is refused later.
 pub(super) fn header(envelope: Node<'_, '_>, wrapper: &mut Wrapper) {
     let Some(header) = child(envelope, "header") else {
         return;
@@ -75,21 +75,21 @@ pub(super) fn header(envelope: Node<'_, '_>, wrapper: &mut Wrapper) {
     });
 }
 
-/// The documents of a message, taken out of its tree, which is not needed any more.
+/// The documents of a message. They outlive the message's XML tree.
 pub(super) struct TakenOut {
     leading: Leading,
     further: Vec<FurtherDocument>,
 }
 
 enum Leading {
-    /// A file of its own, still to be read.
+    /// A separate file, not parsed yet.
     Packed(Vec<u8>),
-    /// Read where it stood.
+    /// Parsed in place.
     Plain(Box<Facts>, Vec<u8>),
 }
 
 impl TakenOut {
-    /// Reads the leading document.
+    /// Parses the leading document.
     pub(super) fn read(self) -> Result<Document, Reason> {
         let document = match self.leading {
             Leading::Packed(bytes) => standing_alone(bytes)?,
@@ -106,7 +106,7 @@ impl TakenOut {
     }
 }
 
-/// Checks the envelope and takes its documents out: the first leads, the others are kept beside it.
+/// Checks the envelope and takes its documents out. The first one leads; the others are kept with it.
 pub(super) fn documents(
     text: &str,
     envelope: Node<'_, '_>,
@@ -162,8 +162,8 @@ fn is_packed(item: Node<'_, '_>) -> bool {
     flag(item, "base64")
 }
 
-/// The bytes of a payload, unpacked as its manifest item says. `room` is what all payloads together may still take,
-/// those among them that turn out to be broken.
+/// The bytes of a payload, unpacked as its manifest item says. `room` is what is left of the limit for all payloads, broken
+/// ones included.
 fn content_of(
     text: &str,
     item: Node<'_, '_>,
@@ -205,7 +205,7 @@ fn payloads<'a, 't>(envelope: Node<'a, 't>) -> Result<Vec<Node<'a, 't>>, Reason>
     counted(payloads, "payloads", all)
 }
 
-/// Things that are neither none nor too many, and as many as their parent says.
+/// Checks that there is at least one, not too many, and as many as the parent says.
 fn counted<'a, 't>(
     parent: Node<'a, 't>,
     what: &str,
@@ -220,7 +220,7 @@ fn counted<'a, 't>(
     }
 }
 
-/// Each item of the manifest with its payload, in the order of the manifest.
+/// Pairs each manifest item with its payload, in manifest order.
 fn paired<'a, 't>(
     items: &[Node<'a, 't>],
     payloads: &[Node<'a, 't>],
@@ -245,7 +245,7 @@ fn paired<'a, 't>(
         .collect()
 }
 
-/// Which item leads: the first whose profile is that of a CDA document.
+/// Index of the leading item: the first with the profile of a CDA document.
 fn leading(items: &[Node<'_, '_>]) -> Result<usize, Reason> {
     let profile = |item: &Node<'_, '_>| attribute(*item, "profileid").map(str::to_owned);
     let is_document = |p: String| p.starts_with(PROFILE) && p.contains("Document");
@@ -261,7 +261,7 @@ fn leading(items: &[Node<'_, '_>]) -> Result<usize, Reason> {
     })
 }
 
-/// `@count`, where it stands, is the number of things counted.
+/// Checks that `@count`, if present, is the number of items.
 fn check_count(node: Node<'_, '_>, what: &str, found: usize) -> Result<(), Reason> {
     match attribute(node, "count") {
         Some(count) if count.parse() != Ok(found) => Err(Reason::invalid(format!(
@@ -271,7 +271,7 @@ fn check_count(node: Node<'_, '_>, what: &str, found: usize) -> Result<(), Reaso
     }
 }
 
-/// A payload in base64, possibly compressed.
+/// A base64 payload, possibly compressed.
 fn packed(payload: Node<'_, '_>, compressed: bool, room: &mut usize) -> Result<Vec<u8>, Reason> {
     if payload.children().any(|n| n.is_element()) {
         return Err(Reason::invalid(
@@ -297,7 +297,7 @@ fn packed(payload: Node<'_, '_>, compressed: bool, room: &mut usize) -> Result<V
     }
 }
 
-/// Reads a document that is a file of its own.
+/// Reads a document in a file of its own.
 pub(super) fn standing_alone(bytes: Vec<u8>) -> Result<Document, Reason> {
     let facts = {
         let text = xml::text(&bytes)?;
@@ -319,7 +319,7 @@ fn only_element<'a, 't>(payload: Node<'a, 't>) -> Result<Node<'a, 't>, Reason> {
     }
 }
 
-/// A payload that stands in the envelope as XML.
+/// A payload in XML inside the envelope.
 fn plain(text: &str, payload: Node<'_, '_>) -> Result<Vec<u8>, Reason> {
     let root = only_element(payload)?;
     text.get(root.range())
@@ -327,10 +327,10 @@ fn plain(text: &str, payload: Node<'_, '_>) -> Result<Vec<u8>, Reason> {
         .ok_or_else(|| Reason::invalid("The payload cannot be taken out of its envelope."))
 }
 
-/// The element as a document of its own. One that needs prefixes declared around it gets them declared on it; any
-/// other stays as it was sent, byte for byte.
+/// The element as a separate document. If it uses prefixes declared outside, they are declared on it; otherwise it stays as
+/// sent, byte for byte.
 fn with_namespaces(cut: &str, root: Node<'_, '_>) -> Vec<u8> {
-    // A part of what was read within the same bounds crosses none of them.
+    // It is part of a bounded text, so it exceeds no bound.
     if !bounded_xml::measure(cut, xml::BOUNDS).is_ok_and(|cost| cost.undeclared) {
         return cut.as_bytes().to_vec();
     }
@@ -374,7 +374,7 @@ fn too_large() -> Reason {
     ))
 }
 
-/// An identifier that is kept: short, without control characters, not empty.
+/// An identifier worth keeping: short, not empty, without control characters.
 pub(super) fn kept(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty() && text.len() <= MAX_ID && !text.chars().any(char::is_control))

@@ -1,4 +1,4 @@
-//! A referral as a FHIR document: a Bundle with a Composition, and the CDA in a Binary or DocumentReference.
+//! Reads a referral in a FHIR document: a Bundle with a Composition, and the CDA in a Binary or DocumentReference.
 
 use super::envelope::{kept, standing_alone};
 use super::read::{Document, MAX_DOCUMENT, Wire, Wrapper};
@@ -7,7 +7,7 @@ use super::unpack;
 use booking::systems;
 use fhir::Element;
 
-/// Most elements of a Bundle; a document with its references has some hundred.
+/// Most elements of a Bundle. A document with its references has some hundred.
 const MAX_ELEMENTS: usize = 100_000;
 
 /// Reads the Bundle and takes the CDA out.
@@ -27,7 +27,7 @@ pub(super) fn read(wire: Wire, body: &[u8], wrapper: &mut Wrapper) -> Result<Doc
     let bundle = &parsed.root;
     let tracking = bundle.at("identifier.value").and_then(Element::as_str);
     wrapper.tracking = tracking.and_then(kept);
-    // As in an envelope: by this id a repeat is known, and it is shown to people (D-69).
+    // Like the tracking id of an envelope: it identifies a repeat, and people see it (D-69).
     if tracking.is_some() && wrapper.tracking.is_none() {
         return Err(Reason::invalid(
             "The identifier of the Bundle is empty, too long, or holds a control character.",
@@ -55,7 +55,7 @@ pub(super) fn read(wire: Wire, body: &[u8], wrapper: &mut Wrapper) -> Result<Doc
     Ok(document)
 }
 
-/// The one CDA that the Bundle carries, as base64.
+/// The only CDA in the Bundle, as base64.
 fn carried<'b>(resources: &[&'b Element]) -> Result<&'b str, Reason> {
     let binaries = resources
         .iter()
@@ -89,7 +89,7 @@ fn is_cda(media_type: Option<&str>) -> bool {
         .any(|known| essence.eq_ignore_ascii_case(known))
 }
 
-/// What the Bundle says of the document is what the document says (REF-CON-02).
+/// Checks that the Bundle and the CDA agree (REF-CON-02).
 fn agree(resources: &[&Element], document: &Document) -> Result<(), Reason> {
     let said = resources
         .iter()

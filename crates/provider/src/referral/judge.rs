@@ -1,45 +1,45 @@
-//! What becomes of a document, decided from what is stored already. Pure: the transaction that asks also writes.
+//! Decides what becomes of a document from what is stored. Pure; the caller's transaction reads and writes.
 
 use super::cda::Facts;
 use super::reason::Reason;
 
-/// A document taken earlier.
+/// A stored document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Earlier {
     /// SHA-256 of its bytes.
     pub hash: [u8; 32],
 }
 
-/// A document taken earlier that the new one is to take the place of.
+/// A stored document that the new one replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replaced {
-    /// A booking names it, or named it until it was cancelled.
+    /// A booking names it, or named it before it was cancelled.
     pub linked: bool,
 }
 
-/// What is stored of the same tenant, read in the transaction that files the new document.
+/// What the tenant has stored, read in the transaction that files the new document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Before {
-    /// Taken with the same tracking id.
+    /// The document with the same tracking id.
     pub tracking: Option<Earlier>,
-    /// Taken with the same document id.
+    /// The document with the same document id.
     pub document: Option<Earlier>,
-    /// Named by `relatedDocument`, or another document of the same set.
+    /// The document named by `relatedDocument`, or another one of the same set.
     pub replaced: Option<Replaced>,
 }
 
-/// What becomes of a document.
+/// The decision about a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is filed; the document that it replaces, if any, is marked as superseded.
+    /// File it, and mark the document that it replaces, if any, as superseded.
     Take,
-    /// It was filed before, byte for byte: acknowledged, not filed twice.
+    /// It is filed already, byte for byte: acknowledge it, but do not file it again.
     Repeat,
-    /// It is kept aside and its sender told why.
+    /// Keep it in quarantine and tell its sender why.
     Quarantine(Reason),
 }
 
-/// Judges a document that could be read.
+/// Judges a readable document.
 pub fn judge(before: &Before, facts: &Facts, hash: &[u8; 32]) -> Verdict {
     if let Some(earlier) = before.document {
         return match earlier.hash == *hash {
@@ -102,7 +102,7 @@ mod tests {
         };
         assert_eq!(judged(repeat), Verdict::Repeat);
         let linked = Some(Replaced { linked: true });
-        // A repeat of a replacement that was taken before its predecessor was linked stays a repeat.
+        // A replacement that was taken before its predecessor was linked may be repeated.
         assert_eq!(
             judged(Before {
                 replaced: linked,

@@ -1,4 +1,4 @@
-//! The bytes of a message, read: how to answer it, whom it is for, and its document or why there is none.
+//! Reads a message: how to answer it, who its recipients are, and its document or why it has none.
 
 use super::cda::Facts;
 use super::envelope::TakenOut;
@@ -7,13 +7,13 @@ use super::{envelope, fhir_document, xml};
 use booking::ids::OdsCode;
 use roxmltree::Node;
 
-/// Largest document after unpacking: as large as the largest message, so that compression is no way around it.
+/// Largest unpacked document, bytes: as large as the largest message, so that compression does not evade the limit.
 pub const MAX_DOCUMENT: usize = 32 << 20;
 
 /// The SOAP 1.2 namespace.
 const SOAP12: &str = "http://www.w3.org/2003/05/soap-envelope";
 
-/// How a message is wrapped, and so how its answer is.
+/// How a message is wrapped. Its answer is wrapped the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
     /// SOAP 1.1.
@@ -26,7 +26,7 @@ pub enum Wire {
     FhirXml,
 }
 
-/// What is around the document.
+/// Data of the wrapping.
 #[derive(Clone, Debug, Default)]
 pub struct Wrapper {
     /// `wsa:MessageID`.
@@ -37,37 +37,37 @@ pub struct Wrapper {
     pub tracking: Option<String>,
     /// `service` of the distribution header.
     pub service: Option<String>,
-    /// Organisations that the message is addressed to.
+    /// Organisations to which the message is addressed.
     pub recipients: Vec<OdsCode>,
     /// Address or identity of the sender.
     pub sender: Option<String>,
-    /// The sender asked for an infrastructure response.
+    /// Whether the sender asked for an infrastructure response.
     pub wants_response: bool,
 }
 
-/// A document taken out of its message.
+/// A document from a message.
 #[derive(Clone)]
 pub struct Document {
     /// Its bytes, unpacked.
     pub bytes: Vec<u8>,
-    /// What it says of itself.
+    /// The facts that it states.
     pub facts: Facts,
-    /// The other documents of the same message, in the order of its manifest.
+    /// The other documents of the message, in manifest order.
     pub further: Vec<FurtherDocument>,
 }
 
-/// A document that came in one message with the leading one: of an earlier call of the same patient, say.
+/// A further document of the same message, for example of an earlier call of the patient.
 #[derive(Clone)]
 pub struct FurtherDocument {
-    /// Its profile, as the manifest says.
+    /// Profile of the manifest item.
     pub profile: Option<String>,
-    /// Its bytes, unpacked, or why they cannot be: the message is kept all the same.
+    /// Its unpacked bytes, or why they cannot be unpacked. The message is kept either way.
     pub bytes: Result<Vec<u8>, Reason>,
 }
 
 impl Document {
-    /// Feeds what the message brings to a hash: the element of the leading document, and where there are further ones,
-    /// these too, so that another set of documents is not taken for a repeat.
+    /// Feeds the leading document's element, and all further documents, to a hash. So a message with other further
+    /// documents is not taken for a repeat.
     pub fn digest(&self, hasher: &mut impl sha2::Digest) {
         hasher.update(self.element());
         for further in &self.further {
@@ -77,8 +77,8 @@ impl Document {
         }
     }
 
-    /// The document without byte order mark, XML declaration and white space around it: what is the same when it is
-    /// packed another way, so what documents are compared by.
+    /// The document without byte order mark, XML declaration and surrounding white space. Documents are compared by it,
+    /// since it does not depend on the packing.
     pub fn element(&self) -> &[u8] {
         let bytes = self
             .bytes
@@ -96,7 +96,7 @@ impl Document {
     }
 }
 
-/// Patient data stays out of logs.
+/// Keeps patient data out of logs.
 impl std::fmt::Debug for Document {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Document")
@@ -107,18 +107,18 @@ impl std::fmt::Debug for Document {
     }
 }
 
-/// A message that was received whole.
+/// A message received whole.
 #[derive(Clone, Debug)]
 pub struct Arrived {
     /// How it is wrapped.
     pub wire: Wire,
-    /// What is around the document, as far as it could be read.
+    /// Data of the wrapping, as far as readable.
     pub wrapper: Wrapper,
     /// The document, or why there is none.
     pub document: Result<Document, Reason>,
 }
 
-/// Reads a message. `wire` is what its media type says; the namespace of a SOAP envelope has the last word.
+/// Reads a message. `wire` comes from its media type; the namespace of a SOAP envelope overrides it.
 pub fn read(wire: Wire, body: &[u8]) -> Arrived {
     let mut arrived = Arrived {
         wire,
@@ -134,7 +134,7 @@ pub fn read(wire: Wire, body: &[u8]) -> Arrived {
 
 fn soap(body: &[u8], wire: &mut Wire, wrapper: &mut Wrapper) -> Result<Document, Reason> {
     let text = xml::text(body)?;
-    // The message's tree is gone before one of its document is made.
+    // Drops the message's tree before it parses the document.
     let documents = {
         let tree = xml::parse(text, "The message")?;
         taken_out(text, tree.root_element(), wire, wrapper)?

@@ -1,4 +1,4 @@
-//! Why a message is not taken, with the ITK code that its sender gets.
+//! Why a message is not taken, with the ITK code for its sender.
 
 use booking::foreign::visible_text;
 use std::fmt;
@@ -9,13 +9,13 @@ const MAX_TEXT: usize = 500;
 /// ITK error codes (code system 2.16.840.1.113883.2.1.3.2.4.17.268).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// The message is malformed or incomplete; the same message will never be taken.
+    /// Malformed or incomplete. The same message will never be taken.
     Invalid,
-    /// A fault here; the same message may be taken when it is sent again.
+    /// A fault on this side. The same message may be taken later.
     Retryable,
-    /// The message is well-formed, but what it asks for is refused.
+    /// Well-formed, but refused.
     Refused,
-    /// The sender is not known here.
+    /// The sender is unknown.
     Denied,
 }
 
@@ -30,7 +30,7 @@ impl Code {
         }
     }
 
-    /// What the number means, in ITK's words' sense.
+    /// The meaning, after ITK's wording.
     pub fn meaning(self) -> &'static str {
         match self {
             Code::Invalid => "Invalid message",
@@ -48,12 +48,12 @@ impl Code {
     }
 }
 
-/// Why a message is not taken: for its sender, the operator and the audit trail, so without patient data.
+/// Why a message is not taken, for its sender, the operator and the audit trail. Holds no patient data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     /// Kind of the fault.
     pub code: Code,
-    /// A sentence that says what is wrong and what would be right.
+    /// What is wrong and what would be right.
     pub text: String,
 }
 
@@ -83,13 +83,13 @@ impl Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // It may quote identifiers of the message.
+        // The text may quote identifiers of the message.
         f.write_str(&visible_text(&self.text))
     }
 }
 
-/// A text of the message that may stand in a reason: an identifier of its own, cut short, nothing that could be a
-/// name or a number of a patient.
+/// Text of the message for a reason, at most 80 printable ASCII characters. Callers pass identifiers only, never a name or
+/// number of a patient.
 pub(super) fn shown(text: &str) -> String {
     const MOST: usize = 80;
     text.chars()

@@ -1,4 +1,4 @@
-//! Whose mail it is: ODS codes in ITK addresses.
+//! Finds the recipient organisation of a message: ODS codes in ITK addresses.
 
 use booking::ids::OdsCode;
 

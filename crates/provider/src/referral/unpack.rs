@@ -1,4 +1,4 @@
-//! Payloads unpacked: base64 as it stands in XML, and gzip, with a bound on what comes out and on the work for it.
+//! Unpacks payloads: base64 in XML, and gzip. Bounds the output and the work.
 
 use super::reason::Reason;
 use base64::Engine;
@@ -7,7 +7,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use flate2::bufread::GzDecoder;
 use std::io::Read;
 
-/// Most streams in one gzip file: they may follow one another, and each costs a start, however little it holds.
+/// Most streams in one gzip file. Each costs a start, however small it is.
 const MAX_STREAMS: usize = 1_000;
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -15,7 +15,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Decodes text that is broken into lines, padded or not; it may come in pieces.
+/// Decodes base64, in pieces and lines, padded or not.
 pub(super) fn base64<'t>(pieces: impl Iterator<Item = &'t str> + Clone) -> Result<Vec<u8>, Reason> {
     let mut compact = Vec::with_capacity(pieces.clone().map(str::len).sum());
     for piece in pieces {
@@ -26,13 +26,13 @@ pub(super) fn base64<'t>(pieces: impl Iterator<Item = &'t str> + Clone) -> Resul
         .map_err(|_| Reason::invalid("The payload is said to be base64, but it is not."))
 }
 
-/// What a gzip file holds.
+/// The result of unpacking a gzip file.
 pub enum Unpacked {
-    /// All of it.
+    /// All of its content.
     Whole(Vec<u8>),
-    /// It holds more than it may.
+    /// The content exceeds the limit.
     TooLarge,
-    /// It is not a complete gzip file, or of too many streams; so much was unpacked before that was seen.
+    /// Incomplete, not gzip, or too many streams; the bytes unpacked until then.
     Broken(usize),
 }
 

@@ -1,11 +1,11 @@
-//! XML of strangers: bounded before a tree is made of it.
+//! Parses foreign XML, within bounds that are checked before a tree is made.
 
 use super::reason::Reason;
 use booking::bounded_xml::{self, Bounds, Fault};
 use roxmltree::{Document, Node};
 
-/// What one message or document may hold. A document of 111 has some thousand elements, a repeat caller's set of a
-/// hundred documents has less than this.
+/// Bounds of one message or document. A 111 document has some thousand elements; a repeat caller's hundred documents still
+/// fit.
 pub const BOUNDS: Bounds = Bounds::nodes(200_000);
 
 /// The text of a message: UTF-8, with or without byte order mark.
@@ -34,7 +34,7 @@ fn declared_encoding(text: &str) -> Option<&str> {
     rest[1..].split(quote).next()
 }
 
-/// Reads a bounded tree. `what` names it in the reason. One that is too costly is well-formed, but will never be read.
+/// Parses a bounded tree. `what` names it in the reason. A tree over the bounds is refused for good.
 pub(super) fn parse<'t>(text: &'t str, what: &str) -> Result<Document<'t>, Reason> {
     bounded_xml::parse(text, BOUNDS).map_err(|fault| {
         let said = format!("{what} {fault}.");
@@ -45,12 +45,12 @@ pub(super) fn parse<'t>(text: &'t str, what: &str) -> Result<Document<'t>, Reaso
     })
 }
 
-/// The first child element of this local name; namespaces are not printed in the Standard and differ in practice.
+/// The first child element with this local name. The Standard does not print namespaces, and they differ in practice.
 pub(super) fn child<'a, 't>(node: Node<'a, 't>, name: &str) -> Option<Node<'a, 't>> {
     children(node, name).next()
 }
 
-/// All child elements of this local name.
+/// All child elements with this local name.
 pub(super) fn children<'a, 't>(
     node: Node<'a, 't>,
     name: &str,
@@ -64,14 +64,14 @@ pub(super) fn at<'a, 't>(node: Node<'a, 't>, path: &[&str]) -> Option<Node<'a, '
     path.iter().try_fold(node, |n, name| child(n, name))
 }
 
-/// An attribute that says something, without white space around it.
+/// A non-empty attribute, trimmed.
 pub(super) fn attribute<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
     node.attribute(name)
         .map(str::trim)
         .filter(|v| !v.is_empty())
 }
 
-/// All text directly in an element.
+/// The first text in an element, trimmed; `None` if empty.
 pub(super) fn content<'a>(node: Node<'a, '_>) -> Option<&'a str> {
     node.text().map(str::trim).filter(|t| !t.is_empty())
 }
