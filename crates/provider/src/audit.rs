@@ -1,8 +1,8 @@
-//! What is recorded of every access and change (AUD-01..06, DAT-03..05, DAT-07, DAT-08).
+//! Records every access and change in the audit trail (AUD-01..06, DAT-03..05, DAT-07, DAT-08).
 //!
-//! An [`AuditEntry`] becomes one JSON text in the tenant's chain of audit rows. It may name a patient (the token's
-//! provenance and the query do), so it has no full `Debug` and belongs in the database only, never in a log. A new field
-//! goes into the struct, its constructor and its text, all of them in this file; the store keeps the text as it is.
+//! An [`AuditEntry`] becomes one JSON text in the tenant's chain of audit rows. Provenance and query may identify a
+//! patient, so an entry has no full `Debug` and belongs in the database only, never in a log. A new field goes into the
+//! struct, its constructor and its text, all in this file. The store keeps the text unchanged.
 
 use crate::tenant_key::TenantKey;
 use booking::ids::RequestId;
@@ -15,13 +15,12 @@ use std::fmt::{self, Write};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Longest text of one field, in characters; a token is bounded before it gets here, everything else is shorter.
+/// Longest text of one field, characters. A token has its own bound; everything else is shorter.
 const MAX_TEXT: usize = 20_000;
-/// Most faults of the consumer's system noted for one request: enough to see what is wrong with the system.
+/// Most consumer faults recorded per request.
 const MAX_FAULTS: usize = 20;
 
-/// Who runs a command here: the name that the environment gives, which anybody can set, and the id of the user that the
-/// operating system knows.
+/// Who runs a local command: the name from the environment, which anybody can set, and the operating system's user id.
 pub fn operator() -> String {
     let name = std::env::var("SUDO_USER")
         .or_else(|_| std::env::var("USER"))
@@ -43,7 +42,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The word that is stored.
+    /// The stored word.
     pub fn code(self) -> &'static str {
         match self {
             Fault::Consumer => "consumer",
@@ -52,7 +51,7 @@ impl Fault {
         }
     }
 
-    /// Whose fault a refusal is.
+    /// Attributes a refusal.
     pub fn of(refusal: &Refusal) -> Fault {
         match refusal.situation {
             Situation::Unexpected | Situation::Unavailable | Situation::NotImplemented => {
@@ -66,10 +65,10 @@ impl Fault {
     }
 }
 
-/// One access or change, filled in as it becomes known.
+/// One access or change, completed step by step.
 #[derive(Clone)]
 pub struct AuditEntry {
-    /// When the request was taken up.
+    /// When the request arrived.
     pub at: Timestamp,
     /// The response's `X-Request-ID`, which is also the id of its OperationOutcome (DAT-08).
     pub response_id: Uuid,
@@ -77,9 +76,9 @@ pub struct AuditEntry {
     pub tenant: Option<TenantKey>,
     /// Interaction of the API.
     pub interaction: Option<Interaction>,
-    /// What was done where it was not an interaction of the API: `declare`, `slots.hold`, `backup`.
+    /// What was done if it was no interaction of the API: `declare`, `slots.hold`, `backup`.
     pub action: Option<String>,
-    /// Who did it, where there is no token: an operating-system user, a console user.
+    /// Who did it if there is no token: a user of the operating system or the console.
     pub actor: Option<String>,
     /// Request method.
     pub method: String,
@@ -91,11 +90,11 @@ pub struct AuditEntry {
     pub status: u16,
     /// Row of the error table (`ERR-15`), or the status where the table has no row.
     pub error: Option<String>,
-    /// What the answer said was wrong.
+    /// Diagnostics of the answer.
     pub diagnostics: Option<String>,
-    /// Whose fault it was.
+    /// Whose fault the refusal was.
     pub fault: Option<Fault>,
-    /// What was tolerated in the request though it is not as the Standard wants it (PROV-ERR-03).
+    /// Deviations from the Standard that were tolerated in the request (PROV-ERR-03).
     pub consumer_faults: Vec<String>,
     /// The caller's `X-Request-ID` (AUD-04).
     pub request_id: Option<RequestId>,
@@ -107,23 +106,23 @@ pub struct AuditEntry {
     pub asid_to: Option<String>,
     /// ODS code of the token's organisation.
     pub ods: Option<String>,
-    /// The token's payload, whole (AUD-02, AUD-03).
+    /// Whole payload of the token (AUD-02, AUD-03).
     pub provenance: Option<Provenance>,
     /// Service searched for or booked.
     pub service: Option<String>,
-    /// Criteria as understood.
+    /// Search criteria as understood.
     pub query: Option<String>,
     /// Slots returned by a search.
     pub slots_returned: Option<u32>,
     /// Why a search returned nothing.
     pub reason: Option<String>,
-    /// Appointment read, made or changed.
+    /// Appointment read, booked or changed.
     pub appointment: Option<String>,
     /// Its version.
     pub version: Option<u32>,
-    /// Digests of the version, when the change made it: the row proves what was stored (D-73).
+    /// Digests of the version that the change made: the row proves what was stored (D-73).
     pub made: Option<MadeVersion>,
-    /// The message of a referral that was stored, with its digest: the row proves what was kept (D-97).
+    /// The stored message of a referral and its digest: the row proves what was kept (D-97).
     pub kept: Option<KeptMessage>,
     /// Appointments returned by a search.
     pub appointments_returned: Option<u32>,
@@ -140,7 +139,7 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
-    /// An entry of a request; everything else is filled in as it becomes known.
+    /// An entry for a request, before anything else is known.
     pub fn new(at: Timestamp, response_id: Uuid) -> AuditEntry {
         AuditEntry {
             at,
@@ -180,7 +179,7 @@ impl AuditEntry {
         }
     }
 
-    /// An entry of something done here, by staff or an operator: what, and who.
+    /// An entry for something that staff or an operator did here.
     pub fn local(at: Timestamp, action: &str, actor: &str) -> AuditEntry {
         AuditEntry {
             action: Some(action.to_owned()),
@@ -189,20 +188,20 @@ impl AuditEntry {
         }
     }
 
-    /// Notes the SSP headers.
+    /// Records the SSP headers.
     pub fn ssp(&mut self, ssp: &SspHeaders) {
         self.trace_id = Some(ssp.trace_id.as_str().to_owned());
         self.asid_from = Some(ssp.from.as_str().to_owned());
         self.asid_to = Some(ssp.to.as_str().to_owned());
     }
 
-    /// Notes who calls, from the token.
+    /// Records the caller from the token.
     pub fn claims(&mut self, claims: &Claims) {
         self.ods = Some(claims.organization.ods.as_str().to_owned());
         self.provenance = Some(Provenance::of(claims));
     }
 
-    /// Notes that the request was refused, why, and whose fault it was.
+    /// Records the refusal, its reason and whose fault it was.
     pub fn refused(&mut self, refusal: &Refusal, fault: Fault) {
         let row = refusal.situation.row();
         self.status = row.status;
@@ -214,8 +213,8 @@ impl AuditEntry {
         self.fault = Some(fault);
     }
 
-    /// The text that goes into the chain: compact JSON, fields without a value left out. `provenance` is the
-    /// token's payload as JSON within it, so that reports can look into it.
+    /// The text for the chain: compact JSON without empty fields. `provenance` holds the token's payload as JSON, so that
+    /// reports can query it.
     pub fn body(&self) -> String {
         let mut out = Body::begin(self.at, self.response_id);
         out.text("interaction", self.interaction.map(Interaction::name));
@@ -269,23 +268,23 @@ impl AuditEntry {
     }
 }
 
-/// Digests of a version of an appointment, as its audit row holds them. Whatever else is kept beside the rows later can
-/// be bound to its row in the same way: the row's text names it and holds its digest, the chain stays as it is.
+/// Digests of an appointment's version, in its audit row. Other data beside the rows can be bound the same way: the row's
+/// text names it and holds its digest, and the chain stays unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MadeVersion {
-    /// SHA-256 of the document's bytes, as stored.
+    /// SHA-256 of the document's stored bytes.
     pub document: [u8; 32],
-    /// SHA-256 of everything else that is stored of the version: number, state, time, who, the request as received, and
-    /// what its booking is of.
+    /// SHA-256 of all else stored of the version: number, state, time, actor, the received request, and what its booking is
+    /// of.
     pub record: [u8; 32],
 }
 
-/// A message of a referral that was stored, as its audit row holds it.
+/// A stored message of a referral, in its audit row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeptMessage {
-    /// The referral's id here.
+    /// Id of the referral in the store.
     pub id: Uuid,
-    /// SHA-256 of the message as it was received.
+    /// SHA-256 of the received message.
     pub message: [u8; 32],
 }
 
@@ -298,34 +297,34 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The payload of a token as a JSON text (AUD-02, AUD-03).
+/// The payload of a token as JSON (AUD-02, AUD-03).
 #[derive(Clone)]
 pub struct Provenance {
     json: Arc<str>,
 }
 
 impl Provenance {
-    /// Of a token that was checked.
+    /// The payload of a verified token.
     pub fn of(claims: &Claims) -> Provenance {
         Provenance {
             json: claims.provenance.clone(),
         }
     }
 
-    /// Of a text, if it is JSON.
+    /// A text, if it is JSON.
     pub fn parse(json: &str) -> Option<Provenance> {
         serde_json::from_str::<serde::de::IgnoredAny>(json).ok()?;
         Some(Provenance { json: json.into() })
     }
 }
 
-/// The JSON of an entry while it is written: one for every request, so it is written straight out.
+/// The JSON of an entry while it is written. Every request needs one, so it is written without a tree.
 struct Body {
     json: String,
 }
 
 impl Body {
-    /// Room for an entry with a token's payload, so that it seldom grows.
+    /// Capacity for an entry with a token's payload.
     const ROOM: usize = 2_048;
 
     fn begin(at: Timestamp, id: Uuid) -> Body {
@@ -335,7 +334,7 @@ impl Body {
         Body { json }
     }
 
-    /// Keys are names of this file and need no escapes.
+    /// Keys are constants of this file and need no escapes.
     fn member(&mut self, key: &str) {
         self.json.push_str(",\"");
         self.json.push_str(key);
@@ -381,7 +380,7 @@ impl Body {
             let Some(byte) = text.as_bytes().get(at) else {
                 break;
             };
-            // The short escapes are for people; this form is right for all of them.
+            // This form is valid for all control characters.
             let _ = write!(self.json, "\\u{byte:04x}");
             plain = at + 1;
         }
@@ -389,7 +388,7 @@ impl Body {
     }
 }
 
-/// Only what is safe in a log.
+/// Shows only what is safe in a log.
 impl fmt::Debug for AuditEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuditEntry")
@@ -402,7 +401,7 @@ impl fmt::Debug for AuditEntry {
 }
 
 fn clipped(text: &str) -> &str {
-    // Fewer bytes than that are fewer characters too.
+    // So many bytes are at least as many as the characters.
     if text.len() <= MAX_TEXT {
         return text;
     }

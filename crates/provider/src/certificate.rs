@@ -1,4 +1,4 @@
-//! Validity of X.509 certificates and revocation lists: until when they hold, read from the DER that TLS uses anyway.
+//! Reads the validity of X.509 certificates and revocation lists from their DER, and checks a server's chain.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -12,7 +12,7 @@ const VERSION: u8 = 0xA0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// From when until when a certificate holds (RFC 5280, 4.1.2.5).
+/// Validity of a certificate or list (RFC 5280, 4.1.2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
     /// First moment.
@@ -22,20 +22,20 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// Seconds from now until it ends; negative afterwards.
+    /// Seconds until it ends; negative afterwards.
     pub fn seconds_left(&self, now: Timestamp) -> i64 {
         self.until.as_second() - now.as_second()
     }
 }
 
-/// Reads the validity of a certificate; `None` when the bytes are not one.
+/// Validity of a certificate. `None`: not a certificate.
 pub fn validity(der: &[u8]) -> Option<Validity> {
     let (certificate, _) = element(der, SEQUENCE)?;
     let (mut body, _) = element(certificate, SEQUENCE)?;
     if body.first() == Some(&VERSION) {
         body = element(body, VERSION)?.1;
     }
-    // Serial number, signature algorithm, issuer.
+    // Skips serial number, signature algorithm and issuer.
     for _ in 0..3 {
         body = element(body, *body.first()?)?.1;
     }
@@ -45,15 +45,14 @@ pub fn validity(der: &[u8]) -> Option<Validity> {
     Some(Validity { from, until })
 }
 
-/// From when until when a revocation list holds (RFC 5280, 5.1.2.4 and 5.1.2.5); `None` when it does not say, or the bytes
-/// are none.
+/// Validity of a revocation list (RFC 5280, 5.1.2.4 and 5.1.2.5). `None`: it states none, or the bytes are no list.
 pub fn list_validity(der: &[u8]) -> Option<Validity> {
     let (list, _) = element(der, SEQUENCE)?;
     let (mut body, _) = element(list, SEQUENCE)?;
     if body.first() == Some(&INTEGER) {
         body = element(body, INTEGER)?.1;
     }
-    // Signature algorithm, issuer.
+    // Skips signature algorithm and issuer.
     for _ in 0..2 {
         body = element(body, SEQUENCE)?.1;
     }
@@ -62,7 +61,7 @@ pub fn list_validity(der: &[u8]) -> Option<Validity> {
     Some(Validity { from, until })
 }
 
-/// The content of the first element, which has this tag, and what follows it.
+/// Splits the bytes into the content of the first element and the rest. `None`: it has another tag.
 fn element(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&found, rest) = bytes.split_first()?;
     if found != tag {
@@ -86,7 +85,7 @@ fn time(bytes: &[u8]) -> Option<(Timestamp, &[u8])> {
     let tag = *bytes.first()?;
     let (text, rest) = element(bytes, tag)?;
     let text = std::str::from_utf8(text).ok()?;
-    // UTCTime has two digits of the year; 50 and above mean the last century.
+    // UTCTime has two digits of the year; 50 and above are 19xx.
     let full = match (tag, text.len()) {
         (GENERALIZED_TIME, 15) => text.to_owned(),
         (UTC_TIME, 13) => match text.get(..2)?.parse::<u8>().ok()? {
@@ -99,8 +98,8 @@ fn time(bytes: &[u8]) -> Option<(Timestamp, &[u8])> {
     Some((at.to_zoned(TimeZone::UTC).ok()?.timestamp(), rest))
 }
 
-/// What is wrong with a server's chain: a certificate that is not signed by the next one, or not for servers. Whether it
-/// holds today is not asked here.
+/// What is wrong with a server's chain: a certificate that the next one did not sign, or that is not for servers. Does not
+/// check dates.
 pub fn chain_fault(chain: &[CertificateDer<'_>]) -> Option<String> {
     let (first, rest) = chain.split_first()?;
     let (last, between) = rest.split_last()?;
@@ -131,7 +130,7 @@ pub fn chain_fault(chain: &[CertificateDer<'_>]) -> Option<String> {
     .map(|error| format!("the chain does not hold together: {error}"))
 }
 
-/// True when a server's certificate is for this DNS name or address.
+/// True when a server certificate covers this DNS name or address.
 pub fn is_for(der: &CertificateDer<'_>, name: &str) -> bool {
     let Ok(certificate) = webpki::EndEntityCert::try_from(der) else {
         return false;

@@ -1,15 +1,15 @@
-//! The clock of this machine, as a moment that everything else can count with.
+//! Reads the machine's clock as a moment that is safe to compute with.
 //!
-//! A clock can be set to any year. Dates of HTTP and FHIR end with the year 9999, and what counts on from there fails; so the
-//! moment ends before that, and a server is not started beyond it.
+//! A clock can show any year, but HTTP and FHIR dates end with 9999. So the moment stops before that year, and no server
+//! starts beyond it.
 
 use jiff::Timestamp;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// From 1 January 9990 on, in seconds: whatever is added to a moment before it still has a date.
+/// 1 January 9990, seconds since 1970. Sums with earlier moments still have a date.
 const END: u64 = 253_086_768_000;
 
-/// Now; a clock before 1970 or after [`END`] is taken for one of these.
+/// The current moment, limited to 1970 up to [`END`].
 pub fn now() -> Timestamp {
     of(SystemTime::now())
 }
@@ -18,11 +18,11 @@ fn of(at: SystemTime) -> Timestamp {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     let since = since.min(Duration::from_secs(END));
     let (seconds, nanos) = (since.as_secs(), since.subsec_nanos());
-    // Within the range of the type, by the bounds above.
+    // The bounds above are within the range of the type.
     Timestamp::new(seconds.cast_signed(), nanos.cast_signed()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// Why no server can be started by this clock.
+/// Why this clock allows no server to start.
 pub fn unusable() -> Option<String> {
     judged(SystemTime::now())
 }

@@ -1,12 +1,12 @@
-//! Settings of the Provider server: one small struct per concern, a default for everything.
+//! Settings of the Provider server: one small struct per concern, with a default for everything.
 //!
-//! A file is TOML; flags and environment variables (read by the command line) win over it. An unknown or bad
-//! key stops the start-up and names itself and the nearest valid key.
+//! The file is TOML. Flags and environment variables, which the command line reads, override it. An unknown or bad key
+//! stops the start with a message that names it and the nearest valid key.
 
 use serde::Deserialize;
 use std::path::PathBuf;
 
-/// All settings of `uec provider serve` that a file may hold.
+/// Settings that a file for `uec provider serve` may hold.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
@@ -16,16 +16,16 @@ pub struct Settings {
     pub database: Option<String>,
     /// `postgres://USER@HOST/DATABASE` of a streaming standby, for searches.
     pub database_replica: Option<String>,
-    /// An SQLite file, or its folder, that others than its owner may write is opened all the same (D-84).
+    /// Open an SQLite file although others than its owner may write it or its folder (D-84).
     pub allow_shared_files: bool,
-    /// Scheme, host and port that consumers know this server by, without path: the service root of a tenant is
+    /// Scheme, host and port at which consumers reach this server, without path. The service root of a tenant is
     /// `{base_url}/STU3/1/{ODS}` (PROV-GEN-01, D-20).
     pub base_url: Option<String>,
     /// Certificates.
     pub tls: Option<Tls>,
-    /// Whose tokens are believed.
+    /// Which tokens are trusted.
     pub trust: Trust,
-    /// Bounds on what one caller may use.
+    /// Limits per caller and in total.
     pub limits: Limits,
     /// Slot search.
     pub search: Search,
@@ -33,33 +33,33 @@ pub struct Settings {
     pub referral: Referral,
     /// Log output.
     pub log: Log,
-    /// The operators' own port.
+    /// The operators' port.
     pub admin: Admin,
-    /// When the server calls itself ready.
+    /// Conditions of readiness.
     pub health: Health,
-    /// Traces for a collector.
+    /// Traces for an OpenTelemetry collector.
     pub telemetry: Telemetry,
     /// Anchors of the audit trail.
     pub audit: Audit,
 }
 
-/// Signed heads of the audit trail, kept outside the database (AUD-07, D-74). Without a key there are none.
+/// Signed heads of the audit trail, stored outside the database (AUD-07, D-74). Without a key there are none.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Audit {
-    /// Private key that signs, PEM (PKCS#8, Ed25519).
+    /// Private signing key, PEM (PKCS#8, Ed25519).
     pub key: Option<PathBuf>,
-    /// Public keys of before, PEM: what they signed still counts.
+    /// Earlier public keys, PEM. Their signatures still count.
     pub former_keys: Vec<PathBuf>,
-    /// How often the heads that changed are signed, seconds.
+    /// Interval at which changed heads are signed, seconds.
     pub seconds: u64,
-    /// Each goes to the log.
+    /// Whether each head is logged.
     pub log: bool,
-    /// Folder that they are added to, a file a day; the start compares the database with it.
+    /// Folder for the heads, a file a day. The start compares the database with it.
     pub folder: Option<PathBuf>,
-    /// Address that they are sent to by POST, `http` or `https`.
+    /// Address to which heads are POSTed, `http` or `https`.
     pub url: Option<String>,
-    /// The server stays ready although rows that were signed are missing: it is told in the log and in metrics alone.
+    /// Stay ready although signed rows are missing; only log and metrics report it.
     pub ready_despite_loss: bool,
 }
 
@@ -97,22 +97,22 @@ impl Audit {
     }
 }
 
-/// What operators ask: health and metrics.
+/// Health and metrics for operators.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
-    /// `HOST:PORT` of a port of their own, plain HTTP, for an inner network: health and metrics. None: health is on the
-    /// API's port only.
+    /// `HOST:PORT` of a separate port for health and metrics, plain HTTP, for an inner network. None: the API's port has
+    /// health only.
     pub listen: Option<String>,
-    /// The API's port shows `/metrics` too.
+    /// Whether the API's port shows `/metrics` too.
     pub metrics_on_api: bool,
 }
 
-/// When the server calls itself ready.
+/// Conditions of readiness.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Health {
-    /// With less free space on the database's disk it is not ready, bytes.
+    /// Least free space on the database's disk, bytes.
     pub disk_free_bytes: u64,
 }
 
@@ -128,11 +128,11 @@ impl Default for Health {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {
-    /// Base URL of a collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`. None: nothing is sent.
+    /// Base URL of an OTLP/HTTP collector, such as `http://127.0.0.1:4318`. None: nothing is sent.
     pub otlp: Option<String>,
     /// Name of this service in traces.
     pub service_name: String,
-    /// Share of requests that are traced, 0 to 1, where the caller has not decided.
+    /// Share of requests traced, 0 to 1, unless the caller decides.
     pub sample: f64,
 }
 
@@ -146,7 +146,7 @@ impl Default for Telemetry {
     }
 }
 
-/// The address of a database may hold its password.
+/// A database address may hold a password.
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let database = self.database.as_deref().map(crate::store::redacted);
@@ -166,15 +166,15 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// Private key of the certificate.
     pub key: PathBuf,
-    /// Certificates of the authorities that sign client certificates. When set, every client must show one.
+    /// Certificates of the authorities for client certificates. When set, every client needs a certificate.
     pub client_ca: Option<PathBuf>,
-    /// Revocation lists of these authorities, PEM or DER. When there is one, clients whose certificate is on a list, or
-    /// whose authority has none, are refused. A file that changes is read again.
+    /// Revocation lists of these authorities, PEM or DER. When set, a client is refused if its certificate is on a list or
+    /// its authority has no list. Changed files are read again.
     #[serde(default)]
     pub client_crl: Vec<PathBuf>,
 }
 
-/// Most revocation lists: an authority has one, and there are few authorities.
+/// Most revocation lists. There are few authorities, with one list each.
 const MAX_LISTS: usize = 64;
 
 /// From whom an unsigned token is accepted.
@@ -190,17 +190,17 @@ pub enum Unsigned {
     Any,
 }
 
-/// Whose tokens are believed (NAT-JWT-01, NAT-SSP-04).
+/// Which tokens are trusted (NAT-JWT-01, NAT-SSP-04).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Trust {
     /// From whom an unsigned token is accepted.
     pub unsigned: Unsigned,
-    /// DNS names, one of which the Spine Secure Proxy's client certificate carries.
+    /// DNS names; the Spine Secure Proxy's client certificate has one of them.
     pub ssp_names: Vec<String>,
-    /// File with a JSON Web Key Set; when set, tokens signed by one of its keys are accepted from anybody.
+    /// File with a JSON Web Key Set. When set, tokens signed by one of its keys are accepted from anybody.
     pub signed_keys: Option<PathBuf>,
-    /// Clock difference that is tolerated in a token, seconds (NAT-JWT-06).
+    /// Tolerated clock difference in a token, seconds (NAT-JWT-06).
     pub tolerance_seconds: i64,
 }
 
@@ -215,43 +215,43 @@ impl Default for Trust {
     }
 }
 
-/// Bounds on what one caller may use.
+/// Limits per caller and in total.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Largest body, before and after decompression, bytes. A booking is about 5 KB.
     pub body_bytes: usize,
-    /// Open connections; further ones wait in the listen queue.
+    /// Open connections. Further ones wait in the listen queue.
     pub connections: usize,
-    /// Open connections of one peer: a client certificate, else an address; 0: half of `connections`. A proxy without a
-    /// certificate in front is one peer.
+    /// Open connections per peer (client certificate, else address); 0: half of `connections`. A proxy in front without a
+    /// certificate is one peer.
     pub connections_per_peer: usize,
-    /// Requests worked on at once; further ones are answered 503 with `Retry-After`.
+    /// Requests under way. Further ones are answered 503 with `Retry-After`.
     pub requests: usize,
-    /// Seconds until the header of a request must be there; for the first one, from when the connection was accepted.
+    /// Seconds for the header of a request; for the first one they begin when the connection is accepted.
     pub header_seconds: u64,
-    /// Seconds that a connection without a request is kept (with HTTP/1.1, `header_seconds` when that is less).
+    /// Seconds that an idle connection stays open (over HTTP/1.1, `header_seconds` if that is less).
     pub idle_seconds: u64,
-    /// Seconds that a client may keep an answer waiting, beyond one second for every 8 KiB.
+    /// Seconds that a client may delay an answer, beyond one second for every 8 KiB.
     pub write_seconds: u64,
-    /// Seconds until the body of a request must be there.
+    /// Seconds for the body of a request.
     pub body_seconds: u64,
-    /// Memory of answers that their consumers have not taken yet, bytes. An answer that would go beyond it is 503.
+    /// Memory for answers that clients have not read yet, bytes. An answer beyond it becomes 503.
     pub answers_bytes: u64,
-    /// Share of `requests` that searches may take, percent; the rest is kept for bookings.
+    /// Share of `requests` that searches may take, percent. The rest is reserved for bookings.
     pub searches_percent: u8,
-    /// Searches are turned away while a task that is ready waits longer than this for a processor, milliseconds.
+    /// Searches are shed while a ready task waits longer than this for a processor, milliseconds.
     pub search_delay_ms: u64,
-    /// Requests a second of one consumer (ASID) at one provider; 0: no limit. A declared consumer may have its own.
+    /// Requests a second of one consumer (ASID) at one provider; 0: no limit. A declaration may set other limits.
     pub consumer_per_second: u32,
-    /// Requests at once of one consumer after a pause; 0: as many as a second.
+    /// Requests of one consumer at once after a pause; 0: as many as a second.
     pub consumer_burst: u32,
     /// Requests of one consumer under way at once; 0: half of `requests`.
     pub consumer_requests: u32,
-    /// Seconds between not being ready and taking no more connections, when the server is told to stop: the time that
-    /// a load balancer needs to notice.
+    /// Seconds between "not ready" and the last accepted connection when the server is told to stop: the load balancer
+    /// needs them to notice.
     pub drain_wait_seconds: u64,
-    /// Seconds that requests under way have when the server is told to stop.
+    /// Seconds for requests under way when the server is told to stop.
     pub drain_seconds: u64,
 }
 
@@ -282,9 +282,9 @@ impl Default for Limits {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Search {
-    /// Window from now when a search names no bound, hours (PROV-SLOT-05).
+    /// Window from now if a search names no bound, hours (PROV-SLOT-05).
     pub default_hours: u32,
-    /// Longest window that one search covers, days.
+    /// Longest window of one search, days.
     pub max_days: u32,
     /// Most slots in one answer (PROV-SLOT-20).
     pub max_slots: usize,
@@ -309,8 +309,8 @@ impl Default for Search {
 pub struct Referral {
     /// Who may send them.
     pub from: ReferralSenders,
-    /// Messages of one sender that are received and read at the same time, at least 1; further ones wait. A sender is an
-    /// address, or a system behind the Spine Secure Proxy. Eight keep the readers busy, and leave room for others.
+    /// Messages of one sender received and read at once, at least 1. Further ones wait. A sender is an address, or a system
+    /// behind the Spine Secure Proxy. Eight keep the readers busy and leave room for others.
     pub per_sender: usize,
 }
 
@@ -329,10 +329,10 @@ impl Default for Referral {
 pub enum ReferralSenders {
     /// Nobody: the service does not take referrals yet.
     Nobody,
-    /// Whoever shows a client certificate of `tls.client_ca`; with `trust.unsigned = "any"`, anybody.
+    /// Clients with a certificate of `tls.client_ca`; with `trust.unsigned = "any"`, anybody.
     #[default]
     Certificate,
-    /// Anybody who can reach the port. For a network that is closed by other means.
+    /// Anybody who can reach the port, for a network that is closed by other means.
     Any,
 }
 
@@ -351,7 +351,7 @@ pub enum LogFormat {
     /// For people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -363,7 +363,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Checks what types cannot: bounds and combinations.
+    /// Checks bounds and combinations, which types cannot.
     pub fn check(&self) -> Result<(), String> {
         let l = &self.limits;
         if l.body_bytes < 16 << 10 || l.body_bytes > 64 << 20 {
@@ -436,8 +436,8 @@ impl Settings {
     }
 }
 
-/// A base URL is `https://host[:port]`, without path, query or trailing slash. It is https also where a proxy ends TLS
-/// (PROV-GEN-01, D-20): consumers, directories and the links in referrals take an appointment's URL as it was sent.
+/// A base URL is `https://host[:port]`, without path, query or trailing slash. It is https even if a proxy ends TLS
+/// (PROV-GEN-01, D-20): consumers, directories and referral links use an appointment's URL as sent.
 pub fn check_base_url(url: &str) -> Result<(), String> {
     if url.starts_with("http://") {
         return Err(format!(
@@ -448,7 +448,7 @@ pub fn check_base_url(url: &str) -> Result<(), String> {
     check_origin(url)
 }
 
-/// An address for tools on this machine: a base URL that may be `http` too.
+/// An address for tools on this machine: a base URL, also with `http`.
 pub fn check_origin(url: &str) -> Result<(), String> {
     let rest = url
         .strip_prefix("https://")

@@ -1,7 +1,7 @@
 //! Readiness: checks that run in the background, cached for the probe, with the reason when this server should get no requests.
 //!
-//! [`Health::watch`] reads and writes the database, looks at the disk and the certificates, every few seconds. Asking
-//! costs nothing and never hangs: when the looking itself hangs, that is a reason too.
+//! [`Health::watch`] checks reading and writing the database, the disk and the certificates every few seconds. A probe
+//! costs nothing and never hangs. Checks that hang are themselves a reason.
 
 use crate::anchor::state::TrailState;
 use crate::certificate::Validity;
@@ -17,28 +17,28 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often everything is looked at.
+/// Interval of the checks.
 const EVERY: Duration = Duration::from_secs(5);
-/// How often while something is wrong, so that recovery shows soon.
+/// Interval while something is wrong, so that recovery shows soon.
 const EVERY_WHILE_WRONG: Duration = Duration::from_secs(1);
-/// A commit this young shows that writing works; else a write is tried.
+/// A commit younger than this proves that writing works. Otherwise the check tries a write.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(10);
-/// A read or write that takes longer than this is not one to send patients to.
+/// A database that answers more slowly than this is not ready.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
-/// How long a server that starts waits for its first look before it answers.
+/// How long a starting server waits for its first check before it answers.
 const FIRST_WITHIN: Duration = Duration::from_millis(500);
-/// A server whose own door does not answer within this cannot be reached.
+/// A server whose own socket does not answer within this is unreachable.
 const DOOR_WITHIN: Duration = Duration::from_secs(5);
-/// Said while writes fail that the server did not try by itself.
+/// Reported when writes fail other than the check's own.
 const TOO_MANY_FAILED: &str = "Too many of the last writes to the database failed.";
-/// When nothing was looked at for this long, the looking hangs.
+/// Checks older than this mean that the checks hang.
 const LOOKED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Why the server is not ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// A short name for programs: `database-read`, `database-write`, `disk`, `certificate`, `clock`, `connections`,
-    /// `log`, `audit-trail`, `starting`, `stopping`, `stalled`.
+    /// Name for programs: `database-read`, `database-write`, `disk`, `certificate`, `clock`, `connections`, `log`,
+    /// `audit-trail`, `starting`, `stopping`, `stalled`.
     pub code: &'static str,
     /// A sentence for people, without addresses, paths or secrets.
     pub text: String,
@@ -64,31 +64,31 @@ struct Door {
     gauges: Arc<listen::Gauges>,
 }
 
-/// What is known of the server's state.
+/// The results of the last checks.
 pub struct Health {
-    /// File of the database, when there is one.
+    /// The database's file, for SQLite.
     file: Option<PathBuf>,
     disk_free: u64,
     certificates: Vec<InUse>,
     stopping: AtomicBool,
     looked: Mutex<Option<(Instant, Vec<Reason>)>>,
-    /// How often everything was looked at.
+    /// Finished checks since the start.
     looks: AtomicU64,
-    /// A read is out: one that hangs is not followed by others.
+    /// True while a read is under way, so that a hanging read is not joined by others.
     reading: Arc<AtomicBool>,
-    /// The API's own socket, once it is served.
+    /// The API's own socket, once it accepts connections.
     door: OnceLock<Door>,
-    /// Revocation lists of client certificates, once the API is served with some.
+    /// Revocation lists of client certificates, if there are any.
     revocation: OnceLock<Arc<Revocation>>,
-    /// Whether the log can be written.
+    /// State of the log.
     pub log: Arc<LogState>,
-    /// Whether the audit trail is what was signed.
+    /// State of the signed audit trail.
     pub trail: Arc<TrailState>,
     ready_despite_loss: bool,
 }
 
 impl Health {
-    /// Knows nothing yet; reads the certificates' validity.
+    /// No results yet; reads the certificates' validity.
     pub fn new(settings: &Settings, store: &Store) -> Health {
         let file = store.file();
         Health {
@@ -107,9 +107,9 @@ impl Health {
         }
     }
 
-    /// From now on the API is served at this address.
+    /// Records that the API is served at this address.
     pub fn serves(&self, address: SocketAddr, tls: bool, gauges: Arc<listen::Gauges>) {
-        // A second call would be of the same server.
+        // A second call comes from the same server.
         let _ = self.door.set(Door {
             address,
             tls,
@@ -117,13 +117,13 @@ impl Health {
         });
     }
 
-    /// From now on clients are looked up in these lists.
+    /// Records the revocation lists in use.
     pub fn revokes(&self, lists: Arc<Revocation>) {
-        // A second call would be of the same server.
+        // A second call comes from the same server.
         let _ = self.revocation.set(lists);
     }
 
-    /// What somebody should look at although requests are served as they should be.
+    /// What needs attention although the server is ready.
     pub fn notes(&self) -> Vec<Reason> {
         let lists = self.revocation.get();
         let over = lists.is_some_and(|lists| lists.over(crate::clock::now()).is_some());
@@ -137,8 +137,7 @@ impl Health {
         over.then(note).into_iter().collect()
     }
 
-    /// The revocation lists in use: name of the file, seconds since the list was made, seconds until it should have been
-    /// replaced.
+    /// The revocation lists in use: file name, age in seconds, seconds until the successor is due.
     pub fn revocation_lists(&self) -> Vec<(String, i64, i64)> {
         let now = crate::clock::now();
         let lists = self.revocation.get().map(|lists| lists.lists());
@@ -150,7 +149,7 @@ impl Health {
         lists.iter().flatten().map(shown).collect()
     }
 
-    /// From now on not ready: the server is about to stop.
+    /// Makes the server not ready, because it is about to stop.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
@@ -160,7 +159,7 @@ impl Health {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Why requests should go elsewhere; empty: send them.
+    /// Why the server is not ready; empty if it is.
     pub fn reasons(&self, store: &Store) -> Vec<Reason> {
         if self.is_stopping() {
             return vec![Reason::new("stopping", "The server is stopping.")];
@@ -198,26 +197,26 @@ impl Health {
         reasons
     }
 
-    /// How often everything was looked at, since the start.
+    /// Finished checks since the start.
     pub fn looks(&self) -> u64 {
         self.looks.load(Ordering::Relaxed)
     }
 
-    /// Names of certificates in use and the seconds until they expire.
+    /// Certificates in use with the seconds until they expire.
     pub fn certificates(&self) -> Vec<(&'static str, i64)> {
         let now = crate::clock::now();
         let left = |c: &InUse| (c.name, c.validity.seconds_left(now));
         self.certificates.iter().map(left).collect()
     }
 
-    /// The first look, so that a server that can be ready is ready when it answers for the first time.
+    /// Runs the first check, so that a server that can be ready is ready at its first answer.
     pub async fn first(&self, store: &Store) {
         if let Ok(reasons) = tokio::time::timeout(FIRST_WITHIN, self.look(store)).await {
             self.note(reasons);
         }
     }
 
-    /// Looks at everything, again and again.
+    /// Runs the checks for ever.
     pub async fn watch(&self, store: &Store) {
         loop {
             let reasons = self.look(store).await;
@@ -230,7 +229,7 @@ impl Health {
         }
     }
 
-    /// Looks at everything once.
+    /// Runs all checks once.
     pub async fn look(&self, store: &Store) -> Vec<Reason> {
         let mut reasons = Vec::new();
         reasons.extend(self.readable(store).await.err());
@@ -272,7 +271,7 @@ impl Health {
         }
     }
 
-    /// Asks the API through its own socket: when all connections are taken, nobody else gets in either.
+    /// Asks the API through its own socket, which finds out if all connections are taken.
     async fn reachable(&self) -> Option<Reason> {
         let door = self.door.get().filter(|_| !self.is_stopping())?;
         let answered = listen::probe(door.address, door.tls, &door.gauges, DOOR_WITHIN).await;
@@ -290,7 +289,7 @@ impl Health {
     fn note(&self, reasons: Vec<Reason>) {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let before = looked.as_ref().map_or(&[][..], |(_, reasons)| reasons);
-        // By code: the text may count something, and would be new at every look.
+        // Compares codes: a text may hold a count that differs each time.
         let is_new = |reason: &&Reason| !before.iter().any(|b| b.code == reason.code);
         for new in reasons.iter().filter(is_new) {
             tracing::error!(code = new.code, reason = %new.text, "not ready");
@@ -332,7 +331,7 @@ impl Health {
     }
 }
 
-/// A read that is out, until it is back, also by a panic.
+/// A read under way. Its drop clears the mark, also on a panic.
 struct Out(Arc<AtomicBool>);
 
 impl Drop for Out {
@@ -359,7 +358,7 @@ async fn writable(store: &Store) -> Result<(), Reason> {
     }
 }
 
-/// What a store's error means, without the words of the operating system, which may name files.
+/// Describes a store error without the operating system's words, which may name files.
 fn told(what: &str, error: &StoreError) -> String {
     let why = match error {
         StoreError::Full => "no space is left",
@@ -379,7 +378,7 @@ fn told(what: &str, error: &StoreError) -> String {
     format!("The database cannot be {what}: {why}.")
 }
 
-/// Bytes that this process may still write on the disk of a file.
+/// Bytes that this process can still write on the disk of a file.
 pub fn free_bytes(file: &Path) -> Option<u64> {
     let place = file.parent().filter(|p| !p.as_os_str().is_empty());
     let stat = rustix::fs::statvfs(place.unwrap_or(Path::new("."))).ok()?;
@@ -393,13 +392,13 @@ fn in_use(tls: &crate::config::Tls) -> Vec<InUse> {
         ("client-authority", tls.client_ca.as_ref()),
     ];
     for (name, file) in files {
-        // A file that cannot be read stops the start-up elsewhere.
+        // An unreadable file stops the start elsewhere.
         let chain = file.and_then(|file| pemfile::certificates(file, name).ok());
         let validities = chain
             .iter()
             .flatten()
             .filter_map(|der| crate::certificate::validity(der));
-        // Of several, the server's chain holds as long as its shortest; of authorities one is enough.
+        // A server's chain is valid as long as its shortest certificate; of authorities, one is enough.
         let validity = match name {
             "server" => validities.min_by_key(|v| v.until),
             _ => validities.max_by_key(|v| v.until),

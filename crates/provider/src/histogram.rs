@@ -1,20 +1,20 @@
-//! A histogram of atomics: noting a value takes no lock and never waits.
+//! A histogram of atomics: recording a value takes no lock and never waits.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Upper bounds for durations of requests and commits, microseconds: from a search in memory to the time-out of a
-/// queue. The Standard's own mark for commands, 100 ms, is one of them.
+/// Upper bounds for durations of requests and commits, microseconds: from a search in memory to a queue's time-out. They
+/// include the Standard's limit for commands, 100 ms.
 pub const MICROS: &[u64] = &[
     250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
     2_500_000, 10_000_000,
 ];
-/// Upper bounds for the jobs of one commit; a group takes 256 at most.
+/// Upper bounds for the jobs of one commit. A group has at most 256.
 pub const JOBS: &[u64] = &[0, 1, 2, 4, 8, 16, 32, 64, 128, 256];
-/// Buckets that a histogram has room for; no list of bounds above is longer.
+/// Buckets of a histogram; no list of bounds above is longer.
 const ROOM: usize = 16;
 
-/// Values counted by size.
+/// Counts of values by size.
 #[derive(Debug)]
 pub struct Histogram {
     bounds: &'static [u64],
@@ -23,7 +23,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// An empty one; bounds ascend, and what is above the last counts as larger.
+    /// An empty histogram. `bounds` ascend; larger values have a bucket of their own.
     pub fn new(bounds: &'static [u64]) -> Histogram {
         Histogram {
             bounds: &bounds[..bounds.len().min(ROOM - 1)],
@@ -32,14 +32,14 @@ impl Histogram {
         }
     }
 
-    /// Notes a value.
+    /// Records a value.
     pub fn note(&self, value: u64) {
         let bucket = self.bounds.partition_point(|bound| *bound < value);
         self.counts[bucket].fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add(value, Ordering::Relaxed);
     }
 
-    /// How many values were noted.
+    /// Number of recorded values.
     pub fn count(&self) -> u64 {
         self.counts.iter().map(|c| c.load(Ordering::Relaxed)).sum()
     }

@@ -20,9 +20,9 @@ pub mod telemetry;
 mod tenant_key;
 mod toml_error;
 
-/// Path prefix of every service root: FHIR version name and CareConnect major version (PROV-GEN-01).
+/// Path prefix of every service root: FHIR version and CareConnect major version (PROV-GEN-01).
 pub const ROOT_PREFIX: &str = "/STU3/1/";
 
-/// The fixture of the tests names this crate from outside.
+/// The tests' fixture uses this crate's external name.
 #[cfg(test)]
 extern crate self as provider;

@@ -1,12 +1,12 @@
-//! Whether the log of this process can be written: shared between the log's writer, the metrics and the readiness.
+//! The state of the log, shared by the log's writer, metrics and readiness.
 //!
-//! A log that cannot be written never stops a request. Its lines are lost and counted, and the server says that it is not
-//! ready until a line can be written again.
+//! A log that cannot be written never stops a request. Its lines are lost and counted, and the server is not ready until a
+//! line is written again.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A line that takes longer than this to write is stuck: nobody reads the pipe, or the disk hangs.
+/// A line that takes longer to write is stuck: nobody reads the pipe, or the disk hangs.
 const STUCK_AFTER: Duration = Duration::from_secs(2);
 
 /// The state of the log.
@@ -15,7 +15,7 @@ pub struct LogState {
     lost: AtomicU64,
     failing: AtomicBool,
     begun: Instant,
-    /// Milliseconds since `begun`, plus one, at which the line being written was begun; 0 when none is.
+    /// When the current line was begun, in milliseconds since `begun` plus one; 0: no line is being written.
     writing_since: AtomicU64,
 }
 
@@ -31,18 +31,18 @@ impl Default for LogState {
 }
 
 impl LogState {
-    /// Notes that a line is being written from now on.
+    /// Records that a line is being written.
     pub fn writing(&self) {
         self.writing_since.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Notes whether the line that was being written was written.
+    /// Records whether the line was written.
     pub fn wrote(&self, whole: bool) {
         self.writing_since.store(0, Ordering::Relaxed);
         self.failing.store(!whole, Ordering::Relaxed);
     }
 
-    /// Notes a line that was lost.
+    /// Counts a lost line.
     pub fn lost_line(&self) {
         self.lost.fetch_add(1, Ordering::Relaxed);
     }
@@ -52,7 +52,7 @@ impl LogState {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// True when the last line could not be written, or has been stuck for some seconds.
+    /// True when the last line failed or has been stuck for some seconds.
     pub fn is_failing(&self) -> bool {
         let since = self.writing_since.load(Ordering::Relaxed);
         let stuck = u64::try_from(STUCK_AFTER.as_millis()).unwrap_or(u64::MAX);

@@ -68,7 +68,7 @@ pub struct Metrics {
     pub spans: AtomicU64,
     /// Spans dropped because the exporter was too slow.
     pub spans_dropped: AtomicU64,
-    /// Spans that the collector refused.
+    /// Spans that the collector did not take.
     pub spans_failed: AtomicU64,
 }
 

@@ -1,5 +1,5 @@
-//! What a caller is told of what the store met: the one place where conflicts and faults of the database become rows of the
-//! error table, with their sentences. The edge answers by it, and the audit trail records by it what was answered.
+//! Maps conflicts and faults of the store to rows of the error table, with their sentences. The edge answers by this map,
+//! and the audit trail records by it.
 
 use crate::store::{Conflict, StoreError};
 use booking::refusal::{Refusal, Situation};
@@ -7,7 +7,7 @@ use booking::refusal::{Refusal, Situation};
 impl From<&Conflict> for Refusal {
     fn from(conflict: &Conflict) -> Refusal {
         match conflict {
-            // The appointment is named only to the system and organisation that made it (PROV-BOOK-11).
+            // Only the system and organisation that made the appointment see its id (PROV-BOOK-11).
             Conflict::RequestIdUsed { used, by_caller } => {
                 let rest = match by_caller {
                     true => format!("; see Appointment/{}.", used.appointment),
@@ -55,7 +55,7 @@ impl From<&Conflict> for Refusal {
 }
 
 impl From<&StoreError> for Refusal {
-    /// The reason goes to the log only.
+    /// The cause goes to the log only.
     fn from(error: &StoreError) -> Refusal {
         let (situation, sentence) = match error.is_transient() {
             true => (

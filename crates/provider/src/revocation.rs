@@ -1,8 +1,8 @@
-//! Revocation lists of client certificates (NAT-SSP-04, NAT-ENV-03): read at the start, read again when a file changes.
+//! Revocation lists of client certificates (NAT-SSP-04, NAT-ENV-03): read at the start and again when a file changes.
 //!
-//! A client is refused when a list revokes its certificate, and when no list is of the authority that issued it. A list
-//! whose time is over still counts, and is told at every look that finds it so; a file that cannot be read any more leaves
-//! the lists that were read last (D-76). A connection that is open is asked again when the lists changed.
+//! A client is refused when a list revokes its certificate, or when no list is from its authority. An expired list still
+//! counts, and each check reports it. When a file becomes unreadable, the last lists stay in use (D-76). Open connections
+//! are checked again when the lists change.
 
 use crate::certificate::{Validity, list_validity};
 use crate::config::Tls;
@@ -19,40 +19,40 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-/// How often the files are looked at: their metadata only, unless they changed.
+/// Interval at which the files' metadata are checked.
 const LOOK: Duration = Duration::from_secs(5);
-/// How often what is wrong with them is said again, in looks: once an hour.
+/// Checks after which a fault is logged again: once an hour.
 const SAY_AGAIN: u32 = 720;
-/// Name of the setting, for whoever mends it.
+/// Name of the setting, for error messages.
 const SETTING: &str = "tls.client_crl";
 
-/// Checks client certificates by authorities and the lists that were read last.
+/// Verifies client certificates with the authorities and the last lists.
 #[derive(Debug)]
 pub struct Revocation {
     files: Vec<PathBuf>,
     roots: Arc<RootCertStore>,
     provider: Arc<CryptoProvider>,
-    /// As the first verifier has them; lists do not change them.
+    /// From the first verifier; lists do not change them.
     subjects: Vec<DistinguishedName>,
     current: RwLock<Current>,
-    /// The files as they were when they were read.
+    /// The files' metadata when they were read.
     known: Mutex<Vec<Option<Seen>>>,
-    /// How often lists were taken into use.
+    /// Incremented when new lists take effect.
     generation: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Current {
     verifier: Arc<dyn ClientCertVerifier>,
-    /// When each list was made and until when it holds, as far as it says.
+    /// Files with their lists' validity, where stated.
     lists: Vec<(PathBuf, Validity)>,
 }
 
-/// By what a changed file is known: device, number, length, moment of the change in nanoseconds.
+/// Identity of a file's content: device, inode, length, time of change in seconds and nanoseconds.
 type Seen = (u64, u64, u64, i64, i64);
 
 impl Revocation {
-    /// Reads the lists that the settings name; the error names the file.
+    /// Reads the configured lists. The error names the file.
     pub fn open(
         tls: &Tls,
         roots: Arc<RootCertStore>,
@@ -71,7 +71,7 @@ impl Revocation {
         })
     }
 
-    /// Takes the files into use if one of them changed; true: it did.
+    /// Reads the files if one changed. True: new lists took effect.
     fn look(&self) -> Result<bool, String> {
         let now: Vec<_> = self.files.iter().map(|file| seen(file)).collect();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -85,13 +85,13 @@ impl Revocation {
         Ok(true)
     }
 
-    /// The lists in use, each with its file, as far as they say when they were made and until when they hold.
+    /// The lists in use with their files, where they state their validity.
     pub fn lists(&self) -> Vec<(PathBuf, Validity)> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         current.lists.clone()
     }
 
-    /// What is wrong with the lists in use at a moment: the time of one is over.
+    /// Which lists in use have expired at a moment.
     pub fn over(&self, now: Timestamp) -> Option<String> {
         let lists = self.lists();
         let (file, validity) = lists.iter().find(|(_, v)| v.until < now)?;
@@ -102,7 +102,7 @@ impl Revocation {
         ))
     }
 
-    /// Looks at the files without end, takes changed ones into use, and logs what is wrong with them.
+    /// Checks the files for ever, puts changed ones into effect, and logs faults.
     pub async fn watch(self: Arc<Self>) {
         let mut told = None;
         let mut since = 0;
@@ -134,17 +134,17 @@ impl Revocation {
     }
 }
 
-/// The certificate of an open connection, which may be revoked while it is open.
+/// The certificate of an open connection, which may be revoked meanwhile.
 #[derive(Debug)]
 pub struct Standing {
     revocation: Arc<Revocation>,
     chain: Vec<CertificateDer<'static>>,
-    /// The lists by which it was checked last.
+    /// Generation of the lists that it was checked against.
     checked: AtomicU64,
 }
 
 impl Standing {
-    /// To be made before the handshake, so that lists which come meanwhile are not missed.
+    /// Call this before the handshake, so that no change of the lists is missed.
     pub fn new(revocation: Arc<Revocation>) -> Standing {
         let checked = revocation.generation.load(Ordering::Acquire);
         Standing {
@@ -154,14 +154,14 @@ impl Standing {
         }
     }
 
-    /// The same with the certificates that were shown.
+    /// Adds the certificates of the client.
     #[must_use]
     pub fn of(mut self, chain: Option<&[CertificateDer<'static>]>) -> Standing {
         self.chain = chain.unwrap_or_default().to_vec();
         self
     }
 
-    /// False when newer lists revoke it.
+    /// False when newer lists revoke the certificate.
     pub fn holds(&self) -> bool {
         let now = self.revocation.generation.load(Ordering::Acquire);
         if self.checked.load(Ordering::Relaxed) == now {
@@ -238,7 +238,7 @@ fn read(
             lists.push(list);
         }
     }
-    // An authority that has no list here revokes nothing that could be seen, so its clients are refused.
+    // Clients of an authority without a list are refused, since revocation cannot be checked.
     let verifier = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone())
         .with_crls(lists)
         .only_check_end_entity_revocation()

@@ -1,8 +1,7 @@
-//! Spans of requests for an OpenTelemetry exporter: one a request, handed over without ever waiting.
+//! Hands over one span per request to an OpenTelemetry exporter, without ever waiting.
 //!
-//! A span names systems and interactions, never patients: the path as sent, the query and the body are not in it. The
-//! trace is the caller's (W3C `traceparent`); without one it is the `Ssp-TraceID`, so that what the proxy calls it is
-//! what the trace is called; without that it is a new one.
+//! A span names systems and interactions, never patients: it lacks the path as sent, the query and the body. Its trace is
+//! the caller's (W3C `traceparent`), else the `Ssp-TraceID`, so that trace and proxy use the same id, else a new one.
 
 use crate::audit::AuditEntry;
 use crate::metrics::Metrics;
@@ -20,26 +19,26 @@ const QUEUE: usize = 8_192;
 /// Length of a `traceparent` of version 00.
 const PARENT_CHARS: usize = 55;
 
-/// The caller's trace.
+/// The caller's trace context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Context {
     /// Id of the trace.
     pub trace: [u8; 16],
     /// Id of the caller's span.
     pub parent: [u8; 8],
-    /// The caller records this trace.
+    /// Whether the caller records this trace.
     pub sampled: bool,
 }
 
 impl Context {
-    /// Reads a `traceparent`; what is not one is as good as none (W3C Trace Context, 4.3).
+    /// Reads a `traceparent`. A malformed one counts as none (W3C Trace Context, 4.3).
     pub fn read(value: Option<&str>) -> Option<Context> {
         let value = value?.trim();
         let mut parts = value.split('-');
         let (version, trace) = (parts.next()?, parts.next()?);
         let (parent, flags) = (parts.next()?, parts.next()?);
         let known = version == "00" && value.len() == PARENT_CHARS;
-        // A version to come may say more, but begins like this one.
+        // A later version may be longer, but begins the same way.
         let newer = hex::<1>(version)?[0] != 0xFF && version != "00" && value.len() >= PARENT_CHARS;
         if !known && !newer {
             return None;
@@ -68,7 +67,7 @@ fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(out)
 }
 
-/// One request.
+/// The span of one request.
 #[derive(Clone, Debug)]
 pub struct Span {
     /// Id of the trace.
@@ -77,47 +76,47 @@ pub struct Span {
     pub id: [u8; 8],
     /// Id of the caller's span.
     pub parent: Option<[u8; 8]>,
-    /// What was asked for.
+    /// Name of the interaction.
     pub name: &'static str,
-    /// Nanoseconds since 1970.
+    /// Start, nanoseconds since 1970.
     pub start: u64,
-    /// Nanoseconds since 1970.
+    /// End, nanoseconds since 1970.
     pub end: u64,
     /// HTTP status.
     pub status: u16,
     /// HTTP method.
     pub method: String,
-    /// Texts by name; those without a value are left out.
+    /// Attributes with a value, by name.
     pub attributes: Vec<(&'static str, String)>,
 }
 
-/// Hands spans over, or does nothing.
+/// Hands spans over, if tracing is on.
 pub struct Tracer {
     queue: Option<Sender<Span>>,
-    /// Traces whose first eight bytes are below this are kept.
+    /// A trace is kept if its first eight bytes are below this.
     below: u64,
 }
 
-/// What a span says of its request.
+/// The inputs of a span.
 pub struct Seen<'r> {
-    /// What the caller sent of its own trace.
+    /// The caller's trace context.
     pub context: Option<Context>,
-    /// When the request was taken up.
+    /// When the request arrived.
     pub at: Timestamp,
-    /// What is recorded of it.
+    /// Its audit entry.
     pub entry: &'r AuditEntry,
     /// The tenant, once known.
     pub ods: Option<&'r OdsCode>,
-    /// Whether it is of a trial.
+    /// Live or test.
     pub traffic: Traffic,
-    /// Why it was refused.
+    /// Why the request was refused.
     pub refused: Option<Situation>,
     /// `X-Request-ID` of the response.
     pub response_id: Uuid,
 }
 
 impl Tracer {
-    /// Does nothing.
+    /// A tracer that does nothing.
     pub fn off() -> Tracer {
         Tracer {
             queue: None,
@@ -125,21 +124,21 @@ impl Tracer {
         }
     }
 
-    /// A tracer that keeps this share of the traces, and the exporter's end of it.
+    /// A tracer that keeps this share of the traces, and the receiving end for the exporter.
     pub fn new(share: f64) -> (Tracer, Receiver<Span>) {
         let (queue, spans) = channel(QUEUE);
-        // A float that is too large becomes the largest number, which is meant.
+        // A float that is too large becomes the largest number, as intended.
         let below = (share.clamp(0.0, 1.0) * u64::MAX as f64) as u64;
         let queue = Some(queue);
         (Tracer { queue, below }, spans)
     }
 
-    /// True when spans are wanted.
+    /// True when tracing is on.
     pub fn is_on(&self) -> bool {
         self.queue.is_some()
     }
 
-    /// Hands over the span of a request; thrown away and counted when the exporter does not keep up.
+    /// Hands over the span of a request. If the exporter is too slow, the span is dropped and counted.
     pub fn span(
         &self,
         metrics: &Metrics,
@@ -190,7 +189,7 @@ impl Tracer {
 }
 
 fn first_half(trace: &[u8; 16]) -> u64 {
-    // A UUID has fixed bits in its second half only; the first bytes of one of version 7 are the time, so these are mixed.
+    // The first bytes of a version 7 UUID are the time, so they are mixed with the second half.
     let [a, b, c, d, e, f, g, h, ..] = *trace;
     u64::from_be_bytes([a, b, c, d, e, f, g, h]).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
@@ -198,7 +197,7 @@ fn first_half(trace: &[u8; 16]) -> u64 {
 fn span_id() -> [u8; 8] {
     let random = Uuid::new_v4().into_bytes();
     let [a, b, c, d, e, f, _, _, _, g, h, ..] = random;
-    // Never all zero, which would be no id.
+    // An all-zero id is invalid.
     [a | 1, b, c, d, e, f, g, h]
 }
 

@@ -1,4 +1,4 @@
-//! The key by which a tenant is known everywhere behind the edge.
+//! The key of a tenant, used everywhere behind the edge.
 
 /// Key of a tenant in this database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -6,7 +6,7 @@ pub struct TenantKey(pub(crate) i64);
 
 #[cfg(test)]
 impl TenantKey {
-    /// Any key, for tests that have no database.
+    /// Any key, for tests without a database.
     pub(crate) const fn of_test(number: i64) -> TenantKey {
         TenantKey(number)
     }

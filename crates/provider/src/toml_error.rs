@@ -1,9 +1,9 @@
-//! Reading TOML so that a mistake names its file, line, key and the nearest valid key.
+//! Reads TOML with errors that name the file, the line, the key and the nearest valid key.
 
 use booking::wrong_value;
 use serde::de::DeserializeOwned;
 
-/// Reads `text` as `T`. The error is one sentence for the person who wrote the file.
+/// Reads `text` as `T`. The error is one sentence for the author of the file.
 pub fn read<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, String> {
     toml::from_str(text).map_err(|error| {
         let place = match error.span() {
@@ -26,7 +26,7 @@ pub fn read<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, String> {
     })
 }
 
-/// From serde's "unknown field `x`, expected one of `a`, `b`": the expected name nearest to `x`.
+/// The expected name nearest to `x` in serde's "unknown field `x`, expected one of `a`, `b`".
 fn nearest_in(message: &str) -> Option<&str> {
     if !message.starts_with("unknown field") && !message.starts_with("unknown variant") {
         return None;
@@ -36,7 +36,7 @@ fn nearest_in(message: &str) -> Option<&str> {
     nearest(wrong, quoted)
 }
 
-/// The candidate with the smallest edit distance, if it is near enough to be a slip.
+/// The candidate with the smallest edit distance, if near enough for a typing error.
 pub fn nearest<'a>(wrong: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|c| (distance(wrong, c), c))
