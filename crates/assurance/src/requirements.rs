@@ -1,12 +1,11 @@
 //! The rows of the SCAL as data: what assurance asks of a Provider (`P…`) and of a Consumer (`C…`), why it matters,
-//! and which ids of the catalogue stand behind each (assurance chapter, sections 2 and 3).
-
-mod appointment;
-mod consumer;
-mod provider;
+//! and which ids of the catalogue stand behind each (assurance chapter, sections 2 and 3). All of it stands in
+//! `requirements/scal.toml`, which a person can read and correct without reading the program.
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// The name of a requirement: a row of the SCAL (`P1`, `C23`), an id of the catalogue (`PROV-SLOT-17`) or a rule of
 /// the assurance chapter (`ASR-21`). Read from a file it is owned; in a suite it is a literal.
@@ -56,97 +55,76 @@ impl Level {
 }
 
 /// One row of the SCAL.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Row {
     /// The number as the SCAL prints it, or the TKW name of a check without a number.
-    pub id: &'static str,
+    pub id: String,
     /// Every number that this row answers: `P11-P13` answers three.
-    pub numbers: &'static [&'static str],
+    #[serde(default)]
+    pub numbers: Vec<String>,
     /// Which side it binds.
     pub kind: Kind,
     /// How binding it is.
     pub level: Level,
     /// What is asked, one sentence.
-    pub text: &'static str,
+    pub text: String,
     /// Why it matters to a patient or to those who look after one.
-    pub why: &'static str,
+    pub why: String,
     /// Where to look, and what to change, when it fails.
-    pub change: &'static str,
+    pub change: String,
     /// Ids of the catalogue that say the same in detail.
-    pub catalogue: &'static [&'static str],
+    #[serde(default)]
+    pub catalogue: Vec<String>,
     /// Names of the checks of the published test kit; one that ends in `*` stands for all that begin so.
-    pub checks: &'static [&'static str],
+    #[serde(default)]
+    pub checks: Vec<String>,
     /// What only the supplier can show: screens, logs, declarations.
-    pub attach: Option<&'static str>,
+    pub attach: Option<String>,
+}
+
+/// What `scal.toml` holds.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scal {
+    /// Sentences that several rows have, by their names.
+    sentences: BTreeMap<String, String>,
+    row: Vec<Row>,
+}
+
+/// A test reads the same text, so that it is never empty.
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| read().unwrap_or_default());
+
+/// Reads the rows, with the shared sentences in the place of their names.
+fn read() -> Result<Vec<Row>, toml::de::Error> {
+    let Scal { sentences, mut row } = toml::from_str(include_str!("requirements/scal.toml"))?;
+    for row in &mut row {
+        for text in [&mut row.why, &mut row.change]
+            .into_iter()
+            .chain(&mut row.attach)
+        {
+            if let Some(sentence) = sentences.get(text) {
+                text.clone_from(sentence);
+            }
+        }
+    }
+    Ok(row)
 }
 
 impl Row {
-    const fn new(kind: Kind, level: Level, id: &'static str, text: &'static str) -> Row {
-        Row {
-            id,
-            numbers: &[],
-            kind,
-            level,
-            text,
-            why: "",
-            change: "",
-            catalogue: &[],
-            checks: &[],
-            attach: None,
-        }
-    }
-
-    const fn numbers(mut self, numbers: &'static [&'static str]) -> Row {
-        self.numbers = numbers;
-        self
-    }
-
-    const fn why(mut self, why: &'static str) -> Row {
-        self.why = why;
-        self
-    }
-
-    const fn change(mut self, change: &'static str) -> Row {
-        self.change = change;
-        self
-    }
-
-    const fn catalogue(mut self, ids: &'static [&'static str]) -> Row {
-        self.catalogue = ids;
-        self
-    }
-
-    const fn checks(mut self, names: &'static [&'static str]) -> Row {
-        self.checks = names;
-        self
-    }
-
-    const fn attach(mut self, what: &'static str) -> Row {
-        self.attach = Some(what);
-        self
-    }
-
     /// True if this id is the row itself: its number, one of its numbers, or a check of the test kit.
     pub fn is(&self, id: &str) -> bool {
-        let check = |name: &&str| match name.strip_suffix('*') {
+        let check = |name: &String| match name.strip_suffix('*') {
             Some(start) => id.starts_with(start),
-            None => *name == id,
+            None => name == id,
         };
-        self.id == id || self.numbers.contains(&id) || self.checks.iter().any(check)
+        self.id == id || self.numbers.iter().any(|n| n == id) || self.checks.iter().any(check)
     }
 }
 
 /// The rows of one side, in the order of the SCAL.
 pub fn rows(kind: Kind) -> impl Iterator<Item = &'static Row> {
-    let tables: &[&'static [Row]] = match kind {
-        Kind::Provider => &[provider::ROWS],
-        Kind::Consumer => &[consumer::ROWS, appointment::ROWS],
-    };
-    tables
-        .iter()
-        .flat_map(|table| table.iter())
-        .collect::<Vec<_>>()
-        .into_iter()
+    ROWS.iter().filter(move |row| row.kind == kind)
 }
 
 /// The row that an id names.
@@ -165,13 +143,22 @@ pub fn rows_of(kind: Kind, ids: &[Id]) -> Vec<&'static Row> {
         return named;
     }
     rows(kind)
-        .filter(|row| ids.iter().any(|id| row.catalogue.contains(&id.as_ref())))
+        .filter(|row| row.catalogue.iter().any(|c| ids.iter().any(|id| id == c)))
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_text_is_read_whole() {
+        let rows = read().unwrap();
+        assert!(
+            rows.iter()
+                .all(|row| row.why.contains(' ') && row.change.contains(' '))
+        );
+    }
 
     /// Every name that the test kit's validators and scripts give to a requirement of a Consumer's booking has its row.
     ///

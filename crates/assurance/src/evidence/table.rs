@@ -45,18 +45,18 @@ fn line(standing: &Standing) -> Line {
     let row = standing.row;
     Line {
         side: row.kind.word(),
-        requirement: row.id,
+        requirement: &row.id,
         level: row.level.word(),
         verdict: standing.mark,
-        asked: row.text,
+        asked: &row.text,
         tried: tried(standing),
         found: found(standing),
         change: if standing.mark == Mark::Failed {
-            row.change
+            &row.change
         } else {
             ""
         },
-        attach: row.attach.unwrap_or(""),
+        attach: row.attach.as_deref().unwrap_or(""),
         catalogue: row.catalogue.join(" "),
         checks: row.checks.join(" "),
     }

@@ -164,10 +164,10 @@ pub(super) fn reasons(out: &mut Markup, at: Placed, finding: &Finding) {
     }
     for row in rows {
         out.labelled(&format!("Why {} matters", row.id), |out| {
-            out.text(row.why);
+            out.text(&row.why);
         });
         out.labelled("What to change", |out| {
-            out.text(row.change);
+            out.text(&row.change);
         });
     }
 }

@@ -88,24 +88,24 @@ pub(super) fn scal(out: &mut Markup, runs: &[Run], links: Links) {
 fn scal_row(out: &mut Markup, standing: &Standing, links: Links) {
     let (asked, mark) = (standing.row, standing.mark);
     head_cell(out, |out| {
-        out.text(asked.id)
+        out.text(&asked.id)
             .text(" ")
             .element("small", &[], asked.level.word());
     });
     mark_cell(out, "Verdict", mark, mark.words());
     cell(out, "Asked", |out| {
-        out.paragraph(asked.text).paragraph(asked.why);
+        out.paragraph(&asked.text).paragraph(&asked.why);
     });
     cell(out, "How it was tried", |out| trials(out, standing, links));
     cell(out, "What to do", |out| {
         if mark == Mark::Failed {
             found(out, standing, links);
-            out.paragraph(asked.change);
+            out.paragraph(&asked.change);
         }
         if mark == Mark::Untried {
             out.paragraph(&to_try(standing));
         }
-        if let Some(what) = asked.attach {
+        if let Some(what) = &asked.attach {
             out.paragraph(&match mark {
                 Mark::Declared => format!("Declare or attach: {what}"),
                 _ => format!("Also attach: {what}"),
