@@ -1,9 +1,9 @@
-//! The indefinite article of a name in a sentence: "a Slot", "an Appointment".
+//! Puts the indefinite article before a name: "a Slot", "an Appointment".
 
-/// The name with its article. Written for the names of types and of HTTP methods.
+/// The name with its article, for names of types and HTTP methods.
 pub fn with_article(name: &str) -> String {
     let vowel = name.starts_with(['A', 'E', 'I', 'O', 'a', 'e', 'i', 'o']);
-    // "an unsignedInt", and "a uri" or "a UsageContext", which begin with the sound of "you".
+    // "an unsignedInt", but "a uri" and "a UsageContext", which sound like "you".
     match vowel || name.starts_with("un") {
         true => format!("an {name}"),
         false => format!("a {name}"),

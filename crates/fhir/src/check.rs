@@ -1,4 +1,4 @@
-//! The checker: base rules of STU3 and the rules of profiles, every finding with its path and place.
+//! Checks resources against the base rules of STU3 and the rules of profiles. Each finding has its path and position.
 //!
 //! Messages quote codes and system addresses, never what identifies a person: identifier values, names, contact
 //! points, addresses, dates.
@@ -19,10 +19,10 @@ use std::collections::HashMap;
 
 pub use compiled::ExpressionFault;
 
-/// Findings after which checking stops. A message this broken is not helped by more, and the answer stays small.
+/// Checking stops after so many findings: more would not help with a message this broken, and the answer stays small.
 pub const MAX_ISSUES: usize = 1_000;
 
-/// Nesting at which checking stops; the codecs refuse deeper messages, built trees could be deeper.
+/// Checking stops at this nesting. The codecs refuse deeper messages, but a tree may be built deeper.
 pub const MAX_DEPTH: usize = 100;
 
 /// What to check besides the base rules.
@@ -32,7 +32,7 @@ pub struct Options {
     pub by_type: HashMap<String, String>,
     /// Report elements that STU3 does not define. The codecs report them too when they read a text.
     pub unknown_elements: bool,
-    /// Report codes that their code system does not define, where the system is known whole.
+    /// Report codes that their code system does not define, if its table is complete.
     pub undefined_codes: bool,
 }
 
@@ -47,8 +47,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Every profile of the packages for its resource type; where several profiles constrain one type, the
-    /// first stands.
+    /// Every profile of the packages for its resource type. If several constrain one type, the first applies.
     pub fn all_of(packages: &[Package]) -> Options {
         let mut options = Options::default();
         let schema = Schema::stu3();
@@ -64,15 +63,14 @@ impl Options {
     }
 }
 
-/// Checks resources against STU3 and profiles. Made once, used for every message; holds no state.
+/// Checks resources against STU3 and profiles. One checker, made once, serves all messages; it holds no state.
 #[derive(Debug)]
 pub struct Checker {
     compiled: compiled::Compiled,
 }
 
 impl Checker {
-    /// A checker for the base types and the profiles of some packages. Invariants that cannot be read are
-    /// listed by [`Checker::faults`].
+    /// A checker for the base types and the profiles of some packages. [`Checker::faults`] lists unreadable invariants.
     pub fn new(schema: &'static Schema, packages: &[Package]) -> Checker {
         Checker {
             compiled: compiled::Compiled::new(schema, packages),
@@ -89,7 +87,7 @@ impl Checker {
         walk::Walk::new(&self.compiled, options, root).run()
     }
 
-    /// Invariants that this checker cannot evaluate; a message that they apply to gets a warning for each.
+    /// Invariants that this checker cannot evaluate. A message to which they apply gets a warning for each.
     pub fn faults(&self) -> &[ExpressionFault] {
         &self.compiled.faults
     }

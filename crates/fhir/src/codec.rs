@@ -1,4 +1,4 @@
-//! What both codecs share: bounds, the result of reading, and the path to the element at hand.
+//! Shared parts of both codecs: limits, the result of reading, and the path to the current element.
 
 use crate::issue::{Issue, IssueCode, Pos, Severity, Stage};
 use crate::tree::Element;
@@ -6,19 +6,19 @@ use smol_str::SmolStr;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// A booking has about 5 kB; STU3 itself bounds one string to 1 MB, which no message of the Standard needs.
+/// A booking has about 5 kB. STU3 allows strings of 1 MB, which no message of the Standard needs.
 const MAX_BYTES: usize = 1 << 20;
 
-/// The deepest legal message of the Standard has about 12 levels. Each level is some frames of the stack.
+/// The deepest legal message of the Standard has about 12 levels. Each level takes some stack frames.
 const MAX_DEPTH: usize = 64;
 
-/// More than a megabyte of real messages holds (about 20 bytes an element), and 15 MB of tree at most.
+/// More than a megabyte of real messages holds (about 20 bytes per element); at most 15 MB of tree.
 const MAX_ELEMENTS: usize = 100_000;
 
-/// More than a person reads; each issue may name a long path.
+/// More than a person reads. Each issue may hold a long path.
 const MAX_ISSUES: usize = 200;
 
-/// Bounds on what is read.
+/// Limits of reading.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Largest text, bytes.
@@ -27,7 +27,7 @@ pub struct Limits {
     pub max_depth: usize,
     /// Most elements.
     pub max_elements: usize,
-    /// Most errors and most notes that are kept; after that reading goes on, but only the first are reported.
+    /// Most errors kept, and most notes kept. Reading continues, but only the first ones are reported.
     pub max_issues: usize,
 }
 
@@ -43,7 +43,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// For text that this program wrote itself: only depth stays bounded, against a damaged store.
+    /// For text that this program wrote. Depth stays limited, in case the store is damaged.
     pub fn unbounded() -> Limits {
         Limits {
             max_bytes: usize::MAX,
@@ -54,12 +54,12 @@ impl Limits {
     }
 }
 
-/// A resource that was read, with what is wrong with its structure.
+/// A resource with the faults of its structure.
 #[derive(Clone, Debug)]
 pub struct Parsed {
     /// The resource.
     pub root: Element,
-    /// Structural findings: errors mean "cannot be read as FHIR"; information names what was not understood.
+    /// Structural findings. Errors mean "cannot be read as FHIR"; information names what was not understood.
     pub issues: Vec<Issue>,
 }
 
@@ -70,21 +70,21 @@ impl Parsed {
     }
 }
 
-/// Longest number, characters; FHIR decimals have far fewer.
+/// Longest number, characters. FHIR decimals have far fewer.
 pub(crate) const MAX_NUMBER: usize = 64;
 
-/// Longest name of an element, bytes; none in use has more than 22. Each element of a list holds its name, so
-/// that a long one would multiply.
+/// Longest element name, bytes; names in use have at most 22. Each element of a list holds its name, so a long one would
+/// multiply.
 pub(crate) const MAX_NAME: usize = 256;
 
-/// Resources inside one another: a Bundle in a Bundle with an Appointment and its contained ones is 4. Each
-/// level may be scanned once more to find its `resourceType`, so this bounds the work too.
+/// Deepest nesting of resources: a Bundle in a Bundle with an Appointment and its contained ones is 4. Each level may be
+/// scanned again for its `resourceType`, so this limits the work too.
 pub(crate) const MAX_RESOURCES_DEEP: usize = 8;
 
-/// Members of one object up to which comparing names one by one is quicker than hashing them.
+/// Up to so many members, comparing names one by one is quicker than hashing them.
 pub(crate) const FEW: usize = 32;
 
-/// The issues found so far. Errors and notes are bounded apart, so that no flood of notes hides an error.
+/// The issues found so far. Errors and notes have separate limits, so that notes never displace errors.
 pub(crate) struct Findings {
     issues: Vec<Issue>,
     errors: usize,
@@ -100,7 +100,7 @@ impl Findings {
         }
     }
 
-    /// Keeps the issue, unless there are enough of its sort.
+    /// Keeps the issue, unless the limit of its kind is reached.
     pub(crate) fn add(&mut self, issue: Issue) {
         let error = issue.is_error();
         let so_far = if error {
@@ -123,7 +123,7 @@ impl Findings {
         );
     }
 
-    /// An element without content: FHIR has none, but the message can be read all the same (D-06).
+    /// An element without content. FHIR forbids it, but the message is still readable (D-06).
     pub(crate) fn empty(&mut self, expression: String, pos: Pos, message: impl Into<String>) {
         self.add(
             Issue::error(Stage::Conformance, IssueCode::Required, message)
@@ -142,7 +142,7 @@ impl Findings {
         );
     }
 
-    /// A note about something that STU3 defines and that is not described here.
+    /// A note about something that STU3 defines but this schema does not.
     pub(crate) fn unchecked(&mut self, expression: String, pos: Pos, message: impl Into<String>) {
         self.add(
             Issue::error(Stage::Structure, IssueCode::NotSupported, message)
@@ -168,7 +168,7 @@ impl Path {
         self.steps.push((SmolStr::new(name), index));
     }
 
-    /// A step under a name of the schema (no copy is made).
+    /// A step under a name of the schema, without a copy.
     pub(crate) fn push_known(&mut self, name: &'static str, index: Option<usize>) {
         self.steps.push((SmolStr::new_static(name), index));
     }
@@ -181,7 +181,7 @@ impl Path {
         self.steps.len()
     }
 
-    /// `Appointment.contained[1].name[0]`, with `name` as a further step unless it is empty.
+    /// `Appointment.contained[1].name[0]`, with `name` as a last step unless it is empty.
     pub(crate) fn text(&self, name: &str) -> String {
         let mut out = String::new();
         let last = (!name.is_empty()).then_some((SmolStr::new(name), None));
@@ -199,7 +199,7 @@ impl Path {
     }
 }
 
-/// A name from the message, fit to be shown in a message: short, printable.
+/// A name from the message, made short and printable for an issue.
 pub(crate) fn shown(name: &str) -> Cow<'_, str> {
     if name.len() <= 64 && !name.chars().any(char::is_control) {
         return Cow::Borrowed(name);
@@ -208,12 +208,12 @@ pub(crate) fn shown(name: &str) -> Cow<'_, str> {
     Cow::Owned(clean + "…")
 }
 
-/// Reading stops: the text is not what it says it is.
+/// An issue that stops the reading.
 pub(crate) fn fatal(code: IssueCode, message: impl Into<String>) -> Issue {
     Issue::error(Stage::Syntax, code, message).severity(Severity::Fatal)
 }
 
-/// The text, when it is within its bound and UTF-8; a byte order mark is cut off.
+/// The text, if it is UTF-8 within the limit, without a byte order mark.
 pub(crate) fn text_of<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, Issue> {
     if bytes.len() > limits.max_bytes {
         let (is, most) = (bytes.len(), limits.max_bytes);

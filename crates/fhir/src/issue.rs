@@ -1,9 +1,8 @@
-//! What a codec or a check found wrong: severity, code, FHIRPath, position, sentence.
+//! Issues that a codec or check reports: severity, code, FHIRPath, position, sentence.
 
 use std::fmt;
 
-/// Place in the source text. Lines and columns count from 1; `0` means "not known".
-/// Columns count Unicode scalar values, not bytes.
+/// Position in the source text, from line 1, column 1; `0` means unknown. Columns count Unicode scalar values, not bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pos {
     /// Line, from 1.
@@ -13,7 +12,7 @@ pub struct Pos {
 }
 
 impl Pos {
-    /// True when the place is known.
+    /// True when the position is known.
     pub fn is_known(self) -> bool {
         self.line > 0
     }
@@ -50,7 +49,7 @@ impl Severity {
     }
 }
 
-/// `OperationOutcome.issue.code` (STU3 issue-type), the ones that this core reports.
+/// `OperationOutcome.issue.code` (STU3 issue-type); those that this crate reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IssueCode {
     /// Content is invalid against the format or a limit.
@@ -71,7 +70,7 @@ pub enum IssueCode {
     TooLong,
     /// A reference that does not resolve inside the message.
     NotFound,
-    /// A thing that this core does not check.
+    /// A thing that this crate does not check.
     NotSupported,
     /// A business rule.
     BusinessRule,
@@ -99,8 +98,8 @@ impl IssueCode {
     }
 }
 
-/// How far reading had come when the issue was found. `Syntax` and `Structure` mean "cannot be read as
-/// FHIR"; `Conformance` means "read, but breaks a rule" (decision D-06 draws the line there).
+/// The stage at which the issue was found. `Syntax` and `Structure` mean "cannot be read as FHIR"; `Conformance` means
+/// "read, but breaks a rule" (D-06 draws the line).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stage {
     /// Not well-formed JSON or XML, or over a limit.
@@ -111,21 +110,20 @@ pub enum Stage {
     Conformance,
 }
 
-/// One finding. `message` says what is wrong and what would be right, without patient data beyond
-/// element names; `expression` is a FHIRPath such as `Appointment.contained[1].name[0].family`.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
-    /// How bad.
+    /// Severity.
     pub severity: Severity,
-    /// What kind.
+    /// Kind of fault.
     pub code: IssueCode,
-    /// How far reading had come.
+    /// Stage at which it was found.
     pub stage: Stage,
-    /// FHIRPath of the element, empty when there is none yet.
+    /// FHIRPath of the element, such as `Appointment.contained[1].name[0].family`; empty if there is none yet.
     pub expression: String,
-    /// Place in the source text.
+    /// Position in the source text.
     pub pos: Pos,
-    /// What is wrong and what would be right.
+    /// What is wrong and what would be right. Beyond element names it holds no patient data.
     pub message: String,
     /// The rule that was broken: an invariant key (`app-3`), a profile URL, or empty.
     pub rule: String,
@@ -157,13 +155,13 @@ impl Issue {
         self
     }
 
-    /// The same issue at a place in the text.
+    /// The same issue at a position in the text.
     pub fn pos(mut self, pos: Pos) -> Issue {
         self.pos = pos;
         self
     }
 
-    /// The same issue with the rule named.
+    /// The same issue with its rule.
     pub fn rule(mut self, rule: impl Into<String>) -> Issue {
         self.rule = rule.into();
         self

@@ -1,4 +1,4 @@
-//! JSON codec: text to element tree and back, steered by the schema.
+//! JSON codec: text to element tree and back, driven by the schema.
 
 mod lexer;
 mod read;

@@ -1,7 +1,7 @@
-//! FHIR STU3 (3.0.x) core: a lossless element tree, JSON and XML codecs steered by generated tables,
-//! primitive types with their grammar, and a profile checker.
+//! FHIR STU3 (3.0.x): a lossless element tree, JSON and XML codecs and a profile checker driven by generated tables, and
+//! primitive types with their grammar.
 //!
-//! This crate knows no I/O and nothing of the NHS: profiles are data that a caller hands in.
+//! The crate does no I/O and knows nothing of the NHS; callers supply profiles as data.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
 pub mod article;

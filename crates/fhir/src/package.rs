@@ -1,6 +1,6 @@
-//! Profile packages: what profiles add to the base types, extension definitions, and their value sets.
+//! Profile packages: profiles, extension definitions and their value sets.
 //!
-//! A package is a generated text table, one fact a line, fields parted by tabs:
+//! A package is a generated text table with one fact per line, its fields separated by tabs:
 //!
 //! | line | fields |
 //! |---|---|
@@ -9,15 +9,15 @@
 //! | `D` | path, slicing rules, discriminators (comma) |
 //! | `I` | path, key, `error` or `warning`, FHIRPath |
 //! | `V` `C` `U` | value set url; system and its codes (space); "cannot be listed" |
-//! | `S` | code system that is known whole: url, `i` where the case of a code means nothing, codes (space) |
+//! | `S` | complete code system: url, `i` if the case of codes does not matter, codes (space) |
 //!
-//! A path leaves out the type's name (`identifier:nhsNumber.system`); an empty field says what the base says.
+//! A path omits the type's name (`identifier:nhsNumber.system`). An empty field means the base rule.
 
 use crate::code_system::CodeSystem;
 use crate::schema::{Binding, Invariant, Strength, ValueSet};
 use std::collections::HashMap;
 
-/// Why a table is not a package.
+/// Why a table cannot be read as a package.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("profile package, line {line}: {message}")]
 pub struct PackageError {
@@ -27,7 +27,7 @@ pub struct PackageError {
     pub message: String,
 }
 
-/// How far elements outside of all slices are allowed.
+/// Where elements outside all slices are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlicingRules {
     /// Anywhere.
@@ -38,21 +38,21 @@ pub enum SlicingRules {
     Closed,
 }
 
-/// How a list is cut into slices.
+/// How a list is divided into slices.
 #[derive(Clone, Debug)]
 pub struct Slicing {
-    /// What else may stand in the list.
+    /// Which elements outside the slices the list may have.
     pub rules: SlicingRules,
-    /// Paths whose fixed value tells the slices apart; `url` for extensions.
+    /// Paths whose fixed value identifies a slice; `url` for extensions.
     pub discriminators: Vec<&'static str>,
 }
 
-/// What a profile says of one element, or of one slice of it.
+/// The rules of a profile for one element, or for one slice of it.
 #[derive(Clone, Debug, Default)]
 pub struct ElementRules {
     /// Element name; `value[x]` for any type of a choice.
     pub name: &'static str,
-    /// Slice, if these are the rules of one.
+    /// The slice, if the rules are for one.
     pub slice: Option<&'static str>,
     /// Least number.
     pub min: Option<u32>,
@@ -62,7 +62,7 @@ pub struct ElementRules {
     pub fixed: Option<&'static str>,
     /// Types that a choice is narrowed to; empty for no change.
     pub types: Vec<&'static str>,
-    /// Extension definitions or data type profiles that it follows.
+    /// Extension definitions or data type profiles for it.
     pub profiles: Vec<&'static str>,
     /// Resource types that a Reference is narrowed to.
     pub targets: Vec<&'static str>,
@@ -70,9 +70,9 @@ pub struct ElementRules {
     pub binding: Option<Binding>,
     /// Rules in FHIRPath.
     pub invariants: Vec<Invariant>,
-    /// How the list is sliced; the slices stand beside this element in its parent.
+    /// How the list is sliced. The slices are siblings of this element.
     pub slicing: Option<Slicing>,
-    /// Rules for what is inside.
+    /// Rules for its child elements.
     pub children: Vec<ElementRules>,
 }
 
@@ -81,9 +81,9 @@ pub struct ElementRules {
 pub struct Profile {
     /// Canonical URL.
     pub url: &'static str,
-    /// The type that it constrains; `Extension` for an extension definition.
+    /// The constrained type; `Extension` for an extension definition.
     pub type_name: &'static str,
-    /// Where the extension may stand (`Patient.identifier`); empty for anywhere.
+    /// Where the extension is allowed (`Patient.identifier`); empty for anywhere.
     pub contexts: Vec<&'static str>,
     /// True for a modifier extension.
     pub modifier: bool,
@@ -98,12 +98,12 @@ pub struct Package {
     pub profiles: Vec<Profile>,
     /// Value sets by URL.
     pub value_sets: HashMap<&'static str, ValueSet>,
-    /// Code systems that are known whole.
+    /// Complete code systems.
     pub code_systems: Vec<CodeSystem>,
 }
 
 impl Package {
-    /// Reads a table. It is meant to be embedded in the program, so that all texts stay where they are.
+    /// Reads a table, which is embedded in the program: the package borrows its texts.
     pub fn parse(table: &'static str) -> Result<Package, PackageError> {
         let mut package = Package::default();
         let mut set = "";
@@ -205,7 +205,7 @@ impl Package {
         Ok(())
     }
 
-    /// The rules at a path of the last profile, made if they are not there yet.
+    /// The rules at a path of the last profile, made if absent.
     fn at(&mut self, path: &'static str) -> Result<&mut ElementRules, &'static str> {
         let mut rules = &mut self
             .profiles

@@ -1,7 +1,7 @@
-//! FHIRPath, as much of it as the invariants of STU3 and of profiles use.
+//! FHIRPath, limited to what the invariants of STU3 and of profiles use.
 //!
-//! An expression is parsed once and evaluated over [`Element`]s. What this evaluator does not know is refused
-//! when parsing, never skipped when evaluating.
+//! An expression is parsed once and evaluated over [`Element`]s. Anything unknown is refused by the parser, never skipped
+//! by the evaluator.
 
 mod compare;
 mod eval;
@@ -13,7 +13,7 @@ use crate::tree::Element;
 
 pub use eval::Item;
 
-/// Nesting at which an expression is refused; invariants stay under ten.
+/// Deepest nesting of an expression; invariants have less than ten levels.
 pub(crate) const MAX_DEPTH: usize = 64;
 
 /// Why an expression cannot be used.
@@ -32,12 +32,12 @@ pub enum PathError {
     Evaluation(&'static str),
 }
 
-/// What `%resource` and `resolve()` mean for one evaluation.
+/// The meaning of `%resource` and `resolve()` in one evaluation.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
     /// The resource that the element is part of.
     pub resource: &'a Element,
-    /// The resource whose `contained` list local references (`#id`) point into.
+    /// The resource with the `contained` list for local references (`#id`).
     pub container: &'a Element,
 }
 
@@ -68,8 +68,8 @@ impl Expression {
         .eval(&self.root, &[Item::Node(focus)])
     }
 
-    /// Whether the expression holds for an element; `None` when FHIRPath's answer is empty, which for an
-    /// invariant means that it cannot be told (a part of the comparison is absent or too vague).
+    /// Whether the expression holds for an element. `None`: FHIRPath's answer is empty, so an invariant is undecided (part
+    /// of a comparison is absent or too vague).
     pub fn holds(&self, focus: &Element, scope: Scope<'_>) -> Result<Option<bool>, PathError> {
         let evaluation = eval::Evaluation {
             scope,

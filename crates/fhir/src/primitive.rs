@@ -1,6 +1,6 @@
-//! FHIR STU3 primitive types: their grammar, and the time types as values.
+//! The primitive types of FHIR STU3: their grammar, and the time types as values.
 //!
-//! Messages of this module never quote the value they refuse: it may be a patient's.
+//! Messages of this module never quote a refused value: it may identify a patient.
 
 pub mod date_time;
 pub mod instant;
@@ -20,7 +20,7 @@ pub const MAX_STRING_BYTES: usize = 1024 * 1024;
 /// STU3 data types, id: up to 64 characters.
 pub const MAX_ID_CHARS: usize = 64;
 
-/// What is wrong with a primitive value and what would be right, without the value itself.
+/// What is wrong with a primitive value and what would be right. Never quotes the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct PrimitiveError {
@@ -34,17 +34,17 @@ impl PrimitiveError {
         }
     }
 
-    /// The sentence, without quoting the value.
+    /// The sentence.
     pub fn message(&self) -> &str {
         &self.message
     }
 }
 
-/// Checks a value against the grammar of a primitive type. `None` when it is right or when the type is not
-/// a primitive; otherwise what is wrong and what would be right, without quoting the value.
+/// Checks a value against the grammar of a primitive type. Returns what is wrong and what would be right, without the
+/// value. `None`: it is right, or the type is not primitive.
 pub fn check(type_name: &str, value: &Value) -> Option<String> {
     let text = value.as_str();
-    // Those that most elements have come first.
+    // The most frequent types come first.
     let wanted = match type_name {
         "string" | "markdown" => return check_string(text),
         "uri" => return check_uri(text),
@@ -138,7 +138,7 @@ fn check_string(text: &str) -> Option<String> {
             "the text is longer than {MAX_STRING_BYTES} bytes, the most that FHIR allows"
         ));
     }
-    // These are bytes of their own in UTF-8.
+    // Each of these is one byte in UTF-8.
     if text
         .bytes()
         .any(|b| (b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')) || b == 0x7f)
@@ -150,7 +150,7 @@ fn check_string(text: &str) -> Option<String> {
     check_noncharacters(text)
 }
 
-/// U+FFFE and U+FFFF are no characters: XML has no way to write them.
+/// XML cannot write the noncharacters U+FFFE and U+FFFF.
 fn check_noncharacters(text: &str) -> Option<String> {
     text.contains(['\u{fffe}', '\u{ffff}']).then(|| {
         "the text has U+FFFE or U+FFFF, which are no characters; leave them out".to_owned()

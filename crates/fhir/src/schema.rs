@@ -1,6 +1,6 @@
-//! The generated table of STU3 types: elements in order with cardinality, type, binding and invariants.
+//! The generated table of STU3 types: elements in order, with cardinality, type, binding and invariants.
 //!
-//! The table is data, read once; it holds the resource types in use and every data type that they need.
+//! The table is read once. It has the resource types in use and every data type that they need.
 
 use crate::tree::Element;
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 static TABLE: &str = include_str!("../data/stu3.tbl");
 
-/// What kind of type a definition is.
+/// Kind of a type definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Has a value: `string`, `boolean`, `instant`, …
@@ -48,7 +48,7 @@ pub enum Strength {
 }
 
 impl Strength {
-    /// From the code of the definition.
+    /// The strength of a code in a definition.
     pub fn parse(code: &str) -> Option<Strength> {
         match code {
             "required" => Some(Strength::Required),
@@ -63,7 +63,7 @@ impl Strength {
 /// A binding to a value set.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding {
-    /// How strictly.
+    /// Strength of the binding.
     pub strength: Strength,
     /// URL of the value set.
     pub value_set: &'static str,
@@ -85,15 +85,15 @@ pub struct Invariant {
 pub struct ElementDef {
     /// Name as in JSON and XML (`valueCode`).
     pub name: &'static str,
-    /// Place in the type; the same for all types of a choice.
+    /// Index in the type; the same for all types of a choice.
     pub order: u32,
     /// Least number.
     pub min: u32,
     /// Greatest number; `None` is `*`.
     pub max: Option<u32>,
-    /// Type of the element; `Resource` for a contained resource.
+    /// Type of the element; `Resource` for any contained resource.
     pub type_name: &'static str,
-    /// Name of the choice that this is one of (`value`).
+    /// Name of its choice (`value`).
     pub choice: Option<&'static str>,
     /// Value set that it is bound to.
     pub binding: Option<Binding>,
@@ -114,7 +114,7 @@ impl ElementDef {
 /// One type.
 #[derive(Clone, Debug)]
 pub struct TypeDef {
-    /// Name; a backbone element is named by its path.
+    /// Name; for a backbone element its path.
     pub name: &'static str,
     /// Kind.
     pub kind: Kind,
@@ -131,7 +131,7 @@ impl TypeDef {
         self.elements.iter().find(|e| e.name == name)
     }
 
-    /// The place of a name, looked for from the last one found: messages mostly keep the order.
+    /// The index of a name, searched from the last one found: messages mostly keep the order.
     pub(crate) fn place_from(&self, cursor: usize, name: &str) -> Option<usize> {
         let (before, after) = self.elements.split_at(cursor.min(self.elements.len()));
         let at = |part: &[ElementDef]| part.iter().position(|d| d.name == name);
@@ -147,13 +147,13 @@ impl TypeDef {
             .or_else(|| self.element(name))
     }
 
-    /// How JSON writes it, when it is a primitive.
+    /// How JSON writes the type, if it is a primitive.
     pub fn json_kind(&self) -> Option<JsonKind> {
         (self.kind == Kind::Primitive).then_some(self.json)
     }
 }
 
-/// Equal names; those of the schema are mostly the same text in memory.
+/// Compares names; those of the schema mostly share their memory.
 pub(crate) fn same_name(a: &str, b: &str) -> bool {
     std::ptr::eq(a, b) || a == b
 }
@@ -161,14 +161,14 @@ pub(crate) fn same_name(a: &str, b: &str) -> bool {
 /// The codes of a value set.
 #[derive(Clone, Debug, Default)]
 pub struct ValueSet {
-    /// Codes by system; the system may be empty where the definition names none.
+    /// Codes by system. The system is empty if the definition names none.
     pub systems: Vec<(&'static str, Vec<&'static str>)>,
-    /// False when the definition cannot be listed (a filter, an external system): every code passes then.
+    /// False when the definition cannot be listed (filter, external system); then every code passes.
     pub listed: bool,
 }
 
 impl ValueSet {
-    /// True when the code is in the set; without a system, in any of its systems.
+    /// True when the code is in the set; without a system, when it is in any system of the set.
     pub fn contains(&self, system: Option<&str>, code: &str) -> bool {
         !self.listed
             || self
@@ -177,7 +177,7 @@ impl ValueSet {
                 .any(|(s, codes)| system.is_none_or(|given| given == *s) && codes.contains(&code))
     }
 
-    /// The codes, for a message that says what would be right.
+    /// The codes, for an error message.
     pub fn codes(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.systems
             .iter()
@@ -191,12 +191,12 @@ pub struct Schema {
     types: Vec<TypeDef>,
     by_name: HashMap<&'static str, usize>,
     value_sets: HashMap<&'static str, ValueSet>,
-    /// Names of the resource types that the table does not describe, sorted.
+    /// Sorted names of resource types that the table does not describe.
     others: Vec<&'static str>,
 }
 
 impl Schema {
-    /// The table of STU3, read on first use.
+    /// The table of STU3, read at first use.
     pub fn stu3() -> &'static Schema {
         static SCHEMA: OnceLock<Schema> = OnceLock::new();
         SCHEMA.get_or_init(|| Schema::read(TABLE))
@@ -207,17 +207,17 @@ impl Schema {
         self.by_name.get(name).map(|i| &self.types[*i])
     }
 
-    /// The resource type of a name; `None` when it is not a resource type in use.
+    /// The resource type of a name; `None` if the table has none.
     pub fn resource(&self, name: &str) -> Option<&TypeDef> {
         self.type_def(name).filter(|t| t.kind == Kind::Resource)
     }
 
-    /// True for every resource type of STU3, described here or not.
+    /// True for every resource type of STU3, even if the table does not describe it.
     pub fn is_resource_type(&self, name: &str) -> bool {
         self.resource(name).is_some() || self.others.binary_search(&name).is_ok()
     }
 
-    /// The type of an element; `None` for an element that holds any resource.
+    /// The type of an element; `None` if it may hold any resource.
     pub fn type_of(&self, element: &ElementDef) -> Option<&TypeDef> {
         element.type_index.map(|i| &self.types[i])
     }
@@ -232,7 +232,7 @@ impl Schema {
         &self.types
     }
 
-    /// Reads the table. It is generated and tested, so a line that does not fit is passed over.
+    /// Reads the table. It is generated and tested, so malformed lines are skipped.
     fn read(table: &'static str) -> Schema {
         let mut types: Vec<TypeDef> = Vec::with_capacity(128);
         let mut value_sets: HashMap<&'static str, ValueSet> = HashMap::new();

@@ -1,8 +1,8 @@
-//! The lossless element tree that both codecs read into and write from.
+//! The lossless element tree, which both codecs read and write.
 //!
-//! One `Element` is one FHIR element: its name, its primitive value if it has one, its child elements
-//! (extensions and `id` among them) in the order of the message, and where it stood in the text. A list is
-//! its elements one after the other under the same name. Unknown elements are kept like known ones.
+//! An `Element` is one FHIR element: its name, its primitive value if any, its children (including `extension` and `id`) in
+//! message order, and its position in the text. A list is consecutive elements of the same name. Unknown elements are kept
+//! like known ones.
 
 use crate::issue::Pos;
 use smol_str::SmolStr;
@@ -11,7 +11,7 @@ use std::ops::Range;
 /// A primitive value as it was written: decimals keep their digits, dates their precision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// A JSON string, or XML `value` attribute of a type that JSON writes as a string.
+    /// A JSON string, or the XML `value` attribute of a type that JSON writes as a string.
     String(SmolStr),
     /// A JSON number, digits as written (`1.50` stays `1.50`).
     Number(SmolStr),
@@ -42,19 +42,19 @@ pub struct Element {
     listed: bool,
     malformed: bool,
     lost: Option<Box<Lost>>,
-    /// Found by the reader; spares everybody behind it the search.
+    /// Index in the schema's type, found by the reader to save later searches.
     place: u16,
     pos: Pos,
 }
 
-/// Names of members that the text had and the tree has not. Messages that are in order have none.
+/// Names of members in the text that the tree lacks. Valid messages have none.
 #[derive(Clone, Debug, Default)]
 struct Lost(Vec<SmolStr>);
 
-/// Most lost names that are kept of one element; beyond them any name may have been lost.
+/// Most lost names kept per element. Beyond it any name may be lost.
 const MAX_LOST: usize = 64;
 
-/// Two trees are equal when names, types, values and order are; place and form in the text do not count.
+/// Trees are equal when names, types, values and order are; position and form in the text do not matter.
 impl PartialEq for Element {
     fn eq(&self, other: &Element) -> bool {
         self.name == other.name
@@ -67,8 +67,8 @@ impl PartialEq for Element {
 impl Eq for Element {}
 
 impl Element {
-    /// An empty resource of a type. As a root its name is empty; give it one with [`Element::named`]
-    /// when it goes into a list (`contained`, `resource`).
+    /// An empty resource of a type. A root has an empty name; [`Element::named`] gives it one for a list (`contained`,
+    /// `resource`).
     pub fn resource(resource_type: &str) -> Element {
         Element {
             resource_type: Some(SmolStr::new(resource_type)),
@@ -84,7 +84,7 @@ impl Element {
         }
     }
 
-    /// An element without value or children, under a name of the schema (no copy is made).
+    /// An element without value or children, under a name of the schema; copies nothing.
     pub(crate) fn known(name: &'static str) -> Element {
         Element {
             name: SmolStr::new_static(name),
@@ -92,7 +92,7 @@ impl Element {
         }
     }
 
-    /// Adds a child without value or children, to be filled where it is; `place` is that of the name in the type.
+    /// Appends a child without value or children, for filling in place; `place` is the index of its name in the type.
     pub(crate) fn open_child(
         &mut self,
         name: &'static str,
@@ -107,12 +107,12 @@ impl Element {
         })
     }
 
-    /// Where the schema's type of the parent probably has this name; the name decides.
+    /// The likely index of this name in the schema's type of the parent; check the name.
     pub(crate) fn place_hint(&self) -> usize {
         usize::from(self.place)
     }
 
-    /// Notes of the last child whether it is a member of a list, and whether that is wrong.
+    /// Marks the last child as member of a list, and as malformed.
     pub(crate) fn mark_last(&mut self, listed: bool, malformed: bool) {
         if let Some(last) = self.children.last_mut() {
             last.listed |= listed;
@@ -120,18 +120,18 @@ impl Element {
         }
     }
 
-    /// Notes that the text had this element in a form that its type does not have.
+    /// Marks the element as written in a form that its type does not have.
     pub(crate) fn mark_malformed(&mut self) {
         self.malformed = true;
     }
 
-    /// Notes the same of some of the children.
+    /// Marks some children as malformed.
     pub(crate) fn mark_children_malformed(&mut self, which: Range<usize>) {
         let children = self.children.get_mut(which).unwrap_or_default();
         children.iter_mut().for_each(Element::mark_malformed);
     }
 
-    /// Notes that a member of this name stood in the text in a form that the tree cannot hold.
+    /// Records that the text had a member of this name that the tree cannot hold.
     pub(crate) fn lose(&mut self, name: &str) {
         let Lost(names) = &mut **self.lost.get_or_insert_default();
         if names.len() < MAX_LOST && !names.iter().any(|n| n == name) {
@@ -144,7 +144,7 @@ impl Element {
         self.resource_type = Some(resource_type);
     }
 
-    /// Takes over what the other half of a primitive has: its value, or its id and extensions.
+    /// Takes over the other half of a primitive: its value, or its id and extensions.
     pub(crate) fn absorb(&mut self, half: Element) {
         self.listed |= half.listed;
         self.malformed |= half.malformed;
@@ -182,20 +182,19 @@ impl Element {
         self
     }
 
-    /// The same element with one more child at the end.
+    /// The same element with another child at the end.
     pub fn with(mut self, child: Element) -> Element {
         self.children.push(child);
         self
     }
 
-    /// The same element, marked as a member of a list (matters to JSON only where the schema does not
-    /// know the element).
+    /// The same element as a member of a list, which JSON needs to know if the schema lacks the element.
     pub fn in_list(mut self) -> Element {
         self.listed = true;
         self
     }
 
-    /// The same element at a place in the text.
+    /// The same element at a position in the text.
     pub fn at_pos(mut self, pos: Pos) -> Element {
         self.pos = pos;
         self
@@ -232,20 +231,19 @@ impl Element {
         self.value.as_ref().map(Value::as_str)
     }
 
-    /// True when JSON wrote it inside an array.
+    /// True when JSON had it inside an array.
     pub fn is_listed(&self) -> bool {
         self.listed
     }
 
-    /// True when it was read from a form that FHIR does not give it: an array for a single value or the reverse, a value
-    /// of another JSON type, a name that stood there twice, another namespace. The reader has reported that, and kept what
-    /// can be kept.
+    /// True when the text had a form that FHIR does not allow here: an array for a single value or the reverse, another
+    /// JSON type, a duplicate name, another namespace. The reader reported that, and kept what it could.
     pub fn is_malformed(&self) -> bool {
         self.malformed
     }
 
-    /// True when the text had a member of this name that is not among the children: an object for a string, `null` in a
-    /// list, the second of two. The reader has reported that.
+    /// True when the text had a member of this name that the children lack: an object for a string, `null` in a list, a
+    /// duplicate. The reader reported that.
     pub fn has_lost(&self, name: &str) -> bool {
         let Some(Lost(names)) = self.lost.as_deref() else {
             return false;
@@ -253,12 +251,12 @@ impl Element {
         names.len() >= MAX_LOST || names.iter().any(|n| n == name)
     }
 
-    /// Place in the source text.
+    /// Position in the source text.
     pub fn pos(&self) -> Pos {
         self.pos
     }
 
-    /// All children in the order of the message.
+    /// All children in message order.
     pub fn children(&self) -> &[Element] {
         &self.children
     }
@@ -298,7 +296,7 @@ impl Element {
         path.split('.').try_fold(self, |e, step| e.get(step))
     }
 
-    /// Replaces the first child of the same name where it stands, or adds it at the end.
+    /// Replaces the first child of the same name in place, or appends the child.
     pub fn set(&mut self, child: Element) {
         match self.children.iter_mut().find(|c| c.name == child.name) {
             Some(old) => *old = child,
@@ -316,7 +314,7 @@ impl Element {
         self.children.insert(0, child);
     }
 
-    /// Takes out all children of a name.
+    /// Removes and returns all children of a name.
     pub fn remove(&mut self, name: &str) -> Vec<Element> {
         let (out, keep) = std::mem::take(&mut self.children)
             .into_iter()

@@ -1,4 +1,4 @@
-//! XML codec: text to element tree and back, steered by the schema.
+//! XML codec: text to element tree and back, driven by the schema.
 
 mod line_ends;
 mod read;

@@ -1,11 +1,11 @@
-//! What text and names XML can hold, and the references in it: for the XML codec and for narrative in JSON alike.
+//! The text, names and references that XML can hold, for the XML codec and for narrative in JSON.
 
 use crate::codec::shown;
 use smol_str::SmolStr;
 
 /// Namespace of narrative markup.
 pub const XHTML_NAMESPACE: &str = "http://www.w3.org/1999/xhtml";
-/// Entities of HTML that people write most, and what to write instead: a message has no DTD that could define them.
+/// Common entities of HTML with their replacements: a message has no DTD to define them.
 const HTML_ENTITIES: [(&str, u32); 24] = [
     ("nbsp", 160),
     ("pound", 163),
@@ -33,10 +33,10 @@ const HTML_ENTITIES: [(&str, u32); 24] = [
     ("ge", 8805),
 ];
 
-/// Longest reference that is looked at: `&#x0010FFFF;` with zeros to spare.
+/// Longest reference read: `&#x0010FFFF;` with zeros to spare.
 const MAX_REFERENCE: usize = 16;
 
-/// True for a name without prefix that XML 1.0 allows for an element.
+/// True for a name without prefix that XML 1.0 allows.
 pub(crate) fn is_name(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(starts) && chars.all(continues)
@@ -93,7 +93,7 @@ pub(crate) fn unescape(raw: &str) -> Result<SmolStr, String> {
                 out.push(entity(name).ok_or_else(|| unknown_entity(name))?);
                 from.get(name.len() + 2..).unwrap_or("")
             }
-            // A line end is one character, however it is written.
+            // A line end is one character in any spelling.
             [b'\r', b'\n', ..] => {
                 out.push(' ');
                 from.get(2..).unwrap_or("")
@@ -122,7 +122,7 @@ pub(crate) fn unknown_entity(name: &str) -> String {
     )
 }
 
-/// The character of a reference, `&` and `;` cut off.
+/// The character of a reference without `&` and `;`.
 pub(crate) fn entity(name: &str) -> Option<char> {
     match name {
         "amp" => Some('&'),

@@ -1,4 +1,4 @@
-//! Codes against value sets.
+//! Checks codes against value sets.
 
 use super::compiled::{Bound, Type};
 use super::walk::Walk;
@@ -6,10 +6,10 @@ use crate::issue::{IssueCode, Severity};
 use crate::schema::Strength;
 use crate::tree::Element;
 
-/// Codes that a message lists before it only counts the rest.
+/// Codes listed in a message; the others are counted.
 const LISTED_CODES: usize = 10;
 
-/// A code longer than this is not quoted in full: it is no code, and may be free text about a person.
+/// A longer code is quoted in part only: it may be free text about a person.
 const QUOTED_CHARS: usize = 40;
 
 impl<'a> Walk<'a> {
@@ -50,7 +50,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A Coding whose system is known whole and does not define its code.
+    /// Reports a Coding whose code is not in its complete code system.
     pub(super) fn undefined_code(&mut self, coding: &'a Element) {
         let system = coding
             .str_of("system")

@@ -1,4 +1,4 @@
-//! Schema and profiles made ready for checking: names resolved to places, invariants parsed.
+//! Prepares schema and profiles for checking: names become indexes, invariants are parsed.
 
 use crate::code_system::{self, CodeSystem};
 use crate::package::{ElementRules, Package, SlicingRules};
@@ -6,19 +6,19 @@ use crate::path::{Expression, PathError};
 use crate::schema::{Invariant, Kind, Schema, Strength, ValueSet};
 use std::collections::HashMap;
 
-/// Invariants that this checker decides without FHIRPath, on every element that they belong to.
+/// Invariants that this checker decides without FHIRPath.
 const BUILT_IN: &[&str] = &[
     "ele-1", "ext-1", "dom-1", "dom-2", "dom-3", "dom-4", "ref-1", "txt-1", "txt-2",
 ];
 
-/// An invariant that cannot be read.
+/// An invariant that cannot be parsed.
 #[derive(Clone, Debug)]
 pub struct ExpressionFault {
     /// Key of the invariant.
     pub key: &'static str,
     /// Its FHIRPath.
     pub expression: &'static str,
-    /// Why not.
+    /// Why it cannot be parsed.
     pub error: PathError,
 }
 
@@ -26,7 +26,7 @@ pub struct ExpressionFault {
 pub(super) struct Rule {
     pub key: &'static str,
     pub warning: bool,
-    /// `None` when it cannot be read.
+    /// `None` if it cannot be parsed.
     pub expression: Option<Expression>,
 }
 
@@ -37,10 +37,10 @@ pub(super) struct Bound {
     pub set: ValueSet,
 }
 
-/// What an element holds.
+/// The content of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Holds {
-    /// A value of a type, by place in [`Compiled::types`].
+    /// A value of a type, an index into [`Compiled::types`].
     Type(usize),
     /// Any resource.
     Resource,
@@ -49,7 +49,7 @@ pub(super) enum Holds {
 #[derive(Debug)]
 pub(super) struct Def {
     pub name: &'static str,
-    /// Place of the first element of the same choice, else its own.
+    /// Index of the first element of the same choice, else its own.
     pub leader: usize,
     pub choice: Option<&'static str>,
     pub min: u32,
@@ -60,7 +60,7 @@ pub(super) struct Def {
     pub rules: Vec<Rule>,
 }
 
-/// Data types that need a look of their own.
+/// Data types with checks of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Special {
     None,
@@ -75,34 +75,34 @@ pub(super) struct Type {
     pub kind: Kind,
     pub special: Special,
     pub defs: Vec<Def>,
-    /// What `defs` say of numbers, in the same order, close together: looked at for every element of the type.
+    /// The numbers of `defs`, in the same order, packed: every element of the type needs them.
     pub limits: Vec<Limit>,
     pub rules: Vec<Rule>,
 }
 
-/// How often an element may stand.
+/// How often an element may occur.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Limit {
-    /// So often.
+    /// Between these numbers.
     Plain { min: u32, max: u32 },
-    /// It is the first of a choice; the numbers are those of all of them together.
+    /// The first of a choice; its numbers apply to all of them together.
     Choice,
-    /// It is another of a choice.
+    /// Another of a choice.
     Other,
 }
 
 /// Rules of a profile for one element or slice.
 #[derive(Debug)]
 pub(super) struct Node {
-    /// URL of the profile that says so.
+    /// URL of the profile with these rules.
     pub profile: &'static str,
     pub name: &'static str,
     /// `value` of `value[x]`.
     pub choice: Option<&'static str>,
     pub slice: Option<&'static str>,
-    /// Type of the element that these rules' elements are in, by place in [`Compiled::types`], where it is certain.
+    /// Type of the parent element, an index into [`Compiled::types`], if known.
     pub within: Option<usize>,
-    /// Places of these rules' elements in that type.
+    /// Indexes of the elements for these rules in that type.
     pub places: Vec<usize>,
     pub min: u32,
     pub max: Option<u32>,
@@ -112,7 +112,7 @@ pub(super) struct Node {
     pub binding: Option<Bound>,
     pub rules: Vec<Rule>,
     pub slicing: Option<SlicingRules>,
-    /// For a slice: path and value that an element of the slice has.
+    /// For a slice, the path and value that identify its elements.
     pub marks: Vec<(Vec<&'static str>, &'static str)>,
     pub children: Vec<Node>,
 }
@@ -132,7 +132,7 @@ pub(super) struct Compiled {
     resources: HashMap<&'static str, usize>,
     profiles: Vec<CompiledProfile>,
     by_url: HashMap<&'static str, usize>,
-    /// Code systems that are known whole, by URL.
+    /// Complete code systems, by URL.
     pub code_systems: HashMap<&'static str, CodeSystem>,
     pub faults: Vec<ExpressionFault>,
 }
@@ -206,7 +206,7 @@ impl Compiled {
         self.resources.get(name).map(|i| &self.types[*i])
     }
 
-    /// The definition of `extension`, for primitives, whose types list no elements.
+    /// The definition of `extension` for primitives, whose types list no elements.
     pub fn extension_def(&self) -> Option<&Def> {
         let extension = self
             .types
@@ -251,7 +251,7 @@ impl Maker {
         rules
     }
 
-    /// A binding that can be checked: preferred and example ones never fail, nor do sets that are not listed.
+    /// A binding that can be checked: not preferred, not example, with a value set that is listed.
     fn bound(&self, binding: Option<crate::schema::Binding>) -> Option<Bound> {
         let binding = binding?;
         if matches!(binding.strength, Strength::Preferred | Strength::Example) {
@@ -323,7 +323,7 @@ impl Maker {
         }
     }
 
-    /// `within` and `own` are the types of the element around and of the element itself, where they are certain.
+    /// `within` and `own` are the types of the parent and of the element itself, if known.
     fn node(
         &mut self,
         types: &[Type],
@@ -379,7 +379,7 @@ impl Maker {
     }
 }
 
-/// Where a type has the elements of a name, which may be `value[x]`.
+/// Indexes in a type of the elements of a name, which may be `value[x]`.
 fn places_of(types: &[Type], within: Option<usize>, name: &str) -> Vec<usize> {
     let choice = name.strip_suffix("[x]");
     let Some(of) = within.and_then(|place| types.get(place)) else {
@@ -391,7 +391,7 @@ fn places_of(types: &[Type], within: Option<usize>, name: &str) -> Vec<usize> {
         .collect()
 }
 
-/// The value that a slice has at a discriminator's path.
+/// The value of a slice at a discriminator's path.
 fn mark(rules: &ElementRules, path: &'static str) -> Option<(Vec<&'static str>, &'static str)> {
     if path == "url"
         && let Some(url) = rules.profiles.first()

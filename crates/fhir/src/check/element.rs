@@ -1,4 +1,4 @@
-//! Base rules on one element: which children, how many, of what type; values; invariants.
+//! Base rules of one element: children, their number and types, values, invariants.
 
 use super::MAX_DEPTH;
 use super::compiled::{Def, Holds, Limit, Rule, Special, Type};
@@ -48,7 +48,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Grammar of a primitive, and ele-1.
+    /// The grammar of a primitive, and ele-1.
     fn primitive(&mut self, element: &'a Element, of: &'a Type) {
         match element.value() {
             Some(value) => {
@@ -127,7 +127,7 @@ impl<'a> Walk<'a> {
         self.counts.truncate(base);
     }
 
-    /// One child at its place.
+    /// One child with its definition.
     fn child(&mut self, child: &'a Element, def: &'a Def, step: Step<'a>, nodes: Range<usize>) {
         self.steps.push(step);
         let own = self.nodes_for(child, def, nodes);
@@ -150,7 +150,7 @@ impl<'a> Walk<'a> {
                     self.undefined_code(child);
                 }
                 self.element(child, of, own.start..self.nodes.len());
-                // A profile can only narrow a binding, so that its own says all.
+                // A profile can only narrow a binding, so its own binding is enough.
                 let narrowed = || self.nodes[own.clone()].iter().any(|n| n.binding.is_some());
                 if let Some(bound) = def.binding.as_ref().filter(|_| !narrowed()) {
                     self.binding(child, of, bound, "");
@@ -172,7 +172,7 @@ impl<'a> Walk<'a> {
         self.steps.pop();
     }
 
-    /// `id` and `extension` of a primitive, where the type itself lists no elements.
+    /// `id` and `extension` of a primitive, whose type lists no elements.
     fn child_of_primitive(&mut self, child: &'a Element, index: usize, nodes: Range<usize>) {
         if child.name() == "id" {
             self.steps.push(Step {
@@ -294,7 +294,7 @@ impl<'a> Walk<'a> {
         self.error_below(element, &[name], IssueCode::Structure, message, "");
     }
 
-    /// Invariants; one that cannot be evaluated is said, never taken as passed.
+    /// Evaluates invariants. One that cannot be evaluated is reported, never taken as passed.
     pub(super) fn invariants(&mut self, element: &'a Element, rules: &'a [Rule], profile: &str) {
         for rule in rules {
             let outcome = match &rule.expression {
@@ -343,7 +343,6 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The place of an element, looked for from the last one found: messages mostly keep the order.
 /// Whether XML can write all text of an element that STU3 does not define.
 fn can_be_written(element: &Element) -> bool {
     let mut open = vec![element];
@@ -367,7 +366,7 @@ fn find(defs: &[Def], child: &Element, cursor: usize) -> Option<usize> {
     at(after).map(|i| i + before.len()).or_else(|| at(before))
 }
 
-/// What would be right, for the invariants that senders of booking messages meet; others name their key only.
+/// What would be right, for common invariants; for others only their key is reported.
 fn meaning(key: &str) -> &'static str {
     match key {
         "app-1" => "a participant needs a type or an actor",

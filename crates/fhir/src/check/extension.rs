@@ -1,11 +1,11 @@
-//! Extensions: url, value or extensions, and what the definition of a known one says.
+//! Checks extensions: their url, their value or extensions, and the definition of a known one.
 
 use super::walk::Walk;
 use crate::issue::{IssueCode, Severity};
 use crate::tree::Element;
 
 impl<'a> Walk<'a> {
-    /// An extension before its content is checked: puts the rules of its definition on the stack.
+    /// An extension before its content: pushes the rules of its definition on the stack.
     pub(super) fn extension(&mut self, element: &'a Element, modifier: bool) {
         let Some(url) = element.str_of("url") else {
             return;
@@ -34,7 +34,7 @@ impl<'a> Walk<'a> {
     }
 
     fn unknown_extension(&mut self, element: &'a Element, url: &str, modifier: bool) {
-        // Inside a complex extension the parts have short names that its definition explains.
+        // The parts of a complex extension have short names from its definition.
         let part = !url.contains(':');
         match (modifier, part) {
             (true, _) => {
@@ -55,8 +55,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// True when the extension at hand stands on the element that a context names: `Patient`, `Patient.identifier`.
-    /// A context that is no resource (a data type) is not checked.
+    /// True when the current extension is on the element that a context names: `Patient`, `Patient.identifier`. A context
+    /// that is a data type is not checked.
     fn stands_on(&self, context: &str) -> bool {
         if self
             .compiled
@@ -76,7 +76,7 @@ impl<'a> Walk<'a> {
         wanted.next() == first && names.eq(wanted)
     }
 
-    /// ext-1: a value or extensions, one of them.
+    /// ext-1: either a value or extensions.
     pub(super) fn extension_content(&mut self, element: &'a Element) {
         let value = element
             .children()

@@ -1,4 +1,4 @@
-//! Rules that profiles add: cardinality, slices, fixed values, types, bindings, targets.
+//! Checks the rules of profiles: cardinality, slices, fixed values, types, bindings, targets.
 
 use super::compiled::{Def, Node, Type};
 use super::walk::Walk;
@@ -23,7 +23,7 @@ impl Node {
                 .all(|(path, value)| has(element, path, value))
     }
 
-    /// What an element of the slice has, for messages.
+    /// The marks of the slice, for messages.
     fn described(&self) -> String {
         let marks: Vec<String> = self
             .marks
@@ -46,7 +46,7 @@ fn has(element: &Element, path: &[&str], value: &str) -> bool {
 }
 
 impl<'a> Walk<'a> {
-    /// Puts the rules for a child on the stack: those for its name, and those of the slice that it belongs to.
+    /// Pushes the rules for a child on the stack: those for its name, and those of its slice.
     pub(super) fn nodes_for(
         &mut self,
         child: &'a Element,
@@ -66,7 +66,7 @@ impl<'a> Walk<'a> {
         start..self.nodes.len()
     }
 
-    /// How many of each element and slice a profile wants in an element.
+    /// Checks the number of each element and slice in an element.
     pub(super) fn profile_cardinality(
         &mut self,
         element: &'a Element,
@@ -105,7 +105,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Reports what the base has not reported already.
+    /// Reports a number that the base rules have not reported.
     fn profile_count(
         &mut self,
         element: &'a Element,
@@ -187,7 +187,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What a profile says of an element itself.
+    /// Checks a profile's rules for the element itself.
     pub(super) fn value_rules(&mut self, element: &'a Element, of: &'a Type, node: &'a Node) {
         if let Some(fixed) = node.fixed
             && element.as_str().is_some_and(|value| value != fixed)

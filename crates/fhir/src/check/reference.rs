@@ -1,11 +1,11 @@
-//! References, contained resources, and the addresses of Bundle entries.
+//! Checks references, contained resources, and the addresses of Bundle entries.
 
 use super::walk::Walk;
 use crate::issue::IssueCode;
 use crate::primitive::is_id;
 use crate::tree::Element;
 
-/// What a reference points at.
+/// The target of a reference.
 enum Target<'a> {
     /// `#id`
     Local(&'a str),
@@ -43,7 +43,7 @@ fn target(text: &str) -> Target<'_> {
 }
 
 impl<'a> Walk<'a> {
-    /// Format of a Reference, and ref-1: a local one names a contained resource.
+    /// The format of a Reference, and ref-1: a local one names a contained resource.
     pub(super) fn reference(&mut self, element: &'a Element) {
         let Some(reference) = element.get("reference") else {
             return;
@@ -54,7 +54,7 @@ impl<'a> Walk<'a> {
         match target(text) {
             Target::Local(id) => {
                 self.local.insert(id);
-                // `#` alone, in a contained resource, is the resource that contains it.
+                // In a contained resource, `#` alone means its container.
                 let inner = !std::ptr::eq(self.scope.resource, self.scope.container);
                 if (!id.is_empty() || !inner) && self.contained_by_id(id).is_none() {
                     let message = "no contained resource has this id; right would be # and the id of one in contained";
@@ -75,7 +75,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The resource type that a reference points at is one of those allowed.
+    /// Checks that the target's resource type is allowed.
     pub(super) fn targets(&mut self, element: &'a Element, allowed: &[&str], profile: &str) {
         let Some(reference) = element.get("reference") else {
             return;
@@ -88,7 +88,7 @@ impl<'a> Walk<'a> {
         let Some(of) = found.filter(|of| !allowed.contains(of)) else {
             return;
         };
-        // A name that is no resource type could be anything, so that it is not quoted.
+        // A name that is no resource type could hold anything, so it is not quoted.
         let other = match self.compiled.resource(of) {
             Some(known) => known.name,
             None => "another type",
@@ -152,7 +152,7 @@ impl<'a> Walk<'a> {
         self.resource(child, true);
     }
 
-    /// dom-3: what is contained is referred to from somewhere in the resource.
+    /// dom-3: something in the resource refers to each contained resource.
     pub(super) fn contained_are_used(&mut self, container: &'a Element) {
         let contained = container
             .children()
@@ -174,7 +174,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The id at the end of an entry's fullUrl is the id of its resource.
+    /// The id at the end of an entry's fullUrl has to be its resource's id.
     pub(super) fn full_urls(&mut self, bundle: &'a Element) {
         let entries = bundle.children().iter().filter(|c| c.name() == "entry");
         for (index, entry) in entries.enumerate() {

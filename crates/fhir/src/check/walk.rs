@@ -1,6 +1,6 @@
-//! One check of one message: where it is, which profile rules apply there, and what was found.
+//! The state of one check of one message: position, rules that apply, findings.
 //!
-//! The stacks grow and shrink with the walk and are shared by all levels, so that a level costs no allocation.
+//! All levels share the stacks, so that a level costs no allocation.
 
 use super::compiled::{Compiled, Node, Type};
 use super::{MAX_ISSUES, Options};
@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::ops::Range;
 
-/// One step of the path to the element at hand.
+/// One step of the path to the current element.
 #[derive(Clone, Copy)]
 pub(super) struct Step<'a> {
     pub name: &'a str,
@@ -24,20 +24,20 @@ pub(super) struct Walk<'a> {
     root: &'a Element,
     pub issues: Vec<Issue>,
     pub steps: Vec<Step<'a>>,
-    /// Step at which the resource at hand starts.
+    /// Step at which the current resource starts.
     pub resource_at: usize,
     pub scope: Scope<'a>,
     /// Profile rules that apply at each level.
     pub nodes: Vec<&'a Node>,
     /// How many of each element were seen at each level.
     pub counts: Vec<u32>,
-    /// Resources contained in the container at hand, by id; of two with one id the first.
+    /// Resources in the current container, by id. Of two with the same id the first counts.
     pub contained: HashMap<&'a str, &'a Element>,
-    /// Local references seen in the container at hand.
+    /// Local references seen in the current container.
     pub local: HashSet<&'a str>,
-    /// True once the nesting bound was reported; it is said once.
+    /// True once excessive nesting was reported; it is reported once.
     pub too_deep: bool,
-    /// Element ids seen in the resource at hand.
+    /// Element ids seen in the current resource.
     pub ids: HashSet<&'a str>,
 }
 
@@ -70,7 +70,7 @@ impl<'a> Walk<'a> {
         self.issues
     }
 
-    /// A resource that stands for itself, or a contained one. Its step is already on the path.
+    /// A resource, contained or not. Its step is already on the path.
     pub fn resource(&mut self, element: &'a Element, contained: bool) {
         let Some(name) = element.resource_type().filter(|n| !n.is_empty()) else {
             self.error(
@@ -122,7 +122,7 @@ impl<'a> Walk<'a> {
         (self.scope, self.resource_at, self.ids) = (scope, at, ids);
     }
 
-    /// Puts the rules of the profiles that apply to a resource on the stack.
+    /// Pushes the rules of the profiles that apply to a resource on the stack.
     fn profiles(&mut self, element: &'a Element, of: &'a Type) -> Range<usize> {
         let start = self.nodes.len();
         let by_type = self
@@ -175,7 +175,7 @@ impl<'a> Walk<'a> {
         start..self.nodes.len()
     }
 
-    /// An error at the element at hand.
+    /// An error at the current element.
     pub fn error(
         &mut self,
         element: &Element,
@@ -186,7 +186,7 @@ impl<'a> Walk<'a> {
         self.add_below(element, &[], Severity::Error, code, message, rule);
     }
 
-    /// An error at a place under the element at hand; `element` gives the place in the text.
+    /// An error below the current element; `element` gives the position in the text.
     pub fn error_below(
         &mut self,
         element: &Element,
@@ -198,7 +198,7 @@ impl<'a> Walk<'a> {
         self.add_below(element, below, Severity::Error, code, message, rule);
     }
 
-    /// An issue at the element at hand.
+    /// An issue at the current element.
     pub fn add(
         &mut self,
         element: &Element,
@@ -210,7 +210,7 @@ impl<'a> Walk<'a> {
         self.add_below(element, &[], severity, code, message, rule);
     }
 
-    /// An issue at a place under the element at hand; `element` gives the place in the text.
+    /// An issue below the current element; `element` gives the position in the text.
     pub fn add_below(
         &mut self,
         element: &Element,
@@ -253,13 +253,13 @@ impl<'a> Walk<'a> {
         self.issues.push(issue);
     }
 
-    /// True when no more findings are taken.
+    /// True when no more findings are kept.
     pub fn is_full(&self) -> bool {
         self.issues.len() >= MAX_ISSUES
     }
 }
 
-/// The base definitions themselves, which are always checked.
+/// The base definitions, which are always checked.
 fn is_base_profile(url: &str) -> bool {
     url.strip_prefix("http://hl7.org/fhir/StructureDefinition/")
         .is_some_and(|name| crate::schema::Schema::stu3().resource(name).is_some())

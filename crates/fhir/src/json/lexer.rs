@@ -1,4 +1,4 @@
-//! JSON tokens with their places: strings, numbers, punctuation. Strict (RFC 8259), bounded, never panics.
+//! JSON tokens with their positions. Strict (RFC 8259), bounded, never panics.
 
 use crate::codec::{MAX_NUMBER, fatal};
 use crate::issue::{Issue, IssueCode, Pos};
@@ -11,15 +11,15 @@ pub(super) struct Lexer<'a> {
     at: usize,
     line: u32,
     line_start: usize,
-    /// Continuation bytes between `line_start` and `counted`, so that columns count characters. They are
-    /// counted only when a place is asked for, and each byte once.
+    /// Continuation bytes between `line_start` and `counted`, so that columns count characters. They are counted only when
+    /// a position is needed, each byte once.
     continuation: usize,
     counted: usize,
-    /// Every byte is a character: mostly so, and then nothing need be counted.
+    /// True for ASCII text, the usual case, where bytes need no counting.
     ascii: bool,
 }
 
-/// A place to go back to.
+/// A position to return to.
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
     at: usize,
@@ -91,7 +91,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The next byte that is no white space, without taking it.
+    /// The next byte that is not white space, without consuming it.
     pub(super) fn peek(&mut self) -> Option<u8> {
         while let Some(b) = self.bytes.get(self.at) {
             match b {
@@ -109,7 +109,7 @@ impl<'a> Lexer<'a> {
         None
     }
 
-    /// Takes a punctuation mark.
+    /// Consumes a punctuation mark.
     pub(super) fn take(&mut self, wanted: u8) -> Result<(), Issue> {
         match self.peek() {
             Some(b) if b == wanted => {
@@ -120,7 +120,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// After a member: true when another one follows, false at the closing mark, which is taken.
+    /// After a member. True: another one follows. False: the closing mark follows, and is consumed.
     pub(super) fn more(&mut self, close: u8) -> Result<bool, Issue> {
         match self.peek() {
             Some(b',') => {
@@ -138,7 +138,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// True when the very next mark closes an empty object or array, which is taken.
+    /// True when the object or array is empty; its closing mark is consumed.
     pub(super) fn closes(&mut self, close: u8) -> bool {
         if self.peek() == Some(close) {
             self.at += 1;
@@ -157,7 +157,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// A string at its opening quote; borrowed from the text unless it has escapes.
+    /// A string, from its opening quote; borrowed unless it has escapes.
     pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Issue> {
         if self.peek() != Some(b'"') {
             return Err(self.unexpected("a string in double quotes"));
@@ -177,7 +177,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The rest of a string that has escapes.
+    /// The rest of a string with escapes.
     fn escaped(&mut self, start: usize, open: Mark) -> Result<String, Issue> {
         let mut out = self.text.get(start..self.at).unwrap_or("").to_owned();
         loop {
@@ -200,7 +200,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The string ends with the text, or has a control character at the current place.
+    /// The fault of a string that has no end, or a control character at the current position.
     fn broken_string(&mut self, open: Mark) -> Issue {
         match self.bytes.get(self.at) {
             None => {
@@ -260,7 +260,7 @@ impl<'a> Lexer<'a> {
             .ok_or_else(|| self.fail("Half of a surrogate pair stands alone before this place."))
     }
 
-    /// `\uXXXX` at the current place.
+    /// `\uXXXX` at the current position.
     fn hex4(&mut self) -> Result<u32, Issue> {
         let digits = self.bytes.get(self.at + 2..self.at + 6).unwrap_or(&[]);
         let legal = digits.len() == 4 && digits.iter().all(u8::is_ascii_hexdigit);
@@ -335,8 +335,8 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// Where the first quote, backslash or control character of JSON stands from `at` on, eight bytes at a time; the end
-/// of the text if there is none.
+/// Index of the first quote, backslash or control character from `at` on, or the end of the text. Reads eight bytes at a
+/// time.
 pub fn end_of_plain(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
@@ -347,7 +347,7 @@ pub fn end_of_plain(bytes: &[u8], mut at: usize) -> usize {
             | below(word ^ (ONES * u64::from(b'"')), 1)
             | below(word ^ (ONES * u64::from(b'\\')), 1);
         if found != 0 {
-            // The lowest mark is exact; those above it may be borrowed.
+            // The lowest mark is exact; higher ones may come from a borrow.
             return at + (found.trailing_zeros() / 8) as usize;
         }
         at += 8;

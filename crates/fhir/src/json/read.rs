@@ -1,5 +1,5 @@
-//! JSON text to element tree. Every structural fault is reported with its path and place; only text that is
-//! not JSON, or goes over a limit, stops the reading.
+//! Reads JSON text into an element tree. Reports every structural fault with its path and position. Only text that is not
+//! JSON, or over a limit, stops the reading.
 
 mod companion;
 mod keys;
@@ -14,8 +14,8 @@ use keys::Keys;
 use smol_str::SmolStr;
 use std::ops::Range;
 
-/// Reads one resource. The error is the place where the text stops being JSON or goes over a limit;
-/// everything else that is wrong is in [`Parsed::issues`].
+/// Reads one resource. The error says where the text stops being JSON or exceeds a limit; all other faults are in
+/// [`Parsed::issues`].
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Issue> {
     let text = text_of(bytes, limits)?;
     let mut reader = Reader {
@@ -50,25 +50,25 @@ struct Reader<'a> {
     path: Path,
     keys: Keys<'a>,
     elements: usize,
-    /// Resources that are open.
+    /// Open resources.
     resources: usize,
-    /// How many `null` stood in lists of primitives so far.
+    /// `null`s in lists of primitives so far.
     nulls: usize,
     findings: Findings,
 }
 
-/// What an object's members belong to.
+/// The parent of an object's members.
 #[derive(Clone, Copy)]
 struct Owner {
     of: Option<&'static TypeDef>,
-    /// Only `id` and `extension` may stand here: the companion of a primitive.
+    /// True in the companion of a primitive, which may hold only `id` and `extension`.
     companion: bool,
 }
 
-/// What is known about a member before its value is read.
+/// Facts about a member before its value is read.
 struct Member {
     pos: Pos,
-    /// Children that the other half (`name` of `_name`, or the reverse) has made already.
+    /// Children that the other half (`name` of `_name`, or the reverse) has made.
     twin: Option<Range<usize>>,
 }
 
@@ -108,7 +108,7 @@ impl Reader<'_> {
         issue
     }
 
-    /// A resource at its opening brace; `element` has its name and place.
+    /// A resource from its opening brace; `element` has its name and position.
     fn resource(&mut self, element: &mut Element) -> Result<(), Issue> {
         let pos = self.lexer.pos();
         if self.resources >= MAX_RESOURCES_DEEP {
@@ -166,7 +166,7 @@ impl Reader<'_> {
         self.structure("", pos, message);
     }
 
-    /// Looks ahead for `resourceType` of the object that opens here, wherever it stands among its members.
+    /// Looks ahead for `resourceType` among the members of the object that opens here.
     fn peek_resource_type(&mut self) -> Result<Option<SmolStr>, Issue> {
         let mark = self.lexer.mark();
         let found = self.scan_for_type()?;
@@ -195,7 +195,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Steps over a value at a depth.
+    /// Skips a value at a depth.
     fn skip(&mut self, depth: usize) -> Result<(), Issue> {
         self.check_depth(depth)?;
         match self.lexer.peek() {
@@ -234,7 +234,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The members of an object, from its opening brace to its closing one.
+    /// The members of an object, from opening to closing brace.
     fn object(&mut self, element: &mut Element, owner: Owner) -> Result<(), Issue> {
         self.check_depth(self.path.depth())?;
         let pos = self.lexer.pos();
@@ -264,7 +264,7 @@ impl Reader<'_> {
                     shown(&key)
                 );
                 self.structure(&key, pos, message);
-                // Which of the two is meant nobody knows.
+                // It is unknown which of the two is meant.
                 for made in self.keys.made(&open, &key) {
                     element.mark_children_malformed(made);
                 }
@@ -343,7 +343,7 @@ impl Reader<'_> {
         self.lexer.pos()
     }
 
-    /// A member that the schema knows.
+    /// A member in the schema.
     fn known(
         &mut self,
         parent: &mut Element,
@@ -389,8 +389,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// One value of a known element, put at the end of the parent's children; false when it has the wrong JSON type
-    /// (reported) and nothing was put there.
+    /// One value of a known element, appended to the parent's children. False: the value has the wrong JSON type, which was
+    /// reported, and nothing was appended.
     fn one(
         &mut self,
         parent: &mut Element,
@@ -400,7 +400,7 @@ impl Reader<'_> {
         self.count()?;
         let next = self.lexer.peek();
         let pos = self.lexer.pos();
-        // Read where it stays: an element is large, and moving it costs as much as reading it.
+        // Fills the element in place: moving one costs as much as reading it.
         let element = parent.open_child(def.name, place, pos);
         self.path.push_known(def.name, index);
         let of = self.schema.type_of(def);
@@ -429,7 +429,7 @@ impl Reader<'_> {
         self.path.pop();
         if !read {
             parent.children_mut().pop();
-            // `null` for a single value says that there is none.
+            // `null` for a single value means that there is none.
             if next != Some(b'n') || index.is_some() {
                 parent.lose(def.name);
             }
@@ -437,7 +437,7 @@ impl Reader<'_> {
         Ok(read)
     }
 
-    /// The value of a primitive; false when there is none to keep.
+    /// The value of a primitive. False: there is none to keep.
     fn primitive(
         &mut self,
         element: &mut Element,
@@ -462,7 +462,7 @@ impl Reader<'_> {
             }
             (JsonKind::Boolean, Some(b't' | b'f'))
             | (JsonKind::Number, Some(b'-' | b'0'..=b'9')) => return self.scalar(element, next),
-            // In an array, null keeps the place of a primitive that has extensions only.
+            // In an array, null stands for a primitive that has only extensions.
             (_, Some(b'n')) if in_array => {
                 self.lexer.word("null")?;
                 self.nulls += 1;
@@ -473,12 +473,12 @@ impl Reader<'_> {
             (JsonKind::Number, _) => "a number, without quotes,",
         };
         self.wrong_type(wanted, next)?;
-        // What has the wrong type is kept where the tree can hold it, so that nothing is lost on the way.
+        // A value of the wrong type is kept if the tree can hold it, so that nothing is lost.
         element.mark_malformed();
         self.scalar(element, next)
     }
 
-    /// A string, number or boolean as it stands; anything else is stepped over, and the answer is false.
+    /// A string, number or boolean as it is. False: it is something else, which was skipped.
     fn scalar(&mut self, element: &mut Element, next: Option<u8>) -> Result<bool, Issue> {
         let value = match next {
             Some(b'"') => Value::String(SmolStr::new(self.lexer.string()?)),
@@ -500,7 +500,7 @@ impl Reader<'_> {
         Ok(true)
     }
 
-    /// Reports a value of the wrong JSON type; it is still to be read.
+    /// Reports a value of the wrong JSON type, without reading it.
     fn wrong_type(&mut self, wanted: &str, next: Option<u8>) -> Result<(), Issue> {
         let found = match next {
             Some(b'"') => "a string",
@@ -520,7 +520,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Primitives that were left without a value and without an extension: a `null` that keeps no place.
+    /// Reports primitives with neither value nor extension: a `null` that stands for nothing.
     fn check_gaps(&mut self, element: &Element, owner: Owner) {
         let defined = |e: &&Element| owner.of.is_some_and(|t| t.element(e.name()).is_some());
         for child in element.children().iter().filter(defined) {
@@ -533,8 +533,8 @@ impl Reader<'_> {
     }
 }
 
-/// A primitive's value and its companion are one element, whichever came first: where the last child has such a twin,
-/// it becomes part of it.
+/// Joins a primitive's value and its companion into one element, whichever came first: the last child becomes part of its
+/// twin.
 fn join_twin(parent: &mut Element, twin: Option<&Range<usize>>, index: usize) {
     let Some(at) = twin.and_then(|made| made.clone().nth(index)) else {
         return;

@@ -1,4 +1,4 @@
-//! Element tree to JSON text.
+//! Writes an element tree as JSON text.
 
 use super::lexer::end_of_plain;
 use crate::codec::FEW;
@@ -23,7 +23,7 @@ pub fn write_into(root: &Element, out: &mut Vec<u8>) {
     writer.object(root, None);
 }
 
-/// Writes a resource as JSON with line breaks and two spaces of indent, for people.
+/// Writes a resource as JSON for people, with line breaks and an indent of two spaces.
 pub fn write_pretty(root: &Element) -> Vec<u8> {
     let mut out = Vec::with_capacity(8_192);
     let mut writer = Writer {
@@ -42,7 +42,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// An object: `resourceType`, then each name once, where it first stands.
+    /// An object: `resourceType`, then each name once, at its first occurrence.
     fn object(&mut self, element: &Element, of: Option<&TypeDef>) {
         let of = match element.resource_type() {
             Some(name) => self.schema.resource(name),
@@ -62,7 +62,7 @@ impl Writer<'_> {
         self.close(b'}', first);
     }
 
-    /// Elements of one name nearly always stand side by side: one look at what follows says whether they do.
+    /// Elements of one name are nearly always adjacent: one look at the following ones tells.
     fn few_members(&mut self, children: &[Element], of: Option<&TypeDef>, first: &mut bool) {
         let mut scattered = false;
         let (mut before, mut rest): (&[Element], _) = (&[], children);
@@ -82,7 +82,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Groups by hash, so that time stays in proportion to the number of children.
+    /// Groups by hash, so that time stays linear in the number of children.
     fn many_members(&mut self, children: &[Element], of: Option<&TypeDef>, first: &mut bool) {
         let mut groups: Vec<Vec<&Element>> = Vec::new();
         let mut by_name: HashMap<&str, usize> = HashMap::new();
@@ -100,7 +100,7 @@ impl Writer<'_> {
         }
     }
 
-    /// All elements of one name: the values, and a `_name` companion for what primitives carry besides.
+    /// All elements of one name: the values, and a `_name` companion for the rest of primitives.
     fn member<'e>(
         &mut self,
         head: &Element,
@@ -119,7 +119,7 @@ impl Writer<'_> {
             self.key("", name, first);
             self.values(listed, same.clone(), |w, e| {
                 match (e.value(), e.children().is_empty()) {
-                    // Without a definition, what stands there decides.
+                    // Without a definition, the content decides.
                     (Some(value), _) => w.value(Some(value)),
                     (None, true) if def.is_none() && e.resource_type().is_none() => w.value(None),
                     _ => w.object(e, child_type),
@@ -138,7 +138,7 @@ impl Writer<'_> {
         }
         if same.clone().any(|e| !e.children().is_empty()) {
             self.key("_", name, first);
-            // `id` and `extension` of a primitive are those of any element; Extension has both.
+            // A primitive has `id` and `extension` like any element; the type Extension lists both.
             let element = self.schema.type_def("Extension");
             self.values(listed, same, |w, e| match e.children().is_empty() {
                 true => w.value(None),

@@ -1,4 +1,4 @@
-//! Equality and order of items: numbers by value, dates by the span they stand for, else text.
+//! Equality and order of items: numbers by value, dates by the span that they cover, all else as text.
 
 use super::PathError;
 use super::eval::Item;
@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-/// How far local time may lie from UTC: a date without offset next to a time with one is this vague.
+/// Largest offset of local time. A date without offset is this vague beside a time with one.
 const ANYWHERE: SignedDuration = SignedDuration::from_hours(14);
 
 /// The text of an item; empty for an element without value.
@@ -23,7 +23,7 @@ pub(super) fn text_of<'a>(item: &Item<'a>) -> Cow<'a, str> {
     }
 }
 
-/// The number that an item is; text that looks like one is not.
+/// The number of an item; text that looks like a number has none.
 pub(super) fn as_number(item: &Item<'_>) -> Option<f64> {
     match item {
         Item::Number(n) => Some(*n),
@@ -35,7 +35,7 @@ pub(super) fn as_number(item: &Item<'_>) -> Option<f64> {
     }
 }
 
-/// `=` of two items; `None` when it cannot be told.
+/// `=` of two items; `None` if undecided.
 pub(super) fn equal(a: &Item<'_>, b: &Item<'_>) -> Option<bool> {
     if let (Item::Node(x), Item::Node(y)) = (a, b)
         && (x.value().is_none() || y.value().is_none())
@@ -48,7 +48,7 @@ pub(super) fn equal(a: &Item<'_>, b: &Item<'_>) -> Option<bool> {
     }
 }
 
-/// Equal but for the name that they stand under.
+/// Equal apart from their names.
 fn same_content(a: &Element, b: &Element) -> bool {
     a.value() == b.value() && a.children() == b.children() && a.resource_type() == b.resource_type()
 }
@@ -69,7 +69,7 @@ pub(super) fn equal_lists(a: &[Item<'_>], b: &[Item<'_>]) -> Option<bool> {
     known
 }
 
-/// `~`: same members in any order, text without regard to case and spaces.
+/// `~`: same members in any order, ignoring case and spaces.
 pub(super) fn equivalent(a: &[Item<'_>], b: &[Item<'_>]) -> bool {
     let like = |x: &Item<'_>, y: &Item<'_>| match (x, y) {
         (Item::Node(n), Item::Node(m)) if n.value().is_none() || m.value().is_none() => {
@@ -105,7 +105,7 @@ pub(super) fn distinct(items: Vec<Item<'_>>) -> Vec<Item<'_>> {
         .collect()
 }
 
-/// Order of two single values; `None` when one is too vague to tell.
+/// Order of two single values; `None` if one is too vague.
 pub(super) fn order(a: &Item<'_>, b: &Item<'_>) -> Result<Option<Ordering>, PathError> {
     if let (Some(x), Some(y)) = (as_number(a), as_number(b)) {
         return Ok(x.partial_cmp(&y));
@@ -123,7 +123,7 @@ pub(super) fn order(a: &Item<'_>, b: &Item<'_>) -> Result<Option<Ordering>, Path
     }
     match (DateTime::parse(&x), DateTime::parse(&y)) {
         (Ok(x), Ok(y)) => Ok(order_of_times(&x, &y)),
-        // A broken date is reported where it stands; the order of broken dates cannot be told.
+        // Broken dates are reported elsewhere; they have no order.
         _ if x.starts_with(|c: char| c.is_ascii_digit())
             && y.starts_with(|c: char| c.is_ascii_digit()) =>
         {
@@ -150,7 +150,7 @@ fn order_of_times(a: &DateTime, b: &DateTime) -> Option<Ordering> {
     }
     match () {
         () if x == y => Some(Ordering::Equal),
-        // Times with offset are moments, however many digits were written.
+        // Times with offset are compared as moments, whatever their precision.
         () if a.has_offset() && b.has_offset() => Some(x.0.cmp(&y.0)),
         () if x.1 <= y.0 => Some(Ordering::Less),
         () if y.1 <= x.0 => Some(Ordering::Greater),

@@ -1,4 +1,4 @@
-//! Evaluation over elements, with FHIRPath's three-valued logic.
+//! Evaluates expressions over elements, with FHIRPath's three-valued logic.
 
 use super::compare::{self, as_number, text_of};
 use super::parser::{Expr, Operator, TypeTest};
@@ -20,7 +20,7 @@ pub enum Item<'a> {
     Boolean(bool),
 }
 
-/// Data types that end the name of a choice element, without which `period` would take in `periodUnit`.
+/// Data types at the end of a choice element's name. Without them `period` would match `periodUnit`.
 const CHOICE_TYPES: &[&str] = &[
     "Address",
     "Age",
@@ -63,7 +63,7 @@ const CHOICE_TYPES: &[&str] = &[
     "Uuid",
 ];
 
-/// The data type that a choice element's name ends in, if the name before it is `base`.
+/// The data type at the end of a choice element's name, if `base` is the name before it.
 pub(super) fn choice_type<'a>(name: &'a str, base: &str) -> Option<&'a str> {
     let rest = name.strip_prefix(base)?;
     CHOICE_TYPES.contains(&rest).then_some(rest)
@@ -141,7 +141,7 @@ impl<'a> Evaluation<'a> {
         let mut out = Vec::new();
         for item in items.iter() {
             let Item::Node(node) = item else { continue };
-            // `Patient.name` from a Patient: the type's name stands for the focus itself.
+            // `Patient.name` from a Patient: the type's name means the focus itself.
             if *target == Expr::This && node.resource_type() == Some(name) {
                 out.push(item.clone());
                 continue;
@@ -156,7 +156,7 @@ impl<'a> Evaluation<'a> {
         Ok(out)
     }
 
-    /// Logic operators; `None` when the operator is another.
+    /// Logic operators; `None` for other operators.
     #[allow(clippy::type_complexity)]
     fn logic(
         &self,
@@ -228,7 +228,7 @@ impl<'a> Evaluation<'a> {
             Operator::Equivalent => Some(compare::equivalent(&a, &b)),
             Operator::NotEquivalent => Some(!compare::equivalent(&a, &b)),
             _ if a.is_empty() || b.is_empty() => match operator {
-                // FHIRPath: nothing is a member of an empty collection; an empty left side says nothing.
+                // FHIRPath: an empty collection has no members; an empty left side is undecided.
                 Operator::In if !a.is_empty() => Some(false),
                 Operator::Contains if !b.is_empty() => Some(false),
                 _ => None,
@@ -278,7 +278,7 @@ fn arithmetic<'a>(
     })
 }
 
-/// Empty says nothing, a boolean itself, any other single item is true.
+/// Empty is undecided; a boolean is itself; any other single item is true.
 pub(super) fn truth_of(items: &[Item<'_>]) -> Result<Option<bool>, PathError> {
     match items {
         [] => Ok(None),

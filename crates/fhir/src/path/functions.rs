@@ -1,4 +1,4 @@
-//! The functions that invariants call.
+//! The functions that invariants use.
 
 use super::PathError;
 use super::compare::{self, as_number, text_of};
@@ -72,7 +72,7 @@ impl Function {
         })
     }
 
-    /// How many arguments it takes.
+    /// Number of its arguments.
     pub(super) fn arguments(self) -> RangeInclusive<usize> {
         match self {
             Function::All
@@ -146,7 +146,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// Functions that answer yes or no.
+    /// Functions with a boolean result.
     fn ask(
         &self,
         function: Function,
@@ -226,7 +226,7 @@ impl<'a> Evaluation<'a> {
         }])
     }
 
-    /// The first argument with one item as its focus.
+    /// The first argument, with one item as its focus.
     fn each(&self, arguments: &'a [Expr], item: &Item<'a>) -> Result<Option<bool>, PathError> {
         match arguments.first() {
             Some(criteria) => self.truth(criteria, std::slice::from_ref(item)),
@@ -234,7 +234,7 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// The contained resource that a reference (element or its text) names; others are outside of the message.
+    /// The contained resource that a reference (element or its text) names. Others are outside the message.
     fn resolve(&self, item: &Item<'a>) -> Option<&'a Element> {
         let text = match item {
             Item::Node(node) => node.as_str().or_else(|| node.str_of("reference"))?,
@@ -249,7 +249,7 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// Functions of the collection alone, without arguments that are evaluated.
+/// Functions of the collection alone.
 fn plain(function: Function, mut input: Vec<Item<'_>>) -> Vec<Item<'_>> {
     let first = input.first();
     let one = match function {
@@ -282,7 +282,7 @@ fn plain(function: Function, mut input: Vec<Item<'_>>) -> Vec<Item<'_>> {
             nodes(&input).for_each(|n| descend(n, &mut out));
             return out;
         }
-        // `trace` hands on what it is given; the rest was answered before.
+        // `trace` returns its input; all others were handled before.
         _ => return input,
     };
     one.into_iter().collect()

@@ -1,4 +1,4 @@
-//! Words, literals and signs of FHIRPath.
+//! Splits FHIRPath text into words, literals and signs.
 
 use super::PathError;
 use smol_str::SmolStr;

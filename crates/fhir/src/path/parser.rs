@@ -1,4 +1,4 @@
-//! From words to an expression tree, by FHIRPath's order of precedence.
+//! Parses words into an expression tree, by FHIRPath's order of precedence.
 
 use super::functions::Function;
 use super::lexer::{Token, error, tokens};
@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expr {
-    /// The focus: `$this`, or what stands before the first name.
+    /// The focus: `$this`, or the implied start of a path.
     This,
     /// `%resource`, `%rootResource`.
     Resource,
@@ -18,9 +18,9 @@ pub(super) enum Expr {
     Boolean(bool),
     /// `{}`
     Nothing,
-    /// A child by name of what the first yields.
+    /// The children of that name.
     Member(Box<Expr>, SmolStr),
-    /// The n-th of what the first yields.
+    /// The n-th item.
     Index(Box<Expr>, Box<Expr>),
     Call(Box<Expr>, Function, Vec<Expr>),
     /// `is` and `as`, as operator or function.
@@ -59,7 +59,7 @@ pub(super) enum Operator {
     Divide,
 }
 
-/// Loosest first; the type operators stand between union and addition.
+/// Loosest first. The type operators come between union and addition.
 const LEVELS: &[&[(&str, Operator)]] = &[
     &[("implies", Operator::Implies)],
     &[("or", Operator::Or), ("xor", Operator::Xor)],
@@ -171,7 +171,7 @@ impl Parser {
         self.accept("as").then_some(TypeTest::As)
     }
 
-    /// `uri`, `FHIR.Patient`, `System.String`: the last part counts.
+    /// `uri`, `FHIR.Patient`, `System.String`: only the last part matters.
     fn type_name(&mut self) -> Result<SmolStr, PathError> {
         let mut name = self.name()?;
         while self.accept(".") {

@@ -1,4 +1,4 @@
-//! Expressions against small trees.
+//! Tests of expressions against small trees.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! `date` and `dateTime` with their precision, and the span of time that each stands for.
+//! `date` and `dateTime` with their precision, and the span of time that they cover.
 
 use super::PrimitiveError;
 use jiff::civil::{self, Date};
@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 /// xs:dateTime allows offsets up to 14 hours either side of UTC.
 const MAX_OFFSET_HOURS: i32 = 14;
 
-/// Digits of a fraction of a second that are kept; more are read and dropped (jiff counts nanoseconds).
+/// Digits kept of a fraction of a second. Further ones are dropped (jiff counts nanoseconds).
 const FRACTION_DIGITS: usize = 9;
 
-/// How exactly a dateTime was written.
+/// The written precision of a dateTime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Precision {
     /// `2031`
@@ -35,10 +35,10 @@ pub(crate) struct Clock {
     precision: Precision,
 }
 
-/// A FHIR date or dateTime: real calendar date, as exact as it was written.
+/// A FHIR date or dateTime: a real calendar date with its written precision.
 ///
-/// Leap seconds (`:60`) and `24:00` are refused: the STU3 grammar ends at 59 seconds and 23 hours, and no NHS
-/// system has a use for either.
+/// Leap seconds (`:60`) and `24:00` are refused: the STU3 grammar ends at 59 seconds and 23 hours, and no NHS system uses
+/// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime {
     /// First day of the span.
@@ -49,8 +49,8 @@ pub struct DateTime {
 }
 
 impl DateTime {
-    /// Reads a date or dateTime as search parameters have it: any precision from year to fraction of a second,
-    /// with or without offset. Use [`DateTime::check_element`] for the narrower grammar of message elements.
+    /// Reads a date or dateTime of a search parameter: any precision from year to fraction, with or without offset.
+    /// [`DateTime::check_element`] has the narrower grammar of message elements.
     pub fn parse(text: &str) -> Result<DateTime, PrimitiveError> {
         let (date, precision, rest) = parse_date(text)?;
         let Some(rest) = rest.strip_prefix('T') else {
@@ -84,7 +84,7 @@ impl DateTime {
         })
     }
 
-    /// The grammar of a `dateTime` element: as [`DateTime::parse`], but a time has its seconds and its offset.
+    /// The grammar of a `dateTime` element: like [`DateTime::parse`], but a time needs seconds and offset.
     pub fn check_element(text: &str) -> Result<DateTime, PrimitiveError> {
         let it = DateTime::parse(text)?;
         match (it.precision, it.offset) {
@@ -108,7 +108,7 @@ impl DateTime {
         DateTime::parse(text)
     }
 
-    /// How exactly it was written.
+    /// The written precision.
     pub fn precision(&self) -> Precision {
         self.precision
     }
@@ -123,12 +123,12 @@ impl DateTime {
         self.date
     }
 
-    /// The span that the value stands for: start inclusive, end exclusive. `2031-03` is the whole month,
-    /// `…T09:30:15` the whole second.
+    /// The span that the value covers: start inclusive, end exclusive. `2031-03` is the whole month, `…T09:30:15` the whole
+    /// second.
     ///
-    /// A value without offset is local time in `zone`. Local times that a clock change leaves out count as the
-    /// first moment after the gap, a span wholly inside it is empty there; a local time that happens twice stands for both, so that its span starts at
-    /// the first and ends with the second. A day of 23 or 25 hours is so long.
+    /// Without offset it is local time in `zone`. A local time that a clock change skips counts as the first moment after
+    /// the gap, and a span wholly inside the gap is empty there. A repeated local time covers both showings: its span
+    /// starts at the first and ends with the second. A day may have 23 or 25 hours.
     pub fn range(&self, zone: &TimeZone) -> (Timestamp, Timestamp) {
         let first = self.date.to_datetime(self.time);
         let after = self.after(first);
@@ -160,7 +160,7 @@ impl DateTime {
     }
 }
 
-/// A local time at a fixed offset; the last hours of year 9999 are more than jiff can count.
+/// A local time at a fixed offset. The last hours of year 9999 exceed jiff's range.
 fn fixed(local: civil::DateTime, offset: Offset) -> Timestamp {
     offset.to_timestamp(local).unwrap_or(Timestamp::MAX)
 }
@@ -171,10 +171,10 @@ fn earliest(local: civil::DateTime, zone: &TimeZone) -> Timestamp {
     match zone.to_ambiguous_timestamp(local).offset() {
         Unambiguous { offset } => fixed(local, offset),
         Fold { before, .. } => fixed(local, before),
-        // Read with the offset before the gap, the time lies after the change; the change itself is the first.
+        // With the offset before the gap, the time lies after the change; the first moment is the change itself.
         Gap { before, .. } => {
             let inside = fixed(local, before);
-            // `preceding` leaves out the moment that it is given, which may be the change itself.
+            // `preceding` excludes the given moment, which may be the change itself.
             let just_after = inside
                 .checked_add(SignedDuration::from_nanos(1))
                 .unwrap_or(inside);
@@ -185,7 +185,7 @@ fn earliest(local: civil::DateTime, zone: &TimeZone) -> Timestamp {
     }
 }
 
-/// The moment at which the last showing of the span's local times ends.
+/// The end of the last showing of the span's local times.
 fn span_end(first: civil::DateTime, after: civil::DateTime, zone: &TimeZone) -> Timestamp {
     use jiff::tz::AmbiguousOffset::{Fold, Gap, Unambiguous};
     let last = after
@@ -198,7 +198,7 @@ fn span_end(first: civil::DateTime, after: civil::DateTime, zone: &TimeZone) -> 
     }
 }
 
-/// A date at the front of `text`: the date, its precision, and what follows.
+/// Splits a leading date from `text`: the date, its precision, and the rest.
 fn parse_date(text: &str) -> Result<(Date, Precision, &str), PrimitiveError> {
     let wanted =
         || PrimitiveError::new("this is not a date; right would be YYYY, YYYY-MM or YYYY-MM-DD");
@@ -232,7 +232,7 @@ fn parse_date(text: &str) -> Result<(Date, Precision, &str), PrimitiveError> {
     Ok((date, Precision::Day, rest))
 }
 
-/// Exactly `count` digits at the front (at most four, so it fits).
+/// Splits exactly `count` leading digits (at most four, so the number fits).
 fn digits(text: &str, count: usize) -> Option<(i32, &str)> {
     let (head, rest) = text.split_at_checked(count)?;
     head.bytes().all(|b| b.is_ascii_digit()).then_some(())?;
@@ -240,7 +240,7 @@ fn digits(text: &str, count: usize) -> Option<(i32, &str)> {
 }
 
 impl Clock {
-    /// `hh:mm:ss` with optional fraction at the front of `text`, and what follows.
+    /// Splits a leading `hh:mm:ss` with optional fraction from `text`.
     pub(crate) fn parse(text: &str) -> Result<(Clock, &str), PrimitiveError> {
         match Clock::parse_lenient(text)? {
             (clock, _) if clock.precision == Precision::Minute => {
@@ -250,7 +250,7 @@ impl Clock {
         }
     }
 
-    /// As [`Clock::parse`], but seconds may be left out.
+    /// Like [`Clock::parse`], but seconds are optional.
     fn parse_lenient(text: &str) -> Result<(Clock, &str), PrimitiveError> {
         let wanted = || PrimitiveError::new("this is not a time; right would be hh:mm:ss");
         let (hour, rest) = digits(text, 2).ok_or_else(wanted)?;
@@ -291,7 +291,7 @@ impl Clock {
     }
 }
 
-/// `.123` at the front: nanoseconds, precision, what follows.
+/// Splits a leading `.123`: nanoseconds, precision, and the rest.
 fn fraction(text: &str) -> Result<(i32, Precision, &str), PrimitiveError> {
     let Some(rest) = text.strip_prefix('.') else {
         return Ok((0, Precision::Second, text));
@@ -344,7 +344,7 @@ pub(crate) fn parse_offset(text: &str) -> Result<Offset, PrimitiveError> {
 }
 
 impl DateTime {
-    /// The exact moment, when time with seconds and offset were written.
+    /// The exact moment, if the text has seconds and offset.
     pub(crate) fn moment(&self) -> Option<Timestamp> {
         let offset = self.offset?;
         (self.precision >= Precision::Second)

@@ -1,10 +1,10 @@
-//! `instant`: a moment with seconds and offset, as written and as time.
+//! `instant`: a moment with seconds and offset, with its text.
 
 use super::{DateTime, Precision, PrimitiveError};
 use jiff::Timestamp;
 use smol_str::SmolStr;
 
-/// A FHIR instant: the moment, and the text that it was written as.
+/// A FHIR instant: the moment and its original text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instant {
     text: SmolStr,
@@ -12,7 +12,7 @@ pub struct Instant {
 }
 
 impl Instant {
-    /// Reads an instant: whole date, seconds and offset are all needed, any offset is fine.
+    /// Reads an instant. It needs a full date, seconds and any offset.
     pub fn parse(text: &str) -> Result<Instant, PrimitiveError> {
         Instant::check(text).map(|timestamp| Instant {
             text: SmolStr::new(text),
@@ -38,7 +38,7 @@ impl Instant {
         }
     }
 
-    /// As it was written.
+    /// The original text.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -49,8 +49,7 @@ impl Instant {
     }
 }
 
-/// A moment as a FHIR instant in UTC to the millisecond, `YYYY-MM-DDThh:mm:ss.sss+00:00`; finer digits are
-/// cut off, never rounded up.
+/// Formats a moment as a FHIR instant in UTC, `YYYY-MM-DDThh:mm:ss.sss+00:00`. Finer digits are cut off, not rounded.
 pub fn format_instant(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%3f+00:00").to_string()
 }

@@ -1,5 +1,5 @@
-//! `xhtml` of a narrative, read once with namespaces for both formats (D-59): what can stand in a message as one `div`,
-//! and whether it is basic formatting only, without script, and not blank (txt-1 and txt-2 of STU3).
+//! Checks the `xhtml` of a narrative, for both formats (D-59): it is one `div` that can stand in a message, with basic
+//! formatting only, without script, and not blank (txt-1 and txt-2 of STU3).
 
 use super::PrimitiveError;
 use crate::xml_text::{XHTML_NAMESPACE, entity, is_allowed, is_name, unescape, unknown_entity};
@@ -9,14 +9,14 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{NamespaceResolver, ResolveResult};
 use std::ops::Range;
 
-/// Depth at which a narrative is refused; real ones stay under ten.
+/// Deepest nesting of a narrative; real ones have less than ten levels.
 const MAX_DEPTH: usize = 64;
-/// Most attributes of one element, declarations of namespaces among them.
+/// Most attributes of one element, with namespace declarations.
 const MAX_ATTRIBUTES: usize = 32;
-/// Most namespace prefixes that a narrative takes over from the message around it.
+/// Most namespace prefixes that a narrative inherits from the message.
 const MAX_INHERITED: usize = 8;
 
-/// Where a link may lead; no scheme means a place in the same message.
+/// Schemes allowed in links; no scheme means the same message.
 const LINK_SCHEMES: &[&str] = &["http", "https", "mailto", "tel"];
 
 /// Formatting elements of XHTML 1.0 chapters 7 to 11 and 15, links, images and style attributes (txt-1).
@@ -138,22 +138,22 @@ pub fn check_narrative(text: &str) -> Result<(), PrimitiveError> {
     }
 }
 
-/// Markup that can stand in a message.
+/// A narrative that can stand in a message.
 #[derive(Default)]
 pub(crate) struct Narrative {
-    /// Where its `div` stands: white space and comments around it are tolerated.
+    /// Range of its `div`; white space and comments around it are tolerated.
     pub(crate) root: Range<usize>,
-    /// What goes beyond basic formatting (txt-1).
+    /// What exceeds basic formatting (txt-1).
     breach: Option<&'static str>,
-    /// It has text or an image (txt-2).
+    /// True when it has text or an image (txt-2).
     visible: bool,
     depth: usize,
     roots: usize,
 }
 
 impl Narrative {
-    /// Reads markup: exactly one well-formed `div` of XHTML that declares its namespaces itself, by default or by
-    /// prefix, with no entities but XML's five. Anything else cannot be put into an XML message as it is.
+    /// Reads markup: exactly one well-formed XHTML `div` that declares its own namespaces, and no entities except XML's
+    /// five. Anything else cannot go into an XML message unchanged.
     pub(crate) fn read(markup: &str) -> Result<Narrative, PrimitiveError> {
         if markup.starts_with('\u{feff}') || !markup.chars().all(is_allowed) {
             return unfit("has a character that XML cannot write");
@@ -301,8 +301,8 @@ impl Narrative {
     }
 }
 
-/// The prefixes (`None` is no prefix) of elements that markup uses and does not declare itself: what the message around
-/// it has to declare. Markup that is no XML uses none.
+/// Prefixes of elements (`None`: no prefix) that markup uses without declaring them; the message has to declare them.
+/// Markup that is not XML has none.
 pub(crate) fn inherited(markup: &str) -> Vec<Option<String>> {
     let mut found: Vec<Option<String>> = Vec::new();
     let mut xml = reader(markup);
@@ -339,7 +339,7 @@ fn unfit<T>(what: &str) -> Result<T, PrimitiveError> {
     Err(PrimitiveError::new(format!("the narrative {what}")))
 }
 
-/// A name with at most one prefix, as XML has it.
+/// A name with at most one prefix.
 fn is_qualified(name: &str) -> bool {
     match name.split_once(':') {
         Some((prefix, local)) => is_name(prefix) && is_name(local),
@@ -347,7 +347,7 @@ fn is_qualified(name: &str) -> bool {
     }
 }
 
-/// Whether white space stands before every attribute; the reader does not ask for it.
+/// Whether white space precedes every attribute, which the reader does not check.
 fn is_separated(attributes: &str) -> bool {
     let mut quote = None;
     let mut after_value = false;
@@ -369,7 +369,7 @@ fn is_harmless(key: &str, value: &str) -> bool {
     match key {
         "src" => is_picture(value),
         "href" | "cite" | "longdesc" => is_link(value),
-        // A backslash could hide a function's name.
+        // A backslash could hide the name of a function.
         "style" => {
             let lower = value.to_ascii_lowercase();
             !["url(", "expression(", "@import", "script:", "\\"]
@@ -380,7 +380,7 @@ fn is_harmless(key: &str, value: &str) -> bool {
     }
 }
 
-/// A picture that is contained, stands in the address itself, beside the message, or is loaded over https.
+/// An image that is contained, inline, part of the message, or loaded over https.
 fn is_picture(value: &str) -> bool {
     match scheme(value) {
         Some(scheme) => scheme.eq_ignore_ascii_case("https") || value.starts_with("data:image/"),
@@ -388,12 +388,12 @@ fn is_picture(value: &str) -> bool {
     }
 }
 
-/// A reader may follow a link, so that it may lead outside; script and inline data may not hide in it.
+/// A link may lead outside, since readers choose to follow it, but it may not hold script or inline data.
 fn is_link(value: &str) -> bool {
     scheme(value).is_none_or(|scheme| LINK_SCHEMES.iter().any(|s| s.eq_ignore_ascii_case(scheme)))
 }
 
-/// What stands before the first colon, unless it is part of a path, query or fragment.
+/// The text before the first colon, unless the colon is in a path, query or fragment.
 fn scheme(value: &str) -> Option<&str> {
     let front = value.split(['/', '?', '#']).next().unwrap_or_default();
     Some(front.split_once(':')?.0)

@@ -1,22 +1,22 @@
-//! White space of a narrative that an XML reader would change: a carriage return becomes a line feed, and in an attribute
-//! a line feed or tab becomes a space. In JSON, and in the element tree, these characters stand for themselves; in XML they
-//! are references (`&#13;`). Between attributes and in comments white space means nothing and cannot be a reference: there
-//! a carriage return becomes a line feed.
+//! Protects the white space of a narrative that an XML reader would change: it reads a carriage return as a line feed, and
+//! in attributes line feeds and tabs as spaces. The element tree and JSON hold these characters as they are; XML holds
+//! references (`&#13;`). Between attributes and in comments there can be no references, and white space does not matter:
+//! there a carriage return becomes a line feed.
 
 use std::borrow::Cow;
 
-/// What the characters of a piece of markup are.
+/// The context of a piece of markup.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Text,
     Tag,
-    /// A value between these quotes.
+    /// A value in these quotes.
     Attribute(char),
     Comment,
     CData,
 }
 
-/// Markup of the tree as XML has it.
+/// Markup of the tree in the form for XML.
 pub(super) fn to_xml(markup: &str) -> Cow<'_, str> {
     if !markup.contains(['\r', '\n', '\t']) {
         return Cow::Borrowed(markup);
@@ -26,19 +26,19 @@ pub(super) fn to_xml(markup: &str) -> Cow<'_, str> {
         (Place::Attribute(_), "\r") => Some("&#13;"),
         (Place::Attribute(_), "\n") => Some("&#10;"),
         (Place::Attribute(_), "\t") => Some("&#9;"),
-        // A section holds no reference: it ends before one and begins anew after it.
+        // A CDATA section cannot hold a reference, so it ends before one and starts again after it.
         (Place::CData, "\r") => Some("]]>&#13;<![CDATA["),
         (Place::Tag | Place::Comment, "\r") => Some("\n"),
         _ => None,
     })
 }
 
-/// Markup of an XML message as the tree has it.
+/// Markup of an XML message in the form for the tree.
 pub(super) fn from_xml(markup: &str) -> Cow<'_, str> {
     if !markup.contains(['\r', '\n', '\t', '&']) {
         return Cow::Borrowed(markup);
     }
-    // A line end is one character, however it is written.
+    // A line end is one character in any spelling.
     let markup = match markup.contains('\r') {
         true => Cow::Owned(markup.replace("\r\n", "\n").replace('\r', "\n")),
         false => Cow::Borrowed(markup),
@@ -62,7 +62,7 @@ pub(super) fn from_xml(markup: &str) -> Cow<'_, str> {
     }
 }
 
-/// Puts in what `change` says for a piece of the markup: a character or a whole reference, with the place it stands in.
+/// Applies `change` to each piece of the markup, a character or a whole reference, with its context.
 fn each<'m>(markup: &'m str, change: impl Fn(Place, &str) -> Option<&'static str>) -> Cow<'m, str> {
     let mut out = String::new();
     let (mut place, mut rest, mut kept) = (Place::Text, markup, 0);
@@ -87,7 +87,7 @@ fn each<'m>(markup: &'m str, change: impl Fn(Place, &str) -> Option<&'static str
     }
 }
 
-/// The place after the next piece of well-formed markup, and how long that piece is.
+/// The context after the next piece of well-formed markup, and that piece's length.
 fn step(place: Place, first: char, rest: &str) -> (Place, usize) {
     let opens = |mark: &str| rest.starts_with(mark);
     match place {

@@ -1,5 +1,5 @@
-//! XML text to element tree. Every structural fault is reported with its path and place; only text that is
-//! not safe XML, or goes over a limit, stops the reading.
+//! Reads XML text into an element tree. Reports every structural fault with its path and position. Only unsafe XML, or text
+//! over a limit, stops the reading.
 
 mod events;
 mod narrative;
@@ -16,8 +16,8 @@ use smol_str::SmolStr;
 use std::collections::HashMap;
 use text::{Places, illegal_character, is_number};
 
-/// Reads one resource. The error is the place where the text stops being safe XML or goes over a limit;
-/// everything else that is wrong is in [`Parsed::issues`].
+/// Reads one resource. The error says where the text stops being safe XML or exceeds a limit; all other faults are in
+/// [`Parsed::issues`].
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, Issue> {
     let text = text_of(bytes, limits)?;
     let mut xml = NsReader::from_str(text);
@@ -58,7 +58,7 @@ struct Reader<'a> {
     limits: &'a Limits,
     path: Path,
     elements: usize,
-    /// Resources that are open.
+    /// Open resources.
     resources: usize,
     findings: Findings,
 }
@@ -75,11 +75,11 @@ struct Start {
 /// Attributes that become children: `id` and `url`.
 const FHIR_ATTRIBUTES: usize = 2;
 
-/// What child elements belong to.
+/// The parent of child elements.
 #[derive(Clone, Copy)]
 struct Owner {
     of: Option<&'static TypeDef>,
-    /// Only `extension` may stand here.
+    /// True in a primitive, which may hold only `extension`.
     primitive: bool,
 }
 
@@ -89,7 +89,7 @@ impl Owner {
         self.of.filter(|_| allowed).and_then(|t| t.element(name))
     }
 
-    /// Whether anything but a resource has this as an attribute. Another of the name could not be written again.
+    /// Whether an element other than a resource has this as an attribute. A child of the same name could not be written.
     fn has_attribute(self, name: &str) -> bool {
         let extension = !self.primitive && self.of.is_some_and(|t| t.name == "Extension");
         name == "id" || (name == "url" && extension)
@@ -124,7 +124,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A resource after its start tag, up to its end tag.
+    /// A resource after its start tag, to its end tag.
     fn resource(&mut self, element: &mut Element, start: Start) -> Result<(), Issue> {
         if self.resources >= MAX_RESOURCES_DEEP {
             let message =
@@ -165,7 +165,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// An attribute of another namespace, such as `xsi:schemaLocation`, is passed over; any other is a fault.
+    /// Skips attributes of other namespaces, such as `xsi:schemaLocation`; refuses all others.
     fn refuse_attribute(&mut self, holder: &str, name: &str, pos: Pos) {
         if name.contains(':') {
             let note = format!(
@@ -182,7 +182,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Child elements up to the end tag of their parent.
+    /// Child elements to the end tag of their parent.
     fn children(&mut self, parent: &mut Element, owner: Owner) -> Result<(), Issue> {
         let mut last: Option<&'static ElementDef> = None;
         let mut counts = Counts::default();
@@ -194,7 +194,7 @@ impl Reader<'_> {
             };
             let def = owner.element(&start.name);
             let index = counts.next(&start.name);
-            // What was an attribute came first.
+            // Former attributes are first.
             let mut first = parent.children().iter().take(FHIR_ATTRIBUTES);
             let repeated = index > 0 || first.any(|c| c.name() == start.name);
             if repeated && parent.resource_type().is_none() && owner.has_attribute(&start.name) {
@@ -214,7 +214,7 @@ impl Reader<'_> {
                     .strip_prefix('_')
                     .is_some_and(|n| owner.element(n).is_some()) =>
                 {
-                    // JSON could not tell it from what goes with the primitive.
+                    // JSON could not tell it from the companion of a primitive.
                     let message = format!("No element of FHIR is named `{}`.", start.name);
                     self.structure(&start.name, start.pos, message);
                 }
@@ -247,7 +247,7 @@ impl Reader<'_> {
         }
     }
 
-    /// One element after its start tag, up to its end tag.
+    /// One element after its start tag, to its end tag.
     fn element(
         &mut self,
         start: Start,
@@ -276,7 +276,7 @@ impl Reader<'_> {
         }
         let pos = element.pos();
         self.attributes(&mut element, start, of);
-        // The children of a primitive are `extension` only, as Extension has them.
+        // A primitive has only `extension` children, as the type Extension lists them.
         let owner = match of {
             Some(t) if t.kind == Kind::Primitive => Owner {
                 of: self.schema.type_def("Extension"),
@@ -354,7 +354,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The value as JSON would type it. What does not fit is reported and stays text.
+    /// The value with its JSON type. A bad value is reported and kept as text.
     fn typed(&mut self, value: SmolStr, of: Option<&'static TypeDef>, pos: Pos) -> Value {
         match of.and_then(TypeDef::json_kind) {
             Some(JsonKind::Boolean) => match value.as_str() {
@@ -372,11 +372,11 @@ impl Reader<'_> {
     }
 }
 
-/// How many children of each name there were so far.
+/// Number of children of each name so far.
 #[derive(Default)]
 struct Counts {
     few: Vec<(SmolStr, usize)>,
-    /// With many names they are looked up by hash: time stays in proportion to the text.
+    /// Many names are hashed, so that time stays linear in the text.
     many: HashMap<SmolStr, usize>,
 }
 
@@ -384,7 +384,7 @@ impl Counts {
     /// The index of the next child of this name.
     fn next(&mut self, name: &SmolStr) -> usize {
         if self.many.is_empty() {
-            // The name at hand is most often the one before.
+            // The current name is mostly the last one.
             if let Some((_, n)) = self.few.iter_mut().rev().find(|(known, _)| known == name) {
                 *n += 1;
                 return *n - 1;

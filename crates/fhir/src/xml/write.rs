@@ -1,4 +1,4 @@
-//! Element tree to XML text: elements in the order of STU3, unknown ones after them.
+//! Writes an element tree as XML text: elements in STU3's order, unknown ones last.
 
 use super::line_ends;
 use super::{FHIR_NAMESPACE, XHTML_NAMESPACE};
@@ -66,8 +66,8 @@ impl Writer<'_> {
         self.body(element, name, of);
     }
 
-    /// Markup goes in as it stands, save white space that a reader would change. What cannot stand in XML is refused at the door; where a tree has it all the
-    /// same, it becomes text, so that it breaks nothing.
+    /// Writes markup as it is, except white space that a reader would change. Markup that XML cannot hold is refused on
+    /// reading; if a tree has it anyway, it becomes text.
     fn narrative(&mut self, markup: &str) {
         let div = Narrative::read(markup).ok();
         if let Some(div) = div.and_then(|narrative| markup.get(narrative.root)) {
@@ -81,8 +81,7 @@ impl Writer<'_> {
         self.raw("</div>");
     }
 
-    /// The children, in order, and the end tag. A name that XML cannot write is left out: only JSON members
-    /// that STU3 does not define have one.
+    /// The children in order, and the end tag. Skips names that XML cannot write, which only unknown JSON members have.
     fn body(&mut self, element: &Element, name: &str, of: Option<&TypeDef>) {
         let is_resource = element.resource_type().is_some();
         let own = |c: &&Element| is_name(c.name()) && (is_resource || !is_attribute(c, of));
@@ -91,7 +90,7 @@ impl Writer<'_> {
             .iter()
             .filter(own)
             .map(|child| {
-                // A primitive's extensions are found in the type Extension, which has them like any element.
+                // A primitive's extensions are in the type Extension, like those of any element.
                 let owner = of
                     .filter(|t| t.kind != Kind::Primitive)
                     .or_else(|| self.schema.type_def("Extension"));
@@ -139,12 +138,12 @@ impl Writer<'_> {
                 '<' => self.raw("&lt;"),
                 '>' => self.raw("&gt;"),
                 '"' => self.raw("&quot;"),
-                // Attribute values are normalised on reading: these survive only as references.
+                // Readers normalise attribute values; only references survive.
                 '\n' => self.raw("&#10;"),
                 '\r' => self.raw("&#13;"),
                 '\t' => self.raw("&#9;"),
                 c if is_allowed(c) => self.raw(c.encode_utf8(&mut [0; 4])),
-                // XML 1.0 has no way to write the others at all.
+                // XML 1.0 cannot write the others.
                 _ => self.raw("\u{fffd}"),
             }
             rest = from.get(c.len_utf8()..).unwrap_or("");

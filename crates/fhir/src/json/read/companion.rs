@@ -1,4 +1,4 @@
-//! `_name`: what a primitive carries besides its value.
+//! Reads `_name`: the id and extensions of a primitive.
 
 use super::{Member, Owner, Reader, join_twin};
 use crate::issue::Issue;
@@ -69,7 +69,7 @@ impl Reader<'_> {
                 true
             }
             Some(b'{') => {
-                // `id` and `extension` of a primitive are those of any element; Extension has both.
+                // A primitive has `id` and `extension` like any element; the type Extension lists both.
                 let of = self.schema.type_def("Extension");
                 self.object(
                     element,

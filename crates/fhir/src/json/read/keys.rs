@@ -1,11 +1,11 @@
-//! The names seen in the objects that are open, to find a second one of the same name.
+//! The names in the open objects, to find duplicates.
 
 use crate::codec::FEW;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// Names of all open objects, one after the other, so that an object costs no allocation of its own.
+/// Names of all open objects in one list, so that an object costs no allocation.
 #[derive(Default)]
 pub(super) struct Keys<'a> {
     all: Vec<(Cow<'a, str>, Range<usize>)>,
@@ -14,7 +14,7 @@ pub(super) struct Keys<'a> {
 /// The names of one object.
 pub(super) struct Open<'a> {
     start: usize,
-    /// An object with many members is looked up by hash: time stays in proportion to the text.
+    /// An object with many members has a hash map, so that time stays linear in the text.
     many: Option<HashMap<Cow<'a, str>, Range<usize>>>,
     companions: bool,
 }

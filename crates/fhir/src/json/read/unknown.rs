@@ -1,11 +1,11 @@
-//! Members that STU3 does not define: any JSON, kept as it is and written back as it was.
+//! Reads members that STU3 does not define: any JSON, kept and written back unchanged.
 
 use super::{Owner, Reader};
 use crate::issue::{Issue, Pos};
 use crate::tree::Element;
 
 impl Reader<'_> {
-    /// A member without a definition. `_name` stays an element of that name: what it would mean is unknown.
+    /// A member without definition. `_name` stays an element of that name, since its meaning is unknown.
     pub(super) fn unknown(
         &mut self,
         parent: &mut Element,

@@ -1,4 +1,4 @@
-//! What stands next in the text: a start tag, an end tag, the end. What could reach outside or grow is refused.
+//! Reads the next start tag, end tag or end of the text. Refuses whatever could refer outside or expand.
 
 use super::{Reader, Start};
 use crate::codec::{MAX_NAME, fatal, shown};
@@ -10,9 +10,9 @@ use quick_xml::events::{BytesDecl, BytesStart, Event};
 use quick_xml::name::ResolveResult;
 use smol_str::SmolStr;
 
-/// Most attributes of one element, declarations of namespaces among them. FHIR has at most three.
+/// Most attributes of one element, with namespace declarations. FHIR has at most three.
 pub(super) const MAX_ATTRIBUTES: usize = 32;
-/// Longest sentence of the XML parser that is passed on, characters.
+/// Longest sentence of the XML parser to pass on, characters.
 const MAX_REASON: usize = 200;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) enum Namespace {
     Other,
 }
 
-/// What stands next.
+/// The next item.
 pub(super) enum Next {
     Start(Start),
     End,
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
         self.fail(offset, "The text ends before every element is closed.")
     }
 
-    /// The next event and its namespace; the error is where the text is no XML.
+    /// The next event and its namespace. The error says where the text is not XML.
     pub(super) fn event(&mut self) -> Result<(Namespace, Event<'a>), Issue> {
         let reason = match self.xml.read_resolved_event() {
             Ok((ResolveResult::Bound(uri), event)) => return Ok((of_uri(uri.as_ref()), event)),

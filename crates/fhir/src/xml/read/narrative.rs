@@ -1,4 +1,4 @@
-//! Narrative: kept as it stands but for its line ends, once it is sure that it can stand alone.
+//! Reads a narrative, checked to be self-contained, and keeps it unchanged except for its line ends.
 
 use super::{Reader, Start};
 use crate::issue::Issue;
@@ -56,7 +56,7 @@ impl Reader<'_> {
         Ok(element)
     }
 
-    /// The markup with the namespace of XHTML declared where the message around it declares it: it has to stand alone.
+    /// The markup with its own declaration of the XHTML namespace, if the message around it declares it.
     fn self_contained<'m>(&self, markup: &'m str) -> Cow<'m, str> {
         let inherited = inherited(markup);
         let of_xhtml = |prefix: &Option<String>| {

@@ -1,10 +1,10 @@
-//! Characters of XML: places, references, numbers.
+//! Characters of XML: positions, references, numbers.
 
 use crate::codec::MAX_NUMBER;
 use crate::issue::Pos;
 use crate::xml_text::is_allowed;
 
-/// Line and column of byte offsets that only grow.
+/// Line and column of ascending byte offsets.
 pub(super) struct Places<'a> {
     bytes: &'a [u8],
     offset: usize,
@@ -37,9 +37,9 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Where the first character stands that XML 1.0 does not allow at all.
+/// Offset of the first character that XML 1.0 forbids.
 pub(super) fn illegal_character(text: &str) -> Option<usize> {
-    // The usual text has none: one pass without branches, and a second one only if there may be one.
+    // Most texts have none: one pass without branches, and a second one only on suspicion.
     let suspect = |b: &u8| (*b < 0x20) & !matches!(*b, b'\t' | b'\n' | b'\r') | (*b == 0xEF);
     let any = text
         .as_bytes()
@@ -48,7 +48,7 @@ pub(super) fn illegal_character(text: &str) -> Option<usize> {
     any.then(|| text.find(|c| !is_allowed(c))).flatten()
 }
 
-/// A number as JSON writes it, so that it can be written as JSON.
+/// True for a number in JSON's grammar.
 pub(super) fn is_number(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
