@@ -1,4 +1,4 @@
-//! Reading the body of a booking (PROV-BOOK-04..10) and of a cancellation.
+//! Reads the body of a booking (PROV-BOOK-04..10) and of a cancellation.
 
 use crate::careconnect;
 use crate::ids::{NhsNumber, is_uuid};
@@ -15,17 +15,17 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
 
-/// A body that could be read as an Appointment, with what is still to be said about it.
+/// A readable Appointment, with its remaining issues.
 #[derive(Clone, Debug)]
 pub struct Readable {
     /// The Appointment.
     pub root: Element,
-    /// Issues of conformance that the codec found.
+    /// Conformance issues found by the codec.
     pub issues: Vec<Issue>,
 }
 
 impl Readable {
-    /// Refuses what cannot be read as an Appointment (ERR-04): structure, or another resource.
+    /// Refuses a body that cannot be read as an Appointment (ERR-04).
     pub fn of(parsed: Parsed) -> Result<Readable, Refusal> {
         let Parsed { root, issues, .. } = parsed;
         if issues.iter().any(is_unreadable) {
@@ -43,8 +43,8 @@ impl Readable {
     }
 }
 
-/// The step of conformance for the body of a PUT (422): what the codec found. Everything else that could be
-/// wrong with it differs from the stored Appointment, which conforms.
+/// Checks a PUT's body for conformance (422). The codec's issues are enough: anything else wrong differs from the stored
+/// Appointment, which conforms.
 pub fn check_update(readable: Readable) -> Result<Element, Refusal> {
     let errors: Vec<Issue> = readable
         .issues
@@ -61,11 +61,11 @@ pub fn check_update(readable: Readable) -> Result<Element, Refusal> {
 /// The slot that a booking claims (PROV-BOOK-02).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotClaim {
-    /// System and value; a UUID in lower case.
+    /// System and value; UUIDs in lower case.
     pub identifier: Option<(String, String)>,
-    /// Id of the contained Slot, or that of the reference where none is contained.
+    /// Id of the contained Slot; without one, the id in the reference.
     pub id: String,
-    /// What the contained Slot says of it; absent where the version lets the Slot be left out (VER-05).
+    /// The contained Slot; absent if the version allows that (VER-05).
     pub copy: Option<SlotCopy>,
 }
 
@@ -81,10 +81,10 @@ pub struct SlotCopy {
 }
 
 impl SlotClaim {
-    /// The UUID to look for: the identifier, else the id; `None` when neither is a UUID and so no slot of ours.
+    /// The UUID of the slot: the identifier, else the id. `None`: neither is a UUID, so the slot is not ours.
     pub fn uuid(&self) -> Option<Uuid> {
         let identifier = self.identifier.as_ref().map(|(_, value)| value.as_str());
-        // Only the usual form: braces and URNs would be other texts than the one given out.
+        // Only the usual form: braces and URNs were never given out.
         identifier
             .into_iter()
             .chain([self.id.as_str()])
@@ -93,10 +93,10 @@ impl SlotClaim {
     }
 }
 
-/// A booking that conforms.
+/// A booking that conforms to the Standard.
 #[derive(Clone, Debug)]
 pub struct BookingRequest {
-    /// The submission, completed: `language`, profiles, `participant.status` and the Slot's `busy` are there.
+    /// The submission, completed with `language`, profiles, `participant.status` and the Slot's `busy`.
     pub document: Element,
     /// The slot claimed.
     pub slot: SlotClaim,
@@ -104,12 +104,11 @@ pub struct BookingRequest {
     pub start: Timestamp,
     /// End of the appointment, within the slot.
     pub end: Timestamp,
-    /// The patient's NHS number. One that only `participant.actor` carries does not count (PROV-BOOK-05).
+    /// The patient's NHS number. One that is only in `participant.actor` does not count (PROV-BOOK-05).
     pub nhs_number: Option<NhsNumber>,
-    /// Identifier of the referral document, in lower case; `None` only where the version lets the document be left
-    /// out (VER-05).
+    /// Identifier of the referral document, lower case. `None` only if the version allows its absence (VER-05).
     pub document_id: Option<String>,
-    /// What was tolerated: faults of the consumer's system, to be logged (PROV-ERR-03).
+    /// Tolerated faults of the consumer's system, for the log (PROV-ERR-03).
     pub faults: Vec<Issue>,
     birth_date: Option<Date>,
     slot_index: Option<usize>,
@@ -117,14 +116,14 @@ pub struct BookingRequest {
 }
 
 impl BookingRequest {
-    /// Reads a booking in the order of `provider-api.md` section 2: what makes it unreadable, no contained Slot
-    /// id among it, is 400 (ERR-04); the contact ranks are 400 (ERR-05); then profile and overrides are 422, one
-    /// finding per fault (ERR-17, ERR-18).
+    /// Reads a booking in the order of `provider-api.md` section 2. An unreadable body, or no contained Slot id, is 400
+    /// (ERR-04). Wrong contact ranks are 400 (ERR-05). Then profile and overrides are 422, with one finding per fault
+    /// (ERR-17, ERR-18).
     pub fn read(parsed: Parsed) -> Result<BookingRequest, Refusal> {
         BookingRequest::read_as(parsed, StandardVersion::Current)
     }
 
-    /// [`BookingRequest::read`] by the rules of the version that the Consumer follows.
+    /// [`BookingRequest::read`] by the rules of the Consumer's version.
     pub fn read_as(parsed: Parsed, version: StandardVersion) -> Result<BookingRequest, Refusal> {
         let Readable { mut root, issues } = Readable::of(parsed)?;
         let contained = Contained::of(&root);
@@ -138,7 +137,7 @@ impl BookingRequest {
         let all = careconnect::conformance().judge(&mut root, issues, Purpose::Book(version));
         let faults = settle(all)?;
         claim(root, faults).ok_or_else(|| {
-            // Everything taken here was checked above.
+            // All parts taken here were checked above.
             Refusal::new(
                 Situation::NotConformant,
                 "The booking lacks what identifies slot and document.",
@@ -146,7 +145,7 @@ impl BookingRequest {
         })
     }
 
-    /// FHIRPath of what says `element` of the slot: a contained Slot, else the Appointment itself.
+    /// FHIRPath of `element` in the contained Slot, else in the Appointment.
     pub(crate) fn slot_path(&self, element: &str) -> String {
         match (self.slot_index, element) {
             (Some(index), _) => format!("{}.{element}", contained_path(index)),
@@ -160,13 +159,13 @@ impl BookingRequest {
         contained_path(self.patient_index)
     }
 
-    /// First day that the date of birth can mean.
+    /// First day of the date of birth, which may be a month or year.
     pub(crate) fn birth_date(&self) -> Option<Date> {
         self.birth_date
     }
 }
 
-/// Splits issues into a refusal and tolerated faults.
+/// Refuses errors, and returns warnings as tolerated faults.
 fn settle(issues: Vec<Issue>) -> Result<Vec<Issue>, Refusal> {
     let (errors, rest): (Vec<Issue>, Vec<Issue>) = issues.into_iter().partition(Issue::is_error);
     if errors.is_empty() {
@@ -179,7 +178,7 @@ fn settle(issues: Vec<Issue>) -> Result<Vec<Issue>, Refusal> {
     }
 }
 
-/// 422 with one finding per fault; an NHS number's own row is ERR-18. The first fault gives the refusal its row.
+/// 422 with one finding per fault. An invalid NHS number has its own row, ERR-18. The first fault sets the refusal's row.
 fn not_conformant(errors: &[Issue]) -> Refusal {
     let of = |issue: &Issue| match issue.rule.as_str() {
         RULE_NHS_NUMBER => Situation::NhsNumberInvalid,

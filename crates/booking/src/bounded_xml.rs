@@ -1,9 +1,9 @@
-//! XML that is not FHIR (SOAP, ITK, CDA) and came from outside: its cost is bounded before a tree is built.
+//! Parses foreign XML that is not FHIR (SOAP, ITK, CDA), after checking what a tree of it would cost.
 //!
-//! [`parse`] is the only way from text to a tree in this program; `clippy.toml` forbids the others. The tree's parser
-//! is quick for documents as they are, but not for every document: it copies the namespaces in scope to each element
-//! that declares one, and compares names pair by pair. So one pass over the text, without a tree, counts what the tree
-//! would hold and what building it would cost, and stops at the first bound that is crossed.
+//! [`parse`] is the only way from text to a tree in this program; `clippy.toml` forbids the others. The tree's parser is
+//! fast for ordinary documents only: it copies the namespaces in scope to each element that declares one, and compares
+//! names pair by pair. So one pass without a tree counts the tree's size and cost first, and stops at the first bound that
+//! is exceeded.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -18,17 +18,17 @@ pub const MAX_ATTRIBUTES: usize = 64;
 pub const MAX_IN_SCOPE: usize = 64;
 /// Longest name of an element, attribute or prefix, and longest URI of a namespace, bytes.
 pub const MAX_NAME: usize = 256;
-/// Comparisons of names that one node is worth, on the average of a document: twice what an element costs that has
-/// two declarations and five attributes with ten prefixes in scope.
+/// Most name comparisons per node, on average. Twice the cost of an element with two declarations and five attributes where
+/// ten prefixes are in scope.
 const WORK_EACH: u64 = 250;
-/// Smallest documents are not judged by their average.
+/// Documents with fewer nodes are judged as if they had so many.
 const LEAST: u32 = 1_000;
-/// Most attributes and declarations per node, on the average.
+/// Most attributes and declarations per node, on average.
 const ATTRIBUTES_EACH: usize = 2;
-/// Most `=` per node, on the average: the tree's parser sets aside room for an attribute at each one, also in text.
+/// Most `=` per node, on average: the tree's parser reserves an attribute for each one, even in text.
 const EQUALS_EACH: usize = 8;
 
-/// What may be built of one document.
+/// Bounds of one document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Most elements, texts, comments and processing instructions.
@@ -36,8 +36,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// A document of at most so many elements, texts, comments and processing instructions; it may have twice as many
-    /// attributes.
+    /// Bounds for so many elements, texts, comments and processing instructions, and twice as many attributes.
     pub const fn nodes(nodes: u32) -> Bounds {
         Bounds { nodes }
     }
@@ -46,35 +45,35 @@ impl Bounds {
         u64::from(self.nodes.max(LEAST)) * WORK_EACH
     }
 
-    /// Most memory, bytes, that a tree within these bounds takes, without the text that it is of and the texts with
-    /// references, which it copies. A node and an attribute take about 80 bytes each; vectors are cut to size by copying.
+    /// Most bytes of a tree within these bounds, without the document's text and the texts with references, which the tree
+    /// copies. A node or attribute takes about 80 bytes; shrinking the vectors copies them.
     pub const fn tree_bytes(self) -> u64 {
         const EACH: u64 = 80;
         self.nodes as u64 * (1 + ATTRIBUTES_EACH as u64) * EACH * 2
     }
 }
 
-/// What a document would cost, counted without building it.
+/// The cost of a tree, counted without building it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Elements, texts, comments and processing instructions.
     pub nodes: u32,
-    /// Attributes, declarations among them.
+    /// Attributes, with declarations.
     pub attributes: u32,
-    /// Comparisons of names while the tree is built.
+    /// Name comparisons while the tree is built.
     pub work: u64,
-    /// A prefix is used that is not declared within: the text is part of another that declares it.
+    /// A used prefix is not declared: the text is part of a document that declares it.
     pub undeclared: bool,
 }
 
 /// Why there is no tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Not well-formed here: line and column, from 1.
+    /// Malformed at this line and column, from 1.
     Malformed(u32, u32),
     /// It has a document type, which is never read.
     DocType,
-    /// It would cost more than it may.
+    /// The cost exceeds a bound: which, and its value.
     Costly(&'static str, u64),
 }
 
@@ -114,11 +113,11 @@ pub fn parse(text: &str, bounds: Bounds) -> Result<Document<'_>, Fault> {
 
 const NODES: &str = "elements and texts";
 
-/// Counts what a tree of this text would hold and cost; the error is the first bound that it crosses.
+/// Counts size and cost of a tree of this text. The error is the first bound that is exceeded.
 pub fn measure(text: &str, bounds: Bounds) -> Result<Cost, Fault> {
     let most = bounds.nodes.max(LEAST) as usize;
     let count = |wanted: u8| text.bytes().filter(|b| *b == wanted).count();
-    // Room is set aside for a node at each of the first and an attribute at each of the second.
+    // The parser reserves a node for each `<` and an attribute for each `=`.
     if count(b'<') > 2 * most {
         return Err(Fault::Costly("signs `<`", 2 * most as u64));
     }
@@ -128,9 +127,9 @@ pub fn measure(text: &str, bounds: Bounds) -> Result<Cost, Fault> {
     let mut reader = Reader::from_str(text);
     let mut scope = Scope::default();
     let mut cost = Cost::default();
-    // Texts and the references between them are one text.
+    // Texts and the references between them make one text.
     let mut in_text = false;
-    // Ends with the text: every event takes at least one character of it.
+    // Ends with the text: every event consumes a character.
     loop {
         let event = reader.read_event();
         let goes_on = in_text;
@@ -170,7 +169,7 @@ pub fn measure(text: &str, bounds: Bounds) -> Result<Cost, Fault> {
     }
 }
 
-/// The prefixes in scope, as the tree's parser keeps them: once each.
+/// The prefixes in scope, each once, as the tree's parser keeps them.
 #[derive(Default)]
 struct Scope {
     prefixes: Vec<String>,
@@ -189,7 +188,7 @@ impl Scope {
     }
 }
 
-/// Counts one start tag. The error without a fault: it is malformed.
+/// Counts one start tag. An error without a fault means malformed.
 fn element(
     start: &BytesStart<'_>,
     scope: &mut Scope,
@@ -209,7 +208,7 @@ fn element(
     }
     scope.marks.push(scope.prefixes.len());
     let (mut all, mut declared) = (0_u32, 0_u64);
-    // Names are looked up in what is in scope: the element's own, and each attribute's that has a prefix.
+    // Prefixes to look up: the element's, and those of its attributes.
     let mut used: Vec<&str> = Vec::new();
     for attribute in start.attributes().with_checks(false) {
         let attribute = attribute.map_err(|_| None)?;
@@ -293,7 +292,7 @@ mod tests {
         })
     }
 
-    /// Nested elements that each declare prefixes of their own: each copies what is in scope.
+    /// Nested elements that each declare a prefix: each copies the prefixes in scope.
     #[test]
     fn namespaces_times_elements_are_bounded() {
         let nested: String = (0..100)
@@ -302,11 +301,11 @@ mod tests {
         let text = format!("{nested}{}", "</a>".repeat(100));
         assert!(text.len() < 60_000);
         assert_eq!(costly(&text), "namespace prefixes in scope");
-        // As many as may be in scope, and a declaration on every element.
+        // The most prefixes in scope, and a declaration on every element.
         let inner = "<a xmlns:n0=\"urn:1\"/>".repeat(9_000);
         let text = format!("<r{}>{inner}</r>", declarations(0, 60));
         assert_eq!(costly(&text), "comparisons of names and namespaces to make");
-        // Prefixes looked up for every attribute.
+        // A prefix lookup for every attribute.
         let many: String = (0..60).map(|n| format!(" n59:a{n}=\"\"")).collect();
         let inner = format!("<a{many}/>").repeat(160);
         let text = format!("<r{}>{inner}</r>", declarations(0, 60));
@@ -355,7 +354,7 @@ mod tests {
 
     #[test]
     fn documents_as_they_are_pass() {
-        // A default namespace and a prefix on every element, as some libraries write them.
+        // A default namespace and a prefix on every element, as some libraries write.
         let inner =
             "<a xmlns=\"urn:hl7-org:v3\" xmlns:x=\"urn:x\" x:b=\"1\" c=\"2\">d</a>".repeat(3_000);
         let text = format!("<r{}>{inner}</r>", declarations(0, 8));

@@ -1,4 +1,4 @@
-//! The CareConnect profiles with the Standard's overrides.
+//! Checks resources against the CareConnect profiles with the Standard's overrides.
 
 use crate::overrides::{
     BORN_LATER, Contained, Purpose, Report, appointment, contained_path, first_day, is_future, rank,
@@ -14,14 +14,14 @@ use std::sync::OnceLock;
 /// The generated table of the CareConnect profiles.
 const PACKAGE: &str = include_str!("../data/careconnect.tbl");
 
-/// The rules that a message is checked against.
+/// The rules for checking messages.
 pub struct Conformance {
     checker: Checker,
     options: Options,
     fault: Option<String>,
 }
 
-/// The rules, made ready on first use. Call it at start-up to keep that off the first request.
+/// The rules, prepared at first use. Call it at the start to spare the first request.
 pub fn conformance() -> &'static Conformance {
     static CONFORMANCE: OnceLock<Conformance> = OnceLock::new();
     CONFORMANCE.get_or_init(Conformance::load)
@@ -34,7 +34,7 @@ impl Conformance {
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
         let checker = Checker::new(Schema::stu3(), &packages);
-        // The codecs have named unknown elements already, and they are to be ignored (PROV-GEN-14).
+        // The codecs have reported unknown elements, which are to be ignored (PROV-GEN-14).
         let options = Options {
             unknown_elements: false,
             ..Options::all_of(&packages)
@@ -46,7 +46,7 @@ impl Conformance {
         }
     }
 
-    /// Why the profiles could not be loaded, if so; then every check fails, and a server should not start.
+    /// Why the profiles could not be loaded. Then every check fails, and a server should not start.
     pub fn fault(&self) -> Option<&str> {
         self.fault.as_deref()
     }
@@ -56,13 +56,13 @@ impl Conformance {
         self.checker.knows_profile(url)
     }
 
-    /// Every issue of a resource: STU3, CareConnect and, for an Appointment, the overrides. What a Provider
-    /// tolerates or fills in is a warning.
+    /// Every issue of a resource: STU3, CareConnect and, for an Appointment, the overrides. What a Provider tolerates or
+    /// completes is a warning.
     pub fn check(&self, resource: &Element) -> Vec<Issue> {
         self.check_of(resource, StandardVersion::Current)
     }
 
-    /// [`Conformance::check`] of what a Consumer of a version sends, or is answered.
+    /// [`Conformance::check`] of a message of a Consumer of this version, or of an answer to it.
     pub fn check_of(&self, resource: &Element, version: StandardVersion) -> Vec<Issue> {
         if resource.resource_type() != Some("Appointment") {
             return self.check_profiles(resource);
@@ -70,9 +70,8 @@ impl Conformance {
         self.judge(&mut resource.clone(), Vec::new(), Purpose::Any(version))
     }
 
-    /// Every issue for which a Provider refuses this Appointment as a booking, and what it tolerates: those of the
-    /// codec, the overrides, the ranks and the profiles, in the words of its refusals. Only the slot itself is not
-    /// looked at.
+    /// Every issue of an Appointment as a booking, refused or tolerated, from codec, overrides, ranks and profiles, in the
+    /// words of a Provider's refusals. Does not check the slot itself.
     pub fn check_booking(
         &self,
         resource: &Element,
@@ -81,7 +80,7 @@ impl Conformance {
         now: Timestamp,
     ) -> Vec<Issue> {
         let contained = Contained::of(resource);
-        // These are told before anything else is looked at, so that no other words stand for them.
+        // These come first, as in a refusal.
         let (mut all, codec): (Vec<Issue>, Vec<Issue>) = codec.into_iter().partition(is_unreadable);
         all.extend(slot_fault(resource, &contained, version));
         all.extend(rank::faults(&contained, version));
@@ -90,8 +89,8 @@ impl Conformance {
         all
     }
 
-    /// The issues of an Appointment by overrides and profiles, those of the codec among them; it is completed on the
-    /// way. The overrides' own words win over those of others for the same place.
+    /// The issues of an Appointment from codec, overrides and profiles; completes the Appointment. At the same element, an
+    /// override's words replace those of others.
     pub(crate) fn judge(
         &self,
         root: &mut Element,
@@ -107,7 +106,7 @@ impl Conformance {
         settled(all)
     }
 
-    /// Codes that a code system, known whole, does not define. A Provider keeps them as they come.
+    /// Codes that a complete code system does not define. A Provider keeps them.
     pub fn undefined_codes(&self, resource: &Element) -> Vec<Issue> {
         let options = Options {
             undefined_codes: true,
@@ -147,8 +146,8 @@ fn born_later(contained: &Contained, now: Timestamp) -> Option<Issue> {
     })
 }
 
-/// One place is named by one error: where the overrides found one, their words stand alone. Where they only
-/// warn, that the profiles miss the element is tolerated; other errors of the profiles stand.
+/// One error per element: an override's error replaces the profiles' errors. An override's warning only replaces the
+/// profiles' error that the element is missing.
 pub(crate) fn settled(issues: Vec<Issue>) -> Vec<Issue> {
     let (ours, theirs): (Vec<Issue>, Vec<Issue>) = issues.into_iter().partition(is_override);
     let said = |theirs: &Issue| {

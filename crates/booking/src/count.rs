@@ -1,8 +1,8 @@
-//! Numbers in sentences: "1 slot", "2 slots".
+//! Puts numbers into sentences: "1 slot", "2 slots".
 
 use std::fmt::Display;
 
-/// The form that goes with a number: `one` with 1, `many` with any other.
+/// `one` for the number 1, else `many`.
 pub fn plural<'w, N: PartialEq + From<u8>>(n: N, one: &'w str, many: &'w str) -> &'w str {
     match n == N::from(1) {
         true => one,
@@ -10,7 +10,7 @@ pub fn plural<'w, N: PartialEq + From<u8>>(n: N, one: &'w str, many: &'w str) ->
     }
 }
 
-/// A number with what it counts.
+/// A number and the noun for it.
 pub fn counted<N: PartialEq + From<u8> + Display>(n: N, one: &str, many: &str) -> String {
     let number = n.to_string();
     format!("{number} {}", plural(n, one, many))

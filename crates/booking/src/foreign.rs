@@ -1,19 +1,19 @@
-//! Text that came from outside, fit for a terminal, a log and a page (D-70).
+//! Makes text from outside safe for terminals, logs and pages (D-70).
 //!
-//! Control characters steer a terminal and forge lines; characters of direction and without width make a text read as
-//! another one. Neither is shown. Data for programs (an export, a stored message) is not text and goes out as it is.
+//! Control characters steer a terminal and forge lines. Direction marks and zero-width characters make a text read as
+//! another. None of them is shown. Data for programs (an export, a stored message) is not text and stays unchanged.
 //!
-//! A text of a foreign system that is kept to be shown is held as [`Foreign`]. Whoever formats it gets the clean text; the
-//! text as it came has to be asked for by name, to compare it or to send it on.
+//! [`Foreign`] holds a text of another system for display. Formatting gives the clean text. The original has to be asked
+//! for by name, to compare it or send it on.
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt::{self, Debug, Display, Write};
 
-/// Text from outside. Its `Display` puts it on one line that shows what is there, as does its `Debug`; its JSON is the text
-/// as it came ([`json_text`] makes JSON fit for a terminal).
+/// Text from outside. `Display` and `Debug` show it on one line, with nothing hidden. Its JSON is the original
+/// ([`json_text`] makes JSON fit for a terminal).
 ///
-/// It is no `str`, so that nothing prints it as it came by mistake:
+/// It is no `str`, so nothing prints the original by mistake:
 ///
 /// ```
 /// let text = booking::foreign::Foreign::from("ready\r\nstate filed");
@@ -40,12 +40,12 @@ use std::fmt::{self, Debug, Display, Write};
 pub struct Foreign(String);
 
 impl Foreign {
-    /// The text as it came, to compare it and to send it on, never to show it.
+    /// The original text, for comparing or sending on, never for showing.
     pub fn as_received(&self) -> &str {
         &self.0
     }
 
-    /// True when there is nothing to be read in it.
+    /// True when it has nothing to read.
     pub fn is_blank(&self) -> bool {
         self.0.trim().is_empty()
     }
@@ -77,7 +77,7 @@ impl PartialEq<&str> for Foreign {
 
 impl Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Widths of columns are kept.
+        // Column widths apply.
         if f.width().is_some() || f.precision().is_some() {
             return f.pad(&visible_text(&self.0));
         }
@@ -91,13 +91,13 @@ impl Debug for Foreign {
     }
 }
 
-/// A text from outside on one line that shows what is there.
+/// A text from outside on one line, with nothing hidden.
 pub fn visible_text(text: &str) -> String {
     text.chars().map(visible).collect()
 }
 
-/// The character to show for a character from outside: a space for what breaks or steers a line, U+FFFD for what is not
-/// seen and changes how its neighbours read.
+/// The character to show for one from outside: a space for control characters, U+FFFD for invisible ones that change how
+/// their neighbours read.
 pub fn visible(c: char) -> char {
     match c {
         c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => ' ',
@@ -106,7 +106,7 @@ pub fn visible(c: char) -> char {
     }
 }
 
-/// A text of several lines, some of it from outside: line feeds and tabs stay, everything else as in [`visible`].
+/// Several lines with text from outside: line feeds and tabs stay, the rest is as in [`visible`].
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
     let stays = |c: char| matches!(c, '\n' | '\t') || visible(c) == c;
     match text.chars().all(stays) {
@@ -118,8 +118,7 @@ pub fn visible_lines(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A JSON text that is fit for a terminal and still says exactly the same: what is not shown stands in it as an escape.
-/// Outside its strings there is nothing of that kind.
+/// An equal JSON text that is fit for a terminal: characters that are not shown become escapes. They only occur in strings.
 pub fn json_text(json: &str) -> Cow<'_, str> {
     let stays = |c: char| c == '\n' || visible(c) == c;
     if json.chars().all(stays) {
@@ -139,7 +138,7 @@ pub fn json_text(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Format characters of Unicode (direction, joining, no width, tags) and characters that are none.
+/// Unicode's format characters (direction, joining, zero width, tags) and noncharacters.
 fn is_unseen(c: char) -> bool {
     matches!(
         c,

@@ -1,10 +1,10 @@
-//! Identifiers, each parsed once into its own type, so that code behind the edge cannot hold a bad one.
+//! Identifiers, each with its own type. Parsing happens once, so code behind the edge cannot hold a bad one.
 
 use smol_str::SmolStr;
 use std::fmt;
 use std::str::FromStr;
 
-/// Why a text is not an identifier of the wanted kind. Never quotes the text: it may identify a patient.
+/// Why a text is no identifier of the wanted kind. Never quotes the text, which may identify a patient.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} {fault}; {wanted}")]
 pub struct IdError {
@@ -14,7 +14,7 @@ pub struct IdError {
 }
 
 impl IdError {
-    /// What kind of identifier was wanted, such as `NHS number`.
+    /// The wanted kind, such as `NHS number`.
     pub fn kind(&self) -> &'static str {
         self.kind
     }
@@ -27,9 +27,9 @@ impl IdError {
 
 /// Longest FHIR id, service id and version id (FHIR STU3 `id`; PROV-GEN-15).
 pub const MAX_ID: usize = 64;
-/// Longest `X-Request-ID` that is kept: three times a UUID, and short enough for an index key.
+/// Longest `X-Request-ID` kept: three UUIDs, and short enough for an index key.
 pub const MAX_REQUEST_ID: usize = 128;
-/// Longest ODS code: codes have 3 to 6 characters today, site and local codes up to 9; the rest is room.
+/// Longest ODS code. Codes have 3 to 6 characters today, site and local codes up to 9.
 pub const MAX_ODS: usize = 12;
 
 macro_rules! identifier {
@@ -39,7 +39,7 @@ macro_rules! identifier {
         pub struct $name(SmolStr);
 
         impl $name {
-            /// Parses the text, or says what is wrong and what would be right.
+            /// Parses the text. The error says what is wrong and what would be right.
             pub fn parse(text: &str) -> Result<$name, IdError> {
                 let check: fn(&str) -> Result<SmolStr, &'static str> = $check;
                 match check(text) {
@@ -86,8 +86,8 @@ macro_rules! shown {
 }
 
 identifier!(
-    /// An NHS number: ten digits, the last of them the modulus 11 check digit (RES-PAT-03, ERR-18). It has no
-    /// `Display` and its `Debug` hides it, so that it reaches a log only on purpose.
+    /// An NHS number: ten digits with the modulus 11 check digit (RES-PAT-03, ERR-18). It has no `Display` and its `Debug`
+    /// hides it, so no log gets it by accident.
     NhsNumber,
     "NHS number",
     "it has exactly ten digits and no spaces, the last being its modulus 11 check digit",
@@ -126,7 +126,7 @@ identifier!(
 );
 
 identifier!(
-    /// A directory (DoS) service id, which is also the id of the HealthcareService (D-34).
+    /// A directory (DoS) service id, also the id of the HealthcareService (D-34).
     ServiceId,
     "service id",
     "it has 1 to 64 letters, digits, '-' or '.', such as 2000000011",
@@ -148,7 +148,7 @@ identifier!(
 );
 
 identifier!(
-    /// `X-Request-ID`, kept byte for byte: two that differ in case are two ids (PROV-HDR-05, PROV-HDR-11).
+    /// `X-Request-ID`, kept byte for byte: upper and lower case are different ids (PROV-HDR-05, PROV-HDR-11).
     RequestId,
     "request id",
     "it has 1 to 128 visible ASCII characters without spaces; a UUID is usual",
@@ -204,8 +204,8 @@ fn id_char(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'-' || b == b'.'
 }
 
-/// The modulus 11 check digit of the first nine digits of an NHS number; `None` when the remainder is 10,
-/// for which no number is ever issued.
+/// The modulus 11 check digit of the first nine digits of an NHS number. `None`: the remainder is 10, and no such number is
+/// issued.
 pub fn check_digit(nine: &[u8]) -> Option<u8> {
     let sum: u32 = nine
         .iter()
@@ -215,7 +215,7 @@ pub fn check_digit(nine: &[u8]) -> Option<u8> {
     match 11 - sum % 11 {
         11 => Some(0),
         10 => None,
-        // At most 9 here.
+        // At most 9.
         check => u8::try_from(check).ok(),
     }
 }

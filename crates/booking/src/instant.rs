@@ -1,13 +1,12 @@
-//! Instants of a message: FHIR text to time and back (RES-GEN-02, RES-GEN-03).
+//! Converts instants between FHIR text and time (RES-GEN-02, RES-GEN-03).
 
 use fhir::primitive::Instant;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// The instant of a FHIR `instant`, or of a `dateTime` with time and offset; `None` for anything less exact or
-/// badly written.
+/// The instant of a FHIR `instant`, or of a `dateTime` with time and offset. `None`: less exact, or malformed.
 pub fn parse(text: &str) -> Option<Timestamp> {
-    // Most texts that are compared are no times: look at one byte first.
+    // Most texts are no times; one byte rules them out.
     if text.as_bytes().get(10) != Some(&b'T') {
         return None;
     }
@@ -19,7 +18,7 @@ pub fn seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()
 }
 
-/// Europe/London, from the zone data that is compiled in; UTC should it ever lack.
+/// Europe/London from the compiled-in zone data; UTC if that lacks it.
 pub fn london() -> TimeZone {
     TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC)
 }

@@ -1,9 +1,8 @@
-//! The NHS UEC Booking Standard without I/O: identifiers, refusals, what the wire may carry, how an
-//! Appointment is read, and the rules of booking and cancelling.
+//! The NHS UEC Booking Standard without I/O: identifiers, refusals, the wire format, Appointments, and the rules of booking
+//! and cancelling.
 //!
-//! Everything here is pure: the clock, the stored state and the request come in as arguments, a value or a
-//! [`refusal::Refusal`] comes out. No HTTP, no SQL. Requirement ids in the comments (`PROV-…`, `RES-…`,
-//! `NAT-…`, `D-…`) are those of the requirement catalogue.
+//! Everything is pure: clock, stored state and request are arguments; the result is a value or a [`refusal::Refusal`]. No
+//! HTTP, no SQL. Requirement ids in comments (`PROV-…`, `RES-…`, `NAT-…`, `D-…`) are those of the requirement catalogue.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
 pub mod appointment;

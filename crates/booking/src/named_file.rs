@@ -1,14 +1,14 @@
-//! Files that a user names, read up to a bound: a device or a wrong file ends at once with a sentence, and never
-//! fills the memory. The opened file is an argument.
+//! Reads files that a user names, up to a bound: a device or a wrong file gives an error and never fills the memory. The
+//! opened file is an argument.
 
 use std::io::{self, Error, ErrorKind, Read};
 
-/// Most bytes of settings, a patient, answers or a world.
+/// Bound for settings, a patient, answers or a world, bytes.
 pub const SMALL: u64 = 1 << 20;
-/// Most bytes of a declaration, which may list slots of its own.
+/// Bound for a declaration, which may list imported slots, bytes.
 pub const LARGE: u64 = 64 << 20;
 
-/// The bytes of an opened file, at most this many.
+/// The bytes of an opened file. More than `most` is an error.
 pub fn bytes(opened: io::Result<impl Read>, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = opened.and_then(|opened| opened.take(most + 1).read_to_end(&mut bytes));
@@ -23,7 +23,7 @@ pub fn bytes(opened: io::Result<impl Read>, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text of an opened file of at most this many bytes.
+/// The text of an opened file. More than `most` bytes is an error.
 pub fn text(opened: io::Result<impl Read>, most: u64) -> io::Result<String> {
     String::from_utf8(bytes(opened, most)?)
         .map_err(|_| Error::new(ErrorKind::InvalidData, "it is not text in UTF-8"))

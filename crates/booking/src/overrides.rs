@@ -1,5 +1,5 @@
-//! The booking overrides: what the Standard asks of a message beyond the CareConnect profiles (`resources.md`).
-//! Errors break a MUST; warnings are what a Provider tolerates and notes as a fault of the consumer's system.
+//! The overrides: the Standard's requirements on messages beyond the CareConnect profiles (`resources.md`). Errors break a
+//! MUST. Warnings are tolerated and recorded as faults of the consumer's system.
 
 mod appointment;
 mod document;
@@ -15,10 +15,10 @@ use crate::version::StandardVersion;
 use fhir::{Element, Issue, IssueCode, Stage};
 use jiff::Timestamp;
 
-/// Rule of an issue that means "the NHS number is not valid".
+/// Rule of issues about an invalid NHS number.
 pub(crate) const RULE_NHS_NUMBER: &str = "ERR-18";
 
-/// The three contained resources of an Appointment, each with its place (RES-APPT-04).
+/// The three contained resources of an Appointment, with their indexes (RES-APPT-04).
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Contained<'a> {
     pub document: Option<(usize, &'a Element)>,
@@ -80,7 +80,7 @@ impl Report {
         self.issues.push(issue.at(path).pos(at.pos()).rule(rule));
     }
 
-    /// The child that must stand exactly once.
+    /// A child that must occur exactly once.
     fn one<'a>(
         &mut self,
         parent: &'a Element,
@@ -108,7 +108,7 @@ impl Report {
         parent.get(name)
     }
 
-    /// The text of a child that must stand exactly once and not be blank.
+    /// The non-blank text of a child that must occur exactly once.
     fn text<'a>(
         &mut self,
         parent: &'a Element,
@@ -131,7 +131,7 @@ impl Report {
         text
     }
 
-    /// A child that must stand exactly once and have one of some values.
+    /// A child that must occur exactly once with one of these values.
     fn fixed(&mut self, parent: &Element, path: &str, name: &str, rule: &str, wanted: &[&str]) {
         if let Some(text) = self.text(parent, path, name, rule)
             && !wanted.contains(&text)
@@ -149,7 +149,7 @@ impl Report {
         }
     }
 
-    /// A child that must stand exactly once and be an instant.
+    /// A child that must occur exactly once and be an instant.
     fn instant(
         &mut self,
         parent: &Element,
@@ -199,12 +199,12 @@ pub(crate) fn identifier_of<'a>(resource: &'a Element, system: &str) -> Option<&
         .find(|i| i.str_of("system") == Some(system))
 }
 
-/// What keeps a body from being read as FHIR at all (D-06).
+/// True for an issue that makes the body unreadable as FHIR (D-06).
 pub(crate) fn is_unreadable(issue: &Issue) -> bool {
     issue.is_error() && issue.stage <= Stage::Structure
 }
 
-/// What leaves open which slot is booked (ERR-04).
+/// Why it is unclear which slot is booked (ERR-04).
 pub(crate) fn slot_fault(
     root: &Element,
     contained: &Contained,
@@ -228,7 +228,7 @@ pub(crate) fn slot_fault(
     Some(issue.at(path).pos(at.pos()).rule("ERR-04"))
 }
 
-/// The id in `Slot/<id>`, as a booking without contained Slot names it.
+/// The id in `Slot/<id>`, which names the slot if none is contained.
 pub(crate) fn referred_slot(root: &Element) -> Option<&str> {
     let reference = root.at("slot.reference").and_then(Element::as_str)?;
     reference.strip_prefix("Slot/").filter(|id| !id.is_empty())

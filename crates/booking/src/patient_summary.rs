@@ -1,13 +1,12 @@
-//! The shortened Appointment of a search by patient (PROV-SRCH-03).
+//! Renders the short form of an Appointment for a search by patient (PROV-SRCH-03).
 
 use crate::systems;
 use fhir::Element;
 
-/// The resource for one entry of the searchset: `id`, `meta`, `status`, `start`, `end`, `created`, the
-/// participant's NHS number and status, and `identifier` with the Appointment's own URL. `url` is absolute and
-/// names the version (D-51).
+/// The searchset entry: `id`, `meta`, `status`, `start`, `end`, `created`, the participant's NHS number and status, and
+/// `identifier` with the Appointment's URL. `url` is absolute and names the version (D-51).
 ///
-/// A patient without NHS number (found by `_id`) is identified by the Provider's local identifier.
+/// For a patient without NHS number (found by `_id`) it has the Provider's local identifier.
 pub fn search_entry(stored: &Element, url: &str) -> Element {
     let mut out = Element::resource("Appointment");
     let copy = |out: &mut Element, name: &str| out.children_mut().extend(stored.get(name).cloned());
@@ -31,7 +30,7 @@ pub fn search_entry(stored: &Element, url: &str) -> Element {
             .find(nhs)
             .or_else(|| p.get("identifier"))
     });
-    // The patient alone is shown: the entries of others must not carry the patient's number (VER-06).
+    // Only the patient is shown: other participants must not get the patient's number (VER-06).
     let reference = patient
         .and_then(|p| p.str_of("id"))
         .map(|id| format!("#{id}"));

@@ -1,9 +1,9 @@
-//! Putting an element where FHIR's order wants it (XML readers check the order, D-06).
+//! Inserts elements in FHIR's order, which XML readers check (D-06), and completes a received Appointment.
 
 use crate::overrides::Contained;
 use fhir::{Element, Value};
 
-/// Elements that come before everything else in a resource.
+/// Elements before `meta`.
 pub(crate) const BEFORE_META: &[&str] = &["id"];
 /// Elements before `language`.
 pub(crate) const BEFORE_LANGUAGE: &[&str] = &["id", "meta", "implicitRules"];
@@ -46,7 +46,7 @@ pub(crate) const BEFORE_CREATED: &[&str] = &[
     "slot",
 ];
 
-/// Replaces the child of the same name, or inserts it behind the last child that must come before it.
+/// Replaces the child of the same name, or inserts it after the last child that must precede it.
 pub(crate) fn place(parent: &mut Element, child: Element, before: &[&str]) {
     if let Some(old) = parent.get_mut(child.name()) {
         *old = child;
@@ -60,7 +60,7 @@ pub(crate) fn place(parent: &mut Element, child: Element, before: &[&str]) {
     children.insert(at, child);
 }
 
-/// The child of a name, made in its place if there is none.
+/// The child of a name, inserted in order if absent.
 pub(crate) fn ensure<'a>(parent: &'a mut Element, name: &str, before: &[&str]) -> &'a mut Element {
     let children = parent.children_mut();
     let at = match children.iter().position(|c| c.name() == name) {
@@ -77,8 +77,7 @@ pub(crate) fn ensure<'a>(parent: &'a mut Element, name: &str, before: &[&str]) -
     &mut children[at]
 }
 
-/// States a resource's CareConnect profile in `meta.profile`; false when it stood there already or the type has
-/// none.
+/// Adds a resource's CareConnect profile to `meta.profile`. False: it is there already, or the type has none.
 pub fn state_profile(resource: &mut Element) -> bool {
     let Some(profile) = resource.resource_type().and_then(crate::systems::profile) else {
         return false;
@@ -120,8 +119,8 @@ pub(crate) fn stamp(resource: &mut Element, version: u32, now: jiff::Timestamp) 
     );
 }
 
-/// Fills in what a Provider adds on receipt (RES-GEN-01, RES-APPT-03, RES-SLOT-04, D-48), and turns the old
-/// reference `Slot/<id>` into the local one that it means (RES-APPT-09).
+/// Adds what a Provider adds on receipt (RES-GEN-01, RES-APPT-03, RES-SLOT-04, D-48), and replaces the old reference
+/// `Slot/<id>` by the local one (RES-APPT-09).
 pub(crate) fn complete(root: &mut Element) {
     if matches!(root.str_of("language"), None | Some("en")) {
         place(root, Element::text("language", "en-GB"), BEFORE_LANGUAGE);

@@ -1,7 +1,7 @@
-//! The forms of a postcode that the NHS Data Dictionary knows.
+//! Checks the form of postcodes, as in the NHS Data Dictionary.
 
-/// True for a United Kingdom postcode, `GIR 0AA` and the number of a British forces post office (`BFPO 57`), with or without
-/// spaces, in any case. Whether the place exists is not asked.
+/// True for a United Kingdom postcode, `GIR 0AA` or a British forces post office number (`BFPO 57`), in any case, with or
+/// without spaces. Does not check that it exists.
 pub fn is_postcode(text: &str) -> bool {
     let compact: String = text
         .chars()

@@ -1,4 +1,4 @@
-//! Refusals: what was wrong, found in the error table, and the OperationOutcome that says so.
+//! Refusals: a row of the error table with findings, and the OperationOutcome for it.
 
 use crate::ids::ResourceId;
 pub use crate::situation::{Retry, Row, Situation};
@@ -11,9 +11,9 @@ pub const SPINE_CODES: &str = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOr
 pub const ISSUE_TYPE: &str = "http://hl7.org/fhir/issue-type";
 /// `meta.profile` of every OperationOutcome (PROV-ERR-01).
 pub const OUTCOME_PROFILE: &str = "http://hl7.org/fhir/StructureDefinition/OperationOutcome";
-/// The exact words of ERR-15.
+/// The exact text of ERR-15.
 pub const SLOT_TAKEN: &str = "Slot no longer available";
-/// Most findings that one answer carries: enough to mend a message, and an answer stays small.
+/// Most findings in one answer: enough to correct a message, and the answer stays small.
 pub const MAX_FINDINGS: usize = 100;
 /// Longest `diagnostics` of one finding, in characters.
 pub const MAX_DIAGNOSTICS: usize = 1000;
@@ -21,15 +21,15 @@ pub const MAX_DIAGNOSTICS: usize = 1000;
 /// One `OperationOutcome.issue`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad.
+    /// Severity.
     pub severity: Severity,
-    /// What is wrong and what would be right; never patient data (PROV-ERR-04).
+    /// What is wrong and what would be right. Never patient data (PROV-ERR-04).
     pub diagnostics: String,
     /// FHIRPath of the element.
     pub expression: Option<String>,
     /// `http.<parameter or header>`.
     pub location: Option<String>,
-    /// The row of this finding, when it is not the refusal's.
+    /// The finding's own row, if it differs from the refusal's.
     pub situation: Option<Situation>,
 }
 
@@ -68,7 +68,7 @@ impl Finding {
 }
 
 impl From<&Issue> for Finding {
-    /// Line and column go to the end of the sentence; the FHIRPath to `expression`.
+    /// The sentence ends with line and column; the FHIRPath becomes `expression`.
     fn from(issue: &Issue) -> Finding {
         let mut diagnostics = issue.message.clone();
         if issue.pos.is_known() {
@@ -85,7 +85,7 @@ impl From<&Issue> for Finding {
     }
 }
 
-/// Why a request is refused. Built with [`Refusal::new`], which guarantees the first finding.
+/// Why a request is refused. [`Refusal::new`] guarantees the first finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The row that decides the status.
@@ -99,8 +99,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal with its first finding. The words of a taken slot are fixed by ERR-15; for that situation
-    /// `diagnostics` goes to the log.
+    /// A refusal with its first finding. ERR-15 fixes the text for a taken slot; there `diagnostics` goes to the log.
     pub fn new(situation: Situation, diagnostics: impl Into<String>) -> Refusal {
         let diagnostics = diagnostics.into();
         let (said, log) = match situation {
@@ -115,7 +114,7 @@ impl Refusal {
         }
     }
 
-    /// A refusal of several findings; with none it says only what the table says.
+    /// A refusal with several findings; without any it uses the table's text.
     pub fn of(situation: Situation, findings: Vec<Finding>) -> Refusal {
         let mut refusal = Refusal::new(situation, situation.row().display);
         if !findings.is_empty() && situation != Situation::SlotTaken {
@@ -129,7 +128,7 @@ impl Refusal {
         Refusal::of(situation, issues.iter().map(Finding::from).collect())
     }
 
-    /// The same refusal, its last finding at a FHIRPath.
+    /// The same refusal with its last finding at a FHIRPath.
     #[must_use]
     pub fn expression(mut self, expression: impl Into<String>) -> Refusal {
         if let Some(last) = self.findings.last_mut() {
@@ -138,7 +137,7 @@ impl Refusal {
         self
     }
 
-    /// The same refusal, its last finding at a header or parameter (`http.start`).
+    /// The same refusal with its last finding at a header or parameter (`http.start`).
     #[must_use]
     pub fn location(mut self, location: impl Into<String>) -> Refusal {
         if let Some(last) = self.findings.last_mut() {
@@ -154,14 +153,14 @@ impl Refusal {
         self
     }
 
-    /// The same refusal naming the Appointment made earlier.
+    /// The same refusal with the Appointment made earlier.
     #[must_use]
     pub fn existing(mut self, id: ResourceId) -> Refusal {
         self.existing = Some(id);
         self
     }
 
-    /// The same refusal with a note for the log, which is never sent.
+    /// The same refusal with a note for the log.
     #[must_use]
     pub fn log(mut self, note: impl Into<String>) -> Refusal {
         self.log = note.into();
@@ -177,7 +176,7 @@ impl Refusal {
     pub fn outcome(&self, error_id: &str) -> Element {
         let mut outcome = outcome_head(error_id);
         if self.situation == Situation::SlotTaken {
-            // ERR-15: exactly one issue, nothing but these words.
+            // ERR-15: exactly one issue with this text only.
             outcome.push(issue(self.situation, &Finding::error(SLOT_TAKEN)));
             return outcome;
         }
@@ -216,8 +215,8 @@ impl std::fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// An OperationOutcome of severity `information`: the `outcome` entry of a slot search whose slots are all
-/// withheld from the caller (PROV-SLOT-14).
+/// An OperationOutcome of severity `information`, for a slot search whose slots are all withheld from the caller
+/// (PROV-SLOT-14).
 pub fn information_outcome(id: &str, diagnostics: &str) -> Element {
     outcome_head(id).with(
         Element::new("issue")

@@ -1,4 +1,4 @@
-//! The rules of booking and cancelling: stored state and a request go in, a new document or a refusal comes out.
+//! The rules of booking and cancelling: stored state and a request are the input, a document or a refusal the output.
 
 pub mod book;
 pub mod cancel;

@@ -1,17 +1,17 @@
-//! Whether others on the machine may write a database file, or put another one in its place (D-84).
+//! Checks whether other users of the machine may write or replace a database file (D-84).
 //!
-//! Rules, triggers and audit trail hold against whoever comes through the program. Somebody who may write the file, or what
-//! SQLite reads beside it, comes past them. What the file system says is an argument.
+//! Rules, triggers and audit trail bind only those who use the program. Whoever may write the file, or the files that
+//! SQLite reads beside it, can bypass them. The file system is an argument.
 
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What SQLite reads and writes beside a database: its WAL, the index of that, and its rollback journal.
+/// Suffixes of the files beside an SQLite database: WAL, its index, rollback journal.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Why a database is not this user's alone, in a sentence that says what to do. `given` is its path, `real` the same
-/// without links; `look` is `std::fs::metadata`. What is not there is nobody's.
+/// Why other users can reach a database, as a sentence that says what to do. `given` is its path, `real` the same without
+/// links; `look` is `std::fs::metadata`. Absent files are skipped.
 pub fn reason(
     given: &Path,
     real: &Path,
@@ -62,7 +62,7 @@ pub fn reason(
     })
 }
 
-/// Who may do what with a file or folder.
+/// Permissions of a file or folder.
 struct Rights {
     is_folder: bool,
     mode: u32,
@@ -82,7 +82,7 @@ impl Rights {
         }
     }
 
-    /// Where files have no such rights, nobody else has any.
+    /// On systems without such permissions, no others have access.
     #[cfg(not(unix))]
     fn of(seen: &Metadata) -> Rights {
         Rights {
@@ -93,9 +93,9 @@ impl Rights {
         }
     }
 
-    /// Who may write it beside its owner.
+    /// Who may write it apart from its owner.
     fn others(&self) -> Option<&'static str> {
-        // In a folder with the sticky bit, such as /tmp, only the owner of a file may remove or rename it.
+        // In a folder with the sticky bit, such as /tmp, only its owner may remove or rename a file.
         if self.is_folder && self.mode & 0o1000 != 0 {
             return None;
         }
@@ -105,8 +105,8 @@ impl Rights {
         (self.mode & 0o020 != 0 && !self.has_private_group()).then_some("its group")
     }
 
-    /// The group has the number of the owner: where logins make a group for every user, it is that user's alone, and their
-    /// umask lets it write.
+    /// The group has the owner's number: where each user has a private group, it is the user's alone, and the umask lets it
+    /// write.
     fn has_private_group(&self) -> bool {
         self.owner == self.group
     }

@@ -1,14 +1,14 @@
-//! The error table of the Standard (`provider-api.md` section 11): one table that every edge uses.
+//! The error table of the Standard (`provider-api.md` section 11), used by every edge.
 //!
-//! Two questions about a row are answered in the Provider: whose fault it is (`audit::Fault::of`), and which interactions
-//! answer it (`http::operators::describe`).
+//! The Provider decides whose fault a row is (`audit::Fault::of`), and which interactions answer with it
+//! (`http::operators::describe`).
 
 /// Whether the same request may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// No repeat can succeed.
     Never,
-    /// Only after the request was changed.
+    /// Only after a change to the request.
     WithChange,
     /// Unchanged, with the same `X-Request-ID`.
     Safe,
@@ -29,7 +29,7 @@ pub enum Situation {
     ContactRank,
     /// ERR-06: the token is absent, malformed, expired, for others, or lacks the scope.
     TokenRefused,
-    /// ERR-07: the organisation or role is not permitted here.
+    /// ERR-07: the organisation or role lacks the permission.
     NotPermitted,
     /// ERR-08: the service id is unknown.
     ServiceUnknown,
@@ -71,7 +71,7 @@ pub enum Situation {
     RequestTimeout,
     /// 429: the caller sends too many requests.
     TooManyRequests,
-    /// 400: the request line or a header is no HTTP.
+    /// 400: the request line or a header is malformed.
     HeadUnreadable,
     /// 431: request line and headers are over the limit.
     HeadTooLarge,
@@ -80,7 +80,7 @@ pub enum Situation {
 /// One row of the error table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Id in the requirement catalogue; empty for the transport situations that the Standard has no row for.
+    /// Id in the requirement catalogue; empty if the Standard has no row.
     pub id: &'static str,
     /// HTTP status.
     pub status: u16,
@@ -95,7 +95,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// The id, or the status where the Standard has no row: for logs and metrics.
+    /// The id, or the status if the Standard has no row; for logs and metrics.
     pub fn name(&self) -> &'static str {
         match (self.id, self.status) {
             ("", 400) => "400",

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-/// `Slot.status` (STU3 slotstatus). The numbers are the ones that are stored.
+/// `Slot.status` (STU3 slotstatus). The numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum SlotStatus {
-    /// Can be booked.
+    /// Bookable.
     Free = 0,
     /// Taken.
     Busy = 1,
-    /// Not to be booked.
+    /// Not bookable.
     BusyUnavailable = 2,
-    /// Taken for the time being.
+    /// Taken provisionally.
     BusyTentative = 3,
     /// Made in error.
     EnteredInError = 4,

@@ -1,4 +1,4 @@
-//! Systems, profiles and codes of the Standard (`resources.md` section 1).
+//! Identifier systems, profiles and codes of the Standard (`resources.md` section 1).
 
 /// Identifier system of UUIDs: Slots and DocumentReferences.
 pub const UUID: &str = "https://tools.ietf.org/html/rfc4122";
@@ -16,7 +16,7 @@ pub const SDS_ROLE_PROFILE: &str = "https://fhir.nhs.uk/Id/sds-role-profile-id";
 pub const DOS_SERVICE: &str = "https://fhir.nhs.uk/Id/dos-service-id";
 /// Identifier system of URLs.
 pub const URI: &str = "urn:ietf:rfc:3986";
-/// Identifier system of the local patient identifiers that a Provider gives when it is set so (D-17).
+/// Identifier system of local patient identifiers, if the Provider gives them (D-17).
 pub const LOCAL_PATIENT: &str = "urn:uec:local-patient";
 
 /// Extension of a Patient's NHS number identifier.
@@ -27,7 +27,7 @@ pub const NHS_NUMBER_VERIFICATION_CODES: &str =
 /// Delivery channel extension of Slots and Appointments.
 pub const DELIVERY_CHANNEL: &str =
     "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-DeliveryChannel-1";
-/// The GP Connect form of it, which readers take as well.
+/// The GP Connect form of it, which is also read.
 pub const DELIVERY_CHANNEL_GPC: &str =
     "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-GPConnect-DeliveryChannel-2";
 

@@ -1,7 +1,7 @@
-//! The versions of the Standard that a Provider serves side by side (NFR-09), and what a Consumer of each may do.
+//! The versions of the Standard that a Provider serves side by side (NFR-09), and their differences.
 //!
-//! A request carries no version: the Provider knows it from the Consumer's declaration. What differs is asked here by
-//! name, where the rule of the current version stands; the page `versions.md` of the catalogue lists the differences.
+//! A request carries no version; the Provider knows it from the Consumer's declaration. The rules of the current version
+//! ask for each difference by name. `versions.md` in the catalogue lists the differences.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub enum StandardVersion {
     Superseded,
 }
 
-/// What is told of a version that is not served.
+/// The error for a version that is not served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is no version of the API that is served here; there are 2.0.4 (the Standard 1.0.0) and 2.0.1-beta (the Standard 0.1.17)"
@@ -23,10 +23,10 @@ pub enum StandardVersion {
 pub struct UnknownVersion(String);
 
 impl StandardVersion {
-    /// All of them, the current one first.
+    /// All versions, the current one first.
     pub const ALL: [StandardVersion; 2] = [StandardVersion::Current, StandardVersion::Superseded];
 
-    /// The version of a text, which names the API's version.
+    /// Parses the version of the API.
     pub fn parse(text: &str) -> Result<StandardVersion, UnknownVersion> {
         StandardVersion::ALL
             .into_iter()
@@ -34,7 +34,7 @@ impl StandardVersion {
             .ok_or_else(|| UnknownVersion(text.to_owned()))
     }
 
-    /// Version of the FHIR NHS Booking API.
+    /// Version of the FHIR API.
     pub const fn api(self) -> &'static str {
         match self {
             StandardVersion::Current => "2.0.4",
@@ -42,7 +42,7 @@ impl StandardVersion {
         }
     }
 
-    /// Version of the Standard that the API belongs to.
+    /// Version of the Standard.
     pub const fn standard(self) -> &'static str {
         match self {
             StandardVersion::Current => "1.0.0",
@@ -50,12 +50,12 @@ impl StandardVersion {
         }
     }
 
-    /// Whether every create and update carries `X-Request-ID` (VER-02).
+    /// Whether every create and update needs `X-Request-ID` (VER-02).
     pub fn requires_request_id(self) -> bool {
         self == StandardVersion::Current
     }
 
-    /// Whether every contact point carries a rank, one of them rank 1 (VER-03).
+    /// Whether every contact point needs a rank, one of them rank 1 (VER-03).
     pub fn requires_ranks(self) -> bool {
         self == StandardVersion::Current
     }
@@ -65,12 +65,12 @@ impl StandardVersion {
         self == StandardVersion::Superseded
     }
 
-    /// Whether document and slot have to be contained beside the patient (VER-05).
+    /// Whether document and slot have to be contained, like the patient (VER-05).
     pub fn requires_all_contained(self) -> bool {
         self == StandardVersion::Current
     }
 
-    /// Whether there may be participants beside the patient (VER-06).
+    /// Whether participants other than the patient are allowed (VER-06).
     pub fn allows_further_participants(self) -> bool {
         self == StandardVersion::Superseded
     }

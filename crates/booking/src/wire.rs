@@ -1,5 +1,5 @@
-//! What the wire may carry: interactions, headers, tokens, formats and queries. No HTTP library: the edge hands
-//! in bytes and takes values or refusals.
+//! Reads and writes what the wire carries: interactions, headers, tokens, formats, queries. Uses no HTTP library: the edge
+//! passes bytes and gets values or refusals.
 
 pub mod appointment_query;
 mod audience;

@@ -1,14 +1,14 @@
-//! What a parser says of a value of the wrong kind, in words of whoever wrote the file: serde names types of Rust.
+//! Rewrites serde's messages about values of the wrong kind, which name types of Rust, for authors of files.
 
-/// The sentence for a value of the wrong kind; `None` for a message about something else. The value is not repeated: a
-/// settings file holds passwords.
+/// The sentence for a value of the wrong kind; `None` for other messages. It omits the value, since a settings file holds
+/// passwords.
 pub fn plain(message: &str) -> Option<String> {
     let (rest, is_kind) = match message.strip_prefix("invalid type: ") {
         Some(rest) => (rest, true),
         None => (message.strip_prefix("invalid value: ")?, false),
     };
     let (found, expected) = rest.rsplit_once(", expected ")?;
-    // JSON says where in a text it is; who asks knows that.
+    // JSON messages end with a position, which the caller knows.
     let expected = expected.split(" at line ").next().unwrap_or(expected);
     let right = right(expected.trim());
     Some(match is_kind.then(|| kind(found)).flatten() {
@@ -34,7 +34,7 @@ fn right(expected: &str) -> &str {
             "one of its words, in quotes"
         }
         list if list.starts_with("tuple ") || list.starts_with("a tuple ") => "a list, [ … ]",
-        // Our own readers say it in words.
+        // This program's own parsers use plain words.
         words => words,
     }
 }

@@ -1,16 +1,16 @@
-//! RES-APPT-01..16.
+//! Checks an Appointment: RES-APPT-01..16.
 
 use super::{Contained, Report, contained_path, document, patient, slot};
 use crate::systems;
 use crate::version::StandardVersion;
 use fhir::{Element, IssueCode};
 
-/// What an Appointment is checked for.
+/// Which Appointment is checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// The body of a booking, by the rules of a version.
+    /// The body of a booking, by a version's rules.
     Book(StandardVersion),
-    /// Any message or stored Appointment, of a Consumer that follows a version.
+    /// Any message or stored Appointment of a Consumer of this version.
     Any(StandardVersion),
 }
 
@@ -22,8 +22,7 @@ impl Purpose {
     }
 }
 
-/// Checks an Appointment and what it contains against the overrides. Missing things that a Provider fills in
-/// are warnings.
+/// Checks an Appointment and its contained resources against the overrides. What a Provider completes is a warning.
 pub(crate) fn appointment(
     root: &Element,
     contained: &Contained,
@@ -189,7 +188,7 @@ fn times(root: &Element, contained: &Contained, report: &mut Report) {
     }
 }
 
-/// `slot`: the contained Slot, or, where the version lets that be left out, the slot itself.
+/// `slot`: refers to the contained Slot, or to the slot itself if the version allows it.
 fn slot_reference(root: &Element, contained: &Contained, report: &mut Report) {
     let Some(e) = report.one(root, "Appointment", "slot", "RES-APPT-09") else {
         return;
@@ -217,7 +216,7 @@ fn slot_reference(root: &Element, contained: &Contained, report: &mut Report) {
     }
 }
 
-/// `supportingInformation`: the contained DocumentReference, and nothing of ours where that may be left out and is.
+/// `supportingInformation`: refers to the contained DocumentReference, if that is contained.
 fn document_reference(
     root: &Element,
     contained: &Contained,
@@ -244,7 +243,7 @@ fn local(
     let Some(given) = report.text(e, path, "reference", rule) else {
         return;
     };
-    // A missing resource is a finding of its own.
+    // The missing resource is another finding.
     let Some((_, resource)) = target else {
         return;
     };
@@ -261,7 +260,7 @@ fn local(
     }
 }
 
-/// The patient, and, where the version allows it, others, who are kept as they came.
+/// The patient and, if the version allows it, others, who are kept unchanged.
 fn participants(
     root: &Element,
     contained: &Contained,
@@ -354,7 +353,7 @@ fn actor_identifier(actor: &Element, path: &str, contained: &Contained, report: 
         );
     }
     patient::nhs_number(identifier, &path, report);
-    // A patient booked without NHS number may still carry one here (PROV-BOOK-05); two numbers may not.
+    // A patient booked without NHS number may have one here (PROV-BOOK-05), but two must not differ.
     if let (Some(number), Some(here)) = (number, identifier.str_of("value"))
         && number != here
     {

@@ -1,4 +1,4 @@
-//! RES-DOC-01..06.
+//! Checks the DocumentReference: RES-DOC-01..06.
 
 use super::Report;
 use crate::systems;
@@ -40,7 +40,7 @@ pub(super) fn document(document: &Element, path: &str, report: &mut Report) {
                 "RES-DOC-06",
                 &[systems::DOCUMENT_MEDIA_TYPE],
             );
-            // D-37: both spellings.
+            // D-37: two spellings.
             report.fixed(
                 attachment,
                 &path,

@@ -1,4 +1,4 @@
-//! RES-PAT-01..10 and the parts of RES-RANK that are no rank.
+//! Checks the Patient: RES-PAT-01..10, and RES-RANK except the ranks.
 
 use super::{RULE_NHS_NUMBER, Report, rank};
 use crate::ids::NhsNumber;
@@ -8,7 +8,7 @@ use fhir::{Element, IssueCode};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-/// Nobody alive was born earlier (RES-PAT-06).
+/// Nobody alive was born before (RES-PAT-06).
 const FIRST_BIRTH_YEAR: i16 = 1900;
 
 pub(super) fn patient(patient: &Element, path: &str, report: &mut Report) {
@@ -76,7 +76,7 @@ fn identifiers(patient: &Element, path: &str, report: &mut Report) {
     }
 }
 
-/// The value of an NHS number identifier (ERR-18).
+/// Checks the value of an NHS number identifier (ERR-18).
 pub(super) fn nhs_number(identifier: &Element, path: &str, report: &mut Report) {
     if let Some(value) = report.text(identifier, path, "value", "RES-PAT-03")
         && let Err(error) = NhsNumber::parse(value)
@@ -92,7 +92,7 @@ pub(super) fn nhs_number(identifier: &Element, path: &str, report: &mut Report) 
     }
 }
 
-/// The verification status: exactly one, any of 01 to 08, which is kept as it is.
+/// Checks the verification status: exactly one of 01 to 08.
 fn verification(identifier: &Element, path: &str, report: &mut Report) {
     let is_status = |e: &&Element| e.str_of("url") == Some(systems::NHS_NUMBER_VERIFICATION);
     let found: Vec<&Element> = identifier.all("extension").filter(is_status).collect();
@@ -126,20 +126,20 @@ fn verification(identifier: &Element, path: &str, report: &mut Report) {
     }
 }
 
-/// The first day that a FHIR date stands for.
+/// The first day that a FHIR date covers.
 pub(crate) fn first_day(text: &str) -> Option<Date> {
     DateTime::check_date(text).ok().map(|date| date.date())
 }
 
-/// What is said of a date of birth in the future (RES-PAT-06).
+/// Message about a date of birth in the future (RES-PAT-06).
 pub(crate) const BORN_LATER: &str = "The date of birth lies in the future.";
 
-/// Whether a date of birth lies in the future, as the clock in London shows.
+/// Whether a date of birth is after today in London.
 pub(crate) fn is_future(born: Date, now: Timestamp) -> bool {
     born > now.to_zoned(crate::instant::london()).date()
 }
 
-/// That it is not in the future is checked against the clock when the slot is claimed.
+/// Checks the form. That the date is past is checked against the clock when the slot is claimed.
 fn birth_date_check(patient: &Element, path: &str, report: &mut Report) {
     let Some(text) = report.text(patient, path, "birthDate", "RES-PAT-06") else {
         return;
@@ -159,7 +159,7 @@ fn birth_date_check(patient: &Element, path: &str, report: &mut Report) {
     );
 }
 
-/// One is sent; more are tolerated, but one must be the home address with its postcode (D-36).
+/// One address is sent. More are tolerated, but one must be the home address with postcode (D-36).
 fn addresses(patient: &Element, path: &str, report: &mut Report) {
     let path = format!("{path}.address");
     if patient.count("address") == 0 {
@@ -207,7 +207,7 @@ fn addresses(patient: &Element, path: &str, report: &mut Report) {
     }
 }
 
-/// `system` and `value`; the rank is a rule of its own. Any UK form of a number will do (RES-RANK-04).
+/// Checks `system` and `value`; the rank has its own rule. Any UK form of a number is valid (RES-RANK-04).
 fn contact_point(point: &Element, path: impl Fn() -> String, report: &mut Report) {
     let filled = |name: &str| point.str_of(name).is_some_and(|t| !t.trim().is_empty());
     for name in ["system", "value"] {
@@ -244,8 +244,8 @@ fn is_email(value: &str) -> bool {
             .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
 }
 
-/// Whoever rings a third party must know who that is to the patient. The published examples leave out `name.use`,
-/// which the profile wants, so its absence is tolerated.
+/// A third party's relation to the patient has to be known before somebody rings them. The published examples lack
+/// `name.use`, which the profile requires, so its absence is tolerated.
 fn third_party(contact: &Element, path: &str, report: &mut Report) {
     let says = |e: &Element| e.count("coding") > 0 || e.get("text").is_some();
     if !contact.all("relationship").any(says) {

@@ -1,12 +1,12 @@
-//! The contact-rank rule (RES-RANK-01, RES-RANK-02), which is a 400 of its own (D-05).
+//! Checks the contact ranks (RES-RANK-01, RES-RANK-02), a separate 400 (D-05).
 
 use super::{Contained, Report, contained_path};
 use crate::version::StandardVersion;
 use fhir::{Element, Issue, IssueCode};
 
-/// All contact points of the Patient and of its contacts together: at least one, each with a positive rank,
-/// exactly one of rank 1. Where ranks are optional, the first telephone without one counts as rank 1 if none has it
-/// (VER-03). No Patient is another fault, found later.
+/// All contact points of the Patient and its contacts together: at least one, each with a positive rank, exactly one of
+/// rank 1. If ranks are optional, the first telephone without rank counts as rank 1 unless another has it (VER-03). A
+/// missing Patient is reported elsewhere.
 pub(crate) fn faults(contained: &Contained, version: StandardVersion) -> Vec<Issue> {
     let Some((index, patient)) = contained.patient else {
         return Vec::new();
@@ -53,7 +53,7 @@ pub(crate) fn faults(contained: &Contained, version: StandardVersion) -> Vec<Iss
     report.issues
 }
 
-/// Where a contact point stands in its Patient.
+/// The path of a contact point in its Patient.
 #[derive(Clone, Copy)]
 pub(super) struct PointPath {
     contact: Option<usize>,
@@ -69,7 +69,7 @@ impl PointPath {
     }
 }
 
-/// Every contact point of a Patient with its place.
+/// Every contact point of a Patient with its path.
 pub(super) fn contact_points(patient: &Element) -> impl Iterator<Item = (PointPath, &Element)> {
     let own = patient.all("telecom").enumerate().map(|(telecom, e)| {
         (

@@ -1,4 +1,4 @@
-//! RES-SLOT-01..07, for the copy that an Appointment contains.
+//! Checks the Slot contained in an Appointment: RES-SLOT-01..07.
 
 use super::Report;
 use crate::systems;

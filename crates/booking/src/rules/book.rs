@@ -1,4 +1,4 @@
-//! Booking: does the claim agree with the slot, and what is stored (PROV-BOOK-02, 03, 08, 09).
+//! Booking: checks the claim against the slot, and makes the stored document (PROV-BOOK-02, 03, 08, 09).
 
 use crate::appointment::BookingRequest;
 use crate::ids::{ResourceId, is_uuid};
@@ -13,10 +13,10 @@ use crate::systems;
 use fhir::Element;
 use jiff::Timestamp;
 
-/// A slot as it is in the transaction that books it.
+/// A slot as the booking transaction sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotSnapshot {
-    /// Its id, which is its identifier too: a UUID in lower case.
+    /// Its id and identifier: a UUID, lower case.
     pub id: String,
     /// Id of its schedule.
     pub schedule: String,
@@ -30,8 +30,8 @@ pub struct SlotSnapshot {
     pub live_booking: bool,
 }
 
-/// Checks a booking against the slot that it names: unknown (ERR-16), other schedule or times (422), past
-/// (ERR-20), taken (ERR-15). `None` means that no such slot exists.
+/// Checks a booking against its slot: unknown (ERR-16), other schedule or times (422), past (ERR-20), taken (ERR-15).
+/// `None`: the slot does not exist.
 pub fn check_claim(
     claim: &BookingRequest,
     slot: Option<&SlotSnapshot>,
@@ -87,7 +87,7 @@ fn mismatches(claim: &BookingRequest, slot: &SlotSnapshot) -> Vec<Finding> {
         );
     };
     let Some(copy) = &claim.slot.copy else {
-        // The Appointment's own times are all that can disagree.
+        // Only the Appointment's own times can differ.
         if claim.start != slot.start {
             differs("start", Situation::NotConformant);
         }
@@ -96,7 +96,7 @@ fn mismatches(claim: &BookingRequest, slot: &SlotSnapshot) -> Vec<Finding> {
         }
         return faults;
     };
-    // A local name for the contained Slot is tolerated; the id of another slot is not.
+    // A local name for the contained Slot is tolerated, but not another slot's id.
     if is_uuid(&claim.slot.id) && !claim.slot.id.eq_ignore_ascii_case(&slot.id) {
         differs("id", Situation::ReferenceUnknown);
     }
@@ -112,8 +112,8 @@ fn mismatches(claim: &BookingRequest, slot: &SlotSnapshot) -> Vec<Finding> {
     faults
 }
 
-/// The stored Appointment, version 1 (PROV-BOOK-08): `id`, `meta`, server `created` (D-16), and, for a patient
-/// without NHS number where the Provider is set so, a local `Patient.identifier` (D-17).
+/// The stored Appointment, version 1 (PROV-BOOK-08): with `id`, `meta`, the server's `created` (D-16), and a local
+/// `Patient.identifier` (D-17) for a patient without NHS number, if the Provider is configured so.
 pub fn booked_document(
     request: &BookingRequest,
     id: &ResourceId,
@@ -124,8 +124,8 @@ pub fn booked_document(
     stored_document(request.document.clone(), id, now, local_identifier)
 }
 
-/// [`booked_document`] of a document that is handed over. A `local_identifier`, a value of our own system or
-/// `system|value`, is given to the patient, who must be one without NHS number.
+/// [`booked_document`] for a given document. `local_identifier`, a value of our own system or `system|value`, is for a
+/// patient without NHS number.
 pub fn stored_document(
     mut document: Element,
     id: &ResourceId,
@@ -135,7 +135,7 @@ pub fn stored_document(
     document.remove("id");
     document.push_front(Element::text("id", id.as_str()));
     if let Some(meta) = document.get_mut("meta") {
-        // What a consumer claims about versions means nothing.
+        // A consumer's version metadata is discarded.
         meta.remove("versionId");
         meta.remove("lastUpdated");
     } else {

@@ -1,4 +1,4 @@
-//! Cancelling: `status` to `cancelled` and nothing else (PROV-CAN-01..07).
+//! Cancelling: changes `status` to `cancelled` and nothing else (PROV-CAN-01..07).
 
 use super::difference;
 use crate::appointment::Readable;
@@ -9,8 +9,8 @@ use crate::refusal::{Finding, Refusal, Situation};
 use fhir::{Element, Value};
 use jiff::Timestamp;
 
-/// The first step with the body of a PUT: it is readable as an Appointment (ERR-04), and its `id`, if it has
-/// one, is that of the URL (PROV-CAN-03). A body without `id` is fine: the published example has none.
+/// Reads the body of a PUT: it has to be an Appointment (ERR-04), and its `id`, if any, has to match the URL (PROV-CAN-03).
+/// The published example has no `id`.
 pub fn read(parsed: fhir::Parsed, id: &ResourceId) -> Result<Readable, Refusal> {
     let readable = Readable::of(parsed)?;
     match readable.root.str_of("id") {
@@ -23,8 +23,8 @@ pub fn read(parsed: fhir::Parsed, id: &ResourceId) -> Result<Readable, Refusal> 
     }
 }
 
-/// Checks a cancellation against the current version: the state allows it (ERR-20), and nothing but `status`
-/// changes (ERR-19, one finding per changed path, never a value).
+/// Checks a cancellation against the current version: its state allows cancelling (ERR-20), and only `status` changes
+/// (ERR-19, with one finding per changed path, never a value).
 pub fn check_cancel(stored: &Element, submitted: &Element, now: Timestamp) -> Result<(), Refusal> {
     let refused = |sentence: String| {
         Err(Refusal::new(Situation::StateForbids, sentence).expression("Appointment.status"))
@@ -69,8 +69,8 @@ pub fn check_cancel(stored: &Element, submitted: &Element, now: Timestamp) -> Re
     }
 }
 
-/// The next version: the stored Appointment with `status` `cancelled` and new metadata (PROV-CAN-05). The
-/// contained Slot stays as booked: it records what was booked, the slot itself becomes free.
+/// The next version: the stored Appointment, `cancelled`, with new metadata (PROV-CAN-05). The contained Slot keeps the
+/// state that was booked; the slot itself becomes free.
 pub fn cancelled_document(stored: &Element, version: u32, now: Timestamp) -> Element {
     let mut document = stored.clone();
     if let Some(status) = document.get_mut("status") {

@@ -1,4 +1,4 @@
-//! What a cancellation changes besides `status` (PROV-CAN-02): a comparison of FHIR data, not of bytes.
+//! Finds what a cancellation changes besides `status` (PROV-CAN-02), comparing FHIR data rather than bytes.
 
 use crate::careconnect::conformance;
 use crate::ids::is_uuid;
@@ -7,21 +7,20 @@ use crate::systems;
 use fhir::schema::{Kind, Schema, TypeDef};
 use fhir::{Element, Value};
 
-/// Most paths collected; an answer shows fewer, and a body that differs more is another body.
+/// Most paths collected. An answer shows fewer.
 pub const MAX_PATHS: usize = 200;
 
 const APPOINTMENT: &str = "Appointment";
 
-/// FHIRPaths of the submitted Appointment at which it differs from the stored one, in document order. Paths with
-/// an index count in the submitted body, or in the stored one where the submitted body lacks the element.
+/// FHIRPaths at which the submitted Appointment differs from the stored one, in document order. An index counts in the
+/// submitted body, or in the stored one if the submitted body lacks the element.
 ///
-/// Left out of the comparison: the order of `contained`; `id`, `meta`, `text`; the Appointment's `status`,
-/// `language` and `created` (the server sets them; a consumer may send its own or the returned `created`);
-/// spellings of one instant; the case of UUIDs; names of local references, as long as they lead to equal
-/// resources; the contained Slot's `status`, `free` or `busy`; and whatever is only in the stored Appointment
-/// because the Provider may have added it: `identifier` and extensions of the Appointment, extensions of
-/// contained resources, `participant.status`, a Patient's local identifier. So is, at every depth, what a consumer's
-/// library may not know and leaves out: elements that STU3 does not define, extensions that CareConnect does not.
+/// Ignored are: the order of `contained`; `id`, `meta`, `text`; the Appointment's `status`, `language` and `created` (the
+/// server sets them); spellings of an instant; the case of UUIDs; names of local references that lead to equal resources;
+/// the contained Slot's `status` of `free` or `busy`; and what the Provider may have added to the stored Appointment:
+/// `identifier` and extensions of the Appointment, extensions of contained resources, `participant.status`, a Patient's
+/// local identifier. Also ignored, at every depth, is the absence of what a consumer's library may not know: elements that
+/// STU3 does not define, and extensions that CareConnect does not define.
 pub fn changed_paths(stored: &Element, submitted: &Element) -> Vec<String> {
     let mut walk = Walk {
         stored,
@@ -38,7 +37,7 @@ struct Walk<'a> {
     paths: Vec<String>,
 }
 
-/// The STU3 type of the element at hand; `None` inside what STU3 does not define, where everything is compared.
+/// The STU3 type of the current element. `None`: STU3 does not define it, and all of it is compared.
 type Type = Option<&'static TypeDef>;
 
 impl<'a> Walk<'a> {
@@ -54,7 +53,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Contained resources are paired by type: the Standard allows one of each (RES-APPT-04).
+    /// Pairs contained resources by type; the Standard allows one of each (RES-APPT-04).
     fn contained(&mut self) {
         let (stored, submitted) = (self.stored, self.submitted);
         let same_type = |a: &Element, b: &Element| a.resource_type() == b.resource_type();
@@ -69,7 +68,7 @@ impl<'a> Walk<'a> {
                 None => self.add(path),
                 Some((k, old)) => {
                     used[k] = true;
-                    // What the server sets in the Appointment, it does not set in one contained.
+                    // The server sets these elements in the Appointment only.
                     let of = new.resource_type().filter(|of| *of != APPOINTMENT);
                     let of = of.and_then(|of| Schema::stu3().resource(of));
                     self.children(old, new, &path, of);
@@ -85,7 +84,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Compares children by name: the order of different names means nothing, that within a name does.
+    /// Compares children by name. Order matters only within a name.
     fn children(&mut self, old: &'a Element, new: &'a Element, path: &str, of: Type) {
         let mut seen: Vec<&str> = Vec::with_capacity(16);
         for child in new.children().iter().chain(old.children()) {
@@ -105,13 +104,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Pairs extensions by url, in order; one that is left out must be one that may be.
+    /// Pairs extensions by url, in order, and reports a missing one unless it may be missing.
     fn extensions(&mut self, old: &'a Element, new: &'a Element, path: &str, of: Type) {
         let stored: Vec<&'a Element> = old.all("extension").collect();
         let path_of = |i: usize| format!("{path}.extension[{i}]");
         let mut next = 0;
         for (i, extension) in new.all("extension").enumerate() {
-            // An extension that is not found costs a look at all that are left.
+            // Each extension without a partner is compared with all that are left.
             if self.paths.len() >= MAX_PATHS {
                 return;
             }
@@ -143,7 +142,7 @@ impl<'a> Walk<'a> {
         let submitted = |e: &&'a Element| !added_here(of, e);
         let mut before: Vec<&'a Element> = old.all(name).filter(submitted).collect();
         let after: Vec<&'a Element> = new.all(name).filter(submitted).collect();
-        // The Provider's own additions may be sent back or left out, but not changed.
+        // A consumer may return or omit the Provider's additions, but not change them.
         let additions: Vec<&Element> = old.all(name).filter(|e| added_here(of, e)).collect();
         for (i, e) in new.all(name).enumerate().filter(|(_, e)| added_here(of, e)) {
             if !additions.iter().any(|a| self.equal(a, e, of)) {
@@ -154,7 +153,7 @@ impl<'a> Walk<'a> {
             return;
         }
         if before.len() != after.len() && !is_undefined(of, name) {
-            // Where an element held only what a library does not know, nothing is left to send back.
+            // An element with only unknown content may be missing altogether.
             before.retain(|e| !unknown(e, of));
         }
         let many = before.len().max(after.len()) > 1
@@ -175,7 +174,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Compares two elements of a name; `parent` is the type that they stand in.
+    /// Compares two elements of a name; `parent` is the type of their parent.
     fn element(&mut self, old: &'a Element, new: &'a Element, path: &str, parent: Type) {
         if !self.same_value(old, new, parent) || old.resource_type() != new.resource_type() {
             self.add(path.to_owned());
@@ -197,7 +196,7 @@ impl<'a> Walk<'a> {
             "reference" => {
                 let (x, y) = (a.as_str(), b.as_str());
                 let (was, is) = (target(self.stored, x), target(self.submitted, y));
-                // A resource that went missing is named itself, not once more by what pointed to it.
+                // A missing resource is reported itself, not again at its references.
                 was == is || (x == y && is == y)
             }
             "status" if is(parent, "Slot") => {
@@ -218,7 +217,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What a reference means: a local one, or the legacy `Slot/<id>`, its contained resource by type.
+/// The target of a reference: for a local one, or the old `Slot/<id>`, the contained resource by type.
 fn target<'a>(document: &'a Element, reference: &'a str) -> &'a str {
     let is = |e: &&Element, id: &str| e.str_of("id") == Some(id);
     let local = |id: &str| {
@@ -241,7 +240,7 @@ fn is(of: Type, name: &str) -> bool {
     of.is_some_and(|of| of.name == name)
 }
 
-/// The type of the child of a name. Extensions of a primitive are not listed with its type.
+/// The type of a child. The type of a primitive does not list its extensions.
 fn type_of(parent: Type, name: &str) -> Type {
     let schema = Schema::stu3();
     if name == "extension" {
@@ -250,8 +249,8 @@ fn type_of(parent: Type, name: &str) -> Type {
     schema.type_of(parent?.element(name)?)
 }
 
-/// Never compared: ids within the message, server metadata, the human-readable copy of a resource.
-/// (`fhir_comments` is what older JSON writers leave behind.)
+/// Never compared: ids within the message, server metadata, the human-readable copy, and `fhir_comments`, which older JSON
+/// writers leave.
 fn is_ignored(of: Type, name: &str) -> bool {
     match name {
         "id" | "fhir_comments" => true,
@@ -264,7 +263,7 @@ fn server_sets(of: Type, name: &str) -> bool {
     is(of, APPOINTMENT) && matches!(name, "status" | "language" | "created" | "contained")
 }
 
-/// Identifiers of a Patient that are not NHS numbers are the Provider's, where it gives them (D-17).
+/// A Patient's identifiers other than NHS numbers are the Provider's, if it gives them (D-17).
 fn added_here(of: Type, e: &Element) -> bool {
     is(of, "Patient")
         && e.name() == "identifier"
@@ -285,9 +284,8 @@ fn is_undefined(parent: Type, name: &str) -> bool {
     parent.is_some_and(|of| of.element(name).is_none()) && !matches!(name, "id" | "extension")
 }
 
-/// True for what a consumer's library may not know, so that it is missing from what is sent back: an element that STU3
-/// does not define, an extension that CareConnect does not, and an element that holds nothing else. The parts of an
-/// extension are its content.
+/// True for what a consumer's library may not know and therefore omit: an element that STU3 does not define, an extension
+/// that CareConnect does not define, or an element with nothing else. The parts of an extension are its content.
 fn unknown(e: &Element, parent: Type) -> bool {
     let name = e.name();
     if is_ignored(parent, name) || is_undefined(parent, name) {
@@ -315,7 +313,7 @@ fn same_text(a: &Value, b: &Value) -> bool {
     number && plain_number(x).is_some() && plain_number(x) == plain_number(y)
 }
 
-/// A decimal without exponent as sign, whole part and fraction, without zeros that mean nothing.
+/// A decimal without exponent as sign, whole part and fraction, without insignificant zeros.
 fn plain_number(text: &str) -> Option<(bool, &str, &str)> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

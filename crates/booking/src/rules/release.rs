@@ -1,25 +1,25 @@
-//! Who may book which slot, and when: the Provider's release rules (PROV-SLOT-21, ERR-07).
+//! The Provider's release rules: who may book which slot, and when (PROV-SLOT-21, ERR-07).
 
 use crate::ids::{Asid, OdsCode};
 use jiff::{SignedDuration, Timestamp};
 
-/// Which names in a request stand for who sent it. One that does not is a claim: it may take rights away, never give any.
+/// Which names in a request are authenticated. Others are claims, which may take rights away but never give any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Believed {
-    /// The system: the Spine Secure Proxy checked its certificate, or nothing is asked of anybody.
+    /// The system: the Spine Secure Proxy checked its certificate, or no authentication is configured.
     pub system: bool,
-    /// The organisation: a registered key signed it, or nothing is asked of anybody.
+    /// The organisation: a registered key signed it, or no authentication is configured.
     pub organization: bool,
 }
 
-/// A consumer as the Provider knows it.
+/// What the Provider knows of a consumer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerFacts {
-    /// Its system, where that is believed.
+    /// Its ASID, if believed.
     pub asid: Option<Asid>,
-    /// The organisation that it names.
+    /// The organisation that it claims.
     pub ods: OdsCode,
-    /// That organisation is believed; otherwise it is only a claim of the system.
+    /// Whether the organisation is believed.
     pub ods_believed: bool,
     /// Type of organisation as the Provider declared it (`111`, `cas`, …).
     pub kind: Option<String>,
@@ -33,28 +33,28 @@ pub struct ConsumerFacts {
     pub may_read: bool,
 }
 
-/// A release of slots to an audience, under conditions. Where several rules stand over a slot, one that admits
-/// the consumer is enough: each of them releases, none takes away. Without any rule a slot is for all.
+/// Releases slots to an audience, under conditions. If several rules apply to a slot, one that admits the consumer is
+/// enough. Without any rule a slot is for everybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReleaseRule {
-    /// To whom.
+    /// Who may book.
     pub audience: Audience,
-    /// How many.
+    /// How many may be booked.
     pub cap: Option<Cap>,
-    /// Released this many minutes before the start, not earlier.
+    /// Bookable from so many minutes before the start.
     pub embargo_minutes: Option<u32>,
-    /// Not bookable later than this many minutes before the start.
+    /// Bookable until so many minutes before the start.
     pub cutoff_minutes: Option<u32>,
 }
 
-/// To whom a rule releases.
+/// The consumers that a rule admits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// Every consumer.
     Any,
-    /// Those of any of these types, organisations or systems.
+    /// Consumers of any of these types, organisations or systems.
     Only {
-        /// Types of organisation; case does not matter.
+        /// Types of organisation, in any case.
         kinds: Vec<String>,
         /// Organisations.
         ods: Vec<OdsCode>,
@@ -64,7 +64,7 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// Whether a consumer belongs to it.
+    /// Whether a consumer belongs to the audience.
     pub fn includes(&self, who: &ConsumerFacts) -> bool {
         match self {
             Audience::Any => true,
@@ -80,21 +80,21 @@ impl Audience {
     }
 }
 
-/// Whose bookings count together for a cap.
+/// Which bookings a cap counts together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CapPer {
-    /// Each consumer organisation for itself.
+    /// Each consumer organisation separately.
     Consumer,
     /// All consumers of the same type together.
     Kind,
 }
 
-/// The most live bookings for slots of one London day.
+/// The most live bookings of slots on one London day.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cap {
-    /// Whose bookings count.
+    /// Which bookings count together.
     pub per: CapPer,
-    /// How many there may be.
+    /// Most bookings.
     pub limit: u32,
 }
 
@@ -103,21 +103,21 @@ pub struct Cap {
 pub enum Withheld {
     /// The consumer may not book here at all.
     ConsumerMayNotBook,
-    /// The slot is for others.
+    /// The slot is for other consumers.
     NotInAudience,
     /// The day's cap is reached.
     CapReached {
-        /// The cap.
+        /// Most bookings.
         limit: u32,
     },
     /// The slot is released later.
     Embargoed {
-        /// When.
+        /// Start of the release.
         until: Timestamp,
     },
     /// It is too close to the start, or after it.
     TooLate,
-    /// Staff hold it back.
+    /// Staff hold the slot back.
     HeldBack,
     /// The service is closed on that day.
     Closed,
@@ -157,11 +157,10 @@ impl Withheld {
     }
 }
 
-/// Whether a consumer may book a slot now. `rules` are those that stand over the slot; `booked` counts the live
-/// bookings that fall under a cap on the London day of the slot, and is asked only where it decides.
+/// Whether a consumer may book a slot now. `rules` are those that apply to the slot. `booked` counts the live bookings
+/// under a cap on the slot's London day; it is called only if a cap decides.
 ///
-/// Of several reasons the one of the first rule made for this consumer is given: it is the one that time or a
-/// cancellation may lift.
+/// Of several reasons, the first rule for this consumer gives the reason: time or a cancellation may lift it.
 pub fn may_book(
     rules: &[&ReleaseRule],
     who: &ConsumerFacts,

@@ -1,4 +1,4 @@
-//! The query of a patient's appointments (`provider-api.md` section 10).
+//! Reads the query of a patient's appointments (`provider-api.md` section 10).
 
 use super::query;
 use super::slot_query::append_bounds;
@@ -10,7 +10,7 @@ use fhir::Element;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// Parameters that take the NHS number (PROV-SRCH-01), compared without regard to case.
+/// Names of the parameter for the NHS number (PROV-SRCH-01), in any case.
 const PATIENT_SPELLINGS: [&str; 7] = [
     "Appointment.participant.actor:Patient.identifier",
     "Appointment.participant.actor",
@@ -21,7 +21,7 @@ const PATIENT_SPELLINGS: [&str; 7] = [
     "identifier",
 ];
 
-/// States of an Appointment that a search may ask for.
+/// The values of `status`.
 const STATUSES: [&str; 8] = [
     "proposed",
     "pending",
@@ -32,33 +32,33 @@ const STATUSES: [&str; 8] = [
     "noshow",
     "entered-in-error",
 ];
-/// Most appointments in one answer: no patient has as many to come, so that one answer holds them all (PROV-SRCH-02).
-/// Where there are more all the same, a link leads on (D-57).
+/// Most appointments in one answer: more than any patient has ahead, so one answer is complete (PROV-SRCH-02). If there are
+/// more, a link leads to the next page (D-57).
 pub const MAX_ENTRIES: usize = 200;
-/// Longest place in a list of pages.
+/// Longest `_after`.
 const MAX_PLACE: usize = 64;
 
-/// A search for appointments as understood. `Debug` does not show the NHS number, but `self_query` holds it:
-/// it goes into the answer, never into a log.
+/// A parsed search for appointments. Its `Debug` hides the NHS number, but `self_query` holds it for the answer, never for
+/// a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AppointmentQuery {
     /// The patient.
     pub nhs_number: Option<NhsNumber>,
     /// `_id`
     pub id: Option<ResourceId>,
-    /// `version`: of the appointment of `_id` any version, else the current one has to be this (D-92).
+    /// `version`: with `_id`, the version to return; otherwise it has to be the current one (D-92).
     pub version: Option<u32>,
-    /// Lower bound of `Appointment.start`, if one was given (PROV-SRCH-04).
+    /// Lower bound of `Appointment.start`, if any (PROV-SRCH-04).
     pub lower: Option<Bound>,
-    /// Upper bound of `Appointment.start`, if one was given.
+    /// Upper bound of `Appointment.start`, if any.
     pub upper: Option<Bound>,
-    /// The states asked for; empty: all.
+    /// The wanted states; empty: all.
     pub statuses: Vec<&'static str>,
-    /// `_count`: entries in one answer, [`MAX_ENTRIES`] at most.
+    /// `_count`: entries in one answer, at most [`MAX_ENTRIES`].
     pub count: Option<usize>,
-    /// `_after`: where the page before ended, in the words of the Provider that made the link (D-57).
+    /// `_after`: end of the previous page, in a form that only the Provider knows (D-57).
     pub after: Option<String>,
-    /// The criteria as understood, percent-encoded and in a fixed order; a page's place is not among them.
+    /// The parsed criteria, percent-encoded in a fixed order, without the page.
     pub self_query: String,
 }
 
@@ -78,9 +78,9 @@ impl std::fmt::Debug for AppointmentQuery {
 }
 
 impl AppointmentQuery {
-    /// Reads the raw query. A search must name a patient or an appointment: `version` alone would list every
-    /// patient's, so it is refused like an empty query (ERR-01). Unknown parameters are ignored, modifiers of known
-    /// ones are refused (PROV-SLOT-11); past `start` bounds are allowed (PROV-SRCH-04).
+    /// Reads the raw query. A search needs a patient or an appointment: `version` alone would list every patient's, so it
+    /// is refused like an empty query (ERR-01). Unknown parameters are ignored, modifiers of known ones are refused
+    /// (PROV-SLOT-11). Past `start` bounds are allowed (PROV-SRCH-04).
     pub fn parse(raw_query: &str, zone: &TimeZone) -> Result<AppointmentQuery, Refusal> {
         let mut nhs_number = None;
         let mut id = None;
@@ -164,7 +164,7 @@ impl AppointmentQuery {
 }
 
 impl AppointmentQuery {
-    /// The criteria of one page, for a link to it.
+    /// The query of one page, for a link.
     pub fn page_query(&self, after: Option<&str>) -> String {
         let mut page = self.self_query.clone();
         if let Some(after) = after {
@@ -178,8 +178,8 @@ impl AppointmentQuery {
         self.lower.is_none() && self.upper.is_none() && self.id.is_none()
     }
 
-    /// Whether a stored Appointment has a state and lies in the window asked for. Without bounds and without `_id`, those that
-    /// are over are left out (PROV-SRCH-02).
+    /// Whether a stored Appointment has a wanted state and is within the bounds. Without bounds and `_id`, past ones are
+    /// left out (PROV-SRCH-02).
     pub fn covers(&self, stored: &Element, now: Timestamp) -> bool {
         let at = |name: &str| stored.str_of(name).and_then(crate::instant::parse);
         let status = stored.str_of("status").unwrap_or("");
@@ -193,7 +193,7 @@ impl AppointmentQuery {
     }
 }
 
-/// Adds the values of one `status`, which are alternatives.
+/// Adds the alternatives in one `status`.
 fn add_statuses(statuses: &mut Vec<&'static str>, value: &str) -> Result<(), Refusal> {
     for one in value.split(',') {
         let code = one.rsplit_once('|').map_or(one, |(_, code)| code);
@@ -220,7 +220,7 @@ fn number_of_entries(value: &str) -> Result<usize, Refusal> {
     Ok(count.min(MAX_ENTRIES))
 }
 
-/// Versions are counted from 1, so that nothing else can be one.
+/// Reads a version number, from 1.
 fn version_number(value: &str) -> Result<u32, Refusal> {
     let number = value.parse::<u32>().ok();
     number
@@ -244,7 +244,7 @@ fn place(value: &str) -> Result<String, Refusal> {
     }
 }
 
-/// The value of a token whose system, if there is one, is that of NHS numbers.
+/// The value of a token with the NHS number system, or none.
 fn number<'a>(name: &str, value: &'a str) -> Result<&'a str, Refusal> {
     match value.split_once('|') {
         None => Ok(value),

@@ -1,8 +1,8 @@
-//! `aud` of a token: one URL, as a string or as a list of one, which common token libraries write (RFC 7519, 4.1.3).
+//! Reads `aud` of a token: one URL, as a string or in a list, as common token libraries write it (RFC 7519, 4.1.3).
 
 use super::strict_json::{Json, Object};
 
-/// The one audience of a payload, or what is wrong with the claim.
+/// The audience of a payload; the error says what is wrong with the claim.
 pub(super) fn named<'a>(payload: &'a Object<'a>) -> Result<&'a str, String> {
     let one = match payload.get("aud") {
         Some(Json::List(list)) => match list.as_slice() {

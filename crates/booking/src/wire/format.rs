@@ -1,4 +1,4 @@
-//! Which format a body has and an answer shall have (PROV-GEN-07..13).
+//! Decides the format of a body and of its answer (PROV-GEN-07..13).
 
 use super::headers::printable;
 use super::query;
@@ -23,16 +23,14 @@ impl Format {
     }
 }
 
-/// Most media ranges read from all `Accept` headers together; browsers send about eight.
+/// Most media ranges read from all `Accept` headers; browsers send about eight.
 const MAX_RANGES: usize = 32;
 
-/// The format to answer in: `_format`, else `Accept`, else the request's `Content-Type`, else JSON
-/// (PROV-GEN-08). Only `_format` is read from the query: other faults of it belong to a later step. A format
-/// that cannot be given: 415 (D-14).
+/// The format of the answer: `_format`, else `Accept`, else the request's `Content-Type`, else JSON (PROV-GEN-08). A format
+/// that is not served is 415 (D-14). Other parameters of the query are checked later.
 ///
-/// In `Accept` the plain names (`application/json`, `application/xml`, `text/xml`) are taken as well: they can
-/// be served, and generic clients send them. A `Content-Type` that is no FHIR type does not count here; it is
-/// refused by [`body_format`].
+/// `Accept` may also name `application/json`, `application/xml` or `text/xml`, which generic clients send. A `Content-Type`
+/// that is no FHIR type is ignored here; [`body_format`] refuses it.
 pub fn response_format(
     raw_query: &str,
     accept: &[&[u8]],
@@ -50,8 +48,8 @@ pub fn response_format(
     Ok(of_request.unwrap_or(Format::Json))
 }
 
-/// The format of a request body. Only the FHIR media types count; anything else, and no `Content-Type` at all,
-/// is 415 (PROV-GEN-11): guessing would read a body that its sender did not call FHIR.
+/// The format of a request body. Anything but a FHIR media type, or no `Content-Type`, is 415 (PROV-GEN-11): the format is
+/// never guessed.
 pub fn body_format(content_type: Option<&[u8]>) -> Result<Format, Refusal> {
     const WANTED: &str = "send application/fhir+json or application/fhir+xml, in UTF-8";
     let Some(value) = content_type else {
@@ -109,7 +107,7 @@ fn unsupported(diagnostics: String, place: &str) -> Refusal {
 fn format_parameter(raw_query: &str) -> Result<Option<Format>, Refusal> {
     let mut found = None;
     for piece in raw_query.split('&').take(query::MAX_PARAMETERS) {
-        // Other names are passed over without a look at their values.
+        // Skips the values of other parameters.
         if !(piece.starts_with("_f") || piece.starts_with("%5")) {
             continue;
         }
@@ -118,7 +116,7 @@ fn format_parameter(raw_query: &str) -> Result<Option<Format>, Refusal> {
             continue;
         }
         let decoded = query::decode(value).unwrap_or_default();
-        // A raw `+` arrives as a space (PROV-GEN-09); one after `;` is only a space.
+        // A raw `+` arrives as a space (PROV-GEN-09); after `;` it is only a space.
         let plussed = match decoded.split_once(';') {
             Some((head, tail)) => format!("{};{tail}", head.trim_end().replace(' ', "+")),
             None => decoded.replace(' ', "+"),
@@ -191,7 +189,7 @@ fn accepted(accept: &[&[u8]]) -> Result<Option<Format>, Refusal> {
     }
 }
 
-/// Thousandths; an unreadable weight counts as 0.
+/// The weight in thousandths; 0 if unreadable.
 fn quality(range: &str) -> u16 {
     let weight = range.split(';').skip(1).find_map(|p| {
         let (name, value) = p.split_once('=')?;
@@ -205,12 +203,12 @@ fn quality(range: &str) -> u16 {
     }
 }
 
-/// A media type without its parameters; its case means nothing.
+/// A media type in lower case, without parameters.
 fn essence(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or_default().trim()
 }
 
-/// Which of some media types this is.
+/// Whether it is one of these media types.
 fn is_any(essence: &str, of: &[&str]) -> bool {
     of.iter().any(|name| name.eq_ignore_ascii_case(essence))
 }
@@ -229,7 +227,7 @@ fn utf8(media_type: &str) -> bool {
         })
 }
 
-/// A FHIR media type, the DSTU2 names included (PROV-GEN-10).
+/// The format of a FHIR media type, DSTU2 names included (PROV-GEN-10).
 fn fhir_type(media_type: &str) -> Option<Format> {
     let is = |names: &[&str]| is_any(essence(media_type), names);
     let format = if is(&["application/fhir+json", "application/json+fhir"]) {

@@ -1,15 +1,15 @@
-//! Request headers of the Standard (`provider-api.md` section 3).
+//! Reads the request headers of the Standard (`provider-api.md` section 3).
 
 use super::interaction::Interaction;
 use crate::ids::{Asid, IdError, RequestId, TraceId, VersionId};
 use crate::refusal::{Finding, Refusal, Situation};
 
-/// Where header values come from; the HTTP edge implements it. Names are case insensitive.
+/// The source of header values, implemented by the HTTP edge. Names are case insensitive.
 pub trait Headers {
-    /// All values of a header in the order received, without surrounding white space.
+    /// All values of a header, in order of arrival, trimmed.
     fn values<'a>(&'a self, name: &str) -> Vec<&'a [u8]>;
 
-    /// The first value of a header and the second: what a header that may stand once is judged by.
+    /// The first two values of a header, enough to judge one that may occur once.
     fn first_two<'a>(&'a self, name: &str) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
         let values = self.values(name);
         (values.first().copied(), values.get(1).copied())
@@ -29,7 +29,7 @@ pub struct SspHeaders {
     pub interaction: &'static str,
 }
 
-/// Reads the four SSP headers; every missing, repeated or malformed one is a finding of ERR-02.
+/// Reads the four SSP headers. Each missing, repeated or malformed one is a finding of ERR-02.
 pub fn read_ssp(h: &impl Headers, i: Interaction) -> Result<SspHeaders, Refusal> {
     let mut faults = Vec::new();
     let trace_id = parsed(h, "Ssp-TraceID", TraceId::parse, &mut faults);
@@ -63,8 +63,7 @@ pub fn read_ssp(h: &impl Headers, i: Interaction) -> Result<SspHeaders, Refusal>
     }
 }
 
-/// The refusal of a request whose `Ssp-To` names a system that is not the one behind this service root (ERR-02,
-/// PROV-HDR-08).
+/// The refusal when `Ssp-To` is not the system behind this service root (ERR-02, PROV-HDR-08).
 pub fn other_system(to: &Asid, own: &Asid) -> Refusal {
     let fault = format!("names {to}, but the system behind this service root is {own}");
     Refusal::of(
@@ -73,8 +72,8 @@ pub fn other_system(to: &Asid, own: &Asid) -> Refusal {
     )
 }
 
-/// Reads `X-Request-ID`; absent is no fault here, since only POST and PUT need it (D-21). Repeated, over-long
-/// or with invisible characters: ERR-02.
+/// Reads `X-Request-ID`. It may be absent here, since only POST and PUT need it (D-21). Repeated, too long or with
+/// invisible characters: ERR-02.
 pub fn read_request_id(h: &impl Headers) -> Result<Option<RequestId>, Refusal> {
     if h.first_two("X-Request-ID").0.is_none() {
         return Ok(None);
@@ -95,14 +94,14 @@ pub fn request_id_missing() -> Refusal {
     .location("http.X-Request-ID")
 }
 
-/// What `If-Match` said.
+/// The value of `If-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IfMatch {
     /// No such header: 412 (D-04).
     Missing,
-    /// The version id between the quotes, of the weak or the strong form (PROV-HDR-06).
+    /// The version id in the quotes, weak or strong (PROV-HDR-06).
     Version(String),
-    /// Anything else: it names no version that exists, so 409 (PROV-CAN-03). Holds its printable characters.
+    /// Anything else. It names no existing version, so 409 (PROV-CAN-03). Holds its printable characters.
     Malformed(String),
 }
 
@@ -160,7 +159,7 @@ fn header_fault(name: &str, fault: String) -> Finding {
     Finding::error(format!("The header {name} {fault}.")).location(format!("http.{name}"))
 }
 
-/// The visible ASCII characters of a text, at most 128 of them: fit to be quoted in an answer.
+/// The visible ASCII characters of a text, at most 128, for quoting in an answer.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_ascii_graphic() || *c == ' ')

@@ -2,7 +2,7 @@
 
 use crate::version::StandardVersion;
 
-/// Every interaction id starts so.
+/// Prefix of every interaction id.
 pub const URN_PREFIX: &str = "urn:nhs:names:services:careconnect:fhir:rest:";
 
 /// One interaction of a Provider.
@@ -59,11 +59,11 @@ impl Interaction {
         }
     }
 
-    /// The interaction ids accepted in `Ssp-InteractionID`, the one to send first.
+    /// Accepted values of `Ssp-InteractionID`; send the first.
     pub fn urns(self) -> &'static [&'static str] {
         match self {
             Interaction::Capability => &[urn!("read:metadata")],
-            // D-22: the wire id, and the one that the directory knows.
+            // D-22: the id on the wire, and the id in the directory.
             Interaction::SearchSlots => &[urn!("search:slot"), urn!("read:slot")],
             Interaction::Book => &[urn!("create:appointment")],
             Interaction::Read | Interaction::VersionRead | Interaction::History => {
@@ -74,7 +74,7 @@ impl Interaction {
         }
     }
 
-    /// The accepted suffixes behind [`URN_PREFIX`], the one to send first.
+    /// Accepted suffixes after [`URN_PREFIX`]; send the first.
     pub fn suffixes(self) -> impl Iterator<Item = &'static str> {
         self.urns()
             .iter()
@@ -93,7 +93,7 @@ impl Interaction {
         }
     }
 
-    /// Another scope that does as well where a version says that writing covers reading (VER-04).
+    /// A scope that is accepted too if the version lets writing cover reading (VER-04).
     pub fn other_scope(self, version: StandardVersion) -> Option<&'static str> {
         let read = self.scope() == "patient/appointment.read";
         (read && version.write_scope_covers_reads()).then_some("patient/appointment.write")
@@ -109,7 +109,7 @@ impl Interaction {
         self.matching(urn).is_some()
     }
 
-    /// True for the interactions that change something: they need an `X-Request-ID` (PROV-HDR-05).
+    /// True for interactions that change something and so need an `X-Request-ID` (PROV-HDR-05).
     pub fn writes(self) -> bool {
         matches!(self, Interaction::Book | Interaction::Cancel)
     }

@@ -1,4 +1,4 @@
-//! Making a token (`uec token new`, the Consumer, the demo). It passes [`super::token::read_unsigned`].
+//! Makes tokens for `uec token new`, the Consumer and the demo. They pass [`super::token::read_unsigned`].
 
 use super::token::{Device, LIFETIME_SECONDS, Organization, Practitioner};
 use crate::ids::OdsCode;
@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-/// A token of this program's own: the least that has to be said. The device is the program itself.
+/// A minimal token. Its device is this program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Minting {
     /// `iss`: URL of the Consumer's endpoint.
@@ -22,16 +22,16 @@ pub struct Minting {
     pub organization_ods: OdsCode,
     /// Its name.
     pub organization_name: String,
-    /// Local id of the user; with it the token names a practitioner.
+    /// Local id of the user. If set, the token names a practitioner.
     pub user: Option<String>,
 }
 
-/// Everything that a token can say.
+/// All content of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
     /// `iss`: URL of the Consumer's endpoint.
     pub issuer: String,
-    /// `sub`: user id; set aside where there is a practitioner, whose id it then is (NAT-JWT-03).
+    /// `sub`: user id. A practitioner's id takes its place (NAT-JWT-03).
     pub subject: String,
     /// `aud`: service root of the Provider, as SDS has it.
     pub audience: String,
@@ -88,7 +88,7 @@ pub fn mint(m: &Minting) -> String {
 }
 
 impl Content {
-    /// The token without signature: `header.payload.`.
+    /// The unsigned token: `header.payload.`.
     pub fn unsecured(&self) -> String {
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
         let payload = URL_SAFE_NO_PAD.encode(self.payload().to_string());

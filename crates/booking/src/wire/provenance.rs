@@ -1,4 +1,4 @@
-//! Who asks, as the claims of a token tell it: device, organisation, practitioner.
+//! Who sent a request, from the claims of its token: device, organisation, practitioner.
 
 use crate::ids::OdsCode;
 
@@ -24,15 +24,15 @@ pub struct Organization {
     pub ods: OdsCode,
 }
 
-/// `requesting_practitioner` (NAT-JWT-11). The identifiers are provenance only: there is no user-level
-/// authorisation, so their form is not checked.
+/// `requesting_practitioner` (NAT-JWT-11). The identifiers are provenance only, and their form is not checked: there is no
+/// authorisation by user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Practitioner {
     /// Its id, equal to `sub`.
     pub id: String,
     /// Family name.
     pub family: String,
-    /// Given names, by spaces.
+    /// Given names, separated by spaces.
     pub given: String,
     /// Prefix, if sent.
     pub prefix: Option<String>,

@@ -1,20 +1,19 @@
-//! Query strings: bounded, decoded, with precise errors.
+//! Splits and decodes query strings, with bounds and precise errors.
 
 use super::headers::printable;
 use crate::refusal::{Refusal, Situation};
 use std::borrow::Cow;
 
-/// Longest query string: ten times the longest that a consumer of the Standard builds.
+/// Longest query string, bytes: ten times the longest of a consumer that follows the Standard.
 pub const MAX_QUERY: usize = 8 * 1024;
 /// Most parameters in one query.
 pub const MAX_PARAMETERS: usize = 100;
 
-/// Name and value, borrowed where they have no escapes.
+/// Name and value, borrowed if they have no escapes.
 pub type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// Splits and decodes a raw query (`%41` and `+`, which means a space). Names and values come in the order
-/// received; empty pieces (`a=1&&b=2`) are skipped. Malformed escapes, bytes that are not UTF-8, control
-/// characters and queries over the bounds: ERR-01.
+/// Splits and decodes a raw query (`%41`, and `+` for a space), in order of arrival. Empty pieces (`a=1&&b=2`) are skipped.
+/// Malformed escapes, invalid UTF-8, control characters and queries over the bounds: ERR-01.
 pub fn parameters(raw_query: &str) -> Result<Vec<Parameter<'_>>, Refusal> {
     if raw_query.len() > MAX_QUERY {
         return Err(refused(format!(
@@ -29,7 +28,7 @@ pub fn parameters(raw_query: &str) -> Result<Vec<Parameter<'_>>, Refusal> {
                 "The query has more than {MAX_PARAMETERS} parameters."
             )));
         }
-        // Names are short: a search made for long texts takes longer.
+        // Names are short; a search optimised for long texts takes longer.
         let equals = piece.bytes().position(|b| b == b'=');
         let (name, value) = equals.map_or((piece, ""), |at| (&piece[..at], &piece[at + 1..]));
         let name = decode(name).map_err(|fault| {
@@ -45,7 +44,7 @@ pub fn parameters(raw_query: &str) -> Result<Vec<Parameter<'_>>, Refusal> {
     Ok(out)
 }
 
-/// Reads (and version reads) take no parameter but `_format` (PROV-READ-03).
+/// Checks that a read or version read has no parameter but `_format` (PROV-READ-03).
 pub fn only_format(raw_query: &str) -> Result<(), Refusal> {
     for (name, _) in parameters(raw_query)? {
         if name != "_format" {
@@ -59,9 +58,9 @@ pub fn only_format(raw_query: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Refuses what would silently widen a search if it were ignored (PROV-SLOT-11, D-07): a known name with a modifier
-/// (`status:not`), and one of `criteria` with letters, digits, `_` or `-` behind it (`startX`). `names` are the known
-/// names in any case; every other unknown parameter is ignored.
+/// Refuses what would widen a search if ignored (PROV-SLOT-11, D-07): a known name with a modifier (`status:not`), and a
+/// name of `criteria` followed by letters, digits, `_` or `-` (`startX`). `names` are the known names in any case. All
+/// other unknown parameters are ignored.
 pub(crate) fn refuse_unsupported(
     name: &str,
     names: &[&str],
@@ -147,8 +146,8 @@ fn hex(b: u8) -> Option<u8> {
     }
 }
 
-/// Appends `name=value` to a query, percent-encoding what RFC 3986 does not allow in a query, and `+`, `&`,
-/// `=` and `#`. `:` and `,` stay, for the reader's sake.
+/// Appends `name=value` to a query. Percent-encodes what RFC 3986 does not allow, and `+`, `&`, `=`, `#`. `:` and `,` stay
+/// readable.
 pub(crate) fn append(query: &mut String, name: &str, value: &str) {
     if !query.is_empty() {
         query.push('&');
@@ -158,7 +157,7 @@ pub(crate) fn append(query: &mut String, name: &str, value: &str) {
     encode(query, value);
 }
 
-/// Which bytes stand for themselves.
+/// Bytes that need no encoding.
 const PLAIN: [bool; 256] = {
     let mut plain = [false; 256];
     let mut b = 0;

@@ -1,4 +1,4 @@
-//! The query of a slot search (`provider-api.md` section 6).
+//! Reads the query of a slot search (`provider-api.md` section 6).
 //!
 //! A new parameter also goes into the Provider's CapabilityStatement (`interactions::capability`), its description for tools
 //! (`operators::describe`) and the names that its log may show (`edge::log`).
@@ -13,12 +13,12 @@ use crate::slot::SlotStatus;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-/// The spans of a search.
+/// Default and longest span of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Hours searched where a bound is missing.
+    /// Hours searched if a bound is missing.
     pub default_hours: u32,
-    /// Most days searched; a longer span is shortened, and the answer says so.
+    /// Most days searched. A longer span is shortened, and the answer says so.
     pub max_days: u32,
 }
 
@@ -33,7 +33,7 @@ impl Window {
 }
 
 impl Default for Window {
-    /// Three days ahead, at most 31: what a 111 service asks for, and a bound on the work of one search.
+    /// Three days ahead, as a 111 service asks for, and at most 31 days, to bound the work.
     fn default() -> Window {
         Window {
             default_hours: 72,
@@ -47,7 +47,7 @@ impl Default for Window {
 pub struct StatusSet(u8);
 
 impl StatusSet {
-    /// Every state: what an absent `status` means (D-11).
+    /// Every state, the default of `status` (D-11).
     pub const ALL: StatusSet = StatusSet(0b1_1111);
     /// No state.
     pub const NONE: StatusSet = StatusSet(0);
@@ -74,8 +74,8 @@ impl StatusSet {
     }
 }
 
-/// Which resources to include. Closed over reachability: `location` is true only if the Schedules and their
-/// HealthcareServices are asked for too, and so on.
+/// Resources to include. An include without the includes that lead to it is dropped: `location` is true only with the
+/// Schedules and their HealthcareServices, and so on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Includes {
     /// `Slot:schedule`
@@ -92,35 +92,35 @@ pub struct Includes {
     pub organization: bool,
 }
 
-/// A slot search as understood.
+/// A parsed slot search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotQuery {
-    /// The service asked for.
+    /// The service searched.
     pub service: ServiceId,
-    /// Lower bound of `Slot.start`; filled from the window where none was given.
+    /// Lower bound of `Slot.start`, given or from the window.
     pub lower: Option<Bound>,
-    /// Upper bound of `Slot.start`; filled from the window where none was given.
+    /// Upper bound of `Slot.start`, given or from the window.
     pub upper: Option<Bound>,
-    /// Whether the asked span was longer than one search takes; the bounds are then those that are searched.
+    /// Whether the span was too long and was shortened to these bounds.
     pub shortened: bool,
     /// States to return.
     pub statuses: StatusSet,
     /// Resources to include.
     pub includes: Includes,
-    /// The criteria as understood, percent-encoded and in a fixed order, for the `self` link (PROV-SLOT-12).
+    /// The parsed criteria, percent-encoded in a fixed order, for the `self` link (PROV-SLOT-12).
     pub self_query: String,
 }
 
-/// Name under which the service stands in the `self` link.
+/// Name of the service parameter in the `self` link.
 const SERVICE_PARAMETER: &str = "schedule.actor:healthcareservice";
-/// Spellings of the service parameter, compared without regard to case (PROV-SLOT-01).
+/// Names of the service parameter, in any case (PROV-SLOT-01).
 const SERVICE_SPELLINGS: [&str; 3] = [
     SERVICE_PARAMETER,
     "schedule.actor:healthcareservice.identifier",
     "service",
 ];
 
-/// What a modifier of the service parameter could stand behind.
+/// Names of the service parameter before a modifier.
 const SERVICE_NAMES: [&str; 4] = [
     "schedule.actor:healthcareservice",
     "schedule.actor:healthcareservice.identifier",
@@ -129,8 +129,8 @@ const SERVICE_NAMES: [&str; 4] = [
 ];
 
 impl SlotQuery {
-    /// Reads the raw query of a slot search (PROV-SLOT-01..11). Faults of the query are ERR-01; whether the
-    /// service is known is a later step. Values without an offset are local time of `zone` (D-19).
+    /// Reads the raw query of a slot search (PROV-SLOT-01..11). Faults are ERR-01. A later step checks that the service is
+    /// known. Values without offset are local time in `zone` (D-19).
     pub fn parse(
         raw_query: &str,
         now: Timestamp,
@@ -180,7 +180,7 @@ impl SlotQuery {
         })
     }
 
-    /// For a span that was shortened: which time was searched, for the answer (D-91).
+    /// For a shortened span, the sentence for the answer that says what was searched (D-91).
     pub fn shortened_sentence(&self) -> Option<String> {
         let (lower, upper) = self.lower.zip(self.upper).filter(|_| self.shortened)?;
         Some(format!(
@@ -191,14 +191,14 @@ impl SlotQuery {
         ))
     }
 
-    /// Whether a Slot that starts then lies in the window.
+    /// Whether a Slot with this start is within the bounds.
     pub fn covers(&self, start: Timestamp) -> bool {
         time::within(start, self.lower, self.upper)
     }
 }
 
 impl Includes {
-    /// Takes out what cannot be reached from the Slots asked for (PROV-SLOT-15).
+    /// Drops includes that cannot be reached from Slots (PROV-SLOT-15).
     fn closed(mut self) -> Includes {
         self.practitioner &= self.schedule;
         self.practitioner_role &= self.schedule;
@@ -208,7 +208,7 @@ impl Includes {
         self
     }
 
-    /// The `_include` values asked for, in a fixed order.
+    /// The wanted `_include` values, in a fixed order.
     pub fn values(self) -> impl Iterator<Item = &'static str> {
         [
             (self.schedule, "Slot:schedule"),
@@ -233,7 +233,7 @@ fn is_service(name: &str) -> bool {
         .any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// `id`, `system|id`, `|id` or `HealthcareService/id`. The system is not looked at (D-34).
+/// `id`, `system|id`, `|id` or `HealthcareService/id`. The system is ignored (D-34).
 fn add_service(service: &mut Option<ServiceId>, name: &str, value: &str) -> Result<(), Refusal> {
     let id = value.rsplit_once('|').map_or(value, |(_, id)| id);
     let id = id.strip_prefix("HealthcareService/").unwrap_or(id);
@@ -257,7 +257,7 @@ fn add_service(service: &mut Option<ServiceId>, name: &str, value: &str) -> Resu
     }
 }
 
-/// A comma list, each a bare code or a token of the slotstatus system.
+/// Adds a comma-separated list of codes, each bare or a token of the slotstatus system.
 fn add_statuses(mut set: StatusSet, value: &str) -> Result<StatusSet, Refusal> {
     for token in value.split(',') {
         let code = match token.split_once('|') {
@@ -304,7 +304,7 @@ fn same_path(a: &str, b: &str) -> bool {
     a.bytes().map(plain).eq(b.bytes().map(plain))
 }
 
-/// Unknown values are no error (PROV-SLOT-09).
+/// Adds an include; unknown values are no error (PROV-SLOT-09).
 fn add_include(includes: &mut Includes, value: &str) {
     let is = |path: &str| same_path(value, path);
     if is("Slot:schedule") {
@@ -322,8 +322,8 @@ fn add_include(includes: &mut Includes, value: &str) {
     }
 }
 
-/// Fills in a missing bound from the window and shortens a span over its limit (PROV-SLOT-05, PROV-SLOT-20); true
-/// when it was shortened.
+/// Completes the bounds from the window and shortens a span over the limit (PROV-SLOT-05, PROV-SLOT-20). True: it was
+/// shortened.
 fn close(
     lower: Option<Bound>,
     upper: Option<Bound>,
@@ -338,7 +338,7 @@ fn close(
     let mut upper =
         upper.unwrap_or_else(|| inclusive(later(lower.at.max(now), window.default_span())));
     let asked = (lower, upper);
-    // Times gone by are given up first: nobody books them.
+    // Drops past times first, since nobody can book them.
     if upper.at > later(lower.at, window.max_span()) && lower.at < now {
         lower = inclusive(now.min(upper.at));
     }
@@ -349,7 +349,7 @@ fn close(
     (lower, upper, (lower, upper) != asked)
 }
 
-/// The end of time where the sum would lie beyond it.
+/// The sum, or the last moment if the sum exceeds it.
 fn later(at: Timestamp, span: SignedDuration) -> Timestamp {
     at.checked_add(span).unwrap_or(Timestamp::MAX)
 }

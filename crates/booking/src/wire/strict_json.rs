@@ -1,7 +1,7 @@
-//! JSON objects read strictly: a member that stands twice, too deep nesting and trailing text are faults.
-//! Two readers of one token must not see two values of one claim.
+//! Reads JSON objects strictly: duplicate members, deep nesting and trailing text are faults, so that two readers of a
+//! token never see two values of one claim.
 //!
-//! A token is read with every request, so the tree borrows its text and its objects are short lists.
+//! Every request has a token, so the tree borrows its text, and its objects are short lists.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use std::borrow::Cow;
 pub(crate) enum Json<'a> {
     Null,
     Bool,
-    /// An integer that fits; no reader asks for another number.
+    /// An integer that fits into `i64`. No reader needs other numbers.
     Integer(i64),
     OtherNumber,
     Text(Cow<'a, str>),
@@ -33,13 +33,13 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A member of an object; nothing of anything else.
+    /// A member of an object; `None` for other values.
     pub(crate) fn get(&self, name: &str) -> Option<&Json<'a>> {
         self.as_object()?.get(name)
     }
 }
 
-/// An object's members in the order received, each name once.
+/// The members of an object in order of arrival, with unique names.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Object<'a> {
     members: Vec<(Cow<'a, str>, Json<'a>)>,
@@ -51,11 +51,11 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Most members of one object: a real token has a dozen, and looking for repeats takes the square of it.
+/// Most members of one object. A real token has a dozen, and the search for duplicates is quadratic.
 const MAX_MEMBERS: usize = 100;
 
-/// Reads one object of at most `depth` levels. The fault completes the sentence "The token payload …" and
-/// quotes nothing of the text but member names.
+/// Reads one object of at most `depth` levels. The fault completes "The token payload …" and quotes nothing but member
+/// names.
 pub(crate) fn object(bytes: &[u8], depth: usize) -> Result<Object<'_>, String> {
     let mut reader = match std::str::from_utf8(bytes) {
         Ok(text) => Reader { text, at: 0 },
@@ -76,7 +76,7 @@ pub(crate) fn object(bytes: &[u8], depth: usize) -> Result<Object<'_>, String> {
     }
 }
 
-/// Why reading stops; the reader stands where it does.
+/// Why reading stops, at the current position.
 enum Fault {
     Malformed,
     Refused(String),
@@ -86,7 +86,7 @@ fn malformed((line, column): (usize, usize)) -> String {
     format!("is not well-formed JSON (line {line}, column {column})")
 }
 
-/// Line and column, in bytes, of the byte at a place.
+/// Line and column, in bytes, of an offset.
 fn place(bytes: &[u8], at: usize) -> (usize, usize) {
     let before = bytes.get(..at).unwrap_or(bytes);
     let line_start = before
@@ -94,7 +94,7 @@ fn place(bytes: &[u8], at: usize) -> (usize, usize) {
         .rposition(|b| *b == b'\n')
         .map_or(0, |i| i + 1);
     let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-    // Where the text ends too early, its last byte is shown.
+    // If the text ends too early, its last byte is shown.
     let column = (at + 1).min(bytes.len()).max(line_start) - line_start;
     (line, column)
 }
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// The next byte that is no white space, without taking it.
+    /// The next byte that is not white space, without consuming it.
     fn peek(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.byte() {
             self.at += 1;
@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// After a member: true when another one follows, false at the closing mark, which is taken.
+    /// After a member. True: another one follows. False: the closing mark follows, and is consumed.
     fn more(&mut self, close: u8) -> Result<bool, Fault> {
         let next = self.peek();
         if next != Some(b',') && next != Some(close) {
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
         Ok(next == Some(b','))
     }
 
-    /// A value that may have `depth` levels.
+    /// A value of at most `depth` levels.
     fn value(&mut self, depth: usize) -> Result<Json<'a>, Fault> {
         match self.peek() {
             Some(b'"') => Ok(Json::Text(self.string()?)),
@@ -206,7 +206,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// A string at its opening quote, borrowed where it has no escapes.
+    /// A string, from its opening quote; borrowed if it has no escapes.
     fn string(&mut self) -> Result<Cow<'a, str>, Fault> {
         self.at += 1;
         let plain = self.plain();
@@ -220,14 +220,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What stands before the next quote, backslash or control character. These are bytes of their own in UTF-8.
+    /// The text before the next quote, backslash or control character, each of which is one byte in UTF-8.
     fn plain(&mut self) -> &'a str {
         let start = self.at;
         self.at = fhir::json::end_of_plain(self.text.as_bytes(), start);
         self.text.get(start..self.at).unwrap_or_default()
     }
 
-    /// The rest of a string that has escapes.
+    /// The rest of a string with escapes.
     fn escaped(&mut self, mut out: String) -> Result<String, Fault> {
         loop {
             match self.byte() {
@@ -245,7 +245,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What follows a backslash.
+    /// The character of an escape, after its backslash.
     fn escape(&mut self) -> Result<char, Fault> {
         let c = match self.byte() {
             Some(b'"') => '"',
@@ -263,7 +263,7 @@ impl<'a> Reader<'a> {
         Ok(c)
     }
 
-    /// `uXXXX`, or two of them for a surrogate pair; half a pair is no character.
+    /// `uXXXX`, or two of them for a surrogate pair. Half a pair is a fault.
     fn unicode(&mut self) -> Result<char, Fault> {
         let first = self.hex4()?;
         let code = match first {
@@ -297,7 +297,7 @@ impl<'a> Reader<'a> {
         Ok(code)
     }
 
-    /// A number as RFC 8259 has it: no leading zeros, digits on both sides of the point, within what can be held.
+    /// A number by RFC 8259: no leading zeros, digits on both sides of the point, within range.
     fn number(&mut self) -> Result<Json<'a>, Fault> {
         let start = self.at;
         self.at += usize::from(self.byte() == Some(b'-'));
@@ -317,7 +317,7 @@ impl<'a> Reader<'a> {
             self.digits()?;
         }
         let digits = self.text.get(start..self.at).unwrap_or_default();
-        // No integer has a sign and no value.
+        // An integer needs a digit after its sign.
         if self.at == integer_end
             && digits != "-0"
             && let Ok(integer) = digits.parse()
@@ -330,7 +330,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Steps over at least one digit.
+    /// Skips at least one digit.
     fn digits(&mut self) -> Result<usize, Fault> {
         let start = self.at;
         while self.byte().is_some_and(|b| b.is_ascii_digit()) {
@@ -352,7 +352,7 @@ fn below(depth: usize) -> Result<usize, Fault> {
 mod tests {
     use super::*;
 
-    /// The reader of everything else, which knows repeated members no better.
+    /// A general JSON reader, which ignores duplicate members too.
     fn known(text: &str) -> Option<serde_json::Value> {
         serde_json::from_str(text)
             .ok()

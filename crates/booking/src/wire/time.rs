@@ -1,4 +1,4 @@
-//! Dates and times in search criteria (PROV-SLOT-03..06, D-10, D-19).
+//! Reads dates and times in search criteria (PROV-SLOT-03..06, D-10, D-19).
 
 use crate::refusal::{Refusal, Situation};
 use fhir::primitive::{DateTime, Precision};
@@ -10,21 +10,21 @@ use jiff::{SignedDuration, Timestamp};
 pub struct Bound {
     /// The instant.
     pub at: Timestamp,
-    /// Whether the instant itself belongs to the window.
+    /// Whether the instant itself is in the window.
     pub inclusive: bool,
 }
 
-/// Whether an instant lies between two bounds; a bound that is not there does not bound.
+/// Whether an instant is between two bounds. An absent bound does not limit.
 pub(crate) fn within(at: Timestamp, lower: Option<Bound>, upper: Option<Bound>) -> bool {
     lower.is_none_or(|b| at > b.at || (b.inclusive && at == b.at))
         && upper.is_none_or(|b| at < b.at || (b.inclusive && at == b.at))
 }
 
-/// A lower bound alone counts as past only when it is older than this: consumers send `ge` with the time at
-/// which they built the request, which is past on arrival.
+/// A lower bound alone is past only when it is older than this: consumers send `ge` with the time of building the request,
+/// which is past on arrival.
 pub const LOWER_BOUND_GRACE: SignedDuration = SignedDuration::from_secs(60);
 
-/// Longest value read: prefix, date, time, nine digits of fraction and offset, with room for more digits.
+/// Longest value read: prefix, date, time, nine digits of fraction and offset, with some spare.
 const MAX_VALUE: usize = 64;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,23 +36,23 @@ enum Prefix {
     Eq,
 }
 
-/// The instants that a value stands for: one instant, or `[first, end)` where it has less than seconds.
+/// The instants that a value covers: one instant, or `[first, end)` if it is less exact than a second.
 struct Meaning {
     first: Timestamp,
     end: Option<Timestamp>,
 }
 
-/// The bounds of all `start` values together.
+/// The bounds of all `start` values.
 #[derive(Debug, Default)]
 pub(crate) struct Bounds {
     pub lower: Option<Bound>,
     pub upper: Option<Bound>,
-    /// Where the latest lower bound given alone is over: the end of the day for `ge` with a date.
+    /// End of the latest lower bound given alone: the end of the day for `ge` with a date.
     latest: Option<Timestamp>,
 }
 
 impl Bounds {
-    /// Adds the value of one `start` parameter; all of them are ANDed.
+    /// Adds the value of one `start` parameter. All have to hold.
     pub fn add(&mut self, name: &str, value: &str, zone: &TimeZone) -> Result<(), Refusal> {
         let refused = |fault: &str| {
             Refusal::new(
@@ -100,8 +100,8 @@ impl Bounds {
         Ok(())
     }
 
-    /// Whether the time asked for is past as a whole (PROV-SLOT-06): every bound, or for a lower bound alone its
-    /// whole day where it is a date, `ge` today, and a grace where it is a time.
+    /// Whether the whole window is past (PROV-SLOT-06). With an upper bound, all bounds are. A lower bound alone is past
+    /// when its value is, a date with its whole day, after a grace.
     pub fn all_past(&self, now: Timestamp) -> bool {
         match (self.lower, self.upper) {
             (None, None) => false,
@@ -127,7 +127,7 @@ impl Bounds {
     }
 }
 
-/// The lower bound that begins where an upper bound ends.
+/// The lower bound that starts where an upper bound ends.
 fn after(last: Bound) -> Bound {
     Bound {
         at: last.at,
@@ -151,9 +151,9 @@ fn prefix(value: &str) -> Result<(Prefix, &str), &str> {
     Ok((prefix, rest))
 }
 
-/// Reads a FHIR date or dateTime of any precision. `t` and `z` are taken like `T` and `Z` (RFC 3339), a space
-/// where `+` stood like `+`. Without an offset it is local time; where the clock shows it twice, a lower bound
-/// means the first and an upper bound the second, so that no slot is lost.
+/// Reads a FHIR date or dateTime of any precision. Accepts `t` and `z` (RFC 3339), and a space for `+`. Without offset it
+/// is local time. If the clock shows it twice, a lower bound means the first and an upper bound the second, so that no slot
+/// is lost.
 fn read(text: &str, zone: &TimeZone, upper: bool) -> Option<Meaning> {
     let mended: String = text
         .char_indices()
@@ -184,8 +184,8 @@ fn read(text: &str, zone: &TimeZone, upper: bool) -> Option<Meaning> {
     })
 }
 
-/// An instant in UTC as search criteria show it; no fraction where there is none.
+/// An instant in UTC for search criteria, without an empty fraction.
 pub(crate) fn text(at: Timestamp) -> String {
-    // jiff writes RFC 3339 with `Z` and only the fraction digits that are needed.
+    // jiff writes RFC 3339 with `Z` and only the needed digits.
     at.to_string()
 }

@@ -1,4 +1,4 @@
-//! The token that a Consumer makes per request (`national-services.md` section 4). Every fault is 403 (D-01).
+//! Reads and checks the token of a request (`national-services.md` section 4). Every fault is 403 (D-01).
 
 use super::audience;
 use super::headers::Headers;
@@ -16,18 +16,18 @@ use jiff::Timestamp;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Longest token read: a real one has 1 to 2 KiB, and HTTP servers limit the header to about this.
+/// Longest token read, bytes. A real one has 1 to 2 KiB, and HTTP servers limit the header to about this.
 pub const MAX_TOKEN: usize = 16 * 1024;
-/// Deepest nesting read in a token: a real one has 4 levels.
+/// Deepest nesting of a token; a real one has 4 levels.
 pub const MAX_DEPTH: usize = 12;
-/// Lifetime that consumers give a token, in seconds (NAT-JWT-06).
+/// Lifetime of a token, seconds (NAT-JWT-06).
 pub const LIFETIME_SECONDS: i64 = 300;
 
-/// The header that nearly every token of the Standard has, `{"alg":"none","typ":"JWT"}`: need not be read each time.
+/// The usual header of a token, `{"alg":"none","typ":"JWT"}`, recognised without parsing.
 const USUAL_HEADER: &str = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
 
-/// base64url without padding, as RFC 7515 wants it. Padding is tolerated on reading, since libraries for plain
-/// base64url write it; stray bits behind the last byte and the `+` `/` alphabet are not.
+/// base64url without padding (RFC 7515). Padding is accepted on reading, since some libraries write it. Stray bits after
+/// the last byte and the `+` `/` alphabet are not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
@@ -35,21 +35,21 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What a request demands of its token.
+/// What the token of a request has to satisfy.
 pub struct Expectation<'a> {
-    /// Whether a service root is ours; it is asked without a trailing `/` (NAT-JWT-04).
+    /// Whether a service root, without trailing `/`, is ours (NAT-JWT-04).
     pub audience: &'a dyn Fn(&str) -> bool,
     /// The scope that the interaction needs (NAT-JWT-08).
     pub scope: &'a str,
-    /// Another scope that does as well for requests of this organisation (VER-04).
+    /// A scope that is accepted too from this organisation (VER-04).
     pub other_scope: &'a dyn Fn(&OdsCode) -> Option<&'static str>,
-    /// The time.
+    /// The current time.
     pub now: Timestamp,
-    /// How far the two clocks may be apart; 60 by default (NAT-JWT-06).
+    /// Tolerated clock difference, seconds; 60 by default (NAT-JWT-06).
     pub tolerance_seconds: i64,
 }
 
-/// A token that was checked. There is no other way to get one than [`read_unsigned`] and [`read_verified`].
+/// The claims of a checked token. Only [`read_unsigned`] and [`read_verified`] make them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Claims {
@@ -77,7 +77,7 @@ pub struct Claims {
     pub provenance: Arc<str>,
 }
 
-/// Takes the token out of `Authorization: Bearer …`: one header, the scheme in any case (PROV-HDR-01).
+/// The token in `Authorization: Bearer …`: one header, the scheme in any case (PROV-HDR-01).
 pub fn bearer(h: &impl Headers) -> Result<&str, Refusal> {
     let value = match h.first_two("Authorization") {
         (None, _) => {
@@ -110,14 +110,13 @@ pub fn bearer(h: &impl Headers) -> Result<&str, Refusal> {
     }
 }
 
-/// Whether every byte is a visible character: of a long text, so it looks at all of it, many bytes at a time.
+/// Whether every byte is visible ASCII. Checks all bytes without stopping early, which is faster on long texts.
 fn is_graphic(text: &str) -> bool {
     text.bytes()
         .fold(true, |so_far, b| so_far & b.is_ascii_graphic())
 }
 
-/// Reads and checks an unsecured token: three parts, `alg` exactly `none`, empty signature (NAT-JWT-01), then
-/// the claims.
+/// Reads and checks an unsigned token: three parts, `alg` exactly `none`, empty signature (NAT-JWT-01), then the claims.
 pub fn read_unsigned(token: &str, e: &Expectation) -> Result<Claims, Refusal> {
     if token.len() > MAX_TOKEN {
         return Err(refused(&format!(
@@ -145,18 +144,18 @@ pub fn read_unsigned(token: &str, e: &Expectation) -> Result<Claims, Refusal> {
     read_payload(payload, e)
 }
 
-/// Checks what every signed token's header has to keep, beside its signature: `typ`, and no `crit` (RFC 7515, 4.1.11).
+/// Checks the header of a signed token, apart from its signature: `typ`, and no `crit` (RFC 7515, 4.1.11).
 pub fn check_signed_header(token: &str) -> Result<(), Refusal> {
     let header = decoded(token.split('.').next().unwrap_or_default(), "header")?;
     check_extensions(&object(&header, "header")?)
 }
 
-/// Reads and checks the claims of a token whose header and signature the caller has verified.
+/// Checks the claims of a token whose header and signature the caller has verified.
 pub fn read_verified(token: &str, e: &Expectation) -> Result<Claims, Refusal> {
     read_payload(token.split('.').nth(1).unwrap_or_default(), e)
 }
 
-/// `alg` of a token's header, if it can be read at all.
+/// `alg` of a token's header, if readable.
 pub fn algorithm(token: &str) -> Option<Cow<'static, str>> {
     let head = token.split('.').next().filter(|h| h.len() <= MAX_TOKEN)?;
     if head == USUAL_HEADER {
@@ -184,7 +183,7 @@ fn check_header(header: &Object<'_>) -> Result<(), Refusal> {
 }
 
 fn check_extensions(header: &Object<'_>) -> Result<(), Refusal> {
-    // `typ` may be left out (RFC 7519 section 5.1); any case of JWT will do.
+    // `typ` is optional (RFC 7519 section 5.1), and JWT may have any case.
     let typ_fits = header
         .get("typ")
         .is_none_or(|t| t.as_str().is_some_and(|t| t.eq_ignore_ascii_case("JWT")));
@@ -214,7 +213,7 @@ fn refused(diagnostics: &str) -> Refusal {
     Refusal::new(Situation::TokenRefused, diagnostics).location("http.Authorization")
 }
 
-/// Checks the claims of a payload; `text` is the payload as received. All faults are collected, each naming its claim.
+/// Checks the claims of a payload and collects all faults, each with its claim. `text` is the payload as received.
 fn check_claims(payload: &Object<'_>, text: &str, e: &Expectation) -> Result<Claims, Refusal> {
     let mut c = Check { faults: Vec::new() };
     let issuer = c.string(payload, "", "iss");
@@ -268,7 +267,7 @@ fn check_claims(payload: &Object<'_>, text: &str, e: &Expectation) -> Result<Cla
     }
 }
 
-/// Collects the faults of one payload. Every `None` that a method gives for a required claim comes with a fault.
+/// Collects the faults of one payload. Each `None` for a required claim comes with a fault.
 struct Check {
     faults: Vec<Finding>,
 }
@@ -279,7 +278,7 @@ impl Check {
         self.faults.push(finding.location("http.Authorization"));
     }
 
-    /// A non-empty string member; `path` is the claim that holds it, for the message.
+    /// A non-empty string member. `path` is the claim that holds it, for the message.
     fn string(&mut self, object: &Object<'_>, path: &str, name: &str) -> Option<String> {
         let fault = match object.get(name) {
             Some(Json::Text(text)) if !text.trim().is_empty() => {
@@ -313,7 +312,7 @@ impl Check {
         None
     }
 
-    /// `iat` and `exp` (NAT-JWT-05, NAT-JWT-06), and `nbf`, which need not be there (D-76).
+    /// `iat`, `exp` (NAT-JWT-05, NAT-JWT-06), and `nbf`, which is optional (D-76).
     fn times(&mut self, payload: &Object<'_>, e: &Expectation) -> Option<(i64, i64)> {
         let iat = self.seconds(payload, "iat");
         let exp = self.seconds(payload, "exp");
@@ -373,7 +372,7 @@ impl Check {
         Some(given.split_ascii_whitespace().map(str::to_owned).collect())
     }
 
-    /// Whether the scopes hold what the request needs (NAT-JWT-08).
+    /// Checks that the scopes include the needed one (NAT-JWT-08).
     fn scope(&mut self, scopes: &[String], of: Option<&Organization>, e: &Expectation) {
         let other = of.and_then(|o| (e.other_scope)(&o.ods));
         if !scopes
@@ -419,7 +418,7 @@ impl Check {
                 self.fault("requesting_organization.identifier", fault);
                 None
             }
-            // Codes are upper case; directories and forms often lower them.
+            // Codes are upper case, but directories and forms often use lower case.
             Some((_, code)) => match OdsCode::parse(&code.trim().to_ascii_uppercase()) {
                 Ok(ods) => Some(ods),
                 Err(error) => {
@@ -437,7 +436,7 @@ impl Check {
         })
     }
 
-    /// Absent (or null) is no fault (NAT-JWT-11).
+    /// It may be absent or null (NAT-JWT-11).
     fn practitioner(
         &mut self,
         payload: &Object<'_>,
@@ -497,7 +496,7 @@ impl Check {
         })
     }
 
-    /// A claim that is a FHIR resource of a type; `resourceType` may be left out but not contradict.
+    /// A claim that is a FHIR resource of a type. `resourceType` may be absent, but not differ.
     fn resource<'a>(
         &mut self,
         payload: &'a Object<'a>,
@@ -518,7 +517,7 @@ impl Check {
     }
 }
 
-/// The identifiers of a resource that have a system and a value.
+/// The identifiers of a resource with both system and value.
 fn identifiers<'a>(resource: &'a Object<'a>) -> Vec<(&'a str, &'a str)> {
     let Some(Json::List(list)) = resource.get("identifier") else {
         return Vec::new();
@@ -535,7 +534,7 @@ fn filled<'a>(entry: &'a Json<'a>, member: &str) -> Option<&'a str> {
         .filter(|text| !text.trim().is_empty())
 }
 
-/// The first of an array, or the value itself: older consumers send single names.
+/// The first of an array, or the value itself: older consumers send a single name.
 fn first<'a>(value: &'a Json<'a>) -> Option<&'a Json<'a>> {
     match value {
         Json::List(list) => list.first(),

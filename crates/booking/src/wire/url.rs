@@ -1,13 +1,13 @@
-//! URLs compared as RFC 3986 says: two spellings of one address are equal (sections 6.2.2 and 6.2.3).
+//! Compares URLs by RFC 3986 (sections 6.2.2 and 6.2.3), so that spellings of one address are equal.
 
 use std::net::Ipv6Addr;
 
-/// Longest URL that is normalised; a service root has about 100 characters.
+/// Longest URL normalised; a service root has about 100 characters.
 const MAX_URL: usize = 2_048;
 
-/// The normal form of an absolute `http` or `https` URL: scheme and host in lower case, no default port, unreserved
-/// characters plain and all other escapes in upper case, no dot segments. `None` for anything else, such as a URL
-/// with a user, a query or a fragment: a service root has none.
+/// The normal form of an absolute `http` or `https` URL: scheme and host in lower case, no default port, escapes only where
+/// needed and in upper case, no dot segments. `None` for anything else, such as a URL with user, query or fragment, which
+/// no service root has.
 pub fn normal_form(url: &str) -> Option<String> {
     if url.len() > MAX_URL || !url.bytes().all(|b| b.is_ascii_graphic()) {
         return None;
@@ -34,7 +34,7 @@ pub fn normal_form(url: &str) -> Option<String> {
     ))
 }
 
-/// Splits an authority; an empty port is none. A user name is no part of a service root.
+/// Splits an authority into host and port. An empty port counts as absent. A user name is refused.
 fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
     if let Some(rest) = authority.strip_prefix('[') {
         let (inside, after) = rest.split_once(']')?;
@@ -53,7 +53,7 @@ fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
     Some((host, port(number)?))
 }
 
-/// The number of a port; `None` outside when it is none.
+/// Reads a port: `None` inside if empty, outside if invalid.
 fn port(digits: &str) -> Option<Option<u16>> {
     if digits.is_empty() {
         return Some(None);
@@ -63,7 +63,7 @@ fn port(digits: &str) -> Option<Option<u16>> {
     number.filter(|n| *n > 0).map(Some)
 }
 
-/// Resolves escapes of unreserved characters and writes the others in upper case.
+/// Decodes escapes of unreserved characters and writes the others in upper case.
 fn plain(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -87,7 +87,7 @@ fn plain(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// Takes out `.` and `..` (section 5.2.4). An empty path is `/`.
+/// Removes `.` and `..` (section 5.2.4). An empty path becomes `/`.
 fn without_dots(path: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();
