@@ -203,7 +203,7 @@ fn quality(range: &str) -> u16 {
     }
 }
 
-/// A media type in lower case, without parameters.
+/// A media type without its parameters. Compare it without regard to case.
 fn essence(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or_default().trim()
 }
