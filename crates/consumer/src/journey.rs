@@ -1,9 +1,9 @@
-//! The journey of a booking once the Provider's endpoint is known: search, book, show, cancel, rebook; with the rules
-//! on timeframes and booking-only services, and with the recovery of lost answers.
+//! The journey of a booking once the Provider's endpoint is known: search, book, show, cancel, rebook. It applies the rules
+//! on timeframes and booking-only services, and recovers lost answers.
 //!
-//! Nothing here knows a terminal or a page. A [`Journey`] lives as long as the program; each contact with a patient
-//! is a [`Consultation`]. Whatever ends badly is an [`Obstacle`]: plain words and a next step for the user, codes for
-//! the log (CONS-ERR-01, CONS-ERR-02).
+//! It knows no terminal and no page. A [`Journey`] lives as long as the program; each contact with a patient is a
+//! [`Consultation`]. Every failure is an [`Obstacle`]: plain words and a next step for the user, codes for the log
+//! (CONS-ERR-01, CONS-ERR-02).
 
 mod appointment;
 mod book;
@@ -49,22 +49,22 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-/// A service that can be booked: what discovery found out about it.
+/// A bookable service, as discovery found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// DoS service id.
     pub service: ServiceId,
-    /// What the DoS calls it, for the user.
+    /// Its name in the DoS, for the user.
     pub name: Option<Foreign>,
     /// ASID of the Provider.
     pub asid: Asid,
-    /// Service root for slot searches, as SDS has it.
+    /// Service root for slot searches, from SDS.
     pub slots_root: String,
-    /// Service root for everything about appointments, as SDS has it.
+    /// Service root for everything about appointments, from SDS.
     pub booking_root: String,
 }
 
-/// The library's front door for everything after discovery. Cheap to clone.
+/// The library's entry point after discovery. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Journey {
     inner: Arc<Inner>,
@@ -76,14 +76,14 @@ struct Inner {
     ssp: Option<String>,
     transport: Transport,
     journal: Journal,
-    /// What the Providers' endpoints said of themselves in this session (D-50).
+    /// The Providers' capabilities by endpoint, read in this session (D-50).
     capabilities: Mutex<HashMap<String, Option<Capability>>>,
     progress: Mutex<Progress>,
 }
 
 impl Journey {
-    /// A journey for one user: `sender` names them in every token. `ssp` is the address of the Spine Secure Proxy;
-    /// none sends straight to Providers, for development only.
+    /// A journey for one user: `sender` names the user in every token. `ssp` is the address of the Spine Secure Proxy;
+    /// without it requests go straight to Providers, for development only.
     pub fn new(
         sender: Sender,
         ssp: Option<String>,
@@ -102,25 +102,25 @@ impl Journey {
         }
     }
 
-    /// A journey as the settings say: their user, SSP, certificates, time-outs and journal.
+    /// A journey with the user, SSP, certificates, time-outs and journal of the settings.
     pub fn open(config: &ConsumerConfig) -> Result<Journey, Obstacle> {
         let client = crate::client::http(config).map_err(faults::settings)?;
         let journal = config.open_journal().map_err(faults::journal)?;
         Ok(Journey::over(config, client, journal))
     }
 
-    /// The same over a client and journal that are there already.
+    /// Like [`Journey::open`], with a given client and journal.
     pub fn over(config: &ConsumerConfig, client: reqwest::Client, journal: Journal) -> Journey {
         let transport = Transport::new(client, journal.clone(), config.policy());
         Journey::new(config.sender(), config.ssp.clone(), transport, journal)
     }
 
-    /// The journal that the journey writes.
+    /// The journal of this journey.
     pub fn journal(&self) -> &Journal {
         &self.inner.journal
     }
 
-    /// Opens a contact with a patient, or goes on with one of the same id.
+    /// Begins a contact with a patient, or continues the one with the same id.
     pub async fn consultation(&self, encounter: Encounter) -> Result<Consultation, Obstacle> {
         let kept = self.inner.journal.encounter(encounter).await;
         Ok(Consultation {
@@ -138,7 +138,7 @@ impl Journey {
         self.inner.ssp.as_deref()
     }
 
-    /// Builds a request under new ids.
+    /// Builds a request with new ids.
     fn plan(
         &self,
         route: &Route,
@@ -147,7 +147,7 @@ impl Journey {
         self.plan_as(route, Ids::new(), build)
     }
 
-    /// Builds a request under these ids.
+    /// Builds a request with these ids.
     fn plan_as(
         &self,
         route: &Route,
@@ -163,8 +163,7 @@ impl Journey {
         build(&setting).map_err(faults::plan)
     }
 
-    /// Sends a request. A body in JSON that a Provider will not have is offered once more in XML: that is a changed
-    /// request, under a new id.
+    /// Sends a request. If a Provider refuses JSON, sends it once more in XML: a changed request with a new id.
     async fn send(&self, request: &Request, step: StepId) -> Delivery {
         let delivery = self.inner.transport.send(request, step).await;
         match (&delivery, request.in_xml()) {
@@ -181,13 +180,13 @@ impl Journey {
 pub struct Consultation {
     journey: Journey,
     encounter: Encounter,
-    /// The documents of the patient's bookings that the user knows of, when there may be no others beside a new one.
+    /// The documents of the patient's bookings that the user knows, if a new booking requires that there are no others.
     known: Option<Vec<String>>,
 }
 
 impl Consultation {
-    /// The same contact, in which a patient is booked only while there is no booking of theirs from here, made or not
-    /// certain, besides these: their documents (CONS-REB-04). Two programs that ask at the same time cannot both book.
+    /// The same contact, which books only while the patient has no bookings from here, certain or not, except these
+    /// documents (CONS-REB-04). Two programs that ask at the same time cannot both book.
     pub fn knowing(&self, known: Vec<String>) -> Consultation {
         Consultation {
             known: Some(known),
@@ -195,17 +194,17 @@ impl Consultation {
         }
     }
 
-    /// The encounter as it is kept.
+    /// The stored encounter.
     pub fn encounter(&self) -> &Encounter {
         &self.encounter
     }
 
-    /// The journey that it belongs to.
+    /// The journey of this contact.
     pub fn journey(&self) -> &Journey {
         &self.journey
     }
 
-    /// Ends the contact. What follows happens after the consultation (REP-C-07, REP-C-09).
+    /// Ends the contact. Later steps count as after the consultation (REP-C-07, REP-C-09).
     pub async fn close(&self) -> Result<(), Obstacle> {
         let closed = self
             .journal()
@@ -214,8 +213,8 @@ impl Consultation {
         closed.map_err(faults::journal)
     }
 
-    /// Keeps a step of the caller's own, such as the services shown and the one chosen (DAT-01), a warning shown
-    /// (DAT-06), or a text message sent. `detail` must not name the patient.
+    /// Records a step of the caller, such as the services shown and the one chosen (DAT-01), a warning (DAT-06), or a text
+    /// message sent. `detail` must not name the patient.
     pub async fn note(
         &self,
         kind: &'static str,
@@ -245,7 +244,7 @@ impl Consultation {
         begun.map_err(faults::journal)
     }
 
-    /// Ends a step. It has happened: a journal that fails now is logged and does not undo it.
+    /// Ends a step. The step has happened, so a failing journal is only logged.
     async fn end(&self, step: StepId, outcome: &str, detail: Value) {
         let ended = self
             .journal()
@@ -256,7 +255,7 @@ impl Consultation {
         }
     }
 
-    /// Ends a step with an obstacle: stage, codes, text, and the words that the user saw (DAT-08, REP-C-06).
+    /// Ends a step with an obstacle: stage, codes, text, and the words shown to the user (DAT-08, REP-C-06).
     async fn end_with(&self, step: StepId, obstacle: &Obstacle) {
         self.end(step, "obstacle", faults::detail(obstacle)).await;
     }
@@ -267,7 +266,7 @@ impl Consultation {
     }
 }
 
-/// The answer of a success, or the obstacle it is.
+/// The answer of a success, else an obstacle.
 fn success(delivery: Delivery, stage: faults::Stage, target: &Target) -> Result<Answer, Obstacle> {
     match delivery {
         Ok(answer) if answer.is_success() => Ok(answer),

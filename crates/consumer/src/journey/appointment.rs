@@ -1,4 +1,4 @@
-//! Appointments that exist: where they are, reading them, what is shown of them (CONS-CAN-01, CONS-CAN-02).
+//! Finds, reads and shows existing appointments (CONS-CAN-01, CONS-CAN-02).
 
 use super::identity::{self, Expected, Proven, Status, Unproven};
 use super::location::{self, AppointmentUrl};
@@ -18,10 +18,10 @@ use serde::Serialize;
 use serde_json::json;
 use std::fmt;
 
-/// Why an appointment cannot be used whose meaning is not known.
+/// Why an appointment of unknown meaning cannot be used.
 const MODIFIED: &str = "the Appointment has a modifier extension, which is not known";
 
-/// An appointment and the way to it.
+/// An appointment and its service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
     /// The service and its Provider.
@@ -31,8 +31,7 @@ pub struct Located {
 }
 
 impl Located {
-    /// The place of a booking that the journal knows; `None` when it never got an id, or when it is not known whether it
-    /// was made.
+    /// Where a booking of the journal is. `None`: it has no id, or it is unknown whether it was made.
     pub fn of_known(known: &KnownBooking) -> Option<Located> {
         if known.is_unsettled() {
             return None;
@@ -49,7 +48,7 @@ impl Located {
         })
     }
 
-    /// An appointment of a service by its id or its URL.
+    /// An appointment of a service, from its id or URL.
     pub fn of_text(target: &Target, text: &str) -> Option<Located> {
         let found = location::read(text, &target.booking_root, None)
             .map(|at| at.id)
@@ -61,7 +60,7 @@ impl Located {
     }
 }
 
-/// An appointment as it was read.
+/// An appointment that was read.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct AppointmentShown {
     /// Its id.
@@ -80,7 +79,7 @@ pub struct AppointmentShown {
     pub end: Option<Timestamp>,
     /// Reason.
     pub description: Option<Foreign>,
-    /// Delivery channel, if it was supplied.
+    /// Delivery channel, if supplied.
     pub channel: Option<Channel>,
     /// The patient's name.
     pub patient: Option<Foreign>,
@@ -111,7 +110,7 @@ impl fmt::Debug for AppointmentShown {
 }
 
 impl AppointmentShown {
-    /// Reads an Appointment. `etag` is that of the answer; without one the version does.
+    /// Reads an Appointment. `etag` is the answer's; without it the version serves as one.
     pub(super) fn of(
         resource: Element,
         id: &ResourceId,
@@ -172,7 +171,7 @@ impl AppointmentShown {
         identity::numbers_of(&self.resource).into_iter().next()
     }
 
-    /// Patient, service, day and time on one line, as every question and result names an appointment.
+    /// Patient, service, day and time on one line, for every question and result about the appointment.
     pub fn named(&self, service: &str) -> String {
         let patient = self.patient.as_ref().map_or_else(
             || "a patient whose name is not given".to_owned(),
@@ -186,7 +185,7 @@ impl AppointmentShown {
     }
 }
 
-/// ETag to send and version id, each made from the other where one is missing. A tag goes back as it came: a strong one
+/// The ETag to send and the version id, each derived from the other if missing. A tag is sent as received: a strong one
 /// stays strong.
 pub(super) fn tag_and_version(
     etag: Option<&str>,
@@ -198,9 +197,9 @@ pub(super) fn tag_and_version(
     let version = of_tag.filter(|v| !v.is_empty()).or(version);
     let is_whole = bare.is_some_and(|b| b.len() > 2 && b.starts_with('"') && b.ends_with('"'));
     let sent = match (tag, &version) {
-        // Strong or weak: it goes back as it came.
+        // Weak or strong, it is sent as received.
         (Some(tag), _) if is_whole => tag.to_owned(),
-        // The Standard's form is the weak one, which every Provider takes.
+        // The Standard's form is weak, and every Provider accepts it.
         (_, Some(version)) => format!("W/\"{version}\""),
         (_, None) => String::new(),
     };
@@ -208,8 +207,8 @@ pub(super) fn tag_and_version(
 }
 
 impl Consultation {
-    /// Reads an appointment and compares it with what is expected of it. `Ok(Err(…))` is an answer that is not, or not
-    /// certainly, the appointment that is meant.
+    /// Reads an appointment and compares it with what is expected. `Ok(Err(…))`: the answer is not, or not certainly, the
+    /// expected appointment.
     pub async fn read_expected(
         &self,
         located: &Located,
@@ -235,7 +234,7 @@ impl Consultation {
         }
     }
 
-    /// What is expected of an appointment: what the journal has of it, else its id and the patient at hand.
+    /// What is expected of an appointment: the journal's record, else its id and the current patient.
     pub async fn expected(
         &self,
         located: &Located,
@@ -260,7 +259,7 @@ impl Consultation {
         Ok(expected)
     }
 
-    /// Reads an appointment, whatever it turns out to be.
+    /// Reads an appointment without comparing it.
     pub async fn show(&self, located: &Located) -> Result<AppointmentShown, Obstacle> {
         let step = self.begin("read", Some(&located.target.service)).await?;
         match self.read(located, step).await {
@@ -309,7 +308,7 @@ impl Consultation {
         ))
     }
 
-    /// The address that the Provider itself gives, in `Location`.
+    /// The Provider's own address, from `Location`.
     pub(super) fn own_url(
         &self,
         answer: &crate::transport::Answer,

@@ -1,5 +1,7 @@
-//! Booking (CONS-BOOK-01..06): booked is only what was proven to be the booking that was asked for; a slot that went is
-//! offered anew from a fresh search; whatever leaves it open is looked for, and told as not certain until it is found.
+//! Books a slot (CONS-BOOK-01..06).
+//!
+//! A result is `Booked` only if the answer proves to be the requested booking. For a taken slot a fresh search is shown. If
+//! the outcome is open, the booking is looked for, and reported as not certain until it is found.
 
 use super::appointment::{AppointmentShown, Located};
 use super::identity::{Expected, Proven, SlotKey, Status, Unproven};
@@ -23,12 +25,12 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-/// Everything about a booking that was made. There is none without the proof that it is the one that was asked for.
+/// A completed booking, proven to be the requested one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Booked {
     /// Appointment id.
     pub appointment: String,
-    /// The Provider's own absolute URL, without version: goes into the clinical document (REF-CON-03).
+    /// The Provider's absolute URL without version, for the clinical document (REF-CON-03).
     pub url: String,
     /// Version id.
     pub version: Option<String>,
@@ -38,17 +40,17 @@ pub struct Booked {
     pub document: String,
     /// The slot.
     pub slot: FreeSlot,
-    /// True when the answer was lost and the booking was found afterwards.
+    /// True when the answer was lost and the booking was found later.
     pub recovered: bool,
-    /// Whether the journal has it. Where it could not be written, the user has to note the URL.
+    /// Whether the journal has it. If not, the user has to note the URL.
     pub recorded: bool,
-    /// Minutes after the end of the timeframe, if it is outside (CONS-TF-05).
+    /// Minutes after the end of the timeframe, if outside it (CONS-TF-05).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_timeframe_minutes: Option<i64>,
     /// The service and its Provider.
     #[serde(skip)]
     pub target: Target,
-    /// The appointment as the service has it.
+    /// The appointment at the service.
     #[serde(skip)]
     pub proven: Proven,
 }
@@ -60,39 +62,39 @@ impl Booked {
     }
 }
 
-/// What became of a booking that was asked for.
+/// The outcome of a booking.
 #[derive(Clone, Debug)]
 pub enum Booking {
     /// Booked.
     Booked(Box<Booked>),
-    /// Somebody else was quicker. The list is fresh, for the user to choose again (CONS-BOOK-04).
+    /// Somebody else was faster. The list is fresh, for another choice (CONS-BOOK-04).
     SlotTaken {
-        /// What the user is told.
+        /// The message for the user.
         notice: Obstacle,
-        /// The slots that are free now, or why they could not be read.
+        /// The slots free now, or why they are unknown.
         refreshed: Result<SlotList, Obstacle>,
     },
-    /// Nobody can say whether it is booked: the service has to be called (CONS-BOOK-05).
+    /// It is uncertain whether it is booked; the user has to call the service (CONS-BOOK-05).
     Unknown {
-        /// What the user is told.
+        /// The message for the user.
         notice: Obstacle,
-        /// UUID of the document under which the journal has it.
+        /// UUID of the document under which the journal records it.
         document: String,
     },
 }
 
-/// What is to be booked.
+/// The requested booking.
 struct Order<'a> {
     target: &'a Target,
     slot: &'a FreeSlot,
     details: &'a BookingDetails,
     document: Uuid,
     replaces: Option<Replaced>,
-    /// The row of an earlier try at the same, which is repeated under its `X-Request-ID`.
+    /// The journal's row of an earlier try, which is repeated under its `X-Request-ID`.
     earlier: Option<&'a KnownBooking>,
 }
 
-/// A booking on its way.
+/// A booking under way.
 pub(super) struct Attempt<'a> {
     pub target: &'a Target,
     pub slot: &'a FreeSlot,
@@ -101,14 +103,14 @@ pub(super) struct Attempt<'a> {
     pub step: StepId,
     asked_at: Timestamp,
     expected: Expected,
-    /// True when an earlier try may have succeeded: then a refusal of this one proves nothing.
+    /// True when an earlier try may have succeeded. Then a refusal of this one proves nothing.
     earlier: bool,
 }
 
-/// What an attempt came to, with what the journal keeps besides.
+/// The outcome of an attempt, with data for the journal.
 struct Ended {
     result: Result<Booking, Obstacle>,
-    /// What speaks against a booking, where that leaves it open.
+    /// What speaks against the booking, if the outcome is open.
     question: Option<String>,
     /// Where an open booking may be.
     pointer: Option<(String, String)>,
@@ -125,8 +127,8 @@ impl From<Result<Booking, Obstacle>> for Ended {
 }
 
 impl Consultation {
-    /// Books a slot. `cleared` is the proof that the timeframe was looked at
-    /// ([`super::timeframe::clear`]). An `Err` means that nothing was booked.
+    /// Books a slot. `cleared` proves that the timeframe was checked ([`super::timeframe::clear`]). `Err`: nothing was
+    /// booked.
     pub async fn book(
         &self,
         target: &Target,
@@ -138,7 +140,7 @@ impl Consultation {
             .await
     }
 
-    /// Books a slot under a document id of the caller's, in place of another appointment if `replaces` names one.
+    /// Books a slot under a given document id, in place of the appointment in `replaces`, if any.
     pub async fn book_as(
         &self,
         target: &Target,
@@ -159,9 +161,8 @@ impl Consultation {
         self.order(order, cleared).await
     }
 
-    /// Asks once more for a booking of which nobody knows whether it was made: the same message under the same
-    /// `X-Request-ID`. Where the first try succeeded this finds it, where it did not this makes it; either way there is
-    /// one (D-53). The caller has seen to it that the wish is the same ([`is_same_wish`]).
+    /// Repeats a booking of uncertain outcome: the same message under the same `X-Request-ID`. This finds the first one or
+    /// makes it, so that there is exactly one (D-53). The caller has checked that the wish is the same ([`is_same_wish`]).
     pub async fn book_again(
         &self,
         target: &Target,
@@ -194,7 +195,7 @@ impl Consultation {
         let mut ended = self.result(&attempt, delivery).await;
         let recorded = self.keep(&attempt, &ended, asked_at, cleared).await;
         match &ended.result {
-            // It stays open for whoever asks.
+            // It stays open.
             Ok(Booking::Unknown { .. }) => {}
             Ok(Booking::Booked(_)) => self.journey.arrived(Some(&document)),
             _ => self.journey.arrived(None),
@@ -206,7 +207,7 @@ impl Consultation {
         ended.result
     }
 
-    /// Everything before the request leaves: checks, the document's id, the record of the attempt (CONS-BOOK-01).
+    /// All before sending: checks, the document's id, the record of the attempt (CONS-BOOK-01).
     async fn prepare<'a>(
         &self,
         order: Order<'a>,
@@ -228,7 +229,7 @@ impl Consultation {
         details
             .check(now.to_zoned(london()).date())
             .map_err(|e| faults::details(&e))?;
-        // The journal keeps milliseconds; a repeat has to write the same message.
+        // The journal keeps milliseconds, and a repeat has to produce the same message.
         let written_at = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         let written_at = earlier.map_or(written_at, |e| e.written_at);
         let mut ids = Ids::new();
@@ -244,7 +245,7 @@ impl Consultation {
             Some(_) => {
                 let (id, document) = (request.ids.request.as_str(), document.to_string());
                 let open = self.journal().asked_again(&document, id, now).await;
-                // A booking that nobody could find again must not be made.
+                // Without a record the booking could not be found again, so it is not made.
                 if !open.map_err(faults::journal)? {
                     return Err(faults::other_booking(&document));
                 }
@@ -292,8 +293,8 @@ impl Consultation {
         })
     }
 
-    /// Sends the booking. A Provider that will not have JSON is offered XML: a changed request, under a new id, which
-    /// the journal learns before it leaves. Returns when it was asked for last, too.
+    /// Sends the booking. If the Provider refuses JSON, sends XML: a changed request with a new id, which the journal
+    /// records first. Also returns the time of the last request.
     async fn send_booking(&self, attempt: &Attempt<'_>) -> (Delivery, Timestamp) {
         let transport = &self.journey.inner.transport;
         let document = attempt.document.to_string();
@@ -316,7 +317,7 @@ impl Consultation {
         }
     }
 
-    /// Whether the Provider will not have JSON, and certainly did nothing with it.
+    /// Whether the Provider refuses JSON and certainly did nothing.
     async fn may_change_format(&self, attempt: &Attempt<'_>, answer: &Answer) -> bool {
         answer.status == 415
             && match posted(answer) {
@@ -363,7 +364,7 @@ impl Consultation {
         }
     }
 
-    /// Refused; an appointment that the answer has or names all the same is looked at before that is believed.
+    /// A refusal. If the answer has or names an appointment all the same, that is read first.
     async fn refused(&self, attempt: &Attempt<'_>, answer: &Answer) -> Ended {
         let named = answer.location.is_some() || answer.resource_of("Appointment").is_some();
         if named {
@@ -376,11 +377,11 @@ impl Consultation {
         Err(faults::refused(answer, faults::Stage::Book, attempt.target)).into()
     }
 
-    /// 409 or 422: the slot went, or the request was made twice on the way, or it is refused.
+    /// 409 or 422: the slot is taken, or the request was duplicated on the way, or it is refused.
     async fn contested(&self, attempt: &Attempt<'_>, answer: &Answer) -> Ended {
         let said = taken(answer);
         let pointers = self.pointed_to(&attempt.target.booking_root, answer);
-        // A booking of our own is what stands in the way when something on the way sent the request twice.
+        // If the request was duplicated on the way, our own booking is in the way.
         if said != Taken::No || !pointers.is_empty() || answer.unsaid {
             let sight = self.sight(attempt, Some(answer)).await;
             let unsaid = answer.unsaid && !attempt.lacks(&sight);
@@ -416,7 +417,7 @@ impl Consultation {
         }
     }
 
-    /// Looks where an answer points to, and among the patient's appointments.
+    /// Reads the appointments that an answer names, then the patient's.
     async fn sight(&self, attempt: &Attempt<'_>, answer: Option<&Answer>) -> Sight {
         let root = &attempt.target.booking_root;
         let pointers = answer.map(|a| self.pointed_to(root, a)).unwrap_or_default();
@@ -424,9 +425,8 @@ impl Consultation {
             .await
     }
 
-    /// Looks for the booking after an answer that leaves it open; what cannot be found out stays unknown
-    /// (CONS-BOOK-05). A refusal without the Standard's words and a whole list without the booking are two witnesses that
-    /// it was not made (D-62).
+    /// Looks for the booking after an open answer. What cannot be found out stays unknown (CONS-BOOK-05). A refusal without
+    /// the Standard's words and a complete list without the booking together prove that it was not made (D-62).
     async fn find_out(
         &self,
         attempt: &Attempt<'_>,
@@ -445,7 +445,7 @@ impl Consultation {
         }
         match sight {
             Sight::Booked(proven) => {
-                // A 201 that says where, and no more, is a whole answer.
+                // A 201 with only a location is a complete answer.
                 let plain = answer.is_some_and(|a| a.status == 201) && unproven.is_none();
                 Ok(attempt.booked(*proven, !plain)).into()
             }
@@ -487,7 +487,7 @@ impl Consultation {
         }
     }
 
-    /// Keeps how it ended; false when the journal could not be written.
+    /// Records the outcome. False: the journal could not be written.
     async fn keep(
         &self,
         attempt: &Attempt<'_>,
@@ -537,7 +537,7 @@ impl Consultation {
 }
 
 impl Attempt<'_> {
-    /// What the body of an answer proves. `Err(None)` where there is no Appointment.
+    /// What the body of an answer proves. `Err(None)`: it has no Appointment.
     fn by_body(
         &self,
         consultation: &Consultation,
@@ -557,8 +557,7 @@ impl Attempt<'_> {
         judged.map(Box::new).map_err(|u| Some(Box::new(u)))
     }
 
-    /// Whether looking proves that the booking is not there. Services leave out appointments that are over
-    /// (PROV-SRCH-02).
+    /// Whether the search proves that the booking does not exist. Services leave out past appointments (PROV-SRCH-02).
     fn lacks(&self, sight: &Sight) -> bool {
         sight.is_absent() && self.slot.start > Timestamp::now()
     }

@@ -1,4 +1,4 @@
-//! Services that take a referral only with a booking (CONS-BO-01..03, REF-CON-06).
+//! Services that accept a referral only with a booking (CONS-BO-01..03, REF-CON-06).
 
 use super::{Consultation, faults};
 use crate::obstacle::Obstacle;
@@ -10,14 +10,14 @@ use serde_json::json;
 pub enum ReferralPermit {
     /// It may.
     Allowed,
-    /// It may not; the sentence is for the user.
+    /// It may not; the sentence tells the user why.
     Withheld(String),
 }
 
 impl Consultation {
-    /// Asks whether a referral to the service may be sent. `requires_booking` is the DoS attribute `requirebooking`:
-    /// absent or false allows at once (CONS-BO-02). A booking that was cancelled within the consultation withholds it
-    /// again (CONS-BO-03).
+    /// Decides whether a referral to the service may be sent. `requires_booking` is the DoS attribute `requirebooking`: if
+    /// absent or false, a referral is allowed (CONS-BO-02). After a booking is cancelled within the consultation, it is
+    /// withheld again (CONS-BO-03).
     pub async fn may_refer(
         &self,
         service: &ServiceId,
@@ -45,7 +45,7 @@ impl Consultation {
     }
 }
 
-/// The warning of a service that takes no referral without a booking.
+/// The warning for a service that accepts no referral without a booking.
 pub fn booking_first() -> String {
     "This service takes patients only with a booked appointment. Book one before you send the referral, or choose \
      another service."

@@ -1,5 +1,5 @@
-//! Cancelling (CONS-CAN-01..05): read first, compare with what is known, change only the status, and believe only an
-//! appointment that says that it is cancelled (D-52).
+//! Cancels an appointment (CONS-CAN-01..05): reads it, compares it with what is known, changes only the status, and
+//! believes only an appointment that says that it is cancelled (D-52).
 
 use super::appointment::{AppointmentShown, Located};
 use super::identity::{Expected, Field, Proven, Status, Unproven};
@@ -15,42 +15,41 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-/// How often a cancellation is begun anew because the appointment changed in between (CONS-CAN-03).
+/// Rounds of a cancellation whose appointment changes meanwhile (CONS-CAN-03).
 const MAX_ROUNDS: u32 = 3;
 
-/// How a cancellation ended.
+/// The outcome of a cancellation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cancelled {
     /// Cancelled: the appointment itself says so.
     Yes(Box<Proven>),
-    /// The service says that it is cancelled, and no request from here is known to have done it.
+    /// The service says that it is cancelled, but no known request from here did it.
     Already(Box<Proven>),
-    /// It is over, or has begun.
+    /// It has begun or is over.
     InThePast,
-    /// Its status is neither `booked` nor `cancelled`: only what is booked can be cancelled. The words say what stands, and
-    /// what to do.
+    /// Its status is neither `booked` nor `cancelled`, so it cannot be cancelled. The text says what is stored and what to
+    /// do.
     NotBooked(String),
     /// The service does not know it.
     NotFound,
     /// It is another patient's.
     NotThisPatient,
-    /// What the service has under this id is not, or not certainly, the appointment that is meant. The words say what
-    /// differs.
+    /// What the service has under this id is not, or not certainly, the expected appointment. The text says what differs.
     NotTheSame(String),
-    /// The service refuses, and the appointment stands.
+    /// The service refuses; the appointment stands.
     Refused(Obstacle),
-    /// Something failed; the appointment stands, as far as is known.
+    /// Something failed; as far as known, the appointment stands.
     Failed(Obstacle),
-    /// Nobody can say whether it is cancelled.
+    /// It is uncertain whether it is cancelled.
     Uncertain(Obstacle),
 }
 
-/// The outcome of a cancellation.
+/// The outcome of a cancellation, with the appointment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CancelReport {
     /// How it ended.
     pub outcome: Cancelled,
-    /// The appointment as it was last read, if it is the one that is meant.
+    /// The appointment as last read, if it is the expected one.
     pub appointment: Option<AppointmentShown>,
 }
 
@@ -60,7 +59,7 @@ impl CancelReport {
         matches!(self.outcome, Cancelled::Yes(_) | Cancelled::Already(_))
     }
 
-    /// Whether nobody can say if the appointment is cancelled.
+    /// Whether it is uncertain that the appointment is cancelled.
     pub fn is_uncertain(&self) -> bool {
         matches!(self.outcome, Cancelled::Uncertain(_))
     }
@@ -75,7 +74,7 @@ impl CancelReport {
         }
     }
 
-    /// How it ended in a few words, for the journal and as the reason for scripts.
+    /// The outcome in a few words, for the journal and as a reason for scripts.
     pub fn word(&self) -> &'static str {
         match &self.outcome {
             Cancelled::Yes(_) => "cancelled",
@@ -132,8 +131,8 @@ impl Serialize for CancelReport {
 }
 
 impl Consultation {
-    /// Cancels an appointment. `patient` is the NHS number of the patient at hand, if it is known: another patient's
-    /// appointment is left alone, and so is one that is not what the journal has of it.
+    /// Cancels an appointment. `patient` is the NHS number of the current patient, if known. Another patient's appointment
+    /// is not touched, nor is one that differs from the journal.
     pub async fn cancel(
         &self,
         located: &Located,
@@ -148,7 +147,7 @@ impl Consultation {
         let id = located.id.as_str();
         let asid = located.target.asid.as_str();
         if report.is_cancelled() {
-            // What was cancelled before was not cancelled from here (D-78).
+            // An earlier cancellation was not made from here (D-78).
             let by = match report.outcome {
                 Cancelled::Already(_) => ELSEWHERE,
                 _ => &self.encounter.user,
@@ -176,7 +175,7 @@ impl Consultation {
         Ok(report)
     }
 
-    /// Keeps that the patient was told of the cancellation (CONS-CAN-05).
+    /// Records that the patient was told of the cancellation (CONS-CAN-05).
     pub async fn patient_told(&self, located: &Located) -> Result<(), Obstacle> {
         let asid = located.target.asid.as_str();
         let told = self.journal().patient_told(located.id.as_str(), asid).await;
@@ -272,7 +271,7 @@ impl Consultation {
             };
         }
         let obstacle = faults::refused(&answer, stage, target);
-        // After a lost answer nothing that comes later says what the first try did.
+        // After a lost answer, later answers do not show what the first try did.
         let earlier = answer.tries > 1 && answer.uncertain;
         match answer.status {
             409 | 412 if !earlier => Put::Changed(obstacle),
@@ -285,7 +284,7 @@ impl Consultation {
         }
     }
 
-    /// Whether it is cancelled is read from the appointment itself.
+    /// Reads the appointment to find out whether it is cancelled.
     async fn read_again(
         &self,
         located: &Located,
@@ -301,14 +300,14 @@ impl Consultation {
             Err(o) if o.kind == Kind::NotFound && why.refused => {
                 return report(Cancelled::NotFound, Some(shown));
             }
-            // A refusal in the words of the Standard is one, whether it can be read afterwards or not.
+            // A refusal in the Standard's words is certain, even if the appointment cannot be read afterwards.
             Err(_) if why.refused && !why.may_follow && !why.unsaid => {
                 return report(Cancelled::Refused(why.obstacle), Some(shown));
             }
             Err(_) => return report(uncertain(why.obstacle), Some(shown)),
         };
         let outcome = match now.appointment().status.as_received() {
-            // Somebody else's cancellation, when ours was refused.
+            // Somebody else cancelled it, and our request was refused.
             "cancelled" if why.refused && !why.may_follow && !why.unsaid => {
                 Cancelled::Already(Box::new(now.clone()))
             }
@@ -322,13 +321,13 @@ impl Consultation {
     }
 }
 
-/// What an answer to the PUT came to.
+/// The outcome of a PUT.
 enum Put {
     /// The answer is the appointment, cancelled.
     Proven(Box<Proven>),
-    /// It was changed in between.
+    /// It was changed meanwhile.
     Changed(Obstacle),
-    /// It has to be read again.
+    /// The appointment has to be read again.
     NotProven(Why),
 }
 
@@ -338,7 +337,7 @@ struct Why {
     may_follow: bool,
     /// The service refused it.
     refused: bool,
-    /// The refusal lacks the words of the Standard ([`Answer::unsaid`]).
+    /// The refusal lacks the Standard's words ([`Answer::unsaid`]).
     unsaid: bool,
     obstacle: Obstacle,
 }
@@ -361,13 +360,13 @@ fn report(outcome: Cancelled, appointment: Option<AppointmentShown>) -> CancelRe
     }
 }
 
-/// The body of a success, when it is the same appointment and says that it is cancelled.
+/// The appointment in a success, if it is the same one and cancelled.
 fn cancelled_by(answer: &Answer, located: &Located, shown: &AppointmentShown) -> Option<Proven> {
     let resource = answer.resource_of("Appointment")?;
     let url = shown.url.clone();
     let now = AppointmentShown::of(resource.clone(), &located.id, answer.etag.as_deref(), url);
     let judged = Expected::again(shown).judge(now, Status::Cancelled);
-    // Of the 2xx only 200 answers an update with the resource as it is now.
+    // Only 200 answers an update with the current resource.
     judged.ok().filter(|_| answer.status == 200)
 }
 
@@ -379,8 +378,8 @@ fn not_the_same(unproven: &Unproven) -> Cancelled {
     }
 }
 
-/// Why an appointment of this status cannot be cancelled or rebooked, as the end of a sentence and what to do; `None` for
-/// one that is booked.
+/// Why an appointment of this status cannot be cancelled or rebooked, as the end of a sentence, and what to do. `None`: it
+/// is booked.
 pub fn not_booked(status: &str) -> Option<String> {
     let (stands, next) = match status {
         "booked" => return None,
@@ -420,10 +419,10 @@ pub fn not_booked(status: &str) -> Option<String> {
     Some(format!("{stands}. {next}"))
 }
 
-/// What makes asking useless.
+/// Outcomes that are clear before any request.
 fn before_asking(proven: &Proven) -> Option<Cancelled> {
     match proven.appointment().status.as_received() {
-        // After a conflict too: none of our requests is known to have done it (D-78).
+        // Also after a conflict: none of our requests is known to have done it (D-78).
         "cancelled" => Some(Cancelled::Already(Box::new(proven.clone()))),
         "booked" if is_past(proven.appointment()) => Some(Cancelled::InThePast),
         status => not_booked(status).map(Cancelled::NotBooked),

@@ -1,4 +1,4 @@
-//! What an endpoint says of itself: read once per session and endpoint; a failure blocks nothing (CONS-SDS-03, D-50).
+//! Reads an endpoint's capability statement once per session. A failure blocks nothing (CONS-SDS-03, D-50).
 
 use super::{Consultation, Target};
 use crate::plan;
@@ -8,17 +8,17 @@ use serde_json::json;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-/// A search does not wait longer for it. The statement informs; it decides nothing.
+/// Longest wait of a search for the statement, which only informs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
-/// Endpoints remembered in one session; a consultation touches a few.
+/// Most endpoints remembered in one session; a consultation uses a few.
 const MOST: usize = 1_000;
-/// Longest text that is kept of a statement, characters.
+/// Longest text kept of a statement, characters.
 const MAX_TEXT: usize = 200;
 
-/// What matters of a CapabilityStatement.
+/// The relevant parts of a CapabilityStatement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Capability {
-    /// Version of the booking API that is served (RES-CAP-06).
+    /// Version of the booking API (RES-CAP-06).
     pub version: Option<String>,
     /// Version of FHIR.
     pub fhir_version: Option<String>,
@@ -27,7 +27,7 @@ pub struct Capability {
 }
 
 impl Consultation {
-    /// What the Provider says of itself, once per session; `None` where it could not be read.
+    /// The Provider's capability, read once per session. `None`: it could not be read.
     pub async fn capability(&self, target: &Target) -> Option<Capability> {
         let known = &self.journey.inner.capabilities;
         let root = target.booking_root.clone();
@@ -39,7 +39,7 @@ impl Consultation {
             if known.len() >= MOST {
                 known.clear();
             }
-            // Noted before it is asked for: searches side by side ask once.
+            // Marked before the request, so that parallel searches ask once.
             known.insert(root.clone(), None);
         }
         let found = self.read_capability(target).await;

@@ -1,13 +1,13 @@
-//! A token that was refused because two clocks differ (NAT-JWT-05): the `Date` of the refusal tells.
+//! Detects a token refused because of a clock difference (NAT-JWT-05), by the `Date` of the refusal.
 
 use crate::slots::span;
 use crate::transport::Answer;
 
-/// A token lives so long, seconds (NAT-JWT-06): a clock that is ahead by more takes it for old.
+/// Lifetime of a token, seconds (NAT-JWT-06). To a clock that is ahead by more, it is expired.
 const TOKEN_SECONDS: i64 = 300;
-/// A clock that is behind by more takes the token for one of the future, seconds. Less is the way of the message.
+/// To a clock that is behind by more, the token is from the future, seconds. Less may be the message's travel time.
 const BEHIND_SECONDS: i64 = 60;
-/// Words of a refusal that is about the token or its times.
+/// Words in refusals about the token or its times.
 const OF_TOKEN: [&str; 9] = [
     "token",
     "jwt",
@@ -20,7 +20,7 @@ const OF_TOKEN: [&str; 9] = [
     "clock",
 ];
 
-/// Whether the clocks explain the refusal: 401 and 403 of whoever judges tokens, 400 only when it speaks of the token.
+/// Whether the clocks explain the refusal: 401 or 403, or a 400 that mentions the token.
 pub(super) fn refused(answer: &Answer) -> bool {
     let Some(ahead) = answer.clock_ahead.map(|a| a.as_secs()) else {
         return false;
@@ -38,7 +38,7 @@ pub(super) fn refused(answer: &Answer) -> bool {
     differ && !of_asids && (of_token || matches!(answer.status, 401 | 403))
 }
 
-/// The sentence for the user, with how far the clocks are apart.
+/// The message for the user, with the clock difference.
 pub(super) fn plain(answer: &Answer) -> String {
     let seconds = answer.clock_ahead.map_or(0, |a| a.as_secs());
     let apart = span((seconds.abs() + 59) / 60);

@@ -1,4 +1,4 @@
-//! A referral of the own organisation to a service of the directory, before it is sent.
+//! Builds the referral of this organisation to a service in the directory.
 
 use crate::config::{ConsumerConfig, Role};
 use crate::journal;
@@ -9,24 +9,24 @@ use crate::referral::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// What a referral is made of.
+/// The parts of a referral.
 #[derive(Debug)]
 pub struct ReferralDraft<'a> {
     /// Who sends it.
     pub config: &'a ConsumerConfig,
     /// Local id of the user who writes it.
     pub author: String,
-    /// The contact that it belongs to.
+    /// The contact with the patient.
     pub contact: &'a journal::Encounter,
-    /// Where it goes.
+    /// The service that it is sent to.
     pub recipient: Organisation,
     /// Id of the document.
     pub document: Uuid,
-    /// Whom it is about.
+    /// The patient.
     pub patient: Patient,
-    /// The appointment that it goes with.
+    /// The booked appointment, if any.
     pub appointment: Option<Appointment>,
-    /// What the disposition is the outcome of.
+    /// The outcome of the assessment.
     pub outcome: &'a str,
     /// The assessment.
     pub paragraphs: Vec<String>,

@@ -1,4 +1,4 @@
-//! From answers and missing answers to obstacles: one place decides what a status means to the user at each stage.
+//! Turns answers and missing answers into obstacles: the one place that gives a status its meaning at each stage.
 
 use super::Target;
 use super::book::Attempt;
@@ -12,7 +12,7 @@ use crate::transport::{Answer, Hindrance, Source, Undelivered};
 use booking::ids::ServiceId;
 use serde_json::{Map, Value, json};
 
-/// What was being done.
+/// The current step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Search,
@@ -62,7 +62,7 @@ fn answered(obstacle: Obstacle, answer: &Answer) -> Obstacle {
     }
 }
 
-/// What a status means (CONS-ERR-03).
+/// The meaning of a status (CONS-ERR-03).
 fn kind_of(answer: &Answer, stage: Stage) -> Kind {
     let of_ssp = answer.source() == Source::Ssp;
     match answer.status {
@@ -83,7 +83,7 @@ fn kind_of(answer: &Answer, stage: Stage) -> Kind {
     }
 }
 
-/// An answer that is no success.
+/// An answer other than success.
 pub(super) fn refused(answer: &Answer, stage: Stage, target: &Target) -> Obstacle {
     let mut obstacle = answered(of(kind_of(answer, stage), stage, target), answer);
     if obstacle.kind == Kind::ClockWrong {
@@ -93,14 +93,14 @@ pub(super) fn refused(answer: &Answer, stage: Stage, target: &Target) -> Obstacl
     not_done(obstacle, stage, answer.uncertain).logged()
 }
 
-/// An answer to a booking that says neither that it was made nor that it was not.
+/// An answer to a booking that leaves open whether it was made.
 pub(super) fn open(answer: &Answer, target: &Target) -> Obstacle {
     let stage = Stage::Book;
     let obstacle = answered(of(kind_of(answer, stage), stage, target), answer);
     not_done(obstacle, stage, true).logged()
 }
 
-/// A success that came for a cancellation while the appointment is not cancelled.
+/// A cancellation was answered with success, but the appointment is not cancelled.
 pub(super) fn stands(answer: &Answer, target: &Target) -> Obstacle {
     let obstacle = of(Kind::ProviderUnreadable, Stage::Cancel, target).saying(
         "The service took the request, but the appointment still stands.",
@@ -126,8 +126,7 @@ pub(super) fn undelivered(undelivered: &Undelivered, stage: Stage, target: &Targ
     not_done(obstacle, stage, undelivered.uncertain).logged()
 }
 
-/// After a booking that failed for certain, that nothing was booked is worth saying; after one that may not have
-/// failed, trying again is not safe.
+/// After a certain failure of a booking, says that nothing was booked. After an uncertain one, trying again is not safe.
 fn not_done(mut obstacle: Obstacle, stage: Stage, uncertain: bool) -> Obstacle {
     match (stage, uncertain) {
         (Stage::Book, false) => obstacle.plain.push_str(" Nothing was booked."),
@@ -137,7 +136,7 @@ fn not_done(mut obstacle: Obstacle, stage: Stage, uncertain: bool) -> Obstacle {
     obstacle
 }
 
-/// A success whose body is not what it should be.
+/// A success with a wrong body.
 pub(super) fn malformed(answer: &Answer, stage: Stage, target: &Target) -> Obstacle {
     let found = answer
         .resource
@@ -148,20 +147,20 @@ pub(super) fn malformed(answer: &Answer, stage: Stage, target: &Target) -> Obsta
     answered(obstacle, answer).text("body", found).logged()
 }
 
-/// A success that should not have come in this form.
+/// A success that should not have this form.
 pub(super) fn unexpected(answer: &Answer, why: &str, stage: Stage, target: &Target) -> Obstacle {
     let obstacle = of(Kind::ProviderUnreadable, stage, target);
     answered(obstacle, answer).text("why", why).logged()
 }
 
-/// An appointment that nobody can rely on, and why.
+/// An appointment that cannot be relied on, and why.
 pub(super) fn unusable(why: &str, target: &Target) -> Obstacle {
     of(Kind::ProviderUnreadable, Stage::Read, target)
         .note("why", why)
         .logged()
 }
 
-/// Slots came, but none can be read (CONS-ERR-01): no word that there are none.
+/// Slots came, but none is readable (CONS-ERR-01). Never says that there are no slots.
 pub(super) fn slots_unreadable(unreadable: &Unreadable, target: &Target) -> Obstacle {
     let mut obstacle = of(Kind::SlotsUnreadable, Stage::Search, target);
     for (why, count) in unreadable.reasons() {
@@ -176,14 +175,14 @@ pub(super) fn slot_taken(service: &ServiceId) -> Obstacle {
         .logged()
 }
 
-/// Another command books, or has booked, for the same patient.
+/// Another command is booking, or has booked, for the same patient.
 pub(super) fn other_booking(document: &str) -> Obstacle {
     Obstacle::new(Kind::OtherBooking)
         .note("document", document)
         .logged()
 }
 
-/// The last resort of CONS-BOOK-05, with what the service said that differs from what was asked.
+/// The last resort of CONS-BOOK-05, with the differences between request and answer.
 pub(super) fn unknown_state(
     attempt: &Attempt<'_>,
     question: Option<&str>,
@@ -208,7 +207,7 @@ pub(super) fn cancel_unknown(last: Obstacle) -> Obstacle {
     after(Obstacle::new(Kind::CancelUncertain), last)
 }
 
-/// Adds what led to it.
+/// Adds the earlier obstacle to an obstacle.
 fn after(obstacle: Obstacle, last: Obstacle) -> Obstacle {
     let obstacle = obstacle.note("last", last.kind.name());
     last.log
@@ -225,7 +224,7 @@ pub(super) fn not_cleared() -> Obstacle {
     Obstacle::new(Kind::ApprovalNeeded).note("why", "cleared for another slot or encounter")
 }
 
-/// What the journal has cannot be used.
+/// The journal's data are unusable.
 pub(super) fn damaged(why: &dyn std::fmt::Display) -> Obstacle {
     Obstacle::new(Kind::Journal).note("damaged", why).logged()
 }
@@ -251,7 +250,7 @@ pub(super) fn details(error: &DetailsError) -> Obstacle {
         .note("faults", error.0.len())
 }
 
-/// What the journal keeps of an obstacle: also the words that the user saw (DAT-08, REP-C-06).
+/// An obstacle for the journal, with the words shown to the user (DAT-08, REP-C-06).
 pub(super) fn detail(obstacle: &Obstacle) -> Value {
     let log: Map<String, Value> = obstacle
         .log

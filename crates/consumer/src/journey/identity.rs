@@ -1,11 +1,10 @@
-//! Whether an Appointment that a service sent is the one that is meant: the one check behind every answer to POST, GET
-//! and PUT and behind every entry of a patient search (D-52).
+//! Decides whether an Appointment from a service is the expected one. Every answer to POST, GET and PUT and every entry of
+//! a patient search passes this check (D-52).
 //!
-//! [`Expected`] holds what is known beforehand. [`Expected::judge`] compares it with what was read, and yields either
-//! [`Proven`], which nothing else can make, or [`Unproven`] with each difference in plain words and without patient data.
-//! What a service may spell in several ways is compared by its meaning: instants by the moment, UUIDs in any case, NHS
-//! numbers with spaces, references in every form. What is not said at all is missing, which is no difference, but
-//! proves nothing either.
+//! [`Expected`] holds what is known beforehand. [`Expected::judge`] compares it with the Appointment, and yields
+//! [`Proven`], which nothing else can make, or [`Unproven`] with each difference in plain words without patient data. It
+//! compares by meaning: instants by the moment, UUIDs in any case, NHS numbers with spaces, references in every form. A
+//! missing element is no difference, but no proof either.
 
 use super::appointment::AppointmentShown;
 use crate::form::{self, MOST};
@@ -17,40 +16,40 @@ use fhir::Element;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// Longest status code that is repeated to the user: those of FHIR have at most sixteen letters.
+/// Longest status code shown to the user; FHIR's have at most sixteen letters.
 const MAX_STATUS: usize = 20;
 
-/// Whose appointment it has to be.
+/// Whose appointment is expected.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Whose {
-    /// Not known here.
+    /// Unknown.
     Anyones,
-    /// That of the patient with this NHS number.
+    /// The patient with this NHS number.
     Number(NhsNumber),
-    /// That of a patient for whom no NHS number was sent.
+    /// A patient for whom no NHS number was sent.
     Nameless,
 }
 
 impl Whose {
-    /// Of a booking that was made with this number, or without one.
+    /// The patient of a booking with this number, or without one.
     pub fn of(number: Option<&NhsNumber>) -> Whose {
         number.map_or(Whose::Nameless, |n| Whose::Number(n.clone()))
     }
 }
 
-/// The slot that has to be booked.
+/// The expected slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotKey {
     /// `Slot.id`
     pub id: String,
-    /// The value of `Slot.identifier`, if the search gave one.
+    /// Value of `Slot.identifier`, if the search gave one.
     pub identifier: Option<String>,
 }
 
-/// Which status the appointment has to have.
+/// The expected status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Any: it is judged by the caller.
+    /// Any; the caller judges it.
     Any,
     /// `booked`
     Booked,
@@ -58,17 +57,17 @@ pub enum Status {
     Cancelled,
 }
 
-/// How much has to be there.
+/// What the Appointment has to contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Need {
-    /// Everything that is expected: for an answer to a booking.
+    /// Everything expected, in the answer to a booking.
     Everything,
-    /// What tells it from any other: its id, with the document's id or the NHS number, whichever is known. For the
-    /// appointments that were proven when they were booked.
+    /// What identifies it: its id, with the document's id or the NHS number, whichever is known. For appointments that were
+    /// proven when booked.
     Identity,
 }
 
-/// What is known of an appointment before it is read.
+/// What is known of an appointment before reading it.
 #[derive(Clone)]
 pub struct Expected {
     appointment: Option<String>,
@@ -78,11 +77,11 @@ pub struct Expected {
     end: Option<Timestamp>,
     slot: Option<SlotKey>,
     need: Need,
-    /// The patient was named by the user, so the appointment has to name them too.
+    /// The user named the patient, so the appointment has to name the patient too.
     at_hand: bool,
 }
 
-/// An Appointment that was compared with what was expected, and is it.
+/// An Appointment that was compared with the expected one and is it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proven {
     appointment: AppointmentShown,
@@ -94,7 +93,7 @@ impl Proven {
         &self.appointment
     }
 
-    /// The appointment, for callers that need no proof any more.
+    /// The appointment without its proof.
     pub fn into_appointment(self) -> AppointmentShown {
         self.appointment
     }
@@ -117,33 +116,33 @@ pub enum Field {
     End,
     /// The slot.
     Slot,
-    /// What the whole says: an extension that is not known here may turn it round.
+    /// The meaning of the whole, which an unknown extension may reverse.
     Meaning,
-    /// How that which is compared is written: a list for a single value may hold anything.
+    /// The form of a compared element: a list in place of a single value may hold anything.
     Form,
 }
 
-/// What speaks against an appointment being the one that is meant.
+/// Why an appointment is not proven to be the expected one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unproven {
-    /// What differs, each with a part of a sentence for the user, such as `it is for another patient`.
+    /// Differences, each with part of a sentence for the user, such as `it is for another patient`.
     pub differs: Vec<(Field, String)>,
-    /// What is not said.
+    /// Elements that are missing.
     pub missing: Vec<Field>,
-    /// What was read, for callers that show what stands.
+    /// The appointment that was read.
     pub appointment: Box<AppointmentShown>,
-    /// Whether it belongs to the clinical document that is meant.
+    /// Whether it has the expected clinical document.
     has_document: bool,
 }
 
 impl Unproven {
-    /// Whether it is certainly another appointment. One with our document is not, whatever else it says.
+    /// Whether it is certainly another appointment. One with our document never is.
     pub fn is_other(&self) -> bool {
         let telling = [Field::Appointment, Field::Document, Field::Patient];
         !self.has_document && self.differs.iter().any(|(f, _)| telling.contains(f))
     }
 
-    /// Whether nothing but the status differs and everything is there.
+    /// Whether only the status differs and nothing is missing.
     pub fn is_only_status(&self) -> bool {
         self.missing.is_empty()
             && self
@@ -152,7 +151,7 @@ impl Unproven {
                 .all(|(field, _)| *field == Field::Status)
     }
 
-    /// All of it, as the second half of a sentence.
+    /// All differences, as the second half of a sentence.
     pub fn plain(&self) -> String {
         let missing = self.missing.iter().map(|field| {
             match field {
@@ -173,7 +172,7 @@ impl Unproven {
     }
 }
 
-/// What comparing one element came to.
+/// The result of comparing one element.
 enum Found {
     Same,
     Missing,
@@ -181,7 +180,7 @@ enum Found {
 }
 
 impl Expected {
-    /// The booking that is asked for: everything of it has to come back.
+    /// A requested booking: all of it has to come back.
     pub fn booking(
         document: Uuid,
         number: Option<&NhsNumber>,
@@ -201,7 +200,7 @@ impl Expected {
         }
     }
 
-    /// A row of the journal whose end is not known: judged as the answer to the booking would have been.
+    /// A journal row with open outcome, judged like the answer to the booking.
     pub fn unsettled(known: &KnownBooking) -> Expected {
         Expected {
             need: Need::Everything,
@@ -209,7 +208,7 @@ impl Expected {
         }
     }
 
-    /// A booking that the journal knows to have been made.
+    /// A booking that the journal records as made.
     pub fn known(known: &KnownBooking) -> Expected {
         Expected {
             appointment: known.appointment.clone(),
@@ -226,7 +225,7 @@ impl Expected {
         }
     }
 
-    /// An appointment that was made elsewhere: its id, and the patient at hand if the number is known.
+    /// An appointment made elsewhere: its id, and the current patient if the number is known.
     pub fn elsewhere(id: &str, patient: Option<&NhsNumber>) -> Expected {
         Expected {
             appointment: Some(id.to_owned()),
@@ -240,7 +239,7 @@ impl Expected {
         }
     }
 
-    /// The same appointment as one that was read before (CONS-CAN-03).
+    /// The appointment that was read before (CONS-CAN-03).
     pub fn again(read: &AppointmentShown) -> Expected {
         Expected {
             appointment: Some(read.id.clone()),
@@ -254,7 +253,7 @@ impl Expected {
         }
     }
 
-    /// The same under a certain id.
+    /// The same expectation with this id.
     #[must_use]
     pub fn at(&self, id: &str) -> Expected {
         Expected {
@@ -263,7 +262,7 @@ impl Expected {
         }
     }
 
-    /// The same, and of this patient.
+    /// The same expectation with this patient.
     #[must_use]
     pub fn of_patient(&self, patient: &NhsNumber) -> Expected {
         Expected {
@@ -278,7 +277,7 @@ impl Expected {
         self.document.is_some()
     }
 
-    /// The patient's NHS number, when it is known.
+    /// The patient's NHS number, if known.
     pub fn number(&self) -> Option<&NhsNumber> {
         match &self.whose {
             Whose::Number(number) => Some(number),
@@ -286,12 +285,12 @@ impl Expected {
         }
     }
 
-    /// When it starts.
+    /// The expected start.
     pub fn start(&self) -> Option<Timestamp> {
         self.start
     }
 
-    /// Compares an appointment with what is expected. Every difference is named.
+    /// Compares an appointment with the expectation and names every difference.
     pub fn judge(&self, shown: AppointmentShown, status: Status) -> Result<Proven, Unproven> {
         let resource = &shown.resource;
         let found = [
@@ -333,7 +332,7 @@ impl Expected {
             (Need::Everything, _) => true,
             (_, Field::Appointment | Field::Status | Field::Document) => true,
             (_, Field::Meaning | Field::Form) => true,
-            // With the document's id the number proves nothing more, unless it was asked about.
+            // Beside the document's id the number proves nothing more, unless the user asked about it.
             (Need::Identity, Field::Patient) => self.at_hand || self.document.is_none(),
             (Need::Identity, Field::Start | Field::End | Field::Slot) => false,
         }
@@ -362,7 +361,7 @@ impl Expected {
         }
     }
 
-    /// Whether an appointment belongs to the document that is meant; false where none is known.
+    /// Whether an appointment has the expected document. False if none is known.
     pub(super) fn names_document(&self, resource: &Element) -> bool {
         let wanted = self.document.as_deref();
         wanted.is_some_and(|w| documents_of(resource).iter().any(|d| same_text(d, w)))
@@ -381,7 +380,7 @@ impl Expected {
         }
     }
 
-    /// All that names a slot has to agree: the references, and the contained Slot.
+    /// Everything that names a slot has to agree: the references and the contained Slot.
     fn same_slot(&self, resource: &Element) -> Found {
         let Some(wanted) = &self.slot else {
             return Found::Same;
@@ -424,7 +423,7 @@ impl SlotKey {
             };
         };
         match text.strip_prefix('#') {
-            // The local id is the slot's own (RES-SLOT-07), or leads to the contained copy, which is judged by itself.
+            // The local id is the slot's own (RES-SLOT-07), or that of the contained copy, which is judged separately.
             Some(local) if self.is(local) => Found::Same,
             Some(local) => {
                 let there = contained.iter().any(|slot| local_id(slot) == Some(local));
@@ -465,7 +464,7 @@ impl SlotKey {
     }
 }
 
-/// FHIR: a modifierExtension that is not understood makes the resource unusable.
+/// FHIR: an unknown modifierExtension makes the resource unusable.
 fn same_meaning(resource: &Element) -> Found {
     match crate::slots::modifier(resource) {
         None => Found::Same,
@@ -475,7 +474,7 @@ fn same_meaning(resource: &Element) -> Found {
     }
 }
 
-/// What the judgement stands on has to be written as FHIR has it (D-79).
+/// The compared elements must have FHIR's form (D-79).
 fn same_form(resource: &Element) -> Found {
     match form::of_appointment(resource) {
         names if names.is_empty() => Found::Same,
@@ -500,7 +499,7 @@ fn same_status(found: &str, wanted: Status) -> Found {
     }
 }
 
-/// A status as the user sees it: a code of FHIR, or a word for anything else.
+/// A status for the user: FHIR's code, or a word for anything else.
 pub(super) fn status_words(code: &str) -> String {
     let is_code = !code.is_empty()
         && code.len() <= MAX_STATUS
@@ -511,7 +510,7 @@ pub(super) fn status_words(code: &str) -> String {
     }
 }
 
-/// Compared to the millisecond: the journal keeps no more.
+/// Compared in milliseconds, as the journal keeps them.
 fn same_moment(wanted: Option<Timestamp>, found: Option<Timestamp>, verb: &str) -> Found {
     match (wanted, found) {
         (None, _) => Found::Same,
@@ -525,7 +524,7 @@ fn same_moment(wanted: Option<Timestamp>, found: Option<Timestamp>, verb: &str) 
     }
 }
 
-/// Whether two identifiers are the same; UUIDs in any case and as URN too.
+/// Whether two identifiers are equal; UUIDs in any case, also as URN.
 pub(super) fn same_text(a: &str, b: &str) -> bool {
     let bare = |t: &str| {
         let t = t.trim();
@@ -542,7 +541,7 @@ pub(super) fn same_text(a: &str, b: &str) -> bool {
         }
 }
 
-/// The id at the end of a reference: relative, absolute, with version, or a URN.
+/// The id at the end of a reference: relative, absolute, with version, or URN.
 fn last_segment(reference: &str) -> Option<&str> {
     let text = reference.split(['?', '#']).next().unwrap_or_default();
     let text = text.split("/_history").next().unwrap_or_default();
@@ -556,7 +555,7 @@ fn contained<'a>(resource: &'a Element, kind: &'a str) -> impl Iterator<Item = &
     resource.all("contained").filter(of_kind).take(MOST)
 }
 
-/// The ids of the clinical documents that an Appointment names: lower case, bare.
+/// Ids of the clinical documents in an Appointment, lower case, without prefix.
 pub(super) fn documents_of(appointment: &Element) -> Vec<String> {
     let values = contained(appointment, "DocumentReference").flat_map(|document| {
         let all = document
@@ -576,7 +575,7 @@ pub(super) fn documents_of(appointment: &Element) -> Vec<String> {
         .collect()
 }
 
-/// The NHS numbers that an Appointment names, in the contained Patient or in the participant.
+/// The NHS numbers in an Appointment's contained Patient or participant.
 pub(super) fn numbers_of(appointment: &Element) -> Vec<NhsNumber> {
     let actors = appointment
         .all("participant")

@@ -1,22 +1,22 @@
-//! The address of an appointment: from `Location`, from a sentence of an OperationOutcome, from a Bundle
+//! Reads the address of an appointment from `Location`, from the text of an OperationOutcome, or from a Bundle
 //! (CONS-BOOK-01, CONS-BOOK-03, REF-CON-03).
 
 use crate::slots::same_host;
 use booking::ids::ResourceId;
 
-/// Where an appointment is.
+/// The address of an appointment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppointmentUrl {
-    /// Absolute, the Provider's own, without version and without the SSP's prefix.
+    /// The Provider's absolute URL, without version and SSP prefix.
     pub url: String,
     /// The id at its end.
     pub id: ResourceId,
-    /// The version that stood behind it.
+    /// The version at its end, if any.
     pub version: Option<String>,
 }
 
-/// Reads an address in any legal form: absolute, relative to the host or to the service root, with or without
-/// version, with the SSP in front. An address of another host than the service root's is not the Provider's.
+/// Reads an address in any legal form: absolute, relative to the host or the service root, with or without version, with
+/// the SSP in front. An address on another host than the service root is refused.
 pub fn read(text: &str, root: &str, ssp: Option<&str>) -> Option<AppointmentUrl> {
     let text = text.trim();
     let text = ssp
@@ -60,7 +60,7 @@ pub fn of_id(id: &ResourceId, root: &str) -> AppointmentUrl {
     }
 }
 
-/// The first address in a sentence.
+/// The first address in a text.
 pub fn in_text(text: &str, root: &str, ssp: Option<&str>) -> Option<AppointmentUrl> {
     text.split_whitespace()
         .filter(|word| word.contains("Appointment/"))

@@ -1,5 +1,5 @@
-//! Looking for a booking: where an answer or the journal points to, then among all the patient's appointments
-//! (CONS-BOOK-05, D-43, D-52). What was not read is not believed.
+//! Looks for a booking: at the addresses in an answer or the journal, then among the patient's appointments (CONS-BOOK-05,
+//! D-43, D-52). Believes only what it has read.
 
 use super::appointment::{AppointmentShown, Located};
 use super::identity::{self, Expected, Proven, Status, Unproven};
@@ -15,34 +15,34 @@ use booking::instant;
 use fhir::Element;
 use jiff::Timestamp;
 
-/// Most pages of a patient search, and most of its appointments that are read to find the right one: those at the
-/// slot's time, and those that stand at another, where the service may have moved it. A patient has a handful; what goes
-/// beyond leaves it open.
+/// Most pages of a patient search. Also the most appointments read to find the booking: those at the slot's time, then
+/// those at other times, since the service may have moved it. A patient has a handful; beyond the limit the outcome stays
+/// open.
 const MAX_PAGES: usize = 20;
 const MAX_CANDIDATES: usize = 50;
-/// Most addresses in one answer that are followed: `Location`, a sentence, the body.
+/// Most addresses followed from one answer: `Location`, text, body.
 const MAX_POINTERS: usize = 4;
-/// Type of the answer to a search: any other Bundle does not say what a patient has.
+/// Type of the Bundle that answers a search. Other Bundles do not list a patient's appointments.
 const SEARCHSET: &str = "searchset";
 
-/// What looking came to.
+/// The result of looking.
 #[derive(Debug)]
 pub(super) enum Sight {
     /// It is booked.
     Booked(Box<Proven>),
-    /// It was not seen as a booking that stands.
+    /// No booking in force was found.
     Not {
-        /// What was read of an appointment with this document, or of the one that was pointed to.
+        /// The appointment with this document, or at the address, that did not match.
         unproven: Option<Box<Unproven>>,
-        /// True when all of the patient's appointments were looked through.
+        /// True when all of the patient's appointments were checked.
         complete: bool,
-        /// True when somebody pointed to an appointment that could not be read.
+        /// True when an appointment at an address could not be read.
         unread: bool,
     },
 }
 
 impl Sight {
-    /// Whether the patient's appointments were all looked through, and none of what was seen can be it.
+    /// Whether all of the patient's appointments were checked, and none can be the booking.
     pub(super) fn is_absent(&self) -> bool {
         match self {
             Sight::Booked(_) => false,
@@ -55,7 +55,7 @@ impl Sight {
     }
 }
 
-/// What was seen so far.
+/// The findings so far.
 #[derive(Default)]
 struct Seen {
     unproven: Option<Box<Unproven>>,
@@ -64,7 +64,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Keeps what tells most: an appointment with our document before any other.
+    /// Keeps the most telling one: an appointment with our document before any other.
     fn keep(&mut self, unproven: Unproven) {
         let better = self.unproven.as_ref().is_none_or(|known| known.is_other());
         if better {
@@ -74,7 +74,7 @@ impl Seen {
 }
 
 impl Consultation {
-    /// Looks at the appointments pointed to, then among the patient's.
+    /// Reads the appointments at the addresses, then the patient's.
     pub(super) async fn look(
         &self,
         target: &Target,
@@ -124,7 +124,7 @@ impl Consultation {
         judged.map(Box::new).map_err(|u| Some(Box::new(u)))
     }
 
-    /// Reads every appointment of the patient that may be the booking, over all pages.
+    /// Reads every appointment of the patient that may be the booking, on all pages.
     async fn among_the_patients(
         &self,
         target: &Target,
@@ -139,7 +139,7 @@ impl Consultation {
         for at in candidates.iter().take(MAX_CANDIDATES) {
             match self.look_at(target, expected, at, step).await {
                 Ok(proven) => return Some(proven),
-                // Somebody else's document: the patient's other appointment at this time.
+                // The patient's other appointment at this time, with another document.
                 Err(Some(unproven)) if unproven.is_other() => {}
                 Err(Some(unproven)) => seen.keep(*unproven),
                 Err(None) => seen.complete = false,
@@ -185,14 +185,14 @@ impl Consultation {
                     return (found.likeliest(), whole);
                 }
                 Ok(Some(tail)) if !tails.contains(&tail) => tails.push(tail),
-                // A page that leads back to itself, or out of the service.
+                // A page link that loops or leaves the service.
                 Ok(Some(_)) | Err(_) => break,
             }
         }
         (found.likeliest(), false)
     }
 
-    /// The appointments that an answer names: in `Location`, in its body, in a text.
+    /// The appointments named in an answer's `Location`, body or text.
     pub(super) fn pointed_to(&self, root: &str, answer: &Answer) -> Vec<AppointmentUrl> {
         let ssp = self.journey.ssp();
         let issues = answer.outcome.iter().flat_map(|o| &o.issues);
@@ -212,7 +212,7 @@ impl Consultation {
     }
 }
 
-/// The appointment that is the body of an answer.
+/// The appointment in the body of an answer.
 pub(super) fn of_body(answer: &Answer, root: &str) -> Option<AppointmentUrl> {
     let id = answer.resource_of("Appointment")?.str_of("id")?;
     Some(location::of_id(&ResourceId::parse(id.trim()).ok()?, root))
@@ -223,7 +223,7 @@ pub(super) fn of_body(answer: &Answer, root: &str) -> Option<AppointmentUrl> {
 struct Candidates {
     booked: Vec<AppointmentUrl>,
     others: Vec<AppointmentUrl>,
-    /// Those that stand at another time.
+    /// Entries at other times.
     elsewhen: Vec<AppointmentUrl>,
     entries: u64,
     total: u64,
@@ -245,7 +245,7 @@ impl Candidates {
             };
             match appointment.resource_type() {
                 Some("Appointment") => self.entries += 1,
-                // The service says that something is wrong with its own list.
+                // The service reports a fault of its own list.
                 Some("OperationOutcome") => {
                     self.unreadable |= reports_trouble(appointment);
                     continue;
@@ -256,7 +256,7 @@ impl Candidates {
                     continue;
                 }
             }
-            // What is not written as FHIR has it excludes nothing: it has to be read.
+            // An entry in another form than FHIR's excludes nothing, and has to be read.
             let odd = !form::of_appointment(appointment).is_empty();
             let status = appointment.str_of("status").filter(|_| !odd);
             let stands = status.is_none_or(|s| s == "booked");
@@ -271,7 +271,7 @@ impl Candidates {
                 let id = ResourceId::parse(appointment.str_of("id")?.trim()).ok()?;
                 Some(location::of_id(&id, root))
             };
-            // The Provider's own address, where it is that of this id.
+            // The Provider's address, if it has this id.
             let at = match (of_id(), full) {
                 (Some(at), Some(full)) if full.id == at.id => Some(full),
                 (at, full) => at.or(full),
@@ -288,13 +288,12 @@ impl Candidates {
         }
     }
 
-    /// Whether as many came as the service says there are, and each could be told.
+    /// Whether the number of entries is the service's total, and each was readable.
     fn is_whole(&self) -> bool {
         !self.unreadable && self.entries >= self.total
     }
 
-    /// The newest first: services list them by time of start or of making. Cancelled ones come after them, and last those
-    /// at other times.
+    /// The newest first, since services list by start or creation. Then cancelled ones, then those at other times.
     fn likeliest(&self) -> Vec<AppointmentUrl> {
         let booked = self.booked.iter().rev();
         let others = self.others.iter().rev();
@@ -303,7 +302,7 @@ impl Candidates {
     }
 }
 
-/// Whether an outcome among the entries says more than that all is well, or nothing that can be understood.
+/// Whether an outcome among the entries reports a problem, or cannot be understood.
 fn reports_trouble(outcome: &Element) -> bool {
     let harmless = |issue: &Element| {
         issue.str_of("severity") == Some("information") && !form::is_odd(issue, "severity")
@@ -312,7 +311,7 @@ fn reports_trouble(outcome: &Element) -> bool {
     issues.peek().is_none() || form::is_odd(outcome, "issue") || !issues.all(harmless)
 }
 
-/// Whether the links tell which page comes next: each is readable, and at most one is the next.
+/// Whether the links identify the next page: all are readable, and at most one is the next.
 fn leads_one_way(bundle: &Element) -> bool {
     let next = bundle.all("link").filter(|link| is_next(link));
     next.count() <= 1
@@ -321,8 +320,7 @@ fn leads_one_way(bundle: &Element) -> bool {
             .all(|link| form::odd(link, &["relation", "url"]).is_empty())
 }
 
-/// Whether an entry starts when the booking does. Services leave out what they do not want to tell: what is missing
-/// excludes nothing.
+/// Whether an entry starts with the booking. A missing start excludes nothing, since services may leave elements out.
 fn is_at_the_time(appointment: &Element, expected: &Expected) -> bool {
     let millisecond = |at: Timestamp| at.as_millisecond();
     let start = appointment
@@ -334,7 +332,7 @@ fn is_at_the_time(appointment: &Element, expected: &Expected) -> bool {
     }
 }
 
-/// Whether an entry may be the patient's: it names them, if among others, or nobody, or belongs to our document.
+/// Whether an entry may be the patient's: it names the patient, perhaps among others, or nobody, or has our document.
 fn is_of_the_patient(appointment: &Element, expected: &Expected) -> bool {
     let numbers = identity::numbers_of(appointment);
     match expected.number() {

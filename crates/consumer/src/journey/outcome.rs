@@ -1,31 +1,30 @@
-//! What the status of an answer to a booking or a cancellation can mean, before anything is believed (D-52).
+//! What the status of an answer to a booking or cancellation can mean, before the body is judged (D-52).
 
 use crate::transport::{Answer, Outcome};
 use booking::refusal::SLOT_TAKEN;
 
-/// What the answer to a POST says.
+/// The meaning of an answer to a POST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Posted {
-    /// 201: booked, if the Appointment is the one that was asked for.
+    /// 201: booked, if the Appointment is the requested one.
     Created,
-    /// It can only mean that nothing was booked.
+    /// Certainly not booked.
     Refused,
-    /// 4xx without an OperationOutcome: not booked when the patient's appointments lack it too (D-62).
+    /// 4xx without an OperationOutcome: not booked if the patient's appointments lack it too (D-62).
     Unsaid,
-    /// 409 or 422: refused, or a repeat of a request that succeeded, or the slot went.
+    /// 409 or 422: refused, or a repeat of a request that succeeded, or the slot is taken.
     Contested,
-    /// Nobody can say.
+    /// Unknown.
     Open,
 }
 
-/// Reads the status. Whatever is not known to be a refusal leaves it open, and so does every refusal of a repeat whose
-/// first try was not answered.
+/// Reads the status. Anything but a known refusal is open. So is every refusal of a repeat whose first try had no answer.
 pub(super) fn posted(answer: &Answer) -> Posted {
     match answer.status {
         201 => Posted::Created,
         _ if answer.uncertain => Posted::Open,
         409 | 422 => Posted::Contested,
-        // Given up in between: by a server that waited, by a proxy, or because it could not be told where it belongs.
+        // Given up on the way: by a waiting server, by a proxy, or as misdirected.
         408 | 421 | 425 | 444 | 499 => Posted::Open,
         400..=499 if answer.unsaid => Posted::Unsaid,
         400..=499 => Posted::Refused,
@@ -33,21 +32,20 @@ pub(super) fn posted(answer: &Answer) -> Posted {
     }
 }
 
-/// What a refusal with 409 or 422 says about the slot.
+/// What a 409 or 422 says about the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// Somebody has it, in the words of the Standard.
+    /// The slot is taken, in the Standard's words.
     Yes,
-    /// A search will tell.
+    /// Perhaps taken; a search shows it.
     Perhaps,
-    /// It says something else.
+    /// Something else.
     No,
-    /// 409 is the status of a repeat too (ERR-11): without words about the slot it may be one, which something on the
-    /// way made unasked.
+    /// 409 also answers a repeat (ERR-11). Without words about the slot it may be a repeat that something on the way made.
     Repeat,
 }
 
-/// Reads the refusal (ERR-15; 409 of Providers that follow the older error table, D-02).
+/// Reads the refusal (ERR-15; 409 of Providers with the older error table, D-02).
 pub(super) fn taken(answer: &Answer) -> Taken {
     let empty = Outcome::default();
     let outcome = answer.outcome.as_ref().unwrap_or(&empty);
@@ -73,7 +71,7 @@ pub(super) fn taken(answer: &Answer) -> Taken {
     }
 }
 
-/// The words of ERR-15 in an issue, alone or before a full stop or the like; more words would say something else.
+/// The text of ERR-15 in an issue, alone or before a full stop or the like; more words would change its meaning.
 fn is_err_15(outcome: &Outcome) -> bool {
     outcome.issues.iter().any(|issue| {
         let words = issue.text.trim();
@@ -86,8 +84,8 @@ fn is_err_15(outcome: &Outcome) -> bool {
     })
 }
 
-/// Whether the answer to a PUT, or its absence, lets the request be still on its way: then an appointment that is read
-/// as booked may be cancelled in a moment.
+/// Whether a PUT with this answer, or without one, may still take effect. Then an appointment that is read as booked may be
+/// cancelled a moment later.
 pub(super) fn put_may_follow(status: Option<u16>) -> bool {
     !matches!(
         status,

@@ -1,33 +1,33 @@
-//! How far this process has come with what it changes at services, for whoever has to stop it in the middle (D-53).
+//! Tracks which changes at services are under way, for a process that is stopped in the middle (D-53).
 
 use super::Journey;
 use jiff::Timestamp;
 use std::sync::{MutexGuard, PoisonError};
 
-/// A request that changes something and whose end is not known yet.
+/// A changing request without an answer yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnItsWay {
-    /// A booking; the id of its document.
+    /// A booking, with the id of its document.
     Booking(String),
-    /// The cancellation of an appointment; its id.
+    /// A cancellation, with the id of the appointment.
     Cancellation(String),
-    /// A clinical document. True when a repeat is the same document, so that it does no harm.
+    /// A clinical document. True when a repeat is the same document and so does no harm.
     Referral(bool),
 }
 
-/// What was sent so far, and what is still open.
+/// The changes sent so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Something that changes something was sent before what is on its way.
+    /// True when another change was sent before the current one.
     pub sent: bool,
-    /// What nobody has answered for certain yet.
+    /// The change without a certain answer.
     pub on_its_way: Option<OnItsWay>,
-    /// The document of the booking that was made.
+    /// The document of the completed booking.
     pub booked: Option<String>,
 }
 
 impl Journey {
-    /// How far it has come.
+    /// The progress so far.
     pub fn progress(&self) -> Progress {
         self.locked().clone()
     }
@@ -37,8 +37,8 @@ impl Journey {
         progress.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How far it has come when it is stopped. A booking that has not begun to leave is settled as never made, which stops
-    /// it from leaving later, and is not on its way.
+    /// The progress at a stop. A booking that has not begun to leave is settled as never made, so that it cannot leave
+    /// later; it is then no longer under way.
     pub async fn stopped(&self) -> Progress {
         let mut progress = self.progress();
         if let Some(OnItsWay::Booking(document)) = &progress.on_its_way {
@@ -50,14 +50,14 @@ impl Journey {
         progress
     }
 
-    /// Says what leaves now, before it does.
+    /// Records the next change before it leaves.
     pub fn leaves(&self, request: OnItsWay) {
         let mut progress = self.locked();
         progress.sent |= progress.on_its_way.is_some();
         progress.on_its_way = Some(request);
     }
 
-    /// Says that the last one is answered, with the document of the booking if it was made.
+    /// Records that the change was answered, with the document of the booking if one was made.
     pub fn arrived(&self, booked: Option<&str>) {
         let mut progress = self.locked();
         progress.sent |= progress.on_its_way.take().is_some();

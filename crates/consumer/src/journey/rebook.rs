@@ -1,6 +1,6 @@
-//! Rebooking: a new booking first, then the old one is cancelled, so that the patient is never without one
-//! (CONS-REB-01..06). The old one is cancelled on the strength of the proven new one only; a rebooking that was ended in
-//! between is finished by whoever comes next (D-53).
+//! Rebooks: books the new appointment, then cancels the old one, so that the patient always has one (CONS-REB-01..06). It
+//! cancels only after the new booking is proven. A rebooking interrupted between the two is finished by the next command
+//! that finds it (D-53).
 
 use super::appointment::Located;
 use super::book::{Booked, Booking};
@@ -17,29 +17,29 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-/// Both results (CONS-REB-05).
+/// The results of both halves (CONS-REB-05).
 #[derive(Clone, Debug)]
 pub struct Rebooked {
     /// The new booking.
     pub new: Result<Booking, Obstacle>,
-    /// What became of the old one; `None` when it was left alone because there is no new one.
+    /// The outcome for the old booking. `None`: it was not touched, since there is no new one.
     pub old: Option<Result<CancelReport, Obstacle>>,
 }
 
 impl Rebooked {
-    /// Whether the new booking stands and the old one is cancelled.
+    /// Whether the new booking is made and the old one cancelled.
     pub fn is_complete(&self) -> bool {
         matches!(self.new, Ok(Booking::Booked(_)))
             && matches!(&self.old, Some(Ok(report)) if report.is_cancelled())
     }
 }
 
-/// The appointment that is to be replaced.
+/// The appointment to replace.
 #[derive(Clone, Copy, Debug)]
 pub struct Old<'a> {
     /// Where it is.
     pub located: &'a Located,
-    /// The id of its document, if that is known.
+    /// Id of its document, if known.
     pub document: Option<&'a str>,
 }
 
@@ -81,7 +81,7 @@ impl Consultation {
         Ok(rebooked)
     }
 
-    /// The second half of a rebooking, once the first is there.
+    /// The second half of a rebooking.
     pub async fn replace(
         &self,
         new: Result<Booking, Obstacle>,
@@ -107,7 +107,7 @@ impl Consultation {
         }
     }
 
-    /// Cancels an appointment because the proven one stands in its place.
+    /// Cancels an appointment that the proven one replaces.
     async fn cancel_replaced(
         &self,
         old: &Located,
@@ -115,15 +115,15 @@ impl Consultation {
         _new: &Proven,
         new_document: &str,
     ) -> Result<CancelReport, Obstacle> {
-        // What was booked from here is known by its document, also when the number became known only now.
+        // A booking from here is known by its document, even if the number became known later.
         let is_known = self.expected(old, None).await?.is_known();
         let report = self.cancel(old, number.filter(|_| !is_known)).await?;
         self.rebook_closed(new_document).await;
         Ok(report)
     }
 
-    /// Goes on with a rebooking that was ended between its two halves: reads the new appointment, and cancels the old one
-    /// if the new one stands. `None` when the new one does not stand, so that nothing was done.
+    /// Continues a rebooking interrupted between its halves: reads the new appointment and, if it stands, cancels the old
+    /// one. `None`: the new one does not stand, and nothing was done.
     pub async fn finish_rebooking(
         &self,
         known: &KnownBooking,
@@ -140,21 +140,21 @@ impl Consultation {
             .map(Some)
     }
 
-    /// Keeps that nothing is left to be done for a rebooking.
+    /// Records that a rebooking is complete.
     pub async fn rebook_closed(&self, new_document: &str) {
         if let Err(error) = self.journal().rebook_closed(new_document).await {
             tracing::error!(%error, "the end of a rebooking could not be kept in the journal");
         }
     }
 
-    /// Rebookings that were ended between their two halves, of appointments still to come.
+    /// Rebookings interrupted between their halves, with appointments ahead.
     pub async fn open_rebookings(&self) -> Result<Vec<KnownBooking>, Obstacle> {
         let open = self.journal().open_rebookings(Timestamp::now()).await;
         open.map_err(faults::journal)
     }
 
-    /// The bookings of a patient that this Consumer made and that are still to come, to be confirmed with the patient
-    /// after a reassessment (CONS-REB-04).
+    /// The patient's bookings from this Consumer that are ahead, to be confirmed with the patient after a reassessment
+    /// (CONS-REB-04).
     pub async fn known_bookings(
         &self,
         patient: Option<&NhsNumber>,

@@ -1,4 +1,4 @@
-//! Slot search and the next free times of several services (CONS-SLOT-01..10, CONS-DOS-02).
+//! Searches slots, and finds the next free times of several services (CONS-SLOT-01..10, CONS-DOS-02).
 
 use super::capability::PATIENCE;
 use super::{Consultation, Target, faults, success, timeframe};
@@ -16,14 +16,14 @@ use tokio::task::JoinSet;
 
 pub use search_slots::Window;
 
-/// Most pages of one search: with them a Provider that pages by fifty shows a thousand slots.
+/// Most pages of one search: a thousand slots of a Provider with fifty per page.
 const MAX_PAGES: usize = 20;
-/// Searches under way at once in a look-up for a list of services. More would be a burst at the SSP for little gain:
-/// a list that is shown to a user has about ten services.
+/// Most parallel searches for a list of services. A list has about ten services; more at once would burden the SSP for
+/// little gain.
 const AT_ONCE: usize = 6;
-/// Most services of one look-up.
+/// Most services in one lookup.
 const MAX_SERVICES: usize = 50;
-/// Span of a search when the caller names none: that of the Standard's own tests.
+/// Default span of a search, hours: that of the Standard's own tests.
 const DEFAULT_HOURS: i64 = 72;
 
 /// The criteria of a search.
@@ -34,12 +34,12 @@ pub struct SlotSearch {
 }
 
 impl SlotSearch {
-    /// From now on for three days.
+    /// The next three days.
     pub fn soon() -> SlotSearch {
         SlotSearch::hours(DEFAULT_HOURS)
     }
 
-    /// From now on for some hours.
+    /// The next hours.
     pub fn hours(hours: i64) -> SlotSearch {
         let from = Timestamp::now();
         let until = SignedDuration::try_from_hours(hours.max(1))
@@ -50,7 +50,7 @@ impl SlotSearch {
         }
     }
 
-    /// From now until well behind a slot that went.
+    /// From now until well after a slot that was taken.
     pub(super) fn around(start: Timestamp) -> SlotSearch {
         let mut search = SlotSearch::soon();
         let behind = start.checked_add(SignedDuration::from_hours(24));
@@ -59,13 +59,13 @@ impl SlotSearch {
     }
 }
 
-/// A free slot with how it lies to the encounter's timeframe.
+/// A free slot with its relation to the encounter's timeframe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Shown {
     /// The slot.
     #[serde(flatten)]
     pub slot: FreeSlot,
-    /// Within the timeframe, or not; absent without one.
+    /// Whether it is within the timeframe; absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inside_timeframe: Option<bool>,
 }
@@ -75,13 +75,13 @@ pub struct Shown {
 pub struct NextFree {
     /// The service.
     pub target: Target,
-    /// How many slots are free in the time that was asked for, the first of them, and how many are free outside it; or why
-    /// that is not known. One service's obstacle leaves the others alone.
+    /// The number of free slots in the requested time, the first of them, and the number outside it; or why that is
+    /// unknown. One service's obstacle does not affect the others.
     pub found: Result<(usize, Option<FreeSlot>, usize), Obstacle>,
 }
 
 impl Consultation {
-    /// The free slots of a service. None at all is no obstacle: the list is empty and may say why (CONS-SLOT-08).
+    /// The free slots of a service. No slots is no obstacle: the list is empty and may say why (CONS-SLOT-08).
     pub async fn slots(&self, target: &Target, search: SlotSearch) -> Result<SlotList, Obstacle> {
         let step = self.begin("slots", Some(&target.service)).await?;
         let capability = tokio::time::timeout(PATIENCE, self.capability(target));
@@ -130,7 +130,7 @@ impl Consultation {
         Ok(list)
     }
 
-    /// The slots of a list as a user of this encounter sees them.
+    /// The slots of a list for a user of this encounter.
     pub fn shown(&self, list: &SlotList) -> Vec<Shown> {
         let of = |slot: &FreeSlot| Shown {
             inside_timeframe: timeframe::inside(&self.encounter, slot.start),
@@ -156,7 +156,7 @@ impl Consultation {
             let answer = match success(delivery, faults::Stage::Search, target) {
                 Ok(answer) => answer,
                 Err(obstacle) if page == 1 => return Err(obstacle),
-                // What came so far is of use; that there was more is said.
+                // The pages so far are useful, and the list says that there were more.
                 Err(_) => {
                     gathering.cut_off("a further page could not be read");
                     break;
@@ -215,7 +215,7 @@ impl Consultation {
         next_tail(bundle, &route.root, self.journey.ssp())
     }
 
-    /// The next free times of several services, looked up side by side (CONS-DOS-02), in the order given.
+    /// The next free times of several services, searched in parallel (CONS-DOS-02), in the given order.
     pub async fn next_free(&self, targets: &[Target], search: SlotSearch) -> Vec<NextFree> {
         let permits = Arc::new(Semaphore::new(AT_ONCE));
         let mut under_way = JoinSet::new();

@@ -1,5 +1,5 @@
-//! Taking up bookings of which nobody knows whether they were made: the program was ended, the answer was lost, or it
-//! did not fit (CONS-BOOK-05, D-43, D-53). The proof is the UUID of the clinical document, as for a lost answer.
+//! Settles bookings of uncertain outcome: the program was stopped, the answer was lost, or it did not match (CONS-BOOK-05,
+//! D-43, D-53). The UUID of the clinical document is the proof.
 
 use super::appointment::Located;
 use super::book::Booked;
@@ -18,29 +18,28 @@ use fhir::primitive::format_instant;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-/// The longest time that a request can live. Its token is refused after five minutes; clocks may differ by as much.
+/// Longest life of a request. Its token expires after five minutes, and clocks may differ by as much.
 pub const REQUEST_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
-/// What was found out about a booking.
+/// The result for an uncertain booking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// It is booked; the journal knows it now.
+    /// It is booked; the journal now says so.
     Booked(Box<Located>, Box<Proven>),
-    /// It was booked, and the service says that it is cancelled; the journal knows it now.
+    /// It was booked and then cancelled; the journal now says so.
     Cancelled,
-    /// The service does not have it among the patient's appointments, of which all were looked through.
+    /// It is not among all of the patient's appointments at the service.
     Absent,
     /// It was never sent.
     NotSent,
-    /// Nobody can say: the patient has no NHS number, by which the service could be asked, or the service did not show
-    /// all appointments, or what it shows does not fit. The words say which, as a sentence.
+    /// Undecidable, as the sentence explains: the patient has no NHS number to ask the service by, or the service did not
+    /// show all appointments, or what it shows does not match.
     CannotTell(String),
 }
 
 impl Consultation {
-    /// Looks for a booking of the journal where it is said to be, and among the patient's appointments at the service. An
-    /// appointment that is found is kept; one that is not found stays in the journal as it was, since a request may
-    /// still be on its way.
+    /// Looks for a booking of the journal at its address and among the patient's appointments. Records it if found. If not
+    /// found, the journal stays as it is, since a request may still be under way.
     pub async fn look_for(&self, target: &Target, known: &KnownBooking) -> Result<Lost, Obstacle> {
         let step = self.begin("look for", Some(&target.service)).await?;
         let expected = Expected::unsettled(known);
@@ -91,7 +90,7 @@ impl Consultation {
                 "The service has an appointment for it that does not fit: {}.",
                 unproven.plain()
             )),
-            // Services leave out appointments that are over (PROV-SRCH-02).
+            // Services leave out past appointments (PROV-SRCH-02).
             Sight::Not { complete: true, .. } if known.start > Timestamp::now() => Lost::Absent,
             Sight::Not { .. } => Lost::CannotTell(match known.nhs_number {
                 None => "It was made without an NHS number, by which the service could be asked."
@@ -113,8 +112,8 @@ impl Consultation {
         Ok(lost)
     }
 
-    /// Looks for a booking and settles its row where that is proven: booked, cancelled, or, once the request cannot be on
-    /// its way any more, never made. [`Lost::Absent`] is only returned for a row that was settled so.
+    /// Looks for a booking and settles its row if proven: booked, cancelled, or, once no request can be under way, never
+    /// made. [`Lost::Absent`] means that the row was settled so.
     pub async fn settle_row(
         &self,
         target: &Target,
@@ -141,8 +140,8 @@ impl Consultation {
         Ok(Lost::Absent)
     }
 
-    /// Settles a row as never made whose request has not left this machine: nobody has to be asked. A command that is
-    /// about to send it is stopped by that. False when it may have left.
+    /// Settles a row as never made if its request has not left this machine. That also stops a command that is about to
+    /// send it. False: it may have left.
     pub async fn never_sent(&self, known: &KnownBooking) -> Result<bool, Obstacle> {
         if known.may_have_left {
             return Ok(false);
@@ -151,8 +150,8 @@ impl Consultation {
         settled.await.map_err(faults::journal)
     }
 
-    /// Keeps that a booking that was looked for was never made. For callers that know that no request can be on its way
-    /// any more, and for users to whom the service said so.
+    /// Records that a booking was never made. For callers that know that no request can be under way, and for users to whom
+    /// the service said so.
     pub async fn never_made(&self, known: &KnownBooking) -> Result<(), Obstacle> {
         let settled = Settled {
             asked_at: Some(known.requested_at),
@@ -162,7 +161,7 @@ impl Consultation {
         kept.map_err(faults::journal)
     }
 
-    /// The bookings of the journal that are still to come, of the patient in these details.
+    /// The journal's bookings ahead of the patient in these details.
     pub async fn bookings_of(
         &self,
         which: Which,
@@ -179,7 +178,7 @@ impl Consultation {
     }
 }
 
-/// Where the journal says that a booking may be.
+/// Where a booking may be, by the journal.
 fn pointer(known: &KnownBooking, root: &str) -> Option<AppointmentUrl> {
     let id = ResourceId::parse(known.appointment.as_deref()?).ok()?;
     let at = location::of_id(&id, root);
@@ -190,7 +189,7 @@ fn pointer(known: &KnownBooking, root: &str) -> Option<AppointmentUrl> {
 }
 
 impl Booked {
-    /// A booking of the journal that was found afterwards.
+    /// A booking of the journal, found later.
     pub fn found(known: &KnownBooking, target: &Target, proven: Proven) -> Booked {
         let shown = proven.appointment();
         let mut slot = slot_of(known);
@@ -211,7 +210,7 @@ impl Booked {
     }
 }
 
-/// The slot of a booking of the journal, as far as the journal has it.
+/// The slot of a booking, as far as the journal has it.
 pub fn slot_of(known: &KnownBooking) -> FreeSlot {
     let claim = known.claim.clone().unwrap_or_else(|| SlotClaim {
         id: known.slot.clone(),

@@ -1,4 +1,4 @@
-//! Slots outside the timeframe of the assessment's outcome (CONS-TF-01..05, D-44).
+//! Judges slots outside the timeframe of the assessment's outcome (CONS-TF-01..05, D-44).
 
 use crate::journal::Encounter;
 use crate::slots::{FreeSlot, span};
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// Up to here, inclusive, a user who is no clinician needs clinical approval.
 const APPROVAL_MINUTES: i64 = 6 * 60;
-/// Up to here, inclusive, such a user is told.
+/// Up to here, inclusive, such a user is warned.
 const NOTIFY_MINUTES: i64 = 12 * 60;
 
 /// Timeframes of the dispositions that the Standard's operational plans name, in minutes.
@@ -18,7 +18,7 @@ const DISPOSITIONS: [(&str, i64); 4] = [
     ("DX08", 24 * 60),
 ];
 
-/// The timeframe of a disposition code, minutes, if it is one of those known here. The DoS numbers Dx05 as 1005.
+/// The timeframe of a disposition code in minutes, if known here. The DoS writes Dx05 as 1005.
 pub fn of_disposition(code: &str) -> Option<i64> {
     let mut code = code.trim().to_ascii_uppercase();
     if let Some(number) = code.strip_prefix("10").filter(|n| n.len() == 2) {
@@ -30,19 +30,19 @@ pub fn of_disposition(code: &str) -> Option<i64> {
         .map(|(_, minutes)| *minutes)
 }
 
-/// What has to happen before a slot outside the timeframe is booked.
+/// What has to happen before booking outside the timeframe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Demand {
-    /// Nothing; it is only kept (clinical users, and outcomes over 12 hours).
+    /// Nothing but a record (clinical users, and outcomes over 12 hours).
     Nothing,
-    /// The user is told and goes on knowingly.
+    /// The user is warned and confirms.
     Notify,
-    /// The user is told and asks a clinician, whose name is kept.
+    /// The user is warned and names the clinician who approves.
     Approval,
 }
 
-/// How a slot lies to the timeframe.
+/// The relation of a slot to the timeframe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judgement {
@@ -52,25 +52,25 @@ pub enum Judgement {
     Inside,
     /// It starts after the end.
     Outside {
-        /// By so many minutes, rounded up.
+        /// Minutes, rounded up.
         minutes: i64,
-        /// What is demanded of this user.
+        /// What this user has to do.
         demand: Demand,
     },
 }
 
-/// What the user answered to the demand.
+/// The user's answer to the demand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Confirmation {
-    /// The user was told and goes on.
+    /// The user was warned and confirms.
     pub told: bool,
     /// The clinician who approved.
     pub approver: Option<String>,
-    /// Whether the patient, knowing it, agreed.
+    /// Whether the patient was told and agreed.
     pub patient_agreed: Option<bool>,
 }
 
-/// A judgement whose demand is met. Booking asks for one, so that no caller can leave the question out.
+/// A judgement whose demand is met. Booking requires one, so no caller can skip the question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cleared {
     start: Timestamp,
@@ -79,10 +79,10 @@ pub struct Cleared {
     pub(super) confirmation: Confirmation,
 }
 
-/// The demand is not met; the sentence is for the user.
+/// The demand is not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unconfirmed {
-    /// What the user is told.
+    /// The message for the user.
     pub notice: String,
     /// What is missing.
     pub demand: Demand,
@@ -114,7 +114,7 @@ pub fn judge(encounter: &Encounter, start: Timestamp) -> Judgement {
     }
 }
 
-/// Clears a slot for booking, when what is demanded was confirmed.
+/// Clears a slot for booking, if the demand is met.
 pub fn clear(
     encounter: &Encounter,
     slot: &FreeSlot,
@@ -148,13 +148,13 @@ pub fn clear(
 }
 
 impl Cleared {
-    /// Whether it was given for this slot in this encounter.
+    /// Whether the clearance is for this slot in this encounter.
     pub(super) fn covers(&self, encounter: &Encounter, slot: &FreeSlot) -> bool {
         self.start == slot.start && self.encounter == encounter.id
     }
 }
 
-/// What the user is told about a slot outside the timeframe.
+/// The message about a slot outside the timeframe.
 pub fn notice(minutes: i64, demand: Demand) -> String {
     let late = format!(
         "This appointment starts {} after the time in which the patient should be seen.",

@@ -1,5 +1,5 @@
-//! Whether two commands wish for the same booking: a digest of the details, kept with each (D-53). And whether they book for
-//! the same patient at the same time (CONS-REB-04).
+//! Compares the wishes of two commands: whether they want the same booking, by a digest of the details (D-53), and whether
+//! they book for the same patient at the same time (CONS-REB-04).
 
 use super::{Consultation, faults};
 use crate::journal::{BookingRow, Kept, KnownBooking, Others};
@@ -8,12 +8,12 @@ use crate::plan::BookingDetails;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// A digest of what is wished for a booking, different for every document: it tells whether a later command asks for
-/// the same, also for a patient without NHS number, and gives nothing away.
+/// A digest of a wished booking, different for every document. It tells whether a later command wants the same, also for a
+/// patient without NHS number, and reveals nothing.
 pub(super) fn digest(document: &str, details: &BookingDetails) -> String {
     let mut digest = Sha256::new();
     digest.update(document.to_ascii_lowercase());
-    // Serialising these types cannot fail; an empty text would only make a repeat a new wish.
+    // Serialising these types cannot fail. An empty text would only turn a repeat into a new wish.
     digest.update(serde_json::to_vec(details).unwrap_or_default());
     let mut text = String::with_capacity(64);
     for byte in digest.finalize() {
@@ -23,8 +23,7 @@ pub(super) fn digest(document: &str, details: &BookingDetails) -> String {
     text
 }
 
-/// Whether a booking of the journal is of the patient in these details: by the NHS number, or for a patient without one by
-/// the same details.
+/// Whether a booking of the journal is for the patient in these details: by NHS number, or without one by the same details.
 pub fn is_theirs(known: &KnownBooking, details: &BookingDetails) -> bool {
     match details.patient.number() {
         Some(number) => known.nhs_number.as_ref() == Some(&number),
@@ -38,7 +37,7 @@ pub fn is_same_wish(known: &KnownBooking, details: &BookingDetails) -> bool {
 }
 
 impl Consultation {
-    /// Keeps a booking before it leaves, unless another command has asked for one of this patient since the user was asked.
+    /// Records a booking before it leaves, unless another command has meanwhile requested one for this patient.
     pub(super) async fn requested(
         &self,
         row: BookingRow,
