@@ -22,7 +22,7 @@ const INCLUDES: &str = "&_include=Slot:schedule&_include:recurse=Schedule:actor:
 pub fn token(address: &str, interaction: Interaction) -> Result<String, String> {
     Ok(token::mint(&Minting {
         issuer: "https://consumer.example.nhs.uk/".to_owned(),
-        audience: format!("http://{address}/STU3/1/{ODS}"),
+        audience: format!("https://{address}/STU3/1/{ODS}"),
         scope: interaction.scope().to_owned(),
         issued_at: Timestamp::now().as_second(),
         organization_ods: OdsCode::parse(CONSUMER_ODS).map_err(|e| e.to_string())?,

@@ -200,14 +200,16 @@ async fn answer(
     }
     if admin::is_path(path) {
         let metrics = edge.settings.admin.metrics_on_api;
-        return Ok(admin::answer(&edge, request.method(), path, metrics).await);
+        let answer = admin::answer(&edge, request.method(), path, metrics);
+        return Ok(Box::pin(answer).await);
     }
     // HTTP/2 says by itself that a connection ends.
     let closing = request.version() <= Version::HTTP_11 && edge.health.is_stopping();
     let response = match itk::is_path(path) {
         // HTTP/1.1 has its own limit, and refuses by itself.
         _ if is_head_too_large(&request) => edge.refuse_head(&peer, &head_too_large()),
-        true => itk::serve(&edge, peer, request).await,
+        // Boxed, so that other requests do not carry its memory.
+        true => Box::pin(itk::serve(&edge, peer, request)).await,
         false => edge.serve(peer, request).await,
     };
     Ok(match closing {
