@@ -1,8 +1,8 @@
-//! Sending a request and getting to its answer: time-outs, repeats of the identical request under the same
-//! `X-Request-ID`, gzip, bounds, JSON or XML (CONS-REQ-03..06, CONS-BOOK-05, CONS-ERR-04, NAT-SSP-06).
+//! Sends a request and reads its answer: time-outs, repeats of the same request under the same `X-Request-ID`, gzip,
+//! bounds, JSON or XML (CONS-REQ-03..06, CONS-BOOK-05, CONS-ERR-04, NAT-SSP-06).
 //!
-//! Every attempt is kept in the journal with both X ids (CONS-REQ-04). Referral documents have tries and pauses of their
-//! own: `referral::send::Retries`.
+//! The journal records every attempt with both X ids (CONS-REQ-04). Referral documents have their own retries:
+//! `referral::send::Retries`.
 
 pub mod answer;
 mod leaving;
@@ -17,22 +17,22 @@ use leaving::{Departure, Progress};
 use receive::Received;
 use std::time::{Duration, Instant};
 
-/// How often a request is sent at most: the Standard allows three automatic tries (CONS-BOOK-05).
+/// Most times a request is sent: the Standard allows three automatic tries (CONS-BOOK-05).
 pub const MAX_TRIES: u32 = 3;
-/// Longest id of the other side that is kept, characters; a UUID has 36.
+/// Longest id of the other side to keep, characters; a UUID has 36.
 const MAX_ID: usize = 200;
 
-/// How patient the transport is.
+/// Time limits of the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// For one attempt, from connecting to the last byte.
+    /// For one attempt, from connect to the last byte.
     pub attempt: Duration,
-    /// For all attempts together, pauses included. Less than a token lives, so that a repeat is the identical
-    /// request, token and all.
+    /// For all attempts with their pauses. Less than a token's life, so that a repeat is the identical request with the
+    /// same token.
     pub total: Duration,
-    /// Pause before the first repeat; doubled before each further one.
+    /// Pause before the first repeat, doubled before each further one.
     pub pause: Duration,
-    /// Longest `Retry-After` that is waited for; a call handler has a patient on the line.
+    /// Longest `Retry-After` to wait; a call handler has a patient on the line.
     pub longest_pause: Duration,
 }
 
@@ -47,38 +47,38 @@ impl Default for Policy {
     }
 }
 
-/// What sending came to when there is no answer of the Provider to go by.
+/// Why there is no usable answer of the Provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undelivered {
-    /// True when a Provider may have acted on some attempt.
+    /// True when a Provider may have acted on an attempt.
     pub uncertain: bool,
     /// How often it was sent.
     pub tries: u32,
-    /// What happened last, for the log.
+    /// The last failure, for the log.
     pub fault: String,
-    /// What kind of thing that was.
+    /// Kind of the last failure.
     pub hindrance: Hindrance,
 }
 
-/// Why there is no answer, as far as it decides what the user can do.
+/// Why there is no answer, by what the user can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hindrance {
-    /// Nobody is there, or nothing came in time.
+    /// No connection, or nothing came in time.
     Silence,
-    /// The line was cut in the middle.
+    /// The connection broke off.
     Cut,
-    /// Our certificate was refused.
+    /// The other side refused our certificate.
     OwnCertificate,
-    /// Their certificate does not prove who they are.
+    /// The other side's certificate does not prove its identity.
     TheirCertificate,
-    /// Another command has found the booking not sent, and has kept that it was never made.
+    /// Another command has settled the booking as never made.
     Settled,
-    /// The journal cannot keep that it is sent.
+    /// The journal cannot record the sending.
     Unrecorded,
 }
 
 impl Hindrance {
-    /// Whether sending the same again may help.
+    /// Whether a repeat may help.
     fn may_pass(self) -> bool {
         matches!(self, Hindrance::Silence | Hindrance::Cut)
     }
@@ -105,14 +105,14 @@ impl Transport {
         }
     }
 
-    /// Sends a request until it is answered, at most [`MAX_TRIES`] times. Repeats follow only where nothing came back
-    /// or the answer says that the fault may pass (429, 502, 503, 504 and the SSP's 444 and 599); any other 4xx never.
+    /// Sends a request until it is answered, at most [`MAX_TRIES`] times. It is repeated if nothing came back, or if the
+    /// answer is a passing fault (429, 502, 503, 504, and the SSP's 444 and 599), never after any other 4xx.
     pub async fn send(&self, request: &Request, step: StepId) -> Delivery {
         self.repeat(request, step, None).await
     }
 
-    /// The same for a booking of the journal, by its document: before the first byte of the body leaves, the journal
-    /// keeps that it may have.
+    /// Like [`Transport::send`], for a booking of the journal, named by its document. The journal records that the body may
+    /// have left before its first byte does.
     pub async fn send_booking(&self, request: &Request, step: StepId, document: &str) -> Delivery {
         let departure = Departure::of(self.journal.clone(), document);
         self.repeat(request, step, Some(&departure)).await
@@ -205,36 +205,36 @@ impl Transport {
             "sent"
         );
         if let Err(error) = self.journal.exchange(step, row).await {
-            // The exchange has happened; losing its record must not lose its result.
+            // The exchange has happened; without its record there is still its result.
             tracing::error!(%error, "an attempt could not be kept in the journal");
         }
     }
 }
 
-/// An id that the other side made, fit to be kept.
+/// An id from the other side, if fit to keep.
 fn kept_id(id: Option<&str>) -> Option<String> {
     id.map(|id| crate::redact::foreign(id, MAX_ID))
 }
 
-/// The pause, up to a quarter longer, so that consumers that failed together do not come back together.
+/// The pause plus up to a quarter, so that consumers that failed together do not return together.
 fn jittered(pause: Duration) -> Duration {
     let random = uuid::Uuid::new_v4().as_u128() % 256;
     pause + pause * u32::try_from(random).unwrap_or(0) / 1024
 }
 
-/// Whether sending the same again may help (NAT-SSP-06).
+/// Whether a repeat may help (NAT-SSP-06).
 fn may_pass(status: u16) -> bool {
     matches!(status, 429 | 444 | 502 | 503 | 504 | 599)
 }
 
-/// Whether a Provider may have acted although the answer says otherwise: it was cut off, or failed on the way out. A
-/// fault of any kind may have come after the booking was stored (D-52).
+/// Whether a Provider may have acted in spite of the answer: it was cut off, or failed on the way back. Any fault may have
+/// come after the booking was stored (D-52).
 fn leaves_open(status: u16) -> bool {
     matches!(status, 408 | 444 | 499 | 500..)
 }
 
-/// What an attempt came to, in view of how far the body has come in this and earlier ones. An attempt whose body nobody
-/// asked for has reached nobody; one that was withheld is not tried again.
+/// The result of an attempt, given how far the body has come in all attempts. If nobody asked for the body, the request has
+/// reached nobody. If the body was withheld, there is no further try.
 fn withheld(received: Received, departure: Option<&Departure>) -> Received {
     match (departure.map(Departure::progress), received) {
         (Some(Progress::Settled), Received::Lost(why, _)) => {

@@ -26,7 +26,7 @@ pub struct ReferralDraft<'a> {
     pub patient: Patient,
     /// The booked appointment, if any.
     pub appointment: Option<Appointment>,
-    /// The outcome of the assessment.
+    /// Text of the disposition, such as `Outcome of the assessment`.
     pub outcome: &'a str,
     /// The assessment.
     pub paragraphs: Vec<String>,

@@ -1,4 +1,4 @@
-//! An answer: status, the headers that matter, the resource in JSON or XML, and what an OperationOutcome says.
+//! Reads an answer: status, relevant headers, the resource in JSON or XML, and the text of an OperationOutcome.
 
 use crate::form;
 use crate::redact;
@@ -9,15 +9,14 @@ use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 use std::time::Duration;
 
-/// Most elements of an answer: five thousand slots have about a hundred thousand.
+/// Most elements of an answer. Five thousand slots have about a hundred thousand.
 const MAX_ELEMENTS: usize = 600_000;
-/// Most issues of an OperationOutcome that are read, and the longest text of one, characters.
+/// Most issues read from an OperationOutcome, and the longest text of one, characters.
 const MAX_ISSUES: usize = 20;
 const MAX_TEXT: usize = 500;
-/// Longest text of an issue that is looked through, characters. It is cut to `MAX_TEXT` when it is told, after what must
-/// not be told was taken out.
+/// Longest text of an issue read, characters. It is redacted first and then cut to `MAX_TEXT`.
 const MAX_READ: usize = 4_000;
-/// Longest header value that is kept.
+/// Longest header value to keep.
 const MAX_HEADER: usize = 2_048;
 
 /// Who an error comes from (CONS-ERR-03).
@@ -27,7 +26,7 @@ pub enum Source {
     Ssp,
     /// The Provider.
     Provider,
-    /// Cannot be told.
+    /// Unknown.
     Unclear,
 }
 
@@ -51,7 +50,7 @@ pub struct OutcomeIssue {
     pub code: String,
     /// Code of `details`, such as that of the Spine's code system.
     pub detail: String,
-    /// `diagnostics`, or the text of `details`, as it came: [`OutcomeIssue::told`] is fit to be kept and shown.
+    /// `diagnostics`, or the text of `details`, as received. [`OutcomeIssue::told`] may be stored and shown.
     pub text: String,
 }
 
@@ -72,14 +71,14 @@ impl fmt::Debug for OutcomeIssue {
     }
 }
 
-/// What an OperationOutcome says.
+/// The content of an OperationOutcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Its id: the Provider's error id.
     pub id: Option<String>,
     /// Its issues.
     pub issues: Vec<OutcomeIssue>,
-    /// True when severity or code of an issue are not written as FHIR has them: then it refuses nothing (D-79).
+    /// True when severity or code of an issue is malformed; then the outcome refuses nothing (D-79).
     pub malformed: bool,
 }
 
@@ -114,14 +113,14 @@ impl Outcome {
         }
     }
 
-    /// Whether some issue has the code, in whichever place.
+    /// Whether an issue has the code, as `code` or in `details`.
     pub fn has_code(&self, code: &str) -> bool {
         self.issues
             .iter()
             .any(|i| i.code.eq_ignore_ascii_case(code) || i.detail.eq_ignore_ascii_case(code))
     }
 
-    /// Whether it refuses: it has an issue that is more than information.
+    /// Whether it refuses: an issue is more than information.
     pub fn refuses(&self) -> bool {
         let mut issues = self.issues.iter();
         !self.malformed
@@ -129,7 +128,7 @@ impl Outcome {
                 .any(|i| i.severity != "information" && !(i.code.is_empty() && i.text.is_empty()))
     }
 
-    /// Whether some issue's text contains the words, in any case.
+    /// Whether an issue's text contains the words, in any case.
     pub fn says(&self, words: &str) -> bool {
         let words = words.to_ascii_lowercase();
         self.issues
@@ -151,25 +150,25 @@ pub struct Answer {
     pub response_id: Option<String>,
     /// `X-Correlation-ID`
     pub correlation_id: Option<String>,
-    /// The body as a resource, when it is one.
+    /// The body, if it is a resource.
     pub resource: Option<Element>,
-    /// What it says, when it is an OperationOutcome.
+    /// The content of an OperationOutcome, if the body is one.
     pub outcome: Option<Outcome>,
-    /// What is wrong with the body: a fault of whoever answered (CONS-ERR-01).
+    /// What is wrong with the body, a fault of the sender (CONS-ERR-01).
     pub fault: Option<String>,
-    /// How often the request was sent for it.
+    /// Number of attempts.
     pub tries: u32,
-    /// True when a Provider may have acted on an earlier attempt, or on this one in spite of what it says.
+    /// True when a Provider may have acted on an earlier attempt, or on this one in spite of the answer.
     pub uncertain: bool,
-    /// True when this or an earlier attempt was answered with 4xx without the OperationOutcome that a Provider owes:
-    /// whoever wrote it, such as a proxy on the way, may not know what the Provider did (D-62).
+    /// True when this or an earlier attempt got a 4xx without the OperationOutcome that a Provider owes. Its sender, such
+    /// as a proxy, may not know what the Provider did (D-62).
     pub unsaid: bool,
     retry_after: Option<String>,
-    /// How far the clock of whoever answered is ahead of ours, by its `Date`.
+    /// How far the sender's clock is ahead of ours, by its `Date`.
     pub clock_ahead: Option<SignedDuration>,
 }
 
-/// Without the resource: it may name a patient.
+/// Omits the resource, which may name a patient.
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer")
@@ -181,7 +180,7 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// Reads an answer. A body that is no FHIR leaves `resource` empty and says so in `fault`.
+/// Reads an answer. A body that is not FHIR leaves `resource` empty; `fault` says why.
 pub(super) fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Answer {
     let mut answer = unreadable(status, headers, String::new());
     answer.fault = None;
@@ -207,7 +206,7 @@ pub(super) fn read(status: u16, headers: &HeaderMap, body: &[u8]) -> Answer {
     answer
 }
 
-/// An answer whose body is not read.
+/// An answer without its body.
 pub(super) fn unreadable(status: u16, headers: &HeaderMap, fault: String) -> Answer {
     let text = |name: &http::HeaderName| {
         let value = headers.get(name)?.to_str().ok()?.trim();
@@ -233,15 +232,15 @@ pub(super) fn unreadable(status: u16, headers: &HeaderMap, fault: String) -> Ans
     }
 }
 
-/// Whether a resource cannot be used, since something in it may turn its meaning round. A Bundle is judged entry by
-/// entry, an Appointment where it is compared with what was asked for.
+/// Whether a resource is unusable because something in it may reverse its meaning. A Bundle's entries and an Appointment
+/// are judged elsewhere.
 fn is_modified(resource: &Element) -> bool {
     let elsewhere = matches!(resource.resource_type(), Some("Bundle" | "Appointment"));
     !elsewhere && crate::slots::modifier(resource).is_some()
 }
 
-/// The resource, and what was noted while reading it. The format is that of `Content-Type`, or what the first
-/// character says where that is missing, too general or wrong.
+/// The resource, and notes from reading it. The format is that of `Content-Type`; if that is missing, too general or wrong,
+/// the first character decides.
 fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(Element, Option<String>), String> {
     let limits = Limits {
         max_bytes: super::receive::MAX_BYTES,
@@ -261,7 +260,7 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(Element, Option<String>), 
     };
     let parsed = parsed.map_err(|issue| format!("the body cannot be read: {}", shown(&issue)))?;
     let faults: Vec<&fhir::Issue> = parsed.issues.iter().filter(|i| i.is_error()).collect();
-    // What can be read is used (CONS-SLOT-04); what is wrong with it goes to the log.
+    // Readable parts are used (CONS-SLOT-04); faults go to the log.
     let fault = faults.first().map(|first| {
         format!(
             "{}, the first: {}",
@@ -272,7 +271,7 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<(Element, Option<String>), 
     Ok((parsed.root, fault))
 }
 
-/// Place and rule of an issue. Its message may quote values, which may be a patient's.
+/// Path and rule of an issue. Its message may quote a patient's values.
 fn shown(issue: &fhir::Issue) -> String {
     let place = if issue.expression.is_empty() {
         "the text"
@@ -299,14 +298,14 @@ impl Answer {
         (400..500).contains(&self.status) && !refuses
     }
 
-    /// The resource, when it has the type.
+    /// The resource, if it has this type.
     pub fn resource_of(&self, kind: &str) -> Option<&Element> {
         self.resource
             .as_ref()
             .filter(|r| r.resource_type() == Some(kind))
     }
 
-    /// `Retry-After` as a time to wait: seconds, or an HTTP date.
+    /// `Retry-After` as a duration, from seconds or an HTTP date.
     pub(super) fn retry_after(&self, now: Timestamp) -> Option<Duration> {
         let text = self.retry_after.as_deref()?;
         if let Ok(seconds) = text.parse::<u64>() {
@@ -318,8 +317,8 @@ impl Answer {
             .or(Some(Duration::ZERO))
     }
 
-    /// Who an error comes from (CONS-ERR-03). The SSP has statuses of its own, its OperationOutcomes carry no
-    /// `details`, and it adds no X ids; a Provider sends them with every answer.
+    /// The origin of an error (CONS-ERR-03). The SSP has statuses of its own, its OperationOutcomes have no `details`, and
+    /// it adds no X ids, which a Provider sends with every answer.
     pub fn source(&self) -> Source {
         if matches!(self.status, 444 | 495 | 496 | 497 | 499 | 502 | 504 | 599) {
             return Source::Ssp;

@@ -1,7 +1,7 @@
-//! The body of a booking, which is handed out only once the journal has kept that it may leave (D-53).
+//! Provides the body of a booking only after the journal has recorded that it may leave (D-53).
 //!
-//! A request whose body was never asked for cannot have booked anything, whatever became of the program or the line. So
-//! the row of the booking says for certain "not sent" until then, and "may have been sent" from then on.
+//! A request whose body was never asked for cannot have booked anything, whatever happened to program or connection. So
+//! until then the booking's row certainly means "not sent", and afterwards "may have been sent".
 
 use crate::journal::{Journal, JournalError};
 use bytes::Bytes;
@@ -17,17 +17,17 @@ use tokio::task::JoinHandle;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Progress {
-    /// Nobody has asked for it: nothing of it has left.
+    /// Nothing of it has left.
     Untouched,
     /// It may have left.
     Leaving,
-    /// The journal says that the booking is settled: it was not handed out.
+    /// Withheld: the journal says that the booking is settled.
     Settled,
-    /// The journal could not be written: it was not handed out.
+    /// Withheld: the journal could not be written.
     Unrecorded,
 }
 
-/// The booking that a request is for.
+/// The booking of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Departure {
     journal: Journal,
@@ -44,7 +44,7 @@ impl Departure {
         }
     }
 
-    /// How far it has come, in any attempt.
+    /// The furthest progress of all attempts.
     pub fn progress(&self) -> Progress {
         match self.progress.load(Ordering::SeqCst) {
             0 => Progress::Untouched,
@@ -58,7 +58,7 @@ impl Departure {
         self.progress.store(progress as u8, Ordering::SeqCst);
     }
 
-    /// A body for one attempt.
+    /// The body for one attempt.
     pub fn body(&self, bytes: Bytes) -> reqwest::Body {
         reqwest::Body::wrap(Guarded {
             departure: self.clone(),
@@ -68,7 +68,7 @@ impl Departure {
     }
 }
 
-/// Why a body was not handed out.
+/// Why a body was withheld.
 #[derive(Debug, thiserror::Error)]
 #[error("the journal does not let it leave")]
 struct Withheld;
@@ -92,7 +92,7 @@ impl Body for Guarded {
         }
         let departure = self.departure.clone();
         let asked = self.asked.get_or_insert_with(|| {
-            // From here on the row may say so, whatever becomes of this attempt.
+            // The row may say so from here on, whatever happens to this attempt.
             departure.note(Progress::Leaving);
             tokio::spawn(async move { departure.journal.leaving(&departure.document).await })
         });

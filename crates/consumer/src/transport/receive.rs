@@ -1,4 +1,4 @@
-//! One attempt: sent, waited for, read within bounds.
+//! Runs one attempt: sends, waits, and reads the answer within bounds.
 
 use super::Hindrance;
 use super::answer::{self, Answer};
@@ -7,16 +7,16 @@ use crate::body::{self, BodyFault, TlsFault};
 use crate::plan::Request;
 use std::time::Duration;
 
-/// Largest answer, bytes after unzipping: five thousand slots with everything included, several times.
+/// Largest answer, bytes after decompression: several times five thousand slots with all their includes.
 pub(super) const MAX_BYTES: usize = 16 << 20;
 
-/// What an attempt came to.
+/// The result of an attempt.
 pub(super) enum Received {
     /// An answer.
     Answer(Box<Answer>),
-    /// The request cannot have reached anybody.
+    /// The request reached nobody.
     NotSent(String, Hindrance),
-    /// It may have been received, but no whole answer came.
+    /// The request may have arrived, but no complete answer came.
     Lost(String, Hindrance),
 }
 
@@ -62,7 +62,7 @@ async fn exchange(
             unreadable(format!("the body is larger than {MAX_BYTES} bytes"))
         }
         Err(BodyFault::Packed(why)) => unreadable(format!("the body cannot be unpacked: {why}")),
-        // The status came through, the body did not: a success may be told by its headers alone.
+        // The status arrived without its body. The headers may be enough for a success.
         Err(BodyFault::BrokeOff(why))
             if (200..300).contains(&status) && headers.contains_key("location") =>
         {
@@ -74,8 +74,8 @@ async fn exchange(
     }
 }
 
-/// No answer at all. A certificate that is refused is refused before the request is looked at, even where the refusal
-/// comes after the request was written (TLS 1.3).
+/// Classifies a missing answer. A refused certificate is refused before the request is read, even where the refusal comes
+/// after the request was written (TLS 1.3).
 fn failed(error: reqwest::Error) -> Received {
     let (tls, reached) = (
         body::tls_fault(&error),
