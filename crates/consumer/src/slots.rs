@@ -1,5 +1,5 @@
-//! Free slots as a user sees them, from any conformant answer to a slot search: with the included resources that
-//! came or without them, whatever form the references have, with content that nobody asked for (CONS-SLOT-04..09).
+//! Reads the free slots for a user from any conformant answer to a slot search: with or without included resources,
+//! whatever the form of references, and with unrequested content (CONS-SLOT-04..09).
 
 mod bundle;
 mod describe;
@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use std::fmt;
 
-/// How the patient is seen. There is none when the Provider did not say (CONS-SLOT-07).
+/// How the patient is seen; absent if the Provider did not say (CONS-SLOT-07).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Channel {
@@ -32,7 +32,7 @@ pub enum Channel {
     Telephone,
     /// By video.
     Video,
-    /// A code that the Standard does not list, as it came.
+    /// A code that the Standard does not list, as received.
     Other(Foreign),
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for Channel {
     }
 }
 
-/// What is said where a Provider said nothing (CONS-SLOT-07).
+/// Shown when a Provider did not say (CONS-SLOT-07).
 pub const NOT_SUPPLIED: &str = "not supplied";
 
 /// The place where the patient is seen.
@@ -88,10 +88,10 @@ pub struct Clinician {
     pub role: Option<Foreign>,
 }
 
-/// A free slot, with everything about it that was supplied (CONS-SLOT-06).
+/// A free slot with all details supplied (CONS-SLOT-06).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FreeSlot {
-    /// `Slot.id`: names the slot in commands.
+    /// `Slot.id`, which names the slot in commands.
     pub id: String,
     /// Start.
     #[serde(serialize_with = "times::rfc3339")]
@@ -105,16 +105,16 @@ pub struct FreeSlot {
     /// Name of the healthcare service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Foreign>,
-    /// Where.
+    /// Where the patient is seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
-    /// With whom.
+    /// Who sees the patient.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clinician: Option<Clinician>,
     /// Providing organisation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization: Option<Foreign>,
-    /// What a booking sends back.
+    /// The values that a booking sends back.
     #[serde(skip)]
     pub claim: SlotClaim,
 }
@@ -137,22 +137,22 @@ impl FreeSlot {
 pub struct SlotList {
     /// The slots.
     pub slots: Vec<FreeSlot>,
-    /// What the Provider said about the search, such as why it gives no slots; for the user.
+    /// The Provider's remarks for the user, such as why there are no slots.
     pub remarks: Vec<String>,
     /// Faults of the Provider's answer, for the log (CONS-ERR-01).
     #[serde(skip)]
     pub faults: Vec<String>,
-    /// What cannot be read as a slot, so that it cannot be offered.
+    /// Entries that are unreadable as slots and so not offered.
     pub unreadable: Unreadable,
-    /// True when there were more pages or slots than are read.
+    /// True when there were more pages or slots than were read.
     pub cut_off: bool,
-    /// How many of the slots start outside the time that was asked for. They are shown like all others (CONS-SLOT-05), and
-    /// none is taken for the first free one (D-77).
+    /// Number of slots that start outside the requested time. They are shown too (CONS-SLOT-05), but none counts as the
+    /// first free one (D-77).
     pub outside_asked_time: usize,
 }
 
 impl SlotList {
-    /// Whether the list proves that a slot is not free: it is whole, and the slot is not in it.
+    /// Whether the list proves that a slot is not free: it is complete and lacks the slot.
     pub fn lacks(&self, slot: &str) -> bool {
         let whole = !self.cut_off && self.unreadable.count() == 0;
         whole && !self.slots.iter().any(|s| s.id == slot)

@@ -1,4 +1,4 @@
-//! Reading the searchset: which entries are free slots, and finding what they refer to.
+//! Reads the searchset: finds the free slots and the resources that they refer to.
 
 use super::{Channel, FreeSlot, SlotList, Unreadable, Why, describe};
 use crate::form;
@@ -11,15 +11,15 @@ use fhir::Element;
 use fhir::article::with_article;
 use std::collections::{HashMap, HashSet};
 
-/// Most slots that are kept of one search: two weeks of a large diary, and more than anybody looks through.
+/// Most slots kept of one search: two weeks of a large diary, more than anybody reads.
 pub const MAX_SLOTS: usize = 5_000;
-/// Most resources that are kept of one search.
+/// Most resources kept of one search.
 const MAX_RESOURCES: usize = 20_000;
-/// Most faults that are kept for the log.
+/// Most faults kept for the log.
 const MAX_FAULTS: usize = 50;
-/// Longest fault, characters: it may quote an id.
+/// Longest fault, characters; it may quote an id.
 const MAX_FAULT: usize = 300;
-/// The statuses of a slot; only the first can be booked.
+/// The statuses of a slot. Only the first is bookable.
 const STATUSES: [&str; 5] = [
     "free",
     "busy",
@@ -27,15 +27,15 @@ const STATUSES: [&str; 5] = [
     "busy-tentative",
     "entered-in-error",
 ];
-/// Most remarks for the user, and the longest one shown, in characters.
+/// Most remarks for the user, and the length of one, characters.
 const MAX_REMARKS: usize = 5;
 const MAX_REMARK: usize = 300;
 
-/// Gathers the pages of a search. An included resource may stand on another page than its slots.
+/// Collects the pages of a search. An included resource may be on another page than its slots.
 #[derive(Default)]
 pub struct Gathering {
     resources: Vec<Element>,
-    /// Full addresses as they stand in the Bundle, and `Type/id`, to the place in `resources`.
+    /// Index in `resources`, by full address and by `Type/id`.
     index: HashMap<String, usize>,
     slots: Vec<(Element, Option<String>)>,
     remarks: Vec<String>,
@@ -50,7 +50,7 @@ impl Gathering {
         Gathering::default()
     }
 
-    /// Takes a page. An answer that is no Bundle gives an error for the log.
+    /// Adds a page. The error, for the log, says that the answer is no Bundle.
     pub fn add(&mut self, bundle: &Element) -> Result<(), String> {
         if bundle.resource_type() != Some("Bundle") {
             return Err(format!(
@@ -71,7 +71,7 @@ impl Gathering {
             match resource.resource_type() {
                 Some("OperationOutcome") => self.remark(resource),
                 Some("Slot") => self.slot(resource, full),
-                // A Schedule stays, so that its slots are known to be unusable.
+                // A Schedule is kept, so that its slots are known to be unusable.
                 Some(kind) if kind != "Schedule" && modifier(resource).is_some() => {
                     self.fault(format!(
                         "{} with a modifier extension is not used",
@@ -88,13 +88,13 @@ impl Gathering {
         Ok(())
     }
 
-    /// Says that there were further pages that were not read.
+    /// Records that further pages were not read.
     pub fn cut_off(&mut self, why: &str) {
         self.cut_off = true;
         self.fault(why.to_owned());
     }
 
-    /// Notes a fault of the Provider.
+    /// Records a fault of the Provider.
     pub fn fault(&mut self, fault: String) {
         if self.faults.len() < MAX_FAULTS {
             self.faults.push(redact::foreign(&fault, MAX_FAULT));
@@ -119,7 +119,7 @@ impl Gathering {
             self.index.entry(format!("{kind}/{id}")).or_insert(at);
         }
         if let Some(full) = full {
-            // Without an id the address still says what the resource is called.
+            // Without an id, the address names the resource.
             if let Some(local) = type_and_id(&full) {
                 self.index.entry(local).or_insert(at);
             }
@@ -130,7 +130,7 @@ impl Gathering {
         self.resources.push(resource.clone());
     }
 
-    /// An OperationOutcome in a search says something about it in words (CONS-SLOT-08).
+    /// Records the text of an OperationOutcome in a search (CONS-SLOT-08).
     fn remark(&mut self, outcome: &Element) {
         for issue in outcome.all("issue") {
             let words = [
@@ -153,7 +153,7 @@ impl Gathering {
         }
     }
 
-    /// The free slots, described and sorted.
+    /// The free slots, described and sorted by start.
     pub fn finish(mut self) -> SlotList {
         let entries = std::mem::take(&mut self.slots);
         let mut seen = HashSet::new();
@@ -179,7 +179,7 @@ impl Gathering {
         }
     }
 
-    /// The slot if it is free; what is no bookable slot is a fault of the Provider.
+    /// The slot, if it is free. An unbookable one is a fault of the Provider.
     fn free(&self, slot: &Element, full: Option<&str>) -> Result<Option<FreeSlot>, (Why, String)> {
         let id = slot
             .str_of("id")
@@ -257,8 +257,8 @@ impl Gathering {
         of_entry.or_else(|| reference.str_of("reference").and_then(last_step))
     }
 
-    /// What a reference leads to, if it came: by full address, relative to the service root, as a URN, or by its
-    /// logical identifier.
+    /// The target of a reference, if it came: by full address, relative to the service root, as URN, or by logical
+    /// identifier.
     pub(super) fn resolve<'a>(&'a self, reference: &Element, kind: &str) -> Option<&'a Element> {
         let by_address = reference.str_of("reference").and_then(|text| {
             let text = unversioned(text.trim());
@@ -283,7 +283,7 @@ impl Gathering {
         })
     }
 
-    /// All resources of a type that came with the search.
+    /// All resources of a type in the search.
     pub(super) fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Element> + 'a {
         self.resources
             .iter()
@@ -291,9 +291,8 @@ impl Gathering {
     }
 }
 
-/// Where a resource carries a modifier extension, or rules of its own. What these mean is not known here, and they may turn
-/// the meaning of everything beside them round, so that the resource cannot be used (FHIR, `modifierExtension` and
-/// `implicitRules`). Nor are they known where they stood in a form that could not be read.
+/// The path of a modifier extension or of implicit rules in a resource. Their meaning is unknown and may reverse that of
+/// the rest, so the resource is unusable (FHIR, `modifierExtension` and `implicitRules`), even where they are malformed.
 pub(crate) fn modifier(resource: &Element) -> Option<String> {
     let mut names = ["modifierExtension", "implicitRules"].into_iter();
     if let Some(lost) = names.find(|name| resource.has_lost(name)) {
@@ -308,7 +307,7 @@ pub(crate) fn modifier(resource: &Element) -> Option<String> {
     })
 }
 
-/// The same of a Bundle itself and its entries, without the resources in them.
+/// Like [`modifier`], for a Bundle and its entries without their resources.
 pub(crate) fn envelope_modifier(bundle: &Element) -> Option<String> {
     let parts = |of: &Element| -> Option<String> {
         let own = of.children().iter().filter(|c| c.name() != "entry");
@@ -321,7 +320,7 @@ pub(crate) fn envelope_modifier(bundle: &Element) -> Option<String> {
     parts(bundle).or_else(|| bundle.all("entry").find_map(parts))
 }
 
-/// System and value of the first complete identifier; a UUID as id stands in for a missing one (RES-SLOT-02).
+/// System and value of the first complete identifier, else the id if it is a UUID (RES-SLOT-02).
 fn slot_identifier(slot: &Element, id: &str) -> Option<(String, String)> {
     let complete = |i: &Element| {
         let system = i.str_of("system").unwrap_or(systems::UUID);
@@ -333,7 +332,7 @@ fn slot_identifier(slot: &Element, id: &str) -> Option<(String, String)> {
     all.into_iter().next().or_else(stand_in)
 }
 
-/// The delivery channel's code, of either extension (`resources.md` section 1).
+/// The delivery channel's code, from either extension (`resources.md` section 1).
 fn channel(slot: &Element) -> Option<String> {
     let wanted = [systems::DELIVERY_CHANNEL, systems::DELIVERY_CHANNEL_GPC];
     let code = |extension: &Element| {

@@ -1,4 +1,4 @@
-//! What is known about a slot through its Schedule: service, place, clinician, organisation (CONS-SLOT-06).
+//! Describes a slot through its Schedule: service, place, clinician, organisation (CONS-SLOT-06).
 
 use super::bundle::Gathering;
 use super::{Clinician, Place};
@@ -6,7 +6,7 @@ use booking::foreign::Foreign;
 use booking::systems;
 use fhir::Element;
 
-/// What the included resources say about a slot.
+/// The details in the included resources.
 #[derive(Default)]
 pub(super) struct Described {
     pub service: Option<Foreign>,
@@ -15,7 +15,7 @@ pub(super) struct Described {
     pub organization: Option<Foreign>,
 }
 
-/// Describes the slots of a Schedule; a Schedule that did not come leaves everything open.
+/// Describes the slots of a Schedule. Without the Schedule nothing is known.
 pub(super) fn of(found: &Gathering, schedule: Option<&Element>) -> Described {
     let Some(schedule) = schedule.and_then(|s| found.resolve(s, "Schedule")) else {
         return Described::default();
@@ -42,7 +42,7 @@ pub(super) fn of(found: &Gathering, schedule: Option<&Element>) -> Described {
     }
 }
 
-/// The Schedule's actor of a type, by the resource it leads to or by its text.
+/// The Schedule's actor of a type, by its resource or by the reference text.
 fn actor<'a>(schedule: &'a Element, kind: &'a str, found: &Gathering) -> Option<&'a Element> {
     schedule.all("actor").find(|a| {
         let named = a.str_of("reference").is_some_and(|r| {
@@ -115,7 +115,7 @@ fn clinician(schedule: &Element, found: &Gathering) -> Option<Clinician> {
     (clinician != Clinician::default()).then_some(clinician)
 }
 
-/// The role whose id is the practitioner's role profile (D-35), or that names the practitioner.
+/// The role whose id is the practitioner's role profile (D-35), or which names the practitioner.
 fn role_of<'a>(practitioner: &Element, found: &'a Gathering) -> Option<&'a Element> {
     let profile = practitioner
         .all("identifier")
@@ -142,7 +142,7 @@ fn role_name(role: &Element) -> Option<Foreign> {
     })
 }
 
-/// The name of a Practitioner or Patient on one line: the official one first, else the usual one, else any.
+/// The name of a Practitioner or Patient on one line: the official one, else the usual one, else any.
 pub fn human_name(resource: &Element) -> Option<Foreign> {
     let order = |e: &&Element| match e.str_of("use") {
         Some("official") => 0,

@@ -1,11 +1,11 @@
-//! Paging links of a search (CONS-SLOT-05). A link is followed only below the service root that was searched: the
-//! next request carries a token, and a Bundle must not say where that goes.
+//! Reads the paging links of a search (CONS-SLOT-05). Only links below the searched service root are followed: the next
+//! request carries a token, and no Bundle may decide where that goes.
 
 use crate::plan::encode_root;
 use fhir::Element;
 
-/// What follows the service root in the `next` link, ready for [`crate::plan::search_slots::page`]. `Ok(None)` when
-/// there is no further page; `Err` names a link that leads elsewhere.
+/// The part of the `next` link after the service root, for [`crate::plan::search_slots::page`]. `Ok(None)`: no further
+/// page. `Err`: the link leads elsewhere.
 pub fn next_tail(
     bundle: &Element,
     root: &str,
@@ -24,14 +24,14 @@ pub fn next_tail(
     Ok(Some(encode_root_keeping_query(&tail)))
 }
 
-/// Whether a link leads to a further page.
+/// Whether a link is the next page's.
 pub(crate) fn is_next(link: &Element) -> bool {
     link.str_of("relation")
         .is_some_and(|r| r.trim().eq_ignore_ascii_case("next"))
 }
 
 fn tail(url: &str, root: &str, ssp: Option<&str>) -> Option<String> {
-    // A Provider does not see the SSP, but some proxy may have written its prefix into the link.
+    // A Provider does not see the SSP, but a proxy may have added its prefix to the link.
     let url = ssp
         .and_then(|ssp| url.strip_prefix(ssp.trim_end_matches('/')))
         .map_or(url, |rest| rest.trim_start_matches('/'));
@@ -42,19 +42,19 @@ fn tail(url: &str, root: &str, ssp: Option<&str>) -> Option<String> {
         return None;
     }
     match url.strip_prefix('/') {
-        // From the top of the host: the root's own path comes first.
+        // From the root of the host: the service root's path comes first.
         Some(path) => below(&format!("{}/{path}", origin(root)?), root),
         None => Some(url.to_owned()),
     }
 }
 
-/// Whether an address has the host of a service root, in any case and with or without the usual port. The schemes may
-/// differ: TLS may end at a proxy.
+/// Whether an address has the host of a service root, in any case, with or without the default port. The schemes may
+/// differ, since TLS may end at a proxy.
 pub(crate) fn same_host(url: &str, root: &str) -> bool {
     matches!((authority(url), authority(root)), (Some(a), Some(b)) if a == b)
 }
 
-/// Host and port, lower case, without a port that is the usual one of either scheme.
+/// Host and port in lower case, without a default port of either scheme.
 fn authority(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -65,7 +65,7 @@ fn authority(url: &str) -> Option<String> {
     Some(bare.unwrap_or(&host).to_owned())
 }
 
-/// What follows the root, whatever scheme both have: a Provider behind a proxy may write `https` for `http`.
+/// The part after the root, in either scheme: a Provider behind a proxy may write `https` for `http`.
 fn below(url: &str, root: &str) -> Option<String> {
     if !same_host(url, root) {
         return None;
@@ -80,13 +80,13 @@ fn below(url: &str, root: &str) -> Option<String> {
         .or_else(|| path.strip_prefix(encode_root(&root_path).trim_end_matches('/')))?;
     match rest.chars().next() {
         Some('/') => Some(rest.trim_start_matches('/').to_owned()),
-        // A link on the root itself: `[root]?page=2`.
+        // A link to the root itself: `[root]?page=2`.
         Some('?') => Some(rest.to_owned()),
         _ => None,
     }
 }
 
-/// A page's address in one spelling, so that a link back to it is known whatever it has encoded.
+/// A page's address in one spelling, to recognise a loop whatever is percent-encoded.
 pub(crate) fn page_key(url: &str) -> String {
     let mut bytes = Vec::with_capacity(url.len());
     let mut rest = url.as_bytes();
@@ -112,7 +112,7 @@ fn origin(root: &str) -> Option<&str> {
     Some(&root[..end])
 }
 
-/// Whether the path has steps upwards, however they are written.
+/// Whether the path has `..` steps in any spelling.
 fn climbs(tail: &str) -> bool {
     let path = tail.split(['?', '#']).next().unwrap_or_default();
     path.split(['/', '\\']).any(|step| {
@@ -123,7 +123,7 @@ fn climbs(tail: &str) -> bool {
     })
 }
 
-/// Encodes what no address may carry; a fragment is cut off.
+/// Encodes characters that an address may not contain, and drops a fragment.
 fn encode_root_keeping_query(tail: &str) -> String {
     let tail = tail.split('#').next().unwrap_or_default();
     match tail.split_once('?') {

@@ -1,4 +1,4 @@
-//! Times as the user's clock shows them (CONS-SLOT-09).
+//! Formats times in the user's local time (CONS-SLOT-09).
 
 use booking::instant::london;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ pub fn day(at: Timestamp) -> String {
     at.to_zoned(london()).strftime("%a %-d %b %Y").to_string()
 }
 
-/// `09:30`; in the hour that the clock shows twice, with the zone's name: `01:30 BST`.
+/// `09:30`. In the repeated hour of autumn, with the zone: `01:30 BST`.
 pub fn time(at: Timestamp) -> String {
     let zone = london();
     let local = at.to_zoned(zone.clone());
@@ -17,7 +17,7 @@ pub fn time(at: Timestamp) -> String {
     local.strftime(format).to_string()
 }
 
-/// `Tue 4 Mar 2031 09:30`; in the hour that the clock shows twice, with the zone's name.
+/// `Tue 4 Mar 2031 09:30`. In the repeated hour of autumn, with the zone.
 pub fn day_and_time(at: Timestamp) -> String {
     format!("{} {}", day(at), time(at))
 }
@@ -27,7 +27,7 @@ pub(crate) fn rfc3339<S: serde::Serializer>(at: &Timestamp, to: S) -> Result<S::
     to.collect_str(at)
 }
 
-/// How long it is between two moments: `25 minutes`, `3 hours`, `2 hours 5 minutes`, `3 days 1 hour`.
+/// A duration: `25 minutes`, `3 hours`, `2 hours 5 minutes`, `3 days 1 hour`.
 pub fn span(minutes: i64) -> String {
     let unit = |n: i64, name: &str| (n != 0).then(|| counted(n, name));
     let (days, hours, rest) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
@@ -42,7 +42,7 @@ pub fn span(minutes: i64) -> String {
     }
 }
 
-/// A number of things, such as `1 slot` or `2 slots`.
+/// A number and its noun, such as `1 slot` or `2 slots`.
 pub fn counted(n: impl TryInto<i64>, name: &str) -> String {
     let n = n.try_into().unwrap_or(i64::MAX);
     match n {

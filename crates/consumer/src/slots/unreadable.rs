@@ -1,30 +1,30 @@
-//! Slots that came but cannot be offered: how many, and why. Nobody may take them for "no free slots".
+//! Counts the slots that came but cannot be offered, by reason, so that nobody takes them for "no free slots".
 
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
-/// Why something that came as a slot cannot be offered.
+/// Why an entry cannot be offered as a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// An entry of the list without a resource.
+    /// The entry has no resource.
     Empty,
     /// No id.
     Id,
     /// No status.
     NoStatus,
-    /// A status that FHIR does not know.
+    /// A status unknown to FHIR.
     Status,
     /// No start.
     NoStart,
     /// No end.
     NoEnd,
-    /// Start or end without an offset, or no time at all.
+    /// Start or end has no offset, or is no time.
     Time,
-    /// It does not end after its start.
+    /// The end is not after the start.
     Order,
-    /// A modifier extension, on it or on its schedule.
+    /// A modifier extension on the slot or its schedule.
     Modifier,
-    /// What a slot is known by, or its status or times, in a form that FHIR does not have.
+    /// Identity, status or times in a form that FHIR does not allow.
     Form,
 }
 
@@ -60,7 +60,7 @@ impl Why {
     }
 }
 
-/// How many slots cannot be offered, by reason.
+/// Number of slots that cannot be offered, by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unreadable(Vec<(Why, usize)>);
 
@@ -82,7 +82,7 @@ impl Unreadable {
         &self.0
     }
 
-    /// A sentence for the user; `None` when there is nothing to say.
+    /// A sentence for the user; `None` if there are none.
     pub fn plain(&self) -> Option<String> {
         let count = self.count();
         let (slots, are) = match count {
