@@ -1,9 +1,8 @@
-//! The referral: a clinical document (CDA, 111 report) written, wrapped and sent to the service that was chosen.
+//! The referral: writes, wraps and sends a clinical document (CDA, 111 report) to the chosen service.
 //!
-//! In order (REF-CON-06): a document id is made, the appointment is booked with it, then [`Referral::appointment`] is
-//! filled in and the document is sent. [`rules::may_send`] says whether it may be; [`Message`] wraps it as the
-//! service's endpoint wants it; [`Sender`] sends it, again with the same tracking id when the line fails, and reads
-//! the answer into plain words.
+//! The order is (REF-CON-06): make a document id, book the appointment with it, fill in [`Referral::appointment`], send the
+//! document. [`rules::may_send`] decides whether it may be sent. [`Message`] wraps it for the service's endpoint.
+//! [`Sender`] sends it, retries with the same tracking id, and turns the answer into plain words.
 
 mod answer;
 mod appointment_url;

@@ -1,4 +1,4 @@
-//! What a service answers to a referral, read.
+//! Reads a service's answer to a referral.
 
 use super::endpoint::Wrapping;
 use super::unsent::{Unsent, Why};
@@ -6,25 +6,25 @@ use booking::bounded_xml::{self, Bounds};
 use fhir::schema::Schema;
 use roxmltree::Node;
 
-/// Most nodes of an answer; an acknowledgement has about ten.
+/// Most nodes of an answer. An acknowledgement has about ten.
 const BOUNDS: Bounds = Bounds::nodes(10_000);
-/// Longest text of a fault that is looked through, characters; less goes to the log.
+/// Longest text of a fault read, characters. The log gets less.
 const MAX_LOGGED: usize = 2_000;
-/// ITK's code of a message that the service does not take.
+/// ITK's code for a refused message.
 const REFUSED: &str = "2200";
 
-/// What a service answered.
+/// The meaning of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It has the document.
     Taken,
-    /// It does not take it, and says why.
+    /// It does not take the document, and says why.
     Fault(Fault),
-    /// Nothing that can be understood.
+    /// Not understandable.
     Unreadable,
 }
 
-/// A fault in the service's words; they go to the log only.
+/// A fault in the service's words, for the log only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// ITK error code, or the code of an OperationOutcome.
@@ -78,7 +78,7 @@ fn soap(status: u16, body: &[u8]) -> Answer {
     let simple = all("SimpleMessageResponse").map(words);
     let (said, unsaid): (Vec<_>, Vec<_>) = simple.partition(|s| says_ok(s));
     match (denied.first(), unsaid.first()) {
-        // One that says both says nothing.
+        // Both at once mean nothing.
         (Some(_), _) if !taken.is_empty() => Answer::Unreadable,
         (Some(result), _) => refused("InfrastructureResponse", result),
         (None, Some(_)) if !said.is_empty() => Answer::Unreadable,
@@ -88,13 +88,13 @@ fn soap(status: u16, body: &[u8]) -> Answer {
     }
 }
 
-/// Whether a SimpleMessageResponse takes the message: `OK`, or `OK:` and the message's id.
+/// Whether a SimpleMessageResponse accepts the message: `OK`, or `OK:` and the message's id.
 fn says_ok(said: &str) -> bool {
     let word = said.split(|c: char| !c.is_alphanumeric()).next();
     word.is_some_and(|word| word.eq_ignore_ascii_case("OK"))
 }
 
-/// A fault of the SOAP layer itself: one of the receiver passes, one of the sender does not.
+/// A fault of the SOAP layer. The receiver's faults may pass; the sender's do not.
 fn plain_fault(fault: Node<'_, '_>) -> Fault {
     let value = fault
         .descendants()
@@ -123,7 +123,7 @@ fn toolkit_error(info: Node<'_, '_>) -> Fault {
     }
 }
 
-/// All text within, on one line, cut short.
+/// All text in the element, on one line, cut to length.
 fn words(node: Node<'_, '_>) -> String {
     let text: Vec<&str> = node
         .descendants()
@@ -139,7 +139,7 @@ fn fhir(status: u16, body: &[u8]) -> Answer {
     let parsed = fhir::json::parse(body, &limits).or_else(|_| fhir::xml::parse(body, &limits));
     let is_success = (200..300).contains(&status);
     let parsed = parsed.ok();
-    // A page of something on the way says nothing about the document; no body at all is a whole answer.
+    // A web page from something on the way says nothing about the document. An empty body is a complete answer.
     let kind = parsed.as_ref().and_then(|p| p.root.resource_type());
     let is_fhir = kind.is_some_and(|kind| Schema::stu3().is_resource_type(kind));
     let is_foreign = !is_fhir && !body.iter().all(u8::is_ascii_whitespace);
@@ -148,7 +148,7 @@ fn fhir(status: u16, body: &[u8]) -> Answer {
         (None, true) if is_foreign => return Answer::Unreadable,
         (None, true) => return Answer::Taken,
         (None, false) => return Answer::Unreadable,
-        // A success may say that it is none.
+        // A success may contain an error.
         (Some(outcome), true) if !has_error(&outcome.root) => return Answer::Taken,
         (Some(outcome), _) => outcome,
     };
@@ -156,7 +156,7 @@ fn fhir(status: u16, body: &[u8]) -> Answer {
         let found = outcome.root.at(path).and_then(fhir::Element::as_str);
         found.unwrap_or("").chars().take(MAX_LOGGED).collect()
     };
-    // The statuses tell the same apart as ITK's codes do.
+    // The statuses make the same distinction as ITK's codes.
     let code = match status {
         401 | 403 => "3000",
         408 | 429 | 500.. => "2100",
@@ -177,7 +177,7 @@ fn has_error(outcome: &fhir::Element) -> bool {
 }
 
 impl Fault {
-    /// In plain words.
+    /// The answer in plain words.
     pub(super) fn unsent(&self) -> Unsent {
         const RING: &str =
             "Ring the service to hand over, and report the fault with the details in the log.";

@@ -1,29 +1,29 @@
-//! The URL of an appointment as it goes into a CDA (REF-CON-03).
+//! The URL of an appointment for a CDA (REF-CON-03).
 
 use booking::ids::ResourceId;
 use std::fmt;
 
-/// Longest URL taken; ours have about 100 characters.
+/// Longest URL accepted; ours have about 100 characters.
 const MAX_URL: usize = 2_048;
 
-/// The Provider's own absolute URL of an appointment, without a version and without a proxy in front.
+/// The Provider's absolute URL of an appointment, without version and proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppointmentUrl(String);
 
-/// What was given is not the URL of an appointment.
+/// The text is not the URL of an appointment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the URL of an appointment: {0}")]
 pub struct NotAppointmentUrl(&'static str);
 
 impl AppointmentUrl {
-    /// Makes it from the `Location` of a booking: `_history/…` and a trailing slash go, so does a Spine Secure Proxy
-    /// in front of the Provider's own URL. `http` becomes `https`, which a Provider's URL has in documents (D-65).
+    /// Makes it from a booking's `Location`: removes `_history/…`, a trailing slash, and a Spine Secure Proxy's URL in
+    /// front. `http` becomes `https`, as documents require (D-65).
     pub fn from_location(location: &str) -> Result<AppointmentUrl, NotAppointmentUrl> {
         let location = location.trim();
         if location.len() > MAX_URL || location.contains(char::is_whitespace) {
             return Err(NotAppointmentUrl("it is too long or has a space in it"));
         }
-        // The last scheme is that of the Provider; what is before it is the proxy.
+        // The last scheme is the Provider's; the proxy is before it.
         let lower = location.to_ascii_lowercase();
         let scheme = lower
             .rfind("://")

@@ -1,4 +1,4 @@
-//! The 111 report as CDA (Integrated Urgent Care Report).
+//! Writes the 111 report as CDA (Integrated Urgent Care Report).
 
 use super::model::{Appointment, Author, Gender, Organisation, Patient, Referral, Section};
 use super::xml::Xml;
@@ -36,7 +36,7 @@ const ENCOMPASSING_ENCOUNTER: &str = "COCD_TP146232GB01#EncompassingEncounter";
 const SECTION: &str = "COCD_TP146246GB01#Section1";
 const APPOINTMENT_REFERENCE: &str = "COCD_TP146093GB01#AppointmentReference";
 
-/// Writes the document. Ids are in upper case, as is usual in CDA (REF-CON-02).
+/// Writes the document. Ids are upper case, as usual in CDA (REF-CON-02).
 pub fn write(referral: &Referral) -> String {
     let mut xml = Xml::document();
     xml.start(
@@ -96,7 +96,7 @@ fn head(xml: &mut Xml, referral: &Referral) {
             ("displayName", "normal"),
         ],
     );
-    // A first version begins a set of its own.
+    // A first version starts its own set.
     let (set, version) = match &referral.replaces {
         None => (referral.document_id, 1),
         Some(earlier) => (earlier.document_id, earlier.version.saturating_add(1)),
@@ -277,7 +277,7 @@ fn encounter(xml: &mut Xml, referral: &Referral) {
     xml.end();
 }
 
-/// One section with the disposition, the appointment as coded entry, and the narrative within.
+/// One section with the disposition, the appointment as a coded entry, and the narrative.
 fn body(xml: &mut Xml, referral: &Referral) {
     let disposition = &referral.encounter.disposition;
     xml.start(
@@ -315,7 +315,7 @@ fn body(xml: &mut Xml, referral: &Referral) {
     xml.end();
 }
 
-/// Component and section are left open.
+/// Opens component and section.
 fn open_section(xml: &mut Xml, referral: &Referral, number: usize, title: &str) {
     xml.start(
         "component",
@@ -324,7 +324,7 @@ fn open_section(xml: &mut Xml, referral: &Referral, number: usize, title: &str) 
     content_id(xml, SECTION);
     xml.start("section", &[("classCode", "DOCSECT"), ("moodCode", "EVN")]);
     template_id(xml, SECTION);
-    // From the document's id, so that the same referral is written the same way again.
+    // Derived from the document's id, so that a repeat has the same text.
     let id = Uuid::new_v5(
         &referral.document_id,
         format!("section {number}").as_bytes(),
@@ -341,7 +341,7 @@ fn paragraphs(xml: &mut Xml, paragraphs: &[String]) {
     xml.end();
 }
 
-/// The coded reference (REF-CON-04, first place).
+/// The coded reference to the appointment (REF-CON-04, first place).
 fn appointment_entry(xml: &mut Xml, booked: &Appointment) {
     xml.start(
         "entry",
@@ -395,17 +395,17 @@ fn template_id(xml: &mut Xml, template: &str) {
     xml.empty("templateId", &[("root", TEMPLATE), ("extension", template)]);
 }
 
-/// A UUID as CDA writes it.
+/// A UUID in CDA's form, upper case.
 pub(super) fn upper(id: Uuid) -> String {
     id.to_string().to_ascii_uppercase()
 }
 
-/// A time of HL7 v3 to the second, UTC.
+/// An HL7 v3 time in seconds, UTC.
 fn moment(at: Timestamp) -> String {
     at.strftime("%Y%m%d%H%M%S+00").to_string()
 }
 
-/// A time of HL7 v3 to the minute, UTC.
+/// An HL7 v3 time in minutes, UTC.
 fn minute(at: Timestamp) -> String {
     at.strftime("%Y%m%d%H%M+00").to_string()
 }

@@ -1,15 +1,15 @@
-//! Where and how a referral is sent: read from the endpoints of a service in the Directory of Services (REF-CON-07).
+//! Chooses where and how to send a referral, from a service's endpoints in the Directory of Services (REF-CON-07).
 
 use super::unsent::{Unsent, Why};
 
-/// What a referral's interaction begins with.
+/// Prefix of a referral's interaction.
 const INTERACTION: &str = "urn:nhs-itk:interaction:";
-/// The service that is called for a 111 report.
+/// ITK service for a 111 report.
 const REPORT_SERVICE: &str = "urn:nhs-itk:services:201005:SendNHS111Report-v2-0";
-/// The service that is called for another CDA document.
+/// ITK service for other CDA documents.
 const DOCUMENT_SERVICE: &str = "urn:nhs-itk:services:201005:SendCDADocument-v2-0";
 
-/// One endpoint as the Directory of Services prints it.
+/// One endpoint as the Directory of Services lists it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DosEndpoint {
     /// `endpointOrder`; the lowest is tried first.
@@ -31,11 +31,11 @@ pub struct DosEndpoint {
 /// How a document is wrapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrapping {
-    /// ITK distribution envelope in SOAP, the document as XML within.
+    /// ITK distribution envelope in SOAP, with the document as XML.
     Itk,
-    /// The same with the document in base64.
+    /// The same, with the document in base64.
     ItkBase64,
-    /// The same with the document compressed and in base64.
+    /// The same, with the document compressed and in base64.
     ItkCompressed,
     /// A FHIR document in JSON.
     FhirJson,
@@ -48,11 +48,11 @@ pub enum Wrapping {
 pub struct Endpoint {
     /// Absolute URL.
     pub address: String,
-    /// How it is wrapped.
+    /// How the document is wrapped.
     pub wrapping: Wrapping,
-    /// ITK interaction, told to the receiver in the handling specification.
+    /// ITK interaction, for the handling specification.
     pub interaction: String,
-    /// Only for information.
+    /// True for a copy for information.
     pub copy: bool,
 }
 
@@ -66,14 +66,14 @@ impl Endpoint {
     }
 }
 
-/// The endpoints that a referral goes to: the first primary one, then those for copies, in the directory's order.
-/// Endpoints for booking (`Scheduling`), e-mail and telephone are not for this.
+/// The endpoints of a referral: the first primary one, then those for copies, in the directory's order. Skips endpoints for
+/// booking (`Scheduling`), e-mail and telephone.
 pub fn endpoints(listed: &[DosEndpoint]) -> Result<Vec<Endpoint>, Unsent> {
     let mut usable: Vec<(u32, Endpoint)> = listed
         .iter()
         .filter_map(|e| Some((e.order, usable(e)?)))
         .collect();
-    // Stable: equals stay in the directory's order.
+    // A stable sort keeps the directory's order.
     usable.sort_by_key(|(order, e)| (e.copy, *order));
     let mut found: Vec<Endpoint> = Vec::new();
     for (_, endpoint) in usable {

@@ -1,4 +1,4 @@
-//! The referral as a FHIR document: a Composition, the DocumentReference that the booking announced, and the CDA in
+//! Writes the referral as a FHIR document: a Composition, the DocumentReference that the booking announced, and the CDA in
 //! a Binary.
 
 use super::model::{Organisation, Referral};
@@ -9,7 +9,7 @@ use fhir::Element;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// Makes the Bundle. `tracking` becomes its identifier, the same for every try.
+/// Makes the Bundle. Its identifier is `tracking`, the same for every try.
 pub(super) fn bundle(referral: &Referral, cda: &str, tracking: Uuid) -> Element {
     let urn = |name: &str| format!("urn:uuid:{}", part(referral, name));
     let mut bundle = Element::resource("Bundle")
@@ -40,7 +40,7 @@ pub(super) fn bundle(referral: &Referral, cda: &str, tracking: Uuid) -> Element 
     bundle
 }
 
-/// Ids from the document's, so that a repeat is the same message.
+/// Ids derived from the document's, so that a repeat is the same message.
 fn part(referral: &Referral, name: &str) -> Uuid {
     Uuid::new_v5(&referral.document_id, name.as_bytes())
 }
@@ -84,7 +84,7 @@ fn composition(referral: &Referral) -> Element {
         .with(section)
 }
 
-/// Only who it is: everything else is in the CDA.
+/// Only the identity; the CDA has everything else.
 fn patient(referral: &Referral) -> Element {
     let mut patient = Element::resource("Patient");
     if let Some(number) = &referral.patient.nhs_number {

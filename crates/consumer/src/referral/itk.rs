@@ -1,4 +1,4 @@
-//! The ITK distribution envelope in SOAP 1.1.
+//! Writes the ITK distribution envelope in SOAP 1.1.
 
 use super::cda::upper;
 use super::endpoint::{Endpoint, Wrapping};
@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use std::io::Write as _;
 use uuid::Uuid;
 
-/// Profile of the document, told in the manifest.
+/// Profile of the document, for the manifest.
 const PROFILE: &str = "urn:nhs-en:profile:nhs111CDADocument-v2-0";
 /// Handling keys.
 const INTERACTION_KEY: &str = "urn:nhs-itk:ns:201005:interaction";
@@ -95,8 +95,7 @@ pub(super) fn write(
     Ok(xml.finish())
 }
 
-/// Envelope, addressing header and body, the body left open. The message id is the tracking id: a repeat is the same
-/// message.
+/// Opens envelope and body, with the addressing header. The message id is the tracking id, so a repeat is the same message.
 fn soap_head(xml: &mut Xml, referral: &Referral, endpoint: &Endpoint, tracking: &str) {
     xml.start(
         "soap:Envelope",

@@ -1,4 +1,4 @@
-//! What a referral says, before it is written. Types that hold patient data have no telling `Debug`.
+//! The content of a referral. Types with patient data hide it in their `Debug`.
 
 use super::appointment_url::AppointmentUrl;
 use crate::redact::Identifying;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 /// A 111 report about one patient.
 #[derive(Clone)]
 pub struct Referral {
-    /// Id of the document: the one that the booking announced (REF-CON-02). Every document has its own.
+    /// Id of the document, announced by the booking (REF-CON-02). Every document has its own.
     pub document_id: Uuid,
     /// When it was written.
     pub written_at: Timestamp,
@@ -19,19 +19,19 @@ pub struct Referral {
     pub patient: Patient,
     /// Who wrote it.
     pub author: Author,
-    /// The organisation that keeps it: usually the author's.
+    /// The organisation that keeps the document, usually the author's.
     pub custodian: Organisation,
     /// The service referred to.
     pub recipient: Organisation,
-    /// Those who get a copy for information.
+    /// Organisations that get a copy for information.
     pub copies: Vec<Organisation>,
     /// The call.
     pub encounter: Encounter,
-    /// What was asked, answered and advised, for the clinician to read.
+    /// Questions, answers and advice, for the clinician to read.
     pub triage: Vec<Section>,
     /// The booked appointment; `None` for a referral without one.
     pub appointment: Option<Appointment>,
-    /// The document that this one replaces. Only one that is linked to no booking can be (REF-CON-05).
+    /// The document that this one replaces. It must not be linked to a booking (REF-CON-05).
     pub replaces: Option<Replacement>,
 }
 
@@ -44,12 +44,12 @@ impl fmt::Debug for Referral {
     }
 }
 
-/// The patient. Names and places are written as they are given.
+/// The patient. Names and addresses are written as given.
 #[derive(Clone)]
 pub struct Patient {
     /// NHS number, when it is known.
     pub nhs_number: Option<NhsNumber>,
-    /// The number was traced.
+    /// Whether the number was traced.
     pub verified: bool,
     /// Family name.
     pub family: String,
@@ -57,7 +57,7 @@ pub struct Patient {
     pub given: Vec<String>,
     /// Title.
     pub prefix: Option<String>,
-    /// Gender, as the demographics say.
+    /// Gender by the demographics.
     pub gender: Gender,
     /// Date of birth.
     pub birth_date: Option<Date>,
@@ -128,7 +128,7 @@ pub struct Organisation {
     pub name: String,
 }
 
-/// A member of staff and the organisation that they work for.
+/// A member of staff and their organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
     /// Id of the user in the consumer's system.
@@ -146,20 +146,20 @@ pub struct Author {
 pub struct Encounter {
     /// Case reference of the consumer's system.
     pub case_id: String,
-    /// Begin of the call.
+    /// Start of the call.
     pub start: Timestamp,
-    /// Its end; `None` while it goes on.
+    /// End of the call; `None` while it continues.
     pub end: Option<Timestamp>,
-    /// What the triage came to.
+    /// Outcome of the triage.
     pub disposition: Disposition,
 }
 
-/// What the triage came to.
+/// The outcome of the triage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disposition {
     /// Code, such as `Dx05`.
     pub code: String,
-    /// What it means.
+    /// Its meaning.
     pub text: String,
 }
 
@@ -181,7 +181,7 @@ impl fmt::Debug for Section {
 /// The booked appointment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appointment {
-    /// Its URL, as the Provider's `Location` gave it.
+    /// URL from the Provider's `Location`.
     pub url: AppointmentUrl,
     /// Its start.
     pub start: Timestamp,
@@ -194,8 +194,8 @@ pub struct Appointment {
 pub struct Replacement {
     /// Its id.
     pub document_id: Uuid,
-    /// Its version number; the new one has the next.
+    /// Its version number. The new document has the next.
     pub version: u32,
-    /// It belongs to a booking, or did until that was cancelled.
+    /// True if it belongs to a booking, or did before the booking was cancelled.
     pub linked: bool,
 }

@@ -1,10 +1,10 @@
-//! Whether a referral may be sent (REF-CON-05, REF-CON-06). Pure.
+//! Decides whether a referral may be sent (REF-CON-05, REF-CON-06). Pure.
 
 use super::model::Referral;
 use super::unsent::{Unsent, Why};
 
-/// Says no, with the reason, or nothing. `booking_required`: the service's attribute `requirebooking` is present and
-/// true (NAT-DOS-09).
+/// The error says why it may not. `booking_required`: the service's attribute `requirebooking` is present and true
+/// (NAT-DOS-09).
 pub fn may_send(referral: &Referral, booking_required: bool) -> Result<(), Unsent> {
     let linked = referral.replaces.as_ref().is_some_and(|r| r.linked);
     if linked {

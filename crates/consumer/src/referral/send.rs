@@ -1,4 +1,4 @@
-//! Sending: the same bytes with the same tracking id, again when the line fails.
+//! Sends a referral, and retries with the same bytes and tracking id when the connection fails.
 
 use super::answer::Answer;
 use super::cda;
@@ -13,12 +13,12 @@ use bytes::Bytes;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Largest message sent; services take 32 MiB.
+/// Largest message sent, bytes. Services accept 32 MiB.
 const MAX_MESSAGE: usize = 32 << 20;
-/// Largest answer read; an acknowledgement has about 1 kB.
+/// Largest answer read, bytes. An acknowledgement has about 1 kB.
 const MAX_ANSWER: usize = 1 << 20;
 
-/// A referral, wrapped and ready. What is sent never changes, so that the receiver knows a repeat.
+/// A wrapped referral. It never changes, so that the receiver recognises a repeat.
 #[derive(Clone)]
 pub struct Message {
     endpoint: Endpoint,
@@ -76,12 +76,12 @@ impl Message {
         })
     }
 
-    /// The message as sent.
+    /// The message body.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// Its id, the same for every try.
+    /// Tracking id, the same for every try.
     pub fn tracking(&self) -> Uuid {
         self.tracking
     }
@@ -96,34 +96,34 @@ impl Message {
     }
 }
 
-/// That the service has the document (DAT-05).
+/// Proof that the service has the document (DAT-05).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The document.
+    /// Id of the document.
     pub document: Uuid,
-    /// The message.
+    /// Tracking id of the message.
     pub tracking: Uuid,
-    /// Where it was sent.
+    /// Address of the endpoint.
     pub address: String,
-    /// How often it was sent.
+    /// Number of tries.
     pub tries: u32,
     /// Status of the acknowledgement.
     pub status: u16,
 }
 
-/// How often and how long.
+/// Limits of tries and time.
 #[derive(Clone, Copy, Debug)]
 pub struct Retries {
-    /// Tries in all.
+    /// Most tries.
     pub tries: u32,
-    /// Time of one try.
+    /// Time limit of one try.
     pub within: Duration,
-    /// Pause before the second try; it doubles.
+    /// Pause before the second try, then doubled.
     pub pause: Duration,
 }
 
 impl Default for Retries {
-    /// Three tries of a minute at most: a caller waits, and a person can ring the service.
+    /// Three tries of at most a minute: a caller waits, and a person can phone the service.
     fn default() -> Retries {
         Retries {
             tries: 3,
@@ -141,13 +141,13 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Over a client, which brings certificates and trust.
+    /// A sender with a client, which has certificates and trust.
     pub fn new(client: reqwest::Client, retries: Retries) -> Sender {
         Sender { client, retries }
     }
 
-    /// Sends until the service has it, says no, or the tries are used up. Only what may pass is tried again: a line
-    /// that broke, an answer that cannot be understood, a fault that the service calls passing.
+    /// Sends until the service has the document, refuses it, or the tries are used up. Retries only passing faults: a
+    /// broken connection, an unintelligible answer, a fault that the service calls temporary.
     pub async fn send(&self, message: &Message) -> Result<Receipt, Unsent> {
         let mut pause = self.retries.pause;
         let mut perhaps_there = false;
@@ -219,7 +219,7 @@ async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, Unsent> {
         })
 }
 
-/// Nobody answered. A certificate that is refused will be refused the next time too.
+/// No answer. A certificate that was refused will be refused again.
 fn unsent(error: reqwest::Error) -> Unsent {
     let tls = body::tls_fault(&error);
     let never_left = error.is_connect();
@@ -245,8 +245,8 @@ fn unsent(error: reqwest::Error) -> Unsent {
     }
 }
 
-/// 408, 429 and 5xx pass; any other status will be the same next time. A 4xx without a word says that the message was not
-/// taken (408, 409 and 499 may come after it was); after anything else nobody knows.
+/// An unintelligible answer. 408, 429 and 5xx may pass; other statuses will not. A 4xx without a text means not taken
+/// (except 408, 409 and 499, which may come after it was); after anything else the outcome is unknown.
 fn not_understood(status: u16) -> Unsent {
     let passing = (200..300).contains(&status) || matches!(status, 408 | 429 | 500..);
     let refused = (400..500).contains(&status) && !matches!(status, 408 | 409 | 499);

@@ -1,25 +1,25 @@
-//! Why a referral was not sent, or not taken: words for the user, codes for the log.
+//! Why a referral was not sent or not taken: words for the user, codes for the log.
 
 use crate::redact;
 use std::fmt;
 
-/// Longest text of somebody else that is kept for the log, characters.
+/// Longest text from outside kept for the log, characters.
 const MAX_TEXT: usize = 300;
 
-/// The kind of it.
+/// The kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     /// It replaces a document that is linked to a booking (REF-CON-05).
     ReplacesLinked,
-    /// It names itself as the document that it replaces.
+    /// It names itself as the replaced document.
     ReplacesItself,
-    /// The service takes bookings only, and there is none (REF-CON-06).
+    /// The service requires a booking, and there is none (REF-CON-06).
     BookingRequired,
     /// The directory names no electronic endpoint for referrals.
     NoEndpoint,
     /// The message is larger than a service takes.
     TooLarge,
-    /// Nobody was reached, or nobody answered.
+    /// No connection, or no answer.
     Unreachable,
     /// The service has a fault of its own.
     ServiceFault,
@@ -29,14 +29,14 @@ pub enum Why {
     Refused,
     /// The service does not know this sender.
     Denied,
-    /// The service answered something that is no answer.
+    /// The service's answer is unintelligible.
     Unreadable,
 }
 
 /// Why a referral was not sent, or not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Unsent {
-    /// The kind of it.
+    /// The kind of failure.
     pub why: Why,
     /// For the user: what happened, without codes.
     pub plain: String,
@@ -44,9 +44,9 @@ pub struct Unsent {
     pub next: String,
     /// For the log: codes and ids, never patient data.
     pub log: Vec<(&'static str, String)>,
-    /// The very same message may be sent again.
+    /// True when the same message may be sent again.
     pub retry_safe: bool,
-    /// Nobody can say whether the service has it (D-65).
+    /// True when it is unknown whether the service has it (D-65).
     pub uncertain: bool,
 }
 
@@ -62,13 +62,13 @@ impl Unsent {
         }
     }
 
-    /// It is certain that the service does not have it.
+    /// Marks it as certain that the service lacks the document.
     pub(super) fn certain(mut self) -> Unsent {
         self.uncertain = false;
         self
     }
 
-    /// An earlier try of the same message may have arrived, whatever became of this one.
+    /// Marks that an earlier try of the message may have arrived.
     pub(super) fn after_uncertain(mut self) -> Unsent {
         if !self.uncertain {
             self.uncertain = true;
@@ -85,7 +85,7 @@ impl Unsent {
         self
     }
 
-    /// Notes a text that somebody else wrote, redacted.
+    /// Adds a text from outside, redacted.
     pub(super) fn text(self, key: &'static str, text: &str) -> Unsent {
         self.note(key, redact::foreign(text, MAX_TEXT))
     }

@@ -1,4 +1,4 @@
-//! A small XML writer: escapes everything, closes what it opened.
+//! A small XML writer that escapes all text and closes all elements.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ pub(super) struct Xml {
 }
 
 impl Xml {
-    /// Begins with the declaration.
+    /// Begins with the XML declaration.
     pub(super) fn document() -> Xml {
         Xml {
             out: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned(),
@@ -35,7 +35,7 @@ impl Xml {
         self.open.push(name);
     }
 
-    /// Closes the element opened last.
+    /// Closes the innermost open element.
     pub(super) fn end(&mut self) {
         if let Some(name) = self.open.pop() {
             let _ = write!(self.out, "</{name}>");
@@ -54,12 +54,12 @@ impl Xml {
         let _ = write!(self.out, "</{name}>");
     }
 
-    /// Markup that was written by this writer before.
+    /// Adds markup from this writer.
     pub(super) fn embed(&mut self, markup: &str) {
         self.out.push_str(markup);
     }
 
-    /// Closes what is open and gives the text.
+    /// Closes all open elements and returns the text.
     pub(super) fn finish(mut self) -> String {
         while !self.open.is_empty() {
             self.end();
@@ -68,7 +68,7 @@ impl Xml {
     }
 }
 
-/// Escapes for text and attributes alike. Characters that XML 1.0 cannot hold become U+FFFD.
+/// Escapes text and attributes. Characters that XML 1.0 cannot hold become U+FFFD.
 fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {
