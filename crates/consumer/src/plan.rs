@@ -1,5 +1,5 @@
-//! The requests of a Consumer, one file per interaction, each ready to be sent: method, address through the SSP,
-//! headers, token and body (CONS-REQ-01..06). Nothing here does I/O; clock and ids are arguments.
+//! Builds the requests of a Consumer, one file per interaction: method, address through the SSP, headers, token and body
+//! (CONS-REQ-01..06). Does no I/O; clock and ids are arguments.
 
 mod address;
 pub mod book;
@@ -45,18 +45,18 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// `X-Correlation-ID`
 pub const X_CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
-/// Who asks: what goes into `Ssp-From` and the token of every request (NAT-JWT-02..11).
+/// The sender in `Ssp-From` and in the token of every request (NAT-JWT-02..11).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
     /// Own ASID.
     pub asid: Asid,
     /// `iss`: URL of the Consumer's Spine endpoint.
     pub issuer: String,
-    /// The system that asks.
+    /// The sending system.
     pub device: Device,
-    /// Organisation of the user who is logged on.
+    /// Organisation of the user.
     pub organization: Organization,
-    /// The user; a token without one names nobody, which Providers cope with.
+    /// The user. Providers also accept a token without one.
     pub practitioner: Option<Practitioner>,
 }
 
@@ -84,16 +84,16 @@ impl Sender {
 /// The way to one Provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Address of the SSP; none sends straight to the Provider, for development only.
+    /// Address of the SSP. `None` sends straight to the Provider, for development only.
     pub ssp: Option<String>,
-    /// ASID of the Provider, as the DoS has it.
+    /// ASID of the Provider, from the DoS.
     pub asid: Asid,
-    /// Service root as SDS has it, without `/` at its end: also the token's `aud`.
+    /// Service root from SDS without trailing `/`; also the token's `aud`.
     pub root: String,
 }
 
 impl Route {
-    /// A route; a `/` at the end of the root is cut off.
+    /// A route; removes a trailing `/` of the root.
     pub fn new(ssp: Option<String>, asid: Asid, root: &str) -> Route {
         Route {
             ssp,
@@ -108,7 +108,7 @@ impl Route {
     }
 }
 
-/// The ids of one request. A retry keeps them (CONS-REQ-03).
+/// The ids of one request. A repeat keeps them (CONS-REQ-03).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ids {
     /// `X-Request-ID`
@@ -118,11 +118,11 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// New ones: version 4 UUIDs in lower case.
+    /// New ids: version 4 UUIDs in lower case.
     pub fn new() -> Ids {
         let fresh = || Uuid::new_v4().to_string();
         loop {
-            // A UUID is always both; the loop only spares a panic that cannot be reached.
+            // A UUID is valid as both; the loop only avoids a panic.
             if let (Ok(request), Ok(trace)) = (RequestId::parse(&fresh()), TraceId::parse(&fresh()))
             {
                 return Ids { request, trace };
@@ -137,21 +137,21 @@ impl Default for Ids {
     }
 }
 
-/// Everything that a request is built from besides its own criteria.
+/// The inputs of every request, besides its own criteria.
 #[derive(Clone, Debug)]
 pub struct Setting<'a> {
-    /// Who asks.
+    /// The sender.
     pub sender: &'a Sender,
-    /// Whom.
+    /// The Provider.
     pub route: &'a Route,
-    /// Under which ids.
+    /// The ids.
     pub ids: Ids,
-    /// When.
+    /// The time.
     pub now: Timestamp,
 }
 
 impl<'a> Setting<'a> {
-    /// A setting with new ids, at this moment.
+    /// Inputs with new ids and the current time.
     pub fn now(sender: &'a Sender, route: &'a Route) -> Setting<'a> {
         Setting {
             sender,
@@ -214,7 +214,7 @@ impl<'a> Setting<'a> {
     }
 }
 
-/// Longest address sent: proxies and servers take 8 KiB of request line, of which the criteria need less than one.
+/// Longest address sent, bytes. Proxies and servers accept a request line of 8 KiB; the criteria need less than one.
 pub const MAX_URL: usize = 8 * 1024;
 
 fn header(name: &str, value: &str) -> Result<HeaderValue, PlanError> {
@@ -222,32 +222,32 @@ fn header(name: &str, value: &str) -> Result<HeaderValue, PlanError> {
         .map_err(|_| PlanError(format!("{name} has characters that no header takes")))
 }
 
-/// Why a request could not be built: the settings or ids given do not fit into one.
+/// Why a request could not be built: settings or ids do not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PlanError(String);
 
-/// A request, ready to be sent, as often as needed in exactly this form.
+/// A complete request, which can be sent repeatedly unchanged.
 #[derive(Clone)]
 pub struct Request {
-    /// Which interaction.
+    /// The interaction.
     pub interaction: Interaction,
     /// HTTP method.
     pub method: Method,
-    /// The whole address, percent-encoded.
+    /// The full address, percent-encoded.
     pub url: String,
-    /// All headers but those of HTTP itself.
+    /// All headers except those of HTTP itself.
     pub headers: HeaderMap,
-    /// Body of a booking or cancellation, in JSON unless changed by [`Request::in_xml`].
+    /// Body of a booking or cancellation, JSON unless changed by [`Request::in_xml`].
     pub body: Option<Bytes>,
     document: Option<Element>,
-    /// Its ids.
+    /// The ids.
     pub ids: Ids,
     /// ASID of the Provider.
     pub to: Asid,
 }
 
-/// Without body and query: they may name a patient.
+/// Omits body and query, which may name a patient.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
@@ -261,8 +261,8 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    /// The same request with its body in XML, under a new `X-Request-ID` and trace id; `None` where there is no body
-    /// in JSON. For a Provider that answers 415 to JSON, which every one should take.
+    /// The same request with an XML body and new ids. `None`: it has no JSON body. For a Provider that wrongly answers 415
+    /// to JSON.
     pub fn in_xml(&self) -> Option<Request> {
         let document = self.document.as_ref()?;
         let ids = Ids::new();
@@ -287,7 +287,7 @@ impl Request {
         })
     }
 
-    /// A header as it is sent; empty when it is not.
+    /// The value of a header; empty if absent.
     pub fn sent(&self, name: &HeaderName) -> String {
         let value = self.headers.get(name).and_then(|v| v.to_str().ok());
         value.unwrap_or_default().to_owned()

@@ -1,9 +1,9 @@
-//! Addresses: service root behind the SSP's, with exactly one `/` at each join, and percent-encoding
-//! (NAT-SSP-01, NAT-SSP-02, CONS-REQ-02).
+//! Builds addresses: the service root after the SSP's, with exactly one `/` at each join, and percent-encoding (NAT-SSP-01,
+//! NAT-SSP-02, CONS-REQ-02).
 
 use std::fmt::Write;
 
-/// `[ssp]/[root]/[tail]`. The tail is a FHIR request that is already encoded (`Slot?…`, `Appointment/5d2f`).
+/// `[ssp]/[root]/[tail]`. The tail is a FHIR request, already encoded (`Slot?…`, `Appointment/5d2f`).
 pub fn join(ssp: Option<&str>, root: &str, tail: &str) -> String {
     let root = encode_root(root);
     let root = root.trim_end_matches('/');
@@ -14,8 +14,8 @@ pub fn join(ssp: Option<&str>, root: &str, tail: &str) -> String {
     }
 }
 
-/// The service root with every character encoded that RFC 3986 does not allow in a path. What is already encoded
-/// stays; a `%` that encodes nothing becomes `%25`. Scheme and host stay as they are, `[…]` of an IPv6 host too.
+/// The service root with all characters encoded that RFC 3986 forbids in a path. Existing escapes stay; a `%` that is no
+/// escape becomes `%25`. Scheme and host stay, also `[…]` of an IPv6 host.
 pub fn encode_root(root: &str) -> String {
     let authority_end = root
         .find("://")
@@ -36,8 +36,7 @@ pub fn encode_root(root: &str) -> String {
     out
 }
 
-/// A value for a query: everything but the unreserved characters is encoded, so that `:` and `+` arrive as
-/// `%3A` and `%2B` (CONS-SLOT-01).
+/// A query value with all but the unreserved characters encoded: `:` and `+` become `%3A` and `%2B` (CONS-SLOT-01).
 pub fn query_value(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     for byte in text.bytes() {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 const DOCUMENT: &str = "doc";
 const PATIENT: &str = "pat";
 
-/// What identifies a slot in a booking: the values of the search result, as they were written there.
+/// The slot in a booking, with the values as written in the search result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotClaim {
     /// `Slot.id`
@@ -30,11 +30,11 @@ pub struct SlotClaim {
     pub start: String,
     /// `Slot.end` as it was written.
     pub end: String,
-    /// Delivery channel code, if the slot had one: it is copied (RES-APPT-16), never made up.
+    /// Delivery channel code of the slot, copied (RES-APPT-16) and never invented.
     pub channel: Option<String>,
 }
 
-/// Asks for the slot. `document` is the UUID of the clinical document that will follow.
+/// Builds the booking. `document` is the UUID of the clinical document that will follow.
 pub fn plan(
     setting: &Setting,
     slot: &SlotClaim,
@@ -44,7 +44,7 @@ pub fn plan(
     written(setting, slot, details, document, setting.now)
 }
 
-/// The same with a time inside the message that is not that of the token: a repeat keeps the message as it was.
+/// Like [`plan`], with a message time apart from the token's, so that a repeat has the same message.
 pub fn written(
     setting: &Setting,
     slot: &SlotClaim,
@@ -52,7 +52,7 @@ pub fn written(
     document: Uuid,
     written_at: Timestamp,
 ) -> Result<Request, PlanError> {
-    // Whatever comes back may quote what goes out.
+    // The answer may quote the request.
     redact::keep_out(&Identifying::from(&details.patient));
     let body = body(slot, details, document, written_at);
     setting.request(Interaction::Book, Method::POST, "Appointment", Some(body))

@@ -1,5 +1,4 @@
-//! Cancel: `PUT [root]/Appointment/{id}` with the document that was read, `status` changed and nothing else
-//! (CONS-CAN-02).
+//! Cancel: `PUT [root]/Appointment/{id}` with the document as read, except `status` (CONS-CAN-02).
 
 use super::{PlanError, Request, Setting};
 use booking::ids::ResourceId;
@@ -8,7 +7,7 @@ use fhir::{Element, Value};
 use http::Method;
 use http::header::IF_MATCH;
 
-/// Asks to cancel `read`, which is the Appointment as the Provider gave it under the ETag `etag`.
+/// Builds the cancellation of `read`, the Appointment that the Provider gave under the ETag `etag`.
 pub fn plan(
     setting: &Setting,
     id: &ResourceId,
@@ -28,9 +27,8 @@ pub fn plan(
     Ok(request)
 }
 
-/// The same document with `status` `cancelled`; everything else stays, content that nobody here knows too. A contained
-/// resource that does not state its profile states it: the rules for messages want it, and no Provider compares
-/// `meta` (PROV-CAN-02).
+/// The same document with `status` `cancelled`; all else stays, even unknown content. A contained resource without profile
+/// gets one: the message rules require it, and no Provider compares `meta` (PROV-CAN-02).
 pub fn cancelled(read: &Element) -> Element {
     let mut document = read.clone();
     match document.get_mut("status") {

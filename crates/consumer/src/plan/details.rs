@@ -1,18 +1,18 @@
-//! What a Provider would refuse of a patient's details, before it is asked (CONS-BOOK-02): each fault with what it is about.
+//! Finds what a Provider would refuse in a patient's details before it is asked (CONS-BOOK-02), each fault with its field.
 
 use super::patient::{BookingDetails, ContactPoint, Patient, Person, System};
 use booking::postcode::is_postcode;
 use fhir::primitive::DateTime;
 use jiff::civil::Date;
 
-/// Longest text of one field. The Standard has no limits (RES-PAT-04); this only keeps a message small.
+/// Longest text of one field, characters. The Standard has no limit (RES-PAT-04); this one keeps messages small.
 const MAX_TEXT: usize = 500;
-/// Most contact points and third parties; records of a 111 call have two or three.
+/// Most contact points and third parties. A 111 call has two or three.
 const MAX_CONTACTS: usize = 20;
-/// Nobody alive was born earlier (RES-PAT-06).
+/// Nobody alive was born before (RES-PAT-06).
 const FIRST_BIRTH_YEAR: i16 = 1900;
 
-/// What a fault of booking details is about, so that a terminal can name its flag and a page its field.
+/// The field of a fault, so that a terminal can name its flag and a page its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// The reason for the appointment.
@@ -41,21 +41,21 @@ pub enum Field {
     ContactPoint,
 }
 
-/// One fault of booking details: a sentence for the person who filled them in, without values.
+/// One fault of booking details: a sentence for the person who entered them, without values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DetailFault {
-    /// What it is about.
+    /// The field.
     pub field: Field,
     /// What is wrong, or what to do.
     pub sentence: String,
 }
 
-/// What is wrong with booking details: every fault.
+/// All faults of booking details.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(|f| f.sentence.as_str()).collect::<Vec<_>>().join(" "))]
 pub struct DetailsError(pub Vec<DetailFault>);
 
-/// Gathers faults.
+/// Collects faults.
 #[derive(Default)]
 struct Faults(Vec<DetailFault>);
 
@@ -69,7 +69,7 @@ impl Faults {
 }
 
 impl BookingDetails {
-    /// Everything that a Provider would refuse, before it is asked (CONS-BOOK-02).
+    /// Checks for everything that a Provider would refuse (CONS-BOOK-02).
     pub fn check(&self, today: Date) -> Result<(), DetailsError> {
         let mut faults = Faults::default();
         if self.description.trim().is_empty() {
@@ -212,7 +212,7 @@ fn contact_value(point: &ContactPoint, field: Field, faults: &mut Faults) {
     faults.add(field, fault);
 }
 
-/// `fields`: of the family name, of the given names, of the title.
+/// `fields` are those of the family name, the given names and the title.
 fn name(whose: &str, name: &Person, fields: [Field; 3], faults: &mut Faults) {
     let [family, given, prefix] = fields;
     let too_long = |part: &String| part.len() > MAX_TEXT;

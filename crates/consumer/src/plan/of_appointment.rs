@@ -1,5 +1,4 @@
-//! The details of a booking read back from its Appointment, so that a rebooking or a referral need not ask for them
-//! again.
+//! Reads the details of a booking from its Appointment, so that a rebooking or referral need not ask again.
 
 use super::patient::{
     Address, BookingDetails, Contact, ContactPoint, Gender, Patient, Person, Relationship, System,
@@ -9,7 +8,7 @@ use booking::systems;
 use fhir::Element;
 
 impl BookingDetails {
-    /// The details in an Appointment; `None` when it lacks patient, name, date of birth or address.
+    /// The details in an Appointment. `None`: patient, name, date of birth or address is missing.
     pub fn of_appointment(appointment: &Element) -> Option<BookingDetails> {
         let patient = appointment
             .all("contained")

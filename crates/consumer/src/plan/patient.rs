@@ -1,12 +1,12 @@
-//! Whom a booking is for, as typed data: the patient, contact points and third parties (CONS-BOOK-02, RES-PAT,
-//! RES-RANK). `Debug` of everything here hides what identifies a patient.
+//! The patient of a booking as typed data, with contact points and third parties (CONS-BOOK-02, RES-PAT, RES-RANK). All
+//! `Debug` output hides what identifies a patient.
 
 use crate::redact::Identifying;
 use booking::ids::NhsNumber;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a booking says besides the slot.
+/// The details of a booking besides the slot.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BookingDetails {
@@ -16,17 +16,17 @@ pub struct BookingDetails {
     pub description: String,
 }
 
-/// The patient, with third parties who may be contacted.
+/// The patient, with third parties to contact.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Patient {
-    /// NHS number; none when it is not known (RES-PAT-02).
+    /// NHS number, if known (RES-PAT-02).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nhs_number: Option<String>,
-    /// How far the number was verified; counts only with a number.
+    /// Verification of the number; ignored without one.
     #[serde(default)]
     pub verification: Verification,
-    /// The number was traced: then it is verified, whatever is said besides.
+    /// True when the number was traced; then it counts as verified, whatever `verification` says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub traced: bool,
     /// The official name.
@@ -46,7 +46,7 @@ pub struct Patient {
 }
 
 impl From<&Patient> for Identifying {
-    /// The patient, with those who may be called for them.
+    /// The patient with their third parties.
     fn from(patient: &Patient) -> Identifying {
         let people = || {
             std::iter::once((&patient.name, &patient.telecom))
@@ -100,7 +100,7 @@ pub struct Address {
     pub postcode: String,
 }
 
-/// A telephone number or address at which somebody is reached.
+/// A telephone number or address of a person.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContactPoint {
@@ -112,7 +112,7 @@ pub struct ContactPoint {
     /// Where it is.
     #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
     pub place: Option<Use>,
-    /// Order of trying: 1 first; equal where the order is not known (RES-RANK-03).
+    /// Order of trying, 1 first; equal if the order is unknown (RES-RANK-03).
     pub rank: u32,
 }
 
@@ -122,7 +122,7 @@ pub struct ContactPoint {
 pub struct Contact {
     /// Name.
     pub name: Person,
-    /// Who they are to the patient.
+    /// Relation to the patient.
     pub relationship: Relationship,
     /// Their contact points.
     pub telecom: Vec<ContactPoint>,
@@ -143,12 +143,12 @@ macro_rules! codes {
                 match self { $($name::$variant => $code),+ }
             }
 
-            /// What it is called.
+            /// The display text.
             pub fn display(self) -> &'static str {
                 match self { $($name::$variant => $display),+ }
             }
 
-            /// The one of a code.
+            /// The value with this code.
             pub fn from_code(code: &str) -> Option<$name> {
                 $name::ALL.iter().copied().find(|c| c.code() == code)
             }
@@ -197,7 +197,7 @@ codes! {
         Home = "home", "Home";
         /// At work.
         Work = "work", "Work";
-        /// For the time being.
+        /// Temporary.
         Temp = "temp", "Temporary";
         /// Mobile.
         Mobile = "mobile", "Mobile";
@@ -205,7 +205,7 @@ codes! {
 }
 
 codes! {
-    /// Who a third party is to the patient (HL7 v2 table 0131).
+    /// Relation of a third party to the patient (HL7 v2 table 0131).
     Relationship default NextOfKin {
         /// Next of kin.
         NextOfKin = "N", "Next-of-Kin";
@@ -225,11 +225,11 @@ codes! {
 }
 
 codes! {
-    /// How far an NHS number was verified (RES-PAT-03).
+    /// Verification of an NHS number (RES-PAT-03).
     Verification default NotTraced {
-        /// Traced: what a Consumer sends for a number that was looked up.
+        /// Traced: for a number that was looked up.
         Verified = "01", "Number present and verified";
-        /// Not traced: what is true of a number that somebody said or typed.
+        /// Not traced: for a number that was said or typed.
         NotTraced = "02", "Number present but not traced";
         /// Trace required.
         TraceRequired = "03", "Trace required";
@@ -257,7 +257,7 @@ impl Person {
 }
 
 impl ContactPoint {
-    /// The value as it is sent: telephone numbers of digits and spaces, national form (RES-RANK-04).
+    /// The value to send: telephone numbers as digits and spaces, in national form (RES-RANK-04).
     pub fn sent_value(&self) -> String {
         match self.system {
             System::Phone | System::Sms | System::Fax => national(&self.value),
@@ -266,7 +266,7 @@ impl ContactPoint {
     }
 }
 
-/// `+44 (0)7700-900456` as `07700 900456`; what is no number stays recognisable as such.
+/// `+44 (0)7700-900456` as `07700 900456`. Text that is no number stays recognisable.
 fn national(value: &str) -> String {
     let value = value.trim().replace("(0)", "");
     let value = match value
@@ -285,13 +285,13 @@ fn national(value: &str) -> String {
 }
 
 impl Patient {
-    /// The NHS number, if there is one and it is one.
+    /// The NHS number, if valid.
     pub fn number(&self) -> Option<NhsNumber> {
         let digits: String = self.nhs_number.as_ref()?.split_whitespace().collect();
         NhsNumber::parse(&digits).ok()
     }
 
-    /// How far the number was verified, as it is sent.
+    /// The verification to send.
     pub fn verified_as(&self) -> Verification {
         match self.traced {
             true => Verification::Verified,
@@ -299,7 +299,7 @@ impl Patient {
         }
     }
 
-    /// The mobile number to send a text message to, the best ranked of the patient's own.
+    /// The patient's own mobile number with the best rank, for a text message.
     pub fn mobile(&self) -> Option<String> {
         let mut own: Vec<&ContactPoint> = self.telecom.iter().collect();
         own.sort_by_key(|p| p.rank);

@@ -7,7 +7,7 @@ use booking::wire::interaction::Interaction;
 use http::Method;
 use jiff::Timestamp;
 
-/// Everything that is worth showing about a slot (CONS-SLOT-03).
+/// All resources that describe a slot (CONS-SLOT-03).
 const INCLUDES: [&str; 6] = [
     "Slot:schedule",
     "Schedule:actor:Practitioner",
@@ -17,23 +17,23 @@ const INCLUDES: [&str; 6] = [
     "HealthcareService:providedBy",
 ];
 
-/// When the wanted slots start.
+/// The requested time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Not before; normally now.
+    /// Earliest start, usually now.
     pub from: Timestamp,
-    /// Not after.
+    /// Latest start.
     pub until: Timestamp,
 }
 
 impl Window {
-    /// Whether a slot that starts then was asked for.
+    /// Whether a start is in the window.
     pub fn has(&self, start: Timestamp) -> bool {
         self.from <= start && start <= self.until
     }
 }
 
-/// Asks for the free slots of a service.
+/// Builds the search for free slots of a service.
 pub fn plan(setting: &Setting, service: &ServiceId, window: Window) -> Result<Request, PlanError> {
     let mut tail = format!(
         "Slot?schedule.actor%3Ahealthcareservice={}&start=le{}&start=ge{}&status=free",
@@ -48,7 +48,7 @@ pub fn plan(setting: &Setting, service: &ServiceId, window: Window) -> Result<Re
     setting.request(Interaction::SearchSlots, Method::GET, &tail, None)
 }
 
-/// Asks for a further page of a search; the tail comes from [`crate::slots::next_tail`].
+/// Builds the request for a further page; the tail comes from [`crate::slots::next_tail`].
 pub fn page(setting: &Setting, tail: &str) -> Result<Request, PlanError> {
     setting.request(Interaction::SearchSlots, Method::GET, tail, None)
 }
