@@ -1,10 +1,9 @@
 //! DoS, the Directory of Services: its SOAP 1.2 web service, version 1.5 (NAT-DOS-01..11).
 //!
-//! `POST /app/api/webservices` takes CheckCapacitySummary and ServiceDetailsById; `GET /app/api/webservices?wsdl`
-//! answers their description; `GET /` says in plain text how to call it; `/sandbox/faults` switches faults. Answers
-//! come from a [`crate::world::World`].
+//! `POST /app/api/webservices` accepts CheckCapacitySummary and ServiceDetailsById. `GET /app/api/webservices?wsdl` returns
+//! their WSDL, `GET /` a help text. `/sandbox/faults` switches faults. Answers come from a [`crate::world::World`].
 //!
-//! Faults ([`crate::faults`], point `dos`; `interaction`: the operation): `slow`, `offline`, `malformed`, `status`,
+//! Faults ([`crate::faults`], point `dos`, `interaction` is the operation): `slow`, `offline`, `malformed`, `status`,
 //! `soap-fault`, and per service of an answer `no-endpoint` and `two-endpoints`.
 
 mod answer;
@@ -23,9 +22,9 @@ pub use edge::{MAX_BODY, PATH};
 pub use fault::DosFault;
 pub use server::{serve, serve_watched};
 
-/// The service's namespace, and the start of its SOAPActions.
+/// The service's namespace and prefix of its SOAPActions.
 pub const NAMESPACE: &str = "https://nww.pathwaysdos.nhs.uk/app/api/webservices";
-/// The version that is spoken (NAT-DOS-01).
+/// The supported version (NAT-DOS-01).
 pub const VERSION: &str = "1.5";
 /// Namespace of SOAP 1.2.
 pub const SOAP_12: &str = "http://www.w3.org/2003/05/soap-envelope";

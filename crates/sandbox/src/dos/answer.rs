@@ -1,4 +1,4 @@
-//! The answers, in the published order of elements and in the spellings that the world asks for (NAT-DOS-08, D-31).
+//! Renders the answers, in the published order of elements and the world's spellings (NAT-DOS-08, D-31).
 
 use super::case::Case;
 use super::search::Found;
@@ -8,26 +8,26 @@ use crate::world::written::{ClockTime, RotaDay};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// What marks an emergency department that is named because nothing matched (NAT-DOS-04).
+/// Mark of an emergency department that is listed because nothing matched (NAT-DOS-04).
 const CATCH_ALL_MARK: &str = " (Catch-all)";
 
-/// What a controlled fault does to the endpoints of a service.
+/// The effect of a fault on a service's endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tampering {
-    /// Booking endpoints are left out.
+    /// No booking endpoint.
     NoBooking,
-    /// There is one booking endpoint too many.
+    /// One booking endpoint too many.
     TwoBookings,
 }
 
-/// Which endpoints of a service are shown; asked once per service of an answer.
+/// Decides which endpoints of a service are shown; called once per service in an answer.
 pub type Tamper<'t> = &'t dyn Fn(&Service) -> Option<Tampering>;
 
-/// Who asked when, for the head of an answer.
+/// Id and time for the head of an answer.
 pub struct Transaction {
     /// A fresh id.
     pub id: String,
-    /// When the request came.
+    /// When the request arrived.
     pub requested: Timestamp,
 }
 
@@ -81,7 +81,7 @@ pub fn details(settings: &Settings, services: &[&Service], tamper: Tamper<'_>) -
     w.envelope("ServiceDetailsByIdResponse")
 }
 
-/// A moment as London clocks show it, with its offset.
+/// A moment in London time, with its offset.
 fn moment(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone())
         .strftime("%Y-%m-%dT%H:%M:%S%:z")
@@ -255,7 +255,7 @@ fn shown(service: &Service, tampering: Option<Tampering>) -> Vec<(u32, Endpoint)
     list
 }
 
-/// The booking endpoint of a service that has none, when two are wanted.
+/// A booking endpoint for a service without one, when two are wanted.
 fn invented() -> Endpoint {
     Endpoint {
         order: None,
@@ -269,8 +269,7 @@ fn invented() -> Endpoint {
     }
 }
 
-/// True for an endpoint that is written as one text. A summary has no place for those: its `contactDetails` is the
-/// telephone number.
+/// True for an endpoint in one text. A summary does not list those: its `contactDetails` is the telephone number.
 fn is_old(spelling: Spelling, endpoint: &Endpoint) -> bool {
     spelling == Spelling::ContactDetails && !endpoint.is_booking()
 }
@@ -296,8 +295,7 @@ fn endpoints(w: &mut Writer, spelling: Spelling, list: &[(u32, Endpoint)]) {
     });
 }
 
-/// An endpoint of before version 1.5: address, interaction, format, scenario, comment, compression in one text
-/// (NAT-DOS-11).
+/// An endpoint before version 1.5: address, interaction, format, scenario, comment, compression in one text (NAT-DOS-11).
 fn contact_detail(w: &mut Writer, order: u32, endpoint: &Endpoint) {
     let value = [
         &endpoint.address,

@@ -1,4 +1,4 @@
-//! The clinical need of a CheckCapacitySummary: every field with its rule and the number of its fault (NAT-DOS-03).
+//! Reads the clinical need in a CheckCapacitySummary: each field with its rule and its fault number (NAT-DOS-03).
 
 use super::fault::DosFault;
 use super::fields::Fields;
@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use roxmltree::Node;
 use std::str::FromStr;
 
-/// The fields, in their order.
+/// The fields in order.
 const FIELDS: [&str; 13] = [
     "caseRef",
     "caseId",
@@ -28,25 +28,25 @@ const FIELDS: [&str; 13] = [
     "gender",
     "searchDateTime",
 ];
-/// Most discriminators of a request; triage gives a few.
+/// Most discriminators of a request; triage sends a few.
 const MAX_DISCRIMINATORS: usize = 100;
-/// Longest text that is worth reading: dates, postcodes and numbers are shorter.
+/// Longest text read, characters; dates, postcodes and numbers are shorter.
 const MAX_TEXT: usize = 64;
-/// A search may lie this far in the past: clocks differ.
+/// A search may be this far in the past, since clocks differ.
 const PAST: SignedDuration = SignedDuration::from_mins(1);
 
 /// A clinical need.
 #[derive(Debug)]
 pub struct Case<'w> {
-    /// Where the patient is.
+    /// Where the patient is, by postcode.
     pub place: &'w Postcode,
-    /// The patient's surgery, when it is known.
+    /// The patient's surgery, if known.
     pub surgery: Option<OdsCode>,
-    /// Youngest and oldest age in days that is searched for.
+    /// Youngest and oldest age searched, days.
     pub age_days: (f64, f64),
-    /// The age in days, unless only the age group is known.
+    /// The age in days, if more than the age group is known.
     pub exact_age: Option<f64>,
-    /// Outcome of triage.
+    /// Outcome of the triage.
     pub disposition: &'w Disposition,
     /// Symptom group.
     pub group: &'w SymptomGroup,
@@ -54,16 +54,16 @@ pub struct Case<'w> {
     pub discriminators: Vec<u32>,
     /// Search distance, km.
     pub distance_km: u32,
-    /// Where the search distance comes from.
+    /// Source of the search distance, in the directory's words.
     pub distance_source: &'static str,
     /// Gender.
     pub gender: Gender,
-    /// The moment searched for.
+    /// The time searched for.
     pub at: Timestamp,
 }
 
 impl<'w> Case<'w> {
-    /// Reads the fields; the first that is wrong is the fault.
+    /// Reads the fields. The first wrong one is the fault.
     pub fn read(
         node: Node<'_, '_>,
         world: &'w World,
@@ -110,7 +110,7 @@ impl<'w> Case<'w> {
     }
 }
 
-/// A short text; a longer one is a fault of this number.
+/// A short text. A longer one is fault `code`.
 fn short(fields: &Fields<'_, '_>, name: &str, code: u16) -> Result<Option<String>, DosFault> {
     match fields.text(name)? {
         Some(text) if text.len() > MAX_TEXT => Err(DosFault::new(code)),
@@ -118,7 +118,7 @@ fn short(fields: &Fields<'_, '_>, name: &str, code: u16) -> Result<Option<String
     }
 }
 
-/// A whole number; anything else is a fault of this number.
+/// A whole number. Anything else is fault `code`.
 fn number(fields: &Fields<'_, '_>, name: &str, code: u16) -> Result<Option<u32>, DosFault> {
     match short(fields, name, code)? {
         None => Ok(None),
@@ -153,8 +153,8 @@ fn asked_distance(fields: &Fields<'_, '_>) -> Result<Option<u32>, DosFault> {
     }
 }
 
-/// The distance by the directory's order: forced, then set for postcode, sector, district, then asked for, then the
-/// national one; and its source, by the directory's words.
+/// The distance in the directory's order of precedence: forced; set for postcode, sector or district; requested; national.
+/// Also returns its source, in the directory's words.
 fn distance(
     world: &World,
     place: &Postcode,
@@ -165,7 +165,7 @@ fn distance(
         return (km, "Override");
     }
     let plain = plain_postcode(&place.postcode);
-    // A postcode is a district and three more characters; the first of them is the sector.
+    // A postcode is a district and three more characters, of which the first completes the sector.
     let district = plain.len().saturating_sub(3);
     let areas = [
         (plain.as_str(), "Postcode"),
@@ -225,7 +225,7 @@ fn age(fields: &Fields<'_, '_>) -> Result<Ages, DosFault> {
     }
 }
 
-/// The discriminators that belong to the group; none of them is fault 104.
+/// The discriminators that belong to the group. Fault 104 if none does.
 fn discriminators(
     fields: &Fields<'_, '_>,
     group: &SymptomGroup,
@@ -261,7 +261,7 @@ fn discriminators(
     }
 }
 
-/// The moment searched for; a time without offset is one in London.
+/// The time searched for; without offset it is London time.
 fn moment(fields: &Fields<'_, '_>, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, DosFault> {
     let invalid = || {
         DosFault::with(

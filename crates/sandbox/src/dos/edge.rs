@@ -1,4 +1,4 @@
-//! HTTP: paths, methods, media types, bounds, and the faults that are shown on purpose.
+//! The HTTP edge: paths, methods, media types, bounds, and injected faults.
 
 use super::answer::Tampering;
 use super::fault::DosFault;
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 /// Path of the web service.
 pub const PATH: &str = "/app/api/webservices";
-/// Largest request: the largest legal one has some ten thousand bytes.
+/// Largest request, bytes; the largest legal one has some ten thousand.
 pub const MAX_BODY: usize = 256 << 10;
 /// Time for the body to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -30,12 +30,12 @@ const SOAP: &str = "application/soap+xml; charset=utf-8";
 /// Media type of pages and hints.
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// The connection shall be cut without an answer.
+/// Cut the connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is withheld on purpose")]
 pub struct Cut;
 
-/// What all connections share.
+/// State shared by all connections.
 pub struct Edge {
     pub(super) world: Arc<World>,
     pub(super) faults: Arc<Faults>,
@@ -114,7 +114,7 @@ impl Edge {
         answer.map(|(response, _)| response)
     }
 
-    /// From bytes to the text of the answer. What the request is about is told also when it fails.
+    /// Turns the bytes of a request into the text of an answer. Returns what the request is about even if it fails.
     fn call(
         &self,
         bytes: &[u8],
@@ -128,7 +128,7 @@ impl Edge {
         *about = call.about();
         let transaction = service::transaction(Timestamp::now());
         let operation = about.operation;
-        // Asked once per service of an answer, so that it knows what the answer holds.
+        // Called once per service, so it collects the answer's services.
         let services = RefCell::new(Vec::new());
         let tamper = |service: &Service| {
             services.borrow_mut().push(service.id);
@@ -159,7 +159,7 @@ impl Edge {
         }
     }
 
-    /// The answer, or what a switched fault makes of it; with the number of the fault, for the log.
+    /// The answer, or what a switched fault makes of it, with the fault's number for the log.
     async fn with_faults(
         &self,
         key: &Key<'_>,
@@ -210,7 +210,7 @@ impl Edge {
         })
     }
 
-    /// The URL of the web service, as the client wrote it.
+    /// The URL of the web service as the client knows it.
     fn location<B>(&self, request: &Request<B>) -> String {
         let host = request
             .headers()
@@ -222,7 +222,7 @@ impl Edge {
         format!("{scheme}://{host}{PATH}")
     }
 
-    /// What this is and how to call it.
+    /// The help text.
     fn page<B>(&self, request: &Request<B>) -> String {
         let location = self.location(request);
         let accounts: String = self
@@ -247,7 +247,7 @@ impl Edge {
     }
 }
 
-/// A request to paste.
+/// An example request for pasting.
 fn example(world: &World) -> String {
     let username = world
         .accounts
@@ -276,7 +276,7 @@ fn asks_for_wsdl(uri: &Uri) -> bool {
     })
 }
 
-/// SOAP 1.2 is `application/soap+xml`; `text/xml` is taken too, since clients of the live service send it.
+/// SOAP 1.2 is `application/soap+xml`. `text/xml` is accepted too, since clients of the live service send it.
 fn media_type(headers: &HeaderMap) -> Result<(), String> {
     let hint = || "Send Content-Type: application/soap+xml; charset=utf-8\n".to_owned();
     if headers
@@ -305,7 +305,7 @@ fn media_type(headers: &HeaderMap) -> Result<(), String> {
     }
 }
 
-/// The action: a parameter of the media type in SOAP 1.2, a header of its own in older clients.
+/// The action: a parameter of the media type in SOAP 1.2, a header in older clients.
 fn action(headers: &HeaderMap) -> Option<String> {
     let header = headers
         .get("SOAPAction")
@@ -340,7 +340,7 @@ async fn read(body: Incoming) -> Result<Bytes, (StatusCode, String)> {
     }
 }
 
-/// The first half of a text: no XML any more.
+/// The first half of a text, which is no longer XML.
 fn broken(mut text: String) -> String {
     let mut half = text.len() / 2;
     while !text.is_char_boundary(half) {

@@ -1,4 +1,4 @@
-//! The SOAP envelope of a request: version of SOAP, version of the service, operation, credentials.
+//! Reads the SOAP envelope of a request: SOAP version, service version, operation, credentials.
 
 use super::fault::DosFault;
 use super::fields::{Fields, text_of};
@@ -6,9 +6,9 @@ use super::{NAMESPACE, SOAP_11, SOAP_12};
 use booking::bounded_xml::{self, Bounds};
 use roxmltree::{Document, Node};
 
-/// Most nodes of a request: a hundred discriminators and every optional field are some 300.
+/// Most nodes of a request. A hundred discriminators and every optional field make some 300.
 const BOUNDS: Bounds = Bounds::nodes(4_000);
-/// Longest user name and password.
+/// Longest user name or password.
 const MAX_CREDENTIAL: usize = 256;
 
 /// An operation of the service.
@@ -21,13 +21,13 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Both of them.
+    /// Both operations.
     pub const ALL: [Operation; 2] = [
         Operation::CheckCapacitySummary,
         Operation::ServiceDetailsById,
     ];
 
-    /// The name of the request's element, and the end of the SOAPAction.
+    /// Name of the request's element, and end of the SOAPAction.
     pub fn name(self) -> &'static str {
         match self {
             Operation::CheckCapacitySummary => "CheckCapacitySummary",
@@ -35,7 +35,7 @@ impl Operation {
         }
     }
 
-    /// The element that holds what is asked for.
+    /// The element with the criteria.
     fn payload(self) -> &'static str {
         match self {
             Operation::CheckCapacitySummary => "c",
@@ -53,20 +53,20 @@ pub fn document(text: &str) -> Result<Document<'_>, DosFault> {
     })
 }
 
-/// A request, as far as it is the same for all operations.
+/// The parts of a request common to all operations.
 pub struct Envelope<'a, 'i> {
-    /// What is asked.
+    /// The operation.
     pub operation: Operation,
-    /// `serviceVersion`, when it was sent.
+    /// `serviceVersion`, if sent.
     pub version: Option<String>,
-    /// User name and password, when both were sent.
+    /// User name and password, if both were sent.
     pub credentials: Option<(String, String)>,
-    /// The element with what is asked for.
+    /// The element with the criteria.
     pub payload: Option<Node<'a, 'i>>,
 }
 
 impl<'a, 'i> Envelope<'a, 'i> {
-    /// Reads the envelope. `strict`: unknown elements, elements out of order and without namespace are refused.
+    /// Reads the envelope. `strict` refuses unknown elements, wrong order and missing namespaces.
     pub fn read(document: &'a Document<'i>, strict: bool) -> Result<Envelope<'a, 'i>, DosFault> {
         let root = document.root_element();
         match (root.tag_name().namespace(), root.tag_name().name()) {
@@ -137,7 +137,7 @@ fn version(header: Node<'_, '_>, strict: bool) -> Result<Option<String>, DosFaul
             found = Some(text_of(block)?);
             continue;
         }
-        // SOAP 1.2 part 1, 5.2.3: a block that must be understood is not ignored.
+        // SOAP 1.2 part 1, 5.2.3: a mandatory block must not be ignored.
         let demanded = block.attribute((SOAP_12, "mustUnderstand"));
         if matches!(demanded.map(str::trim), Some("true" | "1")) {
             return Err(DosFault::malformed(format_args!(

@@ -1,4 +1,4 @@
-//! Faults of the DoS web service: a number and a text (NAT-DOS-10).
+//! Faults of the DoS web service, each a number and a text (NAT-DOS-10).
 
 use super::xml::escaped;
 use http::StatusCode;
@@ -13,7 +13,7 @@ pub struct DosFault {
     pub text: Cow<'static, str>,
 }
 
-/// The usual text of every number.
+/// The default text of every number.
 const TEXTS: [(u16, &str); 26] = [
     (100, "System: the search failed"),
     (101, "Postcode: not found"),
@@ -77,7 +77,7 @@ const TEXTS: [(u16, &str); 26] = [
 ];
 
 impl DosFault {
-    /// A fault with its usual text.
+    /// A fault with its default text.
     pub fn new(code: u16) -> DosFault {
         let text = TEXTS
             .iter()
@@ -89,7 +89,7 @@ impl DosFault {
         }
     }
 
-    /// A fault with a text that says more.
+    /// A fault with a more precise text.
     pub fn with(code: u16, text: impl Into<Cow<'static, str>>) -> DosFault {
         DosFault {
             code,
@@ -97,12 +97,12 @@ impl DosFault {
         }
     }
 
-    /// Malformed: fault 108, with what is malformed.
+    /// Fault 108, with what is malformed.
     pub fn malformed(what: impl std::fmt::Display) -> DosFault {
         DosFault::with(108, format!("Malformed request: {what}"))
     }
 
-    /// The status by SOAP 1.2 over HTTP: 400 when the sender is at fault, 500 when the service is.
+    /// Status by SOAP 1.2 over HTTP: 400 for the sender's faults, 500 for the service's.
     pub fn status(&self) -> StatusCode {
         match self.code {
             504 => StatusCode::GATEWAY_TIMEOUT,

@@ -1,10 +1,10 @@
-//! The children of a request's element, by name.
+//! Reads the children of a request's element by name.
 
 use super::NAMESPACE;
 use super::fault::DosFault;
 use roxmltree::Node;
 
-/// Says that an element has no value (XML Schema part 1, 2.6.2).
+/// Namespace of `xsi:nil`, which marks an element without value (XML Schema part 1, 2.6.2).
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 /// The children of an element.
@@ -13,8 +13,8 @@ pub struct Fields<'a, 'i> {
 }
 
 impl<'a, 'i> Fields<'a, 'i> {
-    /// Finds the children. Strict: each once, in the order of `names`, in the namespace, no others. Otherwise the
-    /// first of each name counts, and others are ignored, as the live service does.
+    /// Finds the children. Strict: each once, in the order of `names`, in the namespace, no others. Otherwise the first of
+    /// each name counts and others are ignored, as in the live service.
     pub fn read(
         parent: Node<'a, 'i>,
         names: &[&'static str],
@@ -52,7 +52,7 @@ impl<'a, 'i> Fields<'a, 'i> {
         Ok(Fields { found })
     }
 
-    /// The child of this name; none when it is nil.
+    /// The child with this name; `None` also if it is nil.
     pub fn get(&self, name: &str) -> Option<Node<'a, 'i>> {
         self.found
             .iter()
@@ -60,7 +60,7 @@ impl<'a, 'i> Fields<'a, 'i> {
             .map(|(_, node)| *node)
     }
 
-    /// The text of a child; none when it is missing or empty.
+    /// The text of a child; `None` if missing or empty.
     pub fn text(&self, name: &str) -> Result<Option<String>, DosFault> {
         self.get(name).map_or(Ok(None), text_of)
     }
@@ -90,7 +90,7 @@ fn check(
     }
 }
 
-/// The text of an element without children, trimmed; none when it is empty.
+/// The text of an element without children, trimmed; `None` if empty.
 pub fn text_of(node: Node<'_, '_>) -> Result<Option<String>, DosFault> {
     let mut text = String::new();
     for child in node.children() {

@@ -1,32 +1,32 @@
-//! Which services suit a clinical need, and in which order (NAT-DOS-04).
+//! Finds the services for a clinical need and sorts them (NAT-DOS-04).
 
 use super::case::Case;
 use crate::world::World;
 use crate::world::model::{Account, AgeRange, Capacity, Postcode, Service, Status};
 use jiff::tz::TimeZone;
 
-/// Metres of a mile: distances are searched in kilometres and told in miles.
+/// Metres in a mile: searches use kilometres, answers miles.
 const METRES_PER_MILE: f64 = 1609.344;
-/// Most emergency departments that are named when nothing matches.
+/// Most emergency departments listed when nothing matches.
 const CATCH_ALL: usize = 2;
-/// How far away they may be: the largest search distance.
+/// Their largest distance, equal to the largest search distance.
 const CATCH_ALL_METRES: f64 = 99_000.0;
 
-/// A service that was found.
+/// A service that matches.
 pub struct Found<'w> {
     /// The service.
     pub service: &'w Service,
-    /// Its place.
+    /// Its postcode.
     pub place: &'w Postcode,
-    /// Straight line from the patient, in miles.
+    /// Distance from the patient in a straight line, miles.
     pub miles: f64,
-    /// The age ranges that matched.
+    /// The matching age ranges.
     pub ages: Vec<&'w AgeRange>,
-    /// Named because nothing matched.
+    /// True when listed because nothing matched.
     pub catch_all: bool,
 }
 
-/// The services for a need, the most suitable first; emergency departments when there are none.
+/// The services for a need, the best first; emergency departments if there are none.
 pub fn services<'w>(
     world: &'w World,
     case: &Case<'w>,
@@ -64,7 +64,7 @@ pub fn services<'w>(
     found.into_iter().map(|(_, found)| found).collect()
 }
 
-/// Everything but place and time.
+/// All criteria except place and time.
 fn suits(service: &Service, case: &Case<'_>, account: &Account) -> bool {
     service.status == Status::Active
         && service.capacity != Capacity::None
@@ -76,7 +76,7 @@ fn suits(service: &Service, case: &Case<'_>, account: &Account) -> bool {
         && (!service.restricted || is_for_surgery(service, case))
 }
 
-/// The group, and all discriminators that the request names.
+/// Checks the group and all discriminators of the request.
 fn takes_symptom(service: &Service, case: &Case<'_>) -> bool {
     service
         .symptom
@@ -102,7 +102,7 @@ fn ages<'w>(service: &'w Service, case: &Case<'_>) -> impl Iterator<Item = &'w A
         .filter(move |range| range.from.first_day() <= oldest && youngest <= range.to.last_day())
 }
 
-/// The directory searches a square around the patient, not a circle (CheckCapacitySummary search logic).
+/// The directory searches a square around the patient (CheckCapacitySummary search logic).
 fn in_box(case: &Case<'_>, place: &Postcode) -> bool {
     let reach = case.distance_km * 1000;
     place.easting.abs_diff(case.place.easting) <= reach
@@ -139,16 +139,16 @@ fn catch_all<'w>(world: &'w World, case: &Case<'w>) -> Vec<Found<'w>> {
     near
 }
 
-/// What decides the order, the most important first; smaller is better.
+/// The sort key, most important field first, smaller is better.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    /// Services for the patient's own surgery come first.
+    /// False for services of the patient's surgery.
     not_for_surgery: bool,
-    /// Place of the service's type in the ranking of the disposition.
+    /// Index of the service's type in the disposition's ranking.
     kind: usize,
-    /// Open already at the moment searched for.
+    /// Closed at the time searched for.
     not_open: bool,
-    /// Free before busy.
+    /// Busy rather than free.
     busy: bool,
     metres: u64,
     id: u32,
@@ -165,7 +165,7 @@ impl Rank {
                 .unwrap_or(ranking.len()),
             not_open: !open,
             busy: service.capacity == Capacity::Low,
-            // Distances are far below the range where this would lose anything.
+            // Distances are far below the loss of precision.
             metres: metres.round() as u64,
             id: service.id,
         }

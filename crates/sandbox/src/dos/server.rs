@@ -1,4 +1,4 @@
-//! The socket of the directory.
+//! Serves the directory on a socket.
 
 use super::edge::Edge;
 use crate::faults::Faults;
@@ -11,10 +11,10 @@ use std::future::Future;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
-/// Largest request head: SOAP clients send a few hundred bytes.
+/// Largest request head, bytes. SOAP clients send a few hundred.
 const HEAD_BYTES: usize = 32 << 10;
 
-/// Answers until `stop` is ready, then lets requests under way finish, for five seconds at most.
+/// Serves until `stop` is ready, then gives requests under way up to five seconds.
 pub async fn serve(
     listener: TcpListener,
     world: Arc<World>,
@@ -25,7 +25,7 @@ pub async fn serve(
     serve_watched(listener, world, faults, tls, Observer::default(), stop).await;
 }
 
-/// As [`serve`]; the observer is told which services each answer holds.
+/// Like [`serve`]; also tells the observer the services in each answer.
 pub async fn serve_watched(
     listener: TcpListener,
     world: Arc<World>,

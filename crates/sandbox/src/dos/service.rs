@@ -1,4 +1,4 @@
-//! One SOAP request, from its text to its answer: no sockets here.
+//! Answers one SOAP request, from text to text, without sockets.
 
 use super::answer::{self, Tampering, Transaction};
 use super::case::Case;
@@ -16,7 +16,7 @@ use roxmltree::{Document, Node};
 /// Longest `serviceId`: an id or an ODS code.
 const MAX_SERVICE_ID: usize = 32;
 
-/// What a request is about, for faults switched on purpose and for the log.
+/// The subject of a request, for injected faults and the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// The operation.
@@ -30,13 +30,13 @@ pub struct Call<'a, 'i> {
     envelope: Envelope<'a, 'i>,
 }
 
-/// Parses the text; see [`Call::read`].
+/// Parses the text for [`Call::read`].
 pub fn parse(text: &str) -> Result<Document<'_>, DosFault> {
     document(text)
 }
 
 impl<'a, 'i> Call<'a, 'i> {
-    /// Reads the envelope. `action` is the SOAPAction or the media type's action; none or empty: not sent.
+    /// Reads the envelope. `action` is the SOAPAction or the media type's action; `None` or empty: not sent.
     pub fn read(
         document: &'a Document<'i>,
         action: Option<&str>,
@@ -56,7 +56,7 @@ impl<'a, 'i> Call<'a, 'i> {
         }
     }
 
-    /// What it is about.
+    /// The subject of the request.
     pub fn about(&self) -> About {
         let service = match (self.envelope.operation, self.envelope.payload) {
             (Operation::ServiceDetailsById, Some(node)) => text_of(node).ok().flatten(),
@@ -68,7 +68,7 @@ impl<'a, 'i> Call<'a, 'i> {
         }
     }
 
-    /// Answers: the SOAP envelope of the answer, or the fault.
+    /// The SOAP envelope of the answer, or the fault.
     pub fn answer(
         &self,
         world: &World,
@@ -137,7 +137,7 @@ fn summary(
     }
 }
 
-/// By id, or by ODS code: then every service of the organisation (NAT-DOS-05).
+/// Finds by service id, or all services of an organisation by its ODS code (NAT-DOS-05).
 fn details(
     id: Option<&str>,
     world: &World,
@@ -163,7 +163,7 @@ fn details(
     }
 }
 
-/// A fresh transaction.
+/// A new transaction.
 pub fn transaction(requested: Timestamp) -> Transaction {
     Transaction {
         id: uuid::Uuid::new_v4().to_string(),
@@ -171,7 +171,7 @@ pub fn transaction(requested: Timestamp) -> Transaction {
     }
 }
 
-/// Fault keys are the operation's names; a service of an answer is told apart by its id.
+/// Fault keys: the operation's name for a request, this id for a service of an answer.
 pub fn service_key(service: &Service) -> String {
     service.id.to_string()
 }

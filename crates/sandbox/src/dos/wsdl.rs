@@ -1,11 +1,11 @@
-//! The description of the web service, for SOAP clients that are made from it.
+//! The WSDL of the web service, from which SOAP clients are generated.
 
 use super::xml::escaped;
 
-/// The description, with `{location}` for the URL of the service.
+/// The WSDL, with `{location}` for the service's URL.
 const TEXT: &str = include_str!("../../data/dos-1.5.wsdl");
 
-/// The description of a service at this URL.
+/// The WSDL of a service at this URL.
 pub fn description(location: &str) -> String {
     TEXT.replace("{location}", &escaped(location))
 }

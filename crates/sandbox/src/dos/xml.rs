@@ -1,4 +1,4 @@
-//! Writing XML: one text, elements with or without the service's prefix, everything escaped.
+//! Writes XML, with or without the service's prefix, and escapes all text.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Elements carry the namespace when `qualified`.
+    /// With `qualified`, elements are in the service's namespace.
     pub fn new(qualified: bool) -> Writer {
         Writer {
             out: String::with_capacity(8 << 10),
@@ -20,7 +20,7 @@ impl Writer {
         }
     }
 
-    /// An element with what `inner` writes.
+    /// Writes an element around the output of `inner`.
     pub fn element(&mut self, name: &str, inner: impl FnOnce(&mut Writer)) {
         self.out.push('<');
         self.out.push_str(self.prefix);
@@ -30,13 +30,13 @@ impl Writer {
         self.close(name);
     }
 
-    /// An element with text.
+    /// Writes an element with text.
     pub fn text(&mut self, name: &str, text: impl Display) {
         let text = text.to_string();
         self.element(name, |w| w.out.push_str(&escaped(&text)));
     }
 
-    /// An element with text, if there is any.
+    /// Writes an element with text, if there is any.
     pub fn optional(&mut self, name: &str, text: Option<impl Display>) {
         if let Some(text) = text {
             self.text(name, text);
@@ -50,8 +50,7 @@ impl Writer {
         self.out.push('>');
     }
 
-    /// The SOAP envelope with everything written, inside the answer element of the operation. That one is always in
-    /// the namespace.
+    /// The SOAP envelope with everything written, in the operation's answer element, which is always in the namespace.
     pub fn envelope(self, answer: &str) -> String {
         format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
@@ -64,7 +63,7 @@ impl Writer {
     }
 }
 
-/// Text for an element or attribute. Characters that XML cannot carry are left out.
+/// Escapes text for an element or attribute. Drops characters that XML cannot hold.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
