@@ -1,13 +1,12 @@
-//! SSP, the Spine Secure Proxy: passes requests of Consumers on to Providers (NAT-SSP-01..06).
+//! SSP, the Spine Secure Proxy: forwards requests of Consumers to Providers (NAT-SSP-01..06).
 //!
-//! `GET /https://provider/service-root/Slot?…`: the URL of the Provider stands behind the proxy's own. Checks, in
-//! this order: method (405), the four SSP headers (400), client certificate, sender, receiver and endpoint (403),
-//! media type (415), places (429, 503). Then bodies stream both ways. A Provider that cannot be reached is 502, one
-//! that does not answer in time 504; errors are OperationOutcomes in JSON or XML. A missing token is not the
-//! proxy's concern: the Provider refuses it.
+//! `GET /https://provider/service-root/Slot?…`: the Provider's URL follows the proxy's. The proxy checks, in this order:
+//! method (405), the four SSP headers (400), client certificate, sender, receiver and endpoint (403), media type (415),
+//! limits (429, 503). Then it streams both bodies. An unreachable Provider is 502, a late one 504. Errors are
+//! OperationOutcomes in JSON or XML. It does not check tokens; the Provider does.
 //!
-//! Faults ([`crate::faults`], point `ssp`; `asid`: receiver or sender): `slow`, `offline`, `lost-answer`,
-//! `malformed`, `status`. With `control` set, `/sandbox/faults` switches them.
+//! Faults ([`crate::faults`], point `ssp`, `asid` is receiver or sender): `slow`, `offline`, `lost-answer`, `malformed`,
+//! `status`. With `control` set, `/sandbox/faults` switches them.
 
 mod check;
 mod forward;
@@ -28,31 +27,31 @@ use std::time::Duration;
 /// Settings of the proxy.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// TLS to Providers, with the proxy's own certificate. Without, `https` Providers cannot be reached.
+    /// TLS to Providers, with the proxy's certificate. Without it `https` Providers are unreachable.
     pub provider_tls: Option<Arc<ClientConfig>>,
-    /// Time to connect to a Provider; longer: 502.
+    /// Time to connect to a Provider, else 502.
     pub connect_time: Duration,
-    /// Time for a Provider to begin its answer; longer: 504.
+    /// Time for a Provider to begin its answer, else 504.
     pub answer_time: Duration,
-    /// Longest pause between two pieces of a body, in both directions.
+    /// Longest pause between two pieces of a body, in either direction.
     pub body_time: Duration,
-    /// Largest request: a referral with 20 MB of attachments, encoded, fits.
+    /// Largest request, bytes: a referral with 20 MB of encoded attachments fits.
     pub body_bytes: u64,
-    /// Largest answer.
+    /// Largest answer, bytes.
     pub answer_bytes: u64,
-    /// Connections at once; a further one waits to be taken.
+    /// Connections at once. Further ones wait in the listen queue.
     pub connections: usize,
-    /// Connections at once of one peer (a client certificate, else an address); 0: half.
+    /// Connections at once per peer (client certificate, else address); 0: half.
     pub per_peer: usize,
-    /// Requests under way at once; a further one is 503.
+    /// Requests under way; further ones are 503.
     pub under_way: usize,
-    /// Requests of one sender under way at once; a further one is 429.
+    /// Requests of one sender under way; further ones are 429.
     pub per_sender: usize,
     /// Time for a request's head to arrive.
     pub head_time: Duration,
-    /// `/sandbox/faults` is served.
+    /// Whether `/sandbox/faults` is served.
     pub control: bool,
-    /// Who is told what passes.
+    /// Told of each request.
     pub observer: Observer,
 }
 

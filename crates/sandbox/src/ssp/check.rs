@@ -1,5 +1,5 @@
-//! What the proxy checks before a request goes on, in this order: method, headers, certificate, both systems'
-//! rights, the endpoint, the media type (NAT-SSP-03, NAT-SSP-04).
+//! The checks before a request is forwarded, in order: method, headers, certificate, rights of both systems, endpoint,
+//! media type (NAT-SSP-03, NAT-SSP-04).
 
 use super::refusal::{Kind, Refusal};
 use super::target;
@@ -11,7 +11,7 @@ use http::{Method, Uri, header};
 use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 
-/// Longest interaction id; the longest of the Spine have about 120.
+/// Longest interaction id; the Spine's longest have about 120 characters.
 const MAX_INTERACTION: usize = 256;
 
 /// The other end of a connection.
@@ -19,9 +19,9 @@ const MAX_INTERACTION: usize = 256;
 pub struct Peer {
     /// Its address.
     pub address: SocketAddr,
-    /// TLS is on.
+    /// Whether TLS is on.
     pub tls: bool,
-    /// Its certificate, verified.
+    /// Its verified certificate.
     pub certificate: Option<CertificateDer<'static>>,
 }
 
@@ -38,13 +38,13 @@ pub struct SspHeaders {
     pub interaction: String,
 }
 
-/// A request that may go on, and where to.
+/// A request that passed, with its target.
 pub struct Passed {
     /// URL at the Provider.
     pub target: Uri,
 }
 
-/// The first check: only the verbs of the Standard go on.
+/// Check 1: only the Standard's methods pass.
 pub fn method(method: &Method) -> Result<(), Refusal> {
     match *method {
         Method::GET | Method::POST | Method::PUT => Ok(()),
@@ -58,7 +58,7 @@ pub fn method(method: &Method) -> Result<(), Refusal> {
     }
 }
 
-/// The second check: the four headers, every fault of them.
+/// Check 2: the four headers; reports every fault.
 pub fn headers(parts: &Parts) -> Result<SspHeaders, Refusal> {
     let mut faults = Vec::new();
     let trace_id = parsed(parts, "Ssp-TraceID", TraceId::parse, &mut faults);
@@ -88,7 +88,7 @@ pub fn headers(parts: &Parts) -> Result<SspHeaders, Refusal> {
     }
 }
 
-/// The further checks.
+/// The other checks.
 pub fn rights(
     directory: &Directory,
     peer: &Peer,
@@ -128,7 +128,7 @@ pub fn rights(
     Ok(Passed { target })
 }
 
-/// The sender's certificate carries the name that is registered for it. Without TLS there is nothing to check.
+/// The sender's certificate has its registered name. Not checked without TLS.
 fn certificate(peer: &Peer, sender: &System) -> Result<(), Refusal> {
     if !peer.tls {
         return Ok(());
@@ -154,7 +154,7 @@ fn certificate(peer: &Peer, sender: &System) -> Result<(), Refusal> {
     }
 }
 
-/// Any media type goes on (NAT-SSP-05), but a body says what it is.
+/// Any media type passes (NAT-SSP-05), but a body needs one.
 fn media_type(parts: &Parts) -> Result<(), Refusal> {
     let given = parts.headers.get(header::CONTENT_TYPE);
     let has_body = parts.headers.contains_key(header::TRANSFER_ENCODING)

@@ -1,4 +1,4 @@
-//! Passing a request on and its answer back, unchanged but for what belongs to one connection (NAT-SSP-05).
+//! Forwards a request and its answer unchanged, except for what belongs to one connection (NAT-SSP-05).
 
 use super::Settings;
 use super::check::Peer;
@@ -19,12 +19,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Connections to one Provider that are kept for the next request.
+/// Idle connections kept per Provider.
 const IDLE_PER_HOST: usize = 32;
-/// How long they are kept; shorter than servers usually do, so that few are found closed.
+/// How long idle connections are kept. Most servers keep them longer, so that few are found closed.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// Headers of one connection (RFC 9110, section 7.6.1); `Expect` is answered by the proxy itself.
+/// Hop-by-hop headers (RFC 9110, section 7.6.1). The proxy itself answers `Expect`.
 const HOP_BY_HOP: [&str; 10] = [
     "connection",
     "proxy-connection",
@@ -40,7 +40,7 @@ const HOP_BY_HOP: [&str; 10] = [
 
 type Guard = Option<super::places::Place>;
 
-/// The client side of the proxy.
+/// The HTTP client of the proxy.
 #[derive(Clone)]
 pub struct Forwarder {
     client: Client<HttpsConnector<HttpConnector>, Relay<()>>,
@@ -73,7 +73,7 @@ impl Forwarder {
         Ok(Forwarder { client, settings })
     }
 
-    /// Sends the request on and waits for the head of the answer.
+    /// Forwards the request and waits for the head of the answer.
     pub async fn send(
         &self,
         peer: &Peer,
@@ -97,7 +97,7 @@ impl Forwarder {
         let request = outgoing(peer, parts, body, target);
         let sent = self.client.request(request);
         tokio::pin!(sent);
-        // The Provider's time counts from the last piece of the request that it was sent.
+        // The Provider's time starts with the last piece of the request sent to it.
         let answered = loop {
             let until = progress.last() + settings.answer_time;
             tokio::select! {
@@ -137,7 +137,7 @@ impl Forwarder {
         })
     }
 
-    /// The answer for the consumer: status, headers and body as they came.
+    /// The answer for the consumer: status, headers and body unchanged.
     pub fn back(
         &self,
         response: Response<Incoming>,
@@ -156,7 +156,7 @@ impl Forwarder {
         }
         strip(&mut parts.headers);
         parts.version = Version::HTTP_11;
-        // What belongs to the connection to the Provider stays there.
+        // Extensions belong to the connection to the Provider.
         parts.extensions.clear();
         let body = Relay::new(
             body,
@@ -168,7 +168,7 @@ impl Forwarder {
         Ok(Response::from_parts(parts, body.boxed_unsync()))
     }
 
-    /// Takes the whole answer and throws it away: the Provider is done then.
+    /// Reads and discards the whole answer, so that the Provider is done.
     pub async fn drain(&self, response: Response<Incoming>) {
         let settings = &self.settings;
         let mut body = Relay::new(
@@ -181,7 +181,7 @@ impl Forwarder {
         while let Some(Ok(_)) = body.frame().await {}
     }
 
-    /// The answer with a body that is cut in the middle of a word.
+    /// The answer with a truncated body.
     pub async fn mangled(&self, response: Response<Incoming>) -> Response<Body> {
         let (mut parts, body) = response.into_parts();
         self.drain(Response::new(body)).await;
@@ -203,11 +203,11 @@ impl Forwarder {
     }
 }
 
-/// The request as it goes to the Provider.
+/// The request for the Provider.
 fn outgoing(peer: &Peer, parts: &Parts, body: Relay<()>, target: Uri) -> Request<Relay<()>> {
     let mut headers = parts.headers.clone();
     strip(&mut headers);
-    // HTTP/2 of the consumer keeps the host elsewhere; the client writes the Provider's.
+    // HTTP/2 keeps the consumer's host elsewhere; the client writes the Provider's.
     let asked = parts
         .headers
         .get(header::HOST)
@@ -225,7 +225,7 @@ fn outgoing(peer: &Peer, parts: &Parts, body: Relay<()>, target: Uri) -> Request
     request
 }
 
-/// RFC 7239: who asked, how, and for which host.
+/// RFC 7239: the caller, its protocol, and the host it called.
 fn forwarded(peer: &Peer, host: Option<&str>) -> Option<HeaderValue> {
     let client = match peer.address.ip() {
         IpAddr::V4(ip) => ip.to_string(),
@@ -242,7 +242,7 @@ fn forwarded(peer: &Peer, host: Option<&str>) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("for={client};proto={proto}{host}")).ok()
 }
 
-/// Takes away what belongs to one connection, and what `Connection` names as such.
+/// Removes hop-by-hop headers and those that `Connection` names.
 fn strip(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
@@ -259,7 +259,7 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// TLS that trusts nobody: without certificates, `https` Providers cannot be reached.
+/// TLS that trusts nobody: `https` Providers are unreachable without certificates.
 fn no_trust() -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     Ok(ClientConfig::builder_with_provider(provider)
@@ -280,7 +280,7 @@ fn too_large(limit: u64) -> Refusal {
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
-    // A chain of causes is short; the bound stands against a loop.
+    // A chain of causes is short; the bound guards against a loop.
     for _ in 0..8 {
         let Some(next) = cause else { break };
         text = format!("{text}: {next}");

@@ -1,4 +1,4 @@
-//! How many requests may be under way: in all (503) and per sender (429).
+//! Limits the requests under way, in all (503) and per sender (429).
 
 use super::refusal::{Kind, Refusal};
 use std::collections::HashMap;
@@ -15,11 +15,11 @@ pub struct Places {
 #[derive(Debug, Default)]
 struct State {
     all: usize,
-    // Only registered systems come this far, so the directory bounds the map.
+    // Only registered systems get here, so the directory bounds the map.
     senders: HashMap<String, usize>,
 }
 
-/// A place taken; given back when dropped.
+/// A request's place, freed when dropped.
 #[derive(Debug)]
 pub struct Place {
     places: Arc<Places>,
@@ -27,7 +27,7 @@ pub struct Place {
 }
 
 impl Places {
-    /// So many in all, and so many per sender.
+    /// Limits in all and per sender.
     pub fn new(most: usize, per_sender: usize) -> Arc<Places> {
         Arc::new(Places {
             most,

@@ -1,4 +1,4 @@
-//! Errors of the proxy: status and OperationOutcome (table of NAT-SSP-06).
+//! Errors of the proxy itself: status and OperationOutcome (table of NAT-SSP-06).
 
 use super::relay::Body;
 use booking::refusal::{OUTCOME_PROFILE, SPINE_CODES};
@@ -9,22 +9,22 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use uuid::Uuid;
 
-/// Why the proxy answers by itself.
+/// Why the proxy answers itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The request names no host, or several.
     Host,
-    /// The target names no URL.
+    /// The target contains no URL.
     Target,
     /// An SSP header is missing, repeated or malformed.
     Header,
-    /// Sender, receiver, certificate and endpoint do not go together.
+    /// Sender, receiver, certificate and endpoint do not match.
     Asid,
-    /// A verb that is not passed on.
+    /// A method that is not forwarded.
     Method,
-    /// A body that does not say what it is.
+    /// A body without media type.
     MediaType,
-    /// The request's body is over the limit.
+    /// The request's body exceeds the limit.
     TooLarge,
     /// The request's body stopped arriving.
     TooSlow,
@@ -34,13 +34,13 @@ pub enum Kind {
     Throttled,
     /// The proxy has too many requests under way.
     Overload,
-    /// The Provider cannot be reached, or breaks off.
+    /// The Provider is unreachable or breaks off.
     Unreachable,
     /// The Provider does not answer in time.
     TimedOut,
-    /// A certificate was not shown.
+    /// The client showed no certificate.
     NoCertificate,
-    /// A controlled fault with this status.
+    /// An injected fault with this status.
     Injected(u16),
 }
 
@@ -74,7 +74,7 @@ impl Kind {
         }
     }
 
-    /// Spine code of `details`, where one is known; otherwise the proxy sends no details.
+    /// Spine code of `details`, if known; otherwise there are no details.
     fn spine(self) -> Option<(&'static str, &'static str)> {
         match self {
             Kind::Asid => Some(("ASID_CHECK_FAILED", "ASID check failed")),
@@ -84,12 +84,12 @@ impl Kind {
     }
 }
 
-/// A refusal.
+/// An error answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Status and codes.
     pub kind: Kind,
-    /// One sentence each, with the header it is about.
+    /// Sentences, each with its header, if any.
     pub findings: Vec<(String, Option<&'static str>)>,
 }
 
@@ -107,7 +107,7 @@ impl Refusal {
         self.kind.row().0
     }
 
-    /// The response, in the format that the request asks for; JSON when that cannot be given.
+    /// The response, in the requested format, else JSON.
     pub fn response(&self, query: &str, asked: &HeaderMap) -> Response<Body> {
         let accept: Vec<&[u8]> = asked
             .get_all(header::ACCEPT)
@@ -137,7 +137,7 @@ impl Refusal {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Kind::TooLarge | Kind::TooSlow => {
-                // The rest of the body is not read: the connection cannot be used again.
+                // The rest of the body is unread, so the connection cannot be reused.
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}

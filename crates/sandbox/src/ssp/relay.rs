@@ -1,4 +1,4 @@
-//! Bodies on their way through: streamed, counted, and not waited for without end.
+//! Streams bodies through the proxy, with a limit on bytes and pauses.
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -16,20 +16,20 @@ use tokio::time::Sleep;
 /// Body of every answer.
 pub type Body = UnsyncBoxBody<Bytes, Broken>;
 
-/// A body of bytes at hand.
+/// A body from bytes in memory.
 pub fn whole(bytes: Bytes) -> Body {
     Full::new(bytes)
         .map_err(|never| match never {})
         .boxed_unsync()
 }
 
-/// Why a body ended before its end.
+/// Why a body ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
-    /// Over the limit.
+    /// It exceeds the limit.
     #[error("the body is too large")]
     TooLarge,
-    /// Nothing came for too long.
+    /// A pause was too long.
     #[error("the body stopped arriving")]
     TooSlow,
     /// The sender broke off.
@@ -37,7 +37,7 @@ pub enum Broken {
     Off,
 }
 
-/// How far a body has come; shared with who waits for the other side.
+/// Progress of a body, shared with the task that waits for the other side.
 #[derive(Debug)]
 pub struct Progress {
     started: Instant,
@@ -55,12 +55,12 @@ impl Progress {
         })
     }
 
-    /// When the last piece passed.
+    /// Time of the last piece.
     pub fn last(&self) -> Instant {
         self.started + Duration::from_millis(self.last_ms.load(Ordering::Relaxed))
     }
 
-    /// Why the body ended before its end, if it did.
+    /// Why the body ended early, if it did.
     pub fn broken(&self) -> Option<Broken> {
         match self.ended.load(Ordering::Acquire) {
             1 => Some(Broken::TooLarge),
@@ -85,7 +85,7 @@ impl Progress {
     }
 }
 
-/// A body that passes through. `G` is kept until the body is done: the place that the request takes up.
+/// A forwarded body. `G` is kept until the body ends: the request's place.
 pub struct Relay<G> {
     inner: Incoming,
     left: u64,
@@ -96,7 +96,7 @@ pub struct Relay<G> {
 }
 
 impl<G> Relay<G> {
-    /// Passes at most `limit` bytes on, each piece within `idle` of the one before.
+    /// Forwards at most `limit` bytes, each piece within `idle` of the last.
     pub fn new(
         inner: Incoming,
         limit: u64,

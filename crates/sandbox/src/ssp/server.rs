@@ -1,4 +1,4 @@
-//! The sockets of the proxy, and the way of one request through it.
+//! Serves the proxy's sockets, and leads each request through it.
 
 use super::Settings;
 use super::check::{self, Peer, SspHeaders};
@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Largest request head: a token of 16 KiB and its headers fit.
+/// Largest request head, bytes: a token of 16 KiB and its headers fit.
 const HEAD_BYTES: usize = 64 << 10;
 /// Streams of one HTTP/2 connection at once.
 const STREAMS: u32 = 256;
@@ -34,7 +34,7 @@ const PLAIN_ON_TLS: &[u8] =
     b"HTTP/1.1 497 HTTP Request Sent to HTTPS Port\r\nConnection: close\r\n\
     Content-Type: text/plain\r\n\r\nThis port speaks HTTPS only: write https:// in the URL.\n";
 
-/// The connection shall be cut without an answer.
+/// Cut the connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is lost on purpose")]
 struct Cut;
@@ -48,7 +48,7 @@ struct Proxy {
     log_key: LogKey,
 }
 
-/// Answers until `stop` is ready, then lets requests under way finish, for ten seconds at most.
+/// Serves until `stop` is ready, then gives requests under way up to ten seconds.
 pub async fn serve(
     listener: TcpListener,
     directory: Arc<Directory>,
@@ -111,14 +111,14 @@ async fn connection(proxy: Arc<Proxy>, mut accepted: Accepted, tls: Option<Arc<S
     }
 }
 
-/// Answers plain HTTP on the HTTPS port; false: it is a TLS handshake.
+/// Answers plain HTTP on the HTTPS port. False: it is a TLS handshake.
 async fn refuse_plain(stream: &mut TcpStream) -> bool {
     let mut first = [0u8; 1];
-    // A TLS handshake starts with 0x16; a letter is the method of a plain request.
+    // A TLS handshake starts with 0x16, a plain request with a letter.
     if !matches!(stream.peek(&mut first).await, Ok(1)) || !first[0].is_ascii_uppercase() {
         return false;
     }
-    // Closing with the request unread would reset the connection before the answer is seen.
+    // Closing with unread bytes would reset the connection and lose the answer.
     let _ = stream.read(&mut [0u8; 4096]).await;
     let _ = stream.write_all(PLAIN_ON_TLS).await;
     let _ = stream.shutdown().await;
@@ -152,7 +152,7 @@ impl Proxy {
             Err(refusal) => {
                 let why = refusal.findings.first().map_or("", |(why, _)| why.as_str());
                 line.done(refusal.status(), why);
-                // What a Provider's silence led to was passed on before.
+                // A request that ended in a Provider's silence was reported before.
                 if refusal.status() < 500 {
                     let seen = || Seen::SspRefused(Heard::of(&parts), refusal.status());
                     self.settings.observer.saw(seen);
@@ -162,7 +162,7 @@ impl Proxy {
         }
     }
 
-    /// Checks, faults, and the way to the Provider and back. `None`: no answer at all.
+    /// Checks, faults, and forwarding. `None`: no answer at all.
     async fn pass(
         &self,
         peer: &Peer,
@@ -188,7 +188,7 @@ impl Proxy {
             .forwarder
             .send(peer, parts, body, passed.target)
             .await?;
-        // A slow Provider: it has the request, and its answer comes late or too late.
+        // A slow Provider has the request, but its answer is late, or too late.
         let patience = self.settings.answer_time;
         tokio::time::sleep(delay.min(patience)).await;
         if delay >= patience {
@@ -198,7 +198,7 @@ impl Proxy {
         self.finish(fault, answer, place).await
     }
 
-    /// What becomes of the Provider's answer.
+    /// Handles the Provider's answer.
     async fn finish(
         &self,
         fault: Option<Fault>,
@@ -229,7 +229,7 @@ impl Proxy {
     }
 }
 
-/// What a fault answers in place of the Provider, which is not asked then.
+/// The answer of a fault that replaces the Provider.
 fn instead(fault: &Fault) -> Option<Refusal> {
     match fault {
         Fault::Offline => Some(Refusal::new(

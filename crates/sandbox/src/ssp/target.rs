@@ -1,18 +1,18 @@
-//! Where a request goes: the URL behind the proxy's own prefix, and whether an endpoint of the directory covers it.
+//! Reads the target URL after the proxy's prefix, and checks that an endpoint of the directory covers it.
 
 use http::Uri;
 
-/// Stands for an encoded slash, which is not the same as a slash.
+/// Represents an encoded slash, which differs from a slash.
 const ENCODED_SLASH: u16 = 0x100;
 
-/// Why the request target names no URL.
+/// Why the request target contains no URL.
 pub type Wrong = &'static str;
 
 const FORM: Wrong = "The path holds no URL: send /https://host/service-root/Slot?… with exactly one slash \
                      before the URL of the Provider.";
 
-/// Reads the absolute URL out of a request target such as `/https://host/root/Slot?…` (NAT-SSP-01). The URL may
-/// be percent-encoded as one piece. Path and query go on byte for byte as they came.
+/// Reads the absolute URL in a request target such as `/https://host/root/Slot?…` (NAT-SSP-01). The URL may be
+/// percent-encoded as a whole. Path and query stay unchanged, byte for byte.
 pub fn read(request: &Uri) -> Result<Uri, Wrong> {
     let path = request.path();
     let rest = path.strip_prefix('/').ok_or(FORM)?;
@@ -36,7 +36,7 @@ pub fn read(request: &Uri) -> Result<Uri, Wrong> {
     {
         "://" => &rest[3..],
         start => {
-            // Encoded as one piece: its own delimiters come back, everything else stays encoded.
+            // Encoded as a whole: only its delimiters are decoded.
             whole = delimiters(&rest[start.len()..]);
             whole.as_str()
         }
@@ -61,7 +61,7 @@ pub fn read(request: &Uri) -> Result<Uri, Wrong> {
         .map_err(|_| "The URL of the Provider cannot be read.")
 }
 
-/// True when `text` starts so, percent escapes compared without case.
+/// True when `text` starts with `start`; the case of percent escapes does not matter.
 fn encoded(text: &str, start: &str) -> bool {
     text.get(..start.len())
         .is_some_and(|head| head.eq_ignore_ascii_case(start))
@@ -81,11 +81,11 @@ fn delimiters(text: &str) -> String {
         })
 }
 
-/// How often a path is decoded to see what it means: servers behind servers may each decode it once.
+/// How often a path is decoded to find its meaning: each server in a chain may decode it once.
 const DECODED: usize = 3;
 
-/// True when a segment of the path is `.` or `..` as some server may take it: decoded, with `\\` for `/`, and without
-/// what follows a `;`.
+/// True when a segment of the path may mean `.` or `..` to some server: decoded, with `\\` for `/`, and without what
+/// follows a `;`.
 fn climbs(path: &str) -> bool {
     let mut plain = path.as_bytes().to_vec();
     for _ in 0..DECODED {
@@ -109,9 +109,9 @@ fn climbs(path: &str) -> bool {
     false
 }
 
-/// True when the target lies under the endpoint: same scheme, host and port, and its path continues the
-/// endpoint's (NAT-SSP-04). Escapes are compared by what they stand for, since the directory may hold a URL with
-/// unsafe characters that the consumer has to encode (NAT-SSP-02).
+/// True when the target is below the endpoint: same scheme, host and port, and the endpoint's path is a prefix
+/// (NAT-SSP-04). Escapes are compared decoded, since the directory may have unsafe characters that the consumer has to
+/// encode (NAT-SSP-02).
 pub fn covers(endpoint: &str, target: &Uri) -> bool {
     let Some((scheme, rest)) = endpoint.split_once("://") else {
         return false;
@@ -134,7 +134,7 @@ pub fn covers(endpoint: &str, target: &Uri) -> bool {
             .is_some_and(|rest| rest.first().is_none_or(|&c| c == u16::from(b'/')))
 }
 
-/// Host in lower case and port, the usual one filled in.
+/// Host in lower case, and port or the default port.
 fn place(scheme: &str, authority: &str) -> (String, String) {
     let usual = if scheme.eq_ignore_ascii_case("https") {
         "443"
@@ -149,7 +149,7 @@ fn place(scheme: &str, authority: &str) -> (String, String) {
     (host.to_ascii_lowercase(), port.to_owned())
 }
 
-/// The characters that a path means.
+/// The characters of a path after decoding.
 fn meant(bytes: &[u8]) -> Vec<u16> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -1,5 +1,5 @@
-//! The trace log: one line a request (NAT-SSP-05). Systems and organisations are named; users are hashed, and
-//! nothing of the URL, the query or the body is written, since they may identify a patient.
+//! The trace log, one line per request (NAT-SSP-05). It names systems and organisations and hashes users. It omits URL,
+//! query and body, which may identify a patient.
 
 use super::check::SspHeaders;
 use base64::Engine as _;
@@ -13,11 +13,11 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::time::Instant;
 
-/// Status in the log of a request whose client went away (nginx's number, which the Spine's log uses).
+/// Logged status of a request whose client went away (nginx's number, as in the Spine's log).
 const CLIENT_CLOSED: u16 = 499;
 
-/// Key of the hashes, new with every start: lines of one run can be joined, and nobody can be looked up by
-/// hashing all user ids.
+/// Key of the hashes, new at every start. Lines of one run can be joined, but nobody can find a user by hashing all user
+/// ids.
 pub struct Key([u8; 16]);
 
 impl Key {
@@ -40,7 +40,7 @@ impl Key {
     }
 }
 
-/// One request's line. Dropped before [`Line::done`]: the client went away.
+/// The log line of one request. If it is dropped before [`Line::done`], the client went away.
 pub struct Line {
     started: Instant,
     ssp: Option<SspHeaders>,
@@ -51,7 +51,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// Begins with what the token says; the token is not checked, that is the Provider's part.
+    /// Starts a line from the token's claims, unchecked; checking is the Provider's part.
     pub fn new(key: &Key, headers: &HeaderMap) -> Line {
         let claims = claims(headers).unwrap_or(Value::Null);
         let organisation = claims["requesting_organization"]["identifier"]
@@ -70,7 +70,7 @@ impl Line {
         }
     }
 
-    /// The headers are legal.
+    /// Adds the valid SSP headers.
     pub fn ssp(&mut self, ssp: &SspHeaders) {
         self.ssp = Some(ssp.clone());
     }
