@@ -98,8 +98,8 @@ fn time(bytes: &[u8]) -> Option<(Timestamp, &[u8])> {
     Some((at.to_zoned(TimeZone::UTC).ok()?.timestamp(), rest))
 }
 
-/// What is wrong with a server's chain: a certificate that the next one did not sign, or that is not for servers. Does not
-/// check dates.
+/// What is wrong with a server's chain: a certificate that the next one did not sign, or that is not for servers. It may
+/// have expired.
 pub fn chain_fault(chain: &[CertificateDer<'_>]) -> Option<String> {
     let (first, rest) = chain.split_first()?;
     let (last, between) = rest.split_last()?;

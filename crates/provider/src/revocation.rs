@@ -1,8 +1,8 @@
 //! Revocation lists of client certificates (NAT-SSP-04, NAT-ENV-03): read at the start and again when a file changes.
 //!
 //! A client is refused when a list revokes its certificate, or when no list is from its authority. An expired list still
-//! counts, and each check reports it. When a file becomes unreadable, the last lists stay in use (D-76). Open connections
-//! are checked again when the lists change.
+//! counts, and the log reports it hourly. When a file becomes unreadable, the last lists stay in use (D-76). Open
+//! connections are checked again when the lists change.
 
 use crate::certificate::{Validity, list_validity};
 use crate::config::Tls;

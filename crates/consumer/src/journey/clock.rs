@@ -20,7 +20,7 @@ const OF_TOKEN: [&str; 9] = [
     "clock",
 ];
 
-/// Whether the clocks explain the refusal: 401 or 403, or a 400 that mentions the token.
+/// Whether the clocks explain the refusal: 401, 403, or any that mentions the token, but not a refused ASID.
 pub(super) fn refused(answer: &Answer) -> bool {
     let Some(ahead) = answer.clock_ahead.map(|a| a.as_secs()) else {
         return false;

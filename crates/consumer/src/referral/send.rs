@@ -245,7 +245,7 @@ fn unsent(error: reqwest::Error) -> Unsent {
     }
 }
 
-/// An unintelligible answer. 408, 429 and 5xx may pass; other statuses will not. A 4xx without a text means not taken
+/// An unintelligible answer. After 2xx, 408, 429 and 5xx a repeat may help. A 4xx means that the message was not taken
 /// (except 408, 409 and 499, which may come after it was); after anything else the outcome is unknown.
 fn not_understood(status: u16) -> Unsent {
     let passing = (200..300).contains(&status) || matches!(status, 408 | 429 | 500..);

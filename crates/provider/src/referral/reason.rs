@@ -88,8 +88,8 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Text of the message for a reason, at most 80 printable ASCII characters. Callers pass identifiers only, never a name or
-/// number of a patient.
+/// Text of the message for a reason, at most 80 printable ASCII characters. Callers pass names of
+/// elements and identifiers, never a patient's data.
 pub(super) fn shown(text: &str) -> String {
     const MOST: usize = 80;
     text.chars()
