@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test fails by panicking
 
+use crate::process;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,11 +12,16 @@ use std::sync::OnceLock;
 /// Keeps the server only as long as the pipe to its input is open.
 const WATCH: &str = r#"folder=$1; shift; "$@" & pid=$!; cat >/dev/null; kill -QUIT "$pid"; wait "$pid" 2>/dev/null; rm -rf "$folder""#;
 
+/// Oldest release that the Provider knows.
+pub const OLDEST: u32 = 15;
+
 /// A running server.
 pub struct Server {
     /// Where it listens, on 127.0.0.1.
     pub port: u16,
     folder: PathBuf,
+    /// Whether the data stays when the server ends.
+    stays: bool,
     bin: PathBuf,
     as_user: Vec<String>,
     settings: Vec<String>,
@@ -53,18 +59,25 @@ pub fn is_installed() -> bool {
 fn binaries() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let versions = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten();
-    let mut versions: Vec<PathBuf> = versions.flatten().map(|e| e.path()).collect();
-    versions.sort_by_key(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        std::cmp::Reverse(name.parse::<u32>().unwrap_or(0))
-    });
-    places.extend(versions.into_iter().map(|v| v.join("bin")));
+    let releases = std::fs::read_dir("/usr/lib/postgresql").into_iter();
+    let mut releases: Vec<(u32, PathBuf)> = releases
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let release = entry.file_name().to_string_lossy().parse().ok()?;
+            (release >= OLDEST).then(|| (release, entry.path().join("bin")))
+        })
+        .collect();
+    releases.sort();
+    places.extend(releases.into_iter().rev().map(|(_, bin)| bin));
     places
         .into_iter()
         .find(|place| place.join("initdb").exists() && place.join("postgres").exists())
+}
+
+/// A folder in the build's for the data of a server.
+fn scratch(name: &str) -> PathBuf {
+    build_folder().join(format!("postgres-{}-{name}", std::process::id()))
 }
 
 /// Makes a folder for the server.
@@ -114,51 +127,56 @@ impl Server {
 
     /// Makes a server with files in its data that only it can read.
     pub fn start_with(name: &str, settings: &[&str], files: &[(&str, &str)]) -> Option<Server> {
-        let folder = build_folder().join(format!("postgres-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        let Some(bin) = binaries() else {
+        if !is_installed() {
             crate::lacks("PostgreSQL (initdb, in PATH or in /usr/lib/postgresql)");
             return None;
-        };
-        let as_user = unprivileged();
-        make_folder(&as_user, &folder);
-        let made = run_as(&as_user, &bin.join("initdb"))
-            .args([
-                "--auth=trust",
-                "--username=uec",
-                "--encoding=UTF8",
-                "--locale=C",
-            ])
-            .args(["--no-sync", "--pgdata"])
-            .arg(folder.join("data"))
-            .output()
-            .unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        }
+        let server = Server::new(&scratch(name), settings);
+        server.make_data();
         for (name, text) in files {
             use std::os::unix::fs::PermissionsExt;
-            let file = folder.join("data").join(name);
+            let file = server.data().join(name);
             std::fs::write(&file, text).unwrap();
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-            give(&as_user, &file);
+            give(&server.as_user, &file);
         }
-        Some(Server::on(folder, bin, as_user, settings))
+        server.up();
+        Some(server)
     }
 
-    fn on(folder: PathBuf, bin: PathBuf, as_user: Vec<String>, settings: &[&str]) -> Server {
-        let server = Server {
-            port: crate::port(),
-            folder,
-            bin,
-            as_user,
-            settings: settings.iter().map(|s| (*s).to_owned()).collect(),
-            watch: std::sync::Mutex::new(None),
-        };
+    /// Makes a server in a folder of its own, where the data stays when it ends; see [`is_installed`].
+    pub fn make(folder: &Path, settings: &[&str]) -> Server {
+        let mut server = Server::new(folder, settings);
+        server.stays = true;
+        server.make_data();
         server.up();
         server
+    }
+
+    fn new(folder: &Path, settings: &[&str]) -> Server {
+        Server {
+            port: crate::port(),
+            folder: folder.to_owned(),
+            stays: false,
+            bin: binaries().expect("see is_installed"),
+            as_user: unprivileged(),
+            settings: settings.iter().map(|s| (*s).to_owned()).collect(),
+            watch: std::sync::Mutex::new(None),
+        }
+    }
+
+    fn make_data(&self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+        make_folder(&self.as_user, &self.folder);
+        let mut initdb = run_as(&self.as_user, &self.bin.join("initdb"));
+        initdb
+            .args(["--auth=trust", "--username=uec", "--encoding=UTF8"])
+            .args(["--locale=C", "--pgdata"])
+            .arg(self.data());
+        if !self.stays {
+            initdb.arg("--no-sync");
+        }
+        process::output(&mut initdb).unwrap();
     }
 
     /// A program of the server, where it is installed.
@@ -184,36 +202,55 @@ impl Server {
 
     /// Copies the server while it runs, into a folder of its own; its data is in `data` there.
     pub fn base_backup(&self, name: &str, more: &[&str]) -> PathBuf {
-        let folder = build_folder().join(format!("postgres-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        make_folder(&self.as_user, &folder);
+        let folder = scratch(name);
+        self.copy_to(&folder, more);
+        folder
+    }
+
+    fn copy_to(&self, folder: &Path, more: &[&str]) {
+        let _ = std::fs::remove_dir_all(folder);
+        make_folder(&self.as_user, folder);
         let program = self.program("pg_basebackup").expect("see copies");
-        let made = run_as(&self.as_user, &program)
-            .args(["--host", "127.0.0.1", "--username", "uec"])
+        let mut copy = run_as(&self.as_user, &program);
+        copy.args(["--host", "127.0.0.1", "--username", "uec"])
             .args(["--port", &self.port.to_string()])
             .args(["--checkpoint", "fast", "--no-sync", "--pgdata"])
             .arg(folder.join("data"))
-            .args(more)
-            .current_dir("/")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&made.stderr);
-        assert!(made.status.success(), "{said}");
-        folder
+            .args(more);
+        process::output(&mut copy).unwrap();
     }
 
     /// A standby that follows this server.
     pub fn standby(&self, name: &str, settings: &[&str]) -> Server {
-        let folder = self.base_backup(name, &["--write-recovery-conf"]);
-        Server::on(folder, self.bin.clone(), self.as_user.clone(), settings)
+        let copy = Server::new(&scratch(name), settings);
+        self.copy_to(&copy.folder, &["--write-recovery-conf"]);
+        copy.up();
+        copy
+    }
+
+    /// A standby in a folder of its own, with the settings of this server, for which each commit here waits.
+    pub fn synchronous_standby(&self, folder: &Path, port: u16) -> Server {
+        let mut copy = Server::new(folder, &[]);
+        copy.settings.clone_from(&self.settings);
+        (copy.stays, copy.port) = (true, port);
+        self.copy_to(folder, &["--write-recovery-conf"]);
+        copy.up();
+        self.set("synchronous_standby_names", "'*'").unwrap();
+        let state = "SELECT sync_state FROM pg_stat_replication";
+        crate::until("the standby is synchronous", || {
+            self.ask("postgres", state).unwrap().trim() == "sync"
+        });
+        copy
     }
 
     /// A server on a copy, that first replays the archive of this one as the settings say.
-    pub fn recovered(&self, copy: PathBuf, settings: &[&str]) -> Server {
-        let signal = copy.join("data").join("recovery.signal");
+    pub fn recovered(&self, copy: &Path, settings: &[&str]) -> Server {
+        let server = Server::new(copy, settings);
+        let signal = server.data().join("recovery.signal");
         std::fs::write(&signal, "").unwrap();
         give(&self.as_user, &signal);
-        Server::on(copy, self.bin.clone(), self.as_user.clone(), settings)
+        server.up();
+        server
     }
 
     /// A folder that the server can write to, beside its data.
@@ -231,7 +268,11 @@ impl Server {
     /// Starts the process on the data that is there.
     pub fn up(&self) {
         let mut command = Command::new("sh");
-        command.args(["-c", WATCH, "sh"]).arg(&self.folder);
+        command.args(["-c", WATCH, "sh"]);
+        match self.stays {
+            true => command.arg(""),
+            false => command.arg(&self.folder),
+        };
         command.args(&self.as_user).arg(self.bin.join("postgres"));
         command.arg("-D").arg(self.data());
         let port = format!("port={}", self.port);
@@ -253,6 +294,8 @@ impl Server {
             .open(self.folder.join("log"))
             .unwrap();
         let child = command
+            // Where this program was started may be closed to the server's user.
+            .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -268,48 +311,60 @@ impl Server {
 
     /// Has a statement done by the server's own client.
     pub fn psql(&self, sql: &str) -> Result<(), String> {
+        self.ask("postgres", sql).map(drop)
+    }
+
+    /// The same in a database of choice: the rows, their fields divided by `|`.
+    pub fn ask(&self, database: &str, sql: &str) -> Result<String, String> {
         let psql = self.program("psql").unwrap_or_else(|| "psql".into());
-        let out = Command::new(psql)
-            .args([
-                "--no-psqlrc",
-                "--quiet",
-                "--set",
-                "ON_ERROR_STOP=1",
-                "--command",
-                sql,
-            ])
-            .arg(self.url("postgres"))
-            .output()
-            .unwrap();
-        match out.status.success() {
-            true => Ok(()),
-            false => Err(String::from_utf8_lossy(&out.stderr).into_owned()),
-        }
+        let mut psql = Command::new(psql);
+        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .args(["--set", "ON_ERROR_STOP=1", "--command", sql])
+            .arg(self.url(database));
+        process::output(&mut psql)
+    }
+
+    /// Changes a setting of the server that runs.
+    pub fn set(&self, name: &str, value: &str) -> Result<(), String> {
+        self.psql(&format!("ALTER SYSTEM SET {name} = {value}"))?;
+        self.psql("SELECT pg_reload_conf()")
     }
 
     fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
+    /// The first process of the server, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        let text = std::fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
+        text.lines().next()?.trim().parse().ok()
+    }
+
+    /// All processes of the server.
+    pub fn processes(&self) -> Vec<u32> {
+        self.pid().map_or_else(Vec::new, |first| {
+            let mut all = process::children_of(first);
+            all.push(first);
+            all
+        })
+    }
+
     /// Kills every process of the server at once; its data stays.
     pub fn kill_9(&self) {
-        let pid = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
-        let pid = pid.lines().next().unwrap().to_owned();
+        let first = self.pid().expect("a server that runs");
         // The watcher must not tidy up: the data is needed again.
         if let Some(mut watch) = self.watch.lock().unwrap().take() {
             watch.kill().unwrap();
             watch.wait().unwrap();
         }
-        let killed = Command::new("sh")
-            .args([
-                "-c",
-                r#"kill -STOP "$0"; kill -9 $(pgrep -P "$0") "$0" 2>/dev/null; true"#,
-                &pid,
-            ])
-            .status();
-        assert!(killed.unwrap().success());
-        let process = PathBuf::from(format!("/proc/{pid}"));
-        crate::until("the server is gone", || !process.exists());
+        // Stopped first, so that it starts no other between the look and the kill.
+        process::signal(first, "STOP");
+        let all = self.processes();
+        process::signal_all(&all, "KILL");
+        // A server does not start on data that a process of the one before still uses.
+        crate::until("the server is gone", || {
+            !all.iter().any(|id| process::is_alive(*id))
+        });
         std::fs::remove_file(self.data().join("postmaster.pid")).unwrap();
     }
 
@@ -356,13 +411,48 @@ impl Drop for Server {
     }
 }
 
+/// A program of the server, run by who owns the data.
 fn run_as(as_user: &[String], program: &Path) -> Command {
-    match as_user {
+    let mut command = match as_user {
         [] => Command::new(program),
         [first, rest @ ..] => {
             let mut command = Command::new(first);
             command.args(rest).arg(program);
             command
         }
+    };
+    // Where this program was started may be closed to that user.
+    command.current_dir("/");
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_killed_primary_loses_nothing_that_its_standby_has() {
+        let Some(primary) = Server::start("primary", &["fsync=on"]) else {
+            return;
+        };
+        if !primary.copies() {
+            return;
+        }
+        primary.psql("CREATE TABLE kept (n INTEGER)").unwrap();
+        primary.psql("INSERT INTO kept VALUES (1)").unwrap();
+        primary.kill_9();
+        assert!(primary.processes().is_empty());
+        primary.up();
+        let folder = primary.folder.with_extension("two");
+        let standby = primary.synchronous_standby(&folder, crate::port());
+        primary.psql("INSERT INTO kept VALUES (2)").unwrap();
+        primary.kill_9();
+        standby.promote();
+        standby.psql("INSERT INTO kept VALUES (3)").unwrap();
+        let kept = standby.ask("postgres", "SELECT count(*) FROM kept");
+        drop(standby);
+        let _ = std::fs::remove_dir_all(&folder);
+        let _ = std::fs::remove_dir_all(&primary.folder);
+        assert_eq!(kept.unwrap().trim(), "3");
     }
 }

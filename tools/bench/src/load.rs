@@ -1,11 +1,16 @@
 //! Load on a server: as fast as a number of connections can (closed loop), or at a fixed rate (open loop).
 
-use crate::client::Connection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use testkit::http::Connection;
 use tokio::task::JoinSet;
+
+/// The words for a server that cannot be reached, or breaks off.
+pub fn unanswered(error: std::io::Error) -> String {
+    format!("no answer: {error}")
+}
 
 /// What was measured.
 #[derive(Default)]
@@ -93,7 +98,7 @@ pub async fn run(
 ) -> Result<Load, String> {
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
-        open.push(Connection::open(address).await?);
+        open.push(Connection::open(address).await.map_err(unanswered)?);
     }
     let next = Arc::new(AtomicUsize::new(0));
     let began = Instant::now();
@@ -137,7 +142,7 @@ async fn worker(
                 due
             }
         };
-        let answer = connection.send(&request).await?;
+        let answer = connection.send(&request).await.map_err(unanswered)?;
         load.note(answer.status, due.elapsed());
     }
     Ok(load)

@@ -4,7 +4,6 @@
 //! binary in a process of its own, on a real socket and a real disk; what it is compared with runs in the same minute.
 
 mod bare;
-mod client;
 mod fixture;
 mod load;
 mod message;

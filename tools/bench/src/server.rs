@@ -4,33 +4,31 @@ use crate::Setting;
 use std::io::{BufRead, BufReader};
 use std::ops::Range;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
+use testkit::process::{Guarded, stat};
 
 /// Ticks of `/proc/PID/stat` per second; Linux has had 100 on every common machine for decades.
 const TICKS: f64 = 100.0;
+/// How long a server may take to end.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
 
-/// Processor time that a process (`self` or its number) used so far, in seconds.
-pub fn processor_seconds(process: &str) -> f64 {
+/// Processor time that a process used so far, in seconds.
+pub fn processor_seconds(process: u32) -> f64 {
     processor_ticks(process, 11..13)
 }
 
 /// The sum of some times of `/proc/PID/stat` in seconds, by place after the name: 11 and 12 are its own time as a user and
 /// in the system, 13 and 14 those of its children that ended.
-pub fn processor_ticks(process: &str, places: Range<usize>) -> f64 {
-    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The name in brackets may hold spaces.
-    let after = text.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let fields = after
-        .split_whitespace()
-        .skip(places.start)
-        .take(places.len());
-    fields.filter_map(|f| f.parse::<f64>().ok()).sum::<f64>() / TICKS
+pub fn processor_ticks(process: u32, places: Range<usize>) -> f64 {
+    let fields = stat(process).into_iter().skip(places.start);
+    let times = fields.take(places.len());
+    times.filter_map(|f| f.parse::<f64>().ok()).sum::<f64>() / TICKS
 }
 
 /// A server process; it ends with this value.
 pub struct Server {
-    process: Child,
+    process: Guarded,
     /// Where it listens.
     pub address: String,
 }
@@ -62,33 +60,26 @@ impl Server {
 
     /// The first line of either program ends with the address, before anything in brackets.
     fn spawn(mut command: Command) -> Result<Server, String> {
-        let mut process = command
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|e| format!("cannot start {:?}: {e}", command.get_program()))?;
+        command.stdout(Stdio::piped());
+        let mut process = Guarded::start(command)?;
         let mut line = String::new();
-        if let Some(stdout) = process.stdout.as_mut() {
+        if let Some(stdout) = process.stdout() {
             BufReader::new(stdout)
                 .read_line(&mut line)
                 .map_err(|e| e.to_string())?;
         }
         let address = line.split_whitespace().find(|word| word.contains(':'));
-        match address {
-            Some(address) => Ok(Server {
-                address: address.to_owned(),
-                process,
-            }),
-            None => {
-                let _ = process.kill();
-                let _ = process.wait();
-                Err("the server did not start; the reason stands above".to_owned())
-            }
-        }
+        Ok(Server {
+            address: address
+                .ok_or("the server did not start; the reason stands above")?
+                .to_owned(),
+            process,
+        })
     }
 
     /// Processor time used so far, in seconds.
     pub fn cpu(&self) -> f64 {
-        processor_seconds(&self.process.id().to_string())
+        processor_seconds(self.process.id())
     }
 
     /// A memory line of `/proc/PID/status` (`VmRSS`, `VmHWM`) in megabytes.
@@ -108,25 +99,9 @@ impl Server {
 
     /// Asks it to end, and waits until it has.
     pub fn stop(mut self) -> Result<(), String> {
-        let asked = Command::new("kill")
-            .args(["-TERM", &self.process.id().to_string()])
-            .status();
-        if !asked.is_ok_and(|status| status.success()) {
-            return Err("the server could not be asked to end".to_owned());
+        match self.process.stop(STOP_WITHIN) {
+            true => Ok(()),
+            false => Err(format!("the server did not end within {STOP_WITHIN:?}")),
         }
-        for _ in 0..600 {
-            if let Ok(Some(_)) = self.process.try_wait() {
-                return Ok(());
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Err("the server did not end within 30 seconds".to_owned())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

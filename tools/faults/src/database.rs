@@ -130,7 +130,7 @@ impl Database {
                 let mut psql = Command::new("psql");
                 psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"]);
                 psql.args(["--dbname", url, "--command", statements]);
-                crate::process::output(&mut psql).map(|_| ())
+                testkit::process::output(&mut psql).map(|_| ())
             }
         }
     }

@@ -9,8 +9,6 @@ mod http;
 mod ledger;
 mod load;
 mod message;
-mod postgres;
-mod process;
 mod proof;
 mod provider;
 mod proxy;
@@ -228,7 +226,9 @@ fn choose(only: &[String], store: Kind) -> Result<Vec<&'static Scenario>, String
 
 /// `Err` with the reason when PostgreSQL cannot be tried: it is not installed, or the program does not know it.
 fn knows_postgres(program: &Path) -> Result<(), String> {
-    postgres::binaries()?;
+    if !testkit::postgres::is_installed() {
+        return Err("PostgreSQL is not installed (Debian package `postgresql`)".to_owned());
+    }
     // Nobody listens there: a program that knows PostgreSQL says that it cannot connect.
     let output = Command::new(program)
         .args([

@@ -1,12 +1,12 @@
 //! A process of the built program, `uec provider serve`.
 
 use crate::message::BASE;
-use crate::process::{self, Guarded};
 use std::fs::{File, OpenOptions};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+use testkit::process::{self, Guarded};
 
 /// How long a start may take; on a database that a crash left it is a fraction of a second.
 const READY_WITHIN: Duration = Duration::from_secs(30);

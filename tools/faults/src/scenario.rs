@@ -21,6 +21,7 @@ mod read_only;
 mod silent_crowd;
 mod slow_disk;
 mod stuck;
+mod under_load;
 
 use crate::Setting;
 use crate::http::Connection;
@@ -31,6 +32,8 @@ use crate::stage::{Kind, Stage};
 use crate::world::Size;
 use std::future::Future;
 use std::pin::Pin;
+use std::process::{Command, Stdio};
+use testkit::process::Guarded;
 
 /// Clients of the mixed load.
 const CLIENTS: usize = 24;
@@ -226,6 +229,27 @@ fn diary(setting: &Setting) -> Size {
 /// A stage with that diary.
 async fn stage(setting: &Setting, name: &str) -> Result<Stage, String> {
     Stage::set(setting, name, diary(setting)).await
+}
+
+/// How long `strace` may take to let go.
+const LET_GO: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Has `strace` attach to processes and their threads and tamper with these calls.
+fn strace(trace: &str, inject: &str, processes: &[u32]) -> Result<Guarded, String> {
+    let mut command = Command::new("strace");
+    command
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", trace, "-e", inject])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    for process in processes {
+        command.args(["-p", &process.to_string()]);
+    }
+    Guarded::start(command)
+}
+
+/// The end of a scenario whose `strace` gave up at once.
+fn may_not_trace() -> End {
+    End::Skipped("strace may not trace here (ptrace is forbidden)".to_owned())
 }
 
 /// Runs what blocks without holding up the clients.

@@ -5,7 +5,6 @@ use crate::database::Database;
 use crate::ledger::Ledger;
 use crate::load::Shared;
 use crate::message::{Heads, Slot};
-use crate::postgres::Cluster;
 use crate::proof::{self, Verdict, Where};
 use crate::provider::{Launch, Provider};
 use crate::random::Random;
@@ -14,6 +13,19 @@ use jiff::Timestamp;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use testkit::postgres::Server;
+
+/// The database on PostgreSQL.
+pub const DATABASE: &str = "uec";
+/// Real durability; little log, since several servers run beside the tests of a whole workspace.
+const POSTGRES: &[&str] = &[
+    "fsync=on",
+    "full_page_writes=on",
+    "synchronous_commit=on",
+    "max_wal_size=128MB",
+    "wal_keep_size=64MB",
+    "log_min_messages=fatal",
+];
 
 /// Which store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -43,7 +55,7 @@ pub struct Stage {
     /// The database.
     pub database: Database,
     /// Its server, if it has one.
-    pub cluster: Option<Cluster>,
+    pub cluster: Option<Server>,
     /// How large the diary is.
     pub size: Size,
     /// Where clients note everything.
@@ -78,8 +90,9 @@ impl Stage {
         let (database, cluster) = match setting.store {
             Kind::Sqlite => (Database::Sqlite(data.join("provider.sqlite")), None),
             Kind::Postgres => {
-                let cluster = Cluster::make(&data.join("pg"))?;
-                (Database::Postgres(cluster.url()), Some(cluster))
+                let cluster = Server::make(&data.join("pg"), POSTGRES);
+                cluster.psql(&format!("CREATE DATABASE {DATABASE}"))?;
+                (Database::Postgres(cluster.url(DATABASE)), Some(cluster))
             }
         };
         world::declare(&setting.program, &folder, &database.url(), size)?;

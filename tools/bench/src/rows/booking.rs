@@ -74,9 +74,9 @@ pub async fn run(setting: &Setting, place: &Place) -> Result<Vec<Measure>, Strin
         );
         cpu += server.cpu() - before.0;
         stored += place.cpu() - before.1;
-        let before = (processor_seconds("self"), place.cpu());
+        let before = (processor_seconds(std::process::id()), place.cpu());
         let rate = ceiling.round(duration).await?;
-        direct_cpu += processor_seconds("self") - before.0;
+        direct_cpu += processor_seconds(std::process::id()) - before.0;
         direct_stored += place.cpu() - before.1;
         direct_count += rate * duration.as_secs_f64();
         direct.push(rate);

@@ -2,9 +2,8 @@
 
 use super::median;
 use crate::Setting;
-use crate::client::Connection;
 use crate::fixture::{Fixture, Made};
-use crate::load::{self, Load, Pace};
+use crate::load::{self, Load, Pace, unanswered};
 use crate::message;
 use crate::place::Place;
 use crate::report::Measure;
@@ -13,6 +12,7 @@ use booking::wire::interaction::Interaction;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
+use testkit::http::Connection;
 
 /// Connections that search at once.
 const CONNECTIONS: usize = 32;
@@ -108,8 +108,8 @@ async fn keep_answer(
     request: &[u8],
     file: &std::path::Path,
 ) -> Result<usize, String> {
-    let mut connection = Connection::open(address).await?;
-    let answer = connection.send(request).await?;
+    let mut connection = Connection::open(address).await.map_err(unanswered)?;
+    let answer = connection.send(request).await.map_err(unanswered)?;
     let bundle: serde_json::Value =
         serde_json::from_slice(answer.body).map_err(|e| e.to_string())?;
     let entries = bundle["entry"].as_array().map_or(0, Vec::len);

@@ -2,13 +2,14 @@
 
 use super::median;
 use crate::Setting;
-use crate::client::Connection;
 use crate::fixture::Fixture;
+use crate::load::unanswered;
 use crate::place::Place;
 use crate::report::Measure;
 use crate::server::Server;
 use serde_json::json;
 use std::time::Instant;
+use testkit::http::Connection;
 
 /// Clinics and slots of each in the database: a provider of some size.
 const CLINICS: usize = 50;
@@ -24,12 +25,18 @@ pub async fn run(setting: &Setting, place: &Place) -> Result<Vec<Measure>, Strin
     for _ in 0..times {
         let began = Instant::now();
         let server = Server::start(setting, &made.url)?;
-        let mut connection = Connection::open(&server.address).await?;
+        let mut connection = Connection::open(&server.address)
+            .await
+            .map_err(unanswered)?;
         let request = format!(
             "GET /health/ready HTTP/1.1\r\nHost: {}\r\n\r\n",
             server.address
         );
-        let status = connection.send(request.as_bytes()).await?.status;
+        let status = connection
+            .send(request.as_bytes())
+            .await
+            .map_err(unanswered)?
+            .status;
         took.push(began.elapsed().as_secs_f64() * 1e3);
         if status != 200 {
             return Err(format!("/health/ready was answered {status}"));

@@ -1,11 +1,10 @@
 //! The Provider's clock jumps forward and back, by libfaketime; the consumers' clocks jump with it.
 
-use super::{BACK_WITHIN, CLIENTS, End, blocking, figure, stage};
+use super::under_load::{Ending, UnderLoad};
+use super::{End, figure, stage};
 use crate::Setting;
-use crate::load::Load;
 use jiff::{SignedDuration, Timestamp};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 /// Jumps: quick, and full.
 const ROUNDS: [usize; 2] = [4, 60];
@@ -19,7 +18,6 @@ pub(super) async fn play(setting: &Setting) -> Result<End, String> {
     };
     let rounds = ROUNDS[usize::from(!setting.quick)];
     let stage = stage(setting, "clock").await?;
-    let mut random = stage.random.clone();
     let file = stage.folder.join("clock");
     set(&file, 0)?;
     let mut launch = stage.launch("provider")?;
@@ -33,39 +31,28 @@ pub(super) async fn play(setting: &Setting) -> Result<End, String> {
         // The clock on the wall jumps; the one that measures time does not.
         ("FAKETIME_DONT_FAKE_MONOTONIC".to_owned(), "1".to_owned()),
     ];
-    let mut provider = launch.start()?;
+    let provider = launch.start()?;
     let mut shared = stage.shared(&[provider.address()]);
     // A token that was made before a jump may be refused after it.
     shared.tokens_may_fail = true;
-    let load = Load::start(&shared, CLIENTS, &mut random);
+    let mut play = UnderLoad::of(stage, provider, &shared);
     for round in 1..=rounds {
-        tokio::time::sleep(random.between(100, 400)).await;
-        let minutes = i64::try_from(random.below(2 * FARTHEST + 1)).unwrap_or(0) - FARTHEST as i64;
-        let by = minutes * 60 - i64::try_from(random.below(60)).unwrap_or(0);
-        stage
-            .ledger
-            .fault(&format!("the clock is {by} seconds off"));
+        play.pause(100, 400).await;
+        let minutes =
+            i64::try_from(play.random.below(2 * FARTHEST + 1)).unwrap_or(0) - FARTHEST as i64;
+        let by = minutes * 60 - i64::try_from(play.random.below(60)).unwrap_or(0);
+        let what = format!("the clock is {by} seconds off");
+        play.stage.ledger.fault(&what);
         set(&file, by)?;
         let moment = Timestamp::now() + SignedDuration::from_secs(by);
-        stage.heads.at(moment)?;
-        if !load.goes_on(BACK_WITHIN).await {
-            stage.ledger.wrong(&format!(
-                "nothing was booked for {BACK_WITHIN:?} after the clock jumped"
-            ));
-        }
+        play.stage.heads.at(moment)?;
+        play.must_book("after the clock jumped").await;
         setting.progress("clock", round, rounds);
     }
-    let counts = load.stop().await?;
-    blocking(|| provider.stop());
-    stage.heads.at(Timestamp::now())?;
-    let verdict = stage.prove().await?;
-    Ok(End::Proved(
-        verdict,
-        vec![
-            figure("jumps", rounds),
-            figure("booked", counts.booked.load(Ordering::Relaxed)),
-        ],
-    ))
+    set(&file, 0)?;
+    play.stage.heads.at(Timestamp::now())?;
+    play.prove(Ending::Stopped, vec![figure("jumps", rounds)])
+        .await
 }
 
 fn set(file: &Path, seconds: i64) -> Result<(), String> {

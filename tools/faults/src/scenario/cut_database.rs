@@ -4,6 +4,7 @@ use super::{End, figure, stage};
 use crate::Setting;
 use crate::consumer::{Booked, Cancelled, Consumer};
 use crate::proxy::{Cut, Proxy};
+use crate::stage::DATABASE;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,8 @@ pub(super) async fn play(setting: &Setting) -> Result<End, String> {
     let cluster = stage.cluster.as_ref().ok_or("there is no PostgreSQL")?;
     let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], cluster.port))).await?;
     let mut launch = stage.launch("provider")?;
-    launch.database = cluster.url_at(proxy.address.port());
+    let port = proxy.address.port();
+    launch.database = format!("postgres://uec@127.0.0.1:{port}/{DATABASE}?sslmode=disable");
     let mut provider = launch.start()?;
     let addresses = Arc::new(vec![provider.address()]);
     let mut consumer = Consumer::new(&stage.ledger, &stage.heads, &addresses, 0);

@@ -1,12 +1,11 @@
 //! The database file or its log is removed or replaced under load: from then on nothing is acknowledged, readiness says
 //! why, and what was acknowledged is saved as the guide for operators says.
 
-use super::{BACK_WITHIN, CLIENTS, End, blocking, figure, none_acknowledged, stage};
+use super::under_load::{Ending, UnderLoad};
+use super::{End, blocking, figure, none_acknowledged};
 use crate::Setting;
 use crate::database::Database;
-use crate::load::Load;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 /// How often something is taken away, each way in turn: quick, and full.
 const ROUNDS: [usize; 2] = [2, 24];
@@ -28,57 +27,43 @@ const WAYS: [Way; 3] = [Way::Removed, Way::Replaced, Way::Log];
 
 pub(super) async fn play(setting: &Setting) -> Result<End, String> {
     let rounds = ROUNDS[usize::from(!setting.quick)];
-    let stage = stage(setting, "file-removed").await?;
-    let Database::Sqlite(file) = stage.database.clone() else {
+    let mut play = UnderLoad::start(setting, "file-removed").await?;
+    let Database::Sqlite(file) = play.stage.database.clone() else {
         return Ok(End::Skipped("only a file can be removed".to_owned()));
     };
-    let mut random = stage.random.clone();
-    let mut provider = stage.launch("provider")?.start()?;
-    let load = Load::start(&stage.shared(&[provider.address()]), CLIENTS, &mut random);
     let mut refused = 0;
     for round in 0..rounds {
-        tokio::time::sleep(random.between(200, 500)).await;
+        play.pause(200, 500).await;
         let way = WAYS[round % WAYS.len()];
-        stage.ledger.fault(way.take(&file)?);
-        if !blocking(|| provider.unready(REASON, BACK_WITHIN)) {
-            stage
-                .ledger
-                .wrong(&format!("readiness does not say {REASON}"));
+        play.stage.ledger.fault(way.take(&file)?);
+        if !play.unready(REASON) {
+            let what = format!("readiness does not say {REASON}");
+            play.stage.ledger.wrong(&what);
         }
-        refused += none_acknowledged(&stage, &provider, &mut random).await?;
+        refused += none_acknowledged(&play.stage, &play.provider, &mut play.random).await?;
         // As docs/operations.md says, the clients all the while there.
         match way {
             Way::Removed | Way::Replaced => {
-                let saved = save(provider.id(), &stage.folder)?;
+                let saved = save(play.provider.id(), &play.stage.folder)?;
                 // Harsher than the guide: nothing that is acknowledged may need the process from here on.
-                blocking(|| provider.kill());
+                blocking(|| play.provider.kill());
                 put_in_place(&saved, &file)?;
             }
             Way::Log => {
-                if !blocking(|| provider.stop()) {
-                    stage.ledger.wrong("the server did not end by itself");
+                if !blocking(|| play.provider.stop()) {
+                    play.stage.ledger.wrong("the server did not end by itself");
                 }
             }
         }
-        blocking(|| provider.restart())?;
-        if !load.goes_on(BACK_WITHIN).await {
-            stage.ledger.wrong(&format!(
-                "nothing was booked for {BACK_WITHIN:?} after the file was back"
-            ));
-        }
+        blocking(|| play.provider.restart())?;
+        play.must_book("after the file was back").await;
         setting.progress("file-removed", round + 1, rounds);
     }
-    let counts = load.stop().await?;
-    let verdict = stage.prove_with(&provider).await?;
-    blocking(|| provider.stop());
-    Ok(End::Proved(
-        verdict,
-        vec![
-            figure("taken away", format!("{rounds} times")),
-            figure("refused 503 meanwhile, of those asked", refused),
-            figure("booked", counts.booked.load(Ordering::Relaxed)),
-        ],
-    ))
+    let figures = vec![
+        figure("taken away", format!("{rounds} times")),
+        figure("refused 503 meanwhile, of those asked", refused),
+    ];
+    play.prove(Ending::Runs, figures).await
 }
 
 impl Way {

@@ -1,9 +1,9 @@
 //! The proof of the proof: violations are forged in the database behind the program's back, and must be found.
 
-use super::{CLIENTS, End, blocking, figure, stage};
+use super::under_load::UnderLoad;
+use super::{End, blocking, figure};
 use crate::Setting;
 use crate::database::Database;
-use crate::load::Load;
 use crate::proof::judge::Kind;
 use crate::proof::{self, Where};
 use std::time::Duration;
@@ -17,10 +17,12 @@ const ONE: &str = "(SELECT max(key) FROM appointment WHERE live = 1)";
 type Forgery = (&'static str, String, Kind);
 
 pub(super) async fn play(setting: &Setting) -> Result<End, String> {
-    let stage = stage(setting, "forged").await?;
-    let mut random = stage.random.clone();
-    let mut provider = stage.launch("provider")?.start()?;
-    let load = Load::start(&stage.shared(&[provider.address()]), CLIENTS, &mut random);
+    let UnderLoad {
+        stage,
+        mut provider,
+        load,
+        ..
+    } = UnderLoad::start(setting, "forged").await?;
     tokio::time::sleep(LOAD).await;
     load.stop().await?;
     blocking(|| provider.stop());

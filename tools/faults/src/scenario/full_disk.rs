@@ -1,16 +1,15 @@
 //! The disk fills up under load and has room again: a small file system in memory where mounting is permitted, and a
 //! limit on the size of files everywhere.
 
-use super::{BACK_WITHIN, CLIENTS, End, blocking, diary, figure};
+use super::under_load::{Ending, UnderLoad};
+use super::{End, blocking, diary, figure};
 use crate::Setting;
-use crate::load::Load;
-use crate::process;
 use crate::stage::{Kind, Stage};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
+use testkit::process;
 
 /// How often it fills up: quick, and full.
 const ROUNDS: [usize; 2] = [2, 12];
@@ -37,95 +36,62 @@ pub(super) async fn play(setting: &Setting) -> Result<End, String> {
         disk.folder.clone(),
     )
     .await?;
-    let end = filled(setting, &stage, &disk).await;
-    // The database goes before the disk under it.
-    drop(stage);
-    end
+    filled(setting, stage, &disk).await
 }
 
-async fn filled(setting: &Setting, stage: &Stage, disk: &Disk) -> Result<End, String> {
+/// Fills the disk again and again. The database goes with the stage, before the disk under it.
+async fn filled(setting: &Setting, stage: Stage, disk: &Disk) -> Result<End, String> {
     let rounds = ROUNDS[usize::from(!setting.quick)];
-    let mut random = stage.random.clone();
-    let mut provider = stage.launch("provider")?.start()?;
-    let load = Load::start(&stage.shared(&[provider.address()]), CLIENTS, &mut random);
-    let mut ended = 0;
+    let launch = stage.launch("provider")?;
+    let mut play = UnderLoad::launch(stage, &launch)?;
     for round in 1..=rounds {
-        tokio::time::sleep(random.between(100, 400)).await;
-        stage.ledger.fault("the disk is full");
+        play.pause(100, 400).await;
+        play.stage.ledger.fault("the disk is full");
         blocking(|| disk.fill())?;
-        tokio::time::sleep(random.between(600, 1_500)).await;
+        play.pause(600, 1_500).await;
         blocking(|| disk.free())?;
-        if provider.has_ended() {
-            ended += 1;
-            blocking(|| provider.restart())?;
-        }
-        if !load.goes_on(BACK_WITHIN).await {
-            stage.ledger.wrong(&format!(
-                "nothing was booked for {BACK_WITHIN:?} after the disk had room"
-            ));
-        }
+        play.must_run("the disk was full")?;
+        play.must_book("after the disk had room").await;
         setting.progress("full-disk", round, rounds);
     }
-    let counts = load.stop().await?;
-    if ended > 0 {
-        stage.ledger.wrong(&format!(
-            "the Provider ended {ended} times because the disk was full"
-        ));
+    let full = figure("full", format!("{rounds} times, a file system in memory"));
+    let mut end = play.prove(Ending::Stopped, vec![full]).await?;
+    match refused(&mut end) {
+        0 => Err("the full disk was not felt: nothing was answered 503".to_owned()),
+        _ => Ok(end),
     }
-    blocking(|| provider.stop());
-    let verdict = stage.prove().await?;
-    let refused = unavailable(&verdict.facts.answers);
-    if refused == 0 {
-        return Err("the full disk was not felt: nothing was answered 503".to_owned());
-    }
-    Ok(End::Proved(
-        verdict,
-        vec![
-            figure("full", format!("{rounds} times, a file system in memory")),
-            figure("changes answered 5xx", refused),
-            figure("booked", counts.booked.load(Ordering::Relaxed)),
-        ],
-    ))
 }
 
 /// Without the right to mount: no file may grow over a limit, until the process is restarted without it.
 async fn limited(setting: &Setting, folder: PathBuf, why: &str) -> Result<End, String> {
     let stage = Stage::set_in(setting, "full-disk", diary(setting), folder.clone(), folder).await?;
-    let mut random = stage.random.clone();
     let mut launch = stage.launch("provider")?;
     launch.before = Some(format!("trap '' XFSZ; ulimit -f {LARGEST}"));
-    let mut provider = launch.start()?;
-    let load = Load::start(&stage.shared(&[provider.address()]), CLIENTS, &mut random);
-    stage.ledger.fault("no file may grow over 12 MB");
+    let mut play = UnderLoad::launch(stage, &launch)?;
+    play.stage.ledger.fault("no file may grow over 12 MB");
     let seconds = if setting.quick { 6 } else { 30 };
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     launch.before = None;
-    blocking(|| provider.kill());
-    provider = launch.start()?;
-    if !load.goes_on(BACK_WITHIN).await {
-        stage
-            .ledger
-            .wrong("nothing was booked after the limit was gone");
-    }
-    let counts = load.stop().await?;
-    blocking(|| provider.stop());
-    let verdict = stage.prove().await?;
-    let refused = unavailable(&verdict.facts.answers);
-    Ok(End::Proved(
-        verdict,
-        vec![
-            figure(
-                "full",
-                format!("a limit on files, since nothing can be mounted ({why})"),
-            ),
-            figure("changes answered 5xx", refused),
-            figure("booked", counts.booked.load(Ordering::Relaxed)),
-        ],
-    ))
+    blocking(|| play.provider.kill());
+    play.provider = launch.start()?;
+    play.must_book("after the limit was gone").await;
+    let full = format!("a limit on files, since nothing can be mounted ({why})");
+    let mut end = play
+        .prove(Ending::Stopped, vec![figure("full", full)])
+        .await?;
+    refused(&mut end);
+    Ok(end)
 }
 
-fn unavailable(answers: &std::collections::BTreeMap<u16, usize>) -> usize {
-    answers.range(500..).map(|(_, count)| count).sum()
+/// Adds how many changes were answered 5xx to the figures, and gives it.
+fn refused(end: &mut End) -> usize {
+    let End::Proved(verdict, figures) = end else {
+        return 0;
+    };
+    let answers = verdict.facts.answers.range(500..);
+    let refused = answers.map(|(_, count)| count).sum();
+    figures.push(figure("changes answered 5xx", refused));
+    refused
 }
 
 /// A file system in memory.

@@ -1,17 +1,16 @@
 //! Documents made to cost much, at `/itk` and as bookings in FHIR XML, while others book. Each is answered, none is a
 //! booking, the others do not notice; a message that its sender is told is kept (ITK 2200) is in the quarantine.
 
-use super::{BACK_WITHIN, CLIENTS, End, blocking, figure, stage};
+use super::under_load::{Ending, UnderLoad};
+use super::{End, blocking, figure};
 use crate::Setting;
 use crate::http::{Answer, Connection};
 use crate::ledger::Lost;
-use crate::load::Load;
 use crate::message::ODS;
-use crate::provider::{self, Provider};
+use crate::provider;
 use crate::stage::Stage;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -25,33 +24,24 @@ const KEPT: &[u8] = b"2200";
 
 pub(super) async fn play(setting: &Setting) -> Result<End, String> {
     let waves = WAVES[usize::from(!setting.quick)];
-    let stage = stage(setting, "hostile-documents").await?;
-    let mut random = stage.random.clone();
-    let mut provider = stage.launch("provider")?.start()?;
-    let load = Load::start(&stage.shared(&[provider.address()]), CLIENTS, &mut random);
+    let mut play = UnderLoad::start(setting, "hostile-documents").await?;
+    let address = play.provider.address();
     let (mut answers, mut kept) = (BTreeMap::<u16, usize>::new(), 0);
     for wave in 1..=waves {
-        if !load.goes_on(BACK_WITHIN).await {
-            stage
-                .ledger
-                .wrong("nothing was booked before the documents");
-        }
+        play.must_book("before the documents").await;
+        let stage = &play.stage;
         let mut documents = JoinSet::new();
         for (n, document) in documents_of(wave).into_iter().enumerate() {
-            let (request, number) = (random.uuid(), n % stage.slots.len());
+            let (request, number) = (play.random.uuid(), n % stage.slots.len());
             let booking = in_xml(&stage.heads.book(request, &stage.slots[number]), &document);
             stage.ledger.book(request, number);
-            documents.spawn(sent(provider.address(), booking, Some(request)));
-            documents.spawn(sent(provider.address(), message(&document), None));
+            documents.spawn(sent(address, booking, Some(request)));
+            documents.spawn(sent(address, message(&document), None));
         }
-        stage
-            .ledger
-            .fault(&format!("{} hostile documents", documents.len()));
-        if !load.goes_on(OTHERS).await {
-            stage.ledger.wrong(&format!(
-                "hostile documents kept the others waiting for {OTHERS:?}"
-            ));
-        }
+        let what = format!("{} hostile documents", documents.len());
+        stage.ledger.fault(&what);
+        play.must_book_within(OTHERS, "beside hostile documents")
+            .await;
         while let Some(ended) = documents.join_next().await {
             let (request, answer, took) = ended.map_err(|e| e.to_string())?;
             let answer = match answer {
@@ -81,42 +71,19 @@ pub(super) async fn play(setting: &Setting) -> Result<End, String> {
                 stage.ledger.wrong(&said);
             }
         }
-        if !load.goes_on(BACK_WITHIN).await {
-            stage.ledger.wrong("nothing was booked after the documents");
-        }
+        play.must_book("after the documents").await;
         setting.progress("hostile-documents", wave, waves);
     }
-    let counts = load.stop().await?;
-    in_quarantine(&stage, kept)?;
-    proved(
-        &stage,
-        &mut provider,
-        (answers, kept),
-        counts.booked.load(Ordering::Relaxed),
-    )
-    .await
-}
-
-async fn proved(
-    stage: &Stage,
-    provider: &mut Provider,
-    (answers, kept): (BTreeMap<u16, usize>, usize),
-    booked: usize,
-) -> Result<End, String> {
-    let verdict = stage.prove_with(provider).await?;
-    blocking(|| provider.stop());
+    in_quarantine(&play.stage, kept)?;
     let answers: Vec<String> = answers
         .iter()
         .map(|(status, count)| format!("{count} × {status}"))
         .collect();
-    Ok(End::Proved(
-        verdict,
-        vec![
-            figure("documents answered", answers.join(", ")),
-            figure("told that they are kept, and kept", kept),
-            figure("booked beside them", booked),
-        ],
-    ))
+    let figures = vec![
+        figure("documents answered", answers.join(", ")),
+        figure("told that they are kept, and kept", kept),
+    ];
+    play.prove(Ending::Runs, figures).await
 }
 
 type Sent = (Option<Uuid>, Result<Answer, Lost>, Duration);

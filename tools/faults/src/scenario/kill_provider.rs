@@ -1,10 +1,9 @@
 //! `kill -9` of the Provider at random moments; sometimes again while it starts.
 
-use super::{BACK_WITHIN, CLIENTS, End, blocking, figure, stage};
+use super::under_load::{Ending, UnderLoad};
+use super::{End, blocking, figure};
 use crate::Setting;
-use crate::load::Load;
 use crate::proof;
-use std::sync::atomic::Ordering;
 
 /// Of a hundred kills, so many are followed by another within the start.
 const AGAIN: usize = 20;
@@ -12,45 +11,28 @@ const AGAIN: usize = 20;
 const VERIFY_EVERY: usize = 40;
 
 pub(super) async fn play(setting: &Setting) -> Result<End, String> {
-    let mut stage = stage(setting, "kill-provider").await?;
-    let mut random = stage.random.clone();
-    let mut provider = stage.launch("provider")?.start()?;
-    let load = Load::start(&stage.shared(&[provider.address()]), CLIENTS, &mut random);
+    let mut play = UnderLoad::start(setting, "kill-provider").await?;
     let mut kills = 0;
     for round in 1..=setting.rounds {
-        tokio::time::sleep(random.between(30, 350)).await;
-        stage.ledger.fault("kill -9 of the Provider");
-        blocking(|| provider.kill());
+        play.pause(30, 350).await;
+        play.stage.ledger.fault("kill -9 of the Provider");
+        blocking(|| play.provider.kill());
         kills += 1;
-        if random.percent(AGAIN) {
-            blocking(|| provider.respawn())?;
-            tokio::time::sleep(random.between(0, 40)).await;
-            stage
-                .ledger
-                .fault("kill -9 of the Provider while it starts");
+        if play.random.percent(AGAIN) {
+            blocking(|| play.provider.respawn())?;
+            play.pause(0, 40).await;
+            let what = "kill -9 of the Provider while it starts";
+            play.stage.ledger.fault(what);
             kills += 1;
         }
-        blocking(|| provider.restart())?;
-        if !load.goes_on(BACK_WITHIN).await {
-            stage.ledger.wrong(&format!(
-                "nothing was booked for {BACK_WITHIN:?} after a restart"
-            ));
-        }
+        blocking(|| play.provider.restart())?;
+        play.must_book("after a restart").await;
         if round % VERIFY_EVERY == 0 {
-            blocking(|| proof::verify_running(&stage.program, &stage.database.url()))?;
+            let url = play.stage.database.url();
+            blocking(|| proof::verify_running(&play.stage.program, &url))?;
         }
         setting.progress("kill-provider", round, setting.rounds);
     }
-    let counts = load.stop().await?;
-    blocking(|| provider.kill());
-    stage.random = random;
-    let verdict = stage.prove().await?;
-    Ok(End::Proved(
-        verdict,
-        vec![
-            figure("kills", kills),
-            figure("booked", counts.booked.load(Ordering::Relaxed)),
-            figure("cancelled", counts.cancelled.load(Ordering::Relaxed)),
-        ],
-    ))
+    play.prove(Ending::Killed, vec![figure("kills", kills)])
+        .await
 }

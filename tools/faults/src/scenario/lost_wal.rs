@@ -1,10 +1,10 @@
 //! The write-ahead log of a file is lost with bookings that were acknowledged. Nothing brings them back; what was signed
 //! before tells that they are gone, and from which row on.
 
-use super::{CLIENTS, End, blocking, figure, stage};
+use super::under_load::UnderLoad;
+use super::{End, blocking, figure, stage};
 use crate::Setting;
 use crate::database::Database;
-use crate::load::Load;
 use crate::provider::run;
 use rusqlite::Connection;
 use std::time::Duration;
@@ -19,13 +19,18 @@ pub(super) async fn play(setting: &Setting) -> Result<End, String> {
             "only a file has a log that can be lost".to_owned(),
         ));
     };
-    let mut random = stage.random.clone();
-    let mut provider = stage.launch("provider")?.start()?;
+    let provider = stage.launch("provider")?.start()?;
     // While somebody reads, nothing that comes later is copied from the log into the file.
     let reader = Connection::open(&file).map_err(|e| e.to_string())?;
     let pinned = reader.execute_batch("BEGIN; SELECT count(*) FROM tenant;");
     pinned.map_err(|e| e.to_string())?;
-    let load = Load::start(&stage.shared(&[provider.address()]), CLIENTS, &mut random);
+    let shared = stage.shared(&[provider.address()]);
+    let UnderLoad {
+        stage,
+        mut provider,
+        load,
+        ..
+    } = UnderLoad::of(stage, provider, &shared);
     tokio::time::sleep(LOAD).await;
     load.stop().await?;
 

@@ -1,13 +1,12 @@
 //! Little memory and large requests. A process that the limit kills is started again, as a supervisor does.
 
-use super::{BACK_WITHIN, CLIENTS, End, blocking, figure, stage};
+use super::under_load::{Ending, UnderLoad};
+use super::{CLIENTS, End, blocking, figure, stage};
 use crate::Setting;
 use crate::http::Connection;
 use crate::load::Load;
-use crate::provider::Provider;
 use crate::stage::Stage;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -27,28 +26,10 @@ const BODY: usize = (1 << 20) - 4_096;
 
 pub(super) async fn play(setting: &Setting) -> Result<End, String> {
     let stage = stage(setting, "memory").await?;
-    let mut random = stage.random.clone();
-    let mut launch = stage.launch("provider")?;
-    let (mut started, mut load) = (None, None);
-    for space in SPACES {
-        launch.before = Some(format!("ulimit -v {}", space * 1_024));
-        let Ok(mut provider) = launch.start() else {
-            continue;
-        };
-        // One load for all tries: it goes on at the same address.
-        let shared = stage.shared(&[provider.address()]);
-        let load = load.get_or_insert_with(|| Load::start(&shared, CLIENTS, &mut random));
-        if load.goes_on(WEDGED).await {
-            started = Some((space, provider));
-            break;
-        }
-        blocking(|| provider.kill());
-    }
-    let (Some((space, mut provider)), Some(load)) = (started, load) else {
-        return Err("the Provider books in no limited address space".to_owned());
-    };
-    stage.ledger.fault(&format!("address space of {space} MB"));
-    let (address, mut large) = (provider.address(), JoinSet::new());
+    let (space, mut play) = in_small_space(stage).await?;
+    let what = format!("address space of {space} MB");
+    play.stage.ledger.fault(&what);
+    let (address, mut large) = (play.provider.address(), JoinSet::new());
     let began = Instant::now();
     let lasts = FOR[usize::from(!setting.quick)];
     for _ in 0..LARGE {
@@ -56,72 +37,70 @@ pub(super) async fn play(setting: &Setting) -> Result<End, String> {
     }
     let mut deaths = 0;
     while began.elapsed() < lasts {
-        if provider.has_ended() {
-            stage.ledger.fault("the limit ended the Provider");
-            deaths += blocking(|| again(&mut provider))?;
-        }
+        deaths += blocking(|| again(&mut play))?;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let mut answers = 0;
     while let Some(done) = large.join_next().await {
         answers += done.map_err(|e| e.to_string())?;
     }
-    if provider.has_ended() {
-        deaths += blocking(|| again(&mut provider))?;
-    }
+    deaths += blocking(|| again(&mut play))?;
     // A process that got over the limit neither dies nor recovers: a supervisor's probe would end it.
-    let wedged = !load.goes_on(WEDGED).await;
+    let wedged = !play.load.goes_on(WEDGED).await;
     if wedged {
-        stage
-            .ledger
-            .fault("the Provider books nothing and is started again");
-        blocking(|| provider.restart())?;
-        if !load.goes_on(BACK_WITHIN).await {
-            stage.ledger.wrong("nothing was booked after a restart");
-        }
+        let what = "the Provider books nothing and is started again";
+        play.stage.ledger.fault(what);
+        blocking(|| play.provider.restart())?;
+        play.must_book("after a restart").await;
     }
-    let counts = load.stop().await?;
-    proved(
-        &stage,
-        provider,
-        space,
-        (deaths, usize::from(wedged), answers),
-        counts.booked.load(Ordering::Relaxed),
-    )
-    .await
+    let figures = vec![
+        figure("address space, MB", space),
+        figure("large requests answered", answers),
+        figure("ended by the limit", deaths),
+        figure("alive but of no use afterwards", usize::from(wedged)),
+    ];
+    play.prove(Ending::Killed, figures).await
 }
 
-/// Starts it until it stands: large requests may end it before it is ready. Gives how often it had ended.
-fn again(provider: &mut Provider) -> Result<usize, String> {
+/// A Provider in the smallest space in which it starts and books, and its clients.
+async fn in_small_space(stage: Stage) -> Result<(usize, UnderLoad), String> {
+    let mut launch = stage.launch("provider")?;
+    let mut random = stage.random.clone();
+    // One load for all tries: it goes on at the same address.
+    let load = Load::start(&stage.shared(&[launch.address]), CLIENTS, &mut random);
+    for space in SPACES {
+        launch.before = Some(format!("ulimit -v {}", space * 1_024));
+        let Ok(mut provider) = blocking(|| launch.start()) else {
+            continue;
+        };
+        if load.goes_on(WEDGED).await {
+            let play = UnderLoad {
+                stage,
+                random,
+                provider,
+                load,
+            };
+            return Ok((space, play));
+        }
+        blocking(|| provider.kill());
+    }
+    Err("the Provider books in no limited address space".to_owned())
+}
+
+/// Starts it until it stands, when it has ended: large requests may end it before it is ready. Gives how often it had ended.
+fn again(play: &mut UnderLoad) -> Result<usize, String> {
+    if !play.provider.has_ended() {
+        return Ok(0);
+    }
+    play.stage.ledger.fault("the limit ended the Provider");
     let mut why = String::new();
     for deaths in 1..=STARTS {
-        match provider.restart() {
+        match play.provider.restart() {
             Ok(()) => return Ok(deaths),
             Err(reason) => why = reason,
         }
     }
     Err(why)
-}
-
-async fn proved(
-    stage: &Stage,
-    mut provider: Provider,
-    space: usize,
-    (deaths, wedged, answers): (usize, usize, usize),
-    booked: usize,
-) -> Result<End, String> {
-    blocking(|| provider.kill());
-    let verdict = stage.prove().await?;
-    Ok(End::Proved(
-        verdict,
-        vec![
-            figure("address space, MB", space),
-            figure("large requests answered", answers),
-            figure("ended by the limit", deaths),
-            figure("alive but of no use afterwards", wedged),
-            figure("booked", booked),
-        ],
-    ))
 }
 
 /// Sends bodies that are large and deep, and no bookings; gives the number of answers.

@@ -2,23 +2,18 @@
 //! has every write of the Provider to a file fail with EROFS. PostgreSQL: `default_transaction_read_only`, and all sessions
 //! begin anew. Bookings are refused with 503, readiness says why, and all goes on by itself when writes are possible again.
 
-use super::{BACK_WITHIN, CLIENTS, End, blocking, figure, none_acknowledged, stage};
+use super::under_load::{Ending, UnderLoad};
+use super::{End, LET_GO, blocking, figure, may_not_trace, none_acknowledged, strace};
 use crate::Setting;
-use crate::load::Load;
-use crate::postgres::Cluster;
-use crate::process::{Guarded, find};
 use crate::provider::Provider;
 use crate::stage::{Kind, Stage};
-use std::process::{Command, Stdio};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use testkit::postgres::Server;
+use testkit::process::{Guarded, find};
 
 /// How often: quick, and full.
 const ROUNDS: [usize; 2] = [3, 30];
 /// The same on PostgreSQL.
 const ROUNDS_POSTGRES: [usize; 2] = [1, 10];
-/// How long `strace` may take to let go.
-const LET_GO: Duration = Duration::from_secs(5);
 /// What readiness says.
 const REASON: &str = "database-write";
 
@@ -33,54 +28,36 @@ pub(super) async fn play(setting: &Setting) -> Result<End, String> {
         true => ROUNDS,
         false => ROUNDS_POSTGRES,
     }[usize::from(!setting.quick)];
-    let stage = stage(setting, "read-only").await?;
-    let mut random = stage.random.clone();
-    let mut provider = stage.launch("provider")?.start()?;
-    let load = Load::start(&stage.shared(&[provider.address()]), CLIENTS, &mut random);
+    let mut play = UnderLoad::start(setting, "read-only").await?;
     let mut refused = 0;
     for round in 1..=rounds {
-        if !load.goes_on(BACK_WITHIN).await {
-            stage.ledger.wrong("nothing was booked before");
-        }
-        stage.ledger.fault("the database takes no writes");
-        let mut broken = Broken::begin(&stage, &provider)?;
-        if !blocking(|| provider.unready(REASON, BACK_WITHIN)) {
+        play.must_book("before").await;
+        play.stage.ledger.fault("the database takes no writes");
+        let mut broken = Broken::begin(&play.stage, &play.provider)?;
+        if !play.unready(REASON) {
             if broken.has_ended() {
-                return Ok(End::Skipped(
-                    "strace may not trace here (ptrace is forbidden)".to_owned(),
-                ));
+                return Ok(may_not_trace());
             }
-            stage
-                .ledger
-                .wrong(&format!("readiness does not say {REASON}"));
+            let what = format!("readiness does not say {REASON}");
+            play.stage.ledger.wrong(&what);
         }
-        refused += none_acknowledged(&stage, &provider, &mut random).await?;
+        refused += none_acknowledged(&play.stage, &play.provider, &mut play.random).await?;
         blocking(|| broken.end())?;
-        if !load.goes_on(BACK_WITHIN).await {
-            stage.ledger.wrong(&format!(
-                "nothing was booked for {BACK_WITHIN:?} after it took writes again"
-            ));
-        }
-        blocking(|| provider.ready())?;
+        play.must_book("after it took writes again").await;
+        blocking(|| play.provider.ready())?;
         setting.progress("read-only", round, rounds);
     }
-    let counts = load.stop().await?;
-    let verdict = stage.prove_with(&provider).await?;
-    blocking(|| provider.stop());
-    Ok(End::Proved(
-        verdict,
-        vec![
-            figure("read-only", format!("{rounds} times")),
-            figure("refused 503 meanwhile, of those asked", refused),
-            figure("booked", counts.booked.load(Ordering::Relaxed)),
-        ],
-    ))
+    let figures = vec![
+        figure("read-only", format!("{rounds} times")),
+        figure("refused 503 meanwhile, of those asked", refused),
+    ];
+    play.prove(Ending::Runs, figures).await
 }
 
 /// What keeps writes away.
 enum Broken<'a> {
     File(Guarded),
-    Server(&'a Cluster),
+    Server(&'a Server),
 }
 
 impl Broken<'_> {
@@ -92,7 +69,7 @@ impl Broken<'_> {
                 // A session that is open says by itself that it writes.
                 let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                            WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-                blocking(|| cluster.sql(end))?;
+                blocking(|| cluster.psql(end))?;
                 Ok(Broken::Server(cluster))
             }
         }
@@ -116,21 +93,12 @@ impl Broken<'_> {
     }
 }
 
-fn read_only(cluster: &Cluster, to: &str) -> Result<(), String> {
-    cluster.sql(&format!(
-        "ALTER SYSTEM SET default_transaction_read_only = {to}"
-    ))?;
-    cluster.sql("SELECT pg_reload_conf()").map(|_| ())
+fn read_only(cluster: &Server, to: &str) -> Result<(), String> {
+    cluster.set("default_transaction_read_only", to)
 }
 
-/// Attaches to the process and all its threads.
+/// Has every write of the process to a file fail.
 fn no_writes(process: u32) -> Result<Guarded, String> {
-    let mut strace = Command::new("strace");
-    strace
-        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64"])
-        .args(["-e", "inject=pwrite64:error=EROFS"])
-        .args(["-p", &process.to_string()])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    Guarded::start(strace)
+    let fails = "inject=pwrite64:error=EROFS";
+    strace("trace=pwrite64", fails, &[process])
 }

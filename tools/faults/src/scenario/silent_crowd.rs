@@ -1,13 +1,12 @@
 //! Silent, half-spoken and trickling connections of several peers, more than there are places: whoever was there before
 //! books on, the server closes the crowd by itself, and has room again.
 
-use super::{BACK_WITHIN, CLIENTS, End, blocking, figure, stage};
+use super::under_load::{Ending, UnderLoad};
+use super::{End, blocking, figure, stage};
 use crate::Setting;
 use crate::http::Connection;
-use crate::load::Load;
 use crate::stage::Stage;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -38,24 +37,21 @@ const CLOSED_WITHIN: Duration = Duration::from_secs(30);
 pub(super) async fn play(setting: &Setting) -> Result<End, String> {
     let waves = WAVES[usize::from(!setting.quick)];
     let stage = stage(setting, "silent-crowd").await?;
-    let mut random = stage.random.clone();
     let mut launch = stage.launch("provider")?;
     launch.settings = format!(
         "[limits]\nconnections = {}\nconnections_per_peer = {}\nheader_seconds = {SECONDS}\nidle_seconds = 10\n\
          body_seconds = {SECONDS}\n",
         PLACES.0, PLACES.1
     );
-    let mut provider = launch.start()?;
-    let load = Load::start(&stage.shared(&[provider.address()]), CLIENTS, &mut random);
+    let mut play = UnderLoad::launch(stage, &launch)?;
     let (mut came, mut answered) = (0, 0);
     for wave in 1..=waves {
-        if !load.goes_on(OTHERS).await {
-            stage.ledger.wrong("nothing was booked before the crowd");
-        }
+        play.must_book_within(OTHERS, "before the crowd").await;
+        let stage = &play.stage;
         let mut crowd = JoinSet::new();
         for n in 0..CROWD.0 + CROWD.1 {
             let number = n % stage.slots.len();
-            let request = random.uuid();
+            let request = play.random.uuid();
             let booking = stage.heads.book(request, &stage.slots[number]);
             let peer = match n < CROWD.0 {
                 true => 0,
@@ -67,34 +63,22 @@ pub(super) async fn play(setting: &Setting) -> Result<End, String> {
                 // It never ends, so that it is not made; what becomes of it nobody is told.
                 stage.ledger.book(request, number);
             }
-            crowd.spawn(says.to(peer, provider.address(), booking));
+            crowd.spawn(says.to(peer, play.provider.address(), booking));
         }
         stage.ledger.fault(&format!("a crowd of {}", crowd.len()));
-        if !load.goes_on(OTHERS).await {
-            stage.ledger.wrong(&format!(
-                "a silent crowd kept the others waiting for {OTHERS:?}"
-            ));
-        }
+        play.must_book_within(OTHERS, "beside a silent crowd").await;
         came += crowd.len();
-        answered += closed(&stage, &mut crowd).await?;
-        blocking(|| provider.ready())?;
-        if !load.goes_on(BACK_WITHIN).await {
-            stage.ledger.wrong("nothing was booked after the crowd");
-        }
+        answered += closed(&play.stage, &mut crowd).await?;
+        blocking(|| play.provider.ready())?;
+        play.must_book("after the crowd").await;
         setting.progress("silent-crowd", wave, waves);
     }
-    let counts = load.stop().await?;
-    let verdict = stage.prove_with(&provider).await?;
-    blocking(|| provider.stop());
-    Ok(End::Proved(
-        verdict,
-        vec![
-            figure("crowd", format!("{came} on {} places", PLACES.0)),
-            figure("closed by the server", came),
-            figure("told 408", answered),
-            figure("booked beside them", counts.booked.load(Ordering::Relaxed)),
-        ],
-    ))
+    let figures = vec![
+        figure("crowd", format!("{came} on {} places", PLACES.0)),
+        figure("closed by the server", came),
+        figure("told 408", answered),
+    ];
+    play.prove(Ending::Runs, figures).await
 }
 
 /// Waits until the server has closed all of them: how many it told why.

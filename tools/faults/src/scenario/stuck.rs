@@ -1,13 +1,12 @@
 //! Clients that never read their answers, never finish their requests, or vanish; the others must not notice.
 
-use super::{BACK_WITHIN, CLIENTS, End, blocking, figure, stage};
+use super::under_load::{Ending, UnderLoad};
+use super::{End, figure};
 use crate::Setting;
 use crate::http::Connection;
-use crate::load::Load;
 use crate::stage::Stage;
 use crate::world::{service, windows};
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Stuck clients of each sort: quick, and full.
@@ -23,49 +22,31 @@ const OTHERS: Duration = Duration::from_secs(5);
 
 pub(super) async fn play(setting: &Setting) -> Result<End, String> {
     let form = usize::from(!setting.quick);
-    let stage = stage(setting, "stuck").await?;
-    let mut random = stage.random.clone();
-    let mut provider = stage.launch("provider")?.start()?;
-    let load = Load::start(&stage.shared(&[provider.address()]), CLIENTS, &mut random);
+    let mut play = UnderLoad::start(setting, "stuck").await?;
+    let address = play.provider.address();
     let mut stuck = Vec::new();
     let mut unread = 0;
     for n in 0..STUCK[form] {
-        let request = random.uuid();
-        stuck.push(half(&stage, provider.address(), request, n).await?);
-        let (connection, sent) = deaf(&stage, provider.address(), n).await?;
+        stuck.push(half(&play.stage, address, play.random.uuid(), n).await?);
+        let (connection, sent) = deaf(&play.stage, address, n).await?;
         unread += sent;
         stuck.push(connection);
-        vanishing(&stage, provider.address(), random.uuid(), n).await?;
+        vanishing(&play.stage, address, play.random.uuid(), n).await?;
     }
-    stage
-        .ledger
-        .fault(&format!("{} clients are stuck", stuck.len()));
+    let what = format!("{} clients are stuck", stuck.len());
+    play.stage.ledger.fault(&what);
     let began = std::time::Instant::now();
     while began.elapsed() < FOR[form] {
-        if !load.goes_on(OTHERS).await {
-            stage.ledger.wrong(&format!(
-                "stuck clients kept the others waiting for {OTHERS:?}"
-            ));
-        }
+        play.must_book_within(OTHERS, "beside stuck clients").await;
     }
     let stuck_clients = stuck.len();
     drop(stuck);
-    if !load.goes_on(BACK_WITHIN).await {
-        stage
-            .ledger
-            .wrong("nothing was booked after the stuck clients had gone");
-    }
-    let counts = load.stop().await?;
-    let verdict = stage.prove_with(&provider).await?;
-    blocking(|| provider.stop());
-    Ok(End::Proved(
-        verdict,
-        vec![
-            figure("stuck clients", stuck_clients),
-            figure("answers never read", unread),
-            figure("booked beside them", counts.booked.load(Ordering::Relaxed)),
-        ],
-    ))
+    play.must_book("after the stuck clients had gone").await;
+    let figures = vec![
+        figure("stuck clients", stuck_clients),
+        figure("answers never read", unread),
+    ];
+    play.prove(Ending::Runs, figures).await
 }
 
 /// Sends half a head, or a head and half a body.

@@ -86,7 +86,7 @@ fn a_copy_is_brought_to_the_moment_before_the_mistake() {
     });
     let restore = format!("restore_command=cp \"{}/%f\" %p", archive.display());
     let recovered = primary.recovered(
-        copy,
+        &copy,
         &[
             &restore,
             "recovery_target_name=before_the_mistake",

@@ -1,6 +1,6 @@
 //! Processes that end with this program, however it ends.
 
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Kills the process when its own input closes, which the end of this program brings about.
@@ -39,6 +39,11 @@ impl Guarded {
     /// Its number.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Its output, where the command had that piped.
+    pub fn stdout(&mut self) -> Option<&mut ChildStdout> {
+        self.child.stdout.as_mut()
     }
 
     /// How it ended, if it has.
@@ -99,6 +104,31 @@ pub fn signal_all(processes: &[u32], name: &str) {
     for process in processes {
         signal(*process, name);
     }
+}
+
+/// True while a process runs; one that is dead and only not yet asked for does not.
+pub fn is_alive(process: u32) -> bool {
+    let state = stat(process).into_iter().next();
+    !matches!(state.as_deref(), None | Some("Z" | "X"))
+}
+
+/// Processes whose parent is this one.
+pub fn children_of(parent: u32) -> Vec<u32> {
+    let parent = parent.to_string();
+    std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok())
+        .filter(|id| stat(*id).get(1) == Some(&parent))
+        .collect()
+}
+
+/// The fields of `/proc/PID/stat` behind the name, which may hold spaces: state, parent, …; none where there is no such process.
+pub fn stat(process: u32) -> Vec<String> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    after.split_whitespace().map(str::to_owned).collect()
 }
 
 /// Runs a command to its end; its output, or what it said was wrong.
