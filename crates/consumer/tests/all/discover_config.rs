@@ -5,6 +5,7 @@ use consumer::config::{ConsumerConfig, DemoAddresses, KEYS, Role, Tls};
 use consumer::discover::Discovery;
 use std::path::Path;
 use std::time::Duration;
+use testkit::assert_contains;
 
 const COMPLETE: &str = r#"
 asid = "918999000099"
@@ -154,9 +155,9 @@ fn mistakes_name_their_place() {
         "ssp.url",
     ] {
         let known = KEYS.iter().find(|k| k.path == key).unwrap();
-        assert!(
-            error.contains(&format!("{key} is missing (variable {})", known.variable)),
-            "{error}"
+        assert_contains(
+            &error,
+            &[&format!("{key} is missing (variable {})", known.variable)],
         );
     }
     assert!(error.contains("[dos.adviser]"));

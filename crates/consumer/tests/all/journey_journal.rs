@@ -7,6 +7,7 @@ use consumer::journal::{
 use consumer::plan::book::SlotClaim;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
+use testkit::assert_contains;
 
 fn encounter(id: &str, at: Timestamp) -> Encounter {
     Encounter {
@@ -154,8 +155,7 @@ async fn a_folder_of_everybody_is_refused() {
     let path = folder.path().join("journal.sqlite");
     set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
     let refused = Journal::open(&path, false).unwrap_err().to_string();
-    assert!(refused.contains("(mode 0777)"), "{refused}");
-    assert!(refused.contains("chmod"), "{refused}");
+    assert_contains(&refused, &["(mode 0777)", "chmod"]);
     assert!(!path.exists());
     Journal::open(&path, true).unwrap();
     set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();

@@ -4,6 +4,7 @@ use super::dos_support::{Answer, Dos, Need, details};
 use sandbox::dos::{MAX_BODY, NAMESPACE, PATH};
 use sandbox::faults::{Fault, Point, Rule};
 use std::time::{Duration, Instant};
+use testkit::assert_contains;
 
 #[tokio::test]
 async fn description_and_help() {
@@ -29,15 +30,16 @@ async fn description_and_help() {
     }
     let page = dos.request("GET", "/", "", "").await;
     assert_eq!(page.status, 200);
-    for told in [
-        "?wsdl",
-        "curl",
-        "fernhill-adviser",
-        "never",
-        "/sandbox/faults",
-    ] {
-        assert!(page.body.to_lowercase().contains(told), "{told}");
-    }
+    assert_contains(
+        page.body.to_lowercase(),
+        &[
+            "?wsdl",
+            "curl",
+            "fernhill-adviser",
+            "never",
+            "/sandbox/faults",
+        ],
+    );
     assert!(!page.body.contains("sandbox-adviser"), "no passwords");
     let got = dos.request("GET", PATH, "", "").await;
     assert_eq!(got.status, 405);

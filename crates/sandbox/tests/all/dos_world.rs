@@ -2,6 +2,7 @@
 
 use sandbox::world::model::Spelling;
 use sandbox::world::{Addresses, DEMO, World};
+use testkit::assert_contains;
 
 fn faults(text: &str) -> String {
     World::parse(text).unwrap_err()
@@ -73,25 +74,20 @@ fn an_unknown_key_names_its_line_and_the_nearest_one() {
         )
     );
     let told = faults(&changed("[[symptom_group]]", "[[symptom_groups]]"));
-    assert!(
-        told.contains("no table `symptom_groups`; did you mean `symptom_group`?"),
-        "{told}"
+    assert_contains(
+        &told,
+        &["no table `symptom_groups`; did you mean `symptom_group`?"],
     );
     let told = faults(&changed(
         "interaction = \"Scheduling\"",
         "interacton = \"Scheduling\"",
     ));
-    assert!(
-        told.contains(
-            "[[service]], `endpoint`: there is no key `interacton`; did you mean `interaction`?"
-        ),
-        "{told}"
+    assert_contains(
+        &told,
+        &["[[service]], `endpoint`: there is no key `interacton`; did you mean `interaction`?"],
     );
     let told = faults(&changed("capacity = \"high\"", "capacity = \"hihg\""));
-    assert!(
-        told.contains("there is no value `hihg`; did you mean `high`?"),
-        "{told}"
-    );
+    assert_contains(&told, &["there is no value `hihg`; did you mean `high`?"]);
     let told = faults(&changed(
         "asid = \"918999000011\"",
         "assid = \"918999000011\"",

@@ -7,6 +7,7 @@ use sandbox::pki::{self, Authority, ClientTls, Protocol, ServerTls, carries_name
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use testkit::assert_contains;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -198,9 +199,10 @@ fn files_are_replaced_and_keys_are_private() {
         identity: None,
     })
     .unwrap_err();
-    for words in ["should hold a certificate", "cut off", "BEGIN CERTIFICATE"] {
-        assert!(said.contains(words), "{said}");
-    }
+    assert_contains(
+        &said,
+        &["should hold a certificate", "cut off", "BEGIN CERTIFICATE"],
+    );
     assert!(!said.contains("Missing"), "{said}");
 }
 

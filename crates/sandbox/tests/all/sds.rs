@@ -38,6 +38,17 @@ async fn search(
     (result.rc, entries)
 }
 
+/// The same below the services.
+async fn services(ldap: &mut Ldap, filter: &str, asked: &[&str]) -> (u32, Vec<SearchEntry>) {
+    search(ldap, SERVICES, Scope::Subtree, filter, asked).await
+}
+
+/// Result code of a search below the services, and how many it finds.
+async fn count(ldap: &mut Ldap, filter: &str) -> (u32, usize) {
+    let (code, found) = services(ldap, filter, &["1.1"]).await;
+    (code, found.len())
+}
+
 async fn names(ldap: &mut Ldap, base: &str, scope: Scope, filter: &str) -> (u32, Vec<String>) {
     let (code, entries) = search(ldap, base, scope, filter, &["1.1"]).await;
     (code, entries.into_iter().map(|e| e.dn).collect())
@@ -108,14 +119,7 @@ async fn an_organisation_leads_to_its_asid() {
         "(&(objectClass=nhsAs)(nhsIDCode=FX101)(nhsAsSvcIA={}))",
         urn("read:slot")
     );
-    let (code, found) = search(
-        &mut ldap,
-        SERVICES,
-        Scope::Subtree,
-        &filter,
-        &["uniqueIdentifier", "nhsMHSPartyKey"],
-    )
-    .await;
+    let (code, found) = services(&mut ldap, &filter, &["uniqueIdentifier", "nhsMHSPartyKey"]).await;
     assert_eq!((code, found.len()), (0, 1));
     assert_eq!(found[0].attrs["uniqueIdentifier"], [PROVIDER]);
 }
@@ -125,14 +129,7 @@ async fn an_organisation_leads_to_its_asid() {
 async fn entries_have_all_attributes_of_the_directory() {
     let running = sds().await;
     let mut ldap = connect(&running).await;
-    let (_, found) = search(
-        &mut ldap,
-        SERVICES,
-        Scope::Subtree,
-        &system(PROVIDER),
-        &["*"],
-    )
-    .await;
+    let (_, found) = services(&mut ldap, &system(PROVIDER), &["*"]).await;
     let held: HashSet<&str> = found[0].attrs.keys().map(String::as_str).collect();
     let wanted = [
         "objectClass",
@@ -144,14 +141,7 @@ async fn entries_have_all_attributes_of_the_directory() {
         "nhsAsSvcIA",
     ];
     assert_eq!(held, wanted.into_iter().collect());
-    let (_, found) = search(
-        &mut ldap,
-        SERVICES,
-        Scope::Subtree,
-        &endpoint("FX101-9000011", "read:slot"),
-        &[],
-    )
-    .await;
+    let (_, found) = services(&mut ldap, &endpoint("FX101-9000011", "read:slot"), &[]).await;
     let attrs = &found[0].attrs;
     assert_eq!(attrs["nhsMHsSN"], ["urn:nhs:names:services:careconnect"]);
     assert_eq!(attrs["nhsMhsIN"], ["fhir:rest:read:slot"]);
@@ -232,7 +222,7 @@ async fn scopes() {
 async fn every_kind_of_filter() {
     let running = sds().await;
     let mut ldap = connect(&running).await;
-    for (filter, count) in [
+    for (filter, wanted) in [
         ("(objectClass=nhsAs)", 4),
         ("(objectclass=NHSAS)", 4),
         ("(objectClass=top)", 11),
@@ -272,8 +262,8 @@ async fn every_kind_of_filter() {
         ("(&)", 11),
         ("(|)", 0),
     ] {
-        let (code, found) = names(&mut ldap, SERVICES, Scope::Subtree, filter).await;
-        assert_eq!((code, found.len()), (0, count), "{filter}: {found:?}");
+        let found = count(&mut ldap, filter).await;
+        assert_eq!(found, (0, wanted), "{filter}");
     }
 }
 
@@ -293,14 +283,7 @@ async fn selection_of_attributes() {
         ),
         (&[], 7, "nhsIDCode"),
     ] {
-        let (_, found) = search(
-            &mut ldap,
-            SERVICES,
-            Scope::Subtree,
-            &system(PROVIDER),
-            asked,
-        )
-        .await;
+        let (_, found) = services(&mut ldap, &system(PROVIDER), asked).await;
         assert_eq!(
             found[0].attrs.len(),
             count,
@@ -310,14 +293,7 @@ async fn selection_of_attributes() {
         assert!(some.is_empty() || found[0].attrs.contains_key(some));
     }
     ldap.with_search_options(SearchOptions::new().typesonly(true));
-    let (_, found) = search(
-        &mut ldap,
-        SERVICES,
-        Scope::Subtree,
-        &system(PROVIDER),
-        &["nhsIDCode"],
-    )
-    .await;
+    let (_, found) = services(&mut ldap, &system(PROVIDER), &["nhsIDCode"]).await;
     assert!(found[0].attrs["nhsIDCode"].is_empty());
 }
 
@@ -355,8 +331,7 @@ async fn root_and_schema_describe_the_server() {
 async fn what_is_not_there() {
     let running = sds().await;
     let mut ldap = connect(&running).await;
-    let (code, found) = names(&mut ldap, SERVICES, Scope::Subtree, &system("918999009999")).await;
-    assert_eq!((code, found.len()), (0, 0));
+    assert_eq!(count(&mut ldap, &system("918999009999")).await, (0, 0));
     for (base, code, matched) in [
         (
             "uniqueIdentifier=918999009999,ou=Services,o=nhs",
@@ -387,45 +362,28 @@ async fn limits_of_client_and_server() {
     };
     let running = start_sds(directory(ROOT), settings).await;
     let mut ldap = connect(&running).await;
-    for (filter, client, code, count) in [
+    for (filter, client, code, wanted) in [
         ("(objectClass=nhsAs)", 3, 4, 3),
         ("(objectClass=nhsAs)", 4, 0, 4),
         ("(objectClass=*)", 0, 4, 8),
         ("(objectClass=*)", 100, 4, 8),
     ] {
         ldap.with_search_options(SearchOptions::new().sizelimit(client));
-        let (found_code, found) = names(&mut ldap, SERVICES, Scope::Subtree, filter).await;
-        assert_eq!(
-            (found_code, found.len()),
-            (code, count),
-            "{filter} {client}"
-        );
+        let found = count(&mut ldap, filter).await;
+        assert_eq!(found, (code, wanted), "{filter} {client}");
     }
-    running
-        .faults
-        .add(Rule::new(
-            Point::Sds,
-            Fault::Slow {
-                milliseconds: 60_000,
-            },
-        ))
-        .unwrap();
+    let slow = Fault::Slow {
+        milliseconds: 60_000,
+    };
+    running.faults.add(Rule::new(Point::Sds, slow)).unwrap();
     ldap.with_search_options(SearchOptions::new().timelimit(1));
-    assert_eq!(
-        names(&mut ldap, SERVICES, Scope::Subtree, "(objectClass=*)")
-            .await
-            .0,
-        3
-    );
+    assert_eq!(count(&mut ldap, "(objectClass=*)").await.0, 3);
     running.faults.clear();
     let long = format!(
         "(|{})",
         "(nhsIDCode=FX900)".repeat(sandbox::sds::MAX_TERMS + 1)
     );
-    assert_eq!(
-        names(&mut ldap, SERVICES, Scope::Subtree, &long).await.0,
-        11
-    );
+    assert_eq!(count(&mut ldap, &long).await.0, 11);
 }
 
 #[tokio::test]
@@ -469,28 +427,16 @@ async fn nothing_can_be_written() {
     let mut ldap = connect(&running).await;
     let dn = format!("uniqueIdentifier={PROVIDER},{SERVICES}");
     let set = |value| HashSet::from([value]);
-    assert_eq!(
-        ldap.add("uniqueIdentifier=1,o=nhs", vec![("ou", set("x"))])
-            .await
-            .unwrap()
-            .rc,
-        53
-    );
-    assert_eq!(ldap.delete(&dn).await.unwrap().rc, 53);
-    assert_eq!(
-        ldap.modify(&dn, vec![Mod::Replace("nhsIDCode", set("FX9"))])
-            .await
-            .unwrap()
-            .rc,
-        53
-    );
-    assert_eq!(
-        ldap.modifydn(&dn, "uniqueIdentifier=2", true, None)
-            .await
-            .unwrap()
-            .rc,
-        53
-    );
+    let new = vec![("ou", set("x"))];
+    let replace = vec![Mod::Replace("nhsIDCode", set("FX9"))];
+    for refused in [
+        ldap.add("uniqueIdentifier=1,o=nhs", new).await,
+        ldap.delete(&dn).await,
+        ldap.modify(&dn, replace).await,
+        ldap.modifydn(&dn, "uniqueIdentifier=2", true, None).await,
+    ] {
+        assert_eq!(refused.unwrap().rc, 53);
+    }
     for (attribute, value, code) in [
         ("nhsIDCode", "fx101", 6),
         ("nhsIDCode", "fx102", 5),
@@ -505,22 +451,17 @@ async fn nothing_can_be_written() {
         ldap.compare("ou=x,o=nhs", "ou", "x").await.unwrap().0.rc,
         32
     );
-    let critical = RawControl {
-        ctype: "1.2.3.4".to_owned(),
-        crit: true,
-        val: None,
+    let critical = |ctype: &str| {
+        let (ctype, crit, val) = (ctype.to_owned(), true, None);
+        vec![RawControl { ctype, crit, val }]
     };
-    ldap.with_controls(vec![critical]);
+    ldap.with_controls(critical("1.2.3.4"));
     assert_eq!(
         names(&mut ldap, SERVICES, Scope::Base, "(ou=*)").await.0,
         12
     );
-    let manage = RawControl {
-        ctype: "2.16.840.1.113730.3.4.2".to_owned(),
-        crit: true,
-        val: None,
-    };
-    ldap.with_controls(vec![manage]);
+    // Manage DSA IT is known.
+    ldap.with_controls(critical("2.16.840.1.113730.3.4.2"));
     assert_eq!(names(&mut ldap, SERVICES, Scope::Base, "(ou=*)").await.0, 0);
 }
 
@@ -532,28 +473,14 @@ async fn faults_meet_the_asid_and_the_query_they_are_for() {
     let first = system(PROVIDER);
     let second = endpoint("FX101-9000011", "read:slot");
     let rule = |fault| Rule::new(Point::Sds, fault).asid(PROVIDER);
+    let add = |rule| running.faults.add(rule).unwrap();
 
-    running.faults.add(rule(Fault::NoObject).times(1)).unwrap();
-    assert_eq!(
-        names(&mut ldap, SERVICES, Scope::Subtree, &system(CONSUMER))
-            .await
-            .1
-            .len(),
-        1
-    );
-    assert_eq!(
-        names(&mut ldap, SERVICES, Scope::Subtree, &first).await,
-        (0, vec![])
-    );
-    assert_eq!(
-        names(&mut ldap, SERVICES, Scope::Subtree, &first)
-            .await
-            .1
-            .len(),
-        1
-    );
+    add(rule(Fault::NoObject).times(1));
+    assert_eq!(count(&mut ldap, &system(CONSUMER)).await, (0, 1));
+    assert_eq!(count(&mut ldap, &first).await, (0, 0));
+    assert_eq!(count(&mut ldap, &first).await, (0, 1));
     let base = format!("uniqueIdentifier={PROVIDER},{SERVICES}");
-    running.faults.add(rule(Fault::NoObject).times(1)).unwrap();
+    add(rule(Fault::NoObject).times(1));
     assert_eq!(
         names(&mut ldap, &base, Scope::Base, "(objectClass=*)")
             .await
@@ -563,36 +490,18 @@ async fn faults_meet_the_asid_and_the_query_they_are_for() {
 
     // Only the query for the endpoint carries the interaction.
     for fault in [Fault::NoObject, Fault::TwoObjects] {
-        let count = if fault == Fault::NoObject { 0 } else { 2 };
-        running
-            .faults
-            .add(rule(fault).interaction("read:slot"))
-            .unwrap();
-        assert_eq!(
-            names(&mut ldap, SERVICES, Scope::Subtree, &first)
-                .await
-                .1
-                .len(),
-            1
-        );
+        let wanted = if fault == Fault::NoObject { 0 } else { 2 };
+        add(rule(fault).interaction("read:slot"));
+        assert_eq!(count(&mut ldap, &first).await, (0, 1));
         let found = names(&mut ldap, SERVICES, Scope::Subtree, &second).await.1;
-        assert_eq!(found.iter().collect::<HashSet<_>>().len(), count);
+        assert_eq!(found.iter().collect::<HashSet<_>>().len(), wanted);
         running.faults.clear();
     }
-    running
-        .faults
-        .add(rule(Fault::TwoObjects).times(1))
-        .unwrap();
-    assert_eq!(
-        names(&mut ldap, SERVICES, Scope::Subtree, &first)
-            .await
-            .1
-            .len(),
-        2
-    );
+    add(rule(Fault::TwoObjects).times(1));
+    assert_eq!(count(&mut ldap, &first).await, (0, 2));
 
-    running.faults.add(rule(Fault::GpConnectToo)).unwrap();
-    let (_, found) = search(&mut ldap, SERVICES, Scope::Subtree, &first, &AS).await;
+    add(rule(Fault::GpConnectToo));
+    let (_, found) = services(&mut ldap, &first, &AS).await;
     let held = &found[0].attrs["nhsAsSvcIA"];
     assert!(held.contains(&urn("read:slot")));
     assert!(
@@ -601,19 +510,14 @@ async fn faults_meet_the_asid_and_the_query_they_are_for() {
     );
     running.faults.clear();
 
-    running.faults.add(rule(Fault::Unreachable)).unwrap();
+    add(rule(Fault::Unreachable));
     assert!(
         ldap.search(SERVICES, Scope::Subtree, &first, AS)
             .await
             .is_err()
     );
     let mut other = connect(&running).await;
-    assert_eq!(
-        names(&mut other, SERVICES, Scope::Subtree, &system(CONSUMER))
-            .await
-            .0,
-        0
-    );
+    assert_eq!(count(&mut other, &system(CONSUMER)).await.0, 0);
     running
         .faults
         .replace(vec![Rule::new(Point::Sds, Fault::Unreachable)])
@@ -634,13 +538,7 @@ async fn ldaps_with_certificates_on_both_sides() {
     let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &url).await.unwrap();
     ldap3::drive!(connection);
     ldap.simple_bind("", "").await.unwrap().success().unwrap();
-    assert_eq!(
-        names(&mut ldap, SERVICES, Scope::Subtree, &system(PROVIDER))
-            .await
-            .1
-            .len(),
-        1
-    );
+    assert_eq!(count(&mut ldap, &system(PROVIDER)).await, (0, 1));
     // No certificate: the handshake fails, at the latest with the first message.
     let settings = LdapConnSettings::new().set_config(made.client(None));
     if let Ok((connection, mut ldap)) = LdapConnAsync::with_settings(settings, &url).await {
@@ -662,13 +560,7 @@ async fn many_clients_at_once() {
                 let (connection, mut ldap) = LdapConnAsync::new(&url).await.unwrap();
                 ldap3::drive!(connection);
                 for _ in 0..25 {
-                    assert_eq!(
-                        names(&mut ldap, SERVICES, Scope::Subtree, &system(PROVIDER))
-                            .await
-                            .1
-                            .len(),
-                        1
-                    );
+                    assert_eq!(count(&mut ldap, &system(PROVIDER)).await, (0, 1));
                 }
                 ldap.unbind().await.unwrap();
             })

@@ -6,6 +6,7 @@ use sandbox::pki::Protocol;
 use sandbox::sds::{MAX_MESSAGE, SERVICES, Settings};
 use std::process::Command;
 use std::time::Duration;
+use testkit::assert_contains;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -392,10 +393,7 @@ async fn debian_ldapsearch_works() {
         .await
         .unwrap();
     assert_eq!(code, 0);
-    assert!(
-        text.contains(&format!("nhsMHSEndPoint: {ROOT}\n")),
-        "{text}"
-    );
+    assert_contains(&text, &[&format!("nhsMHSEndPoint: {ROOT}\n")]);
     for (code, arguments) in [
         (0, &["-b", "", "-s", "base", "+"][..]),
         (0, &["-b", SERVICES, "-E", "pr=3/noprompt"]),

@@ -9,6 +9,7 @@ use sandbox::faults::{Fault, Point, Rule};
 use sandbox::ssp::Settings;
 use serde_json::Value;
 use std::time::{Duration, Instant};
+use testkit::assert_contains;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -18,9 +19,9 @@ async fn both(settings: Settings) -> (Upstream, Running) {
     (upstream, running)
 }
 
-async fn call(
-    request: Request<http_body_util::combinators::UnsyncBoxBody<Bytes, std::io::Error>>,
-) -> (u16, HeaderMap, Bytes) {
+type Asked = Request<http_body_util::combinators::UnsyncBoxBody<Bytes, std::io::Error>>;
+
+async fn call(request: Asked) -> (u16, HeaderMap, Bytes) {
     taken(caller(None).request(request).await.unwrap()).await
 }
 
@@ -30,6 +31,27 @@ fn issue(body: &Bytes) -> Value {
     assert_eq!(outcome["resourceType"], "OperationOutcome");
     assert_eq!(outcome["issue"][0]["severity"], "error");
     outcome["issue"][0].clone()
+}
+
+/// Fails unless a request is refused with this status and code; the headers of the answer.
+async fn refused(asked: Asked, status: u16, code: &str) -> HeaderMap {
+    let (found, headers, body) = call(asked).await;
+    let issue = issue(&body);
+    assert_eq!((found, issue["code"].as_str()), (status, Some(code)));
+    headers
+}
+
+/// A search for slots at this address.
+fn get(url: &str) -> Asked {
+    request("GET", url, "read:slot", full(""))
+}
+
+fn put(asked: &mut Asked, name: &'static str, value: &str) {
+    asked.headers_mut().insert(name, value.parse().unwrap());
+}
+
+fn take(asked: &mut Asked, name: &str) {
+    asked.headers_mut().remove(name);
 }
 
 /// Proves: NAT-SSP-01, NAT-SSP-05
@@ -130,13 +152,8 @@ async fn verbs_bodies_and_statuses_pass() {
         );
         let sent = Bytes::from(vec![0xfe; 100_000]);
         let mut asked = request(method, &url, interaction, full(sent.clone()));
-        asked
-            .headers_mut()
-            .insert("content-encoding", "br".parse().unwrap());
-        asked.headers_mut().insert(
-            "content-type",
-            "application/x-anything; a=b".parse().unwrap(),
-        );
+        put(&mut asked, "content-encoding", "br");
+        put(&mut asked, "content-type", "application/x-anything; a=b");
         let (code, _, body) = call(asked).await;
         assert_eq!((code, body.len()), (status, 20), "{method}");
         let seen = upstream.last();
@@ -195,23 +212,13 @@ async fn encoded_and_unsafe_urls_find_their_endpoint() {
             "/STU3/1/a%20b(c)/Slot",
         ),
     ] {
-        let (status, _, _) = call(request(
-            "GET",
-            &format!("{}/{target}", ssp.http()),
-            "read:slot",
-            full(""),
-        ))
-        .await;
+        let (status, _, _) = call(get(&format!("{}/{target}", ssp.http()))).await;
         assert_eq!(status, 200, "{target}");
         assert_eq!(upstream.last().uri, uri);
     }
 }
 
-type Change = fn(&mut Request<http_body_util::combinators::UnsyncBoxBody<Bytes, std::io::Error>>);
-
-fn set(name: &'static str, value: &str) -> (http::HeaderName, http::HeaderValue) {
-    (name.parse().unwrap(), value.parse().unwrap())
-}
+type Change = fn(&mut Asked);
 
 /// Proves: NAT-SSP-03, NAT-SSP-04
 #[tokio::test]
@@ -229,94 +236,61 @@ async fn what_is_refused_and_how() {
             *r.method_mut() = http::Method::PATCH;
             r.headers_mut().clear();
         }),
-        ("no trace id", 400, "invalid", |r| {
-            drop(r.headers_mut().remove("ssp-traceid"))
-        }),
+        ("no trace id", 400, "invalid", |r| take(r, "ssp-traceid")),
         ("bad trace id", 400, "invalid", |r| {
-            drop(r.headers_mut().insert("ssp-traceid", "1".parse().unwrap()))
+            put(r, "ssp-traceid", "1")
         }),
-        ("no sender", 400, "invalid", |r| {
-            drop(r.headers_mut().remove("ssp-from"))
-        }),
+        ("no sender", 400, "invalid", |r| take(r, "ssp-from")),
         ("underscore", 400, "invalid", |r| {
-            r.headers_mut().remove("ssp-from");
-            r.headers_mut()
-                .insert("ssp_from", CONSUMER.parse().unwrap());
+            take(r, "ssp-from");
+            put(r, "ssp_from", CONSUMER);
         }),
         ("two receivers", 400, "invalid", |r| {
-            let (name, value) = set("ssp-to", PROVIDER);
-            r.headers_mut().append(name, value);
+            r.headers_mut().append("ssp-to", PROVIDER.parse().unwrap());
         }),
         ("short receiver", 400, "invalid", |r| {
-            drop(r.headers_mut().insert("ssp-to", "91899".parse().unwrap()))
+            put(r, "ssp-to", "91899")
         }),
         ("no interaction", 400, "invalid", |r| {
-            drop(r.headers_mut().remove("ssp-interactionid"))
+            take(r, "ssp-interactionid")
         }),
         ("bad interaction", 400, "invalid", |r| {
-            drop(
-                r.headers_mut()
-                    .insert("ssp-interactionid", "read:slot".parse().unwrap()),
-            )
+            put(r, "ssp-interactionid", "read:slot")
         }),
         ("unknown sender", 403, "forbidden", |r| {
-            drop(
-                r.headers_mut()
-                    .insert("ssp-from", "918999009999".parse().unwrap()),
-            )
+            put(r, "ssp-from", "918999009999")
         }),
         ("sender without right", 403, "forbidden", |r| {
-            r.headers_mut()
-                .insert("ssp-from", SEARCHER.parse().unwrap());
-            r.headers_mut().insert(
-                "ssp-interactionid",
-                urn("create:appointment").parse().unwrap(),
-            );
+            put(r, "ssp-from", SEARCHER);
+            put(r, "ssp-interactionid", &urn("create:appointment"));
         }),
         ("unknown receiver", 403, "forbidden", |r| {
-            drop(
-                r.headers_mut()
-                    .insert("ssp-to", "918999009999".parse().unwrap()),
-            )
+            put(r, "ssp-to", "918999009999")
         }),
         ("receiver without right", 403, "forbidden", |r| {
             r.headers_mut()
                 .insert("ssp-to", "918999000022".parse().unwrap());
-            r.headers_mut().insert(
-                "ssp-interactionid",
-                urn("read:appointment").parse().unwrap(),
-            );
+            put(r, "ssp-interactionid", &urn("read:appointment"));
         }),
         ("endpoint of another", 403, "forbidden", |r| {
-            drop(
-                r.headers_mut()
-                    .insert("ssp-to", "918999000022".parse().unwrap()),
-            )
+            put(r, "ssp-to", "918999000022")
         }),
         ("upper-case interaction", 403, "forbidden", |r| {
-            drop(
-                r.headers_mut()
-                    .insert("ssp-interactionid", urn("READ:SLOT").parse().unwrap()),
-            )
+            put(r, "ssp-interactionid", &urn("READ:SLOT"))
         }),
         ("POST without type", 415, "not-supported", |r| {
             *r.method_mut() = http::Method::POST;
-            r.headers_mut().remove("content-type");
+            take(r, "content-type");
         }),
         ("no media type", 415, "not-supported", |r| {
-            drop(
-                r.headers_mut()
-                    .insert("content-type", "json".parse().unwrap()),
-            )
+            put(r, "content-type", "json")
         }),
     ];
     for (what, status, code, change) in cases {
         for accept in ["application/fhir+json", "application/fhir+xml"] {
-            let mut asked = request("GET", &url, "read:slot", full(""));
+            let mut asked = get(&url);
             change(&mut asked);
-            asked
-                .headers_mut()
-                .insert("accept", accept.parse().unwrap());
+            put(&mut asked, "accept", accept);
             let (found, headers, body) = call(asked).await;
             assert_eq!(found, status, "{what}: {body:?}");
             assert_eq!(headers["content-type"], format!("{accept};charset=utf-8"));
@@ -328,10 +302,7 @@ async fn what_is_refused_and_how() {
                 )
                 .unwrap();
                 assert_eq!(read.root_element().tag_name().name(), "OperationOutcome");
-                assert!(
-                    text.contains(&format!("<code value=\"{code}\"/>")),
-                    "{text}"
-                );
+                assert_contains(&text, &[&format!("<code value=\"{code}\"/>")]);
                 continue;
             }
             let issue = issue(&body);
@@ -380,7 +351,7 @@ async fn the_url_must_lie_under_the_endpoint() {
         (format!("/{}", upstream.root()), 200),
     ] {
         let url = format!("{}{target}", ssp.http());
-        let (found, _, body) = call(request("GET", &url, "read:slot", full(""))).await;
+        let (found, _, body) = call(get(&url)).await;
         assert_eq!(found, status, "{target}: {body:?}");
     }
     assert_eq!(upstream.seen().len(), 2);
@@ -395,33 +366,15 @@ async fn a_provider_that_is_not_there_is_502_and_one_that_is_slow_is_504() {
     };
     let (upstream, ssp) = both(settings.clone()).await;
     let url = |query: &str| format!("{}/{}/Slot?{query}", ssp.http(), upstream.root());
-    let (status, _, body) = call(request("GET", &url("hang"), "read:slot", full(""))).await;
-    assert_eq!(
-        (status, issue(&body)["code"].as_str()),
-        (504, Some("transient"))
-    );
-    let (status, _, body) = call(request("GET", &url("close"), "read:slot", full(""))).await;
-    assert_eq!(
-        (status, issue(&body)["code"].as_str()),
-        (502, Some("transient"))
-    );
+    refused(get(&url("hang")), 504, "transient").await;
+    refused(get(&url("close")), 502, "transient").await;
     // Broken off in the middle: the head is already sent, so the connection tells.
-    let answer = caller(None)
-        .request(request("GET", &url("broken"), "read:slot", full("")))
-        .await
-        .unwrap();
+    let answer = caller(None).request(get(&url("broken"))).await.unwrap();
     assert!(answer.into_body().collect().await.is_err());
     let gone = format!("http://127.0.0.1:{}/STU3/1/FX101", testkit::port());
     let ssp = start_ssp(directory(&gone), settings).await;
-    let mut asked = request(
-        "GET",
-        &format!("{}/{gone}/Slot", ssp.http()),
-        "read:slot",
-        full(""),
-    );
-    asked
-        .headers_mut()
-        .insert("accept", "application/fhir+xml".parse().unwrap());
+    let mut asked = get(&format!("{}/{gone}/Slot", ssp.http()));
+    put(&mut asked, "accept", "application/fhir+xml");
     let (status, _, body) = call(asked).await;
     assert_eq!(status, 502);
     assert!(String::from_utf8_lossy(&body).contains("<code value=\"transient\"/>"));
@@ -512,10 +465,8 @@ async fn places_are_bounded_per_sender_and_in_all() {
     let (upstream, ssp) = both(settings).await;
     let url = format!("{}/{}/Slot?wait", ssp.http(), upstream.root());
     let ask = |from: &'static str| {
-        let mut asked = request("GET", &url, "read:slot", full(""));
-        asked
-            .headers_mut()
-            .insert("ssp-from", from.parse().unwrap());
+        let mut asked = get(&url);
+        put(&mut asked, "ssp-from", from);
         tokio::spawn(call(asked))
     };
     let first = [ask(CONSUMER), ask(CONSUMER)];
@@ -542,10 +493,7 @@ async fn connections_to_the_provider_are_reused() {
     let (upstream, ssp) = both(Settings::default()).await;
     let url = format!("{}/{}/Slot", ssp.http(), upstream.root());
     for _ in 0..20 {
-        assert_eq!(
-            call(request("GET", &url, "read:slot", full(""))).await.0,
-            200
-        );
+        assert_eq!(call(get(&url)).await.0, 200);
     }
     assert_eq!((upstream.seen().len(), upstream.connections()), (20, 1));
 }
@@ -566,28 +514,16 @@ async fn controlled_faults() {
     add(Fault::Offline);
     let get = request("GET", &url, "read:appointment", full(""));
     assert_eq!(call(get).await.0, 200, "another interaction is not touched");
-    let (status, _, body) = call(post()).await;
-    assert_eq!(
-        (status, issue(&body)["code"].as_str()),
-        (502, Some("transient"))
-    );
+    refused(post(), 502, "transient").await;
     assert_eq!(upstream.seen().len(), 1);
 
     add(Fault::Status { status: 503 });
-    let (status, _, body) = call(post()).await;
-    assert_eq!(
-        (status, issue(&body)["code"].as_str()),
-        (503, Some("transient"))
-    );
+    refused(post(), 503, "transient").await;
     assert_eq!(upstream.seen().len(), 1);
 
     // The Provider has done its work; the consumer does not know.
     add(Fault::LostAnswer { cut: false });
-    let (status, headers, body) = call(post()).await;
-    assert_eq!(
-        (status, issue(&body)["code"].as_str()),
-        (504, Some("transient"))
-    );
+    let headers = refused(post(), 504, "transient").await;
     assert!(!headers.contains_key("location"));
     assert_eq!(upstream.seen().len(), 2);
     add(Fault::LostAnswer { cut: true });
@@ -706,7 +642,7 @@ async fn a_head_that_does_not_come_or_is_too_large_ends_the_connection() {
 async fn stopping_lets_requests_finish() {
     let (upstream, mut ssp) = both(Settings::default()).await;
     let url = format!("{}/{}/Slot?wait", ssp.http(), upstream.root());
-    let under_way = tokio::spawn(call(request("GET", &url, "read:slot", full(""))));
+    let under_way = tokio::spawn(call(get(&url)));
     upstream.arrived(1).await;
     ssp.stop();
     upstream.open(1);
@@ -766,10 +702,11 @@ async fn a_fault_slower_than_the_proxy_waits_is_504() {
         ))
         .unwrap();
     let url = format!("{}/{}/Appointment", ssp.http(), upstream.root());
-    let (status, _, body) = call(request("POST", &url, "create:appointment", full("{}"))).await;
-    assert_eq!(
-        (status, issue(&body)["code"].as_str()),
-        (504, Some("transient"))
-    );
+    refused(
+        request("POST", &url, "create:appointment", full("{}")),
+        504,
+        "transient",
+    )
+    .await;
     assert_eq!(upstream.seen().len(), 1);
 }

@@ -8,6 +8,7 @@ mod national;
 #[path = "wrong/python.rs"]
 mod python;
 
+use super::support::operations::command;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -316,29 +317,17 @@ fn what_was_not_walked_says_so() {
     };
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("evidence");
-    let mut simulator = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args([
-            "assure",
-            "consumer",
-            "--listen",
-            "127.0.0.1:0",
-            "--json",
-            "--from-asid",
-            FROM_ASID,
-        ])
-        .args([
-            "--product",
-            "Script",
-            "--scenario",
-            "999999999,999999998,999999981",
-            "--out",
-        ])
-        .arg(&out)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut simulator = command(&format!(
+        "assure consumer --listen 127.0.0.1:0 --json --from-asid \
+             {FROM_ASID} --product Script --scenario \
+             999999999,999999998,999999981 --out"
+    ))
+    .arg(&out)
+    .stdin(Stdio::null())
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
     let mut lines = BufReader::new(simulator.stderr.take().unwrap()).lines();
     let mut root = String::new();
     for line in lines.by_ref().map_while(Result::ok) {

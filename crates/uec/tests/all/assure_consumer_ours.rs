@@ -1,10 +1,12 @@
 //! Our Consumer against our simulated Provider, over the wire: it walks every scenario, and nothing is found.
 
+use super::support::operations::command;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, mpsc};
+use testkit::{Arguments, Ended};
 
 const PATIENT: &str = r#"
 description = "Sore throat and fever"
@@ -17,21 +19,9 @@ address = { lines = ["2 Synthetic Way"], city = "Exampleton", postcode = "LS99 9
 telecom = [{ value = "07700 900123", use = "mobile", rank = 1 }]
 "#;
 /// A search of the directory that finds every scenario.
-const FIND: [&str; 13] = [
-    "services",
-    "--postcode",
-    "LS99 9AA",
-    "--age",
-    "42",
-    "--gender",
-    "female",
-    "--disposition",
-    "Dx05",
-    "--symptom-group",
-    "1011",
-    "--discriminator",
-    "4052",
-];
+const FIND: &str = "services --postcode 'LS99 9AA' --age 42 --gender female \
+             --disposition Dx05 --symptom-group 1011 \
+             --discriminator 4052";
 
 /// The simulator in a process of its own.
 struct Simulator {
@@ -42,27 +32,18 @@ struct Simulator {
 }
 
 impl Simulator {
-    fn start(name: &str, more: &[&str]) -> Simulator {
+    fn start(name: &str, more: &str) -> Simulator {
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_uec"))
-            .args([
-                "assure",
-                "consumer",
-                "--listen",
-                "127.0.0.1:0",
-                "--national",
-                "--silence",
-                "1",
-                "--json",
-                "--replace",
-                "--out",
-            ])
-            .arg(&out)
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command(
+            "assure consumer --listen 127.0.0.1:0 --national --silence 1 \
+             --json --replace --out",
+        )
+        .arg(&out)
+        .args(more.words())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut told = Vec::new();
         for line in lines.by_ref() {
@@ -140,7 +121,7 @@ impl<'s> Desk<'s> {
         }
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    fn run(&self, arguments: impl Arguments) -> Ended {
         let dos = self
             .simulator
             .at("DoS")
@@ -154,35 +135,30 @@ impl<'s> Desk<'s> {
             .env("UEC_SDS_URL", self.simulator.at("SDS"))
             .env("UEC_SSP_URL", self.simulator.at("SSP"))
             .arg("consumer");
-        command.args(arguments);
+        command.args(arguments.words());
         if let Some(config) = &self.config {
             command.args(["--config", config]);
         }
-        command.output().unwrap()
+        Ended::run(&mut command)
     }
 
-    fn ends(&self, code: i32, arguments: &[&str]) -> String {
-        let out = self.run(arguments);
-        let error = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert_eq!(out.status.code(), Some(code), "{arguments:?}: {error}");
-        String::from_utf8(out.stdout).unwrap() + &error
+    #[track_caller]
+    fn ends(&self, code: i32, arguments: impl Arguments) -> String {
+        self.run(arguments).with(code).said()
     }
 
     fn search(&self, code: i32, service: &str) -> String {
-        self.ends(code, &["slots", "--service", service, "--limit", "1"])
+        self.ends(code, &format!("slots --service {service} --limit 1"))
     }
 
     fn book(&self, code: i32, service: &str) -> String {
         // The same patient again and again, whatever became of the bookings before.
-        let patient = ["--first", "--patient", "ada.toml", "--yes", "--another"];
-        self.ends(
-            code,
-            &[&["book", "--service", service][..], &patient[..]].concat(),
-        )
+        let patient = "--first --patient ada.toml --yes --another";
+        self.ends(code, &format!("book --service {service} {patient}"))
     }
 
     fn cancel(&self, code: i32) -> String {
-        self.ends(code, &["cancel", "last", "--yes"])
+        self.ends(code, "cancel last --yes")
     }
 
     fn whole(&self, service: &str) {
@@ -249,19 +225,11 @@ fn walk_cancellations(simulator: &Simulator) {
 
 fn walk_discovery(simulator: &Simulator) {
     let desk = Desk::new(simulator, 4);
-    let encounter = ["--encounter", "case-1", "--disposition", "Dx05"];
-    desk.ends(0, &[&FIND[..], &encounter[..2]].concat());
+    let encounter = "--encounter case-1 --disposition Dx05";
+    desk.ends(0, &format!("{FIND} --encounter case-1"));
     for (service, code) in [("999999941", 0), ("999999942", 1), ("999999943", 0)] {
-        let refer = [
-            "refer",
-            "--service",
-            service,
-            "--patient",
-            "ada.toml",
-            "--note",
-            "Advice wanted",
-        ];
-        desk.ends(code, &[&refer[..], &encounter[..]].concat());
+        let refer = format!("refer --service {service} --patient ada.toml --note 'Advice wanted'");
+        desk.ends(code, &format!("{refer} {encounter}"));
     }
     for stops in 944..=955 {
         let told = desk.search(1, &format!("999999{stops}"));
@@ -273,17 +241,7 @@ fn walk_discovery(simulator: &Simulator) {
     desk.whole("999999956");
     // With the booking the referral of a service that takes no other goes out.
     desk.book(0, "999999942");
-    desk.ends(
-        0,
-        &[
-            "refer",
-            "last",
-            "--note",
-            "Advice wanted",
-            "--disposition",
-            "Dx05",
-        ],
-    );
+    desk.ends(0, "refer last --note 'Advice wanted' --disposition Dx05");
 }
 
 fn findings(result: &Value) -> Vec<String> {
@@ -305,7 +263,7 @@ fn findings(result: &Value) -> Vec<String> {
 /// Every scenario is walked, every rule that can be tried is tried, nothing is found; the evidence stays as build output.
 #[test]
 fn our_consumer_walks_every_scenario() {
-    let simulator = Simulator::start("assure-consumer-ours", &[]);
+    let simulator = Simulator::start("assure-consumer-ours", "");
     std::thread::scope(|scope| {
         let walks = [
             walk_searches,
@@ -353,13 +311,7 @@ fn our_consumer_walks_every_scenario() {
 fn a_happy_path_over_tls() {
     let keys = tempfile::tempdir().unwrap();
     let folder = keys.path().to_str().unwrap();
-    let chosen = [
-        "--tls",
-        folder,
-        "--scenario",
-        "999999999",
-        "--until-complete",
-    ];
+    let chosen = format!("--tls '{folder}' --scenario 999999999 --until-complete");
     let simulator = Simulator::start("assure-consumer-ours-tls", &chosen);
     assert!(
         simulator.at("Root").starts_with("https://") && simulator.at("SDS").starts_with("ldaps://")

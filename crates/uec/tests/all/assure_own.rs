@@ -4,6 +4,7 @@ use super::assured;
 use super::support::operations::{declare, uec};
 use super::support::server::ROOT;
 use super::support::{CONSUMER_ASID, Server};
+use testkit::Ended;
 
 /// Busy slots of the whole diary.
 fn busy(server: &Server) -> u64 {
@@ -23,22 +24,16 @@ fn our_own_provider_passes() {
     let before = busy(&server);
     let out = assured::kept("own-provider");
     let root = format!("http://{}{ROOT}", server.address);
-    let output = assured::assure(&root, assured::DEMO, &out, &[])
-        .output()
-        .expect("the suite runs");
-    assert!(output.status.success(), "{}", assured::said(&output));
+    Ended::run(&mut assured::assure(&root, assured::DEMO, &out, &[])).with(0);
     let record = assurance::evidence::read(&out).expect("evidence");
     assured::is_clean(&record.runs[0], &["EveryAnswer_StrictTransportSecurity"]);
     assert_eq!(busy(&server), before, "busy slots after the run");
     // Every interaction was used, in every order.
-    let verified = uec(&[
-        "provider",
-        "audit",
-        "verify",
-        "--database",
-        &server.database(),
-    ]);
-    assert!(verified.status.success(), "{}", assured::said(&verified));
+    uec(&format!(
+        "provider audit verify --database '{}'",
+        server.database()
+    ))
+    .with(0);
     println!("evidence: {}", out.join("report.html").display());
 }
 
@@ -95,11 +90,9 @@ fn a_wrong_set_up_of_our_own_provider_is_one_sentence() {
     ] {
         let out = assured::kept(&format!("own-setup-{name}"));
         let _ = std::fs::remove_dir_all(&out);
-        let output = assured::assure_to(to, root, services, &out, &[])
-            .output()
-            .expect("the suite runs");
-        let told = assured::said(&output);
-        assert_eq!(output.status.code(), Some(code), "{name}: {told}");
+        let output = Ended::run(&mut assured::assure_to(to, root, services, &out, &[]));
+        let told = output.said();
+        assert_eq!(output.code, code, "{name}: {output}");
         assert!(
             told.contains(word) && told.trim_end().lines().count() == 1,
             "{name}: {told}"
@@ -130,10 +123,7 @@ fn our_own_provider_passes_over_tls() {
     let root = format!("https://{}{ROOT}", server.address);
     let (ca, cert, key) = (file("ca.pem"), file("client.pem"), file("client.key"));
     let tls = ["--tls-ca", &ca, "--tls-cert", &cert, "--tls-key", &key];
-    let output = assured::assure(&root, assured::DEMO, &out, &tls)
-        .output()
-        .expect("the suite runs");
-    assert!(output.status.success(), "{}", assured::said(&output));
+    Ended::run(&mut assured::assure(&root, assured::DEMO, &out, &tls)).with(0);
     let record = assurance::evidence::read(&out).expect("evidence");
     assured::is_clean(&record.runs[0], &[]);
     println!("evidence: {}", out.join("report.html").display());
@@ -147,24 +137,22 @@ fn our_own_provider_passes_for_a_consumer_of_the_superseded_version() {
     let run = |name: &str, more: &[&str]| {
         let out = assured::kept(name);
         let flags = [&["--standard", "2.0.1-beta"], more].concat();
-        let output = assured::assure(&root, assured::DEMO, &out, &flags)
-            .output()
-            .expect("the suite runs");
+        let output = Ended::run(&mut assured::assure(&root, assured::DEMO, &out, &flags));
         (output, out)
     };
     // A Provider that does not know the consumer as one of that version is told what it refuses.
     let (output, out) = run("own-provider-undeclared", &["--suite", "V"]);
-    assert_eq!(output.status.code(), Some(1), "{}", assured::said(&output));
+    assert_eq!(output.code, 1, "{output}");
     let record = assurance::evidence::read(&out).expect("evidence");
     let found = |id: &str| {
         let findings = record.runs[0].outcomes.iter().flat_map(|o| &o.findings);
         findings.flat_map(|f| &f.requirement).any(|r| r == id)
     };
     for id in ["VER-02", "VER-03", "VER-04", "VER-05", "VER-06"] {
-        assert!(found(id), "{id}: {}", assured::said(&output));
+        assert!(found(id), "{id}: {}", output.said());
     }
     for id in ["VER-07", "VER-08"] {
-        assert!(!found(id), "{id}: {}", assured::said(&output));
+        assert!(!found(id), "{id}: {}", output.said());
     }
     declare(&server, "FX101", |text| {
         let line = format!("asid = \"{CONSUMER_ASID}\"\n");
@@ -173,7 +161,7 @@ fn our_own_provider_passes_for_a_consumer_of_the_superseded_version() {
         declared
     });
     let (output, out) = run("own-provider-superseded", &[]);
-    assert!(output.status.success(), "{}", assured::said(&output));
+    assert_eq!(output.code, 0, "{output}");
     let record = assurance::evidence::read(&out).expect("evidence");
     assured::is_clean(
         &record.runs[0],

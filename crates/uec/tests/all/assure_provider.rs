@@ -3,7 +3,7 @@
 
 use super::assured;
 use super::assured::faults::TRIED;
-use super::assured::{Fault, PYTHON, Python, assure, is_clean, said};
+use super::assured::{Fault, PYTHON, Python, assure, is_clean};
 use assurance::evidence::{Folder, Severity};
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -11,6 +11,7 @@ use std::fs;
 use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::Duration;
+use testkit::Ended;
 
 /// Patience with the servers that work: far more than they need on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -170,8 +171,8 @@ fn against(fault: &str, tests: &[&str]) -> (Option<i32>, String, u64) {
         most = most.max(peak(child.id()).unwrap_or(0));
         child.try_wait().expect("its end").is_some()
     });
-    let output = child.wait_with_output().expect("its output");
-    (output.status.code(), said(&output), most)
+    let ended = Ended::wait("assure provider", child);
+    (Some(ended.code), ended.said(), most)
 }
 
 /// Proves: PROV-META-01

@@ -1,21 +1,14 @@
 //! `uec assure report` as a person runs it: merge, table, redaction, and what it refuses.
 
+use super::support::operations::uec;
 use assurance::evidence::{Body, Exchange, Finding, Folder, Kind, Outcome, Run, read};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 use std::time::Duration;
+use testkit::{Arguments, Ended, assert_contains, assert_lacks, words};
 
-fn report(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["assure", "report"])
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+fn report(arguments: impl Arguments) -> Ended {
+    uec([words("assure report"), arguments.words()].concat())
 }
 
 /// Evidence of a run whose booking test ended so.
@@ -45,31 +38,18 @@ fn runs_are_merged_redacted_and_put_into_the_table() {
     evidence(Path::new(&at("first")), Duration::ZERO, vec![finding]);
     evidence(Path::new(&at("second")), Duration::from_secs(60), vec![]);
 
-    let first = report(&[&at("first")]);
-    assert!(first.status.success());
-    let shown = text(&first.stdout);
-    assert!(shown.contains("0 passed, 1 failed"), "{shown}");
-    assert!(
-        shown.contains("BookAppointment_HappyPath") && !shown.contains('\u{1b}'),
-        "{shown}"
-    );
+    let first = report(&[&at("first")]).with(0).stdout;
+    assert_contains(&first, &["0 passed, 1 failed", "BookAppointment_HappyPath"]);
+    assert_lacks(&first, &["\u{1b}"]);
 
-    let arguments = [
-        &at("second"),
-        &at("first"),
-        "--redact",
-        "--scal",
-        &at("table"),
-        "--out",
-        &at("all"),
-    ]
-    .map(str::to_owned);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (first, second, all) = (at("first"), at("second"), at("all"));
+    let table = at("table");
+    let arguments = format!("'{second}' '{first}' --redact --scal '{table}' --out '{all}'");
     let both = report(&arguments);
-    assert!(both.status.success(), "{}", text(&both.stderr));
-    let shown = text(&both.stdout);
-    assert!(shown.contains("1 passed, 0 failed"), "{shown}");
-    assert!(shown.contains("replaced by newer ones: 1"), "{shown}");
+    assert_contains(
+        &both.with(0).stdout,
+        &["1 passed, 0 failed", "replaced by newer ones: 1"],
+    );
     let table = fs::read_to_string(at("table.csv")).unwrap();
     assert!(table.contains("\"P26\",\"MUST\",\"Passed\""), "{table}");
     assert!(
@@ -82,20 +62,9 @@ fn runs_are_merged_redacted_and_put_into_the_table() {
     assert!(read(Path::new(&at("all"))).unwrap().redacted);
 
     // Again: only when told so, and never over what is being read.
-    let again = report(&arguments);
-    assert_eq!(again.status.code(), Some(2));
-    assert!(
-        text(&again.stderr).contains("--replace"),
-        "{}",
-        text(&again.stderr)
-    );
-    assert!(
-        report(&[&arguments[..], &["--replace"]].concat())
-            .status
-            .success()
-    );
-    let over = report(&[&at("all"), "--out", &at("all"), "--replace"]);
-    assert_eq!(over.status.code(), Some(2));
+    report(&arguments).with(2).notes(&["--replace"]);
+    report(&format!("{arguments} --replace")).with(0);
+    report(&format!("'{all}' --out '{all}' --replace")).with(2);
     assert!(Path::new(&at("all/result.json")).exists());
 }
 
@@ -108,8 +77,7 @@ fn the_summary_is_json_when_asked() {
         Duration::ZERO,
         vec![Finding::error(&["P26"], "No Location")],
     );
-    let output = report(&[&folder.to_string_lossy(), "--json"]);
-    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let summary = report(&format!("'{}' --json", folder.display())).json;
     assert_eq!(summary["runs"][0]["counts"]["failed"], 1);
     assert_eq!(summary["runs"][0]["failed"][0], "BookAppointment_HappyPath");
     let rows = summary["scal"].as_array().unwrap();
@@ -122,12 +90,7 @@ fn the_summary_is_json_when_asked() {
 #[test]
 fn a_folder_without_evidence_is_named() {
     let place = tempfile::tempdir().unwrap();
-    let output = report(&[&place.path().to_string_lossy()]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output.stderr).contains("result.json"),
-        "{}",
-        text(&output.stderr)
-    );
-    assert_eq!(report(&[]).status.code(), Some(2));
+    let empty = report(&[place.path().to_string_lossy()]);
+    empty.with(1).notes(&["result.json"]);
+    report("").with(2);
 }

@@ -2,13 +2,13 @@
 //! test kit lets pass is no failure, a fault is told once, and all counts agree.
 
 use super::assured;
-use super::assured::{PYTHON, Python, assure, is_clean, said};
+use super::assured::{PYTHON, Python, assure, is_clean};
+use super::support::operations::uec;
 use assurance::evidence::{self, Outcome, Run, Severity, Verdict};
-use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 use std::time::Duration;
+use testkit::{Arguments, Ended, assert_contains, words};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Live bookings that a Provider which cancels nothing may be left with: three stop the booking, and the test that
@@ -29,11 +29,9 @@ fn outcome<'r>(run: &'r Run, id: &str) -> &'r Outcome {
 fn ends(name: &str, endpoint: &str, services: [&str; 3], more: &[&str], code: i32, words: &[&str]) {
     let out = assured::kept(&format!("setup-{name}"));
     let _ = fs::remove_dir_all(&out);
-    let output = assure(endpoint, services, &out, more)
-        .output()
-        .expect("the suite runs");
-    let told = said(&output);
-    assert_eq!(output.status.code(), Some(code), "{name}: {told}");
+    let output = Ended::run(&mut assure(endpoint, services, &out, more));
+    let told = output.said();
+    assert_eq!(output.code, code, "{name}: {output}");
     assert!(
         told.starts_with("uec: ") && told.trim_end().lines().count() == 1,
         "{name}: {told}"
@@ -236,13 +234,10 @@ fn what_the_test_kit_lets_pass_fails_no_test() {
     }
 }
 
-fn report(folder: &Path, more: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["assure", "report"])
-        .arg(folder)
-        .args(more)
-        .output()
-        .expect("the report is made")
+fn report(folder: &Path, more: impl Arguments) -> Ended {
+    let folder = folder.display().to_string();
+    let report = [words("assure report"), vec![folder], more.words()];
+    uec(report.concat())
 }
 
 /// The numbers of a run in the JSON of the command, its headline, the evidence, JUnit, the page and the exit code.
@@ -270,22 +265,15 @@ fn product_and_counts_are_the_same_everywhere() {
         "Slots_UnknownService",
         "--json",
     ];
-    let output = assure(&python.root, PYTHON, &out, &named)
-        .output()
-        .expect("the suite runs");
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let output = Ended::run(&mut assure(&python.root, PYTHON, &out, &named)).with(1);
+    let told = &output.json;
     let counts = |name: &str| told["counts"][name].as_u64().expect("a number");
     let all = told["tests"].as_array().expect("tests").len() as u64;
     let (passed, failed, skipped) = (counts("passed"), counts("failed"), counts("skipped"));
     assert_eq!(passed + failed + skipped + counts("declared"), all);
     assert_eq!(failed, 1);
     assert_eq!(told["causes"].as_array().expect("causes").len(), 1);
-    assert!(
-        said(&output).ends_with("uec: 1 test failed\n"),
-        "{}",
-        said(&output)
-    );
+    assert!(output.said().ends_with("uec: 1 test failed\n"), "{output}");
 
     let run = &evidence::read(&out).expect("evidence").runs[0];
     let headline = run.headline();
@@ -296,86 +284,64 @@ fn product_and_counts_are_the_same_everywhere() {
     assert_eq!(run.about.name().as_deref(), Some("Tansy <Booking> 3.1"));
     let read = |name: &str| fs::read_to_string(out.join(name)).expect("a file of the evidence");
     let junit = read("junit.xml");
-    assert!(
-        junit.contains(&format!("tests=\"{all}\" failures=\"1\"")),
-        "{junit}"
-    );
-    assert!(
-        junit.contains("name=\"tester\" value=\"A. Tester\""),
-        "{junit}"
+    assert_contains(
+        &junit,
+        &[
+            &format!("tests=\"{all}\" failures=\"1\""),
+            "name=\"tester\" value=\"A. Tester\"",
+        ],
     );
     let page = read("report.html");
-    for words in [
-        "Assurance report: Tansy &lt;Booking&gt; 3.1 (Provider)",
-        "Tansy Ltd",
-        "A. Tester",
-        &headline,
-    ] {
-        assert!(page.contains(words), "{words}");
-    }
+    assert_contains(
+        &page,
+        &[
+            "Assurance report: Tansy &lt;Booking&gt; 3.1 (Provider)",
+            "Tansy Ltd",
+            "A. Tester",
+            &headline,
+        ],
+    );
     assert!(page.contains("tests that were run failed, from one cause."));
 
-    let summary = report(&out, &[]);
-    let summary = String::from_utf8_lossy(&summary.stdout);
-    assert!(
-        summary.contains(&headline) && summary.contains("Tansy <Booking> 3.1"),
-        "{summary}"
-    );
+    let summary = report(&out, "").stdout;
+    assert_contains(&summary, &[&headline, "Tansy <Booking> 3.1"]);
 
     // The numbers that are shown while the tests run count to the same end.
-    let output = assure(&python.root, PYTHON, &out, &named[..named.len() - 1])
-        .output()
-        .expect("the suite runs");
-    assert!(
-        said(&output).contains(&format!("[{all}/{all}] Passed   NothingLeftBehind")),
-        "{}",
-        said(&output)
-    );
-    assert!(String::from_utf8_lossy(&output.stdout).contains(&headline));
+    let output = Ended::run(&mut assure(
+        &python.root,
+        PYTHON,
+        &out,
+        &named[..named.len() - 1],
+    ));
+    output.says(&[&format!("[{all}/{all}] Passed   NothingLeftBehind")]);
+    assert!(output.stdout.contains(&headline));
 }
 
 /// An empty value, as of a variable that was not set, is wrong usage: it is neither everything nor nothing.
 #[test]
 fn an_empty_choice_is_wrong_usage() {
-    let uec = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
-        command.args(arguments).output().expect("uec runs")
-    };
     let folder = tempfile::tempdir().expect("a folder");
     let run = folder.path().join("run").display().to_string();
-    let new = ["plan", "new", "utc", "--out", &run];
-    assert!(uec(&[&["assure"], &new[..]].concat()).status.success());
-    let cases: [&[&str]; 13] = [
-        &["provider", "--list", "--suite", ""],
-        &["provider", "--list", "--suite", " "],
-        &["provider", "--list", "--suite", "A,"],
-        &["provider", "--list", "--test", ""],
-        &["provider", "--list", "--audience", ""],
-        &["consumer", "--list", "--scenario", ""],
-        &["consumer", "--list", "--root", ""],
-        &["consumer", "--list", "--listen", ""],
-        &["plan", "new", "utc", "--out", "no-such/x", "--title", ""],
-        &["plan", "run", &run, "--by", ""],
-        &["plan", "run", &run, "--approved-by", ""],
-        &[
-            "plan", "record", &run, "OPS-C5", "--result", "passed", "--by", " ",
-        ],
-        &[
-            "plan",
-            "sign",
-            &run,
-            "--by",
-            "Ada",
-            "--role",
-            "dos-lead",
-            "--organisation",
-            "",
-        ],
+    uec(&format!("assure plan new utc --out '{run}'")).with(0);
+    let cases: [&str; 13] = [
+        "provider --list --suite ''",
+        "provider --list --suite ' '",
+        "provider --list --suite A,",
+        "provider --list --test ''",
+        "provider --list --audience ''",
+        "consumer --list --scenario ''",
+        "consumer --list --root ''",
+        "consumer --list --listen ''",
+        "plan new utc --out no-such/x --title ''",
+        &format!("plan run '{run}' --by ''"),
+        &format!("plan run '{run}' --approved-by ''"),
+        &format!("plan record '{run}' OPS-C5 --result passed --by ' '"),
+        &format!("plan sign '{run}' --by Ada --role dos-lead --organisation ''"),
     ];
     for arguments in cases {
-        let out = uec(&[&["assure"], arguments].concat());
-        let told = String::from_utf8_lossy(&out.stderr);
-        assert_eq!(out.status.code(), Some(2), "{arguments:?}: {told}");
+        let out = uec(&format!("assure {arguments}"));
+        let told = &out.stderr;
+        assert_eq!(out.code, 2, "{arguments:?}: {out}");
         assert!(told.contains("it is empty"), "{arguments:?}: {told}");
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Needs Node.js, npm and Chromium, which `.ci/run` installs; without them the test says so and looks at nothing.
 
-use super::assured::{PYTHON, Python, assure, said};
+use super::assured::{PYTHON, Python, assure};
+use super::support::operations::command;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use testkit::Ended;
 
 /// Names under which Debian and others install the browser.
 const BROWSERS: [&str; 4] = [
@@ -41,39 +43,28 @@ fn browser() -> Option<(PathBuf, PathBuf)> {
     for file in ["package.json", "package-lock.json", ".npmrc", "look.mjs"] {
         std::fs::copy(source.join(file), folder.join(file)).unwrap();
     }
-    let installed = Command::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--prefer-offline"])
-        .current_dir(&folder)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    assert!(
-        installed.status.success(),
-        "npm ci: {}",
-        String::from_utf8_lossy(&installed.stderr)
+    let installed = Ended::run(
+        Command::new("npm")
+            .args(["ci", "--no-audit", "--no-fund", "--prefer-offline"])
+            .current_dir(&folder)
+            .stdin(Stdio::null()),
     );
+    installed.with(0);
     Some((browser, folder))
 }
 
 /// A report with passed, failed, skipped and declared rows: of a Provider with a few faults.
 fn report(out: &Path) -> PathBuf {
     let python = Python::start(&["--fault", "total-of-entries", "--fault", "etag-missing"]);
-    let run = assure(&python.root, PYTHON, out, &["--suite", "A,S"])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    assert_eq!(run.status.code(), Some(1), "{}", said(&run));
-    let table = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["assure", "report", "--scal"])
-        .arg(out.join("../table"))
-        .arg(out)
-        .output()
-        .unwrap();
-    assert!(
-        table.status.success(),
-        "{}",
-        String::from_utf8_lossy(&table.stderr)
+    let run =
+        Ended::run(assure(&python.root, PYTHON, out, &["--suite", "A,S"]).stdin(Stdio::null()));
+    run.with(1);
+    let table = Ended::run(
+        command("assure report --scal")
+            .arg(out.join("../table"))
+            .arg(out),
     );
+    table.with(0);
     out.join("report.html")
 }
 
@@ -103,18 +94,9 @@ fn plan(folder: &Path) -> PathBuf {
         &["report", out],
     ];
     for arguments in steps {
-        let run = Command::new(env!("CARGO_BIN_EXE_uec"))
-            .args(["assure", "plan"])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let run = Ended::run(command("assure plan").args(arguments).stdin(Stdio::null()));
         let incomplete = arguments.first() == Some(&"report");
-        assert_eq!(
-            run.status.code(),
-            Some(i32::from(incomplete)),
-            "{arguments:?}"
-        );
+        run.with(i32::from(incomplete));
     }
     folder.join("plan/report.html")
 }
@@ -122,9 +104,7 @@ fn plan(folder: &Path) -> PathBuf {
 /// The page of the simulated Provider, with a request that broke rules on it.
 fn status(folder: &Path) -> PathBuf {
     let out = folder.join("watched");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["assure", "consumer", "--listen", "127.0.0.1:0", "--replace"])
-        .args(["--for", "30", "--out"])
+    let mut child = command("assure consumer --listen 127.0.0.1:0 --replace --for 30 --out")
         .arg(&out)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -158,8 +138,7 @@ fn status(folder: &Path) -> PathBuf {
 fn front(folder: &Path) -> PathBuf {
     let port = testkit::ports(DEMO_PORTS);
     let data = tempfile::tempdir().unwrap();
-    let mut demo = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["demo", "--port", &port.to_string(), "--data"])
+    let mut demo = command(&format!("demo --port '{}' --data", port))
         .arg(data.path())
         .env("RUST_LOG", "error")
         .stdin(Stdio::null())
@@ -195,27 +174,22 @@ fn reports_are_read_on_a_telephone_on_a_desk_and_by_the_keyboard() {
     let page = report(&folder.join("evidence"));
     let pictures = folder.join("pictures");
     std::fs::create_dir_all(&pictures).unwrap();
-    let run = Command::new("node")
-        .arg("look.mjs")
-        .args([
-            &browser,
-            &pictures,
-            &page,
-            &folder.join("table.html"),
-            &plan(&folder),
-            &status(&folder),
-            &front(&folder),
-        ])
-        .current_dir(&folder)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    assert!(
-        run.status.success(),
-        "{}",
-        String::from_utf8_lossy(&run.stderr)
+    let run = Ended::run(
+        Command::new("node")
+            .arg("look.mjs")
+            .args([
+                &browser,
+                &pictures,
+                &page,
+                &folder.join("table.html"),
+                &plan(&folder),
+                &status(&folder),
+                &front(&folder),
+            ])
+            .current_dir(&folder)
+            .stdin(Stdio::null()),
     );
-    let said = String::from_utf8_lossy(&run.stdout).into_owned();
+    let said = run.with(0).stdout;
     let looks: Vec<Value> = said
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

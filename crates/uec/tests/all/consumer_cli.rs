@@ -1,5 +1,6 @@
 //! `uec consumer …` as people and scripts use it: the real program against DoS, SDS, SSP and Provider on sockets.
 
+use super::support::operations::command as uec;
 use provider::config::{ReferralSenders, Settings, Unsigned};
 use provider::diary::seed;
 use provider::http::edge::Edge;
@@ -11,8 +12,9 @@ use sandbox::faults::{Fault, Point, Rule};
 use sandbox::{Listeners, Ports, Sandbox, Setup};
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
+use testkit::{Arguments, Ended, assert_contains, assert_lacks, words};
 
 const GP_CLINIC: &str = "2000000011";
 const PATIENT: &str = r#"
@@ -27,22 +29,9 @@ telecom = [{ value = "07700 900123", use = "mobile", rank = 1 }]
 "#;
 
 /// A search that finds most of the demonstration's services.
-const FIND: [&str; 14] = [
-    "services",
-    "--postcode",
-    "LS99 9AA",
-    "--age",
-    "42",
-    "--gender",
-    "female",
-    "--disposition",
-    "Dx05",
-    "--symptom-group",
-    "1011",
-    "--discriminator",
-    "4052",
-    "--free",
-];
+const FIND: &str = "services --postcode 'LS99 9AA' --age 42 --gender female \
+             --disposition Dx05 --symptom-group 1011 \
+             --discriminator 4052 --free";
 
 /// Everything but the Consumer, in this process.
 struct Nation {
@@ -99,13 +88,14 @@ impl Nation {
         }
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+    #[track_caller]
+    fn run(&self, arguments: impl Arguments) -> Ended {
+        Ended::run(&mut self.command(arguments))
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    fn command(&self, arguments: impl Arguments) -> Command {
         let at = self.sandbox.addresses();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
+        let mut command = uec("consumer");
         command
             .current_dir(self.folder.path())
             .env_clear()
@@ -113,35 +103,27 @@ impl Nation {
             .env("UEC_DOS_URL", &at.dos)
             .env("UEC_SDS_URL", &at.sds)
             .env("UEC_SSP_URL", &at.ssp)
-            .arg("consumer")
-            .args(arguments);
+            .args(arguments.words());
         command
     }
 
     /// Runs a command whose standard output is this.
-    fn run_to(&self, stdout: Stdio, arguments: &[&str]) -> Output {
-        self.command(arguments).stdout(stdout).output().unwrap()
+    fn run_to(&self, stdout: Stdio, arguments: impl Arguments) -> Ended {
+        Ended::run(self.command(arguments).stdout(stdout))
     }
 
     /// Runs a command that succeeds, and returns what it printed.
-    fn text(&self, arguments: &[&str]) -> String {
-        let (text, notes) = self.noted(arguments);
-        assert_eq!(notes, "", "{arguments:?}");
-        text
+    #[track_caller]
+    fn text(&self, arguments: impl Arguments) -> String {
+        let done = self.run(arguments).with(0);
+        assert_eq!(done.stderr, "", "{}", done.command);
+        done.stdout
     }
 
-    /// Runs a command that succeeds, and returns what it printed and what it noted besides.
-    fn noted(&self, arguments: &[&str]) -> (String, String) {
-        let out = self.run(arguments);
-        let notes = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert_eq!(out.status.code(), Some(0), "{arguments:?}: {notes}");
-        (String::from_utf8(out.stdout).unwrap(), notes)
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let mut all = arguments.to_vec();
-        all.push("--json");
-        serde_json::from_str(&self.text(&all)).unwrap()
+    #[track_caller]
+    fn json(&self, arguments: impl Arguments) -> Value {
+        let text = self.text([arguments.words(), words("--json")].concat());
+        serde_json::from_str(&text).unwrap()
     }
 
     /// Rows of the journal, each as a JSON object.
@@ -155,10 +137,9 @@ impl Nation {
     }
 
     /// Runs a command that ends with this code, and returns its reason.
-    fn fails(&self, code: i32, arguments: &[&str]) -> String {
-        let out = self.run(arguments);
-        assert_eq!(out.status.code(), Some(code), "{arguments:?}");
-        String::from_utf8(out.stderr).unwrap()
+    #[track_caller]
+    fn fails(&self, code: i32, arguments: impl Arguments) -> String {
+        self.run(arguments).with(code).stderr
     }
 }
 
@@ -174,40 +155,26 @@ fn a_booking_that_cannot_be_printed_is_told_on_standard_error() {
                 .unwrap(),
         )
     };
-    let book = [
-        "--verbose",
-        "book",
-        "--service",
-        GP_CLINIC,
-        "--first",
-        "--yes",
-        "--patient",
-        "ada.toml",
-    ];
+    let book = format!("--verbose book --service {GP_CLINIC} --first --yes --patient ada.toml");
     let out = nation.run_to(full(), &book);
-    let told = String::from_utf8(out.stderr).unwrap();
-    assert_eq!(out.status.code(), Some(3), "{told}");
-    for words in [
+    out.with(3).notes(&[
         "uec: booked, but standard output",
         "Booked: ",
         "/Appointment/",
-    ] {
-        assert!(told.contains(words), "{words} in\n{told}");
-    }
+    ]);
     // It is there, and listed.
-    assert!(nation.text(&["show"]).contains("booked"));
+    assert!(nation.text("show").contains("booked"));
     // Words for people on standard error are lost without harm.
-    let cancel = ["--verbose", "cancel", "last", "--yes", "--patient-told"];
-    let out = nation.command(&cancel).stderr(full()).output().unwrap();
-    assert_eq!(out.status.code(), Some(0));
-    assert!(String::from_utf8_lossy(&out.stdout).contains("cancelled"));
+    let cancel = "--verbose cancel last --yes --patient-told";
+    let out = Ended::run(nation.command(&cancel).stderr(full())).with(0);
+    assert!(out.stdout.contains("cancelled"));
     // Data that nobody could read is a failure, and a reader that left is not.
-    let slots = ["slots", "--service", GP_CLINIC];
-    assert_eq!(nation.run_to(full(), &slots).status.code(), Some(1));
+    let slots = format!("slots --service {GP_CLINIC}");
+    nation.run_to(full(), &slots).with(1);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let out = nation.run_to(writer.into(), &slots);
-    assert_eq!((out.status.code(), out.stderr), (Some(0), Vec::new()));
+    assert_eq!((out.code, out.stderr.as_str()), (0, ""));
 }
 
 /// Proves: CONS-DOS-01, CONS-DOS-02, CONS-SLOT-06, CONS-SLOT-07, CONS-SLOT-08, CONS-DOS-05, CONS-DOS-06, OPS-C2, OPS-C4
@@ -215,7 +182,7 @@ fn a_booking_that_cannot_be_printed_is_told_on_standard_error() {
 #[test]
 fn finding() {
     let nation = Nation::start();
-    let table = nation.text(&FIND);
+    let table = nation.text(FIND);
     let first: Vec<&str> = table.lines().take(4).collect();
     assert!(first[0].starts_with("  1  Fernhill"), "{table}");
     assert!(
@@ -223,11 +190,11 @@ fn finding() {
         "{table}"
     );
     assert_fits(&table);
-    let services = nation.json(&FIND);
+    let services = nation.json(FIND);
     assert!(services["services"].as_array().unwrap().len() > 2);
     assert!(services["services"][0]["free"]["count"].as_u64().unwrap() > 0);
 
-    let endpoint = nation.json(&["endpoint", "--service", GP_CLINIC]);
+    let endpoint = nation.json(&format!("endpoint --service {GP_CLINIC}"));
     assert_eq!(endpoint["asid"], "918999000011");
     assert!(
         endpoint["slots"]
@@ -235,16 +202,13 @@ fn finding() {
             .unwrap()
             .ends_with("/STU3/1/FX101")
     );
-    let table = nation.text(&["slots", "--service", GP_CLINIC, "--limit", "3"]);
-    assert!(
-        table.contains("In person") && table.contains("more; --limit"),
-        "{table}"
-    );
+    let table = nation.text(&format!("slots --service {GP_CLINIC} --limit 3"));
+    assert_contains(&table, &["In person", "more; --limit"]);
     assert_fits(&table);
-    assert_fits(&nation.text(&["slots", "--service", GP_CLINIC, "--within", "1h"]));
-    let few = nation.json(&["slots", "--service", GP_CLINIC, "--limit", "2"]);
+    assert_fits(&nation.text(&format!("slots --service {GP_CLINIC} --within 1h")));
+    let few = nation.json(&format!("slots --service {GP_CLINIC} --limit 2"));
     assert_eq!(few["slots"].as_array().unwrap().len(), 2);
-    let all = nation.json(&["slots", "--service", GP_CLINIC]);
+    let all = nation.json(&format!("slots --service {GP_CLINIC}"));
     assert!(
         all["slots"].as_array().unwrap().len() > 40,
         "all of them without --limit"
@@ -263,12 +227,12 @@ fn finding() {
         .filter_map(|slot| slot["clinician"]["name"].as_str())
         .collect();
     assert_eq!(clinicians.len(), 2, "{clinicians:?}");
-    let bare = nation.text(&["slots", "--service", "2000000015", "--limit", "1"]);
+    let bare = nation.text("slots --service 2000000015 --limit 1");
     assert!(!bare.contains("WHERE") && !bare.contains("WITH"), "{bare}");
-    let none = nation.text(&["slots", "--service", "2000000014"]);
+    let none = nation.text("slots --service 2000000014");
     assert!(none.contains("no free slots"), "{none}");
     for service in ["2000000022", "2000000023", "2999999999"] {
-        let reason = nation.fails(1, &["slots", "--service", service]);
+        let reason = nation.fails(1, &format!("slots --service {service}"));
         assert!(
             !reason.contains("ASID") && reason.starts_with("uec: "),
             "{reason}"
@@ -276,7 +240,7 @@ fn finding() {
     }
     assert!(
         nation
-            .fails(1, &["slots", "--service", "2000000023", "--verbose"])
+            .fails(1, "slots --service 2000000023 --verbose")
             .contains("WARN")
     );
 }
@@ -286,14 +250,7 @@ fn finding() {
 #[test]
 fn the_journey_of_one_patient() {
     let nation = Nation::start();
-    let book = [
-        "book",
-        "--service",
-        GP_CLINIC,
-        "--first",
-        "--patient",
-        "ada.toml",
-    ];
+    let book = format!("book --service {GP_CLINIC} --first --patient ada.toml");
     let booked = nation.json(&book);
     let first = booked["booked"]["appointment"].as_str().unwrap().to_owned();
     assert!(
@@ -318,40 +275,29 @@ fn the_journey_of_one_patient() {
     ] {
         assert!(sms.contains(right), "{right} in {sms}");
     }
-    assert_eq!(nation.json(&["show", "last"])["status"], "booked");
-    assert!(nation.text(&["show"]).contains(&first));
+    assert_eq!(nation.json("show last")["status"], "booked");
+    assert!(nation.text("show").contains(&first));
 
-    let referred = nation.text(&[
-        "refer",
-        "last",
-        "--note",
-        "Three days",
-        "--disposition",
-        "Dx05",
-    ]);
-    assert!(
-        referred.contains("The service has the referral"),
-        "{referred}"
+    let referred = nation.text("refer last --note 'Three days' --disposition Dx05");
+    assert_contains(
+        &referred,
+        &["The service has the referral", "Ada Testwell at "],
     );
-    assert!(
-        !referred.contains(&format!("at {GP_CLINIC}")) && referred.contains("Ada Testwell at "),
-        "the service is named: {referred}"
-    );
-    let twice = nation.fails(1, &["refer", "last"]);
+    assert_lacks(&referred, &[&format!("at {GP_CLINIC}")]);
+    let twice = nation.fails(1, "refer last");
     assert!(twice.contains("sent already"), "{twice}");
 
-    let asked = nation.fails(1, &["rebook", "last", "--first"]);
-    assert!(
-        asked.contains("Ms Ada Testwell") && asked.contains("--yes"),
-        "{asked}"
+    let asked = nation.fails(1, "rebook last --first");
+    assert_contains(&asked, &["Ms Ada Testwell", "--yes"]);
+    let again = nation.text("rebook last --first --yes");
+    assert_contains(
+        &again,
+        &[
+            "Booked: ",
+            "Old appointment: The appointment is cancelled: Ms Ada Testwell at ",
+        ],
     );
-    let again = nation.text(&["rebook", "last", "--first", "--yes"]);
-    assert!(
-        again.contains("Booked: ")
-            && again.contains("Old appointment: The appointment is cancelled: Ms Ada Testwell at "),
-        "{again}"
-    );
-    let old = nation.json(&["show", &first]);
+    let old = nation.json(&format!("show {first}"));
     assert_eq!(old["status"], "cancelled");
 
     let lost = Rule::new(Point::Ssp, Fault::LostAnswer { cut: false })
@@ -359,32 +305,24 @@ fn the_journey_of_one_patient() {
         .times(1);
     nation.sandbox.faults().add(lost).unwrap();
     let known = nation.fails(1, &book);
-    assert!(
-        known.contains("has an appointment already") && known.contains("Nothing was booked"),
-        "{known}"
+    assert_contains(
+        &known,
+        &["has an appointment already", "Nothing was booked"],
     );
-    let (found, notes) = nation.noted(&[&book[..], &["--yes"]].concat());
-    assert!(
-        found.contains("There is only this one") && notes.contains("has an appointment already"),
-        "{found}{notes}"
-    );
+    let found = nation.run(&format!("{book} --yes")).with(0);
+    assert_contains(&found.stdout, &["There is only this one"]);
+    found.notes(&["has an appointment already"]);
 
-    let asked = nation.fails(1, &["cancel", "last"]);
-    assert!(
-        asked.contains("--yes") && asked.contains("Ms Ada Testwell at "),
-        "{asked}"
-    );
-    let done = nation.json(&["cancel", "last", "--yes", "--patient-told"]);
+    let asked = nation.fails(1, "cancel last");
+    assert_contains(&asked, &["--yes", "Ms Ada Testwell at "]);
+    let done = nation.json("cancel last --yes --patient-told");
     assert_eq!(done["outcome"], "cancelled");
     let id = done["appointment"]["id"].as_str().unwrap();
     assert_eq!(
-        nation.json(&["cancel", id, "--yes"])["outcome"],
+        nation.json(&format!("cancel {id} --yes"))["outcome"],
         "already_cancelled"
     );
-    let stranger = nation.fails(
-        1,
-        &["cancel", "last", "--yes", "--nhs-number", "9990000018"],
-    );
+    let stranger = nation.fails(1, "cancel last --yes --nhs-number 9990000018");
     assert!(
         stranger.contains("another patient's") || stranger.contains("NHS number"),
         "{stranger}"
@@ -396,27 +334,10 @@ fn the_journey_of_one_patient() {
 #[test]
 fn questions_and_refusals() {
     let nation = Nation::start();
-    let late = [
-        "book",
-        "--service",
-        GP_CLINIC,
-        "--first",
-        "--patient",
-        "ada.toml",
-        "--within",
-        "0m",
-    ];
+    let late = format!("book --service {GP_CLINIC} --first --patient ada.toml --within 0m");
     let reason = nation.fails(1, &late);
-    assert!(
-        reason.contains("clinician") && reason.contains("--approved-by"),
-        "{reason}"
-    );
-    let approved: Vec<&str> = late
-        .iter()
-        .copied()
-        .chain(["--approved-by", "Dr I Larkspur"])
-        .collect();
-    let booked = nation.json(&approved);
+    assert_contains(&reason, &["clinician", "--approved-by"]);
+    let booked = nation.json(&format!("{late} --approved-by 'Dr I Larkspur'"));
     assert!(
         booked["booked"]["outside_timeframe_minutes"]
             .as_i64()
@@ -426,30 +347,13 @@ fn questions_and_refusals() {
 
     let reason = nation.fails(
         1,
-        &[
-            "book",
-            "--service",
-            GP_CLINIC,
-            "--first",
-            "--patient",
-            "ada.toml",
-            "--nhs-number",
-            "1234567890",
-        ],
+        &format!("book --service {GP_CLINIC} --first --patient ada.toml --nhs-number 1234567890"),
     );
     assert!(reason.contains("NHS number is not valid"), "{reason}");
-    let refer = [
-        "refer",
-        "--service",
-        "2000000021",
-        "--patient",
-        "ada.toml",
-        "--note",
-        "x",
-    ];
+    let refer = "refer --service 2000000021 --patient ada.toml --note x";
     let unknown = nation.fails(1, &refer);
     assert!(unknown.contains("List the services first"), "{unknown}");
-    nation.text(&FIND);
+    nation.text(FIND);
     let alone = nation.fails(1, &refer);
     assert!(alone.contains("only with a booked appointment"), "{alone}");
     for wrong in [
@@ -477,69 +381,36 @@ fn assert_fits(text: &str) {
 #[test]
 fn rows_are_booked_by_their_numbers() {
     let nation = Nation::start();
-    let book = |slot: &str| {
-        let command = [
-            "book",
-            "--service",
-            GP_CLINIC,
-            "--slot",
-            slot,
-            "--patient",
-            "ada.toml",
-            "--yes",
-        ];
-        command.map(str::to_owned).to_vec()
+    let book = |slot: &str, patient: &str| {
+        let book = format!("book --service {GP_CLINIC} --slot {slot} --yes --patient {patient}");
+        nation.run(&book)
     };
-    let run = |command: &[String]| {
-        let command: Vec<&str> = command.iter().map(String::as_str).collect();
-        nation.run(&command)
-    };
-    let unlisted = run(&book("#3"));
-    assert_eq!(unlisted.status.code(), Some(2));
-    let listed = nation.json(&["slots", "--service", GP_CLINIC, "--limit", "5"]);
+    book("#3", "ada.toml").with(2);
+    let listed = nation.json(&format!("slots --service {GP_CLINIC} --limit 5"));
     let third = listed["slots"][2]["id"].as_str().unwrap().to_owned();
     // Somebody else takes it.
     let somebody = PATIENT.replace("9990123454", "9990000018");
     std::fs::write(nation.folder.path().join("somebody.toml"), somebody).unwrap();
-    let mut command = book("3");
-    command.push("--json".to_owned());
-    for word in &mut command {
-        *word = word.replace("ada.toml", "somebody.toml");
-    }
-    let booked: Value = serde_json::from_slice(&run(&command).stdout).unwrap();
+    let booked = book("3", "somebody.toml --json").json;
     assert_eq!(booked["booked"]["slot"]["id"], third.as_str());
     // The same row again: it has gone since the list was shown.
     for name in ["3", third.as_str()] {
-        let gone = run(&book(name));
-        let (told, reason) = (
-            String::from_utf8_lossy(&gone.stdout).into_owned(),
-            String::from_utf8_lossy(&gone.stderr).into_owned(),
-        );
-        assert_eq!(gone.status.code(), Some(1), "{reason}");
-        assert!(reason.contains("has just taken this time"), "{reason}");
-        assert!(
-            told.contains("free now") && told.contains("\n1  "),
-            "{told}"
-        );
-        nation.json(&["slots", "--service", GP_CLINIC, "--limit", "5"]);
+        let gone = book(name, "ada.toml").with(1);
+        gone.notes(&["has just taken this time"]);
+        assert_contains(&gone.stdout, &["free now", "\n1  "]);
+        nation.json(&format!("slots --service {GP_CLINIC} --limit 5"));
         if name == "3" {
             // Now it is the row of another slot: the number is not kept beyond its list.
-            let rows = nation.json(&["slots", "--service", GP_CLINIC, "--limit", "5"]);
+            let rows = nation.json(&format!("slots --service {GP_CLINIC} --limit 5"));
             assert_ne!(rows["slots"][2]["id"], third.as_str());
         }
     }
-    let unknown = run(&book("0190aaaa-bbbb-7ccc-8ddd-000000000000"));
-    let reason = String::from_utf8_lossy(&unknown.stderr).into_owned();
-    assert!(reason.contains("not free in the time searched"), "{reason}");
-    let beyond = run(&book("99"));
-    assert_eq!(beyond.status.code(), Some(2));
-    nation.text(&["slots", "--service", "2000000013", "--limit", "5"]);
-    let other = run(&book("1"));
-    let reason = String::from_utf8_lossy(&other.stderr).into_owned();
-    assert!(
-        other.status.code() == Some(2) && reason.contains("2000000013"),
-        "{reason}"
-    );
+    let unknown = book("0190aaaa-bbbb-7ccc-8ddd-000000000000", "ada.toml");
+    unknown.notes(&["not free in the time searched"]);
+    book("99", "ada.toml").with(2);
+    nation.text("slots --service 2000000013 --limit 5");
+    let other = book("1", "ada.toml").with(2);
+    other.notes(&["2000000013"]);
 }
 
 /// Proves: CONS-DOS-01, CONS-SLOT-05
@@ -548,25 +419,14 @@ fn rows_are_booked_by_their_numbers() {
 fn services_are_named_by_their_numbers() {
     let nation = Nation::start();
     let refused = |service: &str, words: &str| {
-        let out = nation.run(&["slots", "--service", service]);
-        let reason = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert_eq!(out.status.code(), Some(2), "{reason}");
+        let out = nation.run(&format!("slots --service {service}"));
+        let reason = out.stderr.clone();
+        assert_eq!(out.code, 2, "{out}");
         assert!(reason.contains(words), "{reason}");
     };
     refused("1", "no list of services was shown before");
-    let services = [
-        "services",
-        "--postcode",
-        "LS99 9AA",
-        "--age",
-        "42",
-        "--disposition",
-        "1005",
-        "--symptom-group",
-        "1011",
-        "--discriminator",
-        "4052",
-    ];
+    let services = "services --postcode 'LS99 9AA' --age 42 --disposition 1005 \
+             --symptom-group 1011 --discriminator 4052";
     let listed = nation.json(&services);
     let all = listed["services"].as_array().unwrap();
     for (row, service) in all
@@ -575,7 +435,7 @@ fn services_are_named_by_their_numbers() {
         .filter(|(_, s)| s["bookable"] == true)
     {
         let number = format!("{}", row + 1);
-        let slots = nation.json(&["slots", "--service", &number]);
+        let slots = nation.json(&format!("slots --service {number}"));
         assert_eq!(slots["service"], service["id"], "{number}");
     }
     let (row, service) = all
@@ -584,17 +444,9 @@ fn services_are_named_by_their_numbers() {
         .find(|(_, s)| s["id"] == GP_CLINIC)
         .unwrap();
     let number = format!("#{}", row + 1);
-    let book = [
-        "book",
-        "--service",
-        &number,
-        "--first",
-        "--yes",
-        "--patient",
-        "ada.toml",
-    ];
+    let book = format!("book --service {number} --first --yes --patient ada.toml");
     assert_eq!(nation.json(&book)["service"]["id"], service["id"]);
-    let endpoint = ["endpoint", "--service", &number];
+    let endpoint = format!("endpoint --service {number}");
     assert_eq!(nation.json(&endpoint)["service"], service["id"]);
     refused("0", &format!("the rows 1 to {}", all.len()));
     refused("999", &format!("the rows 1 to {}", all.len()));
@@ -606,13 +458,13 @@ fn services_are_named_by_their_numbers() {
 fn the_journal_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let nation = Nation::start();
-    nation.text(&["show"]);
+    nation.text("show");
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let folder = nation.folder.path().join("data/uec");
     assert_eq!(mode(&folder), 0o700);
     assert_eq!(mode(&folder.join("demo-consumer.sqlite")), 0o600);
     assert!(!nation.folder.path().join("consumer.sqlite").exists());
-    nation.text(&["show", "--set", "journal=own.sqlite"]);
+    nation.text("show --set journal=own.sqlite");
     assert_eq!(mode(&nation.folder.path().join("own.sqlite")), 0o600);
 }
 
@@ -622,16 +474,7 @@ fn the_journal_is_private() {
 #[test]
 fn personal_data_leave_the_journal_when_they_are_due() {
     let nation = Nation::start();
-    let book = [
-        "book",
-        "--service",
-        GP_CLINIC,
-        "--first",
-        "--patient",
-        "ada.toml",
-        "--case",
-        "case-7",
-    ];
+    let book = format!("book --service {GP_CLINIC} --first --patient ada.toml --case case-7");
     nation.json(&book);
     let file = nation.folder.path().join("data/uec/demo-consumer.sqlite");
     let one = |sql: &str| {
@@ -639,7 +482,7 @@ fn personal_data_leave_the_journal_when_they_are_due() {
         journal.query_row(sql, [], |r| r.get::<_, i64>(0)).unwrap()
     };
     let numbers = "SELECT count(*) FROM booking WHERE nhs_number = '9990123454'";
-    let nothing = nation.json(&["prune", "--yes"]);
+    let nothing = nation.json("prune --yes");
     assert_eq!(nothing["done"], false);
     // Two years pass: the row is as old as that.
     let journal = rusqlite::Connection::open(&file).unwrap();
@@ -650,17 +493,17 @@ fn personal_data_leave_the_journal_when_they_are_due() {
         ))
         .unwrap();
     drop(journal);
-    let dry = nation.text(&["prune", "--dry-run"]);
+    let dry = nation.text("prune --dry-run");
     assert!(dry.contains("1 booking with their patient and"), "{dry}");
-    let asked = nation.fails(1, &["prune"]);
+    let asked = nation.fails(1, "prune");
     assert!(asked.contains("--yes"), "{asked}");
     assert_eq!(one(numbers), 1);
-    let kept = nation.json(&["prune", "--set", "retention_days=3650", "--yes"]);
+    let kept = nation.json("prune --set retention_days=3650 --yes");
     assert_eq!(
         (kept["done"].as_bool(), kept["days"].as_u64()),
         (Some(false), Some(3650))
     );
-    assert_eq!(nation.json(&["prune", "--yes"])["done"], true);
+    assert_eq!(nation.json("prune --yes")["done"], true);
     assert_eq!(one(numbers), 0);
     assert_eq!(
         one("SELECT count(*) FROM booking WHERE state = 'booked' AND appointment IS NULL"),
@@ -676,7 +519,7 @@ fn personal_data_leave_the_journal_when_they_are_due() {
             "SELECT count(*) FROM step WHERE kind = 'book' AND json_extract(detail, '$.document') IS NOT NULL"
         ) > 0
     );
-    assert_eq!(nation.json(&["prune", "--yes"])["done"], false);
+    assert_eq!(nation.json("prune --yes")["done"], false);
 }
 
 /// Proves: DAT-01, DAT-02
@@ -685,20 +528,12 @@ fn personal_data_leave_the_journal_when_they_are_due() {
 #[test]
 fn discovery_leaves_what_reports_and_audits_need() {
     let nation = Nation::start();
-    fn with<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
-        let contact =
-            "--encounter contact-1 --case case-7 --set user.id=u-17 --set user.clinical=true";
-        arguments
-            .iter()
-            .copied()
-            .chain(contact.split(' '))
-            .collect()
-    }
+    let contact = "--encounter contact-1 --case case-7 --set user.id=u-17 --set user.clinical=true";
     let before = jiff::Timestamp::now().as_millisecond();
-    let listed = nation.json(&with(&[&FIND[..], &["--within", "90m"]].concat()));
-    let way = nation.json(&with(&["endpoint", "--service", GP_CLINIC]));
+    let listed = nation.json(&format!("{FIND} --within 90m {contact}"));
+    let way = nation.json(&format!("endpoint --service {GP_CLINIC} {contact}"));
     for unreachable in ["2000000022", "2000000023"] {
-        nation.fails(1, &with(&["endpoint", "--service", unreachable]));
+        nation.fails(1, &format!("endpoint --service {unreachable} {contact}"));
     }
     let after = jiff::Timestamp::now().as_millisecond();
 
@@ -794,26 +629,12 @@ fn discovery_leaves_what_reports_and_audits_need() {
 #[test]
 fn an_appointment_is_moved_after_the_contact_was_closed() {
     let nation = Nation::start();
-    let book = [
-        "book",
-        "--service",
-        GP_CLINIC,
-        "--first",
-        "--patient",
-        "ada.toml",
-        "--encounter",
-        "contact-1",
-        "--close",
-    ];
+    let book = format!(
+        "book --service {GP_CLINIC} --first --patient ada.toml --encounter \
+             contact-1 --close"
+    );
     let first = nation.json(&book)["booked"]["appointment"].clone();
-    let moved = nation.json(&[
-        "rebook",
-        "last",
-        "--first",
-        "--yes",
-        "--encounter",
-        "contact-2",
-    ]);
+    let moved = nation.json("rebook last --first --yes --encounter contact-2");
     let second = moved["booked"]["appointment"].clone();
     assert!(second.is_string() && second != first, "{moved}");
     let state = |id: &Value| nation.json(&["show", id.as_str().unwrap()])["status"].clone();
@@ -841,38 +662,18 @@ fn an_appointment_is_moved_after_the_contact_was_closed() {
 fn a_case_number_leads_to_the_booking_on_both_sides() {
     let nation = Nation::with_file();
     let booked = |patient: &str, case: &str| {
-        let flags = [
-            "--nhs-number",
-            patient,
-            "--case",
-            case,
-            "--disposition",
-            // A day: also at night the next clinic is within it.
-            "Dx08",
-        ];
-        let book = [
-            "book",
-            "--service",
-            GP_CLINIC,
-            "--first",
-            "--yes",
-            "--patient",
-            "ada.toml",
-        ];
-        let booked = nation.json(&[&book[..], &flags[..]].concat());
+        // Dx08 is a day: also at night the next clinic is within it.
+        let booked = nation.json(&format!(
+            "book --service {GP_CLINIC} --first --yes --patient ada.toml \
+             --nhs-number {patient} --case {case} --disposition Dx08"
+        ));
         // The document goes with the contact in which it was booked, whatever contact sends it.
-        let refer = ["refer", "last", "--note", "Three days"];
-        let document = nation.text(&[&refer[..], &["--dry-run"]].concat());
-        assert!(
-            document.contains(case) && document.contains("Dx08"),
-            "{document}"
-        );
-        let changed = ["--dry-run", "--case", "111-2031-0099"];
-        let document = nation.text(&[&refer[..], &changed].concat());
-        assert!(
-            document.contains("111-2031-0099") && !document.contains(case),
-            "{document}"
-        );
+        let refer = "refer last --note 'Three days'";
+        let document = nation.text(&format!("{refer} --dry-run"));
+        assert_contains(&document, &[case, "Dx08"]);
+        let document = nation.text(&format!("{refer} --dry-run --case 111-2031-0099"));
+        assert_contains(&document, &["111-2031-0099"]);
+        assert_lacks(&document, &[case]);
         nation.text(&refer);
         booked["booked"]["appointment"].as_str().unwrap().to_owned()
     };
@@ -893,33 +694,20 @@ fn a_case_number_leads_to_the_booking_on_both_sides() {
         "sqlite:{}",
         nation.folder.path().join("provider.sqlite").display()
     );
-    let of_case = |case: &str, more: &[&str]| {
-        let found = Command::new(env!("CARGO_BIN_EXE_uec"))
-            .args([
-                "provider",
-                "referral",
-                "list",
-                "--provider",
-                "FX101",
-                "--case",
-                case,
-            ])
-            .args(["--database", &database])
-            .args(more)
-            .output()
-            .unwrap();
-        assert_eq!(found.status.code(), Some(0), "{found:?}");
-        String::from_utf8(found.stdout).unwrap()
+    let of_case = |case: &str, more: &str| {
+        let list = format!("provider referral list --provider FX101 --case '{case}'");
+        let found = Ended::run(&mut uec(&format!("{list} --database '{database}' {more}")));
+        found.with(0).stdout
     };
     for (case, id) in [("111-2031-0007", &ours), (" 111-2031-0008 ", &other)] {
-        let found: Value = serde_json::from_str(&of_case(case, &["--json"])).unwrap();
+        let found: Value = serde_json::from_str(&of_case(case, "--json")).unwrap();
         assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
         assert_eq!(
             found[0]["state"], "linked",
             "seen at the service, with its booking"
         );
         assert_eq!(found[0]["bookings"][0]["appointment"], id.as_str());
-        assert!(of_case(case, &[]).contains(&format!("Appointment/{id} (booked)")));
+        assert!(of_case(case, "").contains(&format!("Appointment/{id} (booked)")));
     }
-    assert_eq!(of_case("111-2031", &[]), "0 referrals\n");
+    assert_eq!(of_case("111-2031", ""), "0 referrals\n");
 }

@@ -7,21 +7,12 @@ use std::process::Child;
 /// Commands that are started at once.
 const AT_ONCE: usize = 4;
 
-fn book<'a>(patient: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    let book = [
-        "book",
-        "--service",
-        SERVICE,
-        "--first",
-        "--patient",
-        patient,
-        "--json",
-    ];
-    [&book[..], more].concat()
+fn book(patient: &str, more: &str) -> String {
+    format!("book --service {SERVICE} --first --patient {patient} --json {more}")
 }
 
 /// Starts a command, and waits until its search for slots is held: what it asks about the patient lies behind it.
-fn held_at_slots(world: &World, arguments: &[&str]) -> Child {
+fn held_at_slots(world: &World, arguments: &str) -> Child {
     world.rules(json!([{ "on": "slots", "hold": "before" }]));
     let child = world.start_command(arguments);
     world.control("/control/held", &Value::Null);
@@ -40,7 +31,7 @@ fn check(done: &Ended, code: i32, outcome: &str, words: &str) {
 fn a_patient_who_is_booked_in_the_meantime_is_not_booked_twice() {
     let world = World::start();
     for patient in ["ada.toml", "nameless.toml"] {
-        for more in [&[][..], &["--yes"]] {
+        for more in ["", "--yes"] {
             world.reset();
             let slow = held_at_slots(&world, &book(patient, more));
             let quick = world.booked(patient);
@@ -58,7 +49,7 @@ fn a_patient_who_is_booked_in_the_meantime_is_not_booked_twice() {
             assert_eq!(world.live(), [quick]);
         }
         world.reset();
-        let slow = held_at_slots(&world, &book(patient, &["--another"]));
+        let slow = held_at_slots(&world, &book(patient, "--another"));
         world.booked(patient);
         world.release();
         check(&World::end(slow), 0, "booked", "");
@@ -66,7 +57,7 @@ fn a_patient_who_is_booked_in_the_meantime_is_not_booked_twice() {
     }
     // Another patient is nobody's business.
     world.reset();
-    let slow = held_at_slots(&world, &book("nameless.toml", &[]));
+    let slow = held_at_slots(&world, &book("nameless.toml", ""));
     world.booked("ada.toml");
     world.release();
     check(&World::end(slow), 0, "booked", "");
@@ -78,9 +69,9 @@ fn a_patient_who_is_booked_in_the_meantime_is_not_booked_twice() {
 fn a_patient_who_is_being_booked_is_not_booked_twice() {
     let world = World::start();
     world.reset();
-    let slow = held_at_slots(&world, &book("ada.toml", &[]));
+    let slow = held_at_slots(&world, &book("ada.toml", ""));
     world.rules(json!([{ "on": "create", "store": false, "hold": "before" }]));
-    let mut quick = world.start_command(&book("ada.toml", &[]));
+    let mut quick = world.start_command(&book("ada.toml", ""));
     testkit::until("the booking is sent", || world.count("create") == 1);
     quick.kill().unwrap();
     quick.wait().unwrap();
@@ -103,7 +94,7 @@ fn an_appointment_is_rebooked_once() {
     let world = World::start();
     world.reset();
     let old = world.booked("ada.toml");
-    let rebook = ["rebook", &old, "--first", "--yes", "--json"];
+    let rebook = format!("rebook {old} --first --yes --json");
     let slow = held_at_slots(&world, &rebook);
     let quick = world.run(&rebook);
     check(&quick, 0, "booked", "");
@@ -127,7 +118,7 @@ fn commands_that_start_at_once_make_one_booking() {
     for patient in ["ada.toml", "nameless.toml"] {
         world.reset();
         let all: Vec<Child> = (0..AT_ONCE)
-            .map(|_| world.start_command(&book(patient, &[])))
+            .map(|_| world.start_command(&book(patient, "")))
             .collect();
         let all: Vec<Ended> = all.into_iter().map(World::end).collect();
         let booked: Vec<&Ended> = all
@@ -158,23 +149,13 @@ fn a_time_that_the_patient_has_is_said_to_be_the_patients() {
         // Before: the list lacks the slot already. After: the service refuses the booking.
         for hold in ["before", "after"] {
             world.reset();
-            let slots = world.json(&["slots", "--service", SERVICE]);
+            let slots = world.json(&format!("slots --service {SERVICE}"));
             let slot = slots.json["slots"][0]["id"].as_str().unwrap();
-            let book = [
-                "book",
-                "--service",
-                SERVICE,
-                "--slot",
-                slot,
-                "--patient",
-                patient,
-                "--json",
-            ];
+            let book = format!("book --service {SERVICE} --slot {slot} --patient {patient} --json");
             world.rules(json!([{ "on": "slots", "hold": hold }]));
             let slow = world.start_command(&book);
             world.control("/control/held", &Value::Null);
-            let quick = world.run(&book);
-            assert_eq!(quick.code, 0, "{quick:?}");
+            let quick = world.run(&book).with(0);
             world.release();
             let slow = World::end(slow);
             let case = format!("{patient} {hold}: {slow:?}");
@@ -197,18 +178,9 @@ fn a_time_that_the_patient_has_is_said_to_be_the_patients() {
 fn a_time_that_is_being_booked_for_the_patient_is_not_certain() {
     let world = World::start();
     world.reset();
-    let slots = world.json(&["slots", "--service", SERVICE]);
+    let slots = world.json(&format!("slots --service {SERVICE}"));
     let slot = slots.json["slots"][0]["id"].as_str().unwrap();
-    let book = [
-        "book",
-        "--service",
-        SERVICE,
-        "--slot",
-        slot,
-        "--patient",
-        "nameless.toml",
-        "--json",
-    ];
+    let book = format!("book --service {SERVICE} --slot {slot} --patient nameless.toml --json");
     let slow = held_at_slots(&world, &book);
     world.rules(json!([{ "on": "create", "hold": "after" }]));
     let mut quick = world.start_command(&book);

@@ -1,22 +1,12 @@
 //! Commands of the Consumer that are stopped, by Ctrl-C or by SIGTERM: what they say, how they end, and what stands afterwards.
 
-use super::misbehaving::{SERVICE, World};
+use super::misbehaving::{SERVICE, World, signal};
 use serde_json::{Value, json};
 use std::process::Child;
 
 /// Starts a command that Ctrl-C stops, also where the tests themselves run in the background.
-fn start(world: &World, arguments: &[&str]) -> Child {
+fn start(world: &World, arguments: &str) -> Child {
     world.start_as(&["stopped-by-interrupt"], arguments)
-}
-
-/// Sends a signal to a command that runs.
-fn signal(child: &std::process::Child, name: &str) {
-    let pid = child.id().to_string();
-    let sent = std::process::Command::new("kill")
-        .args([format!("-{name}"), pid])
-        .status()
-        .unwrap();
-    assert!(sent.success());
 }
 
 /// Proves: CONS-BOOK-05, D-53
@@ -27,15 +17,7 @@ fn a_booking_that_is_stopped_on_its_way_is_not_certain() {
     for name in ["INT", "TERM"] {
         world.reset();
         world.rules(json!([{ "on": "create", "hold": "after" }]));
-        let arguments = [
-            "book",
-            "--service",
-            SERVICE,
-            "--first",
-            "--patient",
-            "ada.toml",
-            "--json",
-        ];
+        let arguments = format!("book --service {SERVICE} --first --patient ada.toml --json");
         let child = start(&world, &arguments);
         world.control("/control/held", &Value::Null);
         signal(&child, name);
@@ -45,7 +27,7 @@ fn a_booking_that_is_stopped_on_its_way_is_not_certain() {
         let (_, document) = done.stderr.split_once("uec consumer settle ").unwrap();
         assert!(done.stderr.contains("not certain"), "{name}: {done:?}");
         world.release();
-        let settled = world.json(&["settle", document.trim()]);
+        let settled = world.json(&format!("settle {document}"));
         assert_eq!(settled.code, 0, "{name}: {settled:?}");
         assert_eq!(
             settled.json["settled"][0]["outcome"], "booked",
@@ -60,21 +42,12 @@ fn a_booking_that_is_stopped_on_its_way_is_not_certain() {
 fn a_command_that_is_stopped_says_what_it_did() {
     let world = World::start();
     world.reset();
-    let arguments = [
-        "book",
-        "--service",
-        SERVICE,
-        "--first",
-        "--patient",
-        "ada.toml",
-        "--json",
-    ];
+    let arguments = format!("book --service {SERVICE} --first --patient ada.toml --json");
     world.rules(json!([{ "on": "slots", "hold": "before" }]));
     let child = start(&world, &arguments);
     world.control("/control/held", &Value::Null);
     signal(&child, "INT");
-    let done = World::end(child);
-    assert_eq!(done.code, 1, "{done:?}");
+    let done = World::end(child).with(1);
     assert_eq!(done.json["outcome"], "not_booked", "{done:?}");
     assert!(done.stderr.contains("Nothing was sent"), "{done:?}");
     world.release();
@@ -82,11 +55,10 @@ fn a_command_that_is_stopped_says_what_it_did() {
 
     let id = world.booked("ada.toml");
     world.rules(json!([{ "on": "update", "hold": "before" }]));
-    let child = start(&world, &["cancel", &id, "--yes", "--json"]);
+    let child = start(&world, &format!("cancel {id} --yes --json"));
     world.control("/control/held", &Value::Null);
     signal(&child, "INT");
-    let done = World::end(child);
-    assert_eq!(done.code, 3, "{done:?}");
+    let done = World::end(child).with(3);
     assert_eq!(done.json["outcome"], "uncertain", "{done:?}");
     let next = format!("uec consumer show {id}");
     assert!(done.stderr.contains(&next), "{done:?}");
@@ -96,18 +68,13 @@ fn a_command_that_is_stopped_says_what_it_did() {
     world.reset();
     let id = world.booked("ada.toml");
     world.rules(json!([{ "on": "update", "hold": "after" }]));
-    let child = start(&world, &["rebook", &id, "--first", "--yes", "--json"]);
+    let child = start(&world, &format!("rebook {id} --first --yes --json"));
     world.control("/control/held", &Value::Null);
     signal(&child, "INT");
-    let done = World::end(child);
-    assert_eq!(done.code, 3, "{done:?}");
-    assert!(
-        done.stderr.contains("the new appointment is booked"),
-        "{done:?}"
-    );
+    let done = World::end(child).with(3);
+    done.notes(&["the new appointment is booked"]);
     world.release();
-    let settled = world.json(&["settle"]);
-    assert_eq!(settled.code, 0, "{settled:?}");
+    world.json("settle").with(0);
     assert_eq!(world.live().len(), 1);
     assert_ne!(world.live(), [id]);
 }
@@ -119,16 +86,8 @@ fn a_referral_that_is_stopped_says_whether_it_left() {
     let world = World::start();
     world.reset();
     let id = world.booked("ada.toml");
-    let with = ["refer", &id, "--note", "x", "--json"];
-    let without = [
-        "refer",
-        "--service",
-        SERVICE,
-        "--without-booking",
-        "--patient",
-        "ada.toml",
-        "--json",
-    ];
+    let with = format!("refer {id} --note x --json");
+    let without = format!("refer --service {SERVICE} --without-booking --patient ada.toml --json");
     for (command, on, code, outcome, words) in [
         (&with[..], "read", 1, "not_sent", "Nothing was sent."),
         (&with, "refer", 3, "uncertain", "Run the same command again"),
@@ -153,15 +112,7 @@ fn a_second_interrupt_ends_a_command_that_cannot_speak() {
     let world = World::start();
     world.reset();
     world.rules(json!([{ "on": "create", "hold": "after" }]));
-    let book = [
-        "book",
-        "--service",
-        SERVICE,
-        "--first",
-        "--patient",
-        "ada.toml",
-        "--json",
-    ];
+    let book = format!("book --service {SERVICE} --first --patient ada.toml --json");
     let mut child = world.start_as(&["stopped-by-interrupt", "nobody-reads"], &book);
     world.control("/control/held", &Value::Null);
     testkit::until("the command has ended", || {
@@ -170,7 +121,7 @@ fn a_second_interrupt_ends_a_command_that_cannot_speak() {
     });
     assert_eq!(World::end(child).code, 3);
     world.release();
-    assert_eq!(world.run(&["settle"]).code, 0);
+    assert_eq!(world.run("settle").code, 0);
 }
 
 /// Proves: CONS-REB-04, D-53
@@ -180,20 +131,10 @@ fn an_interrupt_at_a_question_sends_nothing() {
     let world = World::start();
     world.reset();
     world.booked("ada.toml");
-    let book = [
-        "book",
-        "--service",
-        SERVICE,
-        "--first",
-        "--patient",
-        "ada.toml",
-    ];
-    let (code, said) = world.at_terminal(&book, &[("Book another besides?", "\u{3}")]);
-    assert_eq!(code, 1, "{said}");
-    assert!(
-        said.contains("Nothing was sent, so nothing was booked."),
-        "{said}"
-    );
+    let book = "book --service 2000000011 --first --patient ada.toml";
+    let done = world.at_terminal(book, &[("Book another besides?", "\u{3}")]);
+    done.with(1)
+        .says(&["Nothing was sent, so nothing was booked."]);
     assert_eq!(world.count("create"), 1);
 }
 
@@ -205,15 +146,7 @@ fn an_interrupt_that_is_ignored_stops_nothing() {
     for (name, code, outcome) in [("INT", 0, "booked"), ("TERM", 3, "uncertain")] {
         world.reset();
         world.rules(json!([{ "on": "create", "hold": "after" }]));
-        let book = [
-            "book",
-            "--service",
-            SERVICE,
-            "--first",
-            "--patient",
-            "ada.toml",
-            "--json",
-        ];
+        let book = format!("book --service {SERVICE} --first --patient ada.toml --json");
         let child = world.start_as(&["interrupt-ignored"], &book);
         world.control("/control/held", &Value::Null);
         signal(&child, name);

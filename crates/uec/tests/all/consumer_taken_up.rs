@@ -1,169 +1,57 @@
 //! Cancelling and rebooking at a provider that misbehaves, and what every later command makes of a Consumer that was
 //! killed: the real program, real sockets, a counterpart in Python, and the live bookings that it holds in the end.
 
-use super::misbehaving;
-use super::misbehaving::{Ended, SERVICE, World};
+use super::misbehaving::{SERVICE, World, booked, faulty, signal};
 use serde_json::{Value, json};
+use testkit::assert_contains;
 
-const BOOK: [&str; 6] = [
-    "book",
-    "--service",
-    SERVICE,
-    "--first",
-    "--patient",
-    "ada.toml",
-];
-const NAMELESS: [&str; 6] = [
-    "book",
-    "--service",
-    SERVICE,
-    "--first",
-    "--patient",
-    "nameless.toml",
-];
-
-fn check(done: &Ended, code: i32, outcome: &str, what: &str) {
-    assert_eq!(done.code, code, "{what}: {done:?}");
-    assert_eq!(done.json["outcome"], outcome, "{what}: {done:?}");
-}
+const BOOK: &str = "book --service 2000000011 --first --patient ada.toml";
+const NAMELESS: &str = "book --service 2000000011 --first --patient nameless.toml";
 
 /// Proves: CONS-CAN-02, CONS-CAN-03, CONS-CAN-04
 /// Only an appointment that says so is cancelled; otherwise it is read again, and what stands is said.
 #[test]
 fn a_cancellation_is_believed_when_the_appointment_says_so() {
     let world = World::start();
-    let not_stored = |more: Value| {
-        let mut rule = json!({ "on": "update", "times": 0, "store": false });
-        rule.as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        rule
-    };
-    let cases = [
-        (
-            "the body says booked",
-            json!({ "on": "update", "alter": ["status=booked"] }),
-            0,
-            "cancelled",
-            0,
-        ),
-        (
-            "204",
-            json!({ "on": "update", "status": 204, "body": "" }),
-            0,
-            "cancelled",
-            0,
-        ),
-        (
-            "an empty body",
-            json!({ "on": "update", "body": "" }),
-            0,
-            "cancelled",
-            0,
-        ),
-        (
-            "somebody else's",
-            json!({ "on": "update", "instead": "other" }),
-            0,
-            "cancelled",
-            0,
-        ),
-        (
-            "cut",
-            json!({ "on": "update", "cut": true }),
-            0,
-            "cancelled",
-            0,
-        ),
-        (
-            "500 afterwards",
-            json!({ "on": "update", "status": 500, "body": "" }),
-            0,
-            "cancelled",
-            0,
-        ),
-        (
-            "302 afterwards",
-            json!({ "on": "update", "status": 302, "body": "" }),
-            0,
-            "cancelled",
-            0,
-        ),
-        (
-            "200 and stands",
-            not_stored(json!({})),
-            1,
-            "not_cancelled",
-            1,
-        ),
-        (
-            "201 and stands",
-            not_stored(json!({ "status": 201 })),
-            1,
-            "not_cancelled",
-            1,
-        ),
-        (
-            "204 and stands",
-            not_stored(json!({ "status": 204, "body": "" })),
-            1,
-            "not_cancelled",
-            1,
-        ),
-        (
-            "200 says cancelled elsewhere",
-            not_stored(json!({ "instead": "other", "alter": ["status=cancelled"] })),
-            1,
-            "not_cancelled",
-            1,
-        ),
-        (
-            "202 and stands",
-            not_stored(json!({ "status": 202 })),
-            3,
-            "uncertain",
-            1,
-        ),
-        (
-            "500 and stands",
-            not_stored(json!({ "status": 500, "body": "" })),
-            1,
-            "not_cancelled",
-            1,
-        ),
-        (
-            "403",
-            not_stored(json!({ "status": 403, "body": "" })),
-            1,
-            "not_cancelled",
-            1,
-        ),
-        (
-            "cut and stands",
-            not_stored(json!({ "cut": true })),
-            3,
-            "uncertain",
-            1,
-        ),
+    let stored = [
+        json!({ "alter": ["status=booked"] }),
+        json!({ "status": 204, "body": "" }),
+        json!({ "body": "" }),
+        json!({ "instead": "other" }),
+        json!({ "cut": true }),
+        json!({ "status": 500, "body": "" }),
+        json!({ "status": 302, "body": "" }),
     ];
-    for (what, rule, code, outcome, live) in cases {
-        for patient in ["ada.toml", "nameless.toml"] {
+    // What the answer says is not so: the appointment stands.
+    let not_stored = [
+        json!({}),
+        json!({ "status": 201 }),
+        json!({ "status": 204, "body": "" }),
+        json!({ "instead": "other", "alter": ["status=cancelled"] }),
+        json!({ "status": 500, "body": "" }),
+        json!({ "status": 403, "body": "" }),
+    ];
+    let on_its_way = [json!({ "status": 202 }), json!({ "cut": true })];
+    for (answers, is_stored, code, outcome) in [
+        (&stored[..], true, 0, "cancelled"),
+        (&not_stored, false, 1, "not_cancelled"),
+        (&on_its_way, false, 3, "uncertain"),
+    ] {
+        let patients = ["ada.toml", "nameless.toml"];
+        for (answer, patient) in answers.iter().flat_map(|a| patients.map(|p| (a, p))) {
+            let mut rule = answer.clone();
+            rule["on"] = json!("update");
+            if !is_stored {
+                (rule["times"], rule["store"]) = (json!(0), json!(false));
+            }
             world.reset();
             world.booked(patient);
             world.rules(json!([rule]));
-            let done = world.json(&["cancel", "last", "--yes"]);
-            check(&done, code, outcome, what);
-            assert_eq!(world.live().len(), live, "{what}");
-            assert_eq!(world.state()["other_status"], "booked", "{what}");
-            if code == 0 {
-                assert!(
-                    done.json["message"]
-                        .as_str()
-                        .unwrap()
-                        .contains("Ada Testwell at "),
-                    "{done:?}"
-                );
-            }
+            let done = world.ends("cancel last --yes", code, outcome);
+            assert_eq!(world.live().is_empty(), is_stored, "{answer}");
+            assert_eq!(world.state()["other_status"], "booked", "{answer}");
+            let message = done.json["message"].as_str().unwrap_or_default();
+            assert!(code != 0 || message.contains("Ada Testwell at "), "{done}");
         }
     }
 }
@@ -188,14 +76,13 @@ fn another_appointment_is_left_alone() {
             (rule["on"], rule["times"]) = (json!("read"), json!(0));
             world.rules(json!([rule]));
             for command in [
-                &["cancel", "last", "--yes"][..],
-                &["rebook", "last", "--first", "--yes"],
-                &["refer", "last", "--note", "x"],
-                &["show", "last"],
+                "cancel last --yes",
+                "rebook last --first --yes",
+                "refer last --note x",
+                "show last",
             ] {
-                let done = world.run(command);
-                assert_eq!(done.code, 1, "{command:?} {rule}: {done:?}");
-                assert!(!done.said().contains("Otherwell"), "{command:?}: {done:?}");
+                let done = world.run(command).with(1);
+                done.never_says(&["Otherwell"]);
                 assert!(
                     done.stderr.contains("not the appointment that is meant")
                         || done.stderr.contains("another patient"),
@@ -216,8 +103,8 @@ fn another_appointment_is_left_alone() {
     // The patient at hand is not the one of the appointment.
     world.reset();
     world.booked("ada.toml");
-    let stranger = ["cancel", "last", "--yes", "--nhs-number", "9990000018"];
-    check(&world.json(&stranger), 1, "not_cancelled", "a stranger");
+    let stranger = "cancel last --yes --nhs-number 9990000018";
+    world.ends(&stranger, 1, "not_cancelled");
     assert_eq!(world.live().len(), 1);
 }
 
@@ -229,50 +116,26 @@ fn last_is_the_booking_tried_last() {
     world.reset();
     let first = world.booked("ada.toml");
     world.booked("nameless.toml");
-    let asked = world.run(&["cancel", "last"]);
-    assert_eq!(asked.code, 1);
-    assert!(
-        asked.stderr.contains("Ada Testwell at ") && asked.stderr.contains("--yes"),
-        "{asked:?}"
-    );
-    check(
-        &world.json(&["cancel", "last", "--yes"]),
-        0,
-        "cancelled",
-        "once",
-    );
+    let asked = world.run("cancel last").with(1);
+    asked.notes(&["Ada Testwell at ", "--yes"]);
+    world.ends("cancel last --yes", 0, "cancelled");
     for _ in 0..2 {
-        check(
-            &world.json(&["cancel", "last", "--yes"]),
-            0,
-            "already_cancelled",
-            "again",
-        );
+        world.ends("cancel last --yes", 0, "already_cancelled");
     }
     assert_eq!(world.live(), [first]);
 
     world.reset();
     let first = world.booked("ada.toml");
-    world.rules(
-        json!([{ "on": "create", "status": 500, "body": "", "headers": { "Location": null } }]),
-    );
-    check(
-        &world.json(&NAMELESS),
-        3,
-        "uncertain",
-        "the answer is a fault",
-    );
+    world.rules(json!([faulty("create")]));
+    world.ends(NAMELESS, 3, "uncertain");
     for command in [
-        &["cancel", "last", "--yes"][..],
-        &["rebook", "last", "--first", "--yes"],
-        &["show", "last"],
+        "cancel last --yes",
+        "rebook last --first --yes",
+        "show last",
     ] {
         let done = world.run(command);
         assert_eq!(done.code, 3, "{command:?}: {done:?}");
-        assert!(
-            done.stderr.contains("not certain") && done.stderr.contains("uec consumer settle"),
-            "{done:?}"
-        );
+        done.notes(&["not certain", "uec consumer settle"]);
     }
     assert!(world.live().contains(&first));
     assert_eq!(world.count("update"), 0);
@@ -283,9 +146,8 @@ fn last_is_the_booking_tried_last() {
         json!([{ "on": "create", "store": false, "status": 403, "outcome": ["forbidden", "No."],
                           "headers": { "Location": null } }]),
     );
-    check(&world.json(&NAMELESS), 1, "not_booked", "refused");
-    let done = world.json(&["cancel", "last", "--yes"]);
-    check(&done, 1, "not_cancelled", "the last one was never made");
+    world.ends(NAMELESS, 1, "not_booked");
+    world.ends("cancel last --yes", 1, "not_cancelled");
     assert_eq!(world.live(), [first]);
 }
 
@@ -305,8 +167,7 @@ fn a_rebooking_that_is_not_certain_leaves_the_old_one() {
         rule["on"] = json!("create");
         // Where the answer points to, somebody else's is shown.
         world.rules(json!([{ "on": "read" }, rule, { "on": "read", "times": 0, "status": 500, "body": "" }]));
-        let done = world.json(&["rebook", &old, "--first", "--yes"]);
-        check(&done, 3, "uncertain", "not certain");
+        let done = world.ends(&format!("rebook {old} --first --yes"), 3, "uncertain");
         assert_eq!(done.json["old"]["outcome"], "not_cancelled");
         assert!(world.live().contains(&old));
         assert_eq!(world.count("update"), 0);
@@ -314,8 +175,7 @@ fn a_rebooking_that_is_not_certain_leaves_the_old_one() {
     world.reset();
     let old = world.booked("ada.toml");
     world.rules(json!([{ "on": "update", "times": 0, "store": false, "status": 403, "body": "" }]));
-    let done = world.json(&["rebook", &old, "--first", "--yes"]);
-    check(&done, 1, "booked", "the old one cannot be cancelled");
+    let done = world.ends(&format!("rebook {old} --first --yes"), 1, "booked");
     assert_eq!(done.json["old"]["outcome"], "not_cancelled");
     assert_eq!(world.live().len(), 2);
 }
@@ -329,12 +189,11 @@ fn a_booking_that_repeats_a_rebooking_finishes_it() {
     world.rules(json!([{
         "on": "create", "times": 0, "store": false, "status": 302, "body": "", "headers": { "Location": null }
     }]));
-    let rebook = ["rebook", &old, "--first", "--yes", "--patient", "ada.toml"];
-    check(&world.json(&rebook), 3, "uncertain", "not certain");
+    let rebook = format!("rebook {old} --first --yes --patient ada.toml");
+    world.ends(&rebook, 3, "uncertain");
     assert_eq!(world.live(), std::slice::from_ref(&old));
     world.rules(json!([]));
-    let done = world.json(&BOOK);
-    check(&done, 0, "booked", "repeated");
+    let done = world.ends(BOOK, 0, "booked");
     assert_eq!(
         done.json["finished"][0]["old"]["outcome"], "cancelled",
         "{done:?}"
@@ -345,10 +204,7 @@ fn a_booking_that_repeats_a_rebooking_finishes_it() {
         "{done:?}"
     );
     assert!(done.json.get("settled").is_none(), "{done:?}");
-    let new = done.json["booked"]["appointment"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let new = booked(&done).to_owned();
     assert_ne!(new, old);
     assert_eq!(world.live(), [new]);
 }
@@ -360,41 +216,28 @@ fn a_patient_who_has_an_appointment_is_asked_about() {
     let world = World::start();
     world.reset();
     let first = world.booked("ada.toml");
-    let done = world.json(&BOOK);
-    check(&done, 1, "not_booked", "asked");
+    let done = world.ends(BOOK, 1, "not_booked");
     assert_eq!(done.json["patient_has"][0]["appointment"], first.as_str());
     assert_eq!(world.count("create"), 1);
-    let done = world.json(&[&BOOK[..], &["--yes"]].concat());
-    check(&done, 0, "booked", "--yes");
+    let done = world.ends(&format!("{BOOK} --yes"), 0, "booked");
     assert_eq!(done.json["patient_has"][0]["appointment"], first.as_str());
     // What was cancelled at the service is no longer held against the patient.
     world.reset();
     let first = world.booked("ada.toml");
-    world.run(&["cancel", &first, "--yes"]);
-    check(&world.json(&BOOK), 0, "booked", "cancelled");
+    world.run(&format!("cancel {first} --yes"));
+    world.ends(BOOK, 0, "booked");
 
     world.reset();
     world.rules(json!([{ "on": "create", "store": false, "times": 0, "status": 500, "body": "", "headers": { "Location": null } }]));
-    check(&world.json(&BOOK), 3, "uncertain", "a fault");
+    world.ends(BOOK, 3, "uncertain");
     world.rules(json!([]));
-    let slots = world.json(&["slots", "--service", SERVICE]);
+    let slots = world.json(&format!("slots --service {SERVICE}"));
     let other = slots.json["slots"][5]["id"].as_str().unwrap().to_owned();
-    let elsewhere = [
-        "book",
-        "--service",
-        SERVICE,
-        "--slot",
-        &other,
-        "--patient",
-        "ada.toml",
-        "--yes",
-    ];
-    let done = world.json(&elsewhere);
-    check(&done, 3, "uncertain", "--yes is no answer");
+    let elsewhere = format!("book --service {SERVICE} --slot {other} --patient ada.toml --yes");
+    let done = world.ends(&elsewhere, 3, "uncertain");
     assert_eq!(done.json["patient_has"].as_array().unwrap().len(), 1);
     assert_eq!(world.live().len(), 0);
-    let done = world.json(&[&elsewhere[..], &["--another"]].concat());
-    check(&done, 0, "booked", "--another");
+    world.ends(&format!("{elsewhere} --another"), 0, "booked");
 }
 
 /// Proves: CONS-BOOK-05
@@ -406,77 +249,40 @@ fn a_killed_booking_is_taken_up_by_the_next_command() {
     for book in [BOOK, NAMELESS] {
         for hold in ["before", "after"] {
             world.reset();
-            world.rules(json!([{ "on": "create", "hold": hold }]));
-            world.kill_when_held(&book);
-            let done = world.json(&book);
-            check(&done, 0, "booked", hold);
+            world.kill_at(&book, "create", hold);
+            let done = world.ends(&book, 0, "booked");
             world.release();
-            let id = done.json["booked"]["appointment"].as_str().unwrap();
-            assert_eq!(world.live(), [id], "{hold} {book:?}");
-            let listed = world.json(&["show"]);
-            let bookings = listed.json["bookings"].as_array().unwrap();
-            assert_eq!(bookings.len(), 1, "{listed:?}");
-            assert_eq!(
-                (&bookings[0]["appointment"], &bookings[0]["state"]),
-                (&json!(id), &json!("booked"))
-            );
+            let id = booked(&done);
+            world.stands_alone(id);
         }
     }
-    for (next, code) in [
-        (&["show"][..], 0),
-        (&["show", "last"], 0),
-        (&["settle"], 0),
-        (&["refer", "last", "--note", "x", "--dry-run"], 0),
-        (&["rebook", "last", "--first", "--yes"], 0),
+    for next in [
+        "show",
+        "show last",
+        "settle",
+        "refer last --note x --dry-run",
+        "rebook last --first --yes",
     ] {
         world.reset();
-        world.rules(json!([{ "on": "create", "hold": "after" }]));
-        world.kill_when_held(&BOOK);
+        world.kill_at(BOOK, "create", "after");
         world.release();
-        let done = world.run(next);
-        assert_eq!(done.code, code, "{next:?}: {done:?}");
-        assert!(
-            done.stderr.contains("had succeeded") || done.stdout.contains("had succeeded"),
-            "{next:?}: {done:?}"
-        );
-        let live = world.live();
-        assert_eq!(live.len(), 1, "{next:?}");
-        let listed = world.json(&["show"]);
-        assert_eq!(
-            listed.json["bookings"][0]["appointment"],
-            live[0].as_str(),
-            "{next:?}"
-        );
+        world.run(next).with(0).says(&["had succeeded"]);
+        world.stands_alone(&world.live()[0]);
     }
     // The same slot by its id, which is not free any more.
     world.reset();
-    let slots = world.json(&["slots", "--service", SERVICE]);
+    let slots = world.json(&format!("slots --service {SERVICE}"));
     let slot = slots.json["slots"][2]["id"].as_str().unwrap().to_owned();
-    let exactly = [
-        "book",
-        "--service",
-        SERVICE,
-        "--slot",
-        &slot,
-        "--patient",
-        "ada.toml",
-    ];
-    world.rules(json!([{ "on": "create", "hold": "after" }]));
-    world.kill_when_held(&exactly);
+    let exactly = format!("book --service {SERVICE} --slot {slot} --patient ada.toml");
+    world.kill_at(&exactly, "create", "after");
     world.release();
-    check(&world.json(&exactly), 0, "booked", "the same slot");
+    world.ends(&exactly, 0, "booked");
     assert_eq!(world.live().len(), 1);
     // Cancelled without having been seen.
     world.reset();
-    world.rules(json!([{ "on": "create", "hold": "after" }]));
-    world.kill_when_held(&BOOK);
+    world.kill_at(BOOK, "create", "after");
     world.release();
-    check(
-        &world.json(&["cancel", "last", "--yes"]),
-        0,
-        "cancelled",
-        "cancel",
-    );
+    world.ends("cancel last --yes", 0, "cancelled");
     assert_eq!(world.live().len(), 0);
 }
 
@@ -486,40 +292,29 @@ fn a_killed_booking_is_taken_up_by_the_next_command() {
 fn what_stays_open_can_be_settled_by_hand() {
     let world = World::start();
     world.reset();
-    world.rules(json!([{ "on": "create", "hold": "before" }]));
-    world.kill_when_held(&BOOK);
-    let open = world.run(&["settle"]);
-    assert_eq!(open.code, 3, "{open:?}");
-    assert!(open.stdout.contains("may still be on its way"), "{open:?}");
+    world.kill_at(BOOK, "create", "before");
+    let open = world.run("settle").with(3);
+    assert_contains(open.stdout, &["may still be on its way"]);
     world.release();
-    let found = world.run(&["settle"]);
-    assert_eq!(found.code, 0, "{found:?}");
-    assert!(found.stdout.contains("had succeeded"), "{found:?}");
+    let found = world.run("settle").with(0);
+    assert_contains(found.stdout, &["had succeeded"]);
 
     world.reset();
-    world.rules(json!([{ "on": "create", "hold": "after" }]));
-    world.kill_when_held(&NAMELESS);
+    world.kill_at(NAMELESS, "create", "after");
     world.release();
-    assert_eq!(world.run(&["settle"]).code, 3);
+    assert_eq!(world.run("settle").code, 3);
     let other = world.state()["other"].as_str().unwrap().to_owned();
-    let wrong = world.run(&["settle", "last", "--booked", &other]);
-    assert_eq!(wrong.code, 1, "{wrong:?}");
+    world.run(&format!("settle last --booked {other}")).with(1);
     let id = world.live().remove(0);
-    let told = world.run(&["settle", "last", "--booked", &id]);
-    assert_eq!(told.code, 0, "{told:?}");
-    check(
-        &world.json(&["cancel", "last", "--yes"]),
-        0,
-        "cancelled",
-        "known again",
-    );
+    world.run(&format!("settle last --booked {id}")).with(0);
+    world.ends("cancel last --yes", 0, "cancelled");
 
     world.reset();
     world.rules(json!([{ "on": "create", "store": false, "hold": "after" }]));
-    world.kill_when_held(&NAMELESS);
+    world.kill_when_held(NAMELESS);
     world.release();
-    assert_eq!(world.run(&["settle", "last", "--not-booked"]).code, 0);
-    check(&world.json(&NAMELESS), 0, "booked", "anew");
+    assert_eq!(world.run("settle last --not-booked").code, 0);
+    world.ends(NAMELESS, 0, "booked");
     assert_eq!(world.live().len(), 1);
 }
 
@@ -528,63 +323,37 @@ fn what_stays_open_can_be_settled_by_hand() {
 #[test]
 fn a_killed_rebooking_is_taken_up_by_the_next_command() {
     let world = World::start();
+    let under_way = json!([{ "on": "create", "hold": "before" }]);
+    let old_is_cancelled = json!([{ "on": "update", "hold": "after" }]);
     let stages = [
-        (
-            "the new one is stored",
-            json!([{ "on": "create", "hold": "after" }]),
-        ),
-        (
-            "the new one is under way",
-            json!([{ "on": "create", "hold": "before" }]),
-        ),
-        (
-            "between the two",
-            json!([{ "on": "read" }, { "on": "read" }, { "on": "read", "hold": "before" }]),
-        ),
-        (
-            "the old one is being cancelled",
-            json!([{ "on": "update", "hold": "before" }]),
-        ),
-        (
-            "the old one is cancelled",
-            json!([{ "on": "update", "hold": "after" }]),
-        ),
+        json!([{ "on": "create", "hold": "after" }]),
+        under_way.clone(),
+        // Between the two.
+        json!([{ "on": "read" }, { "on": "read" }, { "on": "read", "hold": "before" }]),
+        json!([{ "on": "update", "hold": "before" }]),
+        old_is_cancelled.clone(),
     ];
-    for (stage, rules) in &stages {
+    for rules in &stages {
         for next in ["rebook", "show"] {
             world.reset();
             let old = world.booked("ada.toml");
             world.rules(rules.clone());
-            let rebook = ["rebook", &old, "--first", "--yes"];
+            let rebook = format!("rebook {old} --first --yes");
             world.kill_when_held(&rebook);
-            let pending = *stage == "the new one is under way";
-            if next == "show" && pending {
+            if next == "show" && *rules == under_way {
                 world.release();
             }
-            let done = world.json(if next == "show" {
-                &["show"][..]
-            } else {
-                &rebook[..]
-            });
+            let done = world.json(if next == "show" { next } else { &rebook });
             world.release();
-            let gone = *stage == "the old one is cancelled" && next == "rebook";
-            let done = if gone && done.code != 0 {
-                world.json(&["show"])
-            } else {
-                done
+            let gone = *rules == old_is_cancelled && next == "rebook";
+            let done = match gone && done.code != 0 {
+                true => world.json("show"),
+                false => done,
             };
-            assert_eq!(done.code, 0, "{stage}, {next}: {done:?}");
+            let done = done.with(0);
             let live = world.live();
-            assert_eq!(live.len(), 1, "{stage}, {next}: {done:?}");
-            assert_ne!(live[0], old, "{stage}, {next}");
-            let listed = world.json(&["show"]);
-            let bookings = listed.json["bookings"].as_array().unwrap();
-            assert_eq!(bookings.len(), 1, "{stage}, {next}: {listed:?}");
-            assert_eq!(
-                bookings[0]["appointment"],
-                live[0].as_str(),
-                "{stage}, {next}"
-            );
+            assert_ne!(live[0], old, "{done}");
+            world.stands_alone(&live[0]);
         }
     }
 }
@@ -594,27 +363,23 @@ fn a_killed_rebooking_is_taken_up_by_the_next_command() {
 #[test]
 fn a_referral_finishes_a_killed_rebooking() {
     let world = World::start();
-    for (rule, named) in [
-        (json!([{ "on": "create", "hold": "after" }]), "last"),
-        (json!([{ "on": "update", "hold": "before" }]), "last"),
-        (json!([{ "on": "update", "hold": "before" }]), "old"),
+    for (on, hold, named) in [
+        ("create", "after", "last"),
+        ("update", "before", "last"),
+        ("update", "before", "old"),
     ] {
         world.reset();
         let old = world.booked("ada.toml");
-        world.rules(rule.clone());
-        world.kill_when_held(&["rebook", &old, "--first", "--yes"]);
+        world.kill_at(&format!("rebook {old} --first --yes"), on, hold);
         let named = if named == "old" { &old } else { named };
-        let dry = world.run(&["refer", named, "--dry-run"]);
-        assert_eq!(world.live().len(), 2, "{rule}: {dry:?}");
-        let done = world.run(&["refer", named]);
+        let dry = world.run(&format!("refer {named} --dry-run"));
+        assert_eq!(world.live().len(), 2, "{on}: {dry:?}");
+        let done = world.run(&format!("refer {named}"));
         let live = world.live();
         world.release();
-        assert_eq!(live.len(), 1, "{rule}: {done:?}");
-        assert_ne!(live[0], old, "{rule}");
-        let listed = world.json(&["show"]);
-        let bookings = listed.json["bookings"].as_array().unwrap();
-        assert_eq!(bookings.len(), 1, "{listed:?}");
-        assert_eq!(bookings[0]["appointment"], live[0].as_str(), "{listed:?}");
+        assert_eq!(live.len(), 1, "{done}");
+        assert_ne!(live[0], old, "{done}");
+        world.stands_alone(&live[0]);
     }
 }
 
@@ -630,22 +395,16 @@ fn a_killed_cancellation_is_read_again() {
     ] {
         world.reset();
         world.booked("ada.toml");
-        world.rules(json!([{ "on": on, "hold": hold }]));
-        world.kill_when_held(&["cancel", "last", "--yes"]);
-        assert_eq!(
-            world.json(&["show", "last"]).json["status"],
-            status,
-            "{on} {hold}"
-        );
-        let outcome = if status == "booked" {
-            "cancelled"
-        } else {
-            "already_cancelled"
+        world.kill_at("cancel last --yes", on, hold);
+        assert_eq!(world.json("show last").json["status"], status, "{on}");
+        let outcome = match status {
+            "booked" => "cancelled",
+            _ => "already_cancelled",
         };
-        check(&world.json(&["cancel", "last", "--yes"]), 0, outcome, on);
+        world.ends("cancel last --yes", 0, outcome);
         world.release();
         assert_eq!(world.live().len(), 0);
-        check(&world.json(&BOOK), 0, "booked", "nothing stands in the way");
+        world.ends(BOOK, 0, "booked");
     }
 }
 
@@ -655,32 +414,24 @@ fn a_killed_cancellation_is_read_again() {
 fn a_locked_journal() {
     let world = World::start();
     world.reset();
-    world.run(&["show"]);
+    world.run("show");
     let lock = rusqlite::Connection::open(world.journal()).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let done = world.run(&BOOK);
+    let done = world.run(BOOK);
     assert_eq!((done.code, world.count("create")), (1, 0), "{done:?}");
     lock.execute_batch("ROLLBACK").unwrap();
 
     world.rules(json!([{ "on": "create", "hold": "after" }]));
-    let running = world.start_command(&BOOK);
+    let running = world.start_command(BOOK);
     assert_eq!(world.control("/control/held", &Value::Null)["held"], true);
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     world.release();
-    let done = World::end(running);
+    let done = World::end(running).with(0);
     lock.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(done.code, 0, "{done:?}");
     let id = world.live().remove(0);
-    assert!(
-        done.stderr.contains("could not be written") && done.stderr.contains(&id),
-        "{done:?}"
-    );
-    let known = world.json(&["show", "last"]);
-    assert_eq!(
-        (known.code, &known.json["id"]),
-        (0, &json!(id)),
-        "{known:?}"
-    );
+    done.notes(&["could not be written", &id]);
+    let known = world.json("show last").with(0);
+    assert_eq!(known.json["id"], id.as_str(), "{known}");
 }
 
 /// Proves: RES-PAT-03
@@ -688,14 +439,9 @@ fn a_locked_journal() {
 #[test]
 fn a_typed_number_is_not_traced() {
     let world = World::start();
-    for (more, code) in [
-        (&[][..], "02"),
-        (&["--traced"], "01"),
-        (&["--verification", "03"], "03"),
-    ] {
+    for (more, code) in [("", "02"), ("--traced", "01"), ("--verification 03", "03")] {
         world.reset();
-        let done = world.json(&[&BOOK[..], more].concat());
-        check(&done, 0, "booked", code);
+        world.ends(&format!("{BOOK} {more}"), 0, "booked");
         let state = world.state();
         let seen = state["seen"].as_array().unwrap();
         let sent = seen.iter().find(|s| s["interaction"] == "create").unwrap()["body"].to_string();
@@ -725,25 +471,17 @@ fn what_the_whole_list_lacks_was_never_made() {
     world.reset();
     let lost = json!({ "on": "create", "store": false, "status": 500, "body": "", "headers": { "Location": null } });
     world.rules(json!([lost]));
-    check(&world.json(&BOOK), 3, "uncertain", "a fault");
-    let soon = world.json(&["settle"]);
-    assert_eq!(
-        (soon.code, &soon.json["settled"][0]["outcome"]),
-        (3, &json!("uncertain")),
-        "{soon:?}"
-    );
+    world.ends(BOOK, 3, "uncertain");
+    let soon = world.json("settle").with(3);
+    soon.has("/settled/0/outcome", "uncertain");
     long_ago(&world);
-    let late = world.json(&["settle"]);
-    assert_eq!(
-        (late.code, &late.json["settled"][0]["outcome"]),
-        (0, &json!("not_booked")),
-        "{late:?}"
-    );
+    let late = world.json("settle").with(0);
+    late.has("/settled/0/outcome", "not_booked");
     let message = late.json["settled"][0]["message"].as_str().unwrap();
     assert!(message.contains("was never made"), "{late:?}");
-    check(&world.json(&BOOK), 0, "booked", "anew");
+    world.ends(BOOK, 0, "booked");
     assert_eq!(world.live().len(), 1);
-    assert_eq!(world.json(&["settle"]).json["settled"], json!([]));
+    assert_eq!(world.json("settle").json["settled"], json!([]));
 }
 
 /// Proves: CONS-BOOK-05, D-53
@@ -752,6 +490,7 @@ fn what_the_whole_list_lacks_was_never_made() {
 #[test]
 fn a_list_that_is_not_whole_proves_nothing() {
     let world = World::start();
+    const VENDOR: &str = "https://vendor.example/partly";
     let empty = |kind: &str| json!({ "resourceType": "Bundle", "type": kind, "entry": [] });
     let mut partly = empty("searchset");
     partly["entry"] = json!([{ "search": { "mode": "outcome" }, "resource": {
@@ -786,18 +525,14 @@ fn a_list_that_is_not_whole_proves_nothing() {
             "link",
             json!([{ "relation": {}, "url": "Appointment?page=2" }]),
         ),
-        with(
-            "modifierExtension",
-            json!([{ "url": "https://vendor.example/partly" }]),
-        ),
-        with("implicitRules", json!("https://vendor.example/partly")),
+        with("modifierExtension", json!([{ "url": VENDOR }])),
+        with("implicitRules", json!(VENDOR)),
     ];
     for list in lists.iter().map(Value::to_string).chain([twice]) {
         world.reset();
-        let lost =
-            json!({ "on": "create", "status": 500, "body": "", "headers": { "Location": null } });
+        let lost = faulty("create");
         world.rules(json!([lost, { "on": "search", "times": 0, "status": 500 }]));
-        check(&world.json(&BOOK), 3, "uncertain", "a fault");
+        world.ends(BOOK, 3, "uncertain");
         long_ago(&world);
         let id = world.live().remove(0);
         let list = list.replace("\"id\":\"\"", &format!("\"id\":\"{id}\""));
@@ -805,17 +540,14 @@ fn a_list_that_is_not_whole_proves_nothing() {
             { "on": "search", "times": 0, "body": list },
             { "on": "read", "times": 0, "alter": ["start=15", "end=15"] },
         ]));
-        let done = world.json(&["settle"]);
-        assert_eq!(done.code, 3, "{list}: {done:?}");
-        assert_eq!(
-            done.json["settled"][0]["outcome"], "uncertain",
-            "{list}: {done:?}"
-        );
+        println!("{list}");
+        let done = world.json("settle").with(3);
+        done.has("/settled/0/outcome", "uncertain");
         if list.contains(&id) {
             let message = done.json["settled"][0]["message"].as_str().unwrap();
             assert!(message.contains("does not fit: it starts"), "{done:?}");
         }
-        world.json(&BOOK);
+        world.json(BOOK);
         assert_eq!(world.live(), [id], "{list}");
     }
 }
@@ -829,10 +561,9 @@ fn an_entry_with_our_document_is_read() {
     let other = json!([{ "system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018" }]);
     for (mixed, all_lie) in [(false, false), (true, false), (false, true)] {
         world.reset();
-        let lost =
-            json!({ "on": "create", "status": 500, "body": "", "headers": { "Location": null } });
+        let lost = faulty("create");
         world.rules(json!([lost, { "on": "search", "times": 0, "status": 500 }]));
-        check(&world.json(&BOOK), 3, "uncertain", "a fault");
+        world.ends(BOOK, 3, "uncertain");
         long_ago(&world);
         let id = world.live().remove(0);
         let mut entry = world.state()["appointments"][&id].clone();
@@ -856,16 +587,14 @@ fn an_entry_with_our_document_is_read() {
             false => json!({ "on": "slots" }),
         };
         world.rules(json!([{ "on": "search", "times": 0, "body": list.to_string() }, read]));
-        let done = world.json(&["settle"]);
-        let (code, outcome) = if all_lie {
-            (3, "uncertain")
-        } else {
-            (0, "booked")
+        let (code, outcome) = match all_lie {
+            true => (3, "uncertain"),
+            false => (0, "booked"),
         };
-        assert_eq!(done.code, code, "{mixed} {all_lie}: {done:?}");
-        assert_eq!(done.json["settled"][0]["outcome"], outcome, "{done:?}");
+        let done = world.json("settle").with(code);
+        done.has("/settled/0/outcome", outcome);
         world.rules(json!([]));
-        world.json(&BOOK);
+        world.json(BOOK);
         assert_eq!(world.live(), [id], "{mixed} {all_lie}");
     }
 }
@@ -875,11 +604,11 @@ fn an_entry_with_our_document_is_read() {
 #[test]
 fn what_was_interrupted_is_taken_up() {
     let world = World::start();
-    let rebook = &["rebook", "last", "--first", "--yes"][..];
-    let cancel = &["cancel", "last", "--yes"][..];
+    let rebook = "rebook last --first --yes";
+    let cancel = "cancel last --yes";
     // How many stand when the request went its way, and how many in the end.
     for (command, request, done, standing) in [
-        (&BOOK[..], "create", 1, 1),
+        (BOOK, "create", 1, 1),
         (rebook, "create", 2, 1),
         (rebook, "update", 1, 1),
         (cancel, "update", 0, 0),
@@ -892,47 +621,25 @@ fn what_was_interrupted_is_taken_up() {
             }
             world.rules(json!([{ "on": request, "hold": hold }]));
             let running = world.start_as(&["stopped-by-interrupt"], command);
-            assert_eq!(
-                world.control("/control/held", &Value::Null)["held"],
-                true,
-                "{what}"
-            );
-            let pid = running.id().to_string();
-            let sent = std::process::Command::new("kill")
-                .args(["-INT", &pid])
-                .status();
-            assert!(sent.unwrap().success());
+            let held = world.control("/control/held", &Value::Null);
+            assert_eq!(held["held"], true, "{what}");
+            signal(&running, "INT");
             let ended = World::end(running);
             assert_ne!(ended.code, 0, "{what}: {ended:?}");
             world.release();
             // The request that was held goes its way; the next command meets what became of it.
             assert!((0..100_000).any(|_| world.live().len() == done), "{what}");
-            let next = if command == BOOK {
-                world.json(&BOOK)
-            } else {
-                world.json(&["show"])
+            let next = world.json(if command == BOOK { BOOK } else { "show" });
+            let again = match command == cancel {
+                true => world.json(cancel),
+                false => next,
             };
-            let again = if command == cancel {
-                world.json(cancel)
-            } else {
-                next
-            };
-            assert_eq!(again.code, 0, "{what}: {again:?}");
-            let listed = world.json(&["show"]);
-            let known: Vec<&Value> = listed.json["bookings"].as_array().unwrap().iter().collect();
-            let ids: Vec<String> = known
-                .iter()
-                .map(|b| b["appointment"].as_str().unwrap().to_owned())
-                .collect();
-            assert_eq!(
-                (world.live(), ids.len()),
-                (ids, standing),
-                "{what}: {listed:?}"
-            );
-            assert!(
-                known.iter().all(|b| b["state"] == "booked"),
-                "{what}: {listed:?}"
-            );
+            let live = world.live();
+            assert_eq!(live.len(), standing, "{what}: {}", again.with(0));
+            match live.first() {
+                Some(id) => world.stands_alone(id),
+                None => drop(world.json("show").has("/bookings", json!([]))),
+            }
         }
     }
 }
@@ -944,41 +651,25 @@ fn an_appointment_from_elsewhere_names_its_patient_first() {
     let world = World::start();
     world.reset();
     let other = world.state()["other"].as_str().unwrap().to_owned();
-    let cancel = ["cancel", &other, "--service", SERVICE];
-    let with = |more: &[&'static str]| {
-        let all: Vec<&str> = cancel.iter().copied().chain(more.iter().copied()).collect();
-        world.json(&all)
-    };
+    let cancel = format!("cancel {other} --service {SERVICE}");
+    let ends = |more: &str, code, outcome| world.ends(&format!("{cancel} {more}"), code, outcome);
     // Without an answer nothing is cancelled, and the question names whose it is.
-    let asked = with(&[]);
-    check(&asked, 1, "not_cancelled", "nobody answers");
-    assert!(
-        asked.stderr.contains("Una Otherwell at ") && asked.stderr.contains("--yes"),
-        "{asked:?}"
-    );
-    let stranger = with(&["--yes", "--nhs-number", misbehaving::ADA]);
-    check(&stranger, 1, "not_cancelled", "another patient");
+    let asked = ends("", 1, "not_cancelled");
+    asked.notes(&["Una Otherwell at ", "--yes"]);
+    ends("--yes --nhs-number 9990123454", 1, "not_cancelled");
     // The patient changes between the reading that was told of and the one before the cancelling.
     world.rules(
         json!([{ "on": "read" }, { "on": "read", "times": 0, "alter": ["patient=9990123454"] }]),
     );
-    check(
-        &with(&["--yes"]),
-        1,
-        "not_cancelled",
-        "another patient at the second look",
-    );
+    ends("--yes", 1, "not_cancelled");
     assert_eq!(world.count("update"), 0);
     world.rules(json!([]));
-    let done = with(&["--yes"]);
-    check(&done, 0, "cancelled", "on its id alone");
-    assert_eq!(done.json["patient_compared"], false, "{done:?}");
-    for words in ["was not compared with anybody", "Una Otherwell at "] {
-        assert!(done.stderr.contains(words), "{done:?}");
-    }
-    let known = with(&["--yes", "--nhs-number", "9990000018"]);
-    check(&known, 0, "already_cancelled", "again");
-    assert_eq!(known.json["patient_compared"], true, "{known:?}");
+    // On its id alone.
+    let done = ends("--yes", 0, "cancelled");
+    done.has("/patient_compared", false);
+    done.notes(&["was not compared with anybody", "Una Otherwell at "]);
+    let known = ends("--yes --nhs-number 9990000018", 0, "already_cancelled");
+    known.has("/patient_compared", true);
     assert!(!known.stderr.contains("compared"), "{known:?}");
 }
 
@@ -989,75 +680,61 @@ fn an_appointment_from_elsewhere_names_its_patient_first() {
 fn what_only_the_service_says_is_cancelled() {
     let world = World::start();
     let says = json!([{ "on": "read", "times": 0, "alter": ["status=cancelled"] }]);
-    let of = |value: &Value| value[0]["appointment"].as_str().map(str::to_owned);
+    let refer = "refer last --note x";
     for first in [
-        &["cancel", "last", "--yes"][..],
-        &["rebook", "last", "--first", "--yes"],
-        &["refer", "last", "--note", "x"],
-        &["show", "last"],
-        &["show"],
-        &BOOK,
+        "cancel last --yes",
+        "rebook last --first --yes",
+        refer,
+        "show last",
+        "show",
+        BOOK,
     ] {
         world.reset();
         let id = world.booked("ada.toml");
         world.rules(says.clone());
-        let done = world.json(first);
-        match first[0] {
-            "cancel" => {
-                check(&done, 0, "already_cancelled", "cancel");
+        match first {
+            "show" => drop(
+                world
+                    .json("show")
+                    .has("/said_cancelled/0/appointment", &*id),
+            ),
+            "show last" => drop(world.json("show last").has("/said_cancelled", true)),
+            BOOK => drop(world.ends(BOOK, 0, "booked")),
+            "cancel last --yes" => {
+                let done = world.ends(first, 0, "already_cancelled");
                 let message = done.json["message"].as_str().unwrap();
                 assert!(message.starts_with("The service says that"), "{done:?}");
             }
-            "rebook" => {
-                check(&done, 1, "not_booked", "rebook");
-                assert!(
-                    done.stderr
-                        .contains("the service says that it is cancelled"),
-                    "{done:?}"
-                );
+            first => {
+                let outcome = if first == refer {
+                    "not_sent"
+                } else {
+                    "not_booked"
+                };
+                let done = world.ends(first, 1, outcome);
+                done.notes(&["the service says that it is cancelled"]);
             }
-            "refer" => {
-                check(&done, 1, "not_sent", "refer");
-                assert!(
-                    done.stderr
-                        .contains("the service says that it is cancelled"),
-                    "{done:?}"
-                );
-                assert_eq!(world.count("refer"), 0);
-            }
-            "show" if first.len() == 2 => assert_eq!(done.json["said_cancelled"], true, "{done:?}"),
-            "show" => assert_eq!(
-                of(&done.json["said_cancelled"]),
-                Some(id.clone()),
-                "{done:?}"
-            ),
-            _ => check(&done, 0, "booked", "book"),
         }
-        assert_eq!(world.count("update"), 0, "{first:?}");
+        assert_eq!((world.count("update"), world.count("refer")), (0, 0));
         // Whoever comes later is told too, before and beside another booking.
-        let listed = world.json(&["show"]);
+        let listed = world.json("show");
         assert!(
             listed.json["said_cancelled"].to_string().contains(&id),
             "{first:?}: {listed:?}"
         );
-        let told = world.run(&BOOK).said();
         let words =
             format!("({id}) is cancelled. It is not known to have been cancelled from here");
-        assert!(told.contains(&words), "{first:?}: {told}");
-        let again = world.json(&["show", &id]);
-        assert_eq!(again.json["said_cancelled"], true, "{first:?}: {again:?}");
+        world.run(BOOK).says(&[&words]);
+        let again = world.json(&format!("show {id}"));
+        again.has("/said_cancelled", true);
         // It was not so.
         world.rules(json!([]));
-        let listed = world.json(&["show"]);
-        assert_eq!(
-            listed.json["said_cancelled"],
-            json!([]),
-            "{first:?}: {listed:?}"
-        );
+        let listed = world.json("show");
+        listed.has("/said_cancelled", json!([]));
         let all = listed.json["bookings"].as_array().unwrap();
         let ours = all.iter().find(|b| b["appointment"] == id.as_str());
         assert_eq!(ours.unwrap()["state"], "booked", "{first:?}: {listed:?}");
-        check(&world.json(&BOOK), 1, "not_booked", "the patient has one");
+        world.ends(BOOK, 1, "not_booked");
     }
 }
 
@@ -1068,15 +745,10 @@ fn what_was_cancelled_from_here_is_not_the_services_word() {
     let world = World::start();
     world.reset();
     let id = world.booked("ada.toml");
-    check(
-        &world.json(&["cancel", &id, "--yes"]),
-        0,
-        "cancelled",
-        "cancel",
-    );
-    let shown = world.json(&["show", &id]);
+    world.ends(&format!("cancel {id} --yes"), 0, "cancelled");
+    let shown = world.json(&format!("show {id}"));
     assert_eq!(shown.json["said_cancelled"], false, "{shown:?}");
-    let listed = world.json(&["show"]);
+    let listed = world.json("show");
     assert_eq!(listed.json["said_cancelled"], json!([]), "{listed:?}");
     assert_eq!(listed.json["bookings"], json!([]), "{listed:?}");
 }
@@ -1088,7 +760,7 @@ fn what_was_never_sent_is_certain() {
     let world = World::start();
     world.reset();
     world.rules(json!([{ "on": "create", "hold": "before", "store": false }]));
-    world.kill_when_held(&BOOK);
+    world.kill_when_held(BOOK);
     world.release();
     let journal = rusqlite::Connection::open(world.journal()).unwrap();
     let left: bool = journal
@@ -1099,17 +771,12 @@ fn what_was_never_sent_is_certain() {
     journal
         .execute("UPDATE booking SET may_have_left = 0", [])
         .unwrap();
-    let done = world.json(&NAMELESS);
-    check(&done, 0, "booked", "another patient");
+    let done = world.ends(NAMELESS, 0, "booked");
     assert!(done.json["settled"].is_null(), "{done:?}");
-    let done = world.json(&BOOK);
-    check(&done, 0, "booked", "the patient");
+    let done = world.ends(BOOK, 0, "booked");
     assert_eq!(done.json["settled"][0]["outcome"], "not_booked", "{done:?}");
     let message = done.json["settled"][0]["message"].as_str().unwrap();
-    assert!(
-        message.contains("interrupted before it was sent"),
-        "{message}"
-    );
+    assert_contains(&message, &["interrupted before it was sent"]);
 }
 
 /// Proves: CONS-REB-05
@@ -1119,11 +786,10 @@ fn what_was_never_sent_is_certain() {
 fn what_is_gone_is_not_what_the_patient_has() {
     let world = World::start();
     world.reset();
-    let booked = world.json(&BOOK);
-    let id = booked.json["booked"]["appointment"].as_str().unwrap();
-    let shown = world.json(&["show", id]);
-    assert_eq!(shown.json["url"], booked.json["booked"]["url"], "{shown:?}");
-    let done = world.json(&["rebook", id, "--first", "--yes"]);
-    check(&done, 0, "booked", "rebook");
+    let done = world.json(BOOK);
+    let id = booked(&done);
+    let shown = world.json(&format!("show {id}"));
+    assert_eq!(shown.json["url"], done.json["booked"]["url"], "{shown:?}");
+    let done = world.ends(&format!("rebook {id} --first --yes"), 0, "booked");
     assert_eq!(done.json["patient_has"], json!([]), "{done:?}");
 }

@@ -4,8 +4,9 @@
 use super::misbehaving::{SERVICE, World};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use testkit::{Arguments, assert_contains, assert_lacks, words};
 
-const LIST: [&str; 3] = ["slots", "--service", SERVICE];
+const LIST: &str = "slots --service 2000000011";
 
 fn at(minutes: i64) -> String {
     (Timestamp::now() + SignedDuration::from_mins(minutes)).to_string()
@@ -44,34 +45,26 @@ fn unreadable_slots_are_told() {
     let mut mixed = bad.to_vec();
     mixed.push(slot("good", 300));
     listing(&world, &mixed);
-    let some = world.run(&LIST);
-    assert_eq!(some.code, 0, "{some:?}");
-    for words in [
-        "3 slots of the service cannot be read",
-        "no end (1)",
-        "not said whether it is free (1)",
-    ] {
-        assert!(
-            some.stdout.replace("\n  ", " ").contains(words),
-            "{}",
-            some.stdout
-        );
-    }
-    let some = world.json(&LIST);
+    let some = world.run(LIST).with(0);
+    assert_contains(
+        some.stdout.replace("\n", ""),
+        &[
+            "3 slots of the service cannot be read",
+            "no end (1)",
+            "not said whether it is free (1)",
+        ],
+    );
+    let some = world.json(LIST);
     assert_eq!(some.json["unreadable"]["count"], 3, "{some:?}");
     listing(&world, &bad);
-    for none in [world.run(&LIST), world.json(&LIST)] {
+    for none in [world.run(LIST), world.json(LIST)] {
         assert_eq!(none.code, 1, "{none:?}");
-        assert!(
-            none.said().contains("none of them could be read"),
-            "{none:?}"
-        );
-        assert!(!none.said().contains("no free slots"), "{none:?}");
+        none.says(&["none of them could be read"]);
+        none.never_says(&["no free slots"]);
     }
     // Without any slot at all it is as before.
     listing(&world, &[]);
-    let empty = world.run(&LIST);
-    assert_eq!(empty.code, 0);
+    let empty = world.run(LIST).with(0);
     assert!(empty.stdout.contains("no free slots"), "{empty:?}");
 }
 
@@ -80,29 +73,19 @@ fn unreadable_slots_are_told() {
 #[test]
 fn quoted_patients_reach_nobody() {
     let world = World::start();
-    let book = [
-        "book",
-        "--service",
-        SERVICE,
-        "--first",
-        "--patient",
-        "ada.toml",
-    ];
+    let book = "book --service 2000000011 --first --patient ada.toml";
     for words in [
         "Patient 999 012 3454 Ada TESTWELL, born 21 June 1984, is not known",
         "999-012-3454 (Testwell, Ada; 1984-06-21; +441632960123)",
         "no match for nhs-number|9990123454&family=Testwell at LS99 9ZZ",
     ] {
-        for flags in [vec![], vec!["--json"], vec!["--verbose"]] {
+        for flag in ["", "--json", "--verbose"] {
             world.reset();
             world.rules(
                 json!([{ "on": "create", "times": 0, "store": false, "status": 422, "headers": { "Location": null },
                 "outcome": ["invalid", words] }]),
             );
-            let mut command = book.to_vec();
-            command.extend(flags);
-            let done = world.run(&command);
-            assert_eq!(done.code, 1, "{done:?}");
+            let done = world.run(&format!("{book} {flag}")).with(1);
             let kept = std::fs::read(world.journal()).unwrap();
             let wal =
                 std::fs::read(world.journal().with_extension("sqlite-wal")).unwrap_or_default();
@@ -138,34 +121,24 @@ fn taken_or_not() {
         json!([{ "on": "create", "times": 0, "store": false, "status": 422, "headers": { "Location": null },
         "outcome": ["processing", "The practice is closed"] }]),
     );
-    let first = world.json(&LIST).json["slots"][0]["id"]
+    let first = world.json(LIST).json["slots"][0]["id"]
         .as_str()
         .unwrap()
         .to_owned();
     for choice in [vec!["--first"], vec!["--slot", &first]] {
         let mut command = vec!["book", "--service", SERVICE, "--patient", "ada.toml"];
         command.extend(choice);
-        let done = world.run(&command);
-        assert_eq!(done.code, 1, "{done:?}");
+        let done = world.run(&command).with(1);
         assert!(!done.said().contains("taken this time"), "{done:?}");
     }
     world.rules(
         json!([{ "on": "create", "times": 0, "store": false, "status": 422, "headers": { "Location": null },
         "outcome": ["processing", "Slot no longer available"] }]),
     );
-    let done = world.run(&[
-        "book",
-        "--service",
-        SERVICE,
-        "--slot",
-        &first,
-        "--patient",
-        "ada.toml",
-    ]);
-    assert!(
-        done.said().contains("taken this time") && done.said().contains("free now"),
-        "{done:?}"
-    );
+    let done = world.run(&format!(
+        "book --service {SERVICE} --slot {first} --patient ada.toml"
+    ));
+    done.says(&["taken this time", "free now"]);
 }
 
 /// Proves: CONS-REQ-06, CONS-SLOT-05
@@ -178,7 +151,7 @@ fn codings_and_links() {
         world.rules(
             json!([{ "on": "slots", "gzip": true, "headers": { "Content-Encoding": coding } }]),
         );
-        let done = world.json(&LIST);
+        let done = world.json(LIST);
         assert!(
             done.json["slots"].as_array().is_some_and(|s| !s.is_empty()),
             "{coding}: {done:?}"
@@ -188,12 +161,8 @@ fn codings_and_links() {
     let mut page = bundle(&[slot("only", 240)]);
     page["link"] = json!([{ "relation": "next", "url": "Slot?page=1" }]);
     world.rules(json!([{ "on": "slots", "times": 0, "body": page.to_string() }]));
-    let done = world.run(&LIST);
-    assert_eq!(done.code, 0, "{done:?}");
-    assert!(
-        done.stdout.contains("could not be read to its end"),
-        "{done:?}"
-    );
+    let done = world.run(LIST).with(0);
+    assert_contains(&done.stdout, &["could not be read to its end"]);
     assert_eq!(
         world.count("slots"),
         before + 2,
@@ -211,19 +180,13 @@ fn clocks_and_broken_answers() {
         json!([{ "on": "slots", "times": 0, "status": 403, "clock": 3600,
         "outcome": ["forbidden", "The token is not valid"] }]),
     );
-    let done = world.run(&LIST);
-    assert_eq!(done.code, 1, "{done:?}");
-    assert!(
-        done.stderr
-            .contains("clock of this computer is 1 hour behind"),
-        "{done:?}"
-    );
+    let done = world.run(LIST).with(1);
+    done.notes(&["clock of this computer is 1 hour behind"]);
     world.rules(json!([{ "on": "slots", "times": 0, "cut": "half" }]));
-    let done = world.run(&LIST);
-    assert_eq!(done.code, 1, "{done:?}");
+    let done = world.run(LIST).with(1);
     assert!(done.stderr.contains("broke off on the way"), "{done:?}");
     world.rules(json!([{ "on": "slots", "times": 0, "body": "{ broken" }]));
-    let done = world.run(&LIST);
+    let done = world.run(LIST);
     assert!(done.stderr.contains("could not be understood"), "{done:?}");
 }
 
@@ -233,19 +196,16 @@ fn clocks_and_broken_answers() {
 fn what_is_missing_has_its_flag() {
     let world = World::start();
     world.reset();
-    let book = ["book", "--service", SERVICE, "--first"];
-    let missing = world.run(&book);
-    assert_eq!(missing.code, 2, "{missing:?}");
-    for flag in [
+    let book = format!("book --service {SERVICE} --first");
+    let missing = world.run(&book).with(2);
+    missing.notes(&[
         "--reason",
         "--given",
         "--family",
         "--birth-date",
         "--postcode",
         "--phone",
-    ] {
-        assert!(missing.stderr.contains(flag), "{flag}: {missing:?}");
-    }
+    ]);
     let full = [
         ("--reason", "Sore throat"),
         ("--given", "Ada"),
@@ -262,9 +222,9 @@ fn what_is_missing_has_its_flag() {
         ("--nhs-number", "9990123455", "--nhs-number"),
         ("--given", " ", "--given"),
     ] {
-        let mut command = book.to_vec();
+        let mut command = words(&book);
         for (name, value) in full {
-            command.extend([name, if name == flag { wrong } else { value }]);
+            command.extend([name, if name == flag { wrong } else { value }].words());
         }
         let done = world.run(&command);
         assert_eq!(done.code, 1, "{flag}: {done:?}");
@@ -276,22 +236,16 @@ fn what_is_missing_has_its_flag() {
     let file = "description = \"x\"\n[patient]\ngender = \"female\"\nbirth_date = \"1984-06-21\"\n\
         name = { family = \"Testwell\", given = [\"Ada\"] }\naddress = { lines = [], postcode = \"LS99 9ZZ\" }\n";
     world.write("silent.toml", file);
-    let done = world.run(&[
-        "book",
-        "--service",
-        SERVICE,
-        "--first",
-        "--patient",
-        "silent.toml",
-    ]);
-    assert_eq!(done.code, 1, "{done:?}");
-    assert!(
-        done.stderr.contains("Add a telephone number: --phone."),
-        "{done:?}"
-    );
+    let done = world
+        .run(&format!(
+            "book --service {SERVICE} --first --patient silent.toml"
+        ))
+        .with(1);
+    done.notes(&["Add a telephone number: --phone."]);
     assert_eq!(world.count("create"), 0, "nothing was sent");
-    let nothing_chosen = world.run(&["book", "--service", SERVICE, "--patient", "ada.toml"]);
-    assert_eq!(nothing_chosen.code, 2, "{nothing_chosen:?}");
+    let nothing_chosen = world
+        .run(&format!("book --service {SERVICE} --patient ada.toml"))
+        .with(2);
     assert!(nothing_chosen.stderr.contains("--slot") && nothing_chosen.stderr.contains("--first"));
 }
 
@@ -301,8 +255,8 @@ fn what_is_missing_has_its_flag() {
 fn a_booking_by_questions() {
     let world = World::start();
     world.reset();
-    let (code, told) = world.at_terminal(
-        &["book"],
+    let done = world.at_terminal(
+        "book",
         &[
             ("Service", SERVICE),
             ("Reason", "Sore throat"),
@@ -316,8 +270,7 @@ fn a_booking_by_questions() {
             ("Which", "2"),
         ],
     );
-    assert_eq!(code, 0, "{told}");
-    assert!(told.contains("Booked: "), "{told}");
+    done.with(0).says(&["Booked: "]);
     assert_eq!(world.live().len(), 1);
 }
 
@@ -341,28 +294,14 @@ fn services_that_are_left_out_are_told() {
              </CheckCapacitySummaryResult></CheckCapacitySummaryResponse></S:Body></S:Envelope>"
         )
     };
-    let list = |services: &[&str], more: &[&str]| {
+    let list = |services: &[&str], more: &str| {
         let directory = directory(answer(services));
-        let setting = format!("dos.url={directory}");
-        let mut all = vec![
-            "services",
-            "--postcode",
-            "LS99 9AA",
-            "--age",
-            "42",
-            "--disposition",
-            "Dx05",
-            "--symptom-group",
-            "1011",
-            "--discriminator",
-            "4052",
-            "--set",
-            &setting,
-        ];
-        all.extend(more);
-        world.run(&all)
+        world.run(&format!(
+            "services --postcode 'LS99 9AA' --age 42 --disposition Dx05 --symptom-group 1011 \
+             --discriminator 4052 --set dos.url={directory} {more}"
+        ))
     };
-    let some = list(&[good, "", "<id>no id!</id>"], &[]);
+    let some = list(&[good, "", "<id>no id!</id>"], "");
     let told = some.stdout.replace("\n  ", " ");
     assert_eq!(some.code, 0, "{some:?}");
     for words in [
@@ -372,18 +311,18 @@ fn services_that_are_left_out_are_told() {
     ] {
         assert!(told.contains(words), "{some:?}");
     }
-    let some = list(&[good, ""], &["--json"]);
+    let some = list(&[good, ""], "--json");
     let expected = json!({ "count": 1, "reasons": [{ "why": "no proper id to ask about it by", "services": 1 }] });
     assert_eq!(some.json["left_out"], expected, "{some:?}");
     let many = [good; 201];
-    let long = list(&many, &["--json"]);
+    let long = list(&many, "--json");
     assert_eq!(long.json["left_out"]["count"], 1, "{long:?}");
-    let whole = list(&[good], &[]);
+    let whole = list(&[good], "");
     assert!(
         whole.code == 0 && !whole.stdout.contains("left out"),
         "{whole:?}"
     );
-    assert_eq!(list(&["", ""], &[]).code, 1);
+    assert_eq!(list(&["", ""], "").code, 1);
 }
 
 /// A directory that gives one answer once; its address.
@@ -416,8 +355,7 @@ fn the_list_of_appointments_fits() {
     let world = World::start();
     world.reset();
     let id = world.booked("ada.toml");
-    let listed = world.run(&["show"]);
-    assert_eq!(listed.code, 0, "{listed:?}");
+    let listed = world.run("show").with(0);
     for words in [
         id.as_str(),
         "Ms Ada Testwell",
@@ -430,10 +368,7 @@ fn the_list_of_appointments_fits() {
     for line in listed.stdout.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
-    assert_eq!(
-        world.json(&["show"]).json["bookings"][0]["doubt"],
-        Value::Null
-    );
+    assert_eq!(world.json("show").json["bookings"][0]["doubt"], Value::Null);
     // What was not read, or is something else now, is not listed as if it stood.
     for (rule, words) in [
         (json!({ "status": 500 }), "the service could not be asked"),
@@ -449,13 +384,13 @@ fn the_list_of_appointments_fits() {
         let mut rule = rule;
         (rule["on"], rule["times"]) = (json!("read"), json!(0));
         world.rules(json!([rule]));
-        let listed = world.run(&["show"]);
+        let listed = world.run("show");
         assert!(
             listed.code == 0 && listed.stdout.contains(words),
             "{listed:?}"
         );
         assert!(!listed.said().contains("Otherwell"), "{listed:?}");
-        let doubt = world.json(&["show"]).json["bookings"][0]["doubt"].clone();
+        let doubt = world.json("show").json["bookings"][0]["doubt"].clone();
         assert!(doubt.as_str().unwrap().contains(words), "{doubt}");
     }
 }
@@ -475,13 +410,12 @@ fn names_of_a_service_do_not_steer_a_terminal() {
     named["extension"] = json!([{
         "url": booking::systems::DELIVERY_CHANNEL, "valueCode": "odd\u{1b}[1m" }]);
     listing(&world, &[named, schedule]);
-    let shown = world.run(&LIST);
-    assert_eq!(shown.code, 0, "{shown:?}");
+    let shown = world.run(LIST).with(0);
     let seen = |c: char| c == '\n' || booking::foreign::visible(c) == c;
     assert!(shown.stdout.chars().all(seen), "{shown:?}");
-    assert!(!shown.stdout.contains("\nBooked"), "{shown:?}");
-    assert!(shown.stdout.contains("forged"), "{shown:?}");
-    let listed = world.json(&LIST);
+    assert_contains(&shown.stdout, &["forged"]);
+    assert_lacks(&shown.stdout, &["\nBooked"]);
+    let listed = world.json(LIST);
     assert!(listed.stdout.chars().all(seen), "{listed:?}");
     let first = &listed.json["slots"][0];
     assert_eq!(first["service"], HOSTILE, "{listed:?}");

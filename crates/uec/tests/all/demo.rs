@@ -1,9 +1,11 @@
 //! The demonstration as a newcomer runs it: one command, and what it prints can be pasted.
 
+use super::support::operations::command;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use testkit::{Ended, assert_contains, assert_lacks};
 
 /// Consecutive ports that the demo needs.
 const PORTS: u16 = 5;
@@ -25,8 +27,7 @@ impl Drop for Demo {
 fn start(more: &[&str]) -> Demo {
     let folder = tempfile::tempdir().unwrap();
     let port = testkit::ports(PORTS);
-    let mut process = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["demo", "--port", &port.to_string(), "--data"])
+    let mut process = command(&format!("demo --port '{}' --data", port))
         .arg(folder.path().join("demo"))
         .args(more)
         .env("RUST_LOG", "error")
@@ -60,7 +61,7 @@ fn start(more: &[&str]) -> Demo {
 }
 
 /// The pasteable command that has this in it: from its `curl` to the first line without a backslash at its end.
-fn command(text: &str, part: &str) -> String {
+fn shown_command(text: &str, part: &str) -> String {
     text.split("\n\n")
         .find(|block| block.starts_with("curl") && block.contains(part))
         .unwrap_or_else(|| panic!("no command with {part} in\n{text}"))
@@ -69,8 +70,8 @@ fn command(text: &str, part: &str) -> String {
 
 /// Runs a printed command as a person would.
 fn paste(command: &str) -> String {
-    let output = Command::new("sh").args(["-c", command]).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let output = Ended::run(Command::new("sh").args(["-c", command]));
+    output.stdout.clone()
 }
 
 fn get(port: u16, path: &str) -> String {
@@ -94,10 +95,7 @@ fn get_as(port: u16, path: &str, accept: &str) -> String {
 fn a_browser_gets_a_page_with_links() {
     let demo = start(&[]);
     let text = get(demo.port, "/");
-    assert!(
-        text.contains("text/plain") && text.contains("step by step"),
-        "{text}"
-    );
+    assert_contains(&text, &["text/plain", "step by step"]);
     let page = get_as(
         demo.port,
         "/",
@@ -108,21 +106,20 @@ fn a_browser_gets_a_page_with_links() {
         head.contains("text/html;charset=utf-8") && head.to_lowercase().contains("vary: accept"),
         "{head}"
     );
-    for part in [
-        "<html lang=\"en-GB\">",
-        "name=\"viewport\"",
-        "Skip to the tour",
-        "<h1>",
-        "/health/ready\">",
-    ] {
-        assert!(body.contains(part), "{part} in {body}");
-    }
+    assert_contains(
+        &body,
+        &[
+            "<html lang=\"en-GB\">",
+            "name=\"viewport\"",
+            "Skip to the tour",
+            "<h1>",
+            "/health/ready\">",
+        ],
+    );
     // The same commands in both, escaped in the page.
     assert!(body.matches("<pre").count() >= 16, "{body}");
-    assert!(
-        body.contains("&#39;Authorization: Bearer ") && !body.contains("-H 'Auth"),
-        "{body}"
-    );
+    assert_contains(&body, &["&#39;Authorization: Bearer "]);
+    assert_lacks(&body, &["-H 'Auth"]);
 }
 
 /// Proves: PROV-BOOK-08, PROV-BOOK-11
@@ -132,16 +129,16 @@ fn the_printed_curl_books_once() {
         return;
     }
     let demo = start(&[]);
-    let found = paste(&command(&demo.text, "/Slot?"));
+    let found = paste(&shown_command(&demo.text, "/Slot?"));
     assert!(found.starts_with("HTTP/1.1 200"), "{found}");
-    let book = command(&demo.text, "/Appointment'");
+    let book = shown_command(&demo.text, "/Appointment'");
     let first = paste(&book);
     assert!(first.starts_with("HTTP/1.1 201"), "{first}");
     let second = paste(&book);
     assert!(second.starts_with("HTTP/1.1 409"), "{second}");
     // The page has a fresh token and a fresh slot.
     let page = get(demo.port, "/");
-    let again = paste(&command(
+    let again = paste(&shown_command(
         page.split_once("\r\n\r\n").unwrap().1,
         "/Appointment'",
     ));
@@ -153,15 +150,12 @@ fn a_port_in_use_is_said_in_a_sentence() {
     let first = testkit::ports(PORTS);
     let _taken = TcpListener::bind(("127.0.0.1", first + 1)).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["demo", "--port", &first.to_string(), "--data"])
-        .arg(folder.path())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("in use") && said.contains("--port"), "{said}");
+    let output = Ended::run(
+        command(&format!("demo --port '{}' --data", first))
+            .arg(folder.path())
+            .stdin(Stdio::null()),
+    );
+    output.with(1).notes(&["in use", "--port"]);
 }
 
 /// What each step of the tour has to show, in the tour's order; a `!` in front: the command is refused with these words.
@@ -190,18 +184,10 @@ fn follow(demo: &Demo) {
         .collect();
     assert_eq!(commands.len(), STEPS.len(), "{journey}");
     for (command, expected) in commands.iter().zip(STEPS) {
-        let output = Command::new("sh").args(["-c", command]).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        let ended = Ended::run(Command::new("sh").args(["-c", command]));
         match expected.strip_prefix('!') {
-            Some(words) => {
-                assert_eq!(output.status.code(), Some(1), "{command}\n{said}");
-                assert!(complaint.contains(words), "{command}\n{complaint}");
-            }
-            None => {
-                assert!(output.status.success(), "{command}\n{said}{complaint}");
-                assert!(said.contains(expected), "{command}\n{said}{complaint}");
-            }
+            Some(words) => assert_contains(ended.with(1).stderr, &[words]),
+            None => assert_contains(ended.with(0).stdout, &[expected]),
         }
     }
 }
@@ -224,7 +210,7 @@ fn the_tour_runs_as_printed_with_certificates() {
     }
     let demo = start(&["--tls"]);
     assert!(demo.text.contains("ldaps://"), "{}", demo.text);
-    let book = command(&demo.text, "/Appointment'");
+    let book = shown_command(&demo.text, "/Appointment'");
     let booked = paste(&book);
     assert!(booked.contains(" 201"), "{booked}");
     follow(&demo);

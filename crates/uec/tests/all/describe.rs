@@ -1,22 +1,15 @@
 //! The API's description for tools is made from the route table, and what is kept in the repository is that.
 
 use super::support;
+use super::support::operations::command;
 use serde_json::Value;
 use std::path::Path;
-use std::process::Command;
+use testkit::Ended;
 
 fn described(format: &str) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["provider", "describe", format])
-        .env_remove("UEC_BASE_URL")
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
+    let mut describe = command(format!("provider describe {format}"));
+    let described = Ended::run(describe.env_remove("UEC_BASE_URL"));
+    described.with(0).stdout
 }
 
 fn kept(name: &str) -> String {

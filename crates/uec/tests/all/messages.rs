@@ -3,12 +3,14 @@
 //! The journey is made with the real Consumer's requests at the real Provider. Ids and times differ in each run, so they
 //! are replaced by fixed ones. To write the page and the examples anew: `UEC_WRITE_MESSAGES=1 cargo test -p uec --test all messages::`.
 
+use super::support::operations::command;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use testkit::Ended;
 
 use super::referral_sample;
 use super::support::http::{Call, Response};
@@ -261,11 +263,8 @@ fn claim(slot: &Value) -> plan::book::SlotClaim {
 /// Claims of a token, with the times of one that is made at [`NOW`].
 fn claims(request: &Request) -> String {
     let token = request.sent(&http::header::AUTHORIZATION);
-    let shown = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["token", "show", "--json", &token])
-        .output()
-        .expect("uec runs");
-    let mut value: Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+    let shown = Ended::run(&mut command(&format!("token show --json '{token}'")));
+    let mut value: Value = shown.json;
     let at: Timestamp = NOW.parse().expect("a time");
     value["payload"]["iat"] = at.as_second().into();
     value["payload"]["exp"] = (at.as_second() + 300).into();
@@ -280,8 +279,7 @@ struct Dos {
 
 impl Dos {
     fn start() -> Dos {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_uec"))
-            .args(["sandbox", "serve", "--dos", "0"])
+        let mut child = command("sandbox serve --dos 0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use testkit::Ended;
 
 use super::support::Server;
 use super::support::operations::uec;
@@ -17,17 +18,13 @@ fn newman() -> PathBuf {
     for file in ["package.json", "package-lock.json", ".npmrc"] {
         std::fs::copy(source.join(file), folder.join(file)).expect("copied");
     }
-    let installed = Command::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--prefer-offline"])
-        .current_dir(&folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("npm is installed: .ci/run does it");
-    assert!(
-        installed.status.success(),
-        "npm ci: {}",
-        String::from_utf8_lossy(&installed.stderr)
-    );
+    Ended::run(
+        Command::new("npm")
+            .args(["ci", "--no-audit", "--no-fund", "--prefer-offline"])
+            .current_dir(&folder)
+            .stdin(Stdio::null()),
+    )
+    .with(0);
     folder
 }
 
@@ -36,33 +33,29 @@ fn newman() -> PathBuf {
 fn the_collection_runs_from_its_first_to_its_last_request() {
     let folder = newman();
     let server = Server::start("newman", true);
-    let described = uec(&[
-        "provider",
-        "describe",
-        "postman",
-        "--base-url",
-        &format!("http://{}", server.address),
-    ]);
+    let described = uec(&format!(
+        "provider describe postman --base-url http://{}",
+        server.address
+    ));
     let file = folder.join("collection.json");
     std::fs::write(&file, &described.stdout).expect("written");
     let result = folder.join("result.json");
-    let run = Command::new("node_modules/.bin/newman")
-        .arg("run")
-        .arg(&file)
-        .args([
-            "--reporters",
-            "json,cli",
-            "--color",
-            "off",
-            "--reporter-json-export",
-        ])
-        .arg(&result)
-        .current_dir(&folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("newman runs");
-    let told = String::from_utf8_lossy(&run.stdout).into_owned();
-    assert!(run.status.success(), "{told}");
+    let run = Ended::run(
+        Command::new("node_modules/.bin/newman")
+            .arg("run")
+            .arg(&file)
+            .args([
+                "--reporters",
+                "json,cli",
+                "--color",
+                "off",
+                "--reporter-json-export",
+            ])
+            .arg(&result)
+            .current_dir(&folder)
+            .stdin(Stdio::null()),
+    );
+    let told = run.with(0).stdout;
     let result: Value =
         serde_json::from_slice(&std::fs::read(&result).expect("a result")).expect("JSON");
     let stats = &result["run"]["stats"];

@@ -1,13 +1,15 @@
 //! Standard output and standard error that cannot be written: nothing is lost without a word, and no server stops.
 
+use super::support::operations::command;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use testkit::{Ended, assert_contains};
 
 use super::support::http::Response;
-use super::support::operations::{get, metric, until, written};
-use super::support::{Booking, GP_CLINIC, Server};
+use super::support::operations::{file_named, get, metric, until};
+use super::support::{GP_CLINIC, Server};
 
 /// More lines than the queue of the log and a pipe hold, at two lines a request.
 const ENOUGH_TO_FILL: usize = 12_000;
@@ -27,9 +29,7 @@ fn broken() -> Stdio {
 /// Commands that print data, with the name of each.
 fn printing(server: &Server) -> Vec<Vec<String>> {
     let database = server.database();
-    let message = written(&server.folder, "message.json", "{}")
-        .display()
-        .to_string();
+    let message = file_named(&server.folder, "message.json", "{}");
     let token = "eyJhbGciOiJub25lIn0.e30.";
     let of_database = |words: &str| {
         let words = words.split(' ').map(str::to_owned);
@@ -62,14 +62,13 @@ fn printing(server: &Server) -> Vec<Vec<String>> {
 }
 
 fn run(arguments: &[String], stdout: Stdio) -> (Option<i32>, String) {
-    let out = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(arguments)
-        .stdout(stdout)
-        .stderr(Stdio::piped())
-        .output()
-        .expect("uec runs");
-    let told = String::from_utf8_lossy(&out.stderr).into_owned();
-    (out.status.code(), told)
+    let out = Ended::run(
+        Command::new(env!("CARGO_BIN_EXE_uec"))
+            .args(arguments)
+            .stdout(stdout)
+            .stderr(Stdio::piped()),
+    );
+    (Some(out.code), out.stderr)
 }
 
 /// Data that could not be written is a failure with words; a reader that left is none.
@@ -79,9 +78,9 @@ fn what_cannot_be_printed_fails_with_words() {
         let (whole, _) = run(&arguments, Stdio::null());
         let (code, told) = run(&arguments, full());
         assert_eq!(code, Some(1), "{arguments:?}: {told}");
-        assert!(
-            told.contains("standard output cannot be written") && told.contains("No space left"),
-            "{arguments:?}: {told}"
+        assert_contains(
+            &told,
+            &["standard output cannot be written", "No space left"],
         );
         let (code, told) = run(&arguments, broken());
         assert_eq!(code, whole, "{arguments:?}: {told}");
@@ -93,10 +92,7 @@ fn what_cannot_be_printed_fails_with_words() {
 #[test]
 fn the_exit_code_holds_without_standard_error() {
     for stderr in [full(), broken()] {
-        let status = Command::new(env!("CARGO_BIN_EXE_uec"))
-            .args(["provider", "nothing"])
-            .stderr(stderr)
-            .status();
+        let status = command("provider nothing").stderr(stderr).status();
         assert_eq!(status.expect("uec runs").code(), Some(2));
     }
 }
@@ -133,7 +129,7 @@ fn books(server: &Server) {
     let (_, created) = server.booked();
     server.read(&created.location_id()).expect(200);
     // Lines of errors are lost as well.
-    let wrong = Booking::of(&server.take_slot()).with("/status", "proposed".into());
+    let wrong = server.booking().with("/status", "proposed".into());
     server.book(&wrong.body()).expect(422);
 }
 
@@ -228,8 +224,7 @@ fn a_log_that_nobody_reads_holds_up_nobody() {
 #[test]
 fn the_sandbox_serves_without_a_log() {
     for stderr in [full(), broken()] {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_uec"))
-            .args(["sandbox", "serve", "--dos", "0"])
+        let mut child = command("sandbox serve --dos 0")
             .env("RUST_LOG", "debug")
             .stdout(Stdio::piped())
             .stderr(stderr)

@@ -2,6 +2,7 @@
 
 use super::support::operations::{declare, uec, until};
 use super::support::{GP_CLINIC, Server};
+use testkit::assert_contains;
 
 /// Proves: PROV-HDR-08, PROV-GEN-05
 #[test]
@@ -25,10 +26,7 @@ fn a_provider_may_declare_further_systems_of_its_own() {
         .expect(400);
     // What is exported says so, and applying it changes nothing.
     declare(&server, "FX101", |text| {
-        assert!(
-            text.contains("further_asids = [\"918999000012\"]"),
-            "{text}"
-        );
+        assert_contains(&text, &["further_asids = [\"918999000012\"]"]);
         text
     });
     call.expect(200);
@@ -42,18 +40,12 @@ fn a_base_url_without_https_stops_the_start() {
         ("https://booking.example/", "without path"),
         ("https://booking.example:99999", "https://HOST:PORT"),
     ] {
-        let output = uec(&[
-            "provider",
-            "serve",
-            "--database",
-            "sqlite::memory:",
-            "--listen",
-            "127.0.0.1:0",
-            "--base-url",
-            given,
-        ]);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{given}: {said}");
+        let output = uec(&format!(
+            "provider serve --database sqlite::memory: --listen 127.0.0.1:0 \
+             --base-url '{given}'"
+        ));
+        let said = &output.stderr;
+        assert_eq!(output.code, 2, "{given}: {said}");
         assert!(said.contains(given) && said.contains(words), "{said}");
     }
 }

@@ -5,7 +5,6 @@ use super::support;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::Output;
 use std::sync::mpsc::{Receiver, channel};
 
 use rusqlite::Connection;
@@ -17,21 +16,13 @@ use rusqlite::config::DbConfig;
 /// Makes a key in a folder; the public half lies beside it.
 fn key(folder: &Path) -> (PathBuf, PathBuf) {
     let private = folder.join("audit.key");
-    let made = uec(&["provider", "audit", "key", "--make", &shown(&private)]);
-    assert!(made.status.success(), "{}", said(&made));
-    let public = written(folder, "audit.pub", &String::from_utf8_lossy(&made.stdout));
+    let made = uec(&format!("provider audit key --make '{}'", shown(&private))).with(0);
+    let public = written(folder, "audit.pub", &made.stdout);
     (private, public)
 }
 
 fn shown(path: &Path) -> String {
     path.display().to_string()
-}
-
-/// What a command wrote to both streams.
-fn said(output: &Output) -> String {
-    [&output.stdout[..], &output.stderr[..]]
-        .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-        .concat()
 }
 
 /// The last row of FX101's trail.
@@ -118,10 +109,9 @@ fn a_lost_wal_is_told_and_accepted_and_nobody_is_locked_out() {
     until("the booking's row is signed", || {
         is_signed(&anchors(&signed), last)
     });
-    let whole = uec(&["provider", "audit", "verify", "--config", &config]);
-    assert!(whole.status.success(), "{}", said(&whole));
+    let whole = uec(&format!("provider audit verify --config '{config}'")).with(0);
     // One or some of each provider, as time went.
-    assert!(said(&whole).contains(" anchor"), "{}", said(&whole));
+    whole.says(&[" anchor"]);
 
     assert!(server.kill_9());
     drop(outside);
@@ -129,23 +119,15 @@ fn a_lost_wal_is_told_and_accepted_and_nobody_is_locked_out() {
     for suffix in ["-wal", "-shm"] {
         let _ = std::fs::remove_file(folder.join(format!("provider.sqlite{suffix}")));
     }
-    let alone = uec(&["provider", "audit", "verify", "--database", &database]);
-    assert!(alone.status.success(), "the trail alone: {}", said(&alone));
+    uec(&format!("provider audit verify --database '{database}'")).with(0);
     let (signed, public) = (shown(&signed), shown(&folder.join("audit.pub")));
-    let against = uec(&[
-        "provider",
-        "audit",
-        "verify",
-        "--database",
-        &database,
-        "--anchors",
-        &signed,
-        "--key",
-        &public,
-    ]);
-    assert_eq!(against.status.code(), Some(1), "{}", said(&against));
+    let against = uec(&format!(
+        "provider audit verify --database '{database}' --anchors '{signed}' \
+             --key '{public}'"
+    ));
+    assert_eq!(against.code, 1, "{against}");
     let told = format!("FX101: LOST from row {}:", kept + 1);
-    assert!(said(&against).contains(&told), "{}", said(&against));
+    against.says(&[&told]);
 
     let server = start();
     until("the server says what is missing", || {
@@ -160,37 +142,24 @@ fn a_lost_wal_is_told_and_accepted_and_nobody_is_locked_out() {
         metric(&metrics(&server), "uec_audit_trails_lost", &[]),
         Some(1.0)
     );
-    let doctor = uec(&["provider", "doctor", "--quick", "--config", &config]);
-    assert!(
-        said(&doctor).contains("Bookings may be lost"),
-        "{}",
-        said(&doctor)
-    );
+    let doctor = uec(&format!("provider doctor --quick --config '{config}'"));
+    doctor.says(&["Bookings may be lost"]);
 
     let accept = |because: &str| {
-        uec(&[
-            "provider",
-            "audit",
-            "accept-loss",
-            "--config",
-            &config,
-            "--because",
-            because,
-        ])
+        uec(&format!(
+            "provider audit accept-loss --config '{config}' --because '{because}'"
+        ))
     };
-    assert_eq!(accept(" ").status.code(), Some(2));
-    let accepted = accept("the disk was lost in the night");
-    assert!(accepted.status.success(), "{}", said(&accepted));
+    accept(" ").with(2);
+    accept("the disk was lost in the night").with(0);
     server.wait_until(Server::is_ready);
     assert_eq!(
         metric(&metrics(&server), "uec_audit_trails_lost", &[]),
         Some(0.0)
     );
-    let after = uec(&["provider", "audit", "verify", "--config", &config]);
-    assert!(after.status.success(), "{}", said(&after));
-    let told = "the disk was lost in the night";
-    assert!(said(&after).contains(told), "{}", said(&after));
-    assert!(said(&accept("again")).contains("nothing was changed"));
+    let after = uec(&format!("provider audit verify --config '{config}'")).with(0);
+    after.says(&["the disk was lost in the night"]);
+    accept("again").says(&["nothing was changed"]);
     server.kill();
     let _ = std::fs::remove_dir_all(folder);
 }
@@ -266,53 +235,31 @@ fn heads_go_to_the_log_and_over_http_and_prove_the_trail_from_there() {
         written(folder.path(), "sent", &sent),
         written(folder.path(), "log", &server.log()),
     ] {
-        let checked = uec(&[
-            "provider",
-            "audit",
-            "verify",
-            "--database",
-            &database,
-            "--anchors",
-            &shown(&file),
-            "--key",
-            &public,
-        ]);
-        assert!(checked.status.success(), "{}", said(&checked));
-        assert!(
-            said(&checked).contains("proven up to row"),
-            "{}",
-            said(&checked)
-        );
+        let checked = uec(&format!(
+            "provider audit verify --database '{database}' --anchors '{}' \
+             --key '{public}'",
+            shown(&file)
+        ));
+        assert_eq!(checked.code, 0, "{checked}");
+        checked.says(&["proven up to row"]);
     }
     // A head printed by hand is one more anchor; a stranger's is none.
-    let head = uec(&[
-        "provider",
-        "audit",
-        "head",
-        "--database",
-        &database,
-        "--key",
-        &shown(&private),
-    ]);
-    let text = String::from_utf8_lossy(&head.stdout).into_owned();
-    assert_eq!(text.lines().count(), 2, "{}", said(&head));
+    let head = uec(&format!(
+        "provider audit head --database '{database}' --key '{}'",
+        shown(&private)
+    ));
+    let text = head.stdout.clone();
+    assert_eq!(text.lines().count(), 2, "{}", head.said());
     let other = folder.path().join("other");
     std::fs::create_dir(&other).expect("a folder");
     let (_, stranger) = key(&other);
     let heads = shown(&written(folder.path(), "heads", &text));
     for (key, code) in [(&public, 0), (&shown(&stranger), 1)] {
-        let checked = uec(&[
-            "provider",
-            "audit",
-            "verify",
-            "--database",
-            &database,
-            "--anchors",
-            &heads,
-            "--key",
-            key,
-        ]);
-        assert_eq!(checked.status.code(), Some(code), "{}", said(&checked));
+        let checked = uec(&format!(
+            "provider audit verify --database '{database}' --anchors \
+             '{heads}' --key '{key}'"
+        ));
+        assert_eq!(checked.code, code, "{checked}");
     }
 }
 
@@ -348,37 +295,27 @@ fn an_address_that_takes_nothing_holds_nothing_up() {
 fn keys_are_made_once_and_read_by_others() {
     let folder = tempfile::tempdir().expect("a folder");
     let (private, public) = key(folder.path());
-    let again = uec(&["provider", "audit", "key", "--make", &shown(&private)]);
-    assert_eq!(again.status.code(), Some(1));
-    assert!(
-        said(&again).contains("is there already"),
-        "{}",
-        said(&again)
-    );
+    let again = uec(&format!("provider audit key --make '{}'", shown(&private))).with(1);
+    again.says(&["is there already"]);
     for file in [&private, &public] {
-        let printed = uec(&["provider", "audit", "key", &shown(file)]);
-        let pem = std::fs::read(&public).expect("the public key");
-        assert_eq!(printed.stdout, pem, "{}", said(&printed));
-        assert!(!said(&printed).contains("PRIVATE"));
+        let printed = uec(&format!("provider audit key '{}'", shown(file)));
+        let pem = std::fs::read_to_string(&public).expect("the public key");
+        assert_eq!(printed.stdout, pem, "{}", printed.said());
+        printed.never_says(&["PRIVATE"]);
     }
     let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
     let file = written(folder.path(), "rcgen.key", &pair.serialize_pem());
-    let printed = uec(&["provider", "audit", "key", &shown(&file)]);
+    let printed = uec(&format!("provider audit key '{}'", shown(&file)));
     let plain = |text: &str| text.replace(['\r', '\n'], "");
-    let shown_key = String::from_utf8_lossy(&printed.stdout).into_owned();
+    let shown_key = printed.stdout.clone();
     assert_eq!(
         plain(&shown_key),
         plain(&pair.public_key_pem()),
         "{}",
-        said(&printed)
+        printed.said()
     );
     let other = rcgen::KeyPair::generate().expect("a key of another kind");
     let file = written(folder.path(), "p256.key", &other.serialize_pem());
-    let refused = uec(&["provider", "audit", "key", &shown(&file)]);
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(
-        said(&refused).contains("another kind"),
-        "{}",
-        said(&refused)
-    );
+    let refused = uec(&format!("provider audit key '{}'", shown(&file))).with(2);
+    refused.says(&["another kind"]);
 }

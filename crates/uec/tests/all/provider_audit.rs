@@ -1,13 +1,14 @@
 //! What the audit trail says of what really happened: the answer that was sent, and who ran a command.
 
+use super::support::operations::command;
 use std::os::unix::fs::MetadataExt as _;
-use std::process::Command;
+use testkit::Ended;
 
 use rusqlite::Connection;
 use serde_json::Value;
 
+use super::support::Server;
 use super::support::operations::{answer, send, written};
-use super::support::{Booking, Server};
 
 /// The database file of a server.
 fn open(server: &Server) -> Connection {
@@ -57,7 +58,7 @@ fn a_method_that_a_known_path_does_not_take_is_recorded() {
 #[test]
 fn an_answer_that_cannot_be_written_is_recorded_as_what_was_sent() {
     let server = Server::start("broken", true);
-    let booking = server.book(&Booking::of(&server.take_slot()).body());
+    let booking = server.book(&server.booking().body());
     let made = booking.clone().expect(201);
     let id = made.location_id();
     let connection = open(&server);
@@ -103,31 +104,18 @@ fn an_answer_that_cannot_be_written_is_recorded_as_what_was_sent() {
 fn a_command_is_recorded_with_the_user_that_the_system_knows() {
     let server = Server::start("operator", true);
     let database = server.database();
-    let command = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_uec"))
-            .args(arguments)
-            .args(["--database", &database])
-            .env("USER", "mallory")
-            .env_remove("SUDO_USER")
-            .output()
-            .expect("uec runs");
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        output.stdout
+    let run = |arguments: &str| {
+        let mut command = command(format!("{arguments} --database '{database}'"));
+        command.env("USER", "mallory").env_remove("SUDO_USER");
+        Ended::run(&mut command).with(0).stdout
     };
-    let exported = command(&["provider", "export", "--provider", "FX101"]);
-    let text = String::from_utf8(exported).expect("text");
-    let changed = text.replacen("name = \"", "name = \"New ", 1);
+    let exported = run("provider export --provider FX101");
+    let changed = exported.replacen("name = \"", "name = \"New ", 1);
     let file = written(&server.folder, "changed.toml", &changed);
-    command(&[
-        "provider",
-        "apply",
-        &file.display().to_string(),
-        "--keep-bookings",
-    ]);
+    run(&format!(
+        "provider apply '{}' --keep-bookings",
+        file.display()
+    ));
     let uid = std::fs::metadata(&file).expect("the file").uid();
     let found = rows(&open(&server), "mallory");
     assert!(!found.is_empty());

@@ -1,54 +1,30 @@
 //! Commands of the Provider for operators: their words, their exit codes, what they change and what they do not.
 
 use base64::Engine as _;
-use std::path::Path;
-use std::process::Output;
+use testkit::{Arguments, assert_contains, assert_lacks};
 
 use super::support::Server;
-use super::support::operations::{uec, written};
+use super::support::operations::{file_named, uec, written};
 use serde_json::Value;
 
-fn said(out: &Output) -> String {
-    String::from_utf8_lossy(&[out.stdout.as_slice(), &out.stderr].concat()).into_owned()
-}
-
 #[track_caller]
-fn ends(code: i32, arguments: &[&str]) -> String {
-    let out = uec(arguments);
-    assert_eq!(
-        out.status.code(),
-        Some(code),
-        "{arguments:?}: {}",
-        said(&out)
-    );
-    said(&out)
+fn ends(code: i32, arguments: impl Arguments) -> String {
+    uec(arguments).with(code).said()
 }
 
 /// Counts are words for people and numbers for programs.
 #[test]
 fn counts_of_slots_are_words() {
     let server = Server::shared(module_path!());
-    let list = |more: &[&str]| {
-        let database = server.database();
-        let all = [
-            "provider",
-            "slots",
-            "list",
-            "--count",
-            "--provider",
-            "FX101",
-            "--database",
-            &database,
-        ];
-        ends(0, &[&all, more].concat())
+    let database = server.database();
+    let list = |more: &str| {
+        let all = format!("provider slots list --count --provider FX101 --database '{database}'");
+        ends(0, &format!("{all} {more}"))
     };
-    let told = list(&[]);
-    assert!(
-        told.contains(" slots: ") && told.contains(" free, ") && told.contains(" held back, "),
-        "{told}"
-    );
-    assert!(!told.contains("SlotCounts"), "{told}");
-    let json: Value = serde_json::from_str(&list(&["--json"])).expect("JSON");
+    let told = list("");
+    assert_contains(&told, &[" slots: ", " free, ", " held back, "]);
+    assert_lacks(&told, &["SlotCounts"]);
+    let json: Value = serde_json::from_str(&list("--json")).expect("JSON");
     assert!(
         json["free"].as_u64() > Some(0) && json["total"].as_u64() >= json["free"].as_u64(),
         "{json}"
@@ -61,31 +37,17 @@ fn applying_an_export_changes_nothing() {
     let server = Server::start("export", true);
     let database = server.database();
     let exported = |ods: &str| {
-        let out = uec(&[
-            "provider",
-            "export",
-            "--provider",
-            ods,
-            "--database",
-            &database,
-        ]);
-        String::from_utf8(out.stdout).expect("text")
+        let export = format!("provider export --provider {ods} --database '{database}'");
+        uec(&export).stdout
     };
     let unchanged = |ods: &str| {
         let file = written(&server.folder, "export.toml", &exported(ods));
-        let file = file.display().to_string();
-        let told = ends(
-            0,
-            &[
-                "provider",
-                "apply",
-                &file,
-                "--dry-run",
-                "--database",
-                &database,
-            ],
-        );
-        assert!(told.contains("nothing to change"), "{told}");
+        let file = file.display();
+        uec(&format!(
+            "provider apply '{file}' --dry-run --database '{database}'"
+        ))
+        .with(0)
+        .says(&["nothing to change"]);
     };
     unchanged("FX101");
     unchanged("FX202");
@@ -95,19 +57,10 @@ fn applying_an_export_changes_nothing() {
         1,
     );
     assert!(said.contains("role = \"555000000011\""), "{said}");
-    let file = written(&server.folder, "said.toml", &said)
-        .display()
-        .to_string();
+    let file = file_named(&server.folder, "said.toml", &said);
     ends(
         0,
-        &[
-            "provider",
-            "apply",
-            &file,
-            "--keep-bookings",
-            "--database",
-            &database,
-        ],
+        &format!("provider apply '{file}' --keep-bookings --database '{database}'"),
     );
     unchanged("FX101");
     server.kill();
@@ -119,20 +72,12 @@ const DECLARATION: &str = include_str!("../../../provider/src/diary/demo/riversi
 #[test]
 fn a_dry_run_needs_no_database() {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = written(folder.path(), "riverside.toml", DECLARATION)
-        .display()
-        .to_string();
+    let file = file_named(folder.path(), "riverside.toml", DECLARATION);
     let database = folder.path().join("none.sqlite");
     let url = format!("sqlite:{}", database.display());
-    for more in [&[][..], &["--database", &url]] {
-        let told = ends(
-            0,
-            &[&["provider", "apply", &file, "--dry-run"], more].concat(),
-        );
-        assert!(
-            told.contains("There is no database yet") && told.contains("+ service"),
-            "{told}"
-        );
+    for more in ["", &format!("--database '{url}'")] {
+        let told = ends(0, &format!("provider apply '{file}' --dry-run {more}"));
+        assert_contains(&told, &["There is no database yet", "+ service"]);
     }
     assert!(!database.exists());
 }
@@ -145,46 +90,34 @@ fn every_command_takes_the_settings_file() {
         "database = \"{}\"\nbase_url = \"https://a.example\"\n",
         server.database()
     );
-    let config = written(&server.folder, "provider.toml", &settings)
-        .display()
-        .to_string();
-    let file = written(&server.folder, "riverside.toml", DECLARATION)
-        .display()
-        .to_string();
+    let config = file_named(&server.folder, "provider.toml", &settings);
+    let file = file_named(&server.folder, "riverside.toml", DECLARATION);
     let copy = server.folder.join("copy.sqlite").display().to_string();
     let other = format!("sqlite:{}", server.folder.join("other.sqlite").display());
-    let commands: [&[&str]; 9] = [
-        &["export", "--provider", "FX101"],
-        &["apply", &file, "--dry-run"],
-        &["slots", "list", "--count", "--provider", "FX101"],
-        &["audit", "verify"],
-        &["referral", "list", "--provider", "FX101"],
-        &["backup", "--to", &copy],
-        &["migrate"],
-        &["describe", "openapi"],
-        &["copy", "--to", &other, "--while-running", "--quiet"],
+    let commands: [&str; 9] = [
+        "export --provider FX101",
+        &format!("apply '{file}' --dry-run"),
+        "slots list --count --provider FX101",
+        "audit verify",
+        "referral list --provider FX101",
+        &format!("backup --to '{copy}'"),
+        "migrate",
+        "describe openapi",
+        &format!("copy --to '{other}' --while-running --quiet"),
     ];
     for command in commands {
-        ends(
-            0,
-            &[&["provider"], command, &["--config", &config]].concat(),
-        );
+        ends(0, &format!("provider {command} --config '{config}'"));
     }
-    let described = ends(0, &["provider", "describe", "postman", "--config", &config]);
-    assert!(
-        described.contains("https://a.example/STU3/1/FX101"),
-        "{described}"
-    );
+    let described = ends(0, &format!("provider describe postman --config '{config}'"));
+    assert_contains(&described, &["https://a.example/STU3/1/FX101"]);
     let key = server.folder.join("head.pem");
     let settings = format!("[audit]\nkey = \"{}\"\n", key.display());
-    let config = written(&server.folder, "keys.toml", &settings)
-        .display()
-        .to_string();
-    let of_settings = ["provider", "audit", "key", "--config", &config];
-    ends(0, &[&of_settings[..], &["--make"]].concat());
+    let config = file_named(&server.folder, "keys.toml", &settings);
+    let of_settings = format!("provider audit key --config '{config}'");
+    ends(0, &format!("{of_settings} --make"));
     let shown = ends(0, &of_settings);
     assert!(shown.contains("PUBLIC KEY") && key.exists(), "{shown}");
-    ends(2, &["provider", "audit", "key", "--make"]);
+    ends(2, "provider audit key --make");
     server.kill();
 }
 
@@ -213,7 +146,7 @@ fn a_description_names_the_port_of_the_settings() {
     ] {
         let config = written(folder.path(), "provider.toml", &settings);
         let config = config.display().to_string();
-        let command = ["provider", "describe", "openapi", "--config", &config];
+        let command = format!("provider describe openapi --config '{config}'");
         let told = ends(0, &command);
         assert!(
             told.contains(&format!("\"{base}/STU3/1/")),
@@ -227,29 +160,29 @@ fn a_description_names_the_port_of_the_settings() {
 fn a_token_that_will_be_refused_is_told_as_such() {
     let root = "https://a.example/STU3/1/FX101";
     let far = i64::MAX.to_string();
-    let cases: [(&[&str], &str); 6] = [
-        (&["--aud", "zz"], "`aud`"),
-        (&["--aud", ""], "`aud` is empty"),
-        (&["--aud", root, "--offset", &far], "`iat`"),
-        (&["--aud", root, "--offset", "3600"], "in the future"),
-        (&["--aud", root, "--offset", "-3600"], "expired"),
+    let cases: [(&str, &str); 6] = [
+        ("--aud zz", "`aud`"),
+        ("--aud ''", "`aud` is empty"),
+        (&format!("--aud {root} --offset '{far}'"), "`iat`"),
+        (&format!("--aud {root} --offset 3600"), "in the future"),
+        (&format!("--aud {root} --offset -3600"), "expired"),
         (
-            &["--aud", root, "--organisation", ""],
+            &format!("--aud {root} --organisation ''"),
             "requesting_organization",
         ),
     ];
     for (arguments, word) in cases {
-        let out = uec(&[&["token", "new"], arguments].concat());
-        let told = String::from_utf8_lossy(&out.stderr);
-        assert_eq!(out.status.code(), Some(0), "{arguments:?}: {told}");
+        let out = uec(&format!("token new {arguments}"));
+        let told = &out.stderr;
+        assert_eq!(out.code, 0, "{arguments:?}: {out}");
         assert!(
             told.starts_with("A Provider will refuse this token: ") && told.contains(word),
             "{arguments:?}: {told}"
         );
-        assert_eq!(out.stdout.iter().filter(|b| **b == b'.').count(), 2);
+        assert_eq!(out.stdout.matches('.').count(), 2);
     }
-    let right = uec(&["token", "new", "--aud", root, "--user", "u1"]);
-    assert_eq!(String::from_utf8_lossy(&right.stderr), "");
+    let right = uec(&format!("token new --aud {root} --user u1"));
+    assert_eq!(right.stderr, "");
 }
 
 /// What is wrong with settings ends with 2, as the documents say.
@@ -257,48 +190,23 @@ fn a_token_that_will_be_refused_is_told_as_such() {
 fn wrong_settings_end_with_2() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = format!("sqlite:{}", folder.path().join("p.sqlite").display());
-    let bad = written(folder.path(), "bad.toml", "databse = \"sqlite:a\"\n")
-        .display()
-        .to_string();
+    let bad = file_named(folder.path(), "bad.toml", "databse = \"sqlite:a\"\n");
     let none = folder.path().join("none.toml").display().to_string();
+    let serve = format!("serve --database '{database}'");
     let settings = [
-        vec!["serve", "--database", &database, "--listen", "nonsense"],
-        vec![
-            "serve",
-            "--database",
-            &database,
-            "--listen",
-            "127.0.0.1:99999",
-        ],
-        vec![
-            "serve",
-            "--database",
-            &database,
-            "--listen",
-            "127.0.0.1:0",
-            "--admin-listen",
-            "x",
-        ],
-        vec![
-            "serve",
-            "--database",
-            "mysql://a/b",
-            "--listen",
-            "127.0.0.1:0",
-        ],
-        vec!["serve", "--listen", "127.0.0.1:0"],
-        vec!["export", "--database", "mysql://a/b"],
-        vec!["export", "--config", &bad],
-        vec!["audit", "verify", "--config", &none],
-        vec!["audit", "verify"],
+        format!("{serve} --listen nonsense"),
+        format!("{serve} --listen 127.0.0.1:99999"),
+        format!("{serve} --listen 127.0.0.1:0 --admin-listen x"),
+        "serve --database mysql://a/b --listen 127.0.0.1:0".to_owned(),
+        "serve --listen 127.0.0.1:0".to_owned(),
+        "export --database mysql://a/b".to_owned(),
+        format!("export --config '{bad}'"),
+        format!("audit verify --config '{none}'"),
+        "audit verify".to_owned(),
     ];
     for arguments in settings {
-        ends(2, &[&["provider"], arguments.as_slice()].concat());
+        ends(2, &format!("provider {arguments}"));
     }
-}
-
-fn pem(folder: &Path, name: &str, text: &str) -> String {
-    written(folder, name, text).display().to_string()
 }
 
 /// What is wrong with a PEM file is said in words: which file, what was found, what would be right.
@@ -316,17 +224,17 @@ fn faults_of_pem_files_are_plain_words() {
     };
     let ((certificate, key), (_, other)) = (made(), made());
     let (chain, key_file) = (
-        pem(folder, "chain.pem", &certificate),
-        pem(folder, "key.pem", &key),
+        file_named(folder, "chain.pem", &certificate),
+        file_named(folder, "key.pem", &key),
     );
-    let other = pem(folder, "other.pem", &other);
-    let cut = pem(folder, "cut.pem", &certificate[..certificate.len() / 2]);
-    let locked = pem(
+    let other = file_named(folder, "other.pem", &other);
+    let cut = file_named(folder, "cut.pem", &certificate[..certificate.len() / 2]);
+    let locked = file_named(
         folder,
         "locked.pem",
         &key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
     );
-    let binary = pem(folder, "chain.der", "0\u{1}\u{2}");
+    let binary = file_named(folder, "chain.der", "0\u{1}\u{2}");
     let none = folder.join("none.pem").display().to_string();
     // As far as it is read: the size of the modulus, and the curve.
     let part = |tag: u8, content: &[u8]| {
@@ -336,7 +244,7 @@ fn faults_of_pem_files_are_plain_words() {
     let key_of = |label: &str, der: Vec<u8>| {
         let text = base64::engine::general_purpose::STANDARD.encode(der);
         let text = format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
-        pem(folder, &format!("{}.pem", label.replace(' ', "-")), &text)
+        file_named(folder, &format!("{}.pem", label.replace(' ', "-")), &text)
     };
     let numbers = [part(2, &[0]), part(2, &[0x7F; 128]), part(2, &[3])];
     let short = key_of("RSA PRIVATE KEY", part(0x30, &numbers.concat()));
@@ -389,33 +297,24 @@ fn faults_of_pem_files_are_plain_words() {
     for (chain, key, words) in cases {
         let told = ends(
             2,
-            &[
-                "provider",
-                "serve",
-                "--database",
-                &database,
-                "--listen",
-                "127.0.0.1:0",
-                "--seed",
-                "demo",
-                "--tls-certificate",
-                chain,
-                "--tls-key",
-                key,
-            ],
+            &format!(
+                "provider serve --database '{database}' --listen 127.0.0.1:0 --seed demo \
+             --tls-certificate '{chain}' --tls-key '{key}'"
+            ),
         );
         for word in words {
             assert!(told.contains(word), "{word} in {told}");
         }
-        for odd in [
-            "KeyMismatch",
-            "[45,",
-            "[4",
-            "MissingSectionEnd",
-            "NoItemsFound",
-        ] {
-            assert!(!told.contains(odd), "{odd} in {told}");
-        }
+        assert_lacks(
+            &told,
+            &[
+                "KeyMismatch",
+                "[45,",
+                "[4",
+                "MissingSectionEnd",
+                "NoItemsFound",
+            ],
+        );
     }
 }
 
@@ -424,7 +323,7 @@ fn faults_of_pem_files_are_plain_words() {
 fn a_wrong_value_is_told_in_plain_words() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    let file = |name: &str, text: &str| written(folder, name, text).display().to_string();
+    let file = |name: &str, text: &str| file_named(folder, name, text);
     let settings = file("settings.toml", "[limits]\nconnections = \"many\"\n");
     let table = file("table.toml", "tls = 5\n");
     let declaration = file("declaration.toml", "[provider]\nods = 5\n");
@@ -439,55 +338,47 @@ fn a_wrong_value_is_told_in_plain_words() {
     );
     let ready = file("ready.toml", &ready);
     let plan = folder.join("plan").display().to_string();
-    ends(0, &["assure", "plan", "new", "utc", "--out", &plan]);
+    ends(0, &format!("assure plan new utc --out '{plan}'"));
     let kept = folder.join("plan/plan.json");
     let text = std::fs::read_to_string(&kept).expect("the plan");
     let mut value: Value = serde_json::from_str(&text).expect("JSON");
     value["title"] = 5.into();
     std::fs::write(&kept, value.to_string()).expect("written");
-    let book = [
-        "consumer",
-        "book",
-        "--service",
-        "2000000011",
-        "--first",
-        "--config",
-        &ready,
-    ];
-    let cases: [(&[&str], &str); 7] = [
+    let book = format!("consumer book --service 2000000011 --first --config '{ready}'");
+    let cases: [(&str, &str); 7] = [
         (
-            &["provider", "audit", "key", "--config", &settings],
+            &format!("provider audit key --config '{settings}'"),
             "a whole number, 0 or more, not a text",
         ),
         (
-            &["provider", "audit", "key", "--config", &table],
+            &format!("provider audit key --config '{table}'"),
             "a table, with keys of its own",
         ),
         (
-            &["provider", "apply", &declaration, "--dry-run"],
+            &format!("provider apply '{declaration}' --dry-run"),
             "expected text in quotes",
         ),
-        (&["sandbox", "check", &world], "expected a whole number"),
         (
-            &["consumer", "show", "--config", &consumer],
+            &format!("sandbox check '{world}'"),
+            "expected a whole number",
+        ),
+        (
+            &format!("consumer show --config '{consumer}'"),
             "true or false, without quotes",
         ),
         (
-            &[&book[..], &["--patient", &patient]].concat(),
+            &format!("{book} --patient '{patient}'"),
             "a table, with keys of its own",
         ),
         (
-            &["assure", "plan", "show", &plan],
+            &format!("assure plan show '{plan}'"),
             "expected text in quotes, not a whole number",
         ),
     ];
     for (command, words) in cases {
         let out = uec(command);
-        let told = said(&out);
-        assert!(
-            !out.status.success() && told.contains(words),
-            "{command:?}: {told}"
-        );
+        let told = out.said();
+        assert!(out.code != 0 && told.contains(words), "{command:?}: {told}");
         for odd in ["invalid type", "struct ", "usize"] {
             assert!(!told.contains(odd), "{command:?}: {told}");
         }

@@ -231,7 +231,7 @@ fn heads_of_waiting_requests_are_not_kept() {
         "[limits]\nheader_seconds = 600\nbody_seconds = 600\n[admin]\nmetrics_on_api = true\n",
     );
     let booking = server
-        .book(&Booking::of(&server.take_slot()).body())
+        .book(&server.booking().body())
         .with("X-Much", &"x".repeat(50_000));
     let block = head(&booking);
     let mut all = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
@@ -317,14 +317,10 @@ fn answers_of_a_believed_consumer_that_nobody_takes_are_bounded() {
     assert!((least as f64..=most as f64).contains(&held()), "{}", held());
     let turned = answer(&xml);
     assert_eq!(turned.status, 503, "{}", turned.shown());
-    assert!(
-        turned.text().contains("wait to be taken"),
-        "{}",
-        turned.text()
-    );
+    turned.says(&["wait to be taken"]);
     assert_eq!(turned.header("retry-after"), Some("1"));
     // What is recorded is what was sent; bookings and small answers go on.
-    let booked = server.book(&Booking::of(&server.take_slot()).body());
+    let booked = server.book(&server.booking().body());
     let made = answer(&booked);
     assert_eq!(made.status, 201, "{}", made.shown());
     assert_eq!(answer(&server.read(&made.location_id())).status, 200);
@@ -341,7 +337,7 @@ fn bookings_are_favoured_over_searches() {
         "limits-shed",
         "[limits]\nrequests = 4\nconsumer_requests = 8\n",
     );
-    let bookings: Vec<_> = (0..4).map(|_| Booking::of(&server.take_slot())).collect();
+    let bookings: Vec<_> = (0..4).map(|_| server.booking()).collect();
     // While somebody else writes to the database, bookings are under way.
     let path = server.database();
     let path = path.strip_prefix("sqlite:").expect("a file");

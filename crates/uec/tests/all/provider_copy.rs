@@ -1,9 +1,12 @@
 //! `uec provider copy` over real databases: there and back, in use, killed in the middle, refused.
 
+use super::support::operations::command;
+use super::support::operations::uec;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
+use testkit::{Ended, assert_contains, assert_lacks};
 
 use super::support::{Server, postgres, postgres_server};
 use booking::ids::{Asid, OdsCode};
@@ -38,37 +41,20 @@ impl Drop for Folder {
     }
 }
 
-fn uec(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
-    command.arg("provider").args(arguments);
-    command
-}
-
-fn copy(from: &str, to: &str, more: &[&str]) -> Output {
-    uec(&["copy", "--from", from, "--to", to])
-        .args(more)
-        .output()
-        .expect("uec runs")
-}
-
-fn said(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+fn copy(from: &str, to: &str, more: &str) -> Ended {
+    uec(&format!("provider copy --from '{from}' --to '{to}' {more}"))
 }
 
 #[track_caller]
-fn report(output: &Output) -> Value {
-    assert!(output.status.success(), "{}", said(output));
-    serde_json::from_slice(&output.stdout).expect("JSON")
+fn report(output: &Ended) -> Value {
+    assert_eq!(output.code, 0, "{output}");
+    output.json.clone()
 }
 
 #[track_caller]
-fn refused(output: &Output, code: i32, with: &str) {
-    assert_eq!(output.status.code(), Some(code), "{}", said(output));
-    assert!(said(output).contains(with), "{}", said(output));
+fn refused(output: &Ended, code: i32, with: &str) {
+    assert_eq!(output.code, code, "{output}");
+    output.says(&[with]);
 }
 
 /// A database of the demo provider with a booking and a cancelled one; the server that made it is gone.
@@ -99,11 +85,9 @@ fn stopped(server: &Server) {
 }
 
 fn verified(database: &str) -> String {
-    let output = uec(&["audit", "verify", "--database", database])
-        .output()
-        .expect("uec runs");
-    assert!(output.status.success(), "{}", said(&output));
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    uec(&format!("provider audit verify --database '{database}'"))
+        .with(0)
+        .stdout
 }
 
 /// Proves: NFR-02, AUD-07
@@ -112,17 +96,13 @@ fn a_database_moves_and_moves_back() {
     let (server, from) = made("copy-moves");
     let folder = Folder::new("moves");
     let stray = folder.file("stray.sqlite");
-    refused(&copy(&from, &stray, &[]), 1, "is in use");
+    refused(&copy(&from, &stray, ""), 1, "is in use");
     assert!(!Path::new(&stray).exists());
 
-    let rehearsed = report(&copy(&from, &stray, &["--while-running", "--json"]));
+    let rehearsed = report(&copy(&from, &stray, "--while-running --json"));
     assert_eq!(rehearsed["rehearsal"], true);
-    let shown = copy(&from, &folder.file("shown.sqlite"), &["--while-running"]);
-    assert!(
-        said(&shown).contains("This is a rehearsal"),
-        "{}",
-        said(&shown)
-    );
+    let shown = copy(&from, &folder.file("shown.sqlite"), "--while-running");
+    shown.says(&["This is a rehearsal"]);
     server.read("nothing").expect(404);
     stopped(&server);
 
@@ -131,29 +111,20 @@ fn a_database_moves_and_moves_back() {
     let (through, quiet) = match postgres_server() {
         Some(server) => {
             let to = server.empty();
-            let there = copy(&from, &to, &[]);
-            assert!(there.status.success(), "{}", said(&there));
-            let text = String::from_utf8_lossy(&there.stdout).into_owned();
-            assert!(
-                text.contains("audit trail of FX101") && text.contains("Next:"),
-                "{text}"
-            );
-            assert!(!text.contains("sslmode"), "{text}");
+            let there = copy(&from, &to, "").with(0);
+            assert_contains(&there.stdout, &["audit trail of FX101", "Next:"]);
+            assert_lacks(&there.stdout, &["sslmode"]);
             assert!(!there.stderr.is_empty(), "progress is shown");
-            refused(&copy(&from, &to, &[]), 1, "holds data already");
+            refused(&copy(&from, &to, ""), 1, "holds data already");
             (to, true)
         }
         None => (stray.clone(), false),
     };
-    let there_and_back = copy(&through, &back, &["--quiet", "--json"]);
-    assert!(
-        there_and_back.stderr.is_empty(),
-        "{}",
-        said(&there_and_back)
-    );
+    let there_and_back = copy(&through, &back, "--quiet --json");
+    assert_eq!(there_and_back.stderr, "");
     let there_and_back = report(&there_and_back);
     assert_eq!(there_and_back["rehearsal"], false);
-    let like = report(&copy(&from, &folder.file("like.sqlite"), &["-q", "--json"]));
+    let like = report(&copy(&from, &folder.file("like.sqlite"), "-q --json"));
     if quiet {
         assert_eq!(there_and_back["tables"], like["tables"]);
         assert_eq!(there_and_back["auditTrails"], like["auditTrails"]);
@@ -164,25 +135,17 @@ fn a_database_moves_and_moves_back() {
         trails
     );
 
-    refused(&copy(&from, &from, &[]), 2, "as source and as target");
-    refused(&copy("mysql://x/y", &stray, &[]), 2, "cannot be used");
-    refused(
-        &copy(&folder.file("none"), &stray, &[]),
-        1,
-        "no database at",
-    );
-    refused(&copy(&from, &stray, &[]), 1, "holds data already");
+    refused(&copy(&from, &from, ""), 2, "as source and as target");
+    refused(&copy("mysql://x/y", &stray, ""), 2, "cannot be used");
+    refused(&copy(&folder.file("none"), &stray, ""), 1, "no database at");
+    refused(&copy(&from, &stray, ""), 1, "holds data already");
     let text = folder.file("notes.txt");
     fs::write(
         &text,
         "not a database, but long enough to be taken for one by its size alone".repeat(20),
     )
     .expect("file");
-    refused(
-        &copy(&from, &text, &[]),
-        1,
-        "not a database of this program",
-    );
+    refused(&copy(&from, &text, ""), 1, "not a database of this program");
 }
 
 /// A database with so many slots that a copy of it takes a good part of a second.
@@ -232,7 +195,7 @@ fn large(folder: &Folder) -> String {
 
 /// A copy that has begun to fill its target.
 fn under_way(from: &str, to: &str) -> Child {
-    let child = uec(&["copy", "--from", from, "--to", to])
+    let child = command(&format!("provider copy --from '{from}' --to '{to}'"))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -281,10 +244,8 @@ fn a_copy_that_is_killed_can_be_made_again() {
         signal(&child, "KILL");
         child.wait().expect("it ends");
         // Nothing is there that a provider would serve.
-        let opened = uec(&["audit", "verify", "--database", to])
-            .output()
-            .expect("uec runs");
-        assert!(opened.stdout.is_empty(), "{}", said(&opened));
+        let opened = uec(&format!("provider audit verify --database '{to}'"));
+        assert_eq!(opened.stdout, "", "{opened}");
 
         let mut child = under_way(&from, to);
         signal(&child, "TERM");
@@ -298,8 +259,7 @@ fn a_copy_that_is_killed_can_be_made_again() {
         );
         assert!(rest.contains("stopped before the end"), "{rest}");
 
-        let done = copy(&from, to, &["--json"]);
-        let done = report(&done);
+        let done = report(&copy(&from, to, "--json"));
         assert_eq!(done["verified"], true);
         assert_eq!(verified(to), trails);
     }

@@ -1,12 +1,13 @@
 //! `kill -9` under load: what was answered with 201 or 200 is there after the restart, and nothing is half done.
 
 use super::support;
+use super::support::operations::command;
 use std::collections::BTreeSet;
 use std::io::BufReader;
 use std::io::Write as _;
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use testkit::Ended;
 
 use serde_json::Value;
 
@@ -105,21 +106,11 @@ fn what_was_acknowledged_survives_kill_9() {
             "a booked slot is not free"
         );
     }
-    let output = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args([
-            "provider",
-            "audit",
-            "verify",
-            "--database",
-            &server.database(),
-        ])
-        .output()
-        .expect("uec runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    Ended::run(&mut command(&format!(
+        "provider audit verify --database '{}'",
+        server.database()
+    )))
+    .with(0);
     let folder = server.folder.clone();
     server.kill();
     let _ = std::fs::remove_dir_all(folder);

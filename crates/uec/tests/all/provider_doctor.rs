@@ -1,11 +1,12 @@
 //! `uec provider doctor`: what it finds, what it says to do, and that it changes nothing.
 
+use super::support::operations::command;
 use std::net::{Shutdown, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use testkit::{Arguments, Ended, assert_contains, assert_lacks, words};
 
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -16,24 +17,14 @@ use serde_json::Value;
 use super::support::Server;
 use super::support::operations::{Sds, declare, free_address, get, uec, written};
 
-fn doctor(arguments: &[&str]) -> (Output, Value) {
-    let mut all = vec!["provider", "doctor", "--json"];
-    all.extend(arguments);
-    let output = uec(&all);
-    let json = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-    (output, json)
+fn doctor(arguments: impl Arguments) -> Ended {
+    uec([words("provider doctor --json"), arguments.words()].concat())
 }
 
 /// The same, on a machine that trusts this certificate.
-fn doctor_trusting(certificate: &Path, arguments: &[&str]) -> (Output, Value) {
-    let output = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["provider", "doctor", "--json"])
-        .args(arguments)
-        .env("SSL_CERT_FILE", certificate)
-        .output()
-        .expect("uec runs");
-    let json = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-    (output, json)
+fn doctor_trusting(certificate: &Path, arguments: impl Arguments) -> Ended {
+    let arguments = [words("provider doctor --json"), arguments.words()].concat();
+    Ended::run(command(arguments).env("SSL_CERT_FILE", certificate))
 }
 
 /// A server that is reached under https, as every base URL says, and its certificate.
@@ -115,11 +106,12 @@ fn a_healthy_provider_has_no_problem() {
     );
     let rows = || count(&file, "SELECT count(*) FROM audit");
     let before = rows();
-    let (output, report) = doctor_trusting(
+    let output = doctor_trusting(
         &certificate,
-        &["--database", &server.database(), "--config", &config],
+        &format!("--database '{}' --config '{config}'", server.database()),
     );
-    assert_eq!(output.status.code(), Some(0), "{report:#}");
+    let report = &output.json;
+    assert_eq!(output.code, 0, "{report:#}");
     assert_eq!(report["problems"], 0);
     assert_told(&report, "database", "ok", "The database is whole");
     assert_told(
@@ -147,15 +139,15 @@ fn a_healthy_provider_has_no_problem() {
     assert_told(&report, "diary", "warning", "2000000022");
     assert_eq!(rows(), before, "nothing was written");
     // The same for people.
-    let text = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["provider", "doctor", "--quick"])
-        .args(["--database", &server.database(), "--config", &config])
-        .env("SSL_CERT_FILE", &certificate)
-        .output()
-        .expect("uec runs");
-    let text = String::from_utf8_lossy(&text.stdout).into_owned();
-    assert!(text.contains("0 problems"), "{text}");
-    assert!(text.contains("its pages were not looked at"), "{text}");
+    let text = Ended::run(
+        command(&format!(
+            "provider doctor --quick --database '{}' --config '{config}'",
+            server.database()
+        ))
+        .env("SSL_CERT_FILE", &certificate),
+    );
+    let text = text.stdout.clone();
+    assert_contains(&text, &["0 problems", "its pages were not looked at"]);
     server.kill();
 }
 
@@ -171,10 +163,11 @@ fn an_untrusted_certificate_is_not_called_unreachable() {
         let certificate = params.self_signed(&key).expect("a certificate");
         written(&server.folder, "other.pem", &certificate.pem())
     };
-    let (_, report) = doctor_trusting(
+    let report = doctor_trusting(
         &other,
-        &["--database", &server.database(), "--config", &config],
-    );
+        &format!("--database '{}' --config '{config}'", server.database()),
+    )
+    .json;
     assert_told(
         &report,
         "endpoint",
@@ -233,10 +226,11 @@ fn a_server_that_wants_a_client_certificate_answers() {
             &provider.folder,
             &format!("base_url = \"{base}\"\n{TRUSTED}"),
         );
-        let (_, report) = doctor_trusting(
+        let report = doctor_trusting(
             &trusted,
-            &["--database", &provider.database(), "--config", &config],
-        );
+            &format!("--database '{}' --config '{config}'", provider.database()),
+        )
+        .json;
         assert_eq!(told(&report, "endpoint", "problem"), "", "{report:#}");
         match asks {
             true => {
@@ -267,15 +261,20 @@ fn a_database_that_cannot_be_used_is_told() {
     let server = Server::start("doctor-database", true);
     let folder = &server.folder;
     let missing = format!("sqlite:{}", folder.join("nothing.sqlite").display());
-    let (output, report) = doctor(&["--database", &missing]);
-    assert_eq!(output.status.code(), Some(1));
+    let output = doctor(&format!("--database '{missing}'"));
+    let report = &output.json;
+    assert_eq!(output.code, 1, "{output}");
     assert_told(&report, "database", "problem", "there is no database");
     assert!(!folder.join("nothing.sqlite").exists(), "not made");
 
     let foreign = folder.join("foreign.sqlite");
     let other = rusqlite::Connection::open(&foreign).expect("opens");
     other.execute_batch("CREATE TABLE a (b)").expect("made");
-    let (_, report) = doctor(&["--database", &format!("sqlite:{}", foreign.display())]);
+    let report = doctor(&format!(
+        "--database '{}'",
+        format!("sqlite:{}", foreign.display())
+    ))
+    .json;
     assert_told(
         &report,
         "database",
@@ -284,20 +283,21 @@ fn a_database_that_cannot_be_used_is_told() {
     );
 
     let copy = folder.join("older.sqlite");
-    let backup = uec(&[
-        "provider",
-        "backup",
-        "--database",
-        &server.database(),
-        "--to",
-        &copy.display().to_string(),
-    ]);
-    assert!(backup.status.success());
+    uec(&format!(
+        "provider backup --database '{}' --to '{}'",
+        server.database(),
+        copy.display()
+    ))
+    .with(0);
     let older = rusqlite::Connection::open(&copy).expect("opens");
     older
         .pragma_update(None, "user_version", 1)
         .expect("marked");
-    let (_, report) = doctor(&["--database", &format!("sqlite:{}", copy.display())]);
+    let report = doctor(&format!(
+        "--database '{}'",
+        format!("sqlite:{}", copy.display())
+    ))
+    .json;
     assert_told(&report, "database", "warning", "The schema is 1");
     let schema = |c: &rusqlite::Connection| -> i64 {
         c.pragma_query_value(None, "user_version", |r| r.get(0))
@@ -311,8 +311,12 @@ fn a_database_that_cannot_be_used_is_told() {
         .execute_batch("PRAGMA user_version = 4; DROP TRIGGER audit_kept")
         .expect("dropped");
     drop(lacking);
-    let (output, report) = doctor(&["--database", &format!("sqlite:{}", copy.display())]);
-    assert_eq!(output.status.code(), Some(1));
+    let output = doctor(&format!(
+        "--database '{}'",
+        format!("sqlite:{}", copy.display())
+    ));
+    let report = &output.json;
+    assert_eq!(output.code, 1, "{output}");
     assert_told(
         &report,
         "database",
@@ -322,7 +326,7 @@ fn a_database_that_cannot_be_used_is_told() {
 
     let holder = rusqlite::Connection::open(folder.join("provider.sqlite")).expect("opens");
     holder.execute_batch("BEGIN EXCLUSIVE").expect("held");
-    let (_, report) = doctor(&["--database", &server.database()]);
+    let report = doctor(&format!("--database '{}'", server.database())).json;
     assert_told(&report, "database", "problem", "Nothing can be written");
     holder.execute_batch("ROLLBACK").expect("let go");
     server.kill();
@@ -361,13 +365,10 @@ fn certificates_are_judged() {
             key.display()
         );
         let config = settings(&folder, &more);
-        doctor(&[
-            "--config",
-            &config,
-            "--database",
-            "sqlite:nowhere/at-all.sqlite",
-        ])
-        .1
+        doctor(&format!(
+            "--config '{config}' --database sqlite:nowhere/at-all.sqlite"
+        ))
+        .json
     };
     let (good, key) = make(now - day, now + 100 * day);
     let chain = format!("{good}{}", authority.pem());
@@ -444,8 +445,12 @@ fn what_cannot_be_meant_is_told() {
     let database = server.folder.join("provider.sqlite");
     std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o644)).expect("rights");
     let config = settings(&server.folder, TRUSTED);
-    let (output, report) = doctor(&["--database", &server.database(), "--config", &config]);
-    assert_eq!(output.status.code(), Some(1));
+    let output = doctor(&format!(
+        "--database '{}' --config '{config}'",
+        server.database()
+    ));
+    let report = &output.json;
+    assert_eq!(output.code, 1, "{output}");
     assert_told(
         &report,
         "rights",
@@ -479,7 +484,7 @@ fn what_cannot_be_meant_is_told() {
         "Without a diary (2000000016, FX101) has no schedule",
     );
     assert_told(&report, "endpoint", "warning", "No base URL");
-    assert!(String::from_utf8_lossy(&output.stderr).contains(" found"));
+    assert!(output.stderr.contains(" found"));
     server.kill();
 }
 
@@ -515,7 +520,7 @@ fn the_clock_is_compared() {
     let ask = |arguments: &[&str]| {
         let mut all = vec!["--database", database.as_str(), "--quick"];
         all.extend(arguments);
-        doctor(&all).1
+        doctor(&all).json
     };
     let right = ask(&[
         "--ntp",
@@ -557,8 +562,8 @@ fn the_registration_is_compared() {
     let ask = |base: &str| {
         let config = settings(&server.folder, &format!("base_url = \"{base}\"\n{TRUSTED}"));
         let database = server.database();
-        let asked = ["--database", &database, "--config", &config, "--quick"];
-        doctor_trusting(&certificate, &[&asked[..], &["--sds", &sds.url]].concat()).1
+        let asked = format!("--database '{database}' --config '{config}' --quick");
+        doctor_trusting(&certificate, &format!("{asked} --sds '{}'", sds.url)).json
     };
     let right = ask(&format!("https://{}", server.address));
     assert_told(
@@ -574,26 +579,15 @@ fn the_registration_is_compared() {
     let config = settings(&server.folder, "base_url = \"https://127.0.0.1:9\"\n");
     let nobody = format!("ldap://127.0.0.1:{}", testkit::port());
     let database = server.database();
-    let asked = [
-        "--database",
-        &database,
-        "--config",
-        &config,
-        "--quick",
-        "--sds",
-        &nobody,
-    ];
-    let silent = doctor_trusting(&certificate, &asked).1;
+    let asked = format!("--database '{database}' --config '{config}' --quick --sds '{nobody}'");
+    let silent = doctor_trusting(&certificate, &asked).json;
     assert_told(
         &silent,
         "endpoint",
         "problem",
         "SDS could not be asked about 918999000011 of FX101",
     );
-    assert!(
-        !silent.to_string().contains("registration corrected"),
-        "{silent}"
-    );
+    assert_lacks(silent.to_string(), &["registration corrected"]);
     drop(sds);
     server.kill();
 }

@@ -2,12 +2,14 @@
 
 #![cfg(target_os = "linux")]
 
+use super::support::operations::command;
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use testkit::{Arguments, Ended, assert_contains, assert_lacks};
 
 use super::support::operations::{answer, get, uec, until};
 use super::support::{Booking, Server};
@@ -54,13 +56,13 @@ fn booked_ids(server: &Server, number: usize) -> Vec<String> {
 fn a_removed_database_is_not_written_and_can_be_saved() {
     let server = Server::start("files-removed", false);
     let ids = booked_ids(&server, 5);
-    let before = server.book(&Booking::of(&server.take_slot()).body());
+    let before = server.book(&server.booking().body());
     assert_eq!(answer(&before).status, 201);
     let file = server.folder.join("provider.sqlite");
     for suffix in ["", "-wal", "-shm"] {
         fs::remove_file(format!("{}{suffix}", file.display())).expect("removed");
     }
-    let refused = answer(&server.book(&Booking::of(&server.take_slot()).body()));
+    let refused = answer(&server.book(&server.booking().body()));
     assert_eq!(refused.status, 503, "{}", refused.shown());
     assert!(refused.header("retry-after").is_some());
     // A 409 that names the appointment would acknowledge it once more.
@@ -68,10 +70,7 @@ fn a_removed_database_is_not_written_and_can_be_saved() {
     until("it is not ready", || {
         codes(&server).contains("its file was removed or replaced")
     });
-    assert!(
-        !codes(&server).contains(&file.display().to_string()),
-        "no paths"
-    );
+    assert_lacks(codes(&server), &[&file.display().to_string()]);
     let process = pid(&server);
     until("the log says how to save it", || {
         server.log().contains(&format!("/proc/{process}/fd"))
@@ -89,14 +88,11 @@ fn a_removed_database_is_not_written_and_can_be_saved() {
     for id in &ids {
         assert_eq!(server.read(id).expect(200).json()["status"], "booked");
     }
-    let verified = uec(&[
-        "provider",
-        "audit",
-        "verify",
-        "--database",
-        &server.database(),
-    ]);
-    assert!(verified.status.success());
+    uec(&format!(
+        "provider audit verify --database '{}'",
+        server.database()
+    ))
+    .with(0);
     server.kill();
     let _ = fs::remove_dir_all(folder);
 }
@@ -108,7 +104,7 @@ fn a_removed_wal_is_in_the_database_after_a_stop() {
     let ids = booked_ids(&server, 5);
     let file = server.folder.join("provider.sqlite");
     fs::remove_file(format!("{}-wal", file.display())).expect("removed");
-    let refused = answer(&server.book(&Booking::of(&server.take_slot()).body()));
+    let refused = answer(&server.book(&server.booking().body()));
     assert_eq!(refused.status, 503, "{}", refused.shown());
     until("the log says what to do", || {
         server.log().contains("SIGTERM")
@@ -131,14 +127,14 @@ fn a_removed_wal_is_in_the_database_after_a_stop() {
 }
 
 /// As somebody whom the rights of files bind.
-fn bound(binary: &Path, arguments: &[&str]) -> std::process::Output {
+fn bound(binary: &Path, arguments: impl Arguments) -> Ended {
     let mut command = Command::new(binary);
-    command.args(arguments);
+    command.args(arguments.words());
     let ours = fs::metadata("/proc/self").expect("this process").uid();
     if ours == 0 {
         command.uid(NOBODY).gid(NOBODY);
     }
-    command.output().expect("uec runs")
+    Ended::run(&mut command)
 }
 
 /// A server that could write nothing does not start, and `doctor` says so: SQLite itself opens such a file without a word.
@@ -155,39 +151,24 @@ fn a_database_that_may_only_be_read_is_refused() {
     }
     let server = Server::start("files-read-only", true);
     let copy = at("provider.sqlite").display().to_string();
-    let made = uec(&[
-        "provider",
-        "backup",
-        "--database",
-        &server.database(),
-        "--to",
-        &copy,
-    ]);
-    assert!(made.status.success());
+    uec(&format!(
+        "provider backup --database '{}' --to '{copy}'",
+        server.database()
+    ))
+    .with(0);
     server.kill();
     let before = fs::read(at("provider.sqlite")).expect("a file");
     fs::set_permissions(at("provider.sqlite"), Permissions::from_mode(0o444)).expect("rights");
 
     let served = bound(
         &binary,
-        &[
-            "provider",
-            "serve",
-            "--database",
-            &database,
-            "--listen",
-            "127.0.0.1:0",
-        ],
+        &format!("provider serve --database '{database}' --listen 127.0.0.1:0"),
     );
-    let said = String::from_utf8_lossy(&served.stderr).into_owned();
-    assert_eq!(served.status.code(), Some(1), "{said}");
-    assert!(said.contains("no permission to read and write"), "{said}");
-    assert!(said.contains("not to write"), "{said}");
+    let served = served.with(1);
+    served.notes(&["no permission to read and write", "not to write"]);
 
-    let looked = bound(&binary, &["provider", "doctor", "--database", &database]);
-    let said = String::from_utf8_lossy(&looked.stdout).into_owned();
-    assert_eq!(looked.status.code(), Some(1), "{said}");
-    assert!(said.contains("Nothing can be written"), "{said}");
+    let looked = bound(&binary, &format!("provider doctor --database '{database}'"));
+    looked.with(1).says(&["Nothing can be written"]);
     assert_eq!(fs::read(at("provider.sqlite")).expect("a file"), before);
 }
 
@@ -203,15 +184,12 @@ fn a_database_that_others_may_write_is_refused() {
     let settings = folder.join("provider.toml");
     fs::write(&settings, "allow_shared_files = true\n").expect("written");
     let settings = settings.display().to_string();
-    let run = |arguments: &[&str]| {
-        let ended = uec(&[arguments, &["--database", &database]].concat());
-        (
-            ended.status.code(),
-            String::from_utf8_lossy(&ended.stderr).into_owned(),
-        )
+    let run = |arguments: &str| {
+        let ended = uec(&format!("{arguments} --database '{database}'"));
+        (Some(ended.code), ended.stderr)
     };
-    let serve = ["provider", "serve", "--listen", "127.0.0.1:0"];
-    let verify = ["provider", "audit", "verify"];
+    let serve = "provider serve --listen 127.0.0.1:0";
+    let verify = "provider audit verify";
     let mode = |path: &Path, mode| {
         fs::set_permissions(path, Permissions::from_mode(mode)).expect("rights");
     };
@@ -233,13 +211,11 @@ fn a_database_that_others_may_write_is_refused() {
                 "{} can be written by every user of this machine (mode {is:04o})",
                 path.display()
             );
-            assert!(said.contains(&says), "{said}");
-            assert!(said.contains("run `chmod "), "{said}");
-            assert!(said.contains("allow_shared_files = true"), "{said}");
+            assert_contains(&said, &[&says, "run `chmod ", "allow_shared_files = true"]);
         }
-        let allowed = run(&[&verify[..], &["--allow-shared-files"]].concat());
+        let allowed = run(&format!("{verify} --allow-shared-files"));
         assert_eq!(allowed.0, Some(0), "{}", allowed.1);
-        let allowed = run(&[&verify[..], &["--config", &settings]].concat());
+        let allowed = run(&format!("{verify} --config '{settings}'"));
         assert_eq!(allowed.0, Some(0), "{}", allowed.1);
         if path.exists() {
             mode(path, was);
@@ -282,24 +258,18 @@ fn a_wal_that_was_lost_is_told_at_the_next_start() {
     for suffix in ["-wal", "-shm"] {
         let _ = fs::remove_file(format!("{}{suffix}", file.display()));
     }
-    let looked = uec(&[
-        "provider",
-        "doctor",
-        "--quick",
-        "--database",
-        &format!("sqlite:{}", file.display()),
-    ]);
-    let said = String::from_utf8_lossy(&looked.stdout).into_owned();
-    assert!(
-        said.contains("Bookings that were acknowledged are not in the database"),
-        "{said}"
+    let looked = uec(&format!(
+        "provider doctor --quick --database '{}'",
+        format!("sqlite:{}", file.display())
+    ));
+    let said = looked.stdout.clone();
+    assert_contains(
+        &said,
+        &["Bookings that were acknowledged are not in the database"],
     );
     let server = Server::start("files-lost", false);
     let log = server.log();
-    assert!(
-        log.contains("the audit trail of FX101 ends at row"),
-        "{log}"
-    );
+    assert_contains(&log, &["the audit trail of FX101 ends at row"]);
     server.kill();
     let _ = fs::remove_dir_all(folder);
 }
@@ -338,8 +308,7 @@ fn a_clock_that_leaves_all_dates_ends_no_connection() {
     set("+0");
     let address = SocketAddr::from(([127, 0, 0, 1], testkit::port()));
     let output = fs::File::create(&log).expect("a log");
-    let mut server = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["provider", "serve", "--seed", "demo", "--database"])
+    let mut server = command("provider serve --seed demo --database")
         .arg(format!("sqlite:{}", folder.path().join("p.db").display()))
         .args(["--listen", &address.to_string()])
         .env("LD_PRELOAD", library)
@@ -379,14 +348,13 @@ fn a_clock_that_leaves_all_dates_ends_no_connection() {
 #[test]
 fn a_clock_beyond_all_dates_is_refused() {
     let Some(library) = libfaketime() else { return };
-    let ended = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["provider", "serve", "--database", "sqlite::memory:"])
-        .env("LD_PRELOAD", library)
-        .env("FAKETIME", "+8100y")
-        .output()
-        .expect("uec runs");
-    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert_eq!(ended.status.code(), Some(1), "{said}");
-    assert!(said.contains("the clock of this machine"), "{said}");
-    assert!(!said.contains("panicked"), "{said}");
+    let ended = Ended::run(
+        command("provider serve --database sqlite::memory:")
+            .env("LD_PRELOAD", library)
+            .env("FAKETIME", "+8100y"),
+    );
+    let said = ended.stderr.clone();
+    assert_eq!(ended.code, 1, "{said}");
+    assert_contains(&said, &["the clock of this machine"]);
+    assert_lacks(&said, &["panicked"]);
 }

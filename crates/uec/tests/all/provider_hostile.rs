@@ -4,6 +4,7 @@
 use super::support;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use testkit::assert_lacks;
 
 use serde_json::json;
 
@@ -29,7 +30,7 @@ fn post(body: impl Into<Vec<u8>>) -> Call {
 
 fn valid_text() -> String {
     let server = Server::shared(module_path!());
-    Booking::of(&server.take_slot()).body().to_string()
+    server.booking().body().to_string()
 }
 
 /// Random numbers that are the same on every run.
@@ -183,10 +184,7 @@ fn xml_that_reaches_out_or_swells() {
             body.chars().take(300).collect::<String>(),
             response.shown()
         );
-        assert!(
-            !response.text().contains(secret),
-            "nothing of the machine comes out"
-        );
+        assert_lacks(response.text(), &[secret]);
     }
     still_serves();
 }
@@ -505,7 +503,7 @@ fn random_bytes() {
 fn messages_with_random_faults() {
     let server = Server::shared(module_path!());
     let mut dice = Dice(0x5EED_0002);
-    let json = Booking::of(&server.take_slot()).body();
+    let json = server.booking().body();
     let texts = [
         (json.to_string(), "application/fhir+json"),
         (to_xml(&json), "application/fhir+xml"),

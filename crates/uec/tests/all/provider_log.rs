@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::json;
 
 use super::support::operations::{get, until};
-use super::support::{Booking, CONSUMER_ASID, Call, GP_CLINIC, Server, uuid};
+use super::support::{CONSUMER_ASID, Call, GP_CLINIC, Server, uuid};
 
 /// The lines of the log that hold this word.
 #[track_caller]
@@ -91,10 +91,11 @@ fn patients_are_not_in_the_log() {
             &booking.cancelled(&created.json()),
         )
         .expect(200);
-    let faulty = Booking::of(&server.take_slot()).with("/patient/gender", json!("Testwell"));
+    let faulty = server.booking().with("/patient/gender", json!("Testwell"));
     server.book(&faulty.body()).expect(422);
-    let wrong =
-        Booking::of(&server.take_slot()).with("/patient/identifier/0/value", json!("9990000000"));
+    let wrong = server
+        .booking()
+        .with("/patient/identifier/0/value", json!("9990000000"));
     server.book(&wrong.body()).expect(422);
     server
         .appointments(&format!(
@@ -124,7 +125,7 @@ fn json_lines_say_what_belongs_together_and_no_more() {
         vec!["--log-format".to_owned(), "json".to_owned()]
     });
     server.wait_until(|s| get(s.address, "/health/ready").is_some_and(|r| r.status == 200));
-    let booking = Booking::of(&server.take_slot());
+    let booking = server.booking();
     let call = server.book(&booking.body());
     let created = call.expect(201);
     let refused = server.read(&uuid());

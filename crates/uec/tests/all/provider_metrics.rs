@@ -1,11 +1,12 @@
 //! The metrics page: what it counts, what it never shows, where it is.
 
+use super::support::operations::command;
 use std::collections::HashSet;
 
 use serde_json::json;
 
 use super::support::operations::{free_address, get, metric, send, uec, until};
-use super::support::{Booking, CONSUMER_ASID, GP_CLINIC, Server, uuid};
+use super::support::{CONSUMER_ASID, GP_CLINIC, Server, uuid};
 
 fn page(server: &Server) -> String {
     let response = get(server.address, "/metrics").expect("an answer");
@@ -141,7 +142,7 @@ fn the_diary_is_shown_and_never_read_more_often_than_needed() {
         metric(&first, "uec_referrals_unmatched", &[("tenant", "FX101")]),
         Some(0.0)
     );
-    let booking = Booking::of(&server.take_slot());
+    let booking = server.booking();
     server.book(&booking.body()).expect(201);
     for _ in 0..20 {
         let again = page(&server);
@@ -164,17 +165,15 @@ fn metrics_are_off_the_public_port_unless_told_to() {
     let public = free_address();
     let settings = folder.join("settings.toml");
     std::fs::write(&settings, "[trust]\nunsigned = \"any\"\n").expect("written");
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["provider", "serve", "--database", &database])
-        .args([
-            "--listen",
-            &public.to_string(),
-            "--admin-listen",
-            &admin.to_string(),
-        ])
-        .args(["--config", &settings.display().to_string()])
-        .spawn()
-        .expect("uec starts");
+    let mut child = command(&format!(
+        "provider serve --database '{database}' --listen '{}' \
+             --admin-listen '{}' --config '{}'",
+        public,
+        admin,
+        settings.display()
+    ))
+    .spawn()
+    .expect("uec starts");
     let outcome = std::panic::catch_unwind(|| {
         until("it is ready", || {
             get(public, "/health/ready").is_some_and(|r| r.status == 200)
@@ -206,6 +205,6 @@ fn metrics_are_off_the_public_port_unless_told_to() {
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);
     }
-    let help = uec(&["provider", "serve", "--help"]);
-    assert!(String::from_utf8_lossy(&help.stdout).contains("--admin-listen"));
+    let help = uec("provider serve --help");
+    assert!(help.stdout.contains("--admin-listen"));
 }

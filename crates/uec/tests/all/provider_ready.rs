@@ -2,6 +2,7 @@
 
 use std::process::Command;
 use std::time::{Duration, Instant};
+use testkit::assert_contains;
 
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::Value;
@@ -93,9 +94,9 @@ fn an_expired_certificate_is_not_ready() {
     let asked = |path: &str| get(admin, path);
     until("it answers", || asked("/health/live").is_some());
     let left = asked("/metrics").expect("a page").text();
-    assert!(
-        left.contains("uec_tls_certificate_expiry_seconds{certificate=\"server\"} "),
-        "{left}"
+    assert_contains(
+        &left,
+        &["uec_tls_certificate_expiry_seconds{certificate=\"server\"} "],
     );
     until("it has expired", || {
         asked("/health/ready").is_some_and(|r| r.status == 503 && codes(&r) == ["certificate"])

@@ -13,6 +13,7 @@ use std::fs;
 use std::io::{BufReader, Write as _};
 use std::path::Path;
 use std::sync::Arc;
+use testkit::assert_contains;
 
 const PROXY: &str = "ssp.example.nhs.uk";
 const SEARCH: &str = "organization/slot.read";
@@ -174,11 +175,7 @@ fn an_undeclared_system_gets_what_any_consumer_gets_whatever_it_claims() {
     for claimed in ["FX900", "FX910", "FX777"] {
         let refused = behind.book((UNKNOWN_ASID, claimed));
         assert_eq!(refused.status, 403, "{claimed}: {}", refused.shown());
-        assert!(
-            refused.text().contains("may not book"),
-            "{}",
-            refused.text()
-        );
+        refused.says(&["may not book"]);
         let query = Server::window_query(GP_CLINIC, 2, 3);
         let call = behind.server.search(&query);
         let call = behind.server.from(call, (UNKNOWN_ASID, claimed), SEARCH);
@@ -355,11 +352,7 @@ fn a_signed_token_proves_its_organisation_and_is_read_strictly() {
     ] {
         let refused = search(&header, &claims);
         assert_eq!(refused.status, 403, "{words}: {}", refused.shown());
-        assert!(
-            refused.text().contains(words),
-            "{words}: {}",
-            refused.text()
-        );
+        refused.says(&[words]);
     }
     // The signature proves the organisation, so its declaration counts, whatever system the header names.
     for (ods, status) in [("FX910", 201), ("FX777", 403)] {
@@ -474,16 +467,11 @@ fn lists_that_cannot_be_read_stop_the_start_and_old_ones_are_told() {
         );
         let file = put("provider.toml", settings.as_bytes());
         let file = file.display().to_string();
-        let done = support::operations::uec(&[
-            "provider",
-            "doctor",
-            "--quick",
-            "--config",
-            &file,
-            "--database",
-            &database,
-        ]);
-        String::from_utf8_lossy(&done.stdout).into_owned()
+        let done = support::operations::uec(&format!(
+            "provider doctor --quick --config '{file}' \
+             --database '{database}'"
+        ));
+        done.stdout.clone()
     };
     let list = authority.revocation_list(&[]).expect("a list");
     let pem = put("good.pem", list.as_bytes());
@@ -514,15 +502,15 @@ fn lists_that_cannot_be_read_stop_the_start_and_old_ones_are_told() {
     let soon = jiff::Zoned::now().date() + jiff::Span::new().days(2);
     let due = put("due.crl", &list_until(soon));
     let said = doctor(&format!("{der:?}, {due:?}"));
-    assert!(
-        said.contains("due.crl is the first to end, on ") && said.contains("Have it fetched now"),
-        "{said}"
+    assert_contains(
+        &said,
+        &["due.crl is the first to end, on ", "Have it fetched now"],
     );
     let old = put("old.crl", &list_until(jiff::civil::date(2001, 2, 1)));
     let said = doctor(&format!("{old:?}"));
-    assert!(
-        said.contains("should have been replaced by a newer list on 2001"),
-        "{said}"
+    assert_contains(
+        &said,
+        &["should have been replaced by a newer list on 2001"],
     );
 }
 
@@ -611,11 +599,7 @@ fn a_request_names_one_host() {
             if status == 400 {
                 assert_eq!(answer.status, 400, "{path}: {}", answer.shown());
                 assert_eq!(answer.json()["resourceType"], "OperationOutcome");
-                assert!(
-                    answer.text().contains("The header Host "),
-                    "{}",
-                    answer.text()
-                );
+                answer.says(&["The header Host "]);
             } else {
                 assert!(!answer.text().contains("header Host"), "{}", answer.text());
             }
@@ -633,21 +617,14 @@ fn a_request_names_one_host() {
 #[test]
 fn a_file_without_end_is_refused_at_once() {
     for arguments in [
-        &["provider", "serve", "--config", "/dev/zero"][..],
-        &["provider", "apply", "/dev/zero"],
-        &["sandbox", "serve", "--world", "/dev/zero"],
-        &[
-            "consumer",
-            "--config",
-            "/dev/zero",
-            "slots",
-            "--service",
-            "1",
-        ],
+        "provider serve --config /dev/zero",
+        "provider apply /dev/zero",
+        "sandbox serve --world /dev/zero",
+        "consumer --config /dev/zero slots --service 1",
     ] {
         let done = support::operations::uec(arguments);
-        let said = String::from_utf8_lossy(&done.stderr);
-        assert_eq!(done.status.code(), Some(2), "{arguments:?}: {said}");
+        let said = &done.stderr;
+        assert_eq!(done.code, 2, "{arguments:?}: {said}");
         assert!(said.contains("/dev/zero: it is larger than"), "{said}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::support;
 use std::collections::BTreeSet;
+use testkit::{assert_contains, assert_lacks};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -383,10 +384,7 @@ fn unknown_parameters_are_ignored_and_misspelt_criteria_are_not() {
     );
     let bundle = server.search(&query).expect(200).json();
     let own = bundle["link"][0]["url"].as_str().expect("self link");
-    assert!(
-        !own.contains("colour") && !own.contains("_revinclude"),
-        "{own}"
-    );
+    assert_lacks(&own, &["colour", "_revinclude"]);
     assert_eq!(
         ids(&matches(&bundle)),
         ids(&server.slots(&window(SLOTS_ONLY)))
@@ -406,11 +404,7 @@ fn unknown_parameters_are_ignored_and_misspelt_criteria_are_not() {
             .search(&format!("{}&{bad}", window(SLOTS_ONLY)))
             .expect(400);
         let name = bad.split('=').next().unwrap_or("");
-        assert!(
-            response.text().contains(name),
-            "names {name}: {}",
-            response.shown()
-        );
+        response.says(&[name]);
     }
 }
 
@@ -828,18 +822,12 @@ fn a_window_that_is_shortened_is_told() {
         "service={GP_CLINIC}&start=ge2098-01-01&start=le2098-03-01"
     ));
     let words = words.expect("an outcome");
-    assert!(
-        words.contains("to 2098-01-02T00:00:00Z were searched"),
-        "{words}"
-    );
+    assert_contains(&words, &["to 2098-01-02T00:00:00Z were searched"]);
     assert_eq!(bundle["total"], 0);
     // Beside slots, and beside the slots that do not fit.
     let (words, bundle) = said(&Server::window_query(GP_CLINIC, 1, 3));
     let words = words.expect("an outcome");
-    assert!(
-        words.contains("more slots match") && words.contains("were searched"),
-        "{words}"
-    );
+    assert_contains(&words, &["more slots match", "were searched"]);
     assert_eq!(matches(&bundle).len(), 3);
     let (words, _) = said(&format!(
         "service={GP_CLINIC}&start=ge2098-01-01T00:00:00Z&start=le2098-01-01T23:00:00Z"
@@ -872,7 +860,7 @@ fn a_closed_place_offers_nothing() {
                 .split(' ')
                 .chain(["--from", date, "--to", date, "--database", &database]);
         let out = uec(&words.collect::<Vec<_>>());
-        let counts: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+        let counts: Value = out.json;
         (counts["free"].as_u64(), counts["closed"].as_u64())
     };
     declare(&server, "FX101", |text| {

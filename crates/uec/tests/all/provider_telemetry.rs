@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 
 use super::support::operations::{free_address, get, metric, until, with_settings};
-use super::support::{Booking, CONSUMER_ASID, GP_CLINIC, Server, uuid};
+use super::support::{CONSUMER_ASID, GP_CLINIC, Server, uuid};
 
 /// A collector that keeps what it is sent: path, media type, body.
 #[derive(Clone, Default)]
@@ -109,7 +109,7 @@ fn every_request_is_a_span_without_patient_data() {
     let (collector, address) = Collector::start();
     let server = traced("telemetry", address, "");
     let trace = uuid();
-    let booking = Booking::of(&server.take_slot());
+    let booking = server.booking();
     let created = server
         .book(&booking.body())
         .with("Ssp-TraceID", &trace)

@@ -55,7 +55,7 @@ fn on_trial(name: &str, consumer: &str) -> Server {
 #[test]
 fn what_was_booked_before_the_mark_can_be_cancelled() {
     let server = Server::start("trial-late", true);
-    let booking = Booking::of(&server.take_slot());
+    let booking = server.booking();
     let made = server.book(&booking.body()).expect(201);
     declare(&server, "FX101", |text| {
         let line = format!("id = \"{GP_CLINIC}\"\n");
@@ -185,26 +185,19 @@ fn a_provider_on_trial_hides_all_its_services() {
     until("the declaration is known", || {
         slots(&search(&server, GP_CLINIC, false)) == 0
     });
-    let exported = uec(&[
-        "provider",
-        "export",
-        "--provider",
-        "FX101",
-        "--database",
-        &server.database(),
-    ]);
-    let text = String::from_utf8(exported.stdout).expect("text");
+    let exported = uec(&format!(
+        "provider export --provider FX101 --database '{}'",
+        server.database()
+    ));
+    let text = exported.stdout;
     assert_eq!(text.matches("test = true").count(), 1, "{text}");
     let file = written(&server.folder, "again.toml", &text);
-    let again = uec(&[
-        "provider",
-        "apply",
-        &file.display().to_string(),
-        "--dry-run",
-        "--database",
-        &server.database(),
-    ]);
-    assert!(again.status.success());
+    uec(&format!(
+        "provider apply '{}' --dry-run --database '{}'",
+        file.display(),
+        server.database()
+    ))
+    .with(0);
     apply(&server, &file);
     assert_eq!(slots(&search(&server, GP_CLINIC, false)), 0);
     server.kill();
@@ -214,27 +207,21 @@ fn a_provider_on_trial_hides_all_its_services() {
 #[test]
 fn a_mark_that_means_nothing_is_refused() {
     let server = Server::start("trial-nonsense", true);
-    let exported = uec(&[
-        "provider",
-        "export",
-        "--provider",
-        "FX101",
-        "--database",
-        &server.database(),
-    ]);
-    let text = String::from_utf8(exported.stdout).expect("text");
+    let exported = uec(&format!(
+        "provider export --provider FX101 --database '{}'",
+        server.database()
+    ));
+    let text = exported.stdout;
     let wrong =
         format!("{text}\n[[consumer]]\nods = \"FX978\"\nname = \"Nobody\"\nlive_too = true\n");
     let file = written(&server.folder, "wrong.toml", &wrong);
-    let refused = uec(&[
-        "provider",
-        "apply",
-        &file.display().to_string(),
-        "--database",
-        &server.database(),
-    ]);
-    assert_eq!(refused.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    let refused = uec(&format!(
+        "provider apply '{}' --database '{}'",
+        file.display(),
+        server.database()
+    ))
+    .with(2);
+    let said = refused.stderr.clone();
     assert!(said.contains("live_too"), "{said}");
     server.kill();
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufReader, Write};
+use testkit::assert_contains;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
@@ -10,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 
 use super::support::http::{connect, gzip};
-use super::support::{Booking, Call, GP_CLINIC, Response, Server, to_xml, uuid};
+use super::support::{Call, GP_CLINIC, Response, Server, to_xml, uuid};
 
 const PROFILE: &str = "https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-";
 
@@ -20,7 +21,7 @@ fn search() -> Call {
 
 fn book() -> Call {
     let server = Server::shared(module_path!());
-    server.book(&Booking::of(&server.take_slot()).body())
+    server.book(&server.booking().body())
 }
 
 fn metadata_with(query: &str) -> Response {
@@ -129,10 +130,10 @@ fn the_accept_header_is_understood() {
 #[test]
 fn without_accept_the_answer_comes_as_the_request_came() {
     let server = Server::shared(module_path!());
-    let body = to_xml(&Booking::of(&server.take_slot()).body());
+    let body = to_xml(&server.booking().body());
     let call = server.book(&json!({})).xml(&body);
     assert!(call.expect(201).is_xml());
-    let body = to_xml(&Booking::of(&server.take_slot()).body());
+    let body = to_xml(&server.booking().body());
     let call = server
         .book(&json!({}))
         .xml(&body)
@@ -494,10 +495,7 @@ fn too_large_a_head_over_http2_is_answered_with_an_outcome() {
     };
     let (status, own, body) = ask(70 * 1024);
     assert_eq!((status, own), (431, true), "{body}");
-    assert!(
-        body.contains("OperationOutcome") && body.contains("65536 bytes"),
-        "{body}"
-    );
+    assert_contains(&body, &["OperationOutcome", "65536 bytes"]);
     // Up to what the server says in its SETTINGS that it takes.
     let (status, own, body) = ask(120 * 1024);
     assert_eq!((status, own), (431, true), "{body}");

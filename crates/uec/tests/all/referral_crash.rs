@@ -1,9 +1,10 @@
 //! `kill -9` while referrals arrive: what was acknowledged, or refused and kept, is there after the restart.
 
 use super::referral_fixture::*;
+use super::support::operations::command;
 use super::support::{Call, Server, uuid};
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use testkit::Ended;
 
 /// Senders at the same time.
 const SENDERS: usize = 4;
@@ -64,7 +65,7 @@ fn what_was_answered_is_kept() {
         answered.len() > SENDERS,
         "something was sent before the crash"
     );
-    let all = referrals(&server, &["list", "--provider", "FX101", "--json"]);
+    let all = referrals(&server, "list --provider FX101 --json");
     let state = |id: &str| {
         let mut found = all
             .as_array()
@@ -83,21 +84,11 @@ fn what_was_answered_is_kept() {
         };
         assert_eq!(state(id), expected, "{id}");
     }
-    let verified = Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args([
-            "provider",
-            "audit",
-            "verify",
-            "--database",
-            &server.database(),
-        ])
-        .output()
-        .expect("uec runs");
-    assert!(
-        verified.status.success(),
-        "{}",
-        String::from_utf8_lossy(&verified.stderr)
-    );
+    Ended::run(&mut command(&format!(
+        "provider audit verify --database '{}'",
+        server.database()
+    )))
+    .with(0);
     let folder = server.folder.clone();
     server.kill();
     let _ = std::fs::remove_dir_all(folder);

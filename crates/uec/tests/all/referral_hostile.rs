@@ -121,10 +121,7 @@ fn costly_documents_cost_little_and_are_kept() {
     // Fourteen documents of up to 31 MB: some seconds without optimisation, minutes if one were quadratic.
     let used = processor(server) - before;
     assert!(used < 180, "{used} s of processor");
-    let kept = referrals(
-        server,
-        &["list", "--quarantined", "--provider", "FX101", "--json"],
-    );
+    let kept = referrals(server, "list --quarantined --provider FX101 --json");
     let kept = kept.as_array().expect("a list");
     assert!(kept.len() >= 2 * bombs.len(), "{}", kept.len());
     for message in sent.iter().filter(|m| m.base64) {

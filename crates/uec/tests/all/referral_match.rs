@@ -2,8 +2,9 @@
 
 use super::referral_fixture::*;
 use super::support;
-use super::support::{Booking, Server, nhs_number, uuid};
+use super::support::{Server, nhs_number, uuid};
 use serde_json::{Value, json};
+use testkit::assert_contains;
 
 /// The appointment's URL as the consumer puts it into a document.
 fn url_of(response: &support::Response) -> String {
@@ -34,25 +35,21 @@ fn booking_first() {
     // The clinician opens the document as it was sent, byte for byte.
     let file = server.folder.join(format!("{}.xml", booking.document_id));
     let path = file.to_str().expect("path");
-    let arguments = [
-        "show",
-        &booking.document_id,
-        "--provider",
-        "FX101",
-        "--original",
-        path,
-    ];
-    assert!(uec(server, &arguments).status.success());
+    let arguments = format!(
+        "show '{}' --provider FX101 --original '{path}'",
+        booking.document_id
+    );
+    uec(server, &arguments).with(0);
     assert_eq!(std::fs::read_to_string(&file).expect("written"), cda.xml());
     // What is there is not overwritten.
-    assert_eq!(uec(server, &arguments).status.code(), Some(1));
+    uec(server, &arguments).with(1);
 }
 
 /// Proves: REF-PRO-02, REF-PRO-04, DAT-05
 #[test]
 fn document_first() {
     let server = Server::shared(module_path!());
-    let booking = Booking::of(&server.take_slot());
+    let booking = server.booking();
     let cda = Cda::new(&booking.document_id.to_ascii_uppercase());
     accepted(server, &Itk::new(&cda.xml()));
     assert_eq!(show(server, &booking.document_id)["state"], "unmatched");
@@ -210,7 +207,7 @@ fn twice_is_once() {
     again.compressed = true;
     accepted(server, &again);
     assert_eq!(show(server, &id), first);
-    let all = referrals(server, &["list", "--provider", "FX101", "--json"]);
+    let all = referrals(server, "list --provider FX101 --json");
     let count = all
         .as_array()
         .expect("a list")
@@ -233,10 +230,7 @@ fn twice_is_once() {
     assert!(listed(server, "--quarantined", &fresh));
     // A fault that is repeated is kept once.
     faulted(server, &reused, "2200");
-    let aside = referrals(
-        server,
-        &["list", "--quarantined", "--provider", "FX101", "--json"],
-    );
+    let aside = referrals(server, "list --quarantined --provider FX101 --json");
     let count = aside
         .as_array()
         .expect("a list")
@@ -260,7 +254,7 @@ fn twice_at_the_same_time_is_once() {
             scope.spawn(move || accepted(server, &message));
         }
     });
-    let all = referrals(server, &["list", "--provider", "FX101", "--json"]);
+    let all = referrals(server, "list --provider FX101 --json");
     let count = all
         .as_array()
         .expect("a list")
@@ -280,8 +274,7 @@ fn a_linked_document_is_not_replaced() {
     let mut replacing = Cda::new(&next);
     replacing.replaces = Some(booking.document_id.to_ascii_uppercase());
     let said = faulted(server, &Itk::new(&replacing.xml()), "2200");
-    assert!(said.contains("linked to a booking"), "{said}");
-    assert!(said.contains("book"), "says what to do: {said}");
+    assert_contains(&said, &["linked to a booking", "book"]);
     assert!(listed(server, "--quarantined", &next), "refused, yet kept");
     assert_eq!(show(server, &booking.document_id)["state"], "linked");
     // Cancelling does not make it replaceable: that needs a new cycle.
@@ -345,7 +338,7 @@ fn the_quarantine_is_worked_off() {
     let server = Server::shared(module_path!());
     let response = post(server, "/itk/FX101", "text/xml", b"<a><b></a>");
     check_fault(&response, "1000");
-    let aside = referrals(server, &["quarantine", "--provider", "FX101", "--json"]);
+    let aside = referrals(server, "quarantine --provider FX101 --json");
     let item = aside
         .as_array()
         .expect("a list")
@@ -362,29 +355,18 @@ fn the_quarantine_is_worked_off() {
     let id = item["id"].as_str().expect("id");
     let file = server.folder.join("kept");
     let path = file.to_str().expect("path");
-    assert!(
-        uec(
-            server,
-            &["show", id, "--provider", "FX101", "--message", path]
-        )
-        .status
-        .success()
-    );
+    uec(
+        server,
+        &format!("show {id} --provider FX101 --message '{path}'"),
+    )
+    .with(0);
     assert_eq!(std::fs::read(&file).expect("written"), b"<a><b></a>");
-    let close = [
-        "quarantine",
-        "--provider",
-        "FX101",
-        "--close",
-        id,
-        "--because",
-        "rang the sender",
-    ];
-    assert!(uec(server, &close).status.success());
+    let close = format!("quarantine --provider FX101 --close {id} --because 'rang the sender'");
+    uec(server, &close).with(0);
     let shown = show(server, id);
     assert_eq!(shown["state"], "closed");
     assert_eq!(shown["closed"]["because"], "rang the sender");
-    assert_eq!(uec(server, &close).status.code(), Some(1), "only once");
+    uec(server, &close).with(1);
 }
 
 /// Proves: D-70, NFR-01
@@ -397,13 +379,12 @@ fn what_a_sender_wrote_forges_no_line_on_a_terminal() {
     message.tracking = format!("{}\u{202e}\u{200b}\u{2028}state         filed", uuid());
     send_itk(server, &message);
     for arguments in [
-        ["show", &document, "--provider", "FX101"].as_slice(),
-        &["list", "--unmatched", "--provider", "FX101"],
-        &["show", &document, "--provider", "FX101", "--json"],
+        format!("show {document} --provider FX101"),
+        "list --unmatched --provider FX101".to_owned(),
+        format!("show {document} --provider FX101 --json"),
     ] {
-        let shown = uec(server, arguments);
-        assert!(shown.status.success(), "{shown:?}");
-        let text = String::from_utf8(shown.stdout).expect("text");
+        let shown = uec(server, &arguments).with(0);
+        let text = shown.stdout;
         let is_seen = |c: char| c == '\n' || booking::foreign::visible(c) == c;
         assert!(text.chars().all(is_seen), "{text:?}");
         if let Ok(value) = serde_json::from_str::<Value>(&text) {

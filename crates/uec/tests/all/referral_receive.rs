@@ -5,6 +5,7 @@ use super::support;
 use super::support::{Call, Server, uuid};
 use base64::Engine as _;
 use serde_json::{Value, json};
+use testkit::assert_contains;
 
 /// Proves: REF-PRO-08
 #[test]
@@ -18,14 +19,13 @@ fn soap_in_both_versions() {
     );
     assert_eq!(response.header("cache-control"), Some("no-store"));
     let text = response.text();
-    assert!(
-        text.contains("http://schemas.xmlsoap.org/soap/envelope/"),
-        "{text}"
-    );
-    assert!(text.contains(&format!("{REPORT}Response")), "{text}");
-    assert!(
-        text.contains(&format!("<wsa:RelatesTo>M-{}", message.tracking)),
-        "{text}"
+    assert_contains(
+        &text,
+        &[
+            "http://schemas.xmlsoap.org/soap/envelope/",
+            &format!("{REPORT}Response"),
+            &format!("<wsa:RelatesTo>M-{}", message.tracking),
+        ],
     );
     let message = Itk::new(&Cda::new(&uuid()).xml()).soap12();
     let response = accepted(server, &message);
@@ -33,11 +33,7 @@ fn soap_in_both_versions() {
         response.header("content-type"),
         Some("application/soap+xml;charset=utf-8")
     );
-    assert!(
-        response
-            .text()
-            .contains("http://www.w3.org/2003/05/soap-envelope")
-    );
+    response.says(&["http://www.w3.org/2003/05/soap-envelope"]);
     let mut bad = Itk::new(&Cda::new(&uuid()).xml()).soap12();
     bad.count = "2".to_owned();
     faulted(server, &bad, "1000");
@@ -80,11 +76,11 @@ fn packed_in_every_way() {
         assert_eq!(response.status, 200, "{}", response.shown());
         let file = server.folder.join(format!("{}.cda", cda.id));
         let path = file.to_str().expect("path");
-        let output = uec(
+        uec(
             server,
-            &["show", &cda.id, "--provider", "FX101", "--original", path],
-        );
-        assert!(output.status.success());
+            &format!("show '{}' --provider FX101 --original '{path}'", cda.id),
+        )
+        .with(0);
         assert_eq!(std::fs::read_to_string(file).expect("written"), cda.xml());
     }
     // Prefixes declared on the envelope go with the document when it is taken out.
@@ -95,14 +91,11 @@ fn packed_in_every_way() {
     accepted(server, &Itk::new(&cda));
     let file = server.folder.join(format!("{id}.cda"));
     let path = file.to_str().expect("path");
-    assert!(
-        uec(
-            server,
-            &["show", &id, "--provider", "FX101", "--original", path]
-        )
-        .status
-        .success()
-    );
+    uec(
+        server,
+        &format!("show {id} --provider FX101 --original '{path}'"),
+    )
+    .with(0);
     let taken_out = std::fs::read_to_string(file).expect("written");
     booking::bounded_xml::parse(&taken_out, booking::bounded_xml::Bounds::nodes(100_000))
         .expect("stands alone");
@@ -137,9 +130,8 @@ fn every_element_may_have_a_prefix() {
         cda.xml()
     };
     let shown = |id: &str| -> Value {
-        let output = uec(server, &["show", id, "--provider", "FX101", "--json"]);
-        assert!(output.status.success(), "{output:?}");
-        let mut shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let output = uec(server, &format!("show {id} --provider FX101 --json")).with(0);
+        let mut shown: Value = output.json;
         for own in [
             "id", "case", "received", "document", "tracking", "bytes", "bookings",
         ] {
@@ -293,22 +285,18 @@ fn a_repeat_callers_set_is_kept_whole() {
     let body = with_further(&leading, &further);
     let response = post(server, "/itk", leading.media_type(), &body);
     assert_eq!(response.status, 200, "{}", response.shown());
-    assert!(
-        response
-            .text()
-            .contains(&format!("OK:{}", leading.tracking))
-    );
+    response.says(&[&format!("OK:{}", leading.tracking)]);
     let shown = show(server, &now.0);
     assert_eq!(shown["document"], now.0.to_ascii_lowercase());
     let note = shown["note"].as_str().expect("a note");
     assert!(note.contains("3 more documents"), "{note}");
     let file = server.folder.join(format!("{}.set", now.0));
     let path = file.to_str().expect("path");
-    let output = uec(
+    uec(
         server,
-        &["show", &now.0, "--provider", "FX101", "--original", path],
-    );
-    assert!(output.status.success());
+        &format!("show '{}' --provider FX101 --original '{path}'", now.0),
+    )
+    .with(0);
     let read = |suffix: &str| std::fs::read_to_string(format!("{path}{suffix}")).expect("written");
     assert_eq!(
         [read(""), read(".2"), read(".3"), read(".4")],
@@ -321,10 +309,7 @@ fn a_repeat_callers_set_is_kept_whole() {
     let fewer = with_further(&other, &further[..1]);
     let refused = post(server, "/itk", other.media_type(), &fewer);
     check_fault(&refused, "2200");
-    let kept = referrals(
-        server,
-        &["list", "--quarantined", "--provider", "FX101", "--json"],
-    );
+    let kept = referrals(server, "list --quarantined --provider FX101 --json");
     let is_it = |r: &Value| r["tracking"] == other.tracking.as_str();
     assert!(
         kept.as_array().expect("a list").iter().any(is_it),
@@ -352,10 +337,7 @@ fn a_repeat_callers_set_is_kept_whole() {
     assert_eq!(response.status, 200, "{}", response.shown());
     let shown = show(server, &cda.id);
     let note = shown["note"].as_str().expect("a note");
-    assert!(
-        note.contains("2 more documents") && note.contains("1 of them cannot"),
-        "{note}"
-    );
+    assert_contains(&note, &["2 more documents", "1 of them cannot"]);
 
     // What does not pair is refused for what is wrong.
     let lone = Itk::new(&Cda::new(&uuid()).xml());
@@ -432,10 +414,7 @@ fn wrong_envelopes_and_documents() {
 }
 
 fn aside(server: &Server) -> usize {
-    let all = referrals(
-        server,
-        &["list", "--quarantined", "--provider", "FX101", "--json"],
-    );
+    let all = referrals(server, "list --quarantined --provider FX101 --json");
     all.as_array().expect("a list").len()
 }
 
@@ -445,7 +424,7 @@ fn an_identifier_with_a_control_character_is_kept_aside() {
     let server = Server::shared(module_path!());
     // No other test here sends to this provider.
     let aside = || {
-        let list = ["list", "--quarantined", "--provider", "FX202", "--json"];
+        let list = "list --quarantined --provider FX202 --json";
         referrals(server, &list).as_array().expect("a list").len()
     };
     for bad in ["a\u{0}b", "\u{0}", "a\u{7}b", "a\nb", "a\u{85}b", ""] {
@@ -546,9 +525,7 @@ fn what_is_not_received_at_all() {
 fn whose_it_is() {
     let server = Server::shared(module_path!());
     let at = |provider: &str, id: &str| {
-        uec(server, &["show", id, "--provider", provider])
-            .status
-            .success()
+        uec(server, &format!("show {id} --provider '{provider}'")).code == 0
     };
     // The path wins.
     let cda = Cda::new(&uuid());
@@ -586,7 +563,7 @@ fn whose_it_is() {
     message.address = Some("urn:nhs-uk:addressing:ods:FX777".to_owned());
     let said = faulted(server, &message, "2200");
     assert!(said.contains("/itk/"), "{said}");
-    let kept = referrals(server, &["quarantine", "--unassigned", "--json"]);
+    let kept = referrals(server, "quarantine --unassigned --json");
     assert!(
         kept.as_array()
             .expect("a list")
@@ -623,18 +600,14 @@ fn twenty_megabytes() {
     server.booked();
     let file = server.folder.join("large.cda");
     let path = file.to_str().expect("path");
-    let output = uec(
+    uec(
         server,
-        &[
-            "show",
-            &booking.document_id,
-            "--provider",
-            "FX101",
-            "--original",
-            path,
-        ],
-    );
-    assert!(output.status.success());
+        &format!(
+            "show '{}' --provider FX101 --original '{path}'",
+            booking.document_id
+        ),
+    )
+    .with(0);
     assert!(
         std::fs::read_to_string(file).expect("written") == xml,
         "byte for byte"

@@ -49,15 +49,11 @@ fn booked_sent_and_joined_in_every_wrapping() {
         );
         let file = server.folder.join(format!("{wrapping:?}.xml"));
         let path = file.to_str().expect("path");
-        let arguments = [
-            "show",
-            &booking.document_id,
-            "--provider",
-            "FX101",
-            "--original",
-            path,
-        ];
-        assert!(uec(server, &arguments).status.success());
+        let arguments = format!(
+            "show '{}' --provider FX101 --original '{path}'",
+            booking.document_id
+        );
+        uec(server, &arguments).with(0);
         let kept = std::fs::read_to_string(&file).expect("written");
         assert!(write_cda(&referral).ends_with(&kept), "{wrapping:?}");
     }

@@ -1,23 +1,15 @@
 //! `uec sandbox …` as people run it.
 
+use super::support::operations::command;
+use super::support::operations::uec;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use testkit::{Arguments, assert_contains, words};
 
-const UEC: &str = env!("CARGO_BIN_EXE_uec");
-
-fn run(arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::new(UEC)
-        .arg("sandbox")
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (
-        output.status.code().unwrap(),
-        text(output.stdout),
-        text(output.stderr),
-    )
+fn run(arguments: impl Arguments) -> (i32, String, String) {
+    let done = uec([words("sandbox"), arguments.words()].concat());
+    (done.code, done.stdout, done.stderr)
 }
 
 /// Ends the program also when a test fails.
@@ -38,32 +30,25 @@ fn the_embedded_world_can_be_printed_changed_and_checked() {
     let (code, world, _) = run(&["world"]);
     assert_eq!(code, 0);
     std::fs::write(&file, &world).unwrap();
-    let (code, told, _) = run(&["check", path]);
+    let (code, told, _) = run(&format!("check '{path}'"));
     assert_eq!(code, 0);
-    assert!(
-        told.contains("2000000023") && told.contains("it can be served"),
-        "{told}"
-    );
-    let (code, _, _) = run(&["check", "--strict", path]);
+    assert_contains(&told, &["2000000023", "it can be served"]);
+    let (code, _, _) = run(&format!("check --strict '{path}'"));
     assert_eq!(code, 1);
-    let (code, json, _) = run(&["check", "--json", path]);
+    let (code, json, _) = run(&format!("check --json '{path}'"));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((code, json["remarks"].as_array().unwrap().len()), (0, 4));
     std::fs::write(&file, world.replacen("ods = ", "odds = ", 1)).unwrap();
-    let (code, _, told) = run(&["check", path]);
+    let (code, _, told) = run(&format!("check '{path}'"));
     assert_eq!(code, 1);
-    assert!(
-        told.contains("line") && told.contains("did you mean `ods`?"),
-        "{told}"
-    );
+    assert_contains(&told, &["line", "did you mean `ods`?"]);
     let (code, _, _) = run(&["check", folder.path().join("none").to_str().unwrap()]);
     assert_eq!(code, 2);
 }
 
 #[test]
 fn the_directory_runs_alone_and_stops_when_told() {
-    let child = Command::new(UEC)
-        .args(["sandbox", "serve", "--dos", "0"])
+    let child = command("sandbox serve --dos 0")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -101,11 +86,8 @@ fn the_directory_runs_alone_and_stops_when_told() {
 #[test]
 fn an_address_that_cannot_be_listened_on_is_wrong_usage() {
     for listen in ["999.1.2.3", "192.0.2.1"] {
-        let (code, _, told) = run(&["serve", "--listen", listen, "--dos", "0"]);
+        let (code, _, told) = run(&format!("serve --listen {listen} --dos 0"));
         assert_eq!(code, 2, "{told}");
-        assert!(
-            told.contains(&format!("cannot listen on {listen}")),
-            "{told}"
-        );
+        assert_contains(&told, &[&format!("cannot listen on {listen}")]);
     }
 }

@@ -1,12 +1,12 @@
 //! `uec validate` and the Provider have one set of rules: the same messages are given to both.
 
-use std::process::Output;
+use testkit::{Ended, assert_contains, assert_lacks, words};
 
 use serde_json::{Value, json};
 
-use super::support::operations::{uec, written};
+use super::support::operations::{file_named, uec};
 use super::support::server::INCLUDES;
-use super::support::{Booking, GP_CLINIC, Server, to_xml};
+use super::support::{GP_CLINIC, Server, to_xml};
 
 /// A message to be judged: what is changed, place and value.
 type Change = (&'static str, &'static str, fn() -> Value);
@@ -147,27 +147,16 @@ const CHANGES: &[Change] = &[
 ];
 
 /// Runs the program on files with these contents; all outcomes, in order.
-fn validate(
-    server: &Server,
-    name: &str,
-    contents: &[String],
-    flags: &[&str],
-) -> (Output, Vec<Value>) {
+fn validate(server: &Server, name: &str, contents: &[String], flags: &str) -> (Ended, Vec<Value>) {
     let files: Vec<String> = contents
         .iter()
         .enumerate()
-        .map(|(i, text)| {
-            written(&server.folder, &format!("{name}-{i}"), text)
-                .display()
-                .to_string()
-        })
+        .map(|(i, text)| file_named(&server.folder, &format!("{name}-{i}"), text))
         .collect();
-    let mut arguments = vec!["validate", "--json"];
-    arguments.extend(flags);
-    arguments.extend(files.iter().map(String::as_str));
-    let output = uec(&arguments);
-    let lines = String::from_utf8(output.stdout.clone()).expect("text");
-    let outcomes = lines
+    let flags = words(&format!("validate --json {flags}"));
+    let output = uec([flags, files].concat());
+    let outcomes = output
+        .stdout
         .lines()
         .map(|l| serde_json::from_str(l).expect("JSON"));
     let outcomes: Vec<Value> = outcomes.collect();
@@ -200,18 +189,18 @@ fn validate_and_provider_judge_a_booking_alike() {
     let server = Server::shared(module_path!());
     let mut cases: Vec<(String, String, bool)> = Vec::new();
     for (name, place, value) in CHANGES {
-        let booking = Booking::of(&server.take_slot()).with(place, value());
+        let booking = server.booking().with(place, value());
         cases.push(((*name).to_owned(), booking.body().to_string(), false));
     }
-    let whole = Booking::of(&server.take_slot()).body();
-    let misplaced = Booking::of(&server.take_slot()).with("/language", Value::Null);
+    let whole = server.booking().body();
+    let misplaced = server.booking().with("/language", Value::Null);
     let misplaced = misplaced.with("/language", json!("en-GB")).body();
     cases.push(("XML".to_owned(), to_xml(&whole), true));
     cases.push(("XML out of order".to_owned(), to_xml(&misplaced), true));
     cases.push(("no JSON".to_owned(), "{".to_owned(), false));
     let contents: Vec<String> = cases.iter().map(|(_, text, _)| text.clone()).collect();
-    let (output, outcomes) = validate(server, "alike", &contents, &["--wire"]);
-    assert_eq!(output.status.code(), Some(1));
+    let (output, outcomes) = validate(server, "alike", &contents, "--wire");
+    assert_eq!(output.code, 1, "{output}");
     for ((name, text, xml), outcome) in cases.iter().zip(&outcomes) {
         let call = server.book(&Value::Null);
         let call = match xml {
@@ -239,11 +228,8 @@ fn validate_and_provider_judge_a_booking_alike() {
         }
     }
     // What is not stored is not said to be stored.
-    let all = String::from_utf8(output.stdout).expect("text");
-    assert!(
-        !all.contains("was stored") && !all.contains("was added"),
-        "{all}"
-    );
+    let all = output.stdout;
+    assert_lacks(&all, &["was stored", "was added"]);
     assert!(all.contains("a Provider stores `accepted`"));
 }
 
@@ -251,7 +237,8 @@ fn validate_and_provider_judge_a_booking_alike() {
 #[test]
 fn a_validator_is_strict_unless_it_is_told_to_judge_as_the_wire_does() {
     let server = Server::shared(module_path!());
-    let strange = Booking::of(&server.take_slot())
+    let strange = server
+        .booking()
         .with("/colour", json!("blue"))
         .with("/patient/shoeSize", json!(42))
         .body();
@@ -264,8 +251,8 @@ fn a_validator_is_strict_unless_it_is_told_to_judge_as_the_wire_does() {
         organization.to_string(),
         other.to_string(),
     ];
-    let (output, outcomes) = validate(server, "strict", &contents, &[]);
-    assert_eq!(output.status.code(), Some(1));
+    let (output, outcomes) = validate(server, "strict", &contents, "");
+    assert_eq!(output.code, 1, "{output}");
     for outcome in &outcomes[..2] {
         let places: Vec<String> = errors(outcome)
             .into_iter()
@@ -279,44 +266,38 @@ fn a_validator_is_strict_unless_it_is_told_to_judge_as_the_wire_does() {
     let undefined = errors(&outcomes[2]);
     assert_eq!(undefined.len(), 1, "{undefined:?}");
     assert_eq!(undefined[0].0, "Organization.type[0].coding[0]");
-    assert!(
-        undefined[0].1.contains("zzz") && undefined[0].1.contains("prov"),
-        "{undefined:?}"
-    );
+    assert_contains(&undefined[0].1, &["zzz", "prov"]);
     assert!(
         errors(&outcomes[3]).is_empty(),
         "a type of FHIR that is not checked here"
     );
-    let (output, outcomes) = validate(server, "lenient", &contents, &["--wire"]);
-    assert!(output.status.success(), "{outcomes:#?}");
+    let (output, outcomes) = validate(server, "lenient", &contents, "--wire");
+    assert_eq!(output.code, 0, "{outcomes:#?}");
 }
 
 /// Proves: NFR-09, VER-03
 #[test]
 fn a_booking_is_judged_by_the_version_that_its_sender_follows() {
     let server = Server::shared(module_path!());
-    let body = Booking::of(&server.take_slot())
+    let body = server
+        .booking()
         .with("/patient/telecom/0/rank", Value::Null)
         .body();
     let contents = [body.to_string()];
-    let (output, _) = validate(server, "current", &contents, &[]);
-    assert_eq!(output.status.code(), Some(1));
-    let (output, _) = validate(server, "old", &contents, &["--standard", "2.0.1-beta"]);
-    assert!(output.status.success());
-    let unknown = uec(&["validate", "--standard", "1.0", "nothing"]);
-    assert_eq!(unknown.status.code(), Some(2));
-    let said = String::from_utf8(unknown.stderr).expect("text");
-    assert!(
-        said.contains("2.0.4") && said.contains("2.0.1-beta"),
-        "{said}"
-    );
+    let (output, _) = validate(server, "current", &contents, "");
+    assert_eq!(output.code, 1, "{output}");
+    let (output, _) = validate(server, "old", &contents, "--standard 2.0.1-beta");
+    assert_eq!(output.code, 0, "{output}");
+    let unknown = uec("validate --standard 1.0 nothing").with(2);
+    unknown.notes(&["2.0.4", "2.0.1-beta"]);
 }
 
 /// Proves: D-17, PROV-BOOK-08, PROV-CAN-05, PROV-SLOT-12, PROV-META-01, PROV-ERR-01
 #[test]
 fn what_the_provider_answers_is_valid() {
     let server = Server::shared(module_path!());
-    let booking = Booking::of(&server.take_slot())
+    let booking = server
+        .booking()
         .without_nhs_number()
         .with("/participant/0/actor/identifier", Value::Null);
     let created = server.book(&booking.body()).expect(201);
@@ -330,6 +311,6 @@ fn what_the_provider_answers_is_valid() {
         server.metadata().expect(200).text(),
         server.read("nobody").expect(404).text(),
     ];
-    let (output, outcomes) = validate(server, "answers", &contents, &[]);
-    assert!(output.status.success(), "{outcomes:#?}");
+    let (output, outcomes) = validate(server, "answers", &contents, "");
+    assert_eq!(output.code, 0, "{outcomes:#?}");
 }

@@ -12,8 +12,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use testkit::Ended;
 
 /// Services of the Python provider: with everything, without slots, with slots and schedules only.
 pub const PYTHON: [&str; 3] = ["2000009911", "2000009912", "2000009913"];
@@ -56,8 +57,8 @@ pub struct Fault {
 
 /// All faults that can be switched on.
 pub fn listed() -> Vec<Fault> {
-    let output = python(&["--list"]).output().expect("python3 runs");
-    let text = String::from_utf8(output.stdout).expect("a list in UTF-8");
+    let output = Ended::run(&mut python(&["--list"]));
+    let text = output.stdout;
     text.lines()
         .map(|line| {
             let mut parts = line.split('\t').map(str::to_owned);
@@ -203,11 +204,6 @@ pub fn assure_to(to: &str, root: &str, services: [&str; 3], out: &Path, more: &[
     }
     command.arg("--out").arg(out).arg("--replace").args(more);
     command
-}
-
-/// What a program wrote to its log.
-pub fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Everything was tried, nothing serious was found, nothing is left booked.

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
+pub use testkit::Ended;
+use testkit::{Arguments, words};
 
 /// The service that the sandbox's world has at the counterpart.
 pub const SERVICE: &str = "2000000011";
@@ -23,6 +25,28 @@ address = { lines = ["2 Synthetic Way"], city = "Exampleton", postcode = "LS99 9
 telecom = [{ value = "01632 960123", use = "home", rank = 1 }]
 "#;
 
+/// A rule: the request is served, and its answer is a fault that names no place.
+pub fn faulty(interaction: &str) -> Value {
+    json!({ "on": interaction, "status": 500, "body": "", "headers": { "Location": null } })
+}
+
+/// Sends a signal to a command that runs.
+#[track_caller]
+pub fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill")
+        .args([format!("-{name}"), pid])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// The appointment that a command says it has booked.
+#[track_caller]
+pub fn booked(done: &Ended) -> &str {
+    let id = done.json["booked"]["appointment"].as_str();
+    id.unwrap_or_else(|| panic!("nothing was booked: {done}"))
+}
+
 /// Everything that a command of the Consumer talks to, and a folder that it works in.
 pub struct World {
     counterpart: Child,
@@ -30,6 +54,8 @@ pub struct World {
     sandbox: Sandbox,
     folder: tempfile::TempDir,
     journals: std::cell::Cell<u32>,
+    /// By which the counterpart misbehaves at present, for the messages of failed tests.
+    rules: std::cell::RefCell<Value>,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -80,6 +106,7 @@ impl World {
             sandbox,
             folder,
             journals: std::cell::Cell::new(0),
+            rules: std::cell::RefCell::new(Value::Null),
             _runtime: runtime,
         }
     }
@@ -88,6 +115,7 @@ impl World {
     pub fn reset(&self) {
         self.journals.set(self.journals.get() + 1);
         self.control("/control/reset", &Value::Null);
+        self.rules.replace(Value::Null);
     }
 
     pub fn journal(&self) -> PathBuf {
@@ -99,6 +127,7 @@ impl World {
     /// Sets the rules by which the counterpart misbehaves.
     pub fn rules(&self, rules: Value) {
         self.control("/control", &rules);
+        self.rules.replace(rules);
     }
 
     pub fn state(&self) -> Value {
@@ -138,7 +167,7 @@ impl World {
         serde_json::from_str(body).unwrap()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    fn command(&self, arguments: impl Arguments) -> Command {
         let at = self.sandbox.addresses();
         let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
         command
@@ -149,7 +178,7 @@ impl World {
             .env("UEC_SSP_URL", &at.ssp)
             .env("UEC_CONSUMER_JOURNAL", self.journal())
             .arg("consumer")
-            .args(arguments)
+            .args(arguments.words())
             .stdin(Stdio::null());
         command
     }
@@ -159,22 +188,14 @@ impl World {
         std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
-    /// Runs a command at a terminal, where its questions are answered in this order; gives its exit code and all that was
-    /// said.
-    pub fn at_terminal(&self, arguments: &[&str], answers: &[(&str, &str)]) -> (i32, String) {
+    /// Runs a command at a terminal, where its questions are answered in this order.
+    pub fn at_terminal(&self, arguments: impl Arguments, answers: &[(&str, &str)]) -> Ended {
         let words: Vec<&str> = answers.iter().flat_map(|(q, a)| [*q, *a]).collect();
-        let mut command = self.through("terminal.py", &words, arguments);
-        let out = command.output().unwrap();
-        let told = format!(
-            "{}{}",
-            String::from_utf8_lossy(&out.stdout),
-            String::from_utf8_lossy(&out.stderr)
-        );
-        (out.status.code().unwrap_or(-1), told)
+        Ended::run(&mut self.through("terminal.py", &words, arguments))
     }
 
     /// A command that is started by a script beside this file.
-    fn through(&self, script: &str, words: &[&str], arguments: &[&str]) -> Command {
+    fn through(&self, script: &str, words: &[&str], arguments: impl Arguments) -> Command {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/all/misbehaving");
         let inner = self.command(arguments);
         let mut command = Command::new("python3");
@@ -196,7 +217,7 @@ impl World {
     }
 
     /// Starts a command that goes on beside the test, with what a shell may leave it (`started.py`).
-    pub fn start_as(&self, how: &[&str], arguments: &[&str]) -> Child {
+    pub fn start_as(&self, how: &[&str], arguments: impl Arguments) -> Child {
         self.through("started.py", how, arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -204,19 +225,45 @@ impl World {
             .unwrap()
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Ended {
-        Ended::of(self.command(arguments).output().unwrap())
+    pub fn run(&self, arguments: impl Arguments) -> Ended {
+        Ended::run(&mut self.command(arguments))
     }
 
     /// The same with `--json`; the document is in `json`.
-    pub fn json(&self, arguments: &[&str]) -> Ended {
-        let mut all = arguments.to_vec();
-        all.push("--json");
-        self.run(&all)
+    pub fn json(&self, arguments: impl Arguments) -> Ended {
+        self.run([arguments.words(), words("--json")].concat())
+    }
+
+    /// Kills a command, as `kill -9` does, when its request of this interaction is held before or after it is served.
+    #[track_caller]
+    pub fn kill_at(&self, command: &str, interaction: &str, hold: &str) {
+        self.rules(json!([{ "on": interaction, "hold": hold }]));
+        self.kill_when_held(command);
+    }
+
+    /// Fails unless this is the one live booking, and the one that the Consumer knows of.
+    #[track_caller]
+    pub fn stands_alone(&self, appointment: &str) {
+        assert_eq!(self.live(), [appointment]);
+        let listed = self.json("show");
+        let known = listed.json["bookings"].as_array().unwrap().iter();
+        let known: Vec<_> = known.map(|b| (&b["appointment"], &b["state"])).collect();
+        assert_eq!(known, [(&json!(appointment), &json!("booked"))], "{listed}");
+    }
+
+    /// Runs a command with `--json` that has to end with this exit code and outcome.
+    #[track_caller]
+    pub fn ends(&self, arguments: impl Arguments, code: i32, outcome: &str) -> Ended {
+        let done = self.json(arguments);
+        let rules = self.rules.borrow();
+        let found = (done.code, &done.json["outcome"]);
+        assert_eq!(found, (code, &outcome.into()), "{done}\nunder {rules}");
+        drop(rules);
+        done
     }
 
     /// Starts a command that goes on beside the test.
-    pub fn start_command(&self, arguments: &[&str]) -> Child {
+    pub fn start_command(&self, arguments: impl Arguments) -> Child {
         self.command(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -226,13 +273,14 @@ impl World {
 
     /// Waits for its end.
     pub fn end(child: Child) -> Ended {
-        Ended::of(child.wait_with_output().unwrap())
+        Ended::wait("what was started", child)
     }
 
     /// Starts a command, waits until the counterpart holds its request, and kills it as `kill -9` does.
-    pub fn kill_when_held(&self, arguments: &[&str]) {
+    pub fn kill_when_held(&self, arguments: impl Arguments) {
+        let arguments = arguments.words();
         let mut child = self
-            .command(arguments)
+            .command(&arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -249,45 +297,13 @@ impl World {
 
     /// Books for Ada, and returns the appointment's id.
     pub fn booked(&self, patient: &str) -> String {
-        let done = self.json(&[
-            "book",
-            "--service",
-            SERVICE,
-            "--first",
-            "--patient",
-            patient,
-        ]);
+        let done = self.json(&format!(
+            "book --service {SERVICE} --first --patient {patient}"
+        ));
         assert_eq!(done.code, 0, "{done:?}");
         done.json["booked"]["appointment"]
             .as_str()
             .unwrap()
             .to_owned()
-    }
-}
-
-/// How a command ended.
-#[derive(Debug)]
-pub struct Ended {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
-    /// What was printed, when it is JSON.
-    pub json: Value,
-}
-
-impl Ended {
-    fn of(out: Output) -> Ended {
-        let stdout = String::from_utf8(out.stdout).unwrap();
-        Ended {
-            code: out.status.code().unwrap_or(-1),
-            json: serde_json::from_str(&stdout).unwrap_or(json!(null)),
-            stderr: String::from_utf8(out.stderr).unwrap(),
-            stdout,
-        }
-    }
-
-    /// All that was said.
-    pub fn said(&self) -> String {
-        format!("{}{}", self.stdout, self.stderr)
     }
 }

@@ -1,12 +1,13 @@
 //! How the program gets to a PostgreSQL server: TLS with and without a check of the server, passwords, and the commands
 //! that are not for such a database.
 
+use super::support::operations::command;
 use super::support::postgres::Server;
 use provider::store::{Options, Store, StoreError};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::path::PathBuf;
-use std::process::{Command, Output};
 use std::sync::OnceLock;
+use testkit::{Arguments, Ended, assert_contains, assert_lacks};
 
 const PASSWORD: &str = "a word with a colon: and a % sign";
 
@@ -90,18 +91,9 @@ fn tls_is_used_and_the_server_checked_as_asked_for() {
     }
 }
 
-fn uec(arguments: &[&str], password: Option<(&str, &str)>) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
-    command.args(arguments).env_remove("PGPASSWORD");
-    if let Some((name, value)) = password {
-        command.env(name, value);
-    }
-    command.output().expect("uec runs")
-}
-
-fn said(output: &Output) -> String {
-    let text = [output.stdout.as_slice(), &output.stderr].concat();
-    String::from_utf8_lossy(&text).into_owned()
+fn uec(arguments: impl Arguments, password: Option<(&str, &str)>) -> Ended {
+    let mut command = command(arguments);
+    Ended::run(command.env_remove("PGPASSWORD").envs(password))
 }
 
 #[test]
@@ -122,16 +114,14 @@ fn a_password_comes_from_the_environment_a_file_or_the_address_and_is_never_said
             .replace(':', "%3A")
     );
     opened(&store).expect("from the address");
-    let verify = ["provider", "audit", "verify", "--database", &url];
+    let verify = format!("provider audit verify --database '{url}'");
     let file = declared.display().to_string();
     for password in [("PGPASSWORD", PASSWORD), ("PGPASSFILE", &file)] {
-        let output = uec(&verify, Some(password));
-        assert!(output.status.success(), "{}", said(&output));
+        uec(&verify, Some(password)).with(0);
     }
     for password in [None, Some(("PGPASSWORD", "another word"))] {
-        let output = uec(&verify, password);
-        assert_eq!(output.status.code(), Some(1));
-        let words = said(&output);
+        let output = uec(&verify, password).with(1);
+        let words = output.said();
         assert!(words.contains("guarded@"), "{words}");
         assert!(
             !words.contains("another word") && !words.contains(PASSWORD),
@@ -143,30 +133,12 @@ fn a_password_comes_from_the_environment_a_file_or_the_address_and_is_never_said
 
 #[test]
 fn backup_and_restore_say_what_to_use_instead() {
-    let backup = [
-        "provider",
-        "backup",
-        "--to",
-        "x",
-        "--database",
-        "postgres://u:word@h/d",
-    ];
-    let restore = [
-        "provider",
-        "restore",
-        "--from",
-        "x",
-        "--database",
-        "postgres://u:word@h/d",
-    ];
+    let backup = "provider backup --to x --database postgres://u:word@h/d";
+    let restore = "provider restore --from x --database postgres://u:word@h/d";
     for arguments in [backup, restore] {
-        let output = uec(&arguments, None);
-        assert_eq!(output.status.code(), Some(2));
-        let words = said(&output);
-        assert!(
-            words.contains("pg_basebackup") && words.contains("pg_dump"),
-            "{words}"
-        );
-        assert!(!words.contains("word@"), "{words}");
+        let output = uec(&arguments, None).with(2);
+        let words = output.said();
+        assert_contains(&words, &["pg_basebackup", "pg_dump"]);
+        assert_lacks(&words, &["word@"]);
     }
 }

@@ -3,6 +3,7 @@
 use super::support::operations::{free_address, get, metric, uec, until};
 use super::support::{Booking, Server as Provider, postgres};
 use serde_json::Value;
+use testkit::{assert_contains, assert_lacks};
 
 /// Findings of the area `database` with a severity, in one text.
 fn told(report: &Value, severity: &str) -> String {
@@ -14,8 +15,8 @@ fn told(report: &Value, severity: &str) -> String {
 }
 
 fn doctor(database: &str) -> Value {
-    let output = uec(&["provider", "doctor", "--json", "--database", database]);
-    serde_json::from_slice(&output.stdout).expect("a report")
+    let output = uec(&format!("provider doctor --json --database '{database}'"));
+    output.json
 }
 
 /// The server's own settings are judged, its trails verified; a database that is not there is told plainly.
@@ -32,10 +33,9 @@ fn doctor_looks_at_the_server() {
     let (wrong, right) = (told(&report, "problem"), told(&report, "ok"));
     assert!(wrong.contains("fsync = on"), "{report:#}");
     assert_eq!(wrong.matches('→').count(), 1, "{wrong}");
-    assert!(right.contains("PostgreSQL 1"), "{right}");
-    assert!(
-        right.contains("audit trail of FX101 holds together"),
-        "{right}"
+    assert_contains(
+        &right,
+        &["PostgreSQL 1", "audit trail of FX101 holds together"],
     );
     assert!(
         told(&report, "note").contains("No standby confirms"),
@@ -143,15 +143,16 @@ fn readiness_follows_the_database() {
     server.kill_9();
     until("it is not ready", || ready() == Some(503));
     let reasons = get(admin, "/health/ready").expect("an answer").text();
-    assert!(reasons.contains("database-"), "{reasons}");
-    assert!(!reasons.contains("127.0.0.1"), "no addresses: {reasons}");
+    assert_contains(&reasons, &["database-"]);
+    assert_lacks(&reasons, &["127.0.0.1"]);
     assert_eq!(get(admin, "/health/live").map(|r| r.status), Some(200));
     server.up();
     until("it is ready again", || ready() == Some(200));
     let page = get(admin, "/metrics").expect("metrics").text();
-    for needed in ["uec_ready 1", "uec_store_commits_total{result=\"stored\"}"] {
-        assert!(page.contains(needed), "{needed} in\n{page}");
-    }
+    assert_contains(
+        &page,
+        &["uec_ready 1", "uec_store_commits_total{result=\"stored\"}"],
+    );
     provider.kill();
 }
 

@@ -1,7 +1,8 @@
 //! Referral messages of our own making, written as another supplier would, and the command line that shows them.
 
+use super::support::operations;
 use std::io::{BufReader, Write as _};
-use std::process::{Command, Output};
+use testkit::{Arguments, Ended, assert_contains, words};
 
 use serde_json::Value;
 
@@ -218,8 +219,10 @@ pub fn accepted(server: &Server, message: &Itk) -> Response {
     let response = send_itk(server, message);
     assert_eq!(response.status, 200, "{}", response.shown());
     let text = response.text();
-    assert!(text.contains("SimpleMessageResponse"), "{text}");
-    assert!(text.contains(&format!("OK:{}", message.tracking)), "{text}");
+    assert_contains(
+        &text,
+        &["SimpleMessageResponse", &format!("OK:{}", message.tracking)],
+    );
     response
 }
 
@@ -260,34 +263,29 @@ pub fn check_fault(response: &Response, code: &str) -> String {
 }
 
 /// Runs `uec provider referral …` on the server's database, while it serves.
-pub fn uec(server: &Server, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(["provider", "referral"])
-        .args(arguments)
-        .args(["--database", &server.database()])
-        .output()
-        .expect("uec runs")
+#[track_caller]
+pub fn uec(server: &Server, arguments: impl Arguments) -> Ended {
+    let database = ["--database", &server.database()].words();
+    let all = [words("provider referral"), arguments.words(), database];
+    operations::uec(all.concat())
 }
 
 /// The JSON that it prints.
 #[track_caller]
-pub fn referrals(server: &Server, arguments: &[&str]) -> Value {
-    let output = uec(server, arguments);
-    let shown = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{shown}");
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {shown}"))
+pub fn referrals(server: &Server, arguments: &str) -> Value {
+    uec(server, arguments).with(0).json
 }
 
 /// One referral of FX101 as JSON.
 #[track_caller]
 pub fn show(server: &Server, id: &str) -> Value {
-    referrals(server, &["show", id, "--provider", "FX101", "--json"])
+    referrals(server, &format!("show {id} --provider FX101 --json"))
 }
 
 /// True when a list of FX101 has this document.
 #[track_caller]
 pub fn listed(server: &Server, filter: &str, document: &str) -> bool {
-    let all = referrals(server, &["list", filter, "--provider", "FX101", "--json"]);
+    let all = referrals(server, &format!("list '{filter}' --provider FX101 --json"));
     let wanted = document.to_ascii_lowercase();
     all.as_array()
         .expect("a list")

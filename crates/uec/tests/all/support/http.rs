@@ -299,6 +299,34 @@ impl Response {
             .unwrap_or_else(|e| panic!("no JSON ({e}): {}", self.shown()))
     }
 
+    /// Fails unless the body has all of these words.
+    #[track_caller]
+    pub fn says(&self, words: &[&str]) -> &Response {
+        let text = self.text();
+        for word in words {
+            assert!(text.contains(word), "{word:?} is not in {}", self.shown());
+        }
+        self
+    }
+
+    /// Fails if the body has one of these words.
+    #[track_caller]
+    pub fn never_says(&self, words: &[&str]) -> &Response {
+        let text = self.text();
+        for word in words {
+            assert!(!text.contains(word), "{word:?} is in {}", self.shown());
+        }
+        self
+    }
+
+    /// Fails unless the JSON of the body has this value at this place, a JSON pointer.
+    #[track_caller]
+    pub fn has(&self, place: &str, value: impl Into<Value>) -> &Response {
+        let found = self.json().pointer(place).cloned().unwrap_or_default();
+        assert_eq!(found, value.into(), "{place} of {}", self.shown());
+        self
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }

@@ -3,10 +3,11 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 pub use testkit::until;
+use testkit::{Arguments, Ended};
 
 use super::http::{Call, Response};
 use super::server::Server;
@@ -60,28 +61,33 @@ pub fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
     file
 }
 
-/// Runs the program.
-pub fn uec(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_uec"))
-        .args(arguments)
-        .output()
-        .expect("uec runs")
+/// A file in a folder, as a command line names it.
+pub fn file_named(folder: &Path, name: &str, text: &str) -> String {
+    written(folder, name, text).display().to_string()
+}
+
+/// `uec` with these arguments, not started yet.
+pub fn command(arguments: impl Arguments) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
+    command.args(arguments.words());
+    command
+}
+
+/// Runs `uec` to its end.
+#[track_caller]
+pub fn uec(arguments: impl Arguments) -> Ended {
+    Ended::run(&mut command(arguments))
 }
 
 /// Changes what a provider declares: its export goes through `change` and is applied, while the server runs.
 #[track_caller]
 pub fn declare(server: &Server, ods: &str, change: impl FnOnce(String) -> String) {
     let database = server.database();
-    let exported = uec(&[
-        "provider",
-        "export",
-        "--provider",
-        ods,
-        "--database",
-        &database,
-    ]);
-    assert!(exported.status.success(), "{exported:?}");
-    let text = change(String::from_utf8(exported.stdout).expect("text"));
+    let exported = uec(&format!(
+        "provider export --provider {ods} --database '{database}'"
+    ));
+    assert_eq!(exported.code, 0, "{exported}");
+    let text = change(exported.stdout);
     let file = written(&server.folder, "changed.toml", &text);
     apply(server, &file);
 }
@@ -90,19 +96,10 @@ pub fn declare(server: &Server, ods: &str, change: impl FnOnce(String) -> String
 #[track_caller]
 pub fn apply(server: &Server, file: &Path) {
     let (database, file) = (server.database(), file.display().to_string());
-    let applied = uec(&[
-        "provider",
-        "apply",
-        &file,
-        "--keep-bookings",
-        "--database",
-        &database,
-    ]);
-    assert!(
-        applied.status.success(),
-        "{}",
-        String::from_utf8_lossy(&applied.stderr)
-    );
+    let applied = uec(&format!(
+        "provider apply '{file}' --keep-bookings --database '{database}'"
+    ));
+    assert_eq!(applied.code, 0, "{applied}");
 }
 
 /// A value of a metrics page: the sum of the series of this name that have all of these labels; `None` without any.

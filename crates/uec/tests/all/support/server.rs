@@ -304,10 +304,16 @@ impl Server {
         free.pop_front().expect("the demo data has free slots")
     }
 
+    /// A booking of a free slot of its own, to be changed and sent.
+    #[track_caller]
+    pub fn booking(&self) -> Booking {
+        Booking::of(&self.take_slot())
+    }
+
     /// Books a slot of its own: the message as sent and the answer.
     #[track_caller]
     pub fn booked(&self) -> (Booking, Response) {
-        let booking = Booking::of(&self.take_slot());
+        let booking = self.booking();
         let response = self.book(&booking.body()).expect(201);
         (booking, response)
     }

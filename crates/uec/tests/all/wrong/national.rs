@@ -1,5 +1,6 @@
 //! The national services for the Python consumer: of the demo, and in front of the simulated Provider.
 
+use super::super::support::operations::command;
 use assurance::evidence::{Run, read};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -30,8 +31,7 @@ impl Demo {
     pub fn start() -> Demo {
         let port = testkit::ports(5);
         let folder = tempfile::tempdir().unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_uec"))
-            .args(["demo", "--port", &port.to_string(), "--data"])
+        let process = command(&format!("demo --port '{}' --data", port))
             .arg(folder.path().join("demo"))
             .env("RUST_LOG", "error")
             .stdin(Stdio::null())
@@ -72,22 +72,17 @@ impl Drop for Simulated {
 impl Simulated {
     /// Starts it with the evidence going to this folder. Settings are taken from what it prints, as a person would.
     pub fn start(out: &Path) -> Simulated {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_uec"))
-            .args([
-                "assure",
-                "consumer",
-                "--listen",
-                "127.0.0.1:0",
-                "--national",
-            ])
-            .args(["--from-asid", FROM_ASID, "--replace", "--out"])
-            .arg(out)
-            .env("RUST_LOG", "error")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut process = command(&format!(
+            "assure consumer --listen 127.0.0.1:0 --national --from-asid \
+             {FROM_ASID} --replace --out"
+        ))
+        .arg(out)
+        .env("RUST_LOG", "error")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
         let stderr = process.stderr.take().unwrap();
         let (send, lines) = mpsc::channel();
         // Its progress is read to the end, so that it never waits for a reader.
