@@ -87,15 +87,19 @@ impl Ended {
     /// Runs a command to its end.
     #[track_caller]
     pub fn run(command: &mut Command) -> Ended {
-        let output = command.output().expect("the program starts");
-        Ended::of(&shown(command), output)
+        match command.output() {
+            Ok(output) => Ended::of(&shown(command), output),
+            Err(error) => panic!("{command:?} does not start: {error}"),
+        }
     }
 
     /// Waits for a program that was started before.
     #[track_caller]
     pub fn wait(command: &str, child: Child) -> Ended {
-        let output = child.wait_with_output().expect("the program ends");
-        Ended::of(command, output)
+        match child.wait_with_output() {
+            Ok(output) => Ended::of(command, output),
+            Err(error) => panic!("{command} does not end: {error}"),
+        }
     }
 
     fn of(command: &str, output: Output) -> Ended {

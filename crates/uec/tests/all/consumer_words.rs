@@ -47,7 +47,7 @@ fn unreadable_slots_are_told() {
     listing(&world, &mixed);
     let some = world.run(LIST).with(0);
     assert_contains(
-        some.stdout.replace("\n", ""),
+        some.stdout.replace("\n  ", " "),
         &[
             "3 slots of the service cannot be read",
             "no end (1)",

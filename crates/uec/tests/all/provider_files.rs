@@ -259,8 +259,8 @@ fn a_wal_that_was_lost_is_told_at_the_next_start() {
         let _ = fs::remove_file(format!("{}{suffix}", file.display()));
     }
     let looked = uec(&format!(
-        "provider doctor --quick --database '{}'",
-        format!("sqlite:{}", file.display())
+        "provider doctor --quick --database 'sqlite:{}'",
+        file.display()
     ));
     let said = looked.stdout.clone();
     assert_contains(
