@@ -317,7 +317,7 @@ fn what_was_not_walked_says_so() {
     };
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("evidence");
-    let mut simulator = command(&format!(
+    let mut simulator = command(format!(
         "assure consumer --listen 127.0.0.1:0 --json --from-asid \
              {FROM_ASID} --product Script --scenario \
              999999999,999999998,999999981 --out"

@@ -148,13 +148,13 @@ impl<'s> Desk<'s> {
     }
 
     fn search(&self, code: i32, service: &str) -> String {
-        self.ends(code, &format!("slots --service {service} --limit 1"))
+        self.ends(code, format!("slots --service {service} --limit 1"))
     }
 
     fn book(&self, code: i32, service: &str) -> String {
         // The same patient again and again, whatever became of the bookings before.
         let patient = "--first --patient ada.toml --yes --another";
-        self.ends(code, &format!("book --service {service} {patient}"))
+        self.ends(code, format!("book --service {service} {patient}"))
     }
 
     fn cancel(&self, code: i32) -> String {
@@ -226,10 +226,10 @@ fn walk_cancellations(simulator: &Simulator) {
 fn walk_discovery(simulator: &Simulator) {
     let desk = Desk::new(simulator, 4);
     let encounter = "--encounter case-1 --disposition Dx05";
-    desk.ends(0, &format!("{FIND} --encounter case-1"));
+    desk.ends(0, format!("{FIND} --encounter case-1"));
     for (service, code) in [("999999941", 0), ("999999942", 1), ("999999943", 0)] {
         let refer = format!("refer --service {service} --patient ada.toml --note 'Advice wanted'");
-        desk.ends(code, &format!("{refer} {encounter}"));
+        desk.ends(code, format!("{refer} {encounter}"));
     }
     for stops in 944..=955 {
         let told = desk.search(1, &format!("999999{stops}"));

@@ -29,7 +29,7 @@ fn our_own_provider_passes() {
     assured::is_clean(&record.runs[0], &["EveryAnswer_StrictTransportSecurity"]);
     assert_eq!(busy(&server), before, "busy slots after the run");
     // Every interaction was used, in every order.
-    uec(&format!(
+    uec(format!(
         "provider audit verify --database '{}'",
         server.database()
     ))

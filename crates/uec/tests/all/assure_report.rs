@@ -38,7 +38,7 @@ fn runs_are_merged_redacted_and_put_into_the_table() {
     evidence(Path::new(&at("first")), Duration::ZERO, vec![finding]);
     evidence(Path::new(&at("second")), Duration::from_secs(60), vec![]);
 
-    let first = report(&[&at("first")]).with(0).stdout;
+    let first = report([&at("first")]).with(0).stdout;
     assert_contains(&first, &["0 passed, 1 failed", "BookAppointment_HappyPath"]);
     assert_lacks(&first, &["\u{1b}"]);
 
@@ -63,8 +63,8 @@ fn runs_are_merged_redacted_and_put_into_the_table() {
 
     // Again: only when told so, and never over what is being read.
     report(&arguments).with(2).notes(&["--replace"]);
-    report(&format!("{arguments} --replace")).with(0);
-    report(&format!("'{all}' --out '{all}' --replace")).with(2);
+    report(format!("{arguments} --replace")).with(0);
+    report(format!("'{all}' --out '{all}' --replace")).with(2);
     assert!(Path::new(&at("all/result.json")).exists());
 }
 
@@ -77,7 +77,7 @@ fn the_summary_is_json_when_asked() {
         Duration::ZERO,
         vec![Finding::error(&["P26"], "No Location")],
     );
-    let summary = report(&format!("'{}' --json", folder.display())).json;
+    let summary = report(format!("'{}' --json", folder.display())).json;
     assert_eq!(summary["runs"][0]["counts"]["failed"], 1);
     assert_eq!(summary["runs"][0]["failed"][0], "BookAppointment_HappyPath");
     let rows = summary["scal"].as_array().unwrap();

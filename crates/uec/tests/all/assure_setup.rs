@@ -322,7 +322,7 @@ fn product_and_counts_are_the_same_everywhere() {
 fn an_empty_choice_is_wrong_usage() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = folder.path().join("run").display().to_string();
-    uec(&format!("assure plan new utc --out '{run}'")).with(0);
+    uec(format!("assure plan new utc --out '{run}'")).with(0);
     let cases: [&str; 13] = [
         "provider --list --suite ''",
         "provider --list --suite ' '",
@@ -339,7 +339,7 @@ fn an_empty_choice_is_wrong_usage() {
         &format!("plan sign '{run}' --by Ada --role dos-lead --organisation ''"),
     ];
     for arguments in cases {
-        let out = uec(&format!("assure {arguments}"));
+        let out = uec(format!("assure {arguments}"));
         let told = &out.stderr;
         assert_eq!(out.code, 2, "{arguments:?}: {out}");
         assert!(told.contains("it is empty"), "{arguments:?}: {told}");

@@ -138,7 +138,7 @@ fn status(folder: &Path) -> PathBuf {
 fn front(folder: &Path) -> PathBuf {
     let port = testkit::ports(DEMO_PORTS);
     let data = tempfile::tempdir().unwrap();
-    let mut demo = command(&format!("demo --port '{}' --data", port))
+    let mut demo = command(format!("demo --port '{}' --data", port))
         .arg(data.path())
         .env("RUST_LOG", "error")
         .stdin(Stdio::null())

@@ -166,7 +166,7 @@ fn a_booking_that_cannot_be_printed_is_told_on_standard_error() {
     assert!(nation.text("show").contains("booked"));
     // Words for people on standard error are lost without harm.
     let cancel = "--verbose cancel last --yes --patient-told";
-    let out = Ended::run(nation.command(&cancel).stderr(full())).with(0);
+    let out = Ended::run(nation.command(cancel).stderr(full())).with(0);
     assert!(out.stdout.contains("cancelled"));
     // Data that nobody could read is a failure, and a reader that left is not.
     let slots = format!("slots --service {GP_CLINIC}");
@@ -194,7 +194,7 @@ fn finding() {
     assert!(services["services"].as_array().unwrap().len() > 2);
     assert!(services["services"][0]["free"]["count"].as_u64().unwrap() > 0);
 
-    let endpoint = nation.json(&format!("endpoint --service {GP_CLINIC}"));
+    let endpoint = nation.json(format!("endpoint --service {GP_CLINIC}"));
     assert_eq!(endpoint["asid"], "918999000011");
     assert!(
         endpoint["slots"]
@@ -202,13 +202,13 @@ fn finding() {
             .unwrap()
             .ends_with("/STU3/1/FX101")
     );
-    let table = nation.text(&format!("slots --service {GP_CLINIC} --limit 3"));
+    let table = nation.text(format!("slots --service {GP_CLINIC} --limit 3"));
     assert_contains(&table, &["In person", "more; --limit"]);
     assert_fits(&table);
-    assert_fits(&nation.text(&format!("slots --service {GP_CLINIC} --within 1h")));
-    let few = nation.json(&format!("slots --service {GP_CLINIC} --limit 2"));
+    assert_fits(&nation.text(format!("slots --service {GP_CLINIC} --within 1h")));
+    let few = nation.json(format!("slots --service {GP_CLINIC} --limit 2"));
     assert_eq!(few["slots"].as_array().unwrap().len(), 2);
-    let all = nation.json(&format!("slots --service {GP_CLINIC}"));
+    let all = nation.json(format!("slots --service {GP_CLINIC}"));
     assert!(
         all["slots"].as_array().unwrap().len() > 40,
         "all of them without --limit"
@@ -232,7 +232,7 @@ fn finding() {
     let none = nation.text("slots --service 2000000014");
     assert!(none.contains("no free slots"), "{none}");
     for service in ["2000000022", "2000000023", "2999999999"] {
-        let reason = nation.fails(1, &format!("slots --service {service}"));
+        let reason = nation.fails(1, format!("slots --service {service}"));
         assert!(
             !reason.contains("ASID") && reason.starts_with("uec: "),
             "{reason}"
@@ -297,7 +297,7 @@ fn the_journey_of_one_patient() {
             "Old appointment: The appointment is cancelled: Ms Ada Testwell at ",
         ],
     );
-    let old = nation.json(&format!("show {first}"));
+    let old = nation.json(format!("show {first}"));
     assert_eq!(old["status"], "cancelled");
 
     let lost = Rule::new(Point::Ssp, Fault::LostAnswer { cut: false })
@@ -309,7 +309,7 @@ fn the_journey_of_one_patient() {
         &known,
         &["has an appointment already", "Nothing was booked"],
     );
-    let found = nation.run(&format!("{book} --yes")).with(0);
+    let found = nation.run(format!("{book} --yes")).with(0);
     assert_contains(&found.stdout, &["There is only this one"]);
     found.notes(&["has an appointment already"]);
 
@@ -319,7 +319,7 @@ fn the_journey_of_one_patient() {
     assert_eq!(done["outcome"], "cancelled");
     let id = done["appointment"]["id"].as_str().unwrap();
     assert_eq!(
-        nation.json(&format!("cancel {id} --yes"))["outcome"],
+        nation.json(format!("cancel {id} --yes"))["outcome"],
         "already_cancelled"
     );
     let stranger = nation.fails(1, "cancel last --yes --nhs-number 9990000018");
@@ -337,7 +337,7 @@ fn questions_and_refusals() {
     let late = format!("book --service {GP_CLINIC} --first --patient ada.toml --within 0m");
     let reason = nation.fails(1, &late);
     assert_contains(&reason, &["clinician", "--approved-by"]);
-    let booked = nation.json(&format!("{late} --approved-by 'Dr I Larkspur'"));
+    let booked = nation.json(format!("{late} --approved-by 'Dr I Larkspur'"));
     assert!(
         booked["booked"]["outside_timeframe_minutes"]
             .as_i64()
@@ -347,14 +347,14 @@ fn questions_and_refusals() {
 
     let reason = nation.fails(
         1,
-        &format!("book --service {GP_CLINIC} --first --patient ada.toml --nhs-number 1234567890"),
+        format!("book --service {GP_CLINIC} --first --patient ada.toml --nhs-number 1234567890"),
     );
     assert!(reason.contains("NHS number is not valid"), "{reason}");
     let refer = "refer --service 2000000021 --patient ada.toml --note x";
-    let unknown = nation.fails(1, &refer);
+    let unknown = nation.fails(1, refer);
     assert!(unknown.contains("List the services first"), "{unknown}");
     nation.text(FIND);
-    let alone = nation.fails(1, &refer);
+    let alone = nation.fails(1, refer);
     assert!(alone.contains("only with a booked appointment"), "{alone}");
     for wrong in [
         vec!["book", "--service", GP_CLINIC],
@@ -386,7 +386,7 @@ fn rows_are_booked_by_their_numbers() {
         nation.run(&book)
     };
     book("#3", "ada.toml").with(2);
-    let listed = nation.json(&format!("slots --service {GP_CLINIC} --limit 5"));
+    let listed = nation.json(format!("slots --service {GP_CLINIC} --limit 5"));
     let third = listed["slots"][2]["id"].as_str().unwrap().to_owned();
     // Somebody else takes it.
     let somebody = PATIENT.replace("9990123454", "9990000018");
@@ -398,10 +398,10 @@ fn rows_are_booked_by_their_numbers() {
         let gone = book(name, "ada.toml").with(1);
         gone.notes(&["has just taken this time"]);
         assert_contains(&gone.stdout, &["free now", "\n1  "]);
-        nation.json(&format!("slots --service {GP_CLINIC} --limit 5"));
+        nation.json(format!("slots --service {GP_CLINIC} --limit 5"));
         if name == "3" {
             // Now it is the row of another slot: the number is not kept beyond its list.
-            let rows = nation.json(&format!("slots --service {GP_CLINIC} --limit 5"));
+            let rows = nation.json(format!("slots --service {GP_CLINIC} --limit 5"));
             assert_ne!(rows["slots"][2]["id"], third.as_str());
         }
     }
@@ -419,7 +419,7 @@ fn rows_are_booked_by_their_numbers() {
 fn services_are_named_by_their_numbers() {
     let nation = Nation::start();
     let refused = |service: &str, words: &str| {
-        let out = nation.run(&format!("slots --service {service}"));
+        let out = nation.run(format!("slots --service {service}"));
         let reason = out.stderr.clone();
         assert_eq!(out.code, 2, "{out}");
         assert!(reason.contains(words), "{reason}");
@@ -427,7 +427,7 @@ fn services_are_named_by_their_numbers() {
     refused("1", "no list of services was shown before");
     let services = "services --postcode 'LS99 9AA' --age 42 --disposition 1005 \
              --symptom-group 1011 --discriminator 4052";
-    let listed = nation.json(&services);
+    let listed = nation.json(services);
     let all = listed["services"].as_array().unwrap();
     for (row, service) in all
         .iter()
@@ -435,7 +435,7 @@ fn services_are_named_by_their_numbers() {
         .filter(|(_, s)| s["bookable"] == true)
     {
         let number = format!("{}", row + 1);
-        let slots = nation.json(&format!("slots --service {number}"));
+        let slots = nation.json(format!("slots --service {number}"));
         assert_eq!(slots["service"], service["id"], "{number}");
     }
     let (row, service) = all
@@ -530,10 +530,10 @@ fn discovery_leaves_what_reports_and_audits_need() {
     let nation = Nation::start();
     let contact = "--encounter contact-1 --case case-7 --set user.id=u-17 --set user.clinical=true";
     let before = jiff::Timestamp::now().as_millisecond();
-    let listed = nation.json(&format!("{FIND} --within 90m {contact}"));
-    let way = nation.json(&format!("endpoint --service {GP_CLINIC} {contact}"));
+    let listed = nation.json(format!("{FIND} --within 90m {contact}"));
+    let way = nation.json(format!("endpoint --service {GP_CLINIC} {contact}"));
     for unreachable in ["2000000022", "2000000023"] {
-        nation.fails(1, &format!("endpoint --service {unreachable} {contact}"));
+        nation.fails(1, format!("endpoint --service {unreachable} {contact}"));
     }
     let after = jiff::Timestamp::now().as_millisecond();
 
@@ -637,7 +637,7 @@ fn an_appointment_is_moved_after_the_contact_was_closed() {
     let moved = nation.json("rebook last --first --yes --encounter contact-2");
     let second = moved["booked"]["appointment"].clone();
     assert!(second.is_string() && second != first, "{moved}");
-    let state = |id: &Value| nation.json(&["show", id.as_str().unwrap()])["status"].clone();
+    let state = |id: &Value| nation.json(["show", id.as_str().unwrap()])["status"].clone();
     assert_eq!(
         (state(&first), state(&second)),
         ("cancelled".into(), "booked".into())
@@ -663,18 +663,18 @@ fn a_case_number_leads_to_the_booking_on_both_sides() {
     let nation = Nation::with_file();
     let booked = |patient: &str, case: &str| {
         // Dx08 is a day: also at night the next clinic is within it.
-        let booked = nation.json(&format!(
+        let booked = nation.json(format!(
             "book --service {GP_CLINIC} --first --yes --patient ada.toml \
              --nhs-number {patient} --case {case} --disposition Dx08"
         ));
         // The document goes with the contact in which it was booked, whatever contact sends it.
         let refer = "refer last --note 'Three days'";
-        let document = nation.text(&format!("{refer} --dry-run"));
+        let document = nation.text(format!("{refer} --dry-run"));
         assert_contains(&document, &[case, "Dx08"]);
-        let document = nation.text(&format!("{refer} --dry-run --case 111-2031-0099"));
+        let document = nation.text(format!("{refer} --dry-run --case 111-2031-0099"));
         assert_contains(&document, &["111-2031-0099"]);
         assert_lacks(&document, &[case]);
-        nation.text(&refer);
+        nation.text(refer);
         booked["booked"]["appointment"].as_str().unwrap().to_owned()
     };
     let ours = booked("9990123454", "111-2031-0007");
@@ -696,7 +696,7 @@ fn a_case_number_leads_to_the_booking_on_both_sides() {
     );
     let of_case = |case: &str, more: &str| {
         let list = format!("provider referral list --provider FX101 --case '{case}'");
-        let found = Ended::run(&mut uec(&format!("{list} --database '{database}' {more}")));
+        let found = Ended::run(&mut uec(format!("{list} --database '{database}' {more}")));
         found.with(0).stdout
     };
     for (case, id) in [("111-2031-0007", &ours), (" 111-2031-0008 ", &other)] {

@@ -176,7 +176,7 @@ fn a_cancellation_in_a_form_that_fhir_does_not_have_is_not_believed() {
         world.reset();
         let id = world.booked("ada.toml");
         world.rules(rules);
-        world.ends(&format!("cancel {id} --yes"), code, outcome);
+        world.ends(format!("cancel {id} --yes"), code, outcome);
         assert_eq!(world.count("update"), updates);
     }
 }
@@ -282,7 +282,7 @@ fn the_whole_list_of_the_patient_is_read() {
     let world = World::start();
     for (page, copies) in [(0, 12), (3, 12), (1, 15)] {
         world.reset();
-        let slots = world.json(&format!("slots --service {SERVICE}"));
+        let slots = world.json(format!("slots --service {SERVICE}"));
         let first = slots.json["slots"][0]["start"].as_str().unwrap();
         let told = json!({ "number": misbehaving::ADA, "count": copies, "start": first });
         world.control("/control/copies", &told);
@@ -342,7 +342,7 @@ fn a_cancel_answered_without_an_outcome_is_read_again() {
         world.reset();
         let id = world.booked("ada.toml");
         world.rules(rules);
-        world.ends(&format!("cancel {id} --yes"), code, outcome);
+        world.ends(format!("cancel {id} --yes"), code, outcome);
     }
 }
 
@@ -369,7 +369,7 @@ fn only_what_is_booked_is_cancelled() {
             done.notes(&[says, "Ada Testwell"]);
             assert_lacks(&done.stderr, &["9990000018"]);
         }
-        let done = world.json(&format!("rebook {id} --first --yes")).with(1);
+        let done = world.json(format!("rebook {id} --first --yes")).with(1);
         done.notes(&[says]);
         assert_lacks(&done.stderr, &["9990000018"]);
     }
@@ -381,7 +381,7 @@ fn only_what_is_booked_is_cancelled() {
         { "on": "read", "times": 2 },
         { "on": "read", "times": 0, "alter": ["status=noshow"] },
     ]));
-    let done = world.ends(&format!("rebook {id} --first --yes"), 1, "booked");
+    let done = world.ends(format!("rebook {id} --first --yes"), 1, "booked");
     assert_eq!(done.json["old"]["outcome"], "not_cancelled", "{done:?}");
     done.notes(&["The new appointment is booked", "did not come"]);
     assert_eq!(world.count("update"), 0);
@@ -396,33 +396,33 @@ fn the_first_slot_is_one_of_the_asked_time() {
     let world = World::start();
     world.reset();
     // The first free slot starts more than an hour from now.
-    let listed = world.json(&format!("{LIST} --hours 1")).json;
+    let listed = world.json(format!("{LIST} --hours 1")).json;
     let all = listed["slots"].as_array().unwrap().clone();
     assert_eq!(listed["outside_asked_time"], all.len(), "{listed}");
-    let told = world.run(&format!("{LIST} --hours 1"));
+    let told = world.run(format!("{LIST} --hours 1"));
     let words = format!("{} slots of the service start outside", all.len());
     assert!(told.stdout.replace('\n', " ").contains(&words), "{told:?}");
 
     let book = book("ada.toml");
-    let first = world.ends(&format!("{book} --hours 1"), 1, "not_booked");
+    let first = world.ends(format!("{book} --hours 1"), 1, "not_booked");
     let message = first.json["message"].as_str().unwrap();
-    assert_contains(&message, &[&words, "--hours and --from", "--slot"]);
+    assert_contains(message, &[&words, "--hours and --from", "--slot"]);
     assert_eq!(world.count("create"), 0);
 
     let (third, id) = (&all[2]["start"], all[20]["id"].as_str().unwrap());
     let from = third.as_str().unwrap();
-    let some = world.json(&format!("{book} --from {from} --hours 1"));
+    let some = world.json(format!("{book} --from {from} --hours 1"));
     assert_eq!(some.code, 0, "{some}");
     assert_eq!(&some.json["booked"]["slot"]["start"], third, "{some:?}");
     some.notes(&["They were not considered."]);
 
     let old = some.json["booked"]["appointment"].as_str().unwrap();
     world
-        .json(&format!("rebook {old} --first --hours 1 --yes"))
+        .json(format!("rebook {old} --first --hours 1 --yes"))
         .with(1);
     assert_eq!(world.live(), [old]);
     let named = world
-        .json(&format!("rebook {old} --slot {id} --hours 1 --yes"))
+        .json(format!("rebook {old} --slot {id} --hours 1 --yes"))
         .with(0);
     assert_eq!(named.json["booked"]["slot"]["id"], id, "{named:?}");
 }
@@ -434,7 +434,7 @@ fn a_slot_that_moved_is_not_booked_unseen() {
     let world = World::start();
     let order = |slot: &str| {
         let by_id = format!("book --service {SERVICE} --patient ada.toml --yes");
-        world.json(&format!("{by_id} --slot {slot}"))
+        world.json(format!("{by_id} --slot {slot}"))
     };
     let free = |id: &Value, hour: u32| {
         let at = |minute: u32| format!("2090-03-04T{hour:02}:{minute:02}:00Z");
@@ -447,7 +447,7 @@ fn a_slot_that_moved_is_not_booked_unseen() {
     };
     for by_number in [true, false] {
         world.reset();
-        let listed = world.json(&format!("slots --service {SERVICE}")).json;
+        let listed = world.json(format!("slots --service {SERVICE}")).json;
         let third = &listed["slots"][2]["id"];
         only(vec![free(third, 10)]);
         let name = if by_number {

@@ -71,7 +71,7 @@ fn a_patient_who_is_being_booked_is_not_booked_twice() {
     world.reset();
     let slow = held_at_slots(&world, &book("ada.toml", ""));
     world.rules(json!([{ "on": "create", "store": false, "hold": "before" }]));
-    let mut quick = world.start_command(&book("ada.toml", ""));
+    let mut quick = world.start_command(book("ada.toml", ""));
     testkit::until("the booking is sent", || world.count("create") == 1);
     quick.kill().unwrap();
     quick.wait().unwrap();
@@ -118,7 +118,7 @@ fn commands_that_start_at_once_make_one_booking() {
     for patient in ["ada.toml", "nameless.toml"] {
         world.reset();
         let all: Vec<Child> = (0..AT_ONCE)
-            .map(|_| world.start_command(&book(patient, "")))
+            .map(|_| world.start_command(book(patient, "")))
             .collect();
         let all: Vec<Ended> = all.into_iter().map(World::end).collect();
         let booked: Vec<&Ended> = all
@@ -149,7 +149,7 @@ fn a_time_that_the_patient_has_is_said_to_be_the_patients() {
         // Before: the list lacks the slot already. After: the service refuses the booking.
         for hold in ["before", "after"] {
             world.reset();
-            let slots = world.json(&format!("slots --service {SERVICE}"));
+            let slots = world.json(format!("slots --service {SERVICE}"));
             let slot = slots.json["slots"][0]["id"].as_str().unwrap();
             let book = format!("book --service {SERVICE} --slot {slot} --patient {patient} --json");
             world.rules(json!([{ "on": "slots", "hold": hold }]));
@@ -178,7 +178,7 @@ fn a_time_that_the_patient_has_is_said_to_be_the_patients() {
 fn a_time_that_is_being_booked_for_the_patient_is_not_certain() {
     let world = World::start();
     world.reset();
-    let slots = world.json(&format!("slots --service {SERVICE}"));
+    let slots = world.json(format!("slots --service {SERVICE}"));
     let slot = slots.json["slots"][0]["id"].as_str().unwrap();
     let book = format!("book --service {SERVICE} --slot {slot} --patient nameless.toml --json");
     let slow = held_at_slots(&world, &book);

@@ -27,7 +27,7 @@ fn a_booking_that_is_stopped_on_its_way_is_not_certain() {
         let (_, document) = done.stderr.split_once("uec consumer settle ").unwrap();
         assert!(done.stderr.contains("not certain"), "{name}: {done:?}");
         world.release();
-        let settled = world.json(&format!("settle {document}"));
+        let settled = world.json(format!("settle {document}"));
         assert_eq!(settled.code, 0, "{name}: {settled:?}");
         assert_eq!(
             settled.json["settled"][0]["outcome"], "booked",

@@ -104,7 +104,7 @@ fn another_appointment_is_left_alone() {
     world.reset();
     world.booked("ada.toml");
     let stranger = "cancel last --yes --nhs-number 9990000018";
-    world.ends(&stranger, 1, "not_cancelled");
+    world.ends(stranger, 1, "not_cancelled");
     assert_eq!(world.live().len(), 1);
 }
 
@@ -167,7 +167,7 @@ fn a_rebooking_that_is_not_certain_leaves_the_old_one() {
         rule["on"] = json!("create");
         // Where the answer points to, somebody else's is shown.
         world.rules(json!([{ "on": "read" }, rule, { "on": "read", "times": 0, "status": 500, "body": "" }]));
-        let done = world.ends(&format!("rebook {old} --first --yes"), 3, "uncertain");
+        let done = world.ends(format!("rebook {old} --first --yes"), 3, "uncertain");
         assert_eq!(done.json["old"]["outcome"], "not_cancelled");
         assert!(world.live().contains(&old));
         assert_eq!(world.count("update"), 0);
@@ -175,7 +175,7 @@ fn a_rebooking_that_is_not_certain_leaves_the_old_one() {
     world.reset();
     let old = world.booked("ada.toml");
     world.rules(json!([{ "on": "update", "times": 0, "store": false, "status": 403, "body": "" }]));
-    let done = world.ends(&format!("rebook {old} --first --yes"), 1, "booked");
+    let done = world.ends(format!("rebook {old} --first --yes"), 1, "booked");
     assert_eq!(done.json["old"]["outcome"], "not_cancelled");
     assert_eq!(world.live().len(), 2);
 }
@@ -219,25 +219,25 @@ fn a_patient_who_has_an_appointment_is_asked_about() {
     let done = world.ends(BOOK, 1, "not_booked");
     assert_eq!(done.json["patient_has"][0]["appointment"], first.as_str());
     assert_eq!(world.count("create"), 1);
-    let done = world.ends(&format!("{BOOK} --yes"), 0, "booked");
+    let done = world.ends(format!("{BOOK} --yes"), 0, "booked");
     assert_eq!(done.json["patient_has"][0]["appointment"], first.as_str());
     // What was cancelled at the service is no longer held against the patient.
     world.reset();
     let first = world.booked("ada.toml");
-    world.run(&format!("cancel {first} --yes"));
+    world.run(format!("cancel {first} --yes"));
     world.ends(BOOK, 0, "booked");
 
     world.reset();
     world.rules(json!([{ "on": "create", "store": false, "times": 0, "status": 500, "body": "", "headers": { "Location": null } }]));
     world.ends(BOOK, 3, "uncertain");
     world.rules(json!([]));
-    let slots = world.json(&format!("slots --service {SERVICE}"));
+    let slots = world.json(format!("slots --service {SERVICE}"));
     let other = slots.json["slots"][5]["id"].as_str().unwrap().to_owned();
     let elsewhere = format!("book --service {SERVICE} --slot {other} --patient ada.toml --yes");
     let done = world.ends(&elsewhere, 3, "uncertain");
     assert_eq!(done.json["patient_has"].as_array().unwrap().len(), 1);
     assert_eq!(world.live().len(), 0);
-    world.ends(&format!("{elsewhere} --another"), 0, "booked");
+    world.ends(format!("{elsewhere} --another"), 0, "booked");
 }
 
 /// Proves: CONS-BOOK-05
@@ -249,8 +249,8 @@ fn a_killed_booking_is_taken_up_by_the_next_command() {
     for book in [BOOK, NAMELESS] {
         for hold in ["before", "after"] {
             world.reset();
-            world.kill_at(&book, "create", hold);
-            let done = world.ends(&book, 0, "booked");
+            world.kill_at(book, "create", hold);
+            let done = world.ends(book, 0, "booked");
             world.release();
             let id = booked(&done);
             world.stands_alone(id);
@@ -271,7 +271,7 @@ fn a_killed_booking_is_taken_up_by_the_next_command() {
     }
     // The same slot by its id, which is not free any more.
     world.reset();
-    let slots = world.json(&format!("slots --service {SERVICE}"));
+    let slots = world.json(format!("slots --service {SERVICE}"));
     let slot = slots.json["slots"][2]["id"].as_str().unwrap().to_owned();
     let exactly = format!("book --service {SERVICE} --slot {slot} --patient ada.toml");
     world.kill_at(&exactly, "create", "after");
@@ -304,9 +304,9 @@ fn what_stays_open_can_be_settled_by_hand() {
     world.release();
     assert_eq!(world.run("settle").code, 3);
     let other = world.state()["other"].as_str().unwrap().to_owned();
-    world.run(&format!("settle last --booked {other}")).with(1);
+    world.run(format!("settle last --booked {other}")).with(1);
     let id = world.live().remove(0);
-    world.run(&format!("settle last --booked {id}")).with(0);
+    world.run(format!("settle last --booked {id}")).with(0);
     world.ends("cancel last --yes", 0, "cancelled");
 
     world.reset();
@@ -372,9 +372,9 @@ fn a_referral_finishes_a_killed_rebooking() {
         let old = world.booked("ada.toml");
         world.kill_at(&format!("rebook {old} --first --yes"), on, hold);
         let named = if named == "old" { &old } else { named };
-        let dry = world.run(&format!("refer {named} --dry-run"));
+        let dry = world.run(format!("refer {named} --dry-run"));
         assert_eq!(world.live().len(), 2, "{on}: {dry:?}");
-        let done = world.run(&format!("refer {named}"));
+        let done = world.run(format!("refer {named}"));
         let live = world.live();
         world.release();
         assert_eq!(live.len(), 1, "{done}");
@@ -441,7 +441,7 @@ fn a_typed_number_is_not_traced() {
     let world = World::start();
     for (more, code) in [("", "02"), ("--traced", "01"), ("--verification 03", "03")] {
         world.reset();
-        world.ends(&format!("{BOOK} {more}"), 0, "booked");
+        world.ends(format!("{BOOK} {more}"), 0, "booked");
         let state = world.state();
         let seen = state["seen"].as_array().unwrap();
         let sent = seen.iter().find(|s| s["interaction"] == "create").unwrap()["body"].to_string();
@@ -652,7 +652,7 @@ fn an_appointment_from_elsewhere_names_its_patient_first() {
     world.reset();
     let other = world.state()["other"].as_str().unwrap().to_owned();
     let cancel = format!("cancel {other} --service {SERVICE}");
-    let ends = |more: &str, code, outcome| world.ends(&format!("{cancel} {more}"), code, outcome);
+    let ends = |more: &str, code, outcome| world.ends(format!("{cancel} {more}"), code, outcome);
     // Without an answer nothing is cancelled, and the question names whose it is.
     let asked = ends("", 1, "not_cancelled");
     asked.notes(&["Una Otherwell at ", "--yes"]);
@@ -725,7 +725,7 @@ fn what_only_the_service_says_is_cancelled() {
         let words =
             format!("({id}) is cancelled. It is not known to have been cancelled from here");
         world.run(BOOK).says(&[&words]);
-        let again = world.json(&format!("show {id}"));
+        let again = world.json(format!("show {id}"));
         again.has("/said_cancelled", true);
         // It was not so.
         world.rules(json!([]));
@@ -745,8 +745,8 @@ fn what_was_cancelled_from_here_is_not_the_services_word() {
     let world = World::start();
     world.reset();
     let id = world.booked("ada.toml");
-    world.ends(&format!("cancel {id} --yes"), 0, "cancelled");
-    let shown = world.json(&format!("show {id}"));
+    world.ends(format!("cancel {id} --yes"), 0, "cancelled");
+    let shown = world.json(format!("show {id}"));
     assert_eq!(shown.json["said_cancelled"], false, "{shown:?}");
     let listed = world.json("show");
     assert_eq!(listed.json["said_cancelled"], json!([]), "{listed:?}");
@@ -776,7 +776,7 @@ fn what_was_never_sent_is_certain() {
     let done = world.ends(BOOK, 0, "booked");
     assert_eq!(done.json["settled"][0]["outcome"], "not_booked", "{done:?}");
     let message = done.json["settled"][0]["message"].as_str().unwrap();
-    assert_contains(&message, &["interrupted before it was sent"]);
+    assert_contains(message, &["interrupted before it was sent"]);
 }
 
 /// Proves: CONS-REB-05
@@ -788,8 +788,8 @@ fn what_is_gone_is_not_what_the_patient_has() {
     world.reset();
     let done = world.json(BOOK);
     let id = booked(&done);
-    let shown = world.json(&format!("show {id}"));
+    let shown = world.json(format!("show {id}"));
     assert_eq!(shown.json["url"], done.json["booked"]["url"], "{shown:?}");
-    let done = world.ends(&format!("rebook {id} --first --yes"), 0, "booked");
+    let done = world.ends(format!("rebook {id} --first --yes"), 0, "booked");
     assert_eq!(done.json["patient_has"], json!([]), "{done:?}");
 }

@@ -85,7 +85,7 @@ fn quoted_patients_reach_nobody() {
                 json!([{ "on": "create", "times": 0, "store": false, "status": 422, "headers": { "Location": null },
                 "outcome": ["invalid", words] }]),
             );
-            let done = world.run(&format!("{book} {flag}")).with(1);
+            let done = world.run(format!("{book} {flag}")).with(1);
             let kept = std::fs::read(world.journal()).unwrap();
             let wal =
                 std::fs::read(world.journal().with_extension("sqlite-wal")).unwrap_or_default();
@@ -135,7 +135,7 @@ fn taken_or_not() {
         json!([{ "on": "create", "times": 0, "store": false, "status": 422, "headers": { "Location": null },
         "outcome": ["processing", "Slot no longer available"] }]),
     );
-    let done = world.run(&format!(
+    let done = world.run(format!(
         "book --service {SERVICE} --slot {first} --patient ada.toml"
     ));
     done.says(&["taken this time", "free now"]);
@@ -237,14 +237,14 @@ fn what_is_missing_has_its_flag() {
         name = { family = \"Testwell\", given = [\"Ada\"] }\naddress = { lines = [], postcode = \"LS99 9ZZ\" }\n";
     world.write("silent.toml", file);
     let done = world
-        .run(&format!(
+        .run(format!(
             "book --service {SERVICE} --first --patient silent.toml"
         ))
         .with(1);
     done.notes(&["Add a telephone number: --phone."]);
     assert_eq!(world.count("create"), 0, "nothing was sent");
     let nothing_chosen = world
-        .run(&format!("book --service {SERVICE} --patient ada.toml"))
+        .run(format!("book --service {SERVICE} --patient ada.toml"))
         .with(2);
     assert!(nothing_chosen.stderr.contains("--slot") && nothing_chosen.stderr.contains("--first"));
 }
@@ -296,7 +296,7 @@ fn services_that_are_left_out_are_told() {
     };
     let list = |services: &[&str], more: &str| {
         let directory = directory(answer(services));
-        world.run(&format!(
+        world.run(format!(
             "services --postcode 'LS99 9AA' --age 42 --disposition Dx05 --symptom-group 1011 \
              --discriminator 4052 --set dos.url={directory} {more}"
         ))

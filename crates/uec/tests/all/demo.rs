@@ -27,7 +27,7 @@ impl Drop for Demo {
 fn start(more: &[&str]) -> Demo {
     let folder = tempfile::tempdir().unwrap();
     let port = testkit::ports(PORTS);
-    let mut process = command(&format!("demo --port '{}' --data", port))
+    let mut process = command(format!("demo --port '{}' --data", port))
         .arg(folder.path().join("demo"))
         .args(more)
         .env("RUST_LOG", "error")
@@ -107,7 +107,7 @@ fn a_browser_gets_a_page_with_links() {
         "{head}"
     );
     assert_contains(
-        &body,
+        body,
         &[
             "<html lang=\"en-GB\">",
             "name=\"viewport\"",
@@ -118,8 +118,8 @@ fn a_browser_gets_a_page_with_links() {
     );
     // The same commands in both, escaped in the page.
     assert!(body.matches("<pre").count() >= 16, "{body}");
-    assert_contains(&body, &["&#39;Authorization: Bearer "]);
-    assert_lacks(&body, &["-H 'Auth"]);
+    assert_contains(body, &["&#39;Authorization: Bearer "]);
+    assert_lacks(body, &["-H 'Auth"]);
 }
 
 /// Proves: PROV-BOOK-08, PROV-BOOK-11
@@ -151,7 +151,7 @@ fn a_port_in_use_is_said_in_a_sentence() {
     let _taken = TcpListener::bind(("127.0.0.1", first + 1)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let output = Ended::run(
-        command(&format!("demo --port '{}' --data", first))
+        command(format!("demo --port '{}' --data", first))
             .arg(folder.path())
             .stdin(Stdio::null()),
     );

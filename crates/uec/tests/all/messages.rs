@@ -263,7 +263,7 @@ fn claim(slot: &Value) -> plan::book::SlotClaim {
 /// Claims of a token, with the times of one that is made at [`NOW`].
 fn claims(request: &Request) -> String {
     let token = request.sent(&http::header::AUTHORIZATION);
-    let shown = Ended::run(&mut command(&format!("token show --json '{token}'")));
+    let shown = Ended::run(&mut command(format!("token show --json '{token}'")));
     let mut value: Value = shown.json;
     let at: Timestamp = NOW.parse().expect("a time");
     value["payload"]["iat"] = at.as_second().into();

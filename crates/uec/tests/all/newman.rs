@@ -33,7 +33,7 @@ fn newman() -> PathBuf {
 fn the_collection_runs_from_its_first_to_its_last_request() {
     let folder = newman();
     let server = Server::start("newman", true);
-    let described = uec(&format!(
+    let described = uec(format!(
         "provider describe postman --base-url http://{}",
         server.address
     ));

@@ -40,7 +40,7 @@ fn a_base_url_without_https_stops_the_start() {
         ("https://booking.example/", "without path"),
         ("https://booking.example:99999", "https://HOST:PORT"),
     ] {
-        let output = uec(&format!(
+        let output = uec(format!(
             "provider serve --database sqlite::memory: --listen 127.0.0.1:0 \
              --base-url '{given}'"
         ));

@@ -16,7 +16,7 @@ use rusqlite::config::DbConfig;
 /// Makes a key in a folder; the public half lies beside it.
 fn key(folder: &Path) -> (PathBuf, PathBuf) {
     let private = folder.join("audit.key");
-    let made = uec(&format!("provider audit key --make '{}'", shown(&private))).with(0);
+    let made = uec(format!("provider audit key --make '{}'", shown(&private))).with(0);
     let public = written(folder, "audit.pub", &made.stdout);
     (private, public)
 }
@@ -109,7 +109,7 @@ fn a_lost_wal_is_told_and_accepted_and_nobody_is_locked_out() {
     until("the booking's row is signed", || {
         is_signed(&anchors(&signed), last)
     });
-    let whole = uec(&format!("provider audit verify --config '{config}'")).with(0);
+    let whole = uec(format!("provider audit verify --config '{config}'")).with(0);
     // One or some of each provider, as time went.
     whole.says(&[" anchor"]);
 
@@ -119,9 +119,9 @@ fn a_lost_wal_is_told_and_accepted_and_nobody_is_locked_out() {
     for suffix in ["-wal", "-shm"] {
         let _ = std::fs::remove_file(folder.join(format!("provider.sqlite{suffix}")));
     }
-    uec(&format!("provider audit verify --database '{database}'")).with(0);
+    uec(format!("provider audit verify --database '{database}'")).with(0);
     let (signed, public) = (shown(&signed), shown(&folder.join("audit.pub")));
-    let against = uec(&format!(
+    let against = uec(format!(
         "provider audit verify --database '{database}' --anchors '{signed}' \
              --key '{public}'"
     ));
@@ -142,11 +142,11 @@ fn a_lost_wal_is_told_and_accepted_and_nobody_is_locked_out() {
         metric(&metrics(&server), "uec_audit_trails_lost", &[]),
         Some(1.0)
     );
-    let doctor = uec(&format!("provider doctor --quick --config '{config}'"));
+    let doctor = uec(format!("provider doctor --quick --config '{config}'"));
     doctor.says(&["Bookings may be lost"]);
 
     let accept = |because: &str| {
-        uec(&format!(
+        uec(format!(
             "provider audit accept-loss --config '{config}' --because '{because}'"
         ))
     };
@@ -157,7 +157,7 @@ fn a_lost_wal_is_told_and_accepted_and_nobody_is_locked_out() {
         metric(&metrics(&server), "uec_audit_trails_lost", &[]),
         Some(0.0)
     );
-    let after = uec(&format!("provider audit verify --config '{config}'")).with(0);
+    let after = uec(format!("provider audit verify --config '{config}'")).with(0);
     after.says(&["the disk was lost in the night"]);
     accept("again").says(&["nothing was changed"]);
     server.kill();
@@ -235,7 +235,7 @@ fn heads_go_to_the_log_and_over_http_and_prove_the_trail_from_there() {
         written(folder.path(), "sent", &sent),
         written(folder.path(), "log", &server.log()),
     ] {
-        let checked = uec(&format!(
+        let checked = uec(format!(
             "provider audit verify --database '{database}' --anchors '{}' \
              --key '{public}'",
             shown(&file)
@@ -244,7 +244,7 @@ fn heads_go_to_the_log_and_over_http_and_prove_the_trail_from_there() {
         checked.says(&["proven up to row"]);
     }
     // A head printed by hand is one more anchor; a stranger's is none.
-    let head = uec(&format!(
+    let head = uec(format!(
         "provider audit head --database '{database}' --key '{}'",
         shown(&private)
     ));
@@ -255,7 +255,7 @@ fn heads_go_to_the_log_and_over_http_and_prove_the_trail_from_there() {
     let (_, stranger) = key(&other);
     let heads = shown(&written(folder.path(), "heads", &text));
     for (key, code) in [(&public, 0), (&shown(&stranger), 1)] {
-        let checked = uec(&format!(
+        let checked = uec(format!(
             "provider audit verify --database '{database}' --anchors \
              '{heads}' --key '{key}'"
         ));
@@ -295,17 +295,17 @@ fn an_address_that_takes_nothing_holds_nothing_up() {
 fn keys_are_made_once_and_read_by_others() {
     let folder = tempfile::tempdir().expect("a folder");
     let (private, public) = key(folder.path());
-    let again = uec(&format!("provider audit key --make '{}'", shown(&private))).with(1);
+    let again = uec(format!("provider audit key --make '{}'", shown(&private))).with(1);
     again.says(&["is there already"]);
     for file in [&private, &public] {
-        let printed = uec(&format!("provider audit key '{}'", shown(file)));
+        let printed = uec(format!("provider audit key '{}'", shown(file)));
         let pem = std::fs::read_to_string(&public).expect("the public key");
         assert_eq!(printed.stdout, pem, "{}", printed.said());
         printed.never_says(&["PRIVATE"]);
     }
     let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key");
     let file = written(folder.path(), "rcgen.key", &pair.serialize_pem());
-    let printed = uec(&format!("provider audit key '{}'", shown(&file)));
+    let printed = uec(format!("provider audit key '{}'", shown(&file)));
     let plain = |text: &str| text.replace(['\r', '\n'], "");
     let shown_key = printed.stdout.clone();
     assert_eq!(
@@ -316,6 +316,6 @@ fn keys_are_made_once_and_read_by_others() {
     );
     let other = rcgen::KeyPair::generate().expect("a key of another kind");
     let file = written(folder.path(), "p256.key", &other.serialize_pem());
-    let refused = uec(&format!("provider audit key '{}'", shown(&file))).with(2);
+    let refused = uec(format!("provider audit key '{}'", shown(&file))).with(2);
     refused.says(&["another kind"]);
 }

@@ -19,7 +19,7 @@ fn counts_of_slots_are_words() {
     let database = server.database();
     let list = |more: &str| {
         let all = format!("provider slots list --count --provider FX101 --database '{database}'");
-        ends(0, &format!("{all} {more}"))
+        ends(0, format!("{all} {more}"))
     };
     let told = list("");
     assert_contains(&told, &[" slots: ", " free, ", " held back, "]);
@@ -43,7 +43,7 @@ fn applying_an_export_changes_nothing() {
     let unchanged = |ods: &str| {
         let file = written(&server.folder, "export.toml", &exported(ods));
         let file = file.display();
-        uec(&format!(
+        uec(format!(
             "provider apply '{file}' --dry-run --database '{database}'"
         ))
         .with(0)
@@ -60,7 +60,7 @@ fn applying_an_export_changes_nothing() {
     let file = file_named(&server.folder, "said.toml", &said);
     ends(
         0,
-        &format!("provider apply '{file}' --keep-bookings --database '{database}'"),
+        format!("provider apply '{file}' --keep-bookings --database '{database}'"),
     );
     unchanged("FX101");
     server.kill();
@@ -76,7 +76,7 @@ fn a_dry_run_needs_no_database() {
     let database = folder.path().join("none.sqlite");
     let url = format!("sqlite:{}", database.display());
     for more in ["", &format!("--database '{url}'")] {
-        let told = ends(0, &format!("provider apply '{file}' --dry-run {more}"));
+        let told = ends(0, format!("provider apply '{file}' --dry-run {more}"));
         assert_contains(&told, &["There is no database yet", "+ service"]);
     }
     assert!(!database.exists());
@@ -106,15 +106,15 @@ fn every_command_takes_the_settings_file() {
         &format!("copy --to '{other}' --while-running --quiet"),
     ];
     for command in commands {
-        ends(0, &format!("provider {command} --config '{config}'"));
+        ends(0, format!("provider {command} --config '{config}'"));
     }
-    let described = ends(0, &format!("provider describe postman --config '{config}'"));
+    let described = ends(0, format!("provider describe postman --config '{config}'"));
     assert_contains(&described, &["https://a.example/STU3/1/FX101"]);
     let key = server.folder.join("head.pem");
     let settings = format!("[audit]\nkey = \"{}\"\n", key.display());
     let config = file_named(&server.folder, "keys.toml", &settings);
     let of_settings = format!("provider audit key --config '{config}'");
-    ends(0, &format!("{of_settings} --make"));
+    ends(0, format!("{of_settings} --make"));
     let shown = ends(0, &of_settings);
     assert!(shown.contains("PUBLIC KEY") && key.exists(), "{shown}");
     ends(2, "provider audit key --make");
@@ -172,7 +172,7 @@ fn a_token_that_will_be_refused_is_told_as_such() {
         ),
     ];
     for (arguments, word) in cases {
-        let out = uec(&format!("token new {arguments}"));
+        let out = uec(format!("token new {arguments}"));
         let told = &out.stderr;
         assert_eq!(out.code, 0, "{arguments:?}: {out}");
         assert!(
@@ -181,7 +181,7 @@ fn a_token_that_will_be_refused_is_told_as_such() {
         );
         assert_eq!(out.stdout.matches('.').count(), 2);
     }
-    let right = uec(&format!("token new --aud {root} --user u1"));
+    let right = uec(format!("token new --aud {root} --user u1"));
     assert_eq!(right.stderr, "");
 }
 
@@ -205,7 +205,7 @@ fn wrong_settings_end_with_2() {
         "audit verify".to_owned(),
     ];
     for arguments in settings {
-        ends(2, &format!("provider {arguments}"));
+        ends(2, format!("provider {arguments}"));
     }
 }
 
@@ -297,7 +297,7 @@ fn faults_of_pem_files_are_plain_words() {
     for (chain, key, words) in cases {
         let told = ends(
             2,
-            &format!(
+            format!(
                 "provider serve --database '{database}' --listen 127.0.0.1:0 --seed demo \
              --tls-certificate '{chain}' --tls-key '{key}'"
             ),
@@ -338,7 +338,7 @@ fn a_wrong_value_is_told_in_plain_words() {
     );
     let ready = file("ready.toml", &ready);
     let plan = folder.join("plan").display().to_string();
-    ends(0, &format!("assure plan new utc --out '{plan}'"));
+    ends(0, format!("assure plan new utc --out '{plan}'"));
     let kept = folder.join("plan/plan.json");
     let text = std::fs::read_to_string(&kept).expect("the plan");
     let mut value: Value = serde_json::from_str(&text).expect("JSON");

@@ -42,7 +42,7 @@ impl Drop for Folder {
 }
 
 fn copy(from: &str, to: &str, more: &str) -> Ended {
-    uec(&format!("provider copy --from '{from}' --to '{to}' {more}"))
+    uec(format!("provider copy --from '{from}' --to '{to}' {more}"))
 }
 
 #[track_caller]
@@ -85,7 +85,7 @@ fn stopped(server: &Server) {
 }
 
 fn verified(database: &str) -> String {
-    uec(&format!("provider audit verify --database '{database}'"))
+    uec(format!("provider audit verify --database '{database}'"))
         .with(0)
         .stdout
 }
@@ -195,7 +195,7 @@ fn large(folder: &Folder) -> String {
 
 /// A copy that has begun to fill its target.
 fn under_way(from: &str, to: &str) -> Child {
-    let child = command(&format!("provider copy --from '{from}' --to '{to}'"))
+    let child = command(format!("provider copy --from '{from}' --to '{to}'"))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -244,7 +244,7 @@ fn a_copy_that_is_killed_can_be_made_again() {
         signal(&child, "KILL");
         child.wait().expect("it ends");
         // Nothing is there that a provider would serve.
-        let opened = uec(&format!("provider audit verify --database '{to}'"));
+        let opened = uec(format!("provider audit verify --database '{to}'"));
         assert_eq!(opened.stdout, "", "{opened}");
 
         let mut child = under_way(&from, to);

@@ -106,7 +106,7 @@ fn what_was_acknowledged_survives_kill_9() {
             "a booked slot is not free"
         );
     }
-    Ended::run(&mut command(&format!(
+    Ended::run(&mut command(format!(
         "provider audit verify --database '{}'",
         server.database()
     )))

@@ -127,15 +127,15 @@ fn a_healthy_provider_has_no_problem() {
     let config = format!("--database '{}' --config '{config}'", server.database());
     let report = &doctor_trusting(&certificate, &config).with(0).json;
     assert_eq!(report["problems"], 0);
-    is_well(&report, "database", "The database is whole");
-    is_well(&report, "database", "audit trail of FX101 holds together");
-    is_well(&report, "database", "It can be written");
-    is_well(&report, "clock", "runs evenly");
-    is_well(&report, "rights", "Only its owner can read the database");
-    is_well(&report, "endpoint", "answers and is ready");
+    is_well(report, "database", "The database is whole");
+    is_well(report, "database", "audit trail of FX101 holds together");
+    is_well(report, "database", "It can be written");
+    is_well(report, "clock", "runs evenly");
+    is_well(report, "rights", "Only its owner can read the database");
+    is_well(report, "endpoint", "answers and is ready");
     // The demonstration has services without slots on purpose.
-    warns(&report, "diary", "2000000014, FX101) has no free slot");
-    warns(&report, "diary", "2000000022");
+    warns(report, "diary", "2000000014, FX101) has no free slot");
+    warns(report, "diary", "2000000022");
     assert_eq!(rows(), before, "nothing was written");
     // The same for people.
     let quick = format!("provider doctor --quick {config}");
@@ -158,7 +158,7 @@ fn an_untrusted_certificate_is_not_called_unreachable() {
     };
     let report = doctor_trusting(
         &other,
-        &format!("--database '{}' --config '{config}'", server.database()),
+        format!("--database '{}' --config '{config}'", server.database()),
     )
     .json;
     warns(
@@ -220,7 +220,7 @@ fn a_server_that_wants_a_client_certificate_answers() {
         );
         let report = doctor_trusting(
             &trusted,
-            &format!("--database '{}' --config '{config}'", provider.database()),
+            format!("--database '{}' --config '{config}'", provider.database()),
         )
         .json;
         assert_eq!(told(&report, "endpoint", "problem"), "", "{report:#}");
@@ -253,18 +253,18 @@ fn a_database_that_cannot_be_used_is_told() {
     let server = Server::start("doctor-database", true);
     let folder = &server.folder;
     let missing = format!("sqlite:{}", folder.join("nothing.sqlite").display());
-    let report = doctor(&format!("--database '{missing}'")).with(1).json;
+    let report = doctor(format!("--database '{missing}'")).with(1).json;
     fails(&report, "database", "there is no database");
     assert!(!folder.join("nothing.sqlite").exists(), "not made");
 
     let foreign = folder.join("foreign.sqlite");
     let other = rusqlite::Connection::open(&foreign).expect("opens");
     other.execute_batch("CREATE TABLE a (b)").expect("made");
-    let report = doctor(&format!("--database 'sqlite:{}'", foreign.display())).json;
+    let report = doctor(format!("--database 'sqlite:{}'", foreign.display())).json;
     fails(&report, "database", "not a database of this program");
 
     let copy = folder.join("older.sqlite");
-    uec(&format!(
+    uec(format!(
         "provider backup --database '{}' --to '{}'",
         server.database(),
         copy.display()
@@ -274,7 +274,7 @@ fn a_database_that_cannot_be_used_is_told() {
     older
         .pragma_update(None, "user_version", 1)
         .expect("marked");
-    let report = doctor(&format!("--database 'sqlite:{}'", copy.display())).json;
+    let report = doctor(format!("--database 'sqlite:{}'", copy.display())).json;
     warns(&report, "database", "The schema is 1");
     let schema = |c: &rusqlite::Connection| -> i64 {
         c.pragma_query_value(None, "user_version", |r| r.get(0))
@@ -288,14 +288,14 @@ fn a_database_that_cannot_be_used_is_told() {
         .execute_batch("PRAGMA user_version = 4; DROP TRIGGER audit_kept")
         .expect("dropped");
     drop(lacking);
-    let report = doctor(&format!("--database 'sqlite:{}'", copy.display()))
+    let report = doctor(format!("--database 'sqlite:{}'", copy.display()))
         .with(1)
         .json;
     fails(&report, "database", "the trigger audit_kept is missing");
 
     let holder = rusqlite::Connection::open(folder.join("provider.sqlite")).expect("opens");
     holder.execute_batch("BEGIN EXCLUSIVE").expect("held");
-    let report = doctor(&format!("--database '{}'", server.database())).json;
+    let report = doctor(format!("--database '{}'", server.database())).json;
     fails(&report, "database", "Nothing can be written");
     holder.execute_batch("ROLLBACK").expect("let go");
     server.kill();
@@ -334,7 +334,7 @@ fn certificates_are_judged() {
             key.display()
         );
         let config = settings(&folder, &more);
-        doctor(&format!(
+        doctor(format!(
             "--config '{config}' --database sqlite:nowhere/at-all.sqlite"
         ))
         .json
@@ -401,7 +401,7 @@ fn what_cannot_be_meant_is_told() {
     let database = server.folder.join("provider.sqlite");
     std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o644)).expect("rights");
     let config = settings(&server.folder, TRUSTED);
-    let output = doctor(&format!(
+    let output = doctor(format!(
         "--database '{}' --config '{config}'",
         server.database()
     ))
@@ -409,29 +409,29 @@ fn what_cannot_be_meant_is_told() {
     output.notes(&[" found"]);
     let report = &output.json;
     fails(
-        &report,
+        report,
         "rights",
         "Everybody on this machine can read or change the database",
     );
     warns(
-        &report,
+        report,
         "consumers",
         "`gps`: no consumer is of the kind `gp-practice`",
     );
     let by_code = "By code only is declared by its ODS code FX910 alone at FX101";
-    warns(&report, "consumers", by_code);
+    warns(report, "consumers", by_code);
     warns(
-        &report,
+        report,
         "consumers",
         "`unused`: no service, template, session or slot names it",
     );
-    warns(&report, "diary", "The clinic `dental-day` of FX101 ends on");
+    warns(report, "diary", "The clinic `dental-day` of FX101 ends on");
     warns(
-        &report,
+        report,
         "diary",
         "Without a diary (2000000016, FX101) has no schedule",
     );
-    warns(&report, "endpoint", "No base URL");
+    warns(report, "endpoint", "No base URL");
 
     server.kill();
 }
@@ -504,7 +504,7 @@ fn the_registration_is_compared() {
         let config = settings(&server.folder, &format!("base_url = \"{base}\"\n{TRUSTED}"));
         let database = server.database();
         let asked = format!("--database '{database}' --config '{config}' --quick");
-        doctor_trusting(&certificate, &format!("{asked} --sds '{}'", sds.url)).json
+        doctor_trusting(&certificate, format!("{asked} --sds '{}'", sds.url)).json
     };
     let right = ask(&format!("https://{}", server.address));
     is_well(

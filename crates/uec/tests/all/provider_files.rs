@@ -88,7 +88,7 @@ fn a_removed_database_is_not_written_and_can_be_saved() {
     for id in &ids {
         assert_eq!(server.read(id).expect(200).json()["status"], "booked");
     }
-    uec(&format!(
+    uec(format!(
         "provider audit verify --database '{}'",
         server.database()
     ))
@@ -151,7 +151,7 @@ fn a_database_that_may_only_be_read_is_refused() {
     }
     let server = Server::start("files-read-only", true);
     let copy = at("provider.sqlite").display().to_string();
-    uec(&format!(
+    uec(format!(
         "provider backup --database '{}' --to '{copy}'",
         server.database()
     ))
@@ -162,12 +162,12 @@ fn a_database_that_may_only_be_read_is_refused() {
 
     let served = bound(
         &binary,
-        &format!("provider serve --database '{database}' --listen 127.0.0.1:0"),
+        format!("provider serve --database '{database}' --listen 127.0.0.1:0"),
     );
     let served = served.with(1);
     served.notes(&["no permission to read and write", "not to write"]);
 
-    let looked = bound(&binary, &format!("provider doctor --database '{database}'"));
+    let looked = bound(&binary, format!("provider doctor --database '{database}'"));
     looked.with(1).says(&["Nothing can be written"]);
     assert_eq!(fs::read(at("provider.sqlite")).expect("a file"), before);
 }
@@ -185,7 +185,7 @@ fn a_database_that_others_may_write_is_refused() {
     fs::write(&settings, "allow_shared_files = true\n").expect("written");
     let settings = settings.display().to_string();
     let run = |arguments: &str| {
-        let ended = uec(&format!("{arguments} --database '{database}'"));
+        let ended = uec(format!("{arguments} --database '{database}'"));
         (Some(ended.code), ended.stderr)
     };
     let serve = "provider serve --listen 127.0.0.1:0";
@@ -193,7 +193,7 @@ fn a_database_that_others_may_write_is_refused() {
     let mode = |path: &Path, mode| {
         fs::set_permissions(path, Permissions::from_mode(mode)).expect("rights");
     };
-    assert_eq!(run(&verify).0, Some(0));
+    assert_eq!(run(verify).0, Some(0));
 
     let wal = folder.join("provider.sqlite-wal");
     for (path, is, was) in [
@@ -204,7 +204,7 @@ fn a_database_that_others_may_write_is_refused() {
         // It goes whenever a command closes the database.
         fs::write(&wal, "").expect("written");
         mode(path, is);
-        for command in [&verify[..], &serve] {
+        for command in [verify, serve] {
             let (code, said) = run(command);
             assert_eq!(code, Some(1), "{said}");
             let says = format!(
@@ -223,11 +223,11 @@ fn a_database_that_others_may_write_is_refused() {
     }
     // As /tmp is.
     mode(folder.as_path(), 0o1777);
-    assert_eq!(run(&verify).0, Some(0));
+    assert_eq!(run(verify).0, Some(0));
     // Nothing is made where it could be replaced.
     mode(folder.as_path(), 0o777);
     fs::remove_file(&file).expect("removed");
-    assert_eq!(run(&serve).0, Some(1));
+    assert_eq!(run(serve).0, Some(1));
     assert!(!file.exists());
     let _ = fs::remove_dir_all(folder);
 }
@@ -258,7 +258,7 @@ fn a_wal_that_was_lost_is_told_at_the_next_start() {
     for suffix in ["-wal", "-shm"] {
         let _ = fs::remove_file(format!("{}{suffix}", file.display()));
     }
-    let looked = uec(&format!(
+    let looked = uec(format!(
         "provider doctor --quick --database 'sqlite:{}'",
         file.display()
     ));

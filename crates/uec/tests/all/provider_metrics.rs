@@ -165,7 +165,7 @@ fn metrics_are_off_the_public_port_unless_told_to() {
     let public = free_address();
     let settings = folder.join("settings.toml");
     std::fs::write(&settings, "[trust]\nunsigned = \"any\"\n").expect("written");
-    let mut child = command(&format!(
+    let mut child = command(format!(
         "provider serve --database '{database}' --listen '{}' \
              --admin-listen '{}' --config '{}'",
         public,

@@ -237,7 +237,7 @@ fn a_request_to_another_system_is_refused() {
         let issue = issue(&response);
         assert_eq!(issue["location"][0], "http.Ssp-To");
         let said = issue["diagnostics"].as_str().expect("words");
-        assert_contains(&said, &[other, "918999000011"]);
+        assert_contains(said, &[other, "918999000011"]);
     }
     // Nobody without a right token is told whose system it is.
     let call = search().without("Authorization").with("Ssp-To", other);

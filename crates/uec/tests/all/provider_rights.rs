@@ -467,7 +467,7 @@ fn lists_that_cannot_be_read_stop_the_start_and_old_ones_are_told() {
         );
         let file = put("provider.toml", settings.as_bytes());
         let file = file.display().to_string();
-        let done = support::operations::uec(&format!(
+        let done = support::operations::uec(format!(
             "provider doctor --quick --config '{file}' \
              --database '{database}'"
         ));

@@ -384,7 +384,7 @@ fn unknown_parameters_are_ignored_and_misspelt_criteria_are_not() {
     );
     let bundle = server.search(&query).expect(200).json();
     let own = bundle["link"][0]["url"].as_str().expect("self link");
-    assert_lacks(&own, &["colour", "_revinclude"]);
+    assert_lacks(own, &["colour", "_revinclude"]);
     assert_eq!(
         ids(&matches(&bundle)),
         ids(&server.slots(&window(SLOTS_ONLY)))
@@ -859,7 +859,7 @@ fn a_closed_place_offers_nothing() {
             command
                 .split(' ')
                 .chain(["--from", date, "--to", date, "--database", &database]);
-        let out = uec(&words.collect::<Vec<_>>());
+        let out = uec(words.collect::<Vec<_>>());
         let counts: Value = out.json;
         (counts["free"].as_u64(), counts["closed"].as_u64())
     };

@@ -53,7 +53,7 @@ impl Clinic {
         let database = format!("sqlite:{}", folder.path().join("p.sqlite").display());
         let file = written(folder.path(), "clinic.toml", text);
         let clinic = Clinic { folder, database };
-        clinic.says(&format!("apply '{}'", file.display()), 0);
+        clinic.says(format!("apply '{}'", file.display()), 0);
         clinic
     }
 
@@ -71,7 +71,7 @@ impl Clinic {
 
     #[track_caller]
     fn count(&self, more: &str) -> usize {
-        let slots = self.run(&format!("slots list --json {more}")).json;
+        let slots = self.run(format!("slots list --json {more}")).json;
         slots.as_array().expect("an array").len()
     }
 }
@@ -81,7 +81,7 @@ fn the_whole_diary_is_changed_only_when_that_is_said() {
     let clinic = Clinic::new(CLINIC);
     for what in ["hold", "release", "remove"] {
         for narrow in ["", "--yes", "--held false", "--status free --yes"] {
-            let said = clinic.says(&format!("slots {what} {narrow}"), 2);
+            let said = clinic.says(format!("slots {what} {narrow}"), 2);
             assert_contains(&said, &["--schedule", "--all", "Nothing was changed"]);
         }
     }
@@ -110,7 +110,7 @@ fn without_a_terminal_a_change_says_what_it_would_do_and_does_nothing() {
     let clinic = Clinic::new(CLINIC);
     let before = clinic.count("");
     for what in ["hold", "remove"] {
-        let said = clinic.says(&format!("slots {what} --template day"), 2);
+        let said = clinic.says(format!("slots {what} --template day"), 2);
         for part in [
             "FX101: ",
             " slots would be ",
@@ -174,7 +174,7 @@ fn at_a_terminal_the_question_is_asked_and_no_is_no() {
 fn a_template_that_is_not_there_is_named_with_the_nearest() {
     let clinic = Clinic::new(CLINIC);
     for what in ["hold", "release", "remove"] {
-        let said = clinic.says(&format!("slots {what} --template reserv --yes"), 1);
+        let said = clinic.says(format!("slots {what} --template reserv --yes"), 1);
         assert!(said.contains("`reserv`; did you mean `reserve`?"), "{said}");
     }
     let said = clinic.says("slots list --template nosuch", 1);
@@ -187,7 +187,7 @@ fn a_slot_that_is_not_there_is_refused() {
     let clinic = Clinic::new(CLINIC);
     let id = "0193f1c2-7a10-7c55-8f6f-6f2f0a7c9d01";
     for what in ["hold", "release", "remove"] {
-        let said = clinic.says(&format!("slots {what} --slot {id} --yes"), 1);
+        let said = clinic.says(format!("slots {what} --slot {id} --yes"), 1);
         assert!(said.contains(&format!("there is no slot `{id}`")), "{said}");
     }
 }
@@ -216,7 +216,7 @@ fn a_list_of_many_slots_has_them_all() {
 fn migrate_makes_no_file_of_a_mistyped_path() {
     let clinic = Clinic::new(CLINIC);
     let missing = clinic.folder.path().join("provide.sqlite");
-    let missed = uec(&format!(
+    let missed = uec(format!(
         "provider migrate --database 'sqlite:{}'",
         missing.display()
     ));
@@ -230,13 +230,13 @@ fn restore_names_the_flag_that_replaces() {
     let clinic = Clinic::new(CLINIC);
     let backup: PathBuf = clinic.folder.path().join("backup.sqlite");
     let shown = backup.display().to_string();
-    clinic.says(&format!("backup --to '{shown}'"), 0);
+    clinic.says(format!("backup --to '{shown}'"), 0);
     let before = clinic.count("");
     clinic.says("slots remove --all --yes", 0);
-    let said = clinic.says(&format!("restore --from '{shown}'"), 1);
+    let said = clinic.says(format!("restore --from '{shown}'"), 1);
     assert_contains(&said, &["--replace", "Nothing was changed"]);
     assert_eq!(clinic.count(""), 0);
-    clinic.says(&format!("restore --from '{shown}' --replace"), 0);
+    clinic.says(format!("restore --from '{shown}' --replace"), 0);
     assert_eq!(clinic.count(""), before);
 }
 
@@ -250,7 +250,7 @@ fn two_demos_do_not_share_a_folder() {
     std::fs::write(data.join("demo.lock"), " (process 1, --port 8000)\n").expect("written");
     let demo = |port: &str| {
         let shown = data.display().to_string();
-        uec(&format!("demo --data '{shown}' --port {port}"))
+        uec(format!("demo --data '{shown}' --port {port}"))
     };
     let port = support::operations::free_address()
         .port()
@@ -306,11 +306,11 @@ fn what_contradicts_itself_is_a_slip_of_the_command_line() {
     let all = clinic.count("");
     let days = "--from 2027-03-02 --to 2027-03-01";
     for what in ["list", "hold", "release", "remove"] {
-        let said = clinic.says(&format!("slots {what} {days}"), 2);
+        let said = clinic.says(format!("slots {what} {days}"), 2);
         assert!(said.contains("--to 2027-03-01, is before"), "{said}");
     }
     for narrow in ["--schedule gp", "--to 2099-01-01"] {
-        let said = clinic.says(&format!("slots remove --all --yes {narrow}"), 2);
+        let said = clinic.says(format!("slots remove --all --yes {narrow}"), 2);
         assert!(said.contains("--all is the whole diary"), "{said}");
     }
     assert!(all > 0 && clinic.count("--held true") > 0, "{all}");

@@ -185,14 +185,14 @@ fn a_provider_on_trial_hides_all_its_services() {
     until("the declaration is known", || {
         slots(&search(&server, GP_CLINIC, false)) == 0
     });
-    let exported = uec(&format!(
+    let exported = uec(format!(
         "provider export --provider FX101 --database '{}'",
         server.database()
     ));
     let text = exported.stdout;
     assert_eq!(text.matches("test = true").count(), 1, "{text}");
     let file = written(&server.folder, "again.toml", &text);
-    uec(&format!(
+    uec(format!(
         "provider apply '{}' --dry-run --database '{}'",
         file.display(),
         server.database()
@@ -207,7 +207,7 @@ fn a_provider_on_trial_hides_all_its_services() {
 #[test]
 fn a_mark_that_means_nothing_is_refused() {
     let server = Server::start("trial-nonsense", true);
-    let exported = uec(&format!(
+    let exported = uec(format!(
         "provider export --provider FX101 --database '{}'",
         server.database()
     ));
@@ -215,7 +215,7 @@ fn a_mark_that_means_nothing_is_refused() {
     let wrong =
         format!("{text}\n[[consumer]]\nods = \"FX978\"\nname = \"Nobody\"\nlive_too = true\n");
     let file = written(&server.folder, "wrong.toml", &wrong);
-    let refused = uec(&format!(
+    let refused = uec(format!(
         "provider apply '{}' --database '{}'",
         file.display(),
         server.database()

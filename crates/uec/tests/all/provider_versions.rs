@@ -248,7 +248,7 @@ fn the_capability_statement_names_both_versions_and_is_one_for_all() {
         &statement["rest"][0]["documentation"],
     ] {
         let text = text.as_str().expect("a text");
-        assert_contains(&text, &["2.0.4", "1.0.0", "2.0.1-beta", "0.1.17"]);
+        assert_contains(text, &["2.0.4", "1.0.0", "2.0.1-beta", "0.1.17"]);
     }
 }
 
@@ -258,7 +258,7 @@ fn a_declared_version_is_shown_and_an_unknown_one_refused() {
     let server = server();
     let database = server.database();
     let run = |command: &str| {
-        let ended = uec(&format!("{command} --database '{database}'"));
+        let ended = uec(format!("{command} --database '{database}'"));
         (ended.code, ended.said())
     };
     let (code, exported) = run("provider export --provider FX202");
@@ -285,5 +285,5 @@ fn a_declared_version_is_shown_and_an_unknown_one_refused() {
     let (_, said) = run("provider doctor");
     let line = said.lines().find(|l| l.contains("Elsewhere 111"));
     let line = line.unwrap_or_else(|| panic!("{said}"));
-    assert_contains(&line, &["2.0.1-beta", "0.1.17"]);
+    assert_contains(line, &["2.0.1-beta", "0.1.17"]);
 }

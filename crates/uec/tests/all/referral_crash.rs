@@ -84,7 +84,7 @@ fn what_was_answered_is_kept() {
         };
         assert_eq!(state(id), expected, "{id}");
     }
-    Ended::run(&mut command(&format!(
+    Ended::run(&mut command(format!(
         "provider audit verify --database '{}'",
         server.database()
     )))

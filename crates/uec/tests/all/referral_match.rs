@@ -357,7 +357,7 @@ fn the_quarantine_is_worked_off() {
     let path = file.to_str().expect("path");
     uec(
         server,
-        &format!("show {id} --provider FX101 --message '{path}'"),
+        format!("show {id} --provider FX101 --message '{path}'"),
     )
     .with(0);
     assert_eq!(std::fs::read(&file).expect("written"), b"<a><b></a>");

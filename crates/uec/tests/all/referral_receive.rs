@@ -78,7 +78,7 @@ fn packed_in_every_way() {
         let path = file.to_str().expect("path");
         uec(
             server,
-            &format!("show '{}' --provider FX101 --original '{path}'", cda.id),
+            format!("show '{}' --provider FX101 --original '{path}'", cda.id),
         )
         .with(0);
         assert_eq!(std::fs::read_to_string(file).expect("written"), cda.xml());
@@ -93,7 +93,7 @@ fn packed_in_every_way() {
     let path = file.to_str().expect("path");
     uec(
         server,
-        &format!("show {id} --provider FX101 --original '{path}'"),
+        format!("show {id} --provider FX101 --original '{path}'"),
     )
     .with(0);
     let taken_out = std::fs::read_to_string(file).expect("written");
@@ -130,7 +130,7 @@ fn every_element_may_have_a_prefix() {
         cda.xml()
     };
     let shown = |id: &str| -> Value {
-        let output = uec(server, &format!("show {id} --provider FX101 --json")).with(0);
+        let output = uec(server, format!("show {id} --provider FX101 --json")).with(0);
         let mut shown: Value = output.json;
         for own in [
             "id", "case", "received", "document", "tracking", "bytes", "bookings",
@@ -294,7 +294,7 @@ fn a_repeat_callers_set_is_kept_whole() {
     let path = file.to_str().expect("path");
     uec(
         server,
-        &format!("show '{}' --provider FX101 --original '{path}'", now.0),
+        format!("show '{}' --provider FX101 --original '{path}'", now.0),
     )
     .with(0);
     let read = |suffix: &str| std::fs::read_to_string(format!("{path}{suffix}")).expect("written");
@@ -337,7 +337,7 @@ fn a_repeat_callers_set_is_kept_whole() {
     assert_eq!(response.status, 200, "{}", response.shown());
     let shown = show(server, &cda.id);
     let note = shown["note"].as_str().expect("a note");
-    assert_contains(&note, &["2 more documents", "1 of them cannot"]);
+    assert_contains(note, &["2 more documents", "1 of them cannot"]);
 
     // What does not pair is refused for what is wrong.
     let lone = Itk::new(&Cda::new(&uuid()).xml());
@@ -425,7 +425,7 @@ fn an_identifier_with_a_control_character_is_kept_aside() {
     // No other test here sends to this provider.
     let aside = || {
         let list = "list --quarantined --provider FX202 --json";
-        referrals(server, &list).as_array().expect("a list").len()
+        referrals(server, list).as_array().expect("a list").len()
     };
     for bad in ["a\u{0}b", "\u{0}", "a\u{7}b", "a\nb", "a\u{85}b", ""] {
         let id = uuid();
@@ -525,7 +525,7 @@ fn what_is_not_received_at_all() {
 fn whose_it_is() {
     let server = Server::shared(module_path!());
     let at = |provider: &str, id: &str| {
-        uec(server, &format!("show {id} --provider '{provider}'")).code == 0
+        uec(server, format!("show {id} --provider '{provider}'")).code == 0
     };
     // The path wins.
     let cda = Cda::new(&uuid());
@@ -602,7 +602,7 @@ fn twenty_megabytes() {
     let path = file.to_str().expect("path");
     uec(
         server,
-        &format!(
+        format!(
             "show '{}' --provider FX101 --original '{path}'",
             booking.document_id
         ),

@@ -27,22 +27,22 @@ fn the_embedded_world_can_be_printed_changed_and_checked() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("world.toml");
     let path = file.to_str().unwrap();
-    let (code, world, _) = run(&["world"]);
+    let (code, world, _) = run(["world"]);
     assert_eq!(code, 0);
     std::fs::write(&file, &world).unwrap();
-    let (code, told, _) = run(&format!("check '{path}'"));
+    let (code, told, _) = run(format!("check '{path}'"));
     assert_eq!(code, 0);
     assert_contains(&told, &["2000000023", "it can be served"]);
-    let (code, _, _) = run(&format!("check --strict '{path}'"));
+    let (code, _, _) = run(format!("check --strict '{path}'"));
     assert_eq!(code, 1);
-    let (code, json, _) = run(&format!("check --json '{path}'"));
+    let (code, json, _) = run(format!("check --json '{path}'"));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((code, json["remarks"].as_array().unwrap().len()), (0, 4));
     std::fs::write(&file, world.replacen("ods = ", "odds = ", 1)).unwrap();
-    let (code, _, told) = run(&format!("check '{path}'"));
+    let (code, _, told) = run(format!("check '{path}'"));
     assert_eq!(code, 1);
     assert_contains(&told, &["line", "did you mean `ods`?"]);
-    let (code, _, _) = run(&["check", folder.path().join("none").to_str().unwrap()]);
+    let (code, _, _) = run(["check", folder.path().join("none").to_str().unwrap()]);
     assert_eq!(code, 2);
 }
 
@@ -86,7 +86,7 @@ fn the_directory_runs_alone_and_stops_when_told() {
 #[test]
 fn an_address_that_cannot_be_listened_on_is_wrong_usage() {
     for listen in ["999.1.2.3", "192.0.2.1"] {
-        let (code, _, told) = run(&format!("serve --listen {listen} --dos 0"));
+        let (code, _, told) = run(format!("serve --listen {listen} --dos 0"));
         assert_eq!(code, 2, "{told}");
         assert_contains(&told, &[&format!("cannot listen on {listen}")]);
     }

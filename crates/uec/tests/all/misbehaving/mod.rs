@@ -297,7 +297,7 @@ impl World {
 
     /// Books for Ada, and returns the appointment's id.
     pub fn booked(&self, patient: &str) -> String {
-        let done = self.json(&format!(
+        let done = self.json(format!(
             "book --service {SERVICE} --first --patient {patient}"
         ));
         assert_eq!(done.code, 0, "{done:?}");

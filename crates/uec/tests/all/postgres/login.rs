@@ -136,7 +136,7 @@ fn backup_and_restore_say_what_to_use_instead() {
     let backup = "provider backup --to x --database postgres://u:word@h/d";
     let restore = "provider restore --from x --database postgres://u:word@h/d";
     for arguments in [backup, restore] {
-        let output = uec(&arguments, None).with(2);
+        let output = uec(arguments, None).with(2);
         let words = output.said();
         assert_contains(&words, &["pg_basebackup", "pg_dump"]);
         assert_lacks(&words, &["word@"]);

@@ -15,7 +15,7 @@ fn told(report: &Value, severity: &str) -> String {
 }
 
 fn doctor(database: &str) -> Value {
-    let output = uec(&format!("provider doctor --json --database '{database}'"));
+    let output = uec(format!("provider doctor --json --database '{database}'"));
     output.json
 }
 

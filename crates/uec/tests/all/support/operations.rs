@@ -83,7 +83,7 @@ pub fn uec(arguments: impl Arguments) -> Ended {
 #[track_caller]
 pub fn declare(server: &Server, ods: &str, change: impl FnOnce(String) -> String) {
     let database = server.database();
-    let exported = uec(&format!(
+    let exported = uec(format!(
         "provider export --provider {ods} --database '{database}'"
     ));
     assert_eq!(exported.code, 0, "{exported}");
@@ -96,7 +96,7 @@ pub fn declare(server: &Server, ods: &str, change: impl FnOnce(String) -> String
 #[track_caller]
 pub fn apply(server: &Server, file: &Path) {
     let (database, file) = (server.database(), file.display().to_string());
-    let applied = uec(&format!(
+    let applied = uec(format!(
         "provider apply '{file}' --keep-bookings --database '{database}'"
     ));
     assert_eq!(applied.code, 0, "{applied}");

@@ -31,7 +31,7 @@ impl Demo {
     pub fn start() -> Demo {
         let port = testkit::ports(5);
         let folder = tempfile::tempdir().unwrap();
-        let process = command(&format!("demo --port '{}' --data", port))
+        let process = command(format!("demo --port '{}' --data", port))
             .arg(folder.path().join("demo"))
             .env("RUST_LOG", "error")
             .stdin(Stdio::null())
@@ -72,7 +72,7 @@ impl Drop for Simulated {
 impl Simulated {
     /// Starts it with the evidence going to this folder. Settings are taken from what it prints, as a person would.
     pub fn start(out: &Path) -> Simulated {
-        let mut process = command(&format!(
+        let mut process = command(format!(
             "assure consumer --listen 127.0.0.1:0 --national --from-asid \
              {FROM_ASID} --replace --out"
         ))
