@@ -47,8 +47,8 @@ pub struct Keeper {
     /// The folder at `path`, once it was reached and compared.
     folder: Option<Folder>,
     to_http: Option<Sender<String>>,
-    /// The last signed head of each provider, from this process or the folder.
-    signed: BTreeMap<String, AuditHead>,
+    /// The last signed head of each provider and when it was signed, from this process or the folder.
+    signed: BTreeMap<String, (AuditHead, String)>,
     /// Lines that the folder still lacks, the latest of each provider.
     unsaved: BTreeMap<String, String>,
     /// Whether the database was compared with the folder.
@@ -152,7 +152,7 @@ impl Keeper {
         let provider = tenant.ods.as_str();
         let text = |e: crate::store::StoreError| format!("{provider}: {e}");
         let head = self.store.audit_head(tenant.key).map_err(text)?;
-        if let Some(last) = self.signed.get(provider).filter(|last| last.seq > 0) {
+        if let Some((last, at)) = self.signed.get(provider).filter(|(last, _)| last.seq > 0) {
             if *last == head {
                 return Ok(None);
             }
@@ -167,13 +167,13 @@ impl Keeper {
                     what,
                     first,
                     anchored: last.seq,
-                    at: shown(now),
+                    at: at.clone(),
                 });
                 return Ok(None);
             }
         }
         let line = Anchor::head(provider, &head, now).sign(&self.key)?;
-        self.signed.insert(provider.to_owned(), head);
+        self.signed.insert(provider.to_owned(), (head, shown(now)));
         Ok(Some(line))
     }
 
@@ -293,10 +293,12 @@ impl Keeper {
             );
         }
         for (provider, points) in &anchors.providers {
-            if let Some(head) = points.last().and_then(|point| head_of(&point.anchor))
+            if let Some(anchor) = points.last().map(|point| &point.anchor)
+                && let Some(head) = head_of(anchor)
                 && !found.iter().any(|loss| loss.provider == *provider)
             {
-                self.signed.insert(provider.clone(), head);
+                let signed = (head, anchor.at.clone());
+                self.signed.insert(provider.clone(), signed);
             }
         }
         self.tell(&found);

@@ -236,9 +236,20 @@ async fn a_trail_that_is_changed_meanwhile_is_found_and_not_signed() {
     chain.bodies[5] = chain.bodies[5].replace("nobody", "somebody else");
     chain.write(&scene.raw(), scene.tenant);
     scene.store.audit(scene.tenant, &staff()).await.unwrap();
+    // What is told is when the head was signed, not when the loss was found: another second.
+    let signed = scene.anchors().providers["FX101"]
+        .last()
+        .unwrap()
+        .anchor
+        .at
+        .clone();
+    testkit::until("the next second", || {
+        provider::anchor::line::shown(jiff::Timestamp::now()) != signed
+    });
     for _ in 0..2 {
         scene.keeper.round();
-        assert_eq!(scene.state.losses().len(), 1);
+        let losses = scene.state.losses();
+        assert_eq!((losses.len(), &losses[0].at), (1, &signed));
     }
     assert_eq!(scene.state.counts(Sink::Folder), (2, 0));
     assert_eq!(scene.state.losses()[0].first, 2);
