@@ -12,7 +12,6 @@ mod check;
 mod folder;
 mod kind;
 mod model;
-mod nearest;
 mod particulars;
 mod progress;
 mod published;
@@ -28,7 +27,6 @@ pub use kind::{Part, PlanKind};
 pub use model::{
     Answer, Attachment, Check, Contact, Earlier, Outcome, Plan, Signature, ToolSeen, Voided,
 };
-pub use nearest::{named, nearest};
 pub use particulars::services;
 pub use progress::{Standing, attachment_faults, standing};
 pub use published::{

@@ -13,6 +13,7 @@ pub mod foreign;
 pub mod ids;
 pub mod instant;
 pub mod named_file;
+pub mod nearest;
 mod overrides;
 pub mod patient_summary;
 mod placing;

@@ -1,5 +1,6 @@
 //! Reads TOML with errors that name the file, the line, the key and the nearest valid key.
 
+pub use booking::nearest::nearest;
 use booking::wrong_value;
 use serde::de::DeserializeOwned;
 
@@ -34,30 +35,4 @@ fn nearest_in(message: &str) -> Option<&str> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let wrong = quoted.next()?;
     nearest(wrong, quoted)
-}
-
-/// The candidate with the smallest edit distance, if near enough for a typing error.
-pub fn nearest<'a>(wrong: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .map(|c| (distance(wrong, c), c))
-        .min_by_key(|(d, _)| *d)
-        .filter(|(d, c)| *d <= 1 + c.len() / 3)
-        .map(|(_, c)| c)
-}
-
-/// Levenshtein distance, over at most 64 characters of each word (keys are shorter).
-fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().take(64).collect();
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let substitute = diagonal + usize::from(ca != cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

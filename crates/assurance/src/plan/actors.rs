@@ -1,6 +1,6 @@
 //! The actors of a test plan (DEP-06).
 
-use super::nearest::named;
+use booking::nearest::named;
 use serde::{Deserialize, Serialize};
 
 /// What somebody is in a test plan.

@@ -1,6 +1,6 @@
 //! The three published plans, and the parts that each has.
 
-use super::nearest::named;
+use booking::nearest::named;
 use serde::{Deserialize, Serialize};
 
 /// One of the published operational test plans.

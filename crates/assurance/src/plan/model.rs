@@ -90,7 +90,7 @@ impl Outcome {
             "failed" | "fail" | "f" | "no" | "n" => Ok(Outcome::Failed),
             "not-applicable" | "not applicable" | "na" | "n/a" => Ok(Outcome::NotApplicable),
             _ => {
-                let near = super::nearest::nearest(word, Outcome::WORDS.into_iter());
+                let near = booking::nearest::nearest(word, Outcome::WORDS.into_iter());
                 let hint = near.map(|n| format!(", perhaps {n}")).unwrap_or_default();
                 Err(format!(
                     "{word:?} is no result{hint}; write passed, failed or not-applicable"

@@ -4,8 +4,8 @@
 
 use super::actors::Role;
 use super::kind::PlanKind;
-use super::nearest::named;
 use crate::requirements::Level;
+use booking::nearest::named;
 use serde::Deserialize;
 use std::sync::LazyLock;
 

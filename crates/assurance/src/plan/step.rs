@@ -80,7 +80,7 @@ pub fn find<'a>(steps: &'a [Step], id: &str) -> Result<&'a Step, String> {
             repeated.join(", ")
         ));
     }
-    let near = super::nearest::nearest(wanted, steps.iter().map(|s| s.id.as_str()));
+    let near = booking::nearest::nearest(wanted, steps.iter().map(|s| s.id.as_str()));
     Err(match near {
         Some(near) => format!("this plan has no step {wanted:?}; the nearest is {near}"),
         None => format!("this plan has no step {wanted:?}; `uec assure plan show` lists its steps"),

@@ -113,34 +113,3 @@ pub const KEYS: &[Key] = &[
         Holds::Seconds,
     ),
 ];
-
-/// The candidate with the smallest edit distance, if it is near enough to be a slip.
-pub(super) fn nearest<'a>(
-    wrong: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
-    candidates
-        .map(|c| (distance(wrong, c), c))
-        .min_by_key(|(d, _)| *d)
-        .filter(|(d, c)| *d <= 1 + c.len() / 3)
-        .map(|(_, c)| c)
-}
-
-/// Longest name that is compared, characters; keys are shorter.
-const MAX_NAME: usize = 64;
-
-/// Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(MAX_NAME).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().take(MAX_NAME).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let substitute = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}

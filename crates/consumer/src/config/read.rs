@@ -1,9 +1,10 @@
 //! From text and variables to checked settings.
 
-use super::keys::{Holds, KEYS, Key, nearest};
+use super::keys::{Holds, KEYS, Key};
 use super::{Account, ConfigError, ConsumerConfig, Dos, Role, Secret, Timeouts, Tls, User, place};
 use booking::ids::{Asid, IdError, OdsCode};
 use booking::named_file;
+use booking::nearest::nearest;
 use booking::wire::token::{Device, Organization, Practitioner};
 use booking::wrong_value;
 use serde::Deserialize;

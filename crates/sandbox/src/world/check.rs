@@ -2,10 +2,11 @@
 
 use super::World;
 use super::model::{DISTANCES_KM, Service, Session, SpecifiedDay, WEB_SERVICE};
-use super::sheet::{Sheet, nearest};
+use super::sheet::Sheet;
 use super::written::plain_postcode;
 use crate::directory::{Directory, WrittenEndpoint, WrittenSystem};
 use booking::ids::{Asid, OdsCode};
+use booking::nearest::nearest;
 use std::collections::BTreeSet;
 
 /// Longest free text of one entry.

@@ -1,5 +1,6 @@
 //! Reading TOML so that every mistake names its line, its key and the nearest valid key, and all are told at once.
 
+use booking::nearest::nearest;
 use booking::wrong_value;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
@@ -328,30 +329,4 @@ fn readable(message: &str) -> String {
         return format!("the key `{}` is missing", quoted.next().unwrap_or(""));
     }
     wrong_value::plain(message).unwrap_or_else(|| message.to_owned())
-}
-
-/// The candidate with the smallest edit distance, if it is near enough to be a slip.
-pub fn nearest<'c>(wrong: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    candidates
-        .map(|c| (edits(wrong, c), c))
-        .min_by_key(|(d, _)| *d)
-        .filter(|(d, c)| *d <= 1 + c.len() / 3)
-        .map(|(_, c)| c)
-}
-
-/// Levenshtein distance, over at most 64 characters of each word: keys are shorter.
-fn edits(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().take(64).collect();
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let swapped = diagonal + usize::from(ca != cb);
-            diagonal = row[j + 1];
-            row[j + 1] = swapped.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -4,9 +4,10 @@ use super::failure;
 use crate::assure::usage;
 use crate::{Outcome, print};
 use assurance::plan::{
-    Actor, Outcome as Ended, Plan, PlanFolder, Role, fields, named, prerequisites, standing,
+    Actor, Outcome as Ended, Plan, PlanFolder, Role, fields, prerequisites, standing,
 };
 use booking::count::counted;
+use booking::nearest::named;
 use clap::Args;
 use std::path::PathBuf;
 
