@@ -1,6 +1,5 @@
 //! `uec assure`: simulators that try every requirement over the wire, and the evidence that they leave.
 
-mod about;
 mod consumer;
 mod evidence;
 mod plan;

@@ -92,22 +92,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_plan_has_its_parts() {
-        let utc = steps(PlanKind::Utc);
-        assert_eq!(utc.len(), 24);
-        for kind in [PlanKind::GpHub, PlanKind::RegisteredPractice] {
-            let all = steps(kind);
-            assert_eq!(all.len(), 4 * 24 + 2);
-            assert!(all.iter().any(|s| s.id == "OPS-C5/Dx08"));
-            assert!(all.iter().all(|s| !s.act().contains('{')));
-        }
-        assert!(
-            utc.iter()
-                .all(|s| !s.row.act.is_empty() && !s.row.expected.is_empty())
-        );
-    }
-
-    #[test]
     fn a_wrong_id_is_answered_with_the_right_one() {
         let utc = steps(PlanKind::Utc);
         assert!(find(&utc, "ops-c5").is_ok());

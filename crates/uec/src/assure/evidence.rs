@@ -1,21 +1,32 @@
 //! What the commands that leave evidence share: their options, the folder, what is printed of a run.
 
-use super::about::About;
 use super::usage;
 use crate::{Failure, output, print};
-use assurance::evidence::{Finding, Folder, FolderError, Redaction, Run, Severity, causes};
+use assurance::evidence::{About, Finding, Folder, FolderError, Redaction, Run, Severity, causes};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
+/// Longest name that is taken of a product or a person.
+const MAX_NAME: usize = 120;
 /// Findings shown in the terminal at once; all of them are in the report.
 pub const SHOWN: usize = 5;
 
 /// What is said about the product, and where the evidence goes.
 #[derive(Args)]
 pub struct Evidence {
-    #[command(flatten)]
-    about: About,
+    /// Name of the product that is tried; it heads the report
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    product: Option<String>,
+    /// Version of the product that is tried
+    #[arg(long, value_name = "VERSION", value_parser = name)]
+    version: Option<String>,
+    /// Who makes the product
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    supplier: Option<String>,
+    /// Who tries it
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    tester: Option<String>,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -54,7 +65,12 @@ impl Evidence {
         more: (&str, Value),
         told: &str,
     ) -> Result<(), Failure> {
-        run.about = self.about.evidence();
+        run.about = About {
+            product: self.product.clone(),
+            version: self.version.clone(),
+            supplier: self.supplier.clone(),
+            tester: self.tester.clone(),
+        };
         let summary = self.json.then(|| as_json(&run, more));
         let headline = run.headline();
         let written = folder.finish(vec![run]).map_err(failure)?;
@@ -66,6 +82,16 @@ impl Evidence {
             )),
         }
         Ok(())
+    }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err("it is empty".to_owned()),
+        n if n > MAX_NAME => Err(format!("it has more than {MAX_NAME} characters")),
+        _ if text.chars().any(char::is_control) => Err("it holds control characters".to_owned()),
+        _ => Ok(text.to_owned()),
     }
 }
 

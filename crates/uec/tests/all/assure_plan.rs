@@ -401,6 +401,14 @@ fn the_plans_and_their_steps() {
         );
     }
     assert!(text("list gp-hub").contains("Dx07: Provider side"));
+    for plan in words {
+        for step in json(&format!("list {plan} --json")).as_array().unwrap() {
+            let (act, expected) = (step["do"].as_str(), step["expect"].as_str());
+            for words in [act.unwrap(), expected.unwrap()] {
+                assert!(!words.is_empty() && !words.contains('{'), "{step}");
+            }
+        }
+    }
 }
 
 /// The plan to a GP hub, automatic steps alone: each disposition in contacts of its own, nothing stays booked.
