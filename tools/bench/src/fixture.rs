@@ -76,7 +76,7 @@ impl Fixture {
             .map_err(|e| e.to_string())?;
         let tenants = store.tenants().map_err(|e| e.to_string())?;
         let tenant = tenants.first().ok_or("no provider was made")?.key;
-        let (_, declared) = store.declared(tenant).map_err(|e| e.to_string())?;
+        let (_, declared) = store.tenant(tenant).declared().map_err(|e| e.to_string())?;
         let clinics = (0..clinics).map(|n| {
             let schedule = format!("clinic-{n}");
             let row = declared
@@ -148,7 +148,8 @@ impl Fixture {
             }
             let batch = self
                 .store
-                .insert_slots(self.made.tenant, slots, Timestamp::now(), &entry)
+                .tenant(self.made.tenant)
+                .insert_slots(slots, Timestamp::now(), &entry)
                 .await
                 .map_err(|e| e.to_string())?;
             done.made += batch.made;

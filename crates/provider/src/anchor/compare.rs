@@ -88,7 +88,7 @@ fn loss_of(
     points: &[&Point],
 ) -> Result<Option<(What, i64)>, StoreError> {
     let fits = |point: &Point| {
-        let found = store.audit_hash(tenant.key, point.anchor.row)?;
+        let found = store.tenant(tenant.key).audit_hash(point.anchor.row)?;
         Ok::<_, StoreError>(
             point.anchor.row == 0 || found.is_some_and(|h| hex(&h) == point.anchor.hash),
         )
@@ -109,7 +109,7 @@ fn loss_of(
         }
     }
     let proven = low.checked_sub(1).map_or(0, |n| points[n].anchor.row);
-    let end = store.audit_end(tenant.key)?.seq;
+    let end = store.tenant(tenant.key).audit_end()?.seq;
     Ok(Some(match points[low].anchor.row > end {
         true => (What::Missing, end + 1),
         false => (What::Changed, proven + 1),
@@ -138,7 +138,7 @@ pub fn check(store: &Store, tenant: &TenantRow, anchors: &Anchors) -> Result<Che
     let mut sorted: Vec<&Point> = points.iter().filter(|p| p.anchor.row > 0).collect();
     sorted.sort_by_key(|point| point.anchor.row);
     let seen = RefCell::new(Seen::default());
-    let verdict = store.audit_verify_seeing(tenant.key, &|row| {
+    let verdict = store.tenant(tenant.key).audit_verify_seeing(&|row| {
         seen.borrow_mut().take(&sorted, row);
     })?;
     let mut seen = seen.into_inner();

@@ -151,12 +151,16 @@ impl Keeper {
     fn next(&mut self, tenant: &TenantRow, now: Timestamp) -> Result<Option<String>, String> {
         let provider = tenant.ods.as_str();
         let text = |e: crate::store::StoreError| format!("{provider}: {e}");
-        let head = self.store.audit_head(tenant.key).map_err(text)?;
+        let head = self.store.tenant(tenant.key).audit_head().map_err(text)?;
         if let Some((last, at)) = self.signed.get(provider).filter(|(last, _)| last.seq > 0) {
             if *last == head {
                 return Ok(None);
             }
-            let there = self.store.audit_hash(tenant.key, last.seq).map_err(text)?;
+            let there = self
+                .store
+                .tenant(tenant.key)
+                .audit_hash(last.seq)
+                .map_err(text)?;
             if there != Some(last.hash) {
                 let (what, first) = match there {
                     None => (What::Missing, head.seq.min(last.seq - 1) + 1),

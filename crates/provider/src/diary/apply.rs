@@ -8,7 +8,8 @@ use super::plan::{Affected, Plan};
 use super::reconcile::{self, Difference, HeldPlace, Target};
 use crate::audit::AuditEntry;
 use crate::store::{
-    self, NewSlot, SLOTS_PER_JOB, ScheduleKey, SlotFilter, Store, StoreError, TenantKey, TenantRow,
+    self, NewSlot, SLOTS_PER_JOB, ScheduleKey, SlotChange, SlotFilter, Store, StoreError,
+    TenantKey, TenantRow,
 };
 use booking::count::{counted, plural};
 use jiff::Timestamp;
@@ -188,7 +189,7 @@ pub(super) fn catalogue_of(store: &Store, key: TenantKey) -> Result<(i64, Catalo
         .into_iter()
         .find(|t| t.key == key)
         .ok_or_else(|| StoreError::unexpected("the provider was just declared and is not there"))?;
-    let (version, rows) = store.declared(key)?;
+    let (version, rows) = store.tenant(key).declared()?;
     Ok((version, Catalogue::build(&tenant, &rows)?))
 }
 
@@ -223,7 +224,8 @@ impl Hand<'_, '_> {
         };
         self.done.removed += self
             .store
-            .remove_slots(tenant, filter, self.now, self.entry)
+            .tenant(tenant)
+            .change_slots(SlotChange::Remove, filter, self.now, self.entry)
             .await?;
         (self.report)(self.done);
         Ok(())
@@ -246,7 +248,8 @@ impl Hand<'_, '_> {
                 let tenant = catalogue.tenant.key;
                 self.done.removed += self
                     .store
-                    .remove_slots(tenant, filter, self.now, self.entry)
+                    .tenant(tenant)
+                    .change_slots(SlotChange::Remove, filter, self.now, self.entry)
                     .await?;
                 (self.report)(self.done);
             }
@@ -280,7 +283,8 @@ impl Hand<'_, '_> {
                     .collect();
                 let made = self
                     .store
-                    .insert_slots(catalogue.tenant.key, slots, self.now, self.entry)
+                    .tenant(catalogue.tenant.key)
+                    .insert_slots(slots, self.now, self.entry)
                     .await?;
                 self.done.added += made.made;
                 (self.report)(self.done);

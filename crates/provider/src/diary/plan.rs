@@ -159,7 +159,7 @@ impl Plan {
         let provider = &declaration.provider;
         let tenant = store.tenants()?.into_iter().find(|t| t.ods == provider.ods);
         let (version, rows) = match &tenant {
-            Some(tenant) => store.declared(tenant.key)?,
+            Some(tenant) => store.tenant(tenant.key).declared()?,
             None => (0, Vec::new()),
         };
         let documents = documents(declaration)?;
@@ -333,7 +333,7 @@ impl Plan {
                 status: Some(SlotStatus::Free),
                 ..SlotFilter::default()
             };
-            let counts = store.count_slots(tenant.key, &filter)?;
+            let counts = store.tenant(tenant.key).count_slots(&filter)?;
             let remove = counts.free + counts.held;
             if remove > 0 {
                 self.work.doomed.push((key, remove));
@@ -365,7 +365,9 @@ fn bookings_ahead(
     schedule: ScheduleKey,
     now: Timestamp,
 ) -> Result<Vec<BookingRow>, StoreError> {
-    let bookings = store.live_bookings(tenant, &[schedule], now, MAX_BOOKINGS)?;
+    let bookings = store
+        .tenant(tenant)
+        .live_bookings(&[schedule], now, MAX_BOOKINGS)?;
     match bookings.len() < MAX_BOOKINGS {
         true => Ok(bookings),
         false => Err(StoreError::Conflict {

@@ -225,10 +225,12 @@ pub fn stored_from_today(
     now: Timestamp,
 ) -> Result<Vec<SlotRow>, StoreError> {
     let today = generate::day_start(generate::london_date(now));
-    let days = store.slot_days(tenant, &[schedule], utc_day(today), i32::MAX)?;
+    let days = store
+        .tenant(tenant)
+        .slot_days(&[schedule], utc_day(today), i32::MAX)?;
     let mut slots = Vec::new();
     for (_, day, _) in days.days {
-        let (_, rows) = store.slots_of_day(tenant, schedule, day)?;
+        let (_, rows) = store.tenant(tenant).slots_of_day(schedule, day)?;
         slots.extend(rows.into_iter().filter(|s| s.start >= today));
     }
     Ok(slots)

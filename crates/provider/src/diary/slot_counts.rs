@@ -39,7 +39,7 @@ pub fn count(
         held,
         busy,
         other,
-    } = store.count_slots(catalogue.tenant.key, &filter)?;
+    } = store.tenant(catalogue.tenant.key).count_slots(&filter)?;
     let closed = count_closed(store, &catalogue, &filter, selection.service.as_ref())?;
     Ok(DiaryCounts {
         // A booking may fall between the two counts.
@@ -65,7 +65,7 @@ pub(crate) fn count_closed(
         return Ok(0);
     }
     // A closure may be open-ended; the slots limit the days.
-    let Some((first, last)) = store.slot_span(tenant, filter)? else {
+    let Some((first, last)) = store.tenant(tenant).slot_span(filter)? else {
         return Ok(0);
     };
     let (first, last) = (london_date(first), london_date(last));
@@ -87,7 +87,7 @@ pub(crate) fn count_closed(
                 to: Some(filter.to.map_or(to, |t| t.min(to))),
                 ..filter.clone()
             };
-            closed += store.count_slots(tenant, &narrowed)?.free;
+            closed += store.tenant(tenant).count_slots(&narrowed)?.free;
         }
     }
     Ok(closed)

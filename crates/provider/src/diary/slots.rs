@@ -6,7 +6,9 @@ use super::declaration::check::IMPORTED;
 use super::generate::{day_start, london};
 use super::plan::local;
 use crate::audit::AuditEntry;
-use crate::store::{Channel, PlacedSlot, SlotCursor, SlotFilter, Store, StoreError, TenantKey};
+use crate::store::{
+    Channel, PlacedSlot, SlotChange, SlotCursor, SlotFilter, Store, StoreError, Tenant,
+};
 use crate::toml_error::nearest;
 use booking::ids::{OdsCode, ServiceId};
 use booking::slot::SlotStatus;
@@ -50,18 +52,6 @@ impl Selection {
             && self.template.is_none()
             && self.slots.is_empty()
     }
-}
-
-/// A bulk change of slots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Change {
-    /// Hold back from consumers. Bookings stay.
-    Hold,
-    /// Release to consumers.
-    Release,
-    /// Remove free slots. Those that a template declares return with the next top-up.
-    Remove,
 }
 
 /// Why a bulk change failed.
@@ -133,7 +123,7 @@ impl SlotLine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Changed {
     /// What.
-    pub change: Change,
+    pub change: SlotChange,
     /// True when nothing was written.
     pub dry_run: bool,
     /// Slots changed.
@@ -169,8 +159,7 @@ impl Iterator for Pages<'_> {
         if self.ended {
             return None;
         }
-        let page = self.store.slots_after(
-            self.catalogue.tenant.key,
+        let page = self.store.tenant(self.catalogue.tenant.key).slots_after(
             &self.filter,
             self.after,
             PER_PAGE,
@@ -212,13 +201,13 @@ pub async fn change(
     store: &Store,
     ods: &OdsCode,
     selection: &Selection,
-    change: Change,
+    change: SlotChange,
     dry_run: bool,
     actor: &str,
     now: Timestamp,
 ) -> Result<Changed, SlotsError> {
     let catalogue = catalogue(store, ods)?;
-    let tenant = catalogue.tenant.key;
+    let tenant = store.tenant(catalogue.tenant.key);
     let mut filter = resolve(store, &catalogue, selection, now)?;
     let mut done = Changed {
         change,
@@ -229,40 +218,40 @@ pub async fn change(
         last: None,
         stay_held: Vec::new(),
     };
-    if change == Change::Release && selection.template.is_none() && selection.slots.is_empty() {
+    if change == SlotChange::Release && selection.template.is_none() && selection.slots.is_empty() {
         filter.other_than = declared_held(&catalogue);
         // Only the imported slot itself records that it is declared held.
         filter.but_held_first_of = Some(IMPORTED.to_owned());
     }
     let mut narrowed = filter.clone();
     let (action, contradicts) = match change {
-        Change::Hold => ("slots.hold", selection.held == Some(true)),
-        Change::Release => ("slots.release", selection.held == Some(false)),
-        Change::Remove => (
+        SlotChange::Hold => ("slots.hold", selection.held == Some(true)),
+        SlotChange::Release => ("slots.release", selection.held == Some(false)),
+        SlotChange::Remove => (
             "slots.remove",
             selection.status.is_some_and(|s| s != SlotStatus::Free),
         ),
     };
     match change {
-        Change::Hold => narrowed.held = Some(false),
-        Change::Release => narrowed.held = Some(true),
-        Change::Remove => {}
+        SlotChange::Hold => narrowed.held = Some(false),
+        SlotChange::Release => narrowed.held = Some(true),
+        SlotChange::Remove => {}
     }
     if contradicts {
         return Ok(done);
     }
-    let counts = store.count_slots(tenant, &narrowed)?;
+    let counts = tenant.count_slots(&narrowed)?;
     done.taken = counts.busy + counts.other;
     done.changed = match change {
-        Change::Remove => counts.free + counts.held,
-        Change::Hold | Change::Release => counts.free + counts.held + done.taken,
+        SlotChange::Remove => counts.free + counts.held,
+        SlotChange::Hold | SlotChange::Release => counts.free + counts.held + done.taken,
     };
-    done.stay_held = still_held(store, tenant, &filter)?;
+    done.stay_held = still_held(tenant, &filter)?;
     let mut touched = narrowed;
-    if change == Change::Remove {
+    if change == SlotChange::Remove {
         touched.status = Some(SlotStatus::Free);
     }
-    if let Some((first, last)) = store.slot_span(tenant, &touched)? {
+    if let Some((first, last)) = tenant.slot_span(&touched)? {
         (done.first, done.last) = (Some(local(first)), Some(local(last)));
     }
     if dry_run {
@@ -272,11 +261,7 @@ pub async fn change(
         detail: Some(described(selection)),
         ..AuditEntry::local(now, action, actor)
     };
-    done.changed = match change {
-        Change::Hold => store.hold_slots(tenant, filter, now, &entry).await?,
-        Change::Release => store.release_slots(tenant, filter, now, &entry).await?,
-        Change::Remove => store.remove_slots(tenant, filter, now, &entry).await?,
-    };
+    done.changed = tenant.change_slots(change, filter, now, &entry).await?;
     Ok(done)
 }
 
@@ -291,11 +276,7 @@ fn declared_held(catalogue: &Catalogue) -> Vec<String> {
 }
 
 /// Of the clinics that a filter skips, those with held slots in its range.
-fn still_held(
-    store: &Store,
-    tenant: TenantKey,
-    filter: &SlotFilter,
-) -> Result<Vec<String>, StoreError> {
+fn still_held(tenant: Tenant<'_>, filter: &SlotFilter) -> Result<Vec<String>, StoreError> {
     let mut found = Vec::new();
     for id in &filter.other_than {
         let of_clinic = SlotFilter {
@@ -304,7 +285,7 @@ fn still_held(
             other_than: Vec::new(),
             ..filter.clone()
         };
-        if store.slot_span(tenant, &of_clinic)?.is_some() {
+        if tenant.slot_span(&of_clinic)?.is_some() {
             found.push(id.clone());
         }
     }
@@ -318,7 +299,7 @@ fn still_held(
             but_held_first_of: None,
             ..released.clone()
         };
-        if store.count_slots(tenant, &all)? != store.count_slots(tenant, &released)? {
+        if tenant.count_slots(&all)? != tenant.count_slots(&released)? {
             found.push(IMPORTED.to_owned());
         }
     }
@@ -363,7 +344,11 @@ pub(super) fn resolve(
             slots: vec![*id],
             ..SlotFilter::default()
         };
-        if store.slot_span(catalogue.tenant.key, &only)?.is_none() {
+        if store
+            .tenant(catalogue.tenant.key)
+            .slot_span(&only)?
+            .is_none()
+        {
             return Err(SlotsError::Selection(format!("there is no slot `{id}`")));
         }
     }
@@ -381,7 +366,8 @@ pub(super) fn resolve(
     };
     if !known.contains(&id.as_str())
         && store
-            .slot_span(catalogue.tenant.key, &left_behind)?
+            .tenant(catalogue.tenant.key)
+            .slot_span(&left_behind)?
             .is_none()
     {
         let message = unknown("template or session", id, &known);

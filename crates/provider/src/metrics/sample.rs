@@ -149,7 +149,7 @@ pub fn take(store: &Store, now: Timestamp) -> Result<Sample, StoreError> {
     };
     let mut room = SERVICES;
     for row in store.tenants()? {
-        let (_, declared) = store.declared(row.key)?;
+        let (_, declared) = store.tenant(row.key).declared()?;
         let catalogue = Catalogue::build(&row, &declared)?;
         let services = services(store, row.key, &catalogue, now)?;
         let services = folded(services, room);
@@ -178,7 +178,8 @@ fn services(
         );
     }
     let live: HashMap<_, _> = store
-        .live_by_service(tenant, london_day(now))?
+        .tenant(tenant)
+        .live_by_service(london_day(now))?
         .into_iter()
         .collect();
     let services = catalogue.services().iter().map(|service| {
@@ -214,7 +215,10 @@ fn free_slots(
             held: Some(false),
             ..SlotFilter::default()
         };
-        let free = store.count_slots(catalogue.tenant.key, &filter)?.free;
+        let free = store
+            .tenant(catalogue.tenant.key)
+            .count_slots(&filter)?
+            .free;
         let closed = count_closed(store, catalogue, &filter, None)?;
         Ok(free.saturating_sub(closed))
     };

@@ -8,11 +8,9 @@ mod store_fixture;
 
 use super::driver::Release;
 use super::driver::postgres::shape;
-use super::sql::Database;
 use super::{Options, Store, StoreError, TenantKey, utc_day};
 use crate::store::{AuditVerdict, SlotFilter};
 use booking::ids::ResourceId;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use store_fixture::raw::{Postgres, Raw, try_run};
@@ -55,10 +53,7 @@ fn next_release() -> Release {
 }
 
 fn open_as(url: &str, release: Release) -> Result<Store, StoreError> {
-    let database = Database::open(url, &Options::default(), release)?;
-    Ok(Store {
-        database: Arc::new(database),
-    })
+    Store::open_as(url, &Options::default(), release)
 }
 
 /// What the clients of a store have done.
@@ -79,20 +74,26 @@ impl Load<'_> {
     async fn one(&self, store: &Store) {
         let turn = self.next.fetch_add(1, Ordering::AcqRel);
         let slot = *self.slots.get(turn).expect("slots enough");
-        let made = book(store, self.tenant, slot).await;
-        let placed = store.slot(self.tenant, slot).unwrap().unwrap();
+        let made = book(store.tenant(self.tenant), slot).await;
+        let placed = store.tenant(self.tenant).slot(slot).unwrap().unwrap();
         assert_eq!(placed.booking.as_ref(), Some(&made.id));
         store.revision().unwrap();
         let day = utc_day(placed.slot.start);
-        let days = store.slot_days(self.tenant, &[placed.schedule], day, day);
+        let days = store
+            .tenant(self.tenant)
+            .slot_days(&[placed.schedule], day, day);
         let (version, rows) = store
-            .slots_of_day(self.tenant, placed.schedule, day)
+            .tenant(self.tenant)
+            .slots_of_day(placed.schedule, day)
             .unwrap();
         assert!(version >= days.unwrap().days[0].2);
         let row = rows.iter().find(|row| row.uuid == slot).unwrap();
         assert!(!row.status.is_free());
         if turn % 4 == 3 {
-            let done = store.cancel(self.tenant, cancellation(&made.id, 1)).await;
+            let done = store
+                .tenant(self.tenant)
+                .cancel(cancellation(&made.id, 1))
+                .await;
             assert_eq!(done.unwrap().version, 2);
             self.cancelled.fetch_add(1, Ordering::AcqRel);
         }
@@ -134,7 +135,7 @@ fn upgrade(url: &str, raw: &Raw, meanwhile: impl FnOnce(&Load<'_>)) {
     let old = open_as(url, Release::CURRENT).unwrap();
     let (tenant, slots) = runtime().block_on(async {
         let (tenant, gp) = tenant(&old).await;
-        (tenant, make_slots(&old, tenant, gp, SLOTS).await)
+        (tenant.key(), make_slots(tenant, gp, SLOTS).await)
     });
     let load = Load {
         tenant,
@@ -196,20 +197,26 @@ fn holds(old: &Store, new: &Store, load: &Load<'_>, raw: &Raw) {
         booked - cancelled
     );
     for store in [old, new] {
-        let verdict = store.audit_verify(load.tenant).unwrap();
+        let verdict = store.tenant(load.tenant).audit_verify().unwrap();
         let AuditVerdict::Verified { rows, .. } = verdict else {
             panic!("{verdict:?}");
         };
         assert!(usize::try_from(rows).unwrap() > booked + cancelled);
-        let gp = schedule(store, load.tenant, "gp");
+        let gp = schedule(store.tenant(load.tenant), "gp");
         let filter = SlotFilter {
             schedules: vec![gp],
             ..SlotFilter::default()
         };
-        let counts = store.count_slots(load.tenant, &filter);
+        let counts = store.tenant(load.tenant).count_slots(&filter);
         assert_eq!(counts.unwrap().busy, (booked - cancelled) as u64);
         let unknown = ResourceId::parse(&Uuid::now_v7().to_string()).unwrap();
-        assert!(store.history(load.tenant, &unknown).unwrap().is_empty());
+        assert!(
+            store
+                .tenant(load.tenant)
+                .history(&unknown)
+                .unwrap()
+                .is_empty()
+        );
     }
 }
 

@@ -1,17 +1,16 @@
 //! Applying declarations to a real database: difference, repeats, bookings in the way, topping up, export.
 
-use super::store_fixture;
+use super::store_fixture::{self, diary};
 use booking::ids::OdsCode;
 use booking::slot::SlotStatus;
 use jiff::{SignedDuration, Timestamp};
-use provider::diary::apply::{Applied, ApplyError, Options, Progress, apply, top_up};
-use provider::diary::catalogue::Catalogue;
+use provider::diary::apply::{ApplyError, Progress, top_up};
 use provider::diary::declaration::Declaration;
 use provider::diary::declaration::read::read;
 use provider::diary::export::{export, to_toml};
 use provider::diary::generate::london_date;
 use provider::diary::plan::{Action, Plan};
-use provider::store::{AuditVerdict, PlacedSlot, SlotFilter, Store, TenantKey};
+use provider::store::{AuditVerdict, PlacedSlot, SlotChange, SlotFilter, Store};
 
 const CLINIC: &str = r#"
 [provider]
@@ -50,46 +49,12 @@ fn now() -> Timestamp {
     "2027-03-22T12:00:00Z".parse().unwrap()
 }
 
-fn memory() -> Store {
-    store_fixture::memory()
-}
-
 fn declaration(text: &str) -> Declaration {
     read(text, "clinic.toml", london_date(now())).unwrap_or_else(|e| panic!("{e}"))
 }
 
-async fn try_apply(store: &Store, text: &str, keep_bookings: bool) -> Result<Applied, ApplyError> {
-    let options = Options {
-        keep_bookings,
-        actor: "tester".to_owned(),
-    };
-    apply(store, &declaration(text), now(), &options, &mut |_| {}).await
-}
-
-async fn applied(store: &Store, text: &str) -> Applied {
-    try_apply(store, text, false)
-        .await
-        .unwrap_or_else(|e| panic!("{e}"))
-}
-
-fn catalogue(store: &Store) -> Catalogue {
-    let tenant = store.tenants().unwrap().remove(0);
-    let (_, rows) = store.declared(tenant.key).unwrap();
-    Catalogue::build(&tenant, &rows).unwrap()
-}
-
 fn slots(store: &Store) -> Vec<PlacedSlot> {
-    let catalogue = catalogue(store);
-    let schedules = catalogue.schedules.iter().map(|s| s.key).collect();
-    let filter = SlotFilter {
-        schedules,
-        ..SlotFilter::default()
-    };
-    store.slots(catalogue.tenant.key, &filter, 10_000).unwrap()
-}
-
-fn tenant(store: &Store) -> TenantKey {
-    store.tenants().unwrap()[0].key
+    diary::slots(store, &diary::from(store, Timestamp::MIN))
 }
 
 /// Books the slot that starts at a moment (through service 2000000011).
@@ -99,7 +64,7 @@ async fn book(store: &Store, start: &str) -> String {
         .into_iter()
         .find(|s| s.slot.start == start)
         .expect("a slot at that time");
-    store_fixture::book(store, tenant(store), slot.slot.uuid)
+    store_fixture::book(diary::tenant(store), slot.slot.uuid)
         .await
         .id
         .to_string()
@@ -107,8 +72,8 @@ async fn book(store: &Store, start: &str) -> String {
 
 #[tokio::test]
 async fn a_first_declaration_makes_everything_and_a_second_nothing() {
-    let store = memory();
-    let first = applied(&store, CLINIC).await;
+    let store = store_fixture::memory();
+    let first = diary::applied(&store, CLINIC, now()).await;
     // This morning has begun, so it is no more made than yesterday: 7 days of 12 slots.
     assert_eq!(
         (first.slots_added, first.slots_removed, first.kept.len()),
@@ -126,7 +91,7 @@ async fn a_first_declaration_makes_everything_and_a_second_nothing() {
             .any(|s| s.slot.start.to_string() == "2027-03-28T08:00:00Z")
     );
 
-    let second = applied(&store, CLINIC).await;
+    let second = diary::applied(&store, CLINIC, now()).await;
     assert!(second.plan.is_empty());
     assert_eq!((second.slots_added, second.slots_removed), (0, 0));
     assert_eq!(second.catalogue_version, first.catalogue_version);
@@ -139,8 +104,8 @@ async fn a_first_declaration_makes_everything_and_a_second_nothing() {
 
 #[tokio::test]
 async fn the_difference_is_shown_before_anything_is_written() {
-    let store = memory();
-    applied(&store, CLINIC).await;
+    let store = store_fixture::memory();
+    diary::applied(&store, CLINIC, now()).await;
     let changed = CLINIC
         .replace("to = \"11:00\"", "to = \"11:30\"")
         .replace("name = \"GP clinic\"", "name = \"Doctors\"")
@@ -160,22 +125,29 @@ async fn the_difference_is_shown_before_anything_is_written() {
     assert_eq!(json["items"][0]["keys"][0]["to"], "Doctors");
     assert_eq!(json["slots"][0]["add"], 21);
     assert_eq!(slots(&store), before);
-    let done = applied(&store, &changed).await;
+    let done = diary::applied(&store, &changed, now()).await;
     assert_eq!(
         done.slots_added, 21,
         "today's are past and stay as they were"
     );
-    assert!(applied(&store, &changed).await.plan.is_empty());
+    assert!(
+        diary::applied(&store, &changed, now())
+            .await
+            .plan
+            .is_empty()
+    );
 }
 
 #[tokio::test]
 async fn a_change_that_would_orphan_a_booking_is_refused_with_the_booking() {
-    let store = memory();
-    applied(&store, CLINIC).await;
+    let store = store_fixture::memory();
+    diary::applied(&store, CLINIC, now()).await;
     let id = book(&store, "2027-03-24T10:50:00Z").await;
     let before = slots(&store);
     let shorter = CLINIC.replace("to = \"11:00\"", "to = \"10:30\"");
-    let refused = try_apply(&store, &shorter, false).await.unwrap_err();
+    let refused = diary::try_apply(&store, &shorter, now(), false)
+        .await
+        .unwrap_err();
     let ApplyError::Bookings(plan) = &refused else {
         panic!("{refused}")
     };
@@ -193,7 +165,9 @@ async fn a_change_that_would_orphan_a_booking_is_refused_with_the_booking() {
     assert!(!text.contains("9990000018"), "no patient is named: {text}");
     assert_eq!(slots(&store), before, "nothing was changed");
     // Told to go on, it keeps the booked slot and says which.
-    let done = try_apply(&store, &shorter, true).await.unwrap();
+    let done = diary::try_apply(&store, &shorter, now(), true)
+        .await
+        .unwrap();
     assert_eq!(done.kept.len(), 1);
     assert_eq!(done.kept[0].appointment, id);
     let left = slots(&store);
@@ -206,18 +180,18 @@ async fn a_change_that_would_orphan_a_booking_is_refused_with_the_booking() {
     assert_eq!(done.slots_removed, 3 * 7 - 1);
     // The next change is not refused for a booking that was kept before, but still lists it.
     let renamed = shorter.replace("GP clinic", "Doctors");
-    let next = applied(&store, &renamed).await;
+    let next = diary::applied(&store, &renamed, now()).await;
     assert!(next.kept[0].already);
     // Going back to the old hours takes the booked slot in again.
-    let back = applied(&store, CLINIC).await;
+    let back = diary::applied(&store, CLINIC, now()).await;
     assert!(back.kept.is_empty());
     assert_eq!(slots(&store).len(), before.len());
 }
 
 #[tokio::test]
 async fn removing_a_schedule_or_service_with_bookings_is_refused() {
-    let store = memory();
-    applied(&store, CLINIC).await;
+    let store = store_fixture::memory();
+    diary::applied(&store, CLINIC, now()).await;
     book(&store, "2027-03-24T09:00:00Z").await;
     let without_service = CLINIC
         .replace(
@@ -225,7 +199,7 @@ async fn removing_a_schedule_or_service_with_bookings_is_refused() {
             "",
         )
         .replace("[\"2000000011\", \"2000000012\"]", "[\"2000000012\"]");
-    let refused = try_apply(&store, &without_service, false)
+    let refused = diary::try_apply(&store, &without_service, now(), false)
         .await
         .unwrap_err()
         .to_string();
@@ -234,7 +208,7 @@ async fn removing_a_schedule_or_service_with_bookings_is_refused() {
         "{refused}"
     );
     let unmapped = CLINIC.replace("[\"2000000011\", \"2000000012\"]", "[\"2000000012\"]");
-    let refused = try_apply(&store, &unmapped, false)
+    let refused = diary::try_apply(&store, &unmapped, now(), false)
         .await
         .unwrap_err()
         .to_string();
@@ -243,7 +217,7 @@ async fn removing_a_schedule_or_service_with_bookings_is_refused() {
         "{refused}"
     );
     let other = CLINIC.replace("\"gp\"", "\"other\"");
-    let refused = try_apply(&store, &other, false)
+    let refused = diary::try_apply(&store, &other, now(), false)
         .await
         .unwrap_err()
         .to_string();
@@ -251,25 +225,27 @@ async fn removing_a_schedule_or_service_with_bookings_is_refused() {
         refused.contains("its schedule is not declared any more"),
         "{refused}"
     );
-    let old = catalogue(&store).schedules[0].key;
-    let done = try_apply(&store, &other, true).await.unwrap();
+    let old = diary::catalogue(&store).schedules[0].key;
+    let done = diary::try_apply(&store, &other, now(), true).await.unwrap();
     assert_eq!(done.kept.len(), 1);
     let filter = SlotFilter {
         schedules: vec![old],
         from: Some(now()),
         ..SlotFilter::default()
     };
-    let counts = store.count_slots(tenant(&store), &filter).unwrap();
+    let counts = diary::tenant(&store).count_slots(&filter).unwrap();
     assert_eq!((counts.free, counts.busy), (0, 1));
 }
 
 #[tokio::test]
 async fn new_hours_go_around_a_booking_that_is_kept() {
-    let store = memory();
-    applied(&store, CLINIC).await;
+    let store = store_fixture::memory();
+    diary::applied(&store, CLINIC, now()).await;
     book(&store, "2027-03-24T09:10:00Z").await;
     let longer = CLINIC.replace("slot_minutes = 10", "slot_minutes = 15");
-    try_apply(&store, &longer, true).await.unwrap();
+    diary::try_apply(&store, &longer, now(), true)
+        .await
+        .unwrap();
     let mut day: Vec<_> = slots(&store)
         .into_iter()
         .filter(|s| s.slot.start.to_string().starts_with("2027-03-24"))
@@ -286,56 +262,54 @@ async fn new_hours_go_around_a_booking_that_is_kept() {
 
 #[tokio::test]
 async fn held_slots_stay_held_and_a_held_clinic_begins_held() {
-    let store = memory();
-    applied(&store, CLINIC).await;
-    let keys = vec![catalogue(&store).schedules[0].key];
+    let store = store_fixture::memory();
+    diary::applied(&store, CLINIC, now()).await;
+    let keys = vec![diary::catalogue(&store).schedules[0].key];
     let filter = SlotFilter {
         schedules: keys,
         from: Some(now()),
         ..SlotFilter::default()
     };
-    store
-        .hold_slots(
-            tenant(&store),
+    diary::tenant(&store)
+        .change_slots(
+            SlotChange::Hold,
             filter.clone(),
             now(),
             &store_fixture::staff(),
         )
         .await
         .unwrap();
-    assert!(applied(&store, CLINIC).await.plan.is_empty());
-    applied(&store, &CLINIC.replace("GP clinic", "Doctors")).await;
-    assert_eq!(store.count_slots(tenant(&store), &filter).unwrap().held, 84);
-    let other = memory();
-    applied(
-        &other,
-        &CLINIC.replace("slot_minutes = 10", "slot_minutes = 10\nheld = true"),
-    )
-    .await;
+    assert!(diary::applied(&store, CLINIC, now()).await.plan.is_empty());
+    diary::applied(&store, &CLINIC.replace("GP clinic", "Doctors"), now()).await;
+    assert_eq!(diary::tenant(&store).count_slots(&filter).unwrap().held, 84);
+    let other = store_fixture::memory();
+    let held = CLINIC.replace("slot_minutes = 10", "slot_minutes = 10\nheld = true");
+    diary::applied(&other, &held, now()).await;
     assert!(slots(&other).iter().all(|s| s.slot.held));
 }
 
 #[tokio::test]
 async fn changed_hours_do_not_release_what_staff_hold_back() {
-    let store = memory();
-    applied(&store, CLINIC).await;
+    let store = store_fixture::memory();
+    diary::applied(&store, CLINIC, now()).await;
     let filter = SlotFilter {
-        schedules: vec![catalogue(&store).schedules[0].key],
+        schedules: vec![diary::catalogue(&store).schedules[0].key],
         from: Some("2027-03-24T10:00:00Z".parse().unwrap()),
         to: Some("2027-03-24T10:30:00Z".parse().unwrap()),
         ..SlotFilter::default()
     };
     let entry = store_fixture::staff();
     assert_eq!(
-        store
-            .hold_slots(tenant(&store), filter, now(), &entry)
+        diary::tenant(&store)
+            .change_slots(SlotChange::Hold, filter, now(), &entry)
             .await
             .unwrap(),
         3
     );
-    applied(
+    diary::applied(
         &store,
         &CLINIC.replace("slot_minutes = 10", "slot_minutes = 15"),
+        now(),
     )
     .await;
     let held: Vec<String> = slots(&store)
@@ -348,8 +322,8 @@ async fn changed_hours_do_not_release_what_staff_hold_back() {
 
 #[tokio::test]
 async fn topping_up_adds_the_days_ahead_once() {
-    let store = memory();
-    applied(&store, CLINIC).await;
+    let store = store_fixture::memory();
+    diary::applied(&store, CLINIC, now()).await;
     let later = now() + SignedDuration::from_hours(3 * 24);
     let mut seen = Vec::new();
     assert_eq!(
@@ -377,7 +351,7 @@ async fn topping_up_adds_the_days_ahead_once() {
 
 #[tokio::test]
 async fn imported_slots_follow_the_file() {
-    let store = memory();
+    let store = store_fixture::memory();
     let slot = |id: &str, minute: u8| {
         format!(
             "[[slot]]\nidentifier = \"0b6f4a52-6f3e-4c55-8f6f-6f2f0a7c9d0{id}\"\nschedule = \"gp\"\n\
@@ -387,11 +361,11 @@ async fn imported_slots_follow_the_file() {
     };
     let both = format!("{CLINIC}{}{}", slot("1", 0), slot("2", 20));
     assert_eq!(
-        applied(&store, &both).await.slots_added,
+        diary::applied(&store, &both, now()).await.slots_added,
         86,
         "beyond the horizon too"
     );
-    assert!(applied(&store, &both).await.plan.is_empty());
+    assert!(diary::applied(&store, &both, now()).await.plan.is_empty());
     assert_eq!(top_up(&store, now(), &mut |_| {}).await.unwrap(), 0);
     let exported = export(&store, &OdsCode::parse("FX101").unwrap(), now())
         .unwrap()
@@ -399,12 +373,12 @@ async fn imported_slots_follow_the_file() {
     assert_eq!(exported, declaration(&both));
     // Moved, with its own id; the other one gone.
     let moved = format!("{CLINIC}{}", slot("2", 40));
-    let done = applied(&store, &moved).await;
+    let done = diary::applied(&store, &moved, now()).await;
     assert_eq!((done.slots_added, done.slots_removed), (1, 2));
     let id = "0b6f4a52-6f3e-4c55-8f6f-6f2f0a7c9d02".parse().unwrap();
     assert_eq!(
-        store
-            .slot(tenant(&store), id)
+        diary::tenant(&store)
+            .slot(id)
             .unwrap()
             .unwrap()
             .slot
@@ -416,13 +390,13 @@ async fn imported_slots_follow_the_file() {
 
 #[tokio::test]
 async fn an_export_applied_again_changes_nothing() {
-    let store = memory();
-    applied(&store, CLINIC).await;
+    let store = store_fixture::memory();
+    diary::applied(&store, CLINIC, now()).await;
     let exported = export(&store, &OdsCode::parse("FX101").unwrap(), now())
         .unwrap()
         .unwrap();
     assert!(
-        applied(&store, &to_toml(&exported).unwrap())
+        diary::applied(&store, &to_toml(&exported).unwrap(), now())
             .await
             .plan
             .is_empty()
@@ -436,11 +410,12 @@ async fn an_export_applied_again_changes_nothing() {
 
 #[tokio::test]
 async fn a_shorter_horizon_leaves_the_days_beyond_and_a_new_channel_replaces_free_slots() {
-    let store = memory();
-    applied(&store, CLINIC).await;
-    let done = applied(
+    let store = store_fixture::memory();
+    diary::applied(&store, CLINIC, now()).await;
+    let done = diary::applied(
         &store,
         &CLINIC.replace("horizon_days = 7", "horizon_days = 2"),
+        now(),
     )
     .await;
     assert_eq!((done.slots_added, done.slots_removed), (0, 0));
@@ -448,27 +423,30 @@ async fn a_shorter_horizon_leaves_the_days_beyond_and_a_new_channel_replaces_fre
         "slot_minutes = 10",
         "slot_minutes = 10\nchannel = \"video\"",
     );
-    let done = applied(&store, &video).await;
+    let done = diary::applied(&store, &video, now()).await;
     assert_eq!((done.slots_added, done.slots_removed), (84, 84));
-    assert!(applied(&store, &video).await.plan.is_empty());
+    assert!(diary::applied(&store, &video, now()).await.plan.is_empty());
 }
 
 #[tokio::test]
 async fn two_people_applying_at_once_do_not_undo_each_other() {
-    let store = memory();
-    applied(&store, CLINIC).await;
+    let store = store_fixture::memory();
+    diary::applied(&store, CLINIC, now()).await;
     let (a, b) = (
         CLINIC.replace("GP clinic", "A"),
         CLINIC.replace("GP clinic", "B"),
     );
-    let (a, b) = tokio::join!(try_apply(&store, &a, false), try_apply(&store, &b, false));
+    let (a, b) = tokio::join!(
+        diary::try_apply(&store, &a, now(), false),
+        diary::try_apply(&store, &b, now(), false)
+    );
     let ok = [&a, &b].iter().filter(|r| r.is_ok()).count();
     assert!(ok >= 1);
     if ok == 1 {
         let error = a.err().or(b.err()).unwrap().to_string();
         assert!(error.contains("changed by someone else"), "{error}");
     }
-    let name = catalogue(&store).services[0].name.clone();
+    let name = diary::catalogue(&store).services[0].name.clone();
     assert!(name == "A" || name == "B");
 }
 
@@ -478,7 +456,7 @@ fn processes_that_top_up_at_once_make_each_slot_once() {
     let place = store_fixture::Place::new();
     let first = place.open();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(applied(&first, CLINIC));
+    runtime.block_on(diary::applied(&first, CLINIC, now()));
     let later = now() + SignedDuration::from_hours(3 * 24);
     let begin = std::sync::Barrier::new(4);
     let added: u64 = std::thread::scope(|scope| {
@@ -505,15 +483,15 @@ fn processes_that_top_up_at_once_make_each_slot_once() {
     starts.sort();
     starts.dedup();
     assert_eq!(starts.len(), 84 + 36, "no two at the same time");
-    store_fixture::assert_trail_verifies(&first, tenant(&first));
+    store_fixture::assert_trail_verifies(first.tenant(diary::tenant(&first).key()));
 }
 
 #[tokio::test]
 async fn changes_are_in_the_audit_trail() {
-    let store = memory();
-    applied(&store, CLINIC).await;
-    applied(&store, CLINIC).await;
-    let rows = store.audit_rows(tenant(&store), 0, 100).unwrap();
+    let store = store_fixture::memory();
+    diary::applied(&store, CLINIC, now()).await;
+    diary::applied(&store, CLINIC, now()).await;
+    let rows = diary::tenant(&store).audit_rows(0, 100).unwrap();
     assert_eq!(
         rows.len(),
         2,
@@ -521,7 +499,7 @@ async fn changes_are_in_the_audit_trail() {
     );
     assert!(rows.iter().all(|r| r.body.contains("\"actor\":\"tester\"")));
     assert!(matches!(
-        store.audit_verify(tenant(&store)).unwrap(),
+        diary::tenant(&store).audit_verify().unwrap(),
         AuditVerdict::Verified { rows: 2, .. }
     ));
 }

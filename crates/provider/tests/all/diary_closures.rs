@@ -1,18 +1,17 @@
 //! Days that are closed, days that are added, and what a declaration says without effect.
 
-use super::store_fixture;
+use super::store_fixture::{self, diary};
 use booking::ids::{Asid, OdsCode, ServiceId};
 use booking::rules::release::Withheld;
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
-use provider::diary::apply::{Applied, ApplyError, Options, apply, top_up};
-use provider::diary::catalogue::Catalogue;
+use provider::diary::apply::top_up;
 use provider::diary::declaration::read::read;
 use provider::diary::declaration::warn::warnings;
 use provider::diary::export::{export, to_toml};
 use provider::diary::generate::london_date;
 use provider::diary::slots::{Selection, Table, pages};
-use provider::store::{BookingCount, Counts, SlotFilter, Store};
+use provider::store::{BookingCount, Counts, SlotChange, SlotFilter, Store};
 use std::collections::BTreeMap;
 
 /// Two sites; the GP clinic at one, the nurse clinic at the other, and a diary that both book into.
@@ -90,38 +89,10 @@ fn now() -> Timestamp {
     "2027-06-06T20:00:00Z".parse().unwrap()
 }
 
-async fn try_apply(store: &Store, text: &str, keep_bookings: bool) -> Result<Applied, ApplyError> {
-    let options = Options {
-        keep_bookings,
-        actor: "tester".to_owned(),
-    };
-    let declaration =
-        read(text, "sites.toml", london_date(now())).unwrap_or_else(|e| panic!("{e}"));
-    apply(store, &declaration, now(), &options, &mut |_| {}).await
-}
-
-async fn applied(store: &Store, text: &str) -> Applied {
-    try_apply(store, text, false)
-        .await
-        .unwrap_or_else(|e| panic!("{e}"))
-}
-
-fn catalogue(store: &Store) -> Catalogue {
-    let tenant = store.tenants().unwrap().remove(0);
-    let (_, rows) = store.declared(tenant.key).unwrap();
-    Catalogue::build(&tenant, &rows).unwrap()
-}
-
 /// Slots by schedule and London day.
 fn slots(store: &Store) -> BTreeMap<(String, Date), usize> {
-    let catalogue = catalogue(store);
-    let filter = SlotFilter {
-        schedules: catalogue.schedules.iter().map(|s| s.key).collect(),
-        from: Some(now()),
-        ..SlotFilter::default()
-    };
     let mut found = BTreeMap::new();
-    for placed in store.slots(catalogue.tenant.key, &filter, 10_000).unwrap() {
+    for placed in diary::slots(store, &diary::from(store, now())) {
         let day = london_date(placed.slot.start);
         *found.entry((placed.schedule_id, day)).or_default() += 1;
     }
@@ -153,10 +124,10 @@ const WEDNESDAY: Date = date(2027, 6, 9);
 #[tokio::test]
 async fn one_entry_closes_the_whole_provider_for_days() {
     let store = store_fixture::memory();
-    applied(&store, SITES).await;
+    diary::applied(&store, SITES, now()).await;
     let before = slots(&store);
     let two_days = closed("until = 2027-06-09\nreason = \"Bank holidays\"");
-    let done = applied(&store, &two_days).await;
+    let done = diary::applied(&store, &two_days, now()).await;
     assert_eq!((done.slots_removed, done.slots_added), (12, 0));
     for schedule in ["gp", "nurse", "shared"] {
         assert_eq!(of(&store, schedule, MONDAY), 2);
@@ -171,8 +142,8 @@ async fn one_entry_closes_the_whole_provider_for_days() {
     let exported = export(&store, &OdsCode::parse("FX101").unwrap(), now()).unwrap();
     let text = to_toml(&exported.unwrap()).unwrap();
     assert!(text.contains("Bank holidays"), "{text}");
-    assert!(applied(&store, &text).await.plan.is_empty());
-    applied(&store, SITES).await;
+    assert!(diary::applied(&store, &text, now()).await.plan.is_empty());
+    diary::applied(&store, SITES, now()).await;
     assert_eq!(slots(&store), before);
 }
 
@@ -180,12 +151,12 @@ async fn one_entry_closes_the_whole_provider_for_days() {
 async fn a_site_or_a_service_is_closed_alone() {
     let store = store_fixture::memory();
     for part in ["locations = \"north\"", "services = [\"2000000011\"]"] {
-        applied(&store, &closed(part)).await;
+        diary::applied(&store, &closed(part), now()).await;
         assert_eq!(of(&store, "gp", TUESDAY), 0, "{part}");
         assert_eq!(of(&store, "nurse", TUESDAY), 2, "{part}");
         // A diary of both stays open for the one that is.
         assert_eq!(of(&store, "shared", TUESDAY), 2, "{part}");
-        let catalogue = catalogue(&store);
+        let catalogue = diary::catalogue(&store);
         let who = catalogue
             .consumer_facts(
                 &Asid::parse("918999000099").unwrap(),
@@ -205,25 +176,25 @@ async fn a_site_or_a_service_is_closed_alone() {
         assert_eq!(ask("2000000011", wednesday), Ok(()));
     }
     let both = closed("services = [\"2000000011\", \"2000000012\"]");
-    applied(&store, &both).await;
+    diary::applied(&store, &both, now()).await;
     assert_eq!(of(&store, "shared", TUESDAY), 0);
 }
 
 #[tokio::test]
 async fn a_closure_names_the_bookings_in_its_way() {
     let store = store_fixture::memory();
-    applied(&store, SITES).await;
-    let catalogue = catalogue(&store);
-    let tenant = catalogue.tenant.key;
+    diary::applied(&store, SITES, now()).await;
+    let catalogue = diary::catalogue(&store);
+    let tenant = diary::tenant(&store);
     let filter = SlotFilter {
         schedules: vec![catalogue.schedules[2].key],
         from: Some("2027-06-08T00:00:00Z".parse().unwrap()),
         ..SlotFilter::default()
     };
-    let slot = store.slots(tenant, &filter, 1).unwrap().remove(0);
-    store_fixture::book(&store, tenant, slot.slot.uuid).await;
+    let slot = tenant.slots(&filter, 1).unwrap().remove(0);
+    store_fixture::book(tenant, slot.slot.uuid).await;
     let part = closed("services = [\"2000000011\"]");
-    let refused = try_apply(&store, &part, false)
+    let refused = diary::try_apply(&store, &part, now(), false)
         .await
         .unwrap_err()
         .to_string();
@@ -231,9 +202,9 @@ async fn a_closure_names_the_bookings_in_its_way() {
         refused.contains("closed on that day, by the closure `holiday`"),
         "{refused}"
     );
-    let kept = try_apply(&store, &part, true).await.unwrap();
+    let kept = diary::try_apply(&store, &part, now(), true).await.unwrap();
     assert_eq!(kept.kept.len(), 1);
-    let again = try_apply(&store, &part, false).await.unwrap();
+    let again = diary::try_apply(&store, &part, now(), false).await.unwrap();
     assert!(again.kept[0].already, "it does not stop the next apply");
 }
 
@@ -267,20 +238,20 @@ async fn an_exception_adds_hours_on_a_day_without_clinic() {
     };
     let extra = with("{ date = 2027-06-12, extra = true, from = \"10:00\", to = \"12:00\" }");
     assert_eq!(told(&extra), Vec::<String>::new());
-    applied(&store, &extra).await;
+    diary::applied(&store, &extra, now()).await;
     assert_eq!(of(&store, "gp", saturday), 4);
     let usual = with("{ date = 2027-06-12, extra = true }");
-    applied(&store, &usual).await;
+    diary::applied(&store, &usual, now()).await;
     assert_eq!(of(&store, "gp", saturday), 2, "its usual hours");
     // Of several, the last; hours of a long range do not reach into days without clinic.
     let range = with("{ date = 2027-06-07, until = 2027-06-13, from = \"10:00\", to = \"10:30\" }");
-    applied(&store, &range).await;
+    diary::applied(&store, &range, now()).await;
     assert_eq!(
         (of(&store, "gp", MONDAY), of(&store, "gp", saturday)),
         (1, 0)
     );
     let closed = with("{ date = 2027-06-12, extra = true }, { date = 2027-06-12, closed = true }");
-    applied(&store, &closed).await;
+    diary::applied(&store, &closed, now()).await;
     assert_eq!(of(&store, "gp", saturday), 0);
 }
 
@@ -379,7 +350,7 @@ async fn warnings_stand_in_the_plan() {
     let store = store_fixture::memory();
     let text = SITES.replace("LS99 9ZB", "NOWHERE");
     for _ in 0..2 {
-        let done = applied(&store, &text).await;
+        let done = diary::applied(&store, &text, now()).await;
         let shown = done.plan.to_string();
         assert!(
             shown.contains("  warning: [[location]] `south`: `NOWHERE`"),
@@ -413,9 +384,9 @@ impl Counts for NoBookings {
 
 /// Whether the imported slot is there, may be booked, and is held back.
 fn imported_slot(store: &Store) -> (Result<String, Withheld>, bool) {
-    let catalogue = catalogue(store);
-    let slot = store
-        .slot(catalogue.tenant.key, IMPORTED.parse().unwrap())
+    let catalogue = diary::catalogue(store);
+    let slot = diary::tenant(store)
+        .slot(IMPORTED.parse().unwrap())
         .unwrap()
         .expect("it is there");
     let who = catalogue
@@ -454,14 +425,14 @@ async fn an_imported_slot_outlives_a_closure() {
         let store = store_fixture::memory();
         let open = place(format!("{SITES}{}", imported("gp")));
         let shut = place(format!("{}{}", closed(part), imported("gp")));
-        applied(&store, &open).await;
+        diary::applied(&store, &open, now()).await;
         assert_eq!(
             imported_slot(&store).0,
             Ok("2000000011".to_owned()),
             "{part}"
         );
         // The closure takes out what the clinic had, and keeps what another system has.
-        let done = applied(&store, &shut).await;
+        let done = diary::applied(&store, &shut, now()).await;
         let told: Vec<String> = done.plan.warnings.iter().map(ToString::to_string).collect();
         assert_eq!(told.len(), 1, "{told:?}");
         for part in [
@@ -479,19 +450,27 @@ async fn an_imported_slot_outlives_a_closure() {
             "{part}"
         );
         assert!(exported(&store).contains(IMPORTED), "{part}");
-        assert!(applied(&store, &exported(&store)).await.plan.is_empty());
+        assert!(
+            diary::applied(&store, &exported(&store), now())
+                .await
+                .plan
+                .is_empty()
+        );
         // Staff hold it back meanwhile; that is kept, too.
-        let tenant = catalogue(&store).tenant.key;
+        let tenant = diary::tenant(&store);
         let only = SlotFilter {
-            schedules: vec![catalogue(&store).schedules[0].key],
+            schedules: vec![diary::catalogue(&store).schedules[0].key],
             slots: vec![IMPORTED.parse().unwrap()],
             ..SlotFilter::default()
         };
         let entry = store_fixture::staff();
-        store.hold_slots(tenant, only, now(), &entry).await.unwrap();
+        tenant
+            .change_slots(SlotChange::Hold, only, now(), &entry)
+            .await
+            .unwrap();
         let again = exported(&store).replace("[[closure]]", "[[closure]]\nreason = \"x\"");
-        applied(&store, &again).await;
-        applied(&store, &open).await;
+        diary::applied(&store, &again, now()).await;
+        diary::applied(&store, &open, now()).await;
         assert_eq!(
             imported_slot(&store),
             (Err(Withheld::HeldBack), true),
@@ -501,9 +480,9 @@ async fn an_imported_slot_outlives_a_closure() {
     }
     // Declared together with the closure it is taken in all the same, and goes when it is not declared any more.
     let store = store_fixture::memory();
-    applied(&store, &format!("{}{}", closed(""), imported("gp"))).await;
+    diary::applied(&store, &format!("{}{}", closed(""), imported("gp")), now()).await;
     assert_eq!(imported_slot(&store).0, Err(Withheld::Closed));
-    applied(&store, &closed("")).await;
+    diary::applied(&store, &closed(""), now()).await;
     assert_eq!(of(&store, "gp", TUESDAY), 0);
 }
 
@@ -517,15 +496,15 @@ async fn a_booked_imported_slot_stops_a_closure_of_its_place() {
             1,
         )
     };
-    applied(&store, &place(format!("{SITES}{}", imported("gp")))).await;
-    let tenant = catalogue(&store).tenant.key;
-    store_fixture::book(&store, tenant, IMPORTED.parse().unwrap()).await;
+    diary::applied(&store, &place(format!("{SITES}{}", imported("gp"))), now()).await;
+    let tenant = diary::tenant(&store);
+    store_fixture::book(tenant, IMPORTED.parse().unwrap()).await;
     let shut = place(format!(
         "{}{}",
         closed("locations = \"south\""),
         imported("gp")
     ));
-    let refused = try_apply(&store, &shut, false)
+    let refused = diary::try_apply(&store, &shut, now(), false)
         .await
         .unwrap_err()
         .to_string();
@@ -533,14 +512,27 @@ async fn a_booked_imported_slot_stops_a_closure_of_its_place() {
         refused.contains("its schedule is closed on that day, by the closure `holiday`"),
         "{refused}"
     );
-    assert_eq!(try_apply(&store, &shut, true).await.unwrap().kept.len(), 1);
-    assert!(try_apply(&store, &shut, false).await.unwrap().kept[0].already);
+    assert_eq!(
+        diary::try_apply(&store, &shut, now(), true)
+            .await
+            .unwrap()
+            .kept
+            .len(),
+        1
+    );
+    assert!(
+        diary::try_apply(&store, &shut, now(), false)
+            .await
+            .unwrap()
+            .kept[0]
+            .already
+    );
 }
 
 #[tokio::test]
 async fn a_list_names_the_closure_of_a_slot() {
     let store = store_fixture::memory();
-    applied(&store, &closed("services = \"2000000011\"")).await;
+    diary::applied(&store, &closed("services = \"2000000011\""), now()).await;
     let ods = OdsCode::parse("FX101").unwrap();
     let listed = |service: Option<&str>| {
         let selection = Selection {

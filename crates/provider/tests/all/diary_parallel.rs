@@ -1,15 +1,14 @@
 //! Several slots at the same time: rooms beside each other, and the capacity of a clinic.
 
-use super::store_fixture;
+use super::store_fixture::{self, diary};
 use booking::slot::SlotStatus;
 use jiff::Timestamp;
-use provider::diary::apply::{Applied, ApplyError, Options, apply, top_up};
-use provider::diary::catalogue::Catalogue;
+use provider::diary::apply::{Applied, ApplyError, top_up};
 use provider::diary::declaration::read::read;
 use provider::diary::export::{export, to_toml};
 use provider::diary::generate::london_date;
 use provider::diary::plan::Plan;
-use provider::store::{PlacedSlot, SlotFilter, Store, utc_day};
+use provider::store::{PlacedSlot, SlotChange, SlotFilter, Store, utc_day};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -78,39 +77,16 @@ fn text(rest: &str) -> String {
     format!("{HEAD}{rest}")
 }
 
-async fn try_apply(store: &Store, text: &str, keep_bookings: bool) -> Result<Applied, ApplyError> {
-    let options = Options {
-        keep_bookings,
-        actor: "tester".to_owned(),
-    };
-    let declaration =
-        read(text, "clinic.toml", london_date(now())).unwrap_or_else(|e| panic!("{e}"));
-    apply(store, &declaration, now(), &options, &mut |_| {}).await
-}
-
 async fn applied(store: &Store, rest: &str) -> Applied {
-    try_apply(store, &text(rest), false)
-        .await
-        .unwrap_or_else(|e| panic!("{e}"))
-}
-
-fn catalogue(store: &Store) -> Catalogue {
-    let tenant = store.tenants().unwrap().remove(0);
-    let (_, rows) = store.declared(tenant.key).unwrap();
-    Catalogue::build(&tenant, &rows).unwrap()
+    diary::applied(store, &text(rest), now()).await
 }
 
 fn filter(store: &Store) -> SlotFilter {
-    SlotFilter {
-        schedules: catalogue(store).schedules.iter().map(|s| s.key).collect(),
-        from: Some(now()),
-        ..SlotFilter::default()
-    }
+    diary::from(store, now())
 }
 
 fn slots(store: &Store) -> Vec<PlacedSlot> {
-    let tenant = store.tenants().unwrap()[0].key;
-    store.slots(tenant, &filter(store), 10_000).unwrap()
+    diary::slots(store, &filter(store))
 }
 
 fn at(store: &Store, start: Timestamp) -> Vec<PlacedSlot> {
@@ -124,8 +100,7 @@ fn ids(slots: &[PlacedSlot]) -> BTreeSet<Uuid> {
 }
 
 async fn book(store: &Store, slot: Uuid) -> provider::store::StoredAppointment {
-    let tenant = store.tenants().unwrap()[0].key;
-    store_fixture::book(store, tenant, slot).await
+    store_fixture::book(diary::tenant(store), slot).await
 }
 
 /// Each room has its own slot, through apply, export, topping up, search and booking.
@@ -151,36 +126,38 @@ async fn two_rooms_at_the_same_time_are_two_slots() {
     assert_eq!(rooms.len(), 2);
     assert!(here.iter().all(|s| s.schedule_id == "utc"));
 
-    let tenant = store.tenants().unwrap()[0].key;
-    let key = catalogue(&store).schedules[0].key;
+    let tenant = diary::tenant(&store);
+    let key = diary::catalogue(&store).schedules[0].key;
     assert!(here.iter().all(|s| s.schedule == key));
-    let (version, day) = store.slots_of_day(tenant, key, utc_day(first())).unwrap();
+    let (version, day) = tenant.slots_of_day(key, utc_day(first())).unwrap();
     assert_eq!(day.len(), 6);
-    assert_eq!(store.count_slots(tenant, &filter(&store)).unwrap().free, 12);
+    assert_eq!(tenant.count_slots(&filter(&store)).unwrap().free, 12);
 
     // Nothing is doubled and nothing has another id.
     assert!(applied(&store, ROOMS).await.plan.is_empty());
     assert_eq!(top_up(&store, now(), &mut |_| {}).await.unwrap(), 0);
     let exported = export(&store, &store.tenants().unwrap()[0].ods, now());
     let exported = to_toml(&exported.unwrap().unwrap()).unwrap();
-    let again = try_apply(&store, &exported, false).await.unwrap();
+    let again = diary::try_apply(&store, &exported, now(), false)
+        .await
+        .unwrap();
     assert!(again.plan.is_empty(), "{}", again.plan);
     assert_eq!(slots(&store), before);
 
     // Either room is booked for itself, and its booking can be found and cancelled.
     let booked = book(&store, here[1].slot.uuid).await;
-    let (after, rows) = store.slots_of_day(tenant, key, utc_day(first())).unwrap();
+    let (after, rows) = tenant.slots_of_day(key, utc_day(first())).unwrap();
     assert!(after > version, "searches read the day again");
     let busy = rows.iter().filter(|r| r.status == SlotStatus::Busy);
     assert_eq!(busy.count(), 1);
-    let live = store.live_bookings(tenant, &[key], now(), 10).unwrap();
+    let live = tenant.live_bookings(&[key], now(), 10).unwrap();
     assert_eq!(live.len(), 1);
     assert_eq!(live[0].slot.schedule_id, "utc");
-    let cancelled = store.cancel(tenant, store_fixture::cancellation(&booked.id, 1));
+    let cancelled = tenant.cancel(store_fixture::cancellation(&booked.id, 1));
     cancelled.await.unwrap();
-    let (freed, rows) = store.slots_of_day(tenant, key, utc_day(first())).unwrap();
+    let (freed, rows) = tenant.slots_of_day(key, utc_day(first())).unwrap();
     assert!(freed > after && rows.iter().all(|r| r.status == SlotStatus::Free));
-    store_fixture::assert_trail_verifies(&store, tenant);
+    store_fixture::assert_trail_verifies(tenant);
 }
 
 /// Proves: D-56
@@ -201,14 +178,18 @@ async fn a_room_that_goes_takes_only_its_own_slots() {
         "09:00\"\nto = \"10:00\"\nslot_minutes = 20\n\n[[template]]\nid = \"room-2",
         "14:00\"\nto = \"15:00\"\nslot_minutes = 20\n\n[[template]]\nid = \"room-2",
     );
-    let refused = try_apply(&store, &text(&only_two), false)
+    let refused = diary::try_apply(&store, &text(&only_two), now(), false)
         .await
         .unwrap_err();
     assert!(matches!(refused, ApplyError::Bookings(_)), "{refused}");
-    let kept = try_apply(&store, &text(&only_two), true).await.unwrap();
+    let kept = diary::try_apply(&store, &text(&only_two), now(), true)
+        .await
+        .unwrap();
     assert_eq!(kept.kept.len(), 1);
     assert_eq!(ids(&at(&store, first())), BTreeSet::from([one, two]));
-    let again = try_apply(&store, &text(&only_two), true).await.unwrap();
+    let again = diary::try_apply(&store, &text(&only_two), now(), true)
+        .await
+        .unwrap();
     assert!(again.plan.slots.is_empty(), "{}", again.plan);
 }
 
@@ -216,7 +197,6 @@ async fn a_room_that_goes_takes_only_its_own_slots() {
 #[tokio::test]
 async fn a_capacity_grows_and_shrinks_around_bookings() {
     let store = store_fixture::memory();
-    let tenant = |store: &Store| store.tenants().unwrap()[0].key;
     applied(&store, &THREE.replace("capacity = 3\n", "")).await;
     let single = ids(&slots(&store));
     assert_eq!(single.len(), 6);
@@ -237,8 +217,8 @@ async fn a_capacity_grows_and_shrinks_around_bookings() {
         ..filter(&store)
     };
     let staff = store_fixture::staff();
-    store
-        .hold_slots(tenant(&store), one, now(), &staff)
+    diary::tenant(&store)
+        .change_slots(SlotChange::Hold, one, now(), &staff)
         .await
         .unwrap();
     let two = THREE.replace("capacity = 3", "capacity = 2");
@@ -249,13 +229,15 @@ async fn a_capacity_grows_and_shrinks_around_bookings() {
     assert!(applied(&store, &two).await.plan.is_empty());
 
     // A booking too many is named, not taken.
-    store
-        .release_slots(tenant(&store), filter(&store), now(), &staff)
+    diary::tenant(&store)
+        .change_slots(SlotChange::Release, filter(&store), now(), &staff)
         .await
         .unwrap();
     book(&store, held).await;
     let none = THREE.replace("capacity = 3\n", "");
-    let refused = try_apply(&store, &text(&none), false).await.unwrap_err();
+    let refused = diary::try_apply(&store, &text(&none), now(), false)
+        .await
+        .unwrap_err();
     let ApplyError::Bookings(plan) = &refused else {
         panic!("{refused}")
     };
@@ -264,14 +246,16 @@ async fn a_capacity_grows_and_shrinks_around_bookings() {
         plan.bookings[0].why,
         "only 1 slot is declared at this time now, and 2 are booked"
     );
-    let kept = try_apply(&store, &text(&none), true).await.unwrap();
+    let kept = diary::try_apply(&store, &text(&none), now(), true)
+        .await
+        .unwrap();
     assert_eq!(kept.kept.len(), 1);
     assert_eq!(at(&store, first()).len(), 2);
     assert_eq!(slots(&store).len(), 6 + 1);
     // Once it is cancelled, its slot goes.
     let id = booking::ids::ResourceId::parse(&kept.kept[0].appointment).unwrap();
-    store
-        .cancel(tenant(&store), store_fixture::cancellation(&id, 1))
+    diary::tenant(&store)
+        .cancel(store_fixture::cancellation(&id, 1))
         .await
         .unwrap();
     applied(&store, &none).await;
@@ -283,29 +267,33 @@ async fn a_capacity_grows_and_shrinks_around_bookings() {
 async fn another_channel_keeps_as_many_held_as_were() {
     let store = store_fixture::memory();
     applied(&store, THREE).await;
-    let tenant = store.tenants().unwrap()[0].key;
+    let tenant = diary::tenant(&store);
     let here = at(&store, first());
     let filter = SlotFilter {
         slots: vec![here[1].slot.uuid],
         ..filter(&store)
     };
     let staff = store_fixture::staff();
-    store
-        .hold_slots(tenant, filter, now(), &staff)
+    tenant
+        .change_slots(SlotChange::Hold, filter, now(), &staff)
         .await
         .unwrap();
     book(&store, here[0].slot.uuid).await;
     let video = THREE.replace("capacity = 3", "capacity = 3\nchannel = \"video\"");
-    let refused = try_apply(&store, &text(&video), false).await.unwrap_err();
+    let refused = diary::try_apply(&store, &text(&video), now(), false)
+        .await
+        .unwrap_err();
     let said = refused.to_string();
     assert!(said.contains("of another channel"), "{said}");
-    let done = try_apply(&store, &text(&video), true).await.unwrap();
+    let done = diary::try_apply(&store, &text(&video), now(), true)
+        .await
+        .unwrap();
     assert_eq!(done.kept.len(), 1);
     let after = at(&store, first());
     assert_eq!(after.len(), 3, "the booked one is one of the three");
     assert_eq!(after.iter().filter(|s| s.slot.held).count(), 1);
     assert!(
-        try_apply(&store, &text(&video), true)
+        diary::try_apply(&store, &text(&video), now(), true)
             .await
             .unwrap()
             .plan
@@ -333,7 +321,7 @@ async fn imported_slots_of_one_time_are_each_a_slot() {
     let exported = export(&store, &store.tenants().unwrap()[0].ods, now());
     let exported = to_toml(&exported.unwrap().unwrap()).unwrap();
     assert!(
-        try_apply(&store, &exported, false)
+        diary::try_apply(&store, &exported, now(), false)
             .await
             .unwrap()
             .plan
@@ -343,7 +331,9 @@ async fn imported_slots_of_one_time_are_each_a_slot() {
     // The second goes, the first stays; a booked one stops the change.
     book(&store, both[1].slot.uuid).await;
     let first = format!("{schedule}{}", slot(1));
-    let refused = try_apply(&store, &text(&first), false).await.unwrap_err();
+    let refused = diary::try_apply(&store, &text(&first), now(), false)
+        .await
+        .unwrap_err();
     assert!(matches!(refused, ApplyError::Bookings(_)), "{refused}");
     let one = format!("{schedule}{}", slot(2));
     applied(&store, &one).await;

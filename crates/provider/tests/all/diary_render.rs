@@ -13,7 +13,7 @@ async fn catalogues() -> Vec<Catalogue> {
     let tenants = store.tenants().unwrap();
     tenants
         .iter()
-        .map(|t| Catalogue::build(t, &store.declared(t.key).unwrap().1).unwrap())
+        .map(|t| Catalogue::build(t, &store.tenant(t.key).declared().unwrap().1).unwrap())
         .collect()
 }
 

@@ -27,7 +27,7 @@ fn catalogue(store: &Store, ods: &str) -> Catalogue {
         .into_iter()
         .find(|t| t.ods.as_str() == ods)
         .unwrap();
-    let (_, rows) = store.declared(tenant.key).unwrap();
+    let (_, rows) = store.tenant(tenant.key).declared().unwrap();
     Catalogue::build(&tenant, &rows).unwrap()
 }
 
@@ -42,8 +42,8 @@ fn slots(store: &Store, ods: &str, id: &str) -> Vec<PlacedSlot> {
         .map(|s| s.key)
         .collect();
     store
+        .tenant(catalogue.tenant.key)
         .slots(
-            catalogue.tenant.key,
             &SlotFilter {
                 schedules,
                 ..SlotFilter::default()

@@ -1,19 +1,16 @@
 //! Slots in bulk: list, hold, release, remove; and release rules as the catalogue applies them.
 
-use super::store_fixture;
+use super::store_fixture::{self, diary};
 use booking::ids::{Asid, OdsCode, ServiceId};
 use booking::rules::release::Withheld;
 use jiff::Timestamp;
 use jiff::civil::date;
 use provider::diary::apply::{Options, apply};
-use provider::diary::catalogue::Catalogue;
 use provider::diary::declaration::read::read;
 use provider::diary::generate::london_date;
 use provider::diary::slot_counts::count;
-use provider::diary::slots::{
-    Change, PER_PAGE, Selection, SlotLine, SlotsError, Table, change, pages,
-};
-use provider::store::{self, CountBy, Store};
+use provider::diary::slots::{PER_PAGE, Selection, SlotLine, SlotsError, Table, change, pages};
+use provider::store::{self, CountBy, SlotChange, Store};
 
 const CLINIC: &str = r#"
 [provider]
@@ -90,15 +87,7 @@ async fn clinic() -> Store {
 async fn clinic_with(more: &str) -> Store {
     let store = store_fixture::memory();
     let text = format!("{CLINIC}{more}");
-    let declaration =
-        read(&text, "clinic.toml", london_date(now())).unwrap_or_else(|e| panic!("{e}"));
-    let options = Options {
-        keep_bookings: false,
-        actor: "tester".to_owned(),
-    };
-    apply(&store, &declaration, now(), &options, &mut |_| {})
-        .await
-        .unwrap();
+    diary::applied(&store, &text, now()).await;
     store
 }
 
@@ -129,7 +118,7 @@ fn tomorrow() -> Selection {
     }
 }
 
-async fn run(store: &Store, selection: &Selection, what: Change, dry_run: bool) -> (u64, u64) {
+async fn run(store: &Store, selection: &Selection, what: SlotChange, dry_run: bool) -> (u64, u64) {
     let done = change(store, &ods(), selection, what, dry_run, "tester", now())
         .await
         .unwrap();
@@ -166,21 +155,27 @@ async fn slots_are_held_and_released_with_a_count_beforehand() {
         template: Some("evening".to_owned()),
         ..tomorrow()
     };
-    assert_eq!(run(&store, &evening, Change::Hold, true).await, (3, 0));
+    assert_eq!(run(&store, &evening, SlotChange::Hold, true).await, (3, 0));
     assert_eq!(
         count(&store, &ods(), &evening, now()).unwrap().held,
         0,
         "a dry run writes nothing"
     );
-    assert_eq!(run(&store, &evening, Change::Hold, false).await, (3, 0));
-    assert_eq!(run(&store, &evening, Change::Hold, false).await, (0, 0));
+    assert_eq!(run(&store, &evening, SlotChange::Hold, false).await, (3, 0));
+    assert_eq!(run(&store, &evening, SlotChange::Hold, false).await, (0, 0));
     assert_eq!(count(&store, &ods(), &tomorrow(), now()).unwrap().held, 3);
     assert!(table(&list(&store, &ods(), &evening, 10, now()).unwrap()).contains("held"));
-    assert_eq!(run(&store, &evening, Change::Release, true).await, (3, 0));
-    assert_eq!(run(&store, &evening, Change::Release, false).await, (3, 0));
+    assert_eq!(
+        run(&store, &evening, SlotChange::Release, true).await,
+        (3, 0)
+    );
+    assert_eq!(
+        run(&store, &evening, SlotChange::Release, false).await,
+        (3, 0)
+    );
     assert_eq!(count(&store, &ods(), &tomorrow(), now()).unwrap().held, 0);
-    let tenant = store.tenants().unwrap()[0].key;
-    let rows = store.audit_rows(tenant, 0, 100).unwrap();
+    let tenant = diary::tenant(&store);
+    let rows = tenant.audit_rows(0, 100).unwrap();
     let held = rows.iter().find(|r| r.body.contains("slots.hold")).unwrap();
     for part in [
         "\"actor\":\"tester\"",
@@ -194,14 +189,17 @@ async fn slots_are_held_and_released_with_a_count_beforehand() {
 #[tokio::test]
 async fn removing_never_touches_a_booking() {
     let store = clinic().await;
-    let tenant = store.tenants().unwrap()[0].key;
+    let tenant = diary::tenant(&store);
     let first = list(&store, &ods(), &tomorrow(), 1, now())
         .unwrap()
         .remove(0);
-    store_fixture::book(&store, tenant, first.slot.parse().unwrap()).await;
-    assert_eq!(run(&store, &tomorrow(), Change::Remove, true).await, (8, 1));
+    store_fixture::book(tenant, first.slot.parse().unwrap()).await;
     assert_eq!(
-        run(&store, &tomorrow(), Change::Remove, false).await,
+        run(&store, &tomorrow(), SlotChange::Remove, true).await,
+        (8, 1)
+    );
+    assert_eq!(
+        run(&store, &tomorrow(), SlotChange::Remove, false).await,
         (8, 1)
     );
     let left = list(&store, &ods(), &tomorrow(), 10, now()).unwrap();
@@ -216,9 +214,17 @@ async fn a_slip_in_a_selection_changes_nothing_and_names_the_nearest() {
         schedules: vec!["gq".to_owned()],
         ..Selection::default()
     };
-    let error = change(&store, &ods(), &wrong, Change::Hold, false, "tester", now())
-        .await
-        .unwrap_err();
+    let error = change(
+        &store,
+        &ods(),
+        &wrong,
+        SlotChange::Hold,
+        false,
+        "tester",
+        now(),
+    )
+    .await
+    .unwrap_err();
     assert_eq!(
         error.to_string(),
         "there is no schedule `gq`; did you mean `gp`?"
@@ -258,17 +264,11 @@ async fn a_slip_in_a_selection_changes_nothing_and_names_the_nearest() {
     );
 }
 
-fn catalogue(store: &Store) -> Catalogue {
-    let tenant = store.tenants().unwrap().remove(0);
-    let (_, rows) = store.declared(tenant.key).unwrap();
-    Catalogue::build(&tenant, &rows).unwrap()
-}
-
 /// Proves: PROV-SLOT-21
 #[tokio::test]
 async fn rules_of_the_clinic_stand_in_place_of_those_of_the_service() {
     let store = clinic().await;
-    let catalogue = catalogue(&store);
+    let catalogue = diary::catalogue(&store);
     let who = |ods: &str| {
         catalogue
             .consumer_facts(
@@ -349,10 +349,10 @@ async fn a_booking_belongs_to_the_first_service_that_permits_it() {
         }
     }
     let store = clinic().await;
-    let catalogue = catalogue(&store);
+    let catalogue = diary::catalogue(&store);
     let lines = list(&store, &ods(), &tomorrow(), 1, now()).unwrap();
-    let slot = store
-        .slot(catalogue.tenant.key, lines[0].slot.parse().unwrap())
+    let slot = diary::tenant(&store)
+        .slot(lines[0].slot.parse().unwrap())
         .unwrap()
         .unwrap();
     let service = |ods: &str| {
@@ -430,9 +430,18 @@ async fn a_release_passes_over_clinics_that_are_declared_held() {
         template: Some("morning".to_owned()),
         ..tomorrow()
     };
-    assert_eq!(run(&store, &morning, Change::Hold, false).await, (6, 0));
+    assert_eq!(run(&store, &morning, SlotChange::Hold, false).await, (6, 0));
     let (ods, day) = (ods(), tomorrow());
-    let dry = change(&store, &ods, &day, Change::Release, true, "tester", now()).await;
+    let dry = change(
+        &store,
+        &ods,
+        &day,
+        SlotChange::Release,
+        true,
+        "tester",
+        now(),
+    )
+    .await;
     let dry = dry.unwrap();
     assert_eq!(
         (dry.changed, dry.stay_held),
@@ -441,14 +450,17 @@ async fn a_release_passes_over_clinics_that_are_declared_held() {
     assert_eq!(dry.first.as_deref(), Some("2027-06-08T09:00+01:00"));
     assert_eq!(dry.last.as_deref(), Some("2027-06-08T10:40+01:00"));
     assert_eq!(
-        run(&store, &tomorrow(), Change::Release, false).await,
+        run(&store, &tomorrow(), SlotChange::Release, false).await,
         (6, 0)
     );
     let evening = Selection {
         template: Some("evening".to_owned()),
         ..tomorrow()
     };
-    assert_eq!(run(&store, &evening, Change::Release, false).await, (3, 0));
+    assert_eq!(
+        run(&store, &evening, SlotChange::Release, false).await,
+        (3, 0)
+    );
 }
 
 /// A clinic that was never declared is a slip of the finger; one that left slots behind is known.
@@ -466,7 +478,7 @@ async fn a_template_that_is_not_there_is_refused_with_the_nearest() {
         ),
         ("nosuch", "there is no template or session `nosuch`"),
     ] {
-        for what in [Change::Hold, Change::Release, Change::Remove] {
+        for what in [SlotChange::Hold, SlotChange::Release, SlotChange::Remove] {
             let error = change(&store, &ods(), &of(wrong), what, false, "tester", now()).await;
             assert_eq!(error.unwrap_err().to_string(), said);
         }
@@ -482,7 +494,7 @@ async fn a_template_that_is_not_there_is_refused_with_the_nearest() {
         0
     );
     assert_eq!(
-        run(&store, &of("morning"), Change::Hold, true).await,
+        run(&store, &of("morning"), SlotChange::Hold, true).await,
         (6, 0)
     );
 }
@@ -501,27 +513,42 @@ async fn a_release_passes_over_imported_slots_that_are_declared_held() {
         template: Some("imported".to_owned()),
         ..tomorrow()
     };
-    assert_eq!(run(&store, &imported, Change::Hold, false).await, (1, 0));
+    assert_eq!(
+        run(&store, &imported, SlotChange::Hold, false).await,
+        (1, 0)
+    );
     let (ods, day) = (ods(), tomorrow());
-    let dry = change(&store, &ods, &day, Change::Release, true, "tester", now()).await;
+    let dry = change(
+        &store,
+        &ods,
+        &day,
+        SlotChange::Release,
+        true,
+        "tester",
+        now(),
+    )
+    .await;
     let dry = dry.unwrap();
     assert_eq!(dry.changed, 1);
     assert!(dry.stay_held.contains(&"imported".to_owned()), "{dry:?}");
-    assert_eq!(run(&store, &day, Change::Release, false).await, (1, 0));
+    assert_eq!(run(&store, &day, SlotChange::Release, false).await, (1, 0));
     let held = count(&store, &ods, &imported, now()).unwrap();
     assert_eq!((held.held, held.free), (1, 1));
     assert_eq!(
-        run(&store, &imported, Change::Release, false).await,
+        run(&store, &imported, SlotChange::Release, false).await,
         (1, 0),
         "named, it is released"
     );
     // Held again, it is what it was declared as; the other one is held by staff.
-    assert_eq!(run(&store, &imported, Change::Hold, false).await, (2, 0));
-    assert_eq!(run(&store, &day, Change::Release, false).await, (1, 0));
+    assert_eq!(
+        run(&store, &imported, SlotChange::Hold, false).await,
+        (2, 0)
+    );
+    assert_eq!(run(&store, &day, SlotChange::Release, false).await, (1, 0));
     let held = count(&store, &ods, &imported, now()).unwrap();
     assert_eq!((held.held, held.free), (1, 1));
     assert_eq!(
-        run(&store, &imported, Change::Release, false).await,
+        run(&store, &imported, SlotChange::Release, false).await,
         (1, 0),
         "named, it is released again"
     );

@@ -42,14 +42,15 @@ impl Scene {
         let (tenant, gp) = tenant(&store).await;
         let mut keeper = opened(&settings, &store, &state);
         keeper.round();
-        let slots = make_slots(&store, tenant, gp, 3).await;
-        book(&store, tenant, slots[0]).await;
+        let slots = make_slots(tenant, gp, 3).await;
+        book(tenant, slots[0]).await;
         for _ in 0..3 {
-            store.audit(tenant, &staff()).await.unwrap();
+            tenant.audit(&staff()).await.unwrap();
         }
         keeper.round();
         assert!(state.losses().is_empty());
         assert_eq!(state.counts(Sink::Folder), (2, 0));
+        let tenant = tenant.key();
         Scene {
             place,
             store,
@@ -195,7 +196,12 @@ async fn an_old_copy_that_is_put_back_is_found() {
     assert_eq!((checked.fits, checked.loss), (2, None));
     // Life went on after the copy.
     for _ in 0..3 {
-        scene.store.audit(scene.tenant, &staff()).await.unwrap();
+        scene
+            .store
+            .tenant(scene.tenant)
+            .audit(&staff())
+            .await
+            .unwrap();
     }
     scene.keeper.round();
     let loss = scene.lost(&restored);
@@ -206,7 +212,7 @@ async fn an_old_copy_that_is_put_back_is_found() {
     // It is used, and grows longer than the trail that was signed.
     let tenant = restored.tenants().unwrap()[0].key;
     for _ in 0..9 {
-        restored.audit(tenant, &staff()).await.unwrap();
+        restored.tenant(tenant).audit(&staff()).await.unwrap();
     }
     let loss = scene.lost(&restored);
     assert_eq!(
@@ -235,7 +241,8 @@ async fn a_trail_that_is_changed_meanwhile_is_found_and_not_signed() {
     chain.bodies[2] = chain.bodies[2].replace("FX900", "FX901");
     chain.bodies[5] = chain.bodies[5].replace("nobody", "somebody else");
     chain.write(&scene.raw(), scene.tenant);
-    scene.store.audit(scene.tenant, &staff()).await.unwrap();
+    let tenant = scene.store.tenant(scene.tenant);
+    tenant.audit(&staff()).await.unwrap();
     // What is told is when the head was signed, not when the loss was found: another second.
     let signed = scene.anchors().providers["FX101"]
         .last()
@@ -271,7 +278,7 @@ async fn a_loss_is_accepted_only_by_the_key() {
     let own = SigningKey::open(scene.settings.key.as_deref().unwrap(), "key").unwrap();
     let folder = Folder::open(scene.folder()).unwrap();
     let accept = |key: &SigningKey| {
-        let head = scene.store.audit_head(scene.tenant).unwrap();
+        let head = scene.store.tenant(scene.tenant).audit_head().unwrap();
         let line =
             Anchor::accepted("FX101", &head, now(), "operator A", "a disk was lost").sign(key);
         folder.append(today(), &[&line.unwrap()]).unwrap();
@@ -293,7 +300,12 @@ async fn a_loss_is_accepted_only_by_the_key() {
         checked.accepted
     );
     // From here on everything counts again.
-    scene.store.audit(scene.tenant, &staff()).await.unwrap();
+    scene
+        .store
+        .tenant(scene.tenant)
+        .audit(&staff())
+        .await
+        .unwrap();
     scene.keeper.round();
     assert_eq!(scene.checked(&scene.store).proven, 6);
     let mut chain = Chain::read(&scene.raw());
@@ -333,7 +345,12 @@ async fn half_a_line_is_told_and_does_no_harm() {
     let half = torn.lines().next().unwrap()[..100].to_owned();
     torn.push_str(&half);
     std::fs::write(&file, torn).unwrap();
-    scene.store.audit(scene.tenant, &staff()).await.unwrap();
+    scene
+        .store
+        .tenant(scene.tenant)
+        .audit(&staff())
+        .await
+        .unwrap();
     scene.keeper.round();
     let anchors = scene.anchors();
     assert_eq!((anchors.taken, anchors.damaged, anchors.faulty), (3, 1, 0));
@@ -349,7 +366,12 @@ async fn heads_that_cannot_be_written_are_written_later() {
     std::fs::rename(&file, &aside).unwrap();
     // A folder in the place of the file of the day: nobody, not even root, can write to it.
     std::fs::create_dir(&file).unwrap();
-    scene.store.audit(scene.tenant, &staff()).await.unwrap();
+    scene
+        .store
+        .tenant(scene.tenant)
+        .audit(&staff())
+        .await
+        .unwrap();
     for failed in [1, 2] {
         scene.keeper.round();
         assert_eq!(scene.state.counts(Sink::Folder), (2, failed));

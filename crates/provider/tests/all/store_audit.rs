@@ -2,16 +2,16 @@
 
 use super::store_fixture::*;
 use provider::audit::AuditEntry;
-use provider::store::{AuditVerdict, TenantKey};
+use provider::store::{AuditVerdict, Tenant, TenantKey};
 
 async fn chain(place: &Place, rows: usize) -> TenantKey {
     let store = place.open();
     let (tenant, _) = tenant(&store).await;
     for _ in 1..rows {
-        store.audit(tenant, &staff()).await.unwrap();
+        tenant.audit(&staff()).await.unwrap();
     }
-    assert_eq!(assert_trail_verifies(&store, tenant), rows as i64);
-    tenant
+    assert_eq!(assert_trail_verifies(tenant), rows as i64);
+    tenant.key()
 }
 
 /// Changes a closed database behind the triggers and says what the check finds.
@@ -34,7 +34,7 @@ async fn after(tampering: &str) -> (i64, String) {
     };
     raw.run(&tampering);
     drop(raw);
-    match place.open().audit_verify(tenant).unwrap() {
+    match place.open().tenant(tenant).audit_verify().unwrap() {
         AuditVerdict::Broken { seq, what } => (seq, what),
         AuditVerdict::Verified { .. } => panic!("not noticed: {tampering}"),
     }
@@ -97,20 +97,19 @@ async fn each_tenant_has_its_own_chain() {
     let (one, _) = tenant(&store).await;
     let (two, _) = tenant_named(&store, "FX202", "918999000022").await;
     for _ in 0..4 {
-        store.audit(one, &staff()).await.unwrap();
-        store.audit(two, &staff()).await.unwrap();
+        one.audit(&staff()).await.unwrap();
+        two.audit(&staff()).await.unwrap();
     }
-    assert_eq!(assert_trail_verifies(&store, one), 5);
-    assert_eq!(assert_trail_verifies(&store, two), 5);
-    let head = |tenant| match store.audit_verify(tenant).unwrap() {
+    assert_eq!(assert_trail_verifies(one), 5);
+    assert_eq!(assert_trail_verifies(two), 5);
+    let head = |tenant: Tenant<'_>| match tenant.audit_verify().unwrap() {
         AuditVerdict::Verified { head, .. } => head,
         broken => panic!("{broken:?}"),
     };
     assert_ne!(head(one), head(two));
     assert_eq!(head(one).len(), 64);
     assert_eq!(
-        store
-            .audit_rows(one, 2, 2)
+        one.audit_rows(2, 2)
             .unwrap()
             .iter()
             .map(|r| r.seq)
@@ -129,10 +128,10 @@ async fn rows_written_late_are_written_by_themselves() {
     entry.query = Some("status=free".to_owned());
     entry.slots_returned = Some(0);
     entry.reason = Some("No slot matches the criteria.".to_owned());
-    store.audit_soon(tenant, &entry).await.unwrap();
+    tenant.audit_soon(&entry).await.unwrap();
     // Nothing else is written that they could go along with.
-    testkit::until_async("it is written", || trail(&store, tenant).len() == 2).await;
-    let row = trail(&store, tenant).pop().unwrap();
+    testkit::until_async("it is written", || trail(tenant).len() == 2).await;
+    let row = trail(tenant).pop().unwrap();
     assert_eq!(
         (&row["query"], &row["slots_returned"]),
         (&"status=free".into(), &0.into())
@@ -149,10 +148,10 @@ async fn rows_written_late_are_never_dropped_however_many_there_are() {
     let (tenant, _) = tenant(&store).await;
     let tasks: Vec<_> = (0..4)
         .map(|_| {
-            let store = store.clone();
+            let (store, key) = (store.clone(), tenant.key());
             tokio::spawn(async move {
                 for _ in 0..EACH {
-                    store.audit_soon(tenant, &staff()).await.unwrap();
+                    store.tenant(key).audit_soon(&staff()).await.unwrap();
                 }
             })
         })
@@ -162,7 +161,7 @@ async fn rows_written_late_are_never_dropped_however_many_there_are() {
     }
     store.close();
     assert_eq!(
-        assert_trail_verifies(&place.open(), tenant),
+        assert_trail_verifies(place.open().tenant(tenant.key())),
         1 + 4 * EACH as i64
     );
 }
@@ -174,17 +173,18 @@ async fn one_bad_row_written_late_does_no_harm() {
     let store = place.open();
     let (tenant, _) = tenant(&store).await;
     let elsewhere = memory();
-    let mut stranger = tenant;
+    let mut stranger = tenant.key();
     for (ods, asid) in [("FX101", "918999000011"), ("FX202", "918999000022")] {
-        stranger = tenant_named(&elsewhere, ods, asid).await.0;
+        stranger = tenant_named(&elsewhere, ods, asid).await.0.key();
     }
+    let stranger = store.tenant(stranger);
     for _ in 0..3 {
-        store.audit_soon(tenant, &staff()).await.unwrap();
-        store.audit_soon(stranger, &staff()).await.unwrap();
+        tenant.audit_soon(&staff()).await.unwrap();
+        stranger.audit_soon(&staff()).await.unwrap();
     }
-    assert!(store.audit(stranger, &staff()).await.is_err());
-    store.audit(tenant, &staff()).await.unwrap();
-    assert_eq!(assert_trail_verifies(&store, tenant), 5);
+    assert!(stranger.audit(&staff()).await.is_err());
+    tenant.audit(&staff()).await.unwrap();
+    assert_eq!(assert_trail_verifies(tenant), 5);
 }
 
 #[tokio::test]
@@ -192,9 +192,9 @@ async fn a_report_finds_the_first_row_of_a_time() {
     let store = memory();
     let (tenant, _) = tenant(&store).await;
     for _ in 0..30 {
-        store.audit(tenant, &staff()).await.unwrap();
+        tenant.audit(&staff()).await.unwrap();
     }
-    let rows = store.audit_rows(tenant, 0, 100).unwrap();
+    let rows = tenant.audit_rows(0, 100).unwrap();
     for row in &rows {
         let earlier = rows
             .iter()
@@ -202,12 +202,10 @@ async fn a_report_finds_the_first_row_of_a_time() {
             .map(|r| r.seq)
             .max()
             .unwrap_or(0);
-        assert_eq!(store.audit_last_before(tenant, row.at).unwrap(), earlier);
+        assert_eq!(tenant.audit_last_before(row.at).unwrap(), earlier);
     }
     assert_eq!(
-        store
-            .audit_last_before(tenant, minutes(rows[30].at, 1))
-            .unwrap(),
+        tenant.audit_last_before(minutes(rows[30].at, 1)).unwrap(),
         31
     );
 }

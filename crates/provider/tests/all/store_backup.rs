@@ -11,9 +11,9 @@ async fn a_backup_made_while_bookings_go_on_is_whole_and_can_be_restored() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 3_000).await;
-    let first = book(&store, tenant, slots[0]).await;
-    let stop = Arc::new(AtomicBool::new(false));
+    let slots = make_slots(tenant, gp, 3_000).await;
+    let first = book(tenant, slots[0]).await;
+    let (key, stop) = (tenant.key(), Arc::new(AtomicBool::new(false)));
     let writing = {
         let (store, stop) = (store.clone(), stop.clone());
         tokio::spawn(async move {
@@ -22,7 +22,7 @@ async fn a_backup_made_while_bookings_go_on_is_whole_and_can_be_restored() {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
-                book(&store, tenant, *slot).await;
+                book(store.tenant(key), *slot).await;
                 booked += 1;
             }
             booked
@@ -63,11 +63,9 @@ async fn a_backup_made_while_bookings_go_on_is_whole_and_can_be_restored() {
     drop(store);
     assert_eq!(Store::restore(&file, &target, true).unwrap(), report);
     let store = open(&target);
-    assert_eq!(store.history(tenant, &first.id).unwrap(), [first]);
-    assert_eq!(
-        assert_trail_verifies(&store, tenant) as u64,
-        report.audit_rows
-    );
+    let tenant = store.tenant(key);
+    assert_eq!(tenant.history(&first.id).unwrap(), [first]);
+    assert_eq!(assert_trail_verifies(tenant) as u64, report.audit_rows);
 
     let elsewhere = place.directory.path().join("elsewhere.db");
     Store::restore(&file, &elsewhere, false).unwrap();
@@ -79,8 +77,8 @@ async fn a_damaged_backup_is_not_restored() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 50).await;
-    book(&store, tenant, slots[0]).await;
+    let slots = make_slots(tenant, gp, 50).await;
+    book(tenant, slots[0]).await;
     let file = place.directory.path().join("copy.db");
     store.backup(&file).unwrap();
     let good = std::fs::read(&file).unwrap();

@@ -27,18 +27,18 @@ async fn an_attempt_that_will_be_made_again_is_not_recorded() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 1).await;
-    let rows = || store.audit_rows(tenant, 0, 100).unwrap();
+    let slots = make_slots(tenant, gp, 1).await;
+    let rows = || tenant.audit_rows(0, 100).unwrap();
     let before = rows().len();
     let mut stale = booking(slots[0], new_request_id());
     stale.decide = Box::new(|_, _| Err(Refusal::new(Situation::Unavailable, "changing")));
     assert_eq!(
-        refusal(store.book(tenant, stale).await).situation,
+        refusal(tenant.book(stale).await).situation,
         Situation::Unavailable
     );
     assert_eq!(rows().len(), before);
-    store
-        .book(tenant, booking(slots[0], new_request_id()))
+    tenant
+        .book(booking(slots[0], new_request_id()))
         .await
         .unwrap();
     assert_eq!(rows().len(), before + 1);
@@ -51,17 +51,17 @@ async fn a_booking_writes_everything_in_one_transaction() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 3).await;
+    let slots = make_slots(tenant, gp, 3).await;
     let day = utc_day(first_start());
-    let (before, _) = store.slots_of_day(tenant, gp, day).unwrap();
+    let (before, _) = tenant.slots_of_day(gp, day).unwrap();
 
     let mut wanted = booking(slots[1], new_request_id());
     wanted.received = Some(bytes::Bytes::from_static(b"{\"as\":\"received\"}"));
     let used = wanted.request_id.clone().unwrap();
-    let made = store.book(tenant, wanted).await.unwrap();
+    let made = tenant.book(wanted).await.unwrap();
 
     assert_eq!((made.version, made.status), (1, AppointmentStatus::Booked));
-    let (after, rows) = store.slots_of_day(tenant, gp, day).unwrap();
+    let (after, rows) = tenant.slots_of_day(gp, day).unwrap();
     assert!(after > before, "a search must see that the day changed");
     let states: Vec<_> = rows.iter().map(|r| r.status).collect();
     assert_eq!(
@@ -69,46 +69,36 @@ async fn a_booking_writes_everything_in_one_transaction() {
         [SlotStatus::Free, SlotStatus::Busy, SlotStatus::Free]
     );
     assert_eq!(rows[1].template.as_deref(), Some("weekday"));
+    assert_eq!(tenant.appointment(&made.id, None).unwrap().unwrap(), made);
     assert_eq!(
-        store.appointment(tenant, &made.id, None).unwrap().unwrap(),
+        tenant.appointment(&made.id, Some(1)).unwrap().unwrap(),
         made
     );
+    assert_eq!(tenant.appointment(&made.id, Some(2)).unwrap(), None);
     assert_eq!(
-        store
-            .appointment(tenant, &made.id, Some(1))
-            .unwrap()
-            .unwrap(),
-        made
-    );
-    assert_eq!(store.appointment(tenant, &made.id, Some(2)).unwrap(), None);
-    assert_eq!(
-        store.appointments_of(tenant, &nhs_number(), 10).unwrap(),
+        tenant.appointments_of(&nhs_number(), 10).unwrap(),
         std::slice::from_ref(&made)
     );
     assert_eq!(
-        store.received(tenant, &made.id, 1).unwrap().unwrap(),
+        tenant.received(&made.id, 1).unwrap().unwrap(),
         &b"{\"as\":\"received\"}"[..]
     );
     assert_eq!(
-        store
-            .request_id(tenant, &used)
-            .unwrap()
-            .unwrap()
-            .appointment,
+        tenant.request_id(&used).unwrap().unwrap().appointment,
         made.id
     );
-    let linked = store
-        .bookings_of_document(tenant, "a1b2C3d4-0000-4000-8000-000000000002", 5)
+    let linked = tenant
+        .bookings_of_document("a1b2C3d4-0000-4000-8000-000000000002", 5)
         .unwrap();
     assert_eq!(linked.len(), 1);
     assert_eq!(linked[0].id, made.id);
     assert_eq!(linked[0].slot.slot.uuid, slots[1]);
     assert_eq!(
-        store.slot(tenant, slots[1]).unwrap().unwrap().booking,
+        tenant.slot(slots[1]).unwrap().unwrap().booking,
         Some(made.id.clone())
     );
 
-    let row = trail(&store, tenant).pop().unwrap();
+    let row = trail(tenant).pop().unwrap();
     assert_eq!(row["interaction"], "book");
     assert_eq!(row["status"], 201);
     assert_eq!(row["appointment"], made.id.as_str());
@@ -117,7 +107,7 @@ async fn a_booking_writes_everything_in_one_transaction() {
         (&row["slot_before"], &row["slot_after"]),
         (&"free".into(), &"busy".into())
     );
-    assert_trail_verifies(&store, tenant);
+    assert_trail_verifies(tenant);
 }
 
 /// Proves: PROV-BOOK-03, AUD-01, DAT-08
@@ -126,31 +116,25 @@ async fn a_loser_leaves_nothing_but_its_audit_row() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 1).await;
-    book(&store, tenant, slots[0]).await;
-    let days = store.slot_days(tenant, &[gp], 0, i32::MAX).unwrap();
-    let rows = trail(&store, tenant).len();
+    let slots = make_slots(tenant, gp, 1).await;
+    book(tenant, slots[0]).await;
+    let days = tenant.slot_days(&[gp], 0, i32::MAX).unwrap();
+    let rows = trail(tenant).len();
 
     let late = booking(slots[0], new_request_id());
     let (id, used) = (late.id.clone(), late.request_id.clone().unwrap());
-    let said = refusal(store.book(tenant, late).await);
+    let said = refusal(tenant.book(late).await);
 
     assert_eq!(said.situation, Situation::SlotTaken);
-    assert_eq!(store.appointment(tenant, &id, None).unwrap(), None);
+    assert_eq!(tenant.appointment(&id, None).unwrap(), None);
     assert_eq!(
-        store.request_id(tenant, &used).unwrap(),
+        tenant.request_id(&used).unwrap(),
         None,
         "the id may be used again"
     );
-    assert_eq!(store.slot_days(tenant, &[gp], 0, i32::MAX).unwrap(), days);
-    assert_eq!(
-        store
-            .appointments_of(tenant, &nhs_number(), 10)
-            .unwrap()
-            .len(),
-        1
-    );
-    let trail = trail(&store, tenant);
+    assert_eq!(tenant.slot_days(&[gp], 0, i32::MAX).unwrap(), days);
+    assert_eq!(tenant.appointments_of(&nhs_number(), 10).unwrap().len(), 1);
+    let trail = trail(tenant);
     assert_eq!(trail.len(), rows + 1);
     let row = trail.last().unwrap();
     assert_eq!(
@@ -161,7 +145,7 @@ async fn a_loser_leaves_nothing_but_its_audit_row() {
         (&row["fault"], &row["slot_after"]),
         (&"nobody".into(), &"busy".into())
     );
-    assert_trail_verifies(&store, tenant);
+    assert_trail_verifies(tenant);
 }
 
 /// A rule that is wrong about the slot is stopped by the store.
@@ -171,8 +155,8 @@ async fn a_rule_that_takes_a_busy_slot_is_stopped() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 1).await;
-    book(&store, tenant, slots[0]).await;
+    let slots = make_slots(tenant, gp, 1).await;
+    book(tenant, slots[0]).await;
     let mut wrong = booking(slots[0], new_request_id());
     wrong.decide = Box::new(|_, _| {
         let service = booking::ids::ServiceId::parse("2000000011").unwrap();
@@ -182,15 +166,13 @@ async fn a_rule_that_takes_a_busy_slot_is_stopped() {
         })
     });
     assert_eq!(
-        refusal(store.book(tenant, wrong).await).situation,
+        refusal(tenant.book(wrong).await).situation,
         Situation::SlotTaken
     );
 
     // Even with the slot's state wrong in the database the unique index keeps the second booking out.
     place.raw().run("UPDATE slot SET status = 0");
-    let outcome = store
-        .book(tenant, booking(slots[0], new_request_id()))
-        .await;
+    let outcome = tenant.book(booking(slots[0], new_request_id())).await;
     assert_eq!(refusal(outcome).situation, Situation::SlotTaken);
 }
 
@@ -204,7 +186,7 @@ async fn an_unknown_slot_reaches_the_rule_as_none() {
         let mut wanted = booking(Uuid::now_v7(), new_request_id());
         wanted.slot = slot;
         assert_eq!(
-            refusal(store.book(tenant, wanted).await).situation,
+            refusal(tenant.book(wanted).await).situation,
             Situation::ReferenceUnknown
         );
     }
@@ -216,15 +198,12 @@ async fn a_panicking_rule_fails_alone() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 2).await;
+    let slots = make_slots(tenant, gp, 2).await;
     let mut bad = booking(slots[0], new_request_id());
     bad.decide = Box::new(|_, _| panic!("a fault of the rule, wanted by this test"));
-    assert!(matches!(
-        store.book(tenant, bad).await,
-        Err(WriteError::Store(_))
-    ));
-    book(&store, tenant, slots[0]).await;
-    assert_trail_verifies(&store, tenant);
+    assert!(matches!(tenant.book(bad).await, Err(WriteError::Store(_))));
+    book(tenant, slots[0]).await;
+    assert_trail_verifies(tenant);
 }
 
 /// Proves: PROV-BOOK-11
@@ -234,15 +213,12 @@ async fn a_request_id_is_used_once_and_its_booking_named_only_to_its_maker() {
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
     let (other, other_gp) = tenant_named(&store, "FX202", "918999000022").await;
-    let slots = make_slots(&store, tenant, gp, 2).await;
+    let slots = make_slots(tenant, gp, 2).await;
     let id = new_request_id();
-    let made = store
-        .book(tenant, booking(slots[0], id.clone()))
-        .await
-        .unwrap();
+    let made = tenant.book(booking(slots[0], id.clone())).await.unwrap();
 
     // The slot is taken as well, but the repeat is what is told (D-03).
-    let said = refusal(store.book(tenant, booking(slots[0], id.clone())).await);
+    let said = refusal(tenant.book(booking(slots[0], id.clone())).await);
     assert_eq!(said.situation, Situation::RequestIdReused);
     assert_eq!(said.existing, Some(made.id.clone()));
 
@@ -250,20 +226,20 @@ async fn a_request_id_is_used_once_and_its_booking_named_only_to_its_maker() {
         let mut stranger = booking(slots[1], id.clone());
         stranger.asid = Asid::parse(asid).unwrap();
         stranger.ods = OdsCode::parse(ods).unwrap();
-        let said = refusal(store.book(tenant, stranger).await);
+        let said = refusal(tenant.book(stranger).await);
         assert_eq!(said.situation, Situation::RequestIdReused);
         assert_eq!(said.existing, None);
         assert!(!said.to_string().contains(made.id.as_str()));
     }
-    let row = trail(&store, tenant).pop().unwrap();
+    let row = trail(tenant).pop().unwrap();
     assert!(
         !row["appointment"].is_string(),
         "a stranger's row names no appointment: {row}"
     );
 
     // Another tenant has its own ids.
-    let elsewhere = make_slots(&store, other, other_gp, 1).await;
-    store.book(other, booking(elsewhere[0], id)).await.unwrap();
+    let elsewhere = make_slots(other, other_gp, 1).await;
+    other.book(booking(elsewhere[0], id)).await.unwrap();
 }
 
 /// Proves: PROV-CAN-05, PROV-CAN-06, PROV-CAN-11, AUD-07, DAT-07
@@ -272,38 +248,32 @@ async fn a_cancellation_frees_the_slot_and_keeps_every_version() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 1).await;
-    let made = book(&store, tenant, slots[0]).await;
+    let slots = make_slots(tenant, gp, 1).await;
+    let made = book(tenant, slots[0]).await;
     let day = utc_day(first_start());
-    let (before, _) = store.slots_of_day(tenant, gp, day).unwrap();
+    let (before, _) = tenant.slots_of_day(gp, day).unwrap();
 
-    let ended = store
-        .cancel(tenant, cancellation(&made.id, 1))
-        .await
-        .unwrap();
+    let ended = tenant.cancel(cancellation(&made.id, 1)).await.unwrap();
 
     assert_eq!(
         (ended.version, ended.status),
         (2, AppointmentStatus::Cancelled)
     );
+    assert_eq!(tenant.appointment(&made.id, None).unwrap().unwrap(), ended);
     assert_eq!(
-        store.appointment(tenant, &made.id, None).unwrap().unwrap(),
-        ended
-    );
-    assert_eq!(
-        store.history(tenant, &made.id).unwrap(),
+        tenant.history(&made.id).unwrap(),
         [made.clone(), ended.clone()]
     );
-    let (after, rows) = store.slots_of_day(tenant, gp, day).unwrap();
+    let (after, rows) = tenant.slots_of_day(gp, day).unwrap();
     assert!(after > before);
     assert_eq!(rows[0].status, SlotStatus::Free);
     assert!(
-        store
-            .bookings_of_document(tenant, "a1b2c3d4-0000-4000-8000-000000000002", 5)
+        tenant
+            .bookings_of_document("a1b2c3d4-0000-4000-8000-000000000002", 5)
             .unwrap()
             .is_empty()
     );
-    let row = trail(&store, tenant).pop().unwrap();
+    let row = trail(tenant).pop().unwrap();
     assert_eq!(
         (&row["interaction"], &row["status"], &row["version"]),
         (&"cancel".into(), &200.into(), &2.into())
@@ -315,14 +285,14 @@ async fn a_cancellation_frees_the_slot_and_keeps_every_version() {
     assert_eq!(row["document"], "a1b2c3d4-0000-4000-8000-000000000002");
 
     // The slot is bookable again, and the old appointment cannot free it a second time (PROV-CAN-07).
-    let again = book(&store, tenant, slots[0]).await;
-    let said = refusal(store.cancel(tenant, cancellation(&made.id, 2)).await);
+    let again = book(tenant, slots[0]).await;
+    let said = refusal(tenant.cancel(cancellation(&made.id, 2)).await);
     assert_eq!(said.situation, Situation::StateForbids);
     assert_eq!(
-        store.slot(tenant, slots[0]).unwrap().unwrap().booking,
+        tenant.slot(slots[0]).unwrap().unwrap().booking,
         Some(again.id)
     );
-    assert_trail_verifies(&store, tenant);
+    assert_trail_verifies(tenant);
 
     let raw = place.raw();
     for sql in [
@@ -340,32 +310,29 @@ async fn a_cancellation_needs_a_known_id_the_current_version_and_a_new_request_i
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
     let (other, _) = tenant_named(&store, "FX202", "918999000022").await;
-    let slots = make_slots(&store, tenant, gp, 1).await;
+    let slots = make_slots(tenant, gp, 1).await;
     let used = new_request_id();
-    let made = store
-        .book(tenant, booking(slots[0], used.clone()))
-        .await
-        .unwrap();
+    let made = tenant.book(booking(slots[0], used.clone())).await.unwrap();
 
     let unknown = booking::ids::ResourceId::parse("nobody").unwrap();
-    let said = refusal(store.cancel(tenant, cancellation(&unknown, 1)).await);
+    let said = refusal(tenant.cancel(cancellation(&unknown, 1)).await);
     assert_eq!(said.situation, Situation::AppointmentUnknown);
-    let said = refusal(store.cancel(other, cancellation(&made.id, 1)).await);
+    let said = refusal(other.cancel(cancellation(&made.id, 1)).await);
     assert_eq!(
         said.situation,
         Situation::AppointmentUnknown,
         "no tenant sees another's appointments"
     );
-    let said = refusal(store.cancel(tenant, cancellation(&made.id, 7)).await);
+    let said = refusal(tenant.cancel(cancellation(&made.id, 7)).await);
     assert_eq!(said.situation, Situation::VersionConflict);
     let mut repeated = cancellation(&made.id, 1);
     repeated.request_id = Some(used);
-    let said = refusal(store.cancel(tenant, repeated).await);
+    let said = refusal(tenant.cancel(repeated).await);
     assert_eq!(
         (said.situation, said.existing),
         (Situation::RequestIdReused, Some(made.id.clone()))
     );
-    assert_eq!(store.history(tenant, &made.id).unwrap().len(), 1);
+    assert_eq!(tenant.history(&made.id).unwrap().len(), 1);
 }
 
 async fn race<T: Send + 'static>(
@@ -391,27 +358,25 @@ async fn of_many_bookings_of_one_slot_exactly_one_wins() {
     let place = Place::new();
     let stores = [place.open(), place.open()];
     let (tenant, gp) = tenant(&stores[0]).await;
-    let slots = make_slots(&stores[0], tenant, gp, 1).await;
-    let slot = slots[0];
+    let slots = make_slots(tenant, gp, 1).await;
+    let (slot, key) = (slots[0], tenant.key());
     let (won, lost) = race(64, |i| {
         let store = stores[i % 2].clone();
-        tokio::spawn(async move { store.book(tenant, booking(slot, new_request_id())).await })
+        tokio::spawn(async move {
+            let wanted = booking(slot, new_request_id());
+            store.tenant(key).book(wanted).await
+        })
     })
     .await;
     assert_eq!((won.len(), lost.len()), (1, 63));
     assert!(lost.iter().all(|r| r.situation == Situation::SlotTaken));
-    assert_eq!(
-        stores[0]
-            .appointments_of(tenant, &nhs_number(), 100)
-            .unwrap(),
-        won
-    );
-    let attempts = trail(&stores[1], tenant)
+    assert_eq!(tenant.appointments_of(&nhs_number(), 100).unwrap(), won);
+    let attempts = trail(stores[1].tenant(key))
         .iter()
         .filter(|row| row["interaction"] == "book")
         .count();
     assert_eq!(attempts, 64);
-    assert_trail_verifies(&stores[0], tenant);
+    assert_trail_verifies(tenant);
 }
 
 /// Proves: PROV-BOOK-11
@@ -420,11 +385,11 @@ async fn of_many_bookings_with_one_request_id_exactly_one_wins() {
     let place = Place::new();
     let stores = [place.open(), place.open()];
     let (tenant, gp) = tenant(&stores[0]).await;
-    let slots = make_slots(&stores[0], tenant, gp, 64).await;
-    let id = new_request_id();
+    let slots = make_slots(tenant, gp, 64).await;
+    let (id, key) = (new_request_id(), tenant.key());
     let (won, lost) = race(64, |i| {
         let (store, slot, id) = (stores[i % 2].clone(), slots[i], id.clone());
-        tokio::spawn(async move { store.book(tenant, booking(slot, id)).await })
+        tokio::spawn(async move { store.tenant(key).book(booking(slot, id)).await })
     })
     .await;
     assert_eq!((won.len(), lost.len()), (1, 63));
@@ -434,7 +399,8 @@ async fn of_many_bookings_with_one_request_id_exactly_one_wins() {
     );
     assert!(lost.iter().all(|r| r.existing.as_ref() == Some(&won[0].id)));
     let busy = stores[1]
-        .slots_of_day(tenant, gp, utc_day(first_start()))
+        .tenant(key)
+        .slots_of_day(gp, utc_day(first_start()))
         .unwrap()
         .1;
     assert_eq!(
@@ -449,11 +415,11 @@ async fn of_many_cancellations_of_one_version_exactly_one_wins() {
     let place = Place::new();
     let stores = [place.open(), place.open()];
     let (tenant, gp) = tenant(&stores[0]).await;
-    let slots = make_slots(&stores[0], tenant, gp, 1).await;
-    let made = book(&stores[0], tenant, slots[0]).await;
+    let slots = make_slots(tenant, gp, 1).await;
+    let (made, key) = (book(tenant, slots[0]).await, tenant.key());
     let (won, lost) = race(64, |i| {
         let (store, id) = (stores[i % 2].clone(), made.id.clone());
-        tokio::spawn(async move { store.cancel(tenant, cancellation(&id, 1)).await })
+        tokio::spawn(async move { store.tenant(key).cancel(cancellation(&id, 1)).await })
     })
     .await;
     assert_eq!((won.len(), lost.len()), (1, 63));
@@ -461,7 +427,7 @@ async fn of_many_cancellations_of_one_version_exactly_one_wins() {
         lost.iter()
             .all(|r| r.situation == Situation::VersionConflict)
     );
-    assert_eq!(stores[0].history(tenant, &made.id).unwrap().len(), 2);
+    assert_eq!(tenant.history(&made.id).unwrap().len(), 2);
 }
 
 /// Proves: D-75
@@ -469,7 +435,7 @@ async fn of_many_cancellations_of_one_version_exactly_one_wins() {
 async fn a_name_that_was_only_claimed_uses_up_no_cap() {
     let store = memory();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 3).await;
+    let slots = make_slots(tenant, gp, 3).await;
     for (slot, claimed) in
         slots
             .iter()
@@ -477,7 +443,7 @@ async fn a_name_that_was_only_claimed_uses_up_no_cap() {
     {
         let mut asked = booking(*slot, new_request_id());
         asked.claimed = claimed;
-        store.book(tenant, asked).await.unwrap();
+        tenant.book(asked).await.unwrap();
     }
     let count = |by| {
         let of = BookingCount {
@@ -487,7 +453,7 @@ async fn a_name_that_was_only_claimed_uses_up_no_cap() {
             template: None,
             release: None,
         };
-        store.bookings_on(tenant, &of).unwrap()
+        tenant.bookings_on(&of).unwrap()
     };
     assert_eq!(count(CountBy::Kind("111")), 3);
     let (asid, ods) = (asid(), ods());
@@ -499,9 +465,9 @@ async fn a_name_that_was_only_claimed_uses_up_no_cap() {
 async fn caps_count_live_bookings_of_the_london_day() {
     let store = memory();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 3).await;
-    let first = book(&store, tenant, slots[0]).await;
-    book(&store, tenant, slots[1]).await;
+    let slots = make_slots(tenant, gp, 3).await;
+    let first = book(tenant, slots[0]).await;
+    book(tenant, slots[1]).await;
     let day = london_day(first_start());
     let (asid, ods) = (asid(), ods());
     let other = Asid::parse("918999000098").unwrap();
@@ -513,7 +479,7 @@ async fn caps_count_live_bookings_of_the_london_day() {
             template,
             release: None,
         };
-        store.bookings_on(tenant, &of).unwrap()
+        tenant.bookings_on(&of).unwrap()
     };
     assert_eq!(count(CountBy::Asid(&asid), None, day), 2);
     assert_eq!(count(CountBy::Asid(&other), None, day), 0);
@@ -521,10 +487,7 @@ async fn caps_count_live_bookings_of_the_london_day() {
     assert_eq!(count(CountBy::Ods(&ods), Some("weekend"), day), 0);
     assert_eq!(count(CountBy::Kind("111"), None, day), 2);
     assert_eq!(count(CountBy::Asid(&asid), None, day + 1), 0);
-    store
-        .cancel(tenant, cancellation(&first.id, 1))
-        .await
-        .unwrap();
+    tenant.cancel(cancellation(&first.id, 1)).await.unwrap();
     assert_eq!(count(CountBy::Asid(&asid), None, day), 1);
 
     // A rule sees the same counts inside its transaction.
@@ -541,10 +504,7 @@ async fn caps_count_live_bookings_of_the_london_day() {
         assert_eq!(counts.catalogue_version(), 1);
         Err(Refusal::new(Situation::NotPermitted, format!("{n} booked")))
     });
-    assert_eq!(
-        refusal(store.book(tenant, capped).await).to_string(),
-        "1 booked"
-    );
+    assert_eq!(refusal(tenant.book(capped).await).to_string(), "1 booked");
 }
 
 #[test]
@@ -566,10 +526,10 @@ fn london_days_change_at_local_midnight() {
 async fn request_ids_are_compared_byte_for_byte() {
     let store = memory();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 2).await;
+    let slots = make_slots(tenant, gp, 2).await;
     for (slot, id) in slots.iter().zip(["abc", "ABC"]) {
-        store
-            .book(tenant, booking(*slot, RequestId::parse(id).unwrap()))
+        tenant
+            .book(booking(*slot, RequestId::parse(id).unwrap()))
             .await
             .unwrap();
     }

@@ -8,7 +8,7 @@ use provider::referral::cda::Facts;
 use provider::referral::{Code, Reason, Wrapper};
 use provider::store::{
     Arrival, CopyError, CopyOptions, CopyProgress, CopyReport, CopyStage, Filed, Options,
-    ReferralFilter, SlotFilter, Store, StoreError, TenantKey, WriteError, copy,
+    ReferralFilter, SlotChange, SlotFilter, Store, StoreError, TenantKey, WriteError, copy,
 };
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -74,37 +74,39 @@ async fn send(store: &Store, tenant: Option<TenantKey>, arrival: Arrival) -> Fil
 async fn fill(store: &Store) -> Rich {
     let (tenant, gp) = tenant(store).await;
     let (other, clinic) = tenant_named(store, "FX202", "918999000022").await;
-    let slots = make_slots(store, tenant, gp, SLOTS).await;
-    let others = make_slots(store, other, clinic, 30).await;
+    let slots = make_slots(tenant, gp, SLOTS).await;
+    let others = make_slots(other, clinic, 30).await;
     let some = |slots: &[Uuid]| SlotFilter {
         schedules: vec![gp],
         slots: slots.to_vec(),
         ..SlotFilter::default()
     };
     let staff = staff();
-    let held = store.hold_slots(tenant, some(&slots[40..60]), now(), &staff);
+    let held = tenant.change_slots(SlotChange::Hold, some(&slots[40..60]), now(), &staff);
     assert_eq!(held.await.unwrap(), 20);
     // The last slots go, so that the highest key is not that of a slot.
-    let gone = store.remove_slots(tenant, some(&slots[SLOTS - 10..]), now(), &staff);
+    let gone = tenant.change_slots(
+        SlotChange::Remove,
+        some(&slots[SLOTS - 10..]),
+        now(),
+        &staff,
+    );
     assert_eq!(gone.await.unwrap(), 10);
     let request_id = new_request_id();
-    let booked = store
-        .book(tenant, booking(slots[0], request_id.clone()))
+    let booked = tenant
+        .book(booking(slots[0], request_id.clone()))
         .await
         .unwrap();
     for slot in &slots[1..20] {
-        book(store, tenant, *slot).await;
+        book(tenant, *slot).await;
     }
     for slot in &others[..5] {
-        book(store, other, *slot).await;
+        book(other, *slot).await;
     }
-    let cancelled = book(store, tenant, slots[30]).await;
-    let cancelled = store
-        .cancel(tenant, cancellation(&cancelled.id, 1))
-        .await
-        .unwrap();
+    let cancelled = book(tenant, slots[30]).await;
+    let cancelled = tenant.cancel(cancellation(&cancelled.id, 1)).await.unwrap();
     // The slot of a cancelled booking is booked by somebody else.
-    book(store, tenant, slots[30]).await;
+    book(tenant, slots[30]).await;
     for n in 0..DOCUMENTS {
         let document = match n {
             0 => "a1b2c3d4-0000-4000-8000-000000000002".to_owned(),
@@ -113,13 +115,17 @@ async fn fill(store: &Store) -> Rich {
         let size = if n == 1 { LARGE } else { 900 };
         let filed = send(
             store,
-            Some(tenant),
+            Some(tenant.key()),
             arrival(Ok(facts(&document)), Some(&format!("T{n}")), size),
         );
         assert!(matches!(filed.await, Filed::Taken { .. }));
     }
     let unreadable = Err(Reason::new(Code::Invalid, "It is not XML."));
-    let aside = send(store, Some(other), arrival(unreadable.clone(), None, 40));
+    let aside = send(
+        store,
+        Some(other.key()),
+        arrival(unreadable.clone(), None, 40),
+    );
     assert!(matches!(aside.await, Filed::Quarantined { .. }));
     let nobody = send(store, None, arrival(unreadable, None, 50)).await;
     let Filed::Quarantined { id, .. } = nobody else {
@@ -128,13 +134,13 @@ async fn fill(store: &Store) -> Rich {
     let closed = store.close_referral(None, id, "looked at", staff);
     assert!(closed.await.unwrap());
     Rich {
-        tenant,
-        other,
+        tenant: tenant.key(),
+        other: other.key(),
         slots,
         booked,
         cancelled,
         request_id,
-        trail: assert_trail_verifies(store, tenant),
+        trail: assert_trail_verifies(tenant),
     }
 }
 
@@ -164,21 +170,21 @@ fn rows(report: &CopyReport, table: &str) -> u64 {
 /// The copy is used as the original would have been.
 async fn live_on(url: &str, rich: &Rich, last_key: i64) {
     let store = open_url(url);
-    let tenant = rich.tenant;
+    let tenant = store.tenant(rich.tenant);
     assert_eq!(
-        store.history(tenant, &rich.booked.id).unwrap(),
+        tenant.history(&rich.booked.id).unwrap(),
         std::slice::from_ref(&rich.booked)
     );
-    let history = store.history(tenant, &rich.cancelled.id).unwrap();
+    let history = tenant.history(&rich.cancelled.id).unwrap();
     assert_eq!(history.len(), 2);
     assert!(history.contains(&rich.cancelled), "{}", history.len());
 
     // A repeat of what was answered in the old house gets that answer; another request for the slot is refused.
-    let repeat = store
-        .book(tenant, booking(rich.slots[0], rich.request_id.clone()))
+    let repeat = tenant
+        .book(booking(rich.slots[0], rich.request_id.clone()))
         .await;
-    let used = store
-        .request_id(tenant, &rich.request_id)
+    let used = tenant
+        .request_id(&rich.request_id)
         .unwrap()
         .expect("the request id is known");
     assert_eq!(used.appointment, rich.booked.id);
@@ -189,22 +195,20 @@ async fn live_on(url: &str, rich: &Rich, last_key: i64) {
         }
         other => panic!("{other:?}"),
     }
-    let taken = store
-        .book(tenant, booking(rich.slots[0], new_request_id()))
-        .await;
+    let taken = tenant.book(booking(rich.slots[0], new_request_id())).await;
     match taken {
         Err(WriteError::Refused(refusal)) => {
             assert_eq!(refusal.situation, Situation::SlotTaken, "{refusal}");
         }
         other => panic!("{other:?}"),
     }
-    let free = book(&store, tenant, rich.slots[100]).await;
-    assert_eq!(store.history(tenant, &free.id).unwrap(), [free]);
+    let free = book(tenant, rich.slots[100]).await;
+    assert_eq!(tenant.history(&free.id).unwrap(), [free]);
 
     // A key that was given out is not given out again, be it that of a removed slot.
-    let gp = schedule(&store, tenant, "gp");
+    let gp = schedule(tenant, "gp");
     let more = new_slots_from(gp, minutes(first_start(), 1_000_000), 3);
-    let made = store.insert_slots(tenant, more, now(), &staff()).await;
+    let made = tenant.insert_slots(more, now(), &staff()).await;
     assert_eq!(made.unwrap().made, 3);
     let next = raw(url)
         .number("SELECT min(key) FROM slot WHERE key > (SELECT max(key) FROM slot_removed)");
@@ -212,11 +216,11 @@ async fn live_on(url: &str, rich: &Rich, last_key: i64) {
     tenant_named(&store, "FX303", "918999000033").await;
 
     let listed = store
-        .referrals(Some(tenant), ReferralFilter::All, 100)
+        .referrals(Some(rich.tenant), ReferralFilter::All, 100)
         .unwrap();
     assert_eq!(listed.len(), DOCUMENTS);
     let large = listed.iter().find(|r| r.bytes == LARGE as u64).unwrap();
-    let message = store.referral_message(Some(tenant), large.id).unwrap();
+    let message = store.referral_message(Some(rich.tenant), large.id).unwrap();
     assert_eq!(message.unwrap().len(), LARGE);
     assert!(listed.iter().any(|r| !r.bookings.is_empty()));
     let other = store.referrals(Some(rich.other), ReferralFilter::Quarantined, 9);
@@ -229,11 +233,11 @@ async fn live_on(url: &str, rich: &Rich, last_key: i64) {
         Some("T99"),
         77,
     );
-    let again = send(&store, Some(tenant), again).await;
+    let again = send(&store, Some(rich.tenant), again).await;
     assert!(!matches!(again, Filed::Taken { .. }), "{again:?}");
 
-    assert!(assert_trail_verifies(&store, tenant) > rich.trail);
-    assert_trail_verifies(&store, rich.other);
+    assert!(assert_trail_verifies(tenant) > rich.trail);
+    assert_trail_verifies(store.tenant(rich.other));
     store.close();
     drop(store);
     triggers_stand(url);
@@ -422,8 +426,8 @@ async fn a_source_that_is_not_right_is_refused_and_no_target_is_made() {
     let (path, from) = sqlite_in(&folder, "from.db");
     let store = open_url(&from);
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 20).await;
-    book(&store, tenant, slots[0]).await;
+    let slots = make_slots(tenant, gp, 20).await;
+    book(tenant, slots[0]).await;
     let said = refused(&path);
     assert!(matches!(said, CopyError::SourceInUse { .. }), "{said}");
     assert!(said.to_string().contains("--while-running"), "{said}");
@@ -536,7 +540,7 @@ async fn a_copy_that_is_stopped_leaves_nothing() {
     let (_, from) = sqlite_in(&folder, "from.db");
     let store = open_url(&from);
     let (tenant, gp) = tenant(&store).await;
-    make_slots(&store, tenant, gp, 1_500).await;
+    make_slots(tenant, gp, 1_500).await;
     drop(store);
     let (path, to) = sqlite_in(&folder, "to.db");
     let postgres = postgres_server().map(|server| server.empty());
@@ -580,8 +584,8 @@ async fn a_rehearsal_sees_one_moment() {
     for (n, from) in sources.into_iter().flatten().enumerate() {
         let store = open_url(&from);
         let (tenant, gp) = tenant(&store).await;
-        let slots = make_slots(&store, tenant, gp, 100).await;
-        book(&store, tenant, slots[0]).await;
+        let slots = make_slots(tenant, gp, 100).await;
+        book(tenant, slots[0]).await;
         let (_, to) = sqlite_in(&folder, &format!("to-{n}.db"));
         let options = CopyOptions {
             while_running: true,
@@ -592,7 +596,7 @@ async fn a_rehearsal_sees_one_moment() {
             copy(&from, &to, &options, &mut |progress| {
                 if progress.is_done && booked < slots.len() - 1 {
                     booked += 1;
-                    runtime.block_on(book(&store, tenant, slots[booked]));
+                    runtime.block_on(book(tenant, slots[booked]));
                 }
                 ControlFlow::Continue(())
             })
@@ -601,8 +605,8 @@ async fn a_rehearsal_sees_one_moment() {
         assert!(!report.is_whole && booked > 10);
         assert_eq!((report.live_bookings, rows(&report, "appointment")), (1, 1));
         let copied = open_url(&to);
-        assert_trail_verifies(&copied, tenant);
-        book(&copied, tenant, slots[1]).await;
+        assert_trail_verifies(copied.tenant(tenant.key()));
+        book(copied.tenant(tenant.key()), slots[1]).await;
     }
 }
 

@@ -28,7 +28,7 @@ async fn a_full_disk_fails_the_group_and_the_writer_goes_on() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 400).await;
+    let (key, slots) = (tenant.key(), make_slots(tenant, gp, 400).await);
     drop(store);
     let store = match on_postgres() {
         // The server's disk is not the test's to fill: the server says that it is full, as it would.
@@ -48,19 +48,11 @@ async fn a_full_disk_fails_the_group_and_the_writer_goes_on() {
             })
         }
     };
+    let tenant = store.tenant(key);
     let mut made = Vec::new();
     let mut full = 0;
     for round in slots[..320].chunks(64) {
-        let tasks: Vec<_> = round
-            .iter()
-            .map(|slot| {
-                let (store, slot) = (store.clone(), *slot);
-                tokio::spawn(
-                    async move { store.book(tenant, booking(slot, new_request_id())).await },
-                )
-            })
-            .collect();
-        for task in tasks {
+        for task in book_at_once(tenant, round) {
             match task.await.unwrap() {
                 Ok(booked) => made.push(booked),
                 Err(WriteError::Store(error)) => {
@@ -75,10 +67,8 @@ async fn a_full_disk_fails_the_group_and_the_writer_goes_on() {
     assert!(full > 0, "the limit was reached");
     assert!(!made.is_empty(), "there was room for some");
     // Rows written late wait for space, they are not lost.
-    store.audit_soon(tenant, &staff()).await.unwrap();
-    let booked = store
-        .live_bookings(tenant, &[gp], first_start(), 1_000)
-        .unwrap();
+    tenant.audit_soon(&staff()).await.unwrap();
+    let booked = tenant.live_bookings(&[gp], first_start(), 1_000).unwrap();
     assert_eq!(
         booked.len(),
         made.len(),
@@ -92,13 +82,14 @@ async fn a_full_disk_fails_the_group_and_the_writer_goes_on() {
             .run("DROP TRIGGER full_disk ON appointment_version");
     }
     let store = place.open();
-    assert_trail_verifies(&store, tenant);
+    let tenant = store.tenant(key);
+    assert_trail_verifies(tenant);
     let mut ids: Vec<_> = booked.iter().map(|b| b.id.clone()).collect();
     let mut answered: Vec<_> = made.iter().map(|b| b.id.clone()).collect();
     ids.sort_by(|a, b| a.as_str().cmp(b.as_str()));
     answered.sort_by(|a, b| a.as_str().cmp(b.as_str()));
     assert_eq!(ids, answered);
-    book(&store, tenant, slots[399]).await;
+    book(tenant, slots[399]).await;
 }
 
 /// Space comes back while the store is open.
@@ -107,7 +98,7 @@ async fn writes_succeed_again_when_there_is_space_again() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 3).await;
+    let slots = make_slots(tenant, gp, 3).await;
     let raw = place.raw();
     // Stands for a fault in the middle of a transaction.
     raw.run(text(
@@ -115,17 +106,15 @@ async fn writes_succeed_again_when_there_is_space_again() {
         "CREATE TRIGGER faulty BEFORE INSERT ON document_link EXECUTE FUNCTION uec_refuse('no space')",
     ));
     assert!(matches!(
-        store
-            .book(tenant, booking(slots[0], new_request_id()))
-            .await,
+        tenant.book(booking(slots[0], new_request_id())).await,
         Err(WriteError::Store(_))
     ));
     raw.run(text(
         "DROP TRIGGER faulty",
         "DROP TRIGGER faulty ON document_link",
     ));
-    book(&store, tenant, slots[0]).await;
-    assert_trail_verifies(&store, tenant);
+    book(tenant, slots[0]).await;
+    assert_trail_verifies(tenant);
 }
 
 /// A commit that fails takes the whole group with it: nobody is told that anything was stored, and nothing was. Rows
@@ -136,7 +125,7 @@ async fn a_failed_commit_is_told_to_the_whole_group() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 32).await;
+    let slots = make_slots(tenant, gp, 32).await;
     let raw = place.raw();
     // A reference that is checked at COMMIT stands for a disk that fails there.
     raw.run(text(
@@ -147,21 +136,15 @@ async fn a_failed_commit_is_told_to_the_whole_group() {
          $$ BEGIN INSERT INTO late VALUES (4711); RETURN NULL; END $$;
          CREATE TRIGGER faulty AFTER INSERT ON document_link EXECUTE FUNCTION faulty()",
     ));
-    let rows = trail(&store, tenant).len();
-    let tasks: Vec<_> = slots
-        .iter()
-        .map(|slot| {
-            let (store, slot) = (store.clone(), *slot);
-            tokio::spawn(async move { store.book(tenant, booking(slot, new_request_id())).await })
-        })
-        .collect();
-    store.audit_soon(tenant, &staff()).await.unwrap();
+    let rows = trail(tenant).len();
+    let tasks = book_at_once(tenant, &slots);
+    tenant.audit_soon(&staff()).await.unwrap();
     for task in tasks {
         assert!(matches!(task.await.unwrap(), Err(WriteError::Store(_))));
     }
     assert!(
-        store
-            .live_bookings(tenant, &[gp], first_start(), 100)
+        tenant
+            .live_bookings(&[gp], first_start(), 100)
             .unwrap()
             .is_empty()
     );
@@ -169,15 +152,16 @@ async fn a_failed_commit_is_told_to_the_whole_group() {
         "DROP TRIGGER faulty",
         "DROP TRIGGER faulty ON document_link",
     ));
-    book(&store, tenant, slots[0]).await;
+    book(tenant, slots[0]).await;
     store.close();
-    let store = place.open();
+    let again = place.open();
+    let tenant = again.tenant(tenant.key());
     assert_eq!(
-        trail(&store, tenant).len(),
+        trail(tenant).len(),
         rows + 2,
         "the booking's row and the late one"
     );
-    assert_trail_verifies(&store, tenant);
+    assert_trail_verifies(tenant);
 }
 
 /// A lock held by another program is waited for, but not for ever.
@@ -186,26 +170,21 @@ async fn a_lock_held_too_long_is_answered_busy() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 2).await;
+    let slots = make_slots(tenant, gp, 2).await;
     let raw = place.raw();
     raw.run(text(
         "BEGIN IMMEDIATE",
         "BEGIN; SELECT 1 FROM audit_head FOR UPDATE",
     ));
     // Answered while the lock is still held.
-    let outcome = store
-        .book(tenant, booking(slots[0], new_request_id()))
-        .await;
+    let outcome = tenant.book(booking(slots[0], new_request_id())).await;
     assert!(matches!(
         outcome,
         Err(WriteError::Store(StoreError::Busy { .. }))
     ));
-    assert!(
-        store.slot(tenant, slots[0]).unwrap().is_some(),
-        "reads go on"
-    );
+    assert!(tenant.slot(slots[0]).unwrap().is_some(), "reads go on");
     raw.run("COMMIT");
-    book(&store, tenant, slots[0]).await;
+    book(tenant, slots[0]).await;
 }
 
 /// More writes than may wait are turned away after a bounded time.
@@ -219,7 +198,7 @@ async fn a_full_queue_is_answered_busy() {
     };
     let store = place.open_with(&options);
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 3).await;
+    let slots = make_slots(tenant, gp, 3).await;
     let mut slow = booking(slots[0], new_request_id());
     let decide = slow.decide;
     let (begun, has_begun) = std::sync::mpsc::channel();
@@ -231,22 +210,20 @@ async fn a_full_queue_is_answered_busy() {
         decide(slot, counts)
     });
     let first = tokio::spawn({
-        let store = store.clone();
-        async move { store.book(tenant, slow).await }
+        let (store, key) = (store.clone(), tenant.key());
+        async move { store.tenant(key).book(slow).await }
     });
     tokio::task::spawn_blocking(move || has_begun.recv().unwrap())
         .await
         .unwrap();
-    let outcome = store
-        .book(tenant, booking(slots[1], new_request_id()))
-        .await;
+    let outcome = tenant.book(booking(slots[1], new_request_id())).await;
     assert!(
         matches!(outcome, Err(WriteError::Store(StoreError::Busy { .. }))),
         "the place is still taken"
     );
     go_on.send(()).unwrap();
     first.await.unwrap().unwrap();
-    book(&store, tenant, slots[2]).await;
+    book(tenant, slots[2]).await;
 }
 
 /// What waits when the store is closed is still done; what comes later is told so. Nothing is half done.
@@ -255,14 +232,8 @@ async fn closing_does_what_is_waiting() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 500).await;
-    let tasks: Vec<_> = slots
-        .iter()
-        .map(|slot| {
-            let (store, slot) = (store.clone(), *slot);
-            tokio::spawn(async move { store.book(tenant, booking(slot, new_request_id())).await })
-        })
-        .collect();
+    let slots = make_slots(tenant, gp, 500).await;
+    let tasks = book_at_once(tenant, &slots);
     testkit::until_async("some are booked", || tasks.iter().any(|t| t.is_finished())).await;
     let closing = store.clone();
     tokio::task::spawn_blocking(move || closing.close())
@@ -275,16 +246,18 @@ async fn closing_does_what_is_waiting() {
             Err(error) => assert_eq!(error, WriteError::Store(StoreError::Closed)),
         }
     }
+    let key = tenant.key();
     drop(store);
     let store = place.open();
+    let tenant = store.tenant(key);
     assert_eq!(
-        store
-            .live_bookings(tenant, &[gp], first_start(), 1_000)
+        tenant
+            .live_bookings(&[gp], first_start(), 1_000)
             .unwrap()
             .len(),
         made
     );
-    assert_trail_verifies(&store, tenant);
+    assert_trail_verifies(tenant);
 }
 
 /// While another program holds the lock, everybody who waits is told together.
@@ -293,20 +266,14 @@ async fn all_that_wait_for_a_lock_are_told_together() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 40).await;
+    let slots = make_slots(tenant, gp, 40).await;
     let raw = place.raw();
     raw.run(text(
         "BEGIN IMMEDIATE",
         "BEGIN; SELECT 1 FROM audit_head FOR UPDATE",
     ));
     let begun = Instant::now();
-    let tasks: Vec<_> = slots
-        .iter()
-        .map(|slot| {
-            let (store, slot) = (store.clone(), *slot);
-            tokio::spawn(async move { store.book(tenant, booking(slot, new_request_id())).await })
-        })
-        .collect();
+    let tasks = book_at_once(tenant, &slots);
     for task in tasks {
         let outcome = task.await.unwrap();
         assert!(matches!(
@@ -318,7 +285,7 @@ async fn all_that_wait_for_a_lock_are_told_together() {
     let each = Duration::from_secs(2);
     assert!(begun.elapsed() < each * 40 / 2, "{:?}", begun.elapsed());
     drop(raw);
-    book(&store, tenant, slots[0]).await;
+    book(tenant, slots[0]).await;
 }
 
 /// Not a test of its own: the process that the crash test kills. It books slot after slot from many tasks and prints
@@ -331,14 +298,15 @@ fn crash_child() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let store = open_url(&file);
-        let tenant = store.tenants().unwrap()[0].key;
-        let gp = schedule(&store, tenant, "gp");
+        let key = store.tenants().unwrap()[0].key;
+        let tenant = store.tenant(key);
+        let gp = schedule(tenant, "gp");
         let filter = provider::store::SlotFilter {
             schedules: vec![gp],
             status: Some(booking::slot::SlotStatus::Free),
             ..Default::default()
         };
-        let free = store.slots(tenant, &filter, 100_000).unwrap();
+        let free = tenant.slots(&filter, 100_000).unwrap();
         let tasks: Vec<_> = (0..16)
             .map(|n| {
                 let mine: Vec<_> = free
@@ -350,7 +318,7 @@ fn crash_child() {
                 let store = store.clone();
                 tokio::spawn(async move {
                     for slot in mine {
-                        let made = book(&store, tenant, slot).await;
+                        let made = book(store.tenant(key), slot).await;
                         println!("booked {}", made.id);
                     }
                 })
@@ -368,7 +336,8 @@ async fn what_was_acknowledged_survives_kill_9() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    make_slots(&store, tenant, gp, 20_000).await;
+    make_slots(tenant, gp, 20_000).await;
+    let key = tenant.key();
     drop(store);
     let mut acknowledged = Vec::new();
     for round in 0..CRASHES {
@@ -405,14 +374,12 @@ async fn what_was_acknowledged_survives_kill_9() {
             }
         }
         child.wait().unwrap();
-        let store = place.open();
-        assert_trail_verifies(&store, tenant);
+        assert_trail_verifies(place.open().tenant(key));
     }
     assert!(acknowledged.len() > 300, "{}", acknowledged.len());
     let store = place.open();
-    let live = store
-        .live_bookings(tenant, &[gp], first_start(), 100_000)
-        .unwrap();
+    let tenant = store.tenant(key);
+    let live = tenant.live_bookings(&[gp], first_start(), 100_000).unwrap();
     let ids: std::collections::HashSet<_> = live.iter().map(|b| b.id.as_str().to_owned()).collect();
     let slots: std::collections::HashSet<_> = live.iter().map(|b| b.slot.slot.key).collect();
     assert_eq!(
@@ -437,7 +404,7 @@ async fn what_was_acknowledged_survives_kill_9() {
          WHERE (s.status = 1) <> (a.key IS NOT NULL)",
     );
     assert_eq!(odd, 0, "a slot is busy exactly when it has a live booking");
-    let booked_rows = trail(&store, tenant)
+    let booked_rows = trail(tenant)
         .iter()
         .filter(|row| row["interaction"] == "book")
         .count();
@@ -466,16 +433,19 @@ async fn a_nul_in_a_text_is_no_reason_to_keep_nothing() {
         entry,
         ..arrival
     };
-    let filed = store.file_referral(Some(tenant), arrival).await.unwrap();
+    let filed = store
+        .file_referral(Some(tenant.key()), arrival)
+        .await
+        .unwrap();
     let Filed::Quarantined { id, .. } = filed else {
         panic!("{filed:?}");
     };
     let kept = store
-        .referrals(Some(tenant), ReferralFilter::Quarantined, 10)
+        .referrals(Some(tenant.key()), ReferralFilter::Quarantined, 10)
         .unwrap();
     assert_eq!(kept[0].tracking, Some("t\u{fffd}t".into()));
-    let bytes = store.referral_message(Some(tenant), id).unwrap();
+    let bytes = store.referral_message(Some(tenant.key()), id).unwrap();
     assert_eq!(bytes.as_deref(), Some(&b"a\0b"[..]));
     // The same again is found by its reason, which was stored without the NUL.
-    assert_trail_verifies(&store, tenant);
+    assert_trail_verifies(tenant);
 }

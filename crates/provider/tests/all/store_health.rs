@@ -13,8 +13,8 @@ async fn audit_rows_wait_while_the_database_takes_none() {
     let place = Place::new();
     let store = place.open_with(&serving());
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 40).await;
-    let rows = trail(&store, tenant).len();
+    let slots = make_slots(tenant, gp, 40).await;
+    let rows = trail(tenant).len();
     let raw = place.raw();
     raw.run(text(
         "CREATE TRIGGER faulty BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no rows'); END",
@@ -22,10 +22,10 @@ async fn audit_rows_wait_while_the_database_takes_none() {
     ));
     assert!(!store.gauges().is_failing());
     for _ in 0..5 {
-        store.audit_soon(tenant, &staff()).await.unwrap();
+        tenant.audit_soon(&staff()).await.unwrap();
     }
     for slot in &slots {
-        let failed = store.book(tenant, booking(*slot, new_request_id())).await;
+        let failed = tenant.book(booking(*slot, new_request_id())).await;
         assert!(matches!(failed, Err(WriteError::Store(_))), "{failed:?}");
         assert!(
             store.gauges().is_failing(),
@@ -39,15 +39,16 @@ async fn audit_rows_wait_while_the_database_takes_none() {
     store.probe().await.unwrap();
     assert!(store.gauges().is_failing());
     raw.run(text("DROP TRIGGER faulty", "DROP TRIGGER faulty ON audit"));
-    book(&store, tenant, slots[0]).await;
+    book(tenant, slots[0]).await;
     testkit::until("the rows are written", || store.load().audit_waiting == 0);
     while store.gauges().is_failing() {
         store.probe().await.unwrap();
     }
     store.close();
-    let store = place.open();
-    assert_eq!(trail(&store, tenant).len(), rows + 6);
-    assert_trail_verifies(&store, tenant);
+    let again = place.open();
+    let tenant = again.tenant(tenant.key());
+    assert_eq!(trail(tenant).len(), rows + 6);
+    assert_trail_verifies(tenant);
 }
 
 /// A row that can never be written does not keep the others back.
@@ -56,7 +57,7 @@ async fn a_row_that_is_itself_at_fault_is_given_up() {
     let place = Place::new();
     let store = place.open_with(&serving());
     let (tenant, _) = tenant(&store).await;
-    let rows = trail(&store, tenant).len();
+    let rows = trail(tenant).len();
     let raw = place.raw();
     raw.run(text(
         "CREATE TRIGGER faulty BEFORE INSERT ON audit WHEN NEW.body LIKE '%poison%'
@@ -65,11 +66,11 @@ async fn a_row_that_is_itself_at_fault_is_given_up() {
          EXECUTE FUNCTION uec_refuse('not this')",
     ));
     let poison = provider::audit::AuditEntry::local(now(), "test", "poison");
-    store.audit_soon(tenant, &poison).await.unwrap();
-    store.audit_soon(tenant, &staff()).await.unwrap();
+    tenant.audit_soon(&poison).await.unwrap();
+    tenant.audit_soon(&staff()).await.unwrap();
     testkit::until("nothing waits", || store.load().audit_waiting == 0);
     store.close();
-    assert_eq!(trail(&place.open(), tenant).len(), rows + 1);
+    assert_eq!(trail(place.open().tenant(tenant.key())).len(), rows + 1);
 }
 
 /// What becomes of the open files, and the path of the one that is missed.
@@ -95,10 +96,10 @@ async fn nothing_is_acknowledged_that_goes_to_a_removed_file() {
         let place = Place::new();
         let store = place.open_with(&serving());
         let (tenant, gp) = tenant(&store).await;
-        let slots = make_slots(&store, tenant, gp, 40).await;
+        let slots = make_slots(tenant, gp, 40).await;
         let mut made = Vec::new();
         for slot in &slots[..30] {
-            made.push(book(&store, tenant, *slot).await.id);
+            made.push(book(tenant, *slot).await.id);
         }
         store.in_place().unwrap();
         let gone = beside(&place, suffix);
@@ -107,7 +108,7 @@ async fn nothing_is_acknowledged_that_goes_to_a_removed_file() {
             std::fs::copy(beside(&place, ".aside"), &gone).unwrap();
         }
         for slot in &slots[30..] {
-            let refused = store.book(tenant, booking(*slot, new_request_id())).await;
+            let refused = tenant.book(booking(*slot, new_request_id())).await;
             let Err(WriteError::Store(error @ StoreError::Moved { .. })) = refused else {
                 panic!("{suffix} {replaced}: {refused:?}");
             };
@@ -127,15 +128,20 @@ async fn nothing_is_acknowledged_that_goes_to_a_removed_file() {
         let copy = place.directory.path().join("copy.db");
         std::fs::copy(saved, &copy).unwrap();
         let copied = open(&copy);
-        assert_trail_verifies(&copied, tenant);
+        assert_trail_verifies(copied.tenant(tenant.key()));
         for id in &made {
             assert!(
-                copied.appointment(tenant, id, None).unwrap().is_some(),
+                copied
+                    .tenant(tenant.key())
+                    .appointment(id, None)
+                    .unwrap()
+                    .is_some(),
                 "{suffix}"
             );
         }
         let live = copied
-            .live_bookings(tenant, &[gp], first_start(), 100)
+            .tenant(tenant.key())
+            .live_bookings(&[gp], first_start(), 100)
             .unwrap();
         assert_eq!(live.len(), made.len(), "{suffix}: nothing else was stored");
         drop(store);
@@ -154,15 +160,15 @@ async fn a_lost_wal_is_told() {
     let place = Place::new();
     let store = place.open_with(&serving());
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 6).await;
+    let slots = make_slots(tenant, gp, 6).await;
     let made = place.directory.path().join("made");
     store.backup(&made).unwrap();
     // From here on everything is in the WAL, which is too short to be copied back by itself.
     place.raw().run("PRAGMA wal_checkpoint(TRUNCATE)");
     for slot in &slots {
-        book(&store, tenant, *slot).await;
+        book(tenant, *slot).await;
     }
-    let told = format!("rows to {} were acknowledged", trail(&store, tenant).len());
+    let told = format!("rows to {} were acknowledged", trail(tenant).len());
     let wal = std::fs::read(beside(&place, "-wal")).unwrap();
     let mut damaged = wal.clone();
     damaged[wal.len() / 2] ^= 1;
@@ -191,7 +197,7 @@ async fn a_lost_wal_is_told() {
             "{name}: {:?}",
             seen.lost
         );
-        assert_trail_verifies(&open(&copy), tenant);
+        assert_trail_verifies(open(&copy).tenant(tenant.key()));
     }
     // What was restored on purpose is compared with nothing; a database that is gone is missed.
     let copy = place.directory.path().join("cut");
@@ -212,13 +218,13 @@ async fn a_lost_wal_is_told() {
 async fn a_version_is_not_older_than_the_one_before() {
     let store = memory();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 1).await;
-    let made = book(&store, tenant, slots[0]).await;
+    let slots = make_slots(tenant, gp, 1).await;
+    let made = book(tenant, slots[0]).await;
     let mut change = cancellation(&made.id, 1);
     change.at = minutes(now(), -600);
-    let done = store.cancel(tenant, change).await.unwrap();
+    let done = tenant.cancel(change).await.unwrap();
     assert_eq!(done.last_updated, made.last_updated);
-    let all = store.history(tenant, &made.id).unwrap();
+    let all = tenant.history(&made.id).unwrap();
     assert!(all[1].last_updated >= all[0].last_updated, "{all:?}");
-    assert_trail_verifies(&store, tenant);
+    assert_trail_verifies(tenant);
 }

@@ -14,7 +14,7 @@ fn error(url: &str) -> StoreError {
 #[tokio::test]
 async fn a_new_file_gets_the_schema_and_an_old_one_keeps_its_data() {
     let place = Place::new();
-    let (key, _) = tenant(&place.open()).await;
+    let key = tenant(&place.open()).await.0.key();
     let store = place.open();
     let tenants = store.tenants().unwrap();
     assert_eq!(tenants.len(), 1);
@@ -173,7 +173,7 @@ async fn a_damaged_database_is_named() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    make_slots(&store, tenant, gp, 500).await;
+    make_slots(tenant, gp, 500).await;
     drop(store);
     let mut bytes = std::fs::read(place.file()).unwrap();
     bytes[4096..].fill(0xA5);
@@ -192,15 +192,12 @@ async fn a_closed_store_says_so_and_has_kept_everything() {
     let store = place.open();
     let (tenant, _) = tenant(&store).await;
     for _ in 0..20 {
-        store.audit_soon(tenant, &staff()).await.unwrap();
+        tenant.audit_soon(&staff()).await.unwrap();
     }
     store.close();
-    assert_eq!(store.audit(tenant, &staff()).await, Err(StoreError::Closed));
-    assert_eq!(
-        store.audit_soon(tenant, &staff()).await,
-        Err(StoreError::Closed)
-    );
-    assert_eq!(assert_trail_verifies(&place.open(), tenant), 21);
+    assert_eq!(tenant.audit(&staff()).await, Err(StoreError::Closed));
+    assert_eq!(tenant.audit_soon(&staff()).await, Err(StoreError::Closed));
+    assert_eq!(assert_trail_verifies(place.open().tenant(tenant.key())), 21);
 }
 
 /// Invariants stand on indexes and triggers; without them no server starts, and a copy into a new database brings them back.

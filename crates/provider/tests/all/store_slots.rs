@@ -5,25 +5,25 @@ use booking::ids::{Asid, OdsCode};
 use booking::slot::SlotStatus;
 use jiff::Timestamp;
 use provider::store::{
-    Declaration, DeclaredChange, SlotCounts, SlotFilter, Store, StoreError, TenantKey, utc_day,
+    Declaration, DeclaredChange, SlotChange, SlotCounts, SlotFilter, StoreError, utc_day,
 };
 
 #[tokio::test]
 async fn making_slots_again_makes_none_twice() {
     let store = memory();
     let (tenant, gp) = tenant(&store).await;
-    let first = store
-        .insert_slots(tenant, new_slots(gp, 4_500), now(), &staff())
+    let first = tenant
+        .insert_slots(new_slots(gp, 4_500), now(), &staff())
         .await
         .unwrap();
     assert_eq!((first.made, first.existing), (4_500, 0));
-    let days = store.slot_days(tenant, &[gp], 0, i32::MAX).unwrap();
-    let again = store
-        .insert_slots(tenant, new_slots(gp, 4_510), now(), &staff())
+    let days = tenant.slot_days(&[gp], 0, i32::MAX).unwrap();
+    let again = tenant
+        .insert_slots(new_slots(gp, 4_510), now(), &staff())
         .await
         .unwrap();
     assert_eq!((again.made, again.existing), (10, 4_500));
-    let after = store.slot_days(tenant, &[gp], 0, i32::MAX).unwrap();
+    let after = tenant.slot_days(&[gp], 0, i32::MAX).unwrap();
     let changed = days
         .days
         .iter()
@@ -41,20 +41,14 @@ async fn a_day_lists_its_slots_in_order_and_no_others() {
     let (tenant, gp) = tenant(&store).await;
     let mut slots = new_slots(gp, 300);
     slots.reverse();
-    store
-        .insert_slots(tenant, slots, now(), &staff())
-        .await
-        .unwrap();
+    tenant.insert_slots(slots, now(), &staff()).await.unwrap();
     let day = utc_day(first_start());
-    let (version, rows) = store.slots_of_day(tenant, gp, day).unwrap();
+    let (version, rows) = tenant.slots_of_day(gp, day).unwrap();
     assert!(version > 0);
     assert_eq!(rows.len(), 15 * 6, "from 09:00 to midnight");
     assert!(rows.windows(2).all(|w| w[0].start < w[1].start));
     assert!(rows.iter().all(|r| utc_day(r.start) == day));
-    assert_eq!(
-        store.slots_of_day(tenant, gp, day - 1).unwrap(),
-        (0, Vec::new())
-    );
+    assert_eq!(tenant.slots_of_day(gp, day - 1).unwrap(), (0, Vec::new()));
 }
 
 fn all(schedule: provider::store::ScheduleKey) -> SlotFilter {
@@ -68,28 +62,28 @@ fn all(schedule: provider::store::ScheduleKey) -> SlotFilter {
 async fn slots_are_held_and_released_by_filter() {
     let store = memory();
     let (tenant, gp) = tenant(&store).await;
-    let ids = make_slots(&store, tenant, gp, 5_000).await;
-    book(&store, tenant, ids[0]).await;
+    let ids = make_slots(tenant, gp, 5_000).await;
+    book(tenant, ids[0]).await;
     let wanted = SlotFilter {
         to: Some(minutes(first_start(), 10 * 4_100)),
         ..all(gp)
     };
-    let before = store.slot_days(tenant, &[gp], 0, i32::MAX).unwrap();
+    let before = tenant.slot_days(&[gp], 0, i32::MAX).unwrap();
     assert_eq!(
-        store
-            .hold_slots(tenant, wanted.clone(), now(), &staff())
+        tenant
+            .change_slots(SlotChange::Hold, wanted.clone(), now(), &staff())
             .await
             .unwrap(),
         4_100
     );
     assert_eq!(
-        store
-            .hold_slots(tenant, wanted.clone(), now(), &staff())
+        tenant
+            .change_slots(SlotChange::Hold, wanted.clone(), now(), &staff())
             .await
             .unwrap(),
         0
     );
-    let counts = store.count_slots(tenant, &all(gp)).unwrap();
+    let counts = tenant.count_slots(&all(gp)).unwrap();
     assert_eq!(
         counts,
         SlotCounts {
@@ -99,7 +93,7 @@ async fn slots_are_held_and_released_by_filter() {
             other: 0
         }
     );
-    let after = store.slot_days(tenant, &[gp], 0, i32::MAX).unwrap();
+    let after = tenant.slot_days(&[gp], 0, i32::MAX).unwrap();
     assert_ne!(before.days[0], after.days[0]);
 
     let by_id = SlotFilter {
@@ -107,8 +101,8 @@ async fn slots_are_held_and_released_by_filter() {
         ..all(gp)
     };
     assert_eq!(
-        store
-            .release_slots(tenant, by_id, now(), &staff())
+        tenant
+            .change_slots(SlotChange::Release, by_id, now(), &staff())
             .await
             .unwrap(),
         2
@@ -118,8 +112,8 @@ async fn slots_are_held_and_released_by_filter() {
         ..all(gp)
     };
     assert_eq!(
-        store
-            .release_slots(tenant, busy_only, now(), &staff())
+        tenant
+            .change_slots(SlotChange::Release, busy_only, now(), &staff())
             .await
             .unwrap(),
         1
@@ -129,27 +123,27 @@ async fn slots_are_held_and_released_by_filter() {
         ..all(gp)
     };
     assert_eq!(
-        store
-            .release_slots(tenant, template, now(), &staff())
+        tenant
+            .change_slots(SlotChange::Release, template, now(), &staff())
             .await
             .unwrap(),
         0
     );
     assert_eq!(
-        store
-            .release_slots(tenant, all(gp), now(), &staff())
+        tenant
+            .change_slots(SlotChange::Release, all(gp), now(), &staff())
             .await
             .unwrap(),
         4_097
     );
     assert_eq!(
-        store
-            .hold_slots(tenant, SlotFilter::default(), now(), &staff())
+        tenant
+            .change_slots(SlotChange::Hold, SlotFilter::default(), now(), &staff())
             .await
             .unwrap(),
         0
     );
-    assert_trail_verifies(&store, tenant);
+    assert_trail_verifies(tenant);
 }
 
 /// When a slot became available is kept, also after it was removed.
@@ -160,27 +154,24 @@ async fn the_time_of_publication_is_kept() {
     let (tenant, gp) = tenant(&store).await;
     let mut slots = new_slots(gp, 2);
     slots[1].held = true;
-    store
-        .insert_slots(tenant, slots, now(), &staff())
-        .await
-        .unwrap();
+    tenant.insert_slots(slots, now(), &staff()).await.unwrap();
     let raw = place.raw();
     let published =
         |table: &str| raw.numbers(&format!("SELECT published_at FROM {table} ORDER BY start"));
     let at = |t: Timestamp| Some(t.as_millisecond());
     assert_eq!(published("slot"), [at(now()), None]);
     let later = minutes(now(), 60);
-    store
-        .release_slots(tenant, all(gp), later, &staff())
+    tenant
+        .change_slots(SlotChange::Release, all(gp), later, &staff())
         .await
         .unwrap();
     assert_eq!(published("slot"), [at(now()), at(later)]);
-    store
-        .hold_slots(tenant, all(gp), later, &staff())
+    tenant
+        .change_slots(SlotChange::Hold, all(gp), later, &staff())
         .await
         .unwrap();
-    store
-        .release_slots(tenant, all(gp), minutes(later, 1), &staff())
+    tenant
+        .change_slots(SlotChange::Release, all(gp), minutes(later, 1), &staff())
         .await
         .unwrap();
     assert_eq!(
@@ -188,8 +179,8 @@ async fn the_time_of_publication_is_kept() {
         [at(now()), at(later)],
         "the first time counts"
     );
-    store
-        .remove_slots(tenant, all(gp), later, &staff())
+    tenant
+        .change_slots(SlotChange::Remove, all(gp), later, &staff())
         .await
         .unwrap();
     assert_eq!(published("slot"), []);
@@ -200,58 +191,45 @@ async fn the_time_of_publication_is_kept() {
 async fn only_free_slots_to_come_are_removed() {
     let store = memory();
     let (tenant, gp) = tenant(&store).await;
-    let ids = make_slots(&store, tenant, gp, 6).await;
-    book(&store, tenant, ids[4]).await;
-    let ended = book(&store, tenant, ids[5]).await;
-    store
-        .cancel(tenant, cancellation(&ended.id, 1))
-        .await
-        .unwrap();
+    let ids = make_slots(tenant, gp, 6).await;
+    book(tenant, ids[4]).await;
+    let ended = book(tenant, ids[5]).await;
+    tenant.cancel(cancellation(&ended.id, 1)).await.unwrap();
     // The first two have begun.
     let at = minutes(first_start(), 10);
     assert_eq!(
-        store
-            .remove_slots(tenant, all(gp), at, &staff())
+        tenant
+            .change_slots(SlotChange::Remove, all(gp), at, &staff())
             .await
             .unwrap(),
         3
     );
-    let left: Vec<_> = store
-        .slots(tenant, &all(gp), 10)
+    let left: Vec<_> = tenant
+        .slots(&all(gp), 10)
         .unwrap()
         .into_iter()
         .map(|p| p.slot.uuid)
         .collect();
     assert_eq!(left, [ids[0], ids[1], ids[4]]);
-    assert_eq!(store.slot(tenant, ids[5]).unwrap(), None);
+    assert_eq!(tenant.slot(ids[5]).unwrap(), None);
     assert_eq!(
-        store.history(tenant, &ended.id).unwrap().len(),
+        tenant.history(&ended.id).unwrap().len(),
         2,
         "its cancelled appointment stays"
     );
     // The place is free for another slot, with a key never used before.
-    let again = make_slots_at(&store, tenant, gp).await;
-    assert_eq!(again, 3);
-}
-
-async fn make_slots_at(store: &Store, tenant: TenantKey, gp: provider::store::ScheduleKey) -> u64 {
-    store
-        .insert_slots(tenant, new_slots(gp, 6), now(), &staff())
-        .await
-        .unwrap()
-        .made
+    let again = tenant.insert_slots(new_slots(gp, 6), now(), &staff()).await;
+    assert_eq!(again.unwrap().made, 3);
 }
 
 #[tokio::test]
 async fn bookings_of_schedules_are_listed_for_the_plan() {
     let store = memory();
     let (tenant, gp) = tenant(&store).await;
-    let ids = make_slots(&store, tenant, gp, 4).await;
-    let first = book(&store, tenant, ids[0]).await;
-    let third = book(&store, tenant, ids[2]).await;
-    let all = store
-        .live_bookings(tenant, &[gp], first_start(), 10)
-        .unwrap();
+    let ids = make_slots(tenant, gp, 4).await;
+    let first = book(tenant, ids[0]).await;
+    let third = book(tenant, ids[2]).await;
+    let all = tenant.live_bookings(&[gp], first_start(), 10).unwrap();
     assert_eq!(
         all.iter().map(|b| b.id.clone()).collect::<Vec<_>>(),
         [first.id.clone(), third.id.clone()]
@@ -261,15 +239,12 @@ async fn bookings_of_schedules_are_listed_for_the_plan() {
         all[0].document.as_deref(),
         Some("a1b2c3d4-0000-4000-8000-000000000002")
     );
-    let later = store
-        .live_bookings(tenant, &[gp], minutes(first_start(), 1), 10)
+    let later = tenant
+        .live_bookings(&[gp], minutes(first_start(), 1), 10)
         .unwrap();
     assert_eq!(later.len(), 1);
     assert_eq!(
-        store
-            .live_bookings(tenant, &[gp], first_start(), 1)
-            .unwrap()
-            .len(),
+        tenant.live_bookings(&[gp], first_start(), 1).unwrap().len(),
         1
     );
 }
@@ -292,7 +267,10 @@ async fn declarations_change_the_catalogue_version_once_and_only_if_anything_cha
     let same = declare(Some(1), vec![put("schedule", "gp", "{}")])
         .await
         .unwrap();
-    assert_eq!((same.tenant, same.version, same.changed), (tenant, 1, 0));
+    assert_eq!(
+        (same.tenant, same.version, same.changed),
+        (tenant.key(), 1, 0)
+    );
     let more = declare(
         Some(1),
         vec![
@@ -314,13 +292,13 @@ async fn declarations_change_the_catalogue_version_once_and_only_if_anything_cha
         id: "gp".into(),
     };
     assert_eq!(declare(None, vec![gone]).await.unwrap().version, 3);
-    let (version, rows) = store.declared(tenant).unwrap();
+    let (version, rows) = tenant.declared().unwrap();
     assert_eq!((version, rows.len()), (3, 2));
     // Declared again, the schedule is the one it was.
     declare(None, vec![put("schedule", "gp", "{}")])
         .await
         .unwrap();
-    assert_eq!(schedule(&store, tenant, "gp"), gp);
+    assert_eq!(schedule(tenant, "gp"), gp);
 
     let thief = Declaration {
         ods: OdsCode::parse("FX303").unwrap(),
@@ -333,7 +311,7 @@ async fn declarations_change_the_catalogue_version_once_and_only_if_anything_cha
     let taken = store.declare(thief, staff()).await.unwrap_err();
     assert!(taken.to_string().contains("918999000011"), "{taken}");
     assert_eq!(store.tenants().unwrap().len(), 1);
-    assert_trail_verifies(&store, tenant);
+    assert_trail_verifies(tenant);
 }
 
 #[tokio::test]
@@ -342,12 +320,12 @@ async fn a_schedule_of_another_tenant_gets_no_slots() {
     let (_, gp) = tenant(&store).await;
     let (other, _) = tenant_named(&store, "FX202", "918999000022").await;
     assert!(
-        store
-            .insert_slots(other, new_slots(gp, 1), now(), &staff())
+        other
+            .insert_slots(new_slots(gp, 1), now(), &staff())
             .await
             .is_err()
     );
-    assert!(store.slots(other, &all(gp), 10).unwrap().is_empty());
+    assert!(other.slots(&all(gp), 10).unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -357,13 +335,13 @@ async fn an_id_given_twice_is_named_and_nothing_of_the_batch_is_made() {
     let mut slots = new_slots(gp, 3);
     slots[2].uuid = slots[0].uuid;
     let id = slots[0].uuid.to_string();
-    let error = store
-        .insert_slots(tenant, slots, now(), &staff())
+    let error = tenant
+        .insert_slots(slots, now(), &staff())
         .await
         .unwrap_err();
     assert!(
         matches!(error, StoreError::Conflict { .. }) && error.to_string().contains(&id),
         "{error}"
     );
-    assert!(store.slots(tenant, &all(gp), 10).unwrap().is_empty());
+    assert!(tenant.slots(&all(gp), 10).unwrap().is_empty());
 }

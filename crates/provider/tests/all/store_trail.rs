@@ -20,17 +20,18 @@ impl Scene {
         let place = Place::new();
         let store = place.open();
         let (tenant, gp) = tenant(&store).await;
-        let slots = make_slots(&store, tenant, gp, 4).await;
+        let slots = make_slots(tenant, gp, 4).await;
         let mut made = Vec::new();
         for slot in &slots[..3] {
             let mut booking = booking(*slot, new_request_id());
             booking.received = Some(bytes::Bytes::from_static(b"{\"as\":\"received\"}"));
-            made.push(store.book(tenant, booking).await.unwrap());
+            made.push(tenant.book(booking).await.unwrap());
         }
-        let cancelled = store.cancel(tenant, cancellation(&made[0].id, 1)).await;
+        let cancelled = tenant.cancel(cancellation(&made[0].id, 1)).await;
         assert_eq!(cancelled.unwrap().version, 2);
-        store.audit(tenant, &staff()).await.unwrap();
-        assert_eq!(assert_trail_verifies(&store, tenant), ROWS);
+        tenant.audit(&staff()).await.unwrap();
+        assert_eq!(assert_trail_verifies(tenant), ROWS);
+        let tenant = tenant.key();
         drop(store);
         let raw = place.raw();
         raw.run(text(
@@ -59,7 +60,8 @@ impl Scene {
     }
 
     fn verdict(&self) -> AuditVerdict {
-        self.place.open().audit_verify(self.tenant).unwrap()
+        let store = self.place.open();
+        store.tenant(self.tenant).audit_verify().unwrap()
     }
 
     #[track_caller]
@@ -83,18 +85,18 @@ async fn found_at(sql: &str) -> i64 {
 async fn every_version_is_that_of_its_row() {
     let store = memory();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 2).await;
-    let made = book(&store, tenant, slots[0]).await;
-    let done = store.cancel(tenant, cancellation(&made.id, 1)).await;
+    let slots = make_slots(tenant, gp, 2).await;
+    let made = book(tenant, slots[0]).await;
+    let done = tenant.cancel(cancellation(&made.id, 1)).await;
     let cancelled = done.unwrap();
-    let rows = trail(&store, tenant);
+    let rows = trail(tenant);
     for (row, version) in rows[2..].iter().zip([&made, &cancelled]) {
         let digest: String = sha256(&version.json);
         assert_eq!(row["sha256"], digest.as_str());
         assert_eq!(row["record"].as_str().unwrap().len(), 64);
         assert_eq!(row["version"], version.version);
     }
-    let verdict = store.audit_verify(tenant).unwrap();
+    let verdict = tenant.audit_verify().unwrap();
     let AuditVerdict::Verified {
         versions,
         before_digests,
@@ -219,7 +221,7 @@ async fn what_is_as_it_was_verifies() {
     let scene = Scene::new().await;
     Chain::read(&scene.raw).write(&scene.raw, scene.tenant);
     let store: Store = scene.place.open();
-    assert_eq!(assert_trail_verifies(&store, scene.tenant), ROWS);
+    assert_eq!(assert_trail_verifies(store.tenant(scene.tenant)), ROWS);
 }
 
 /// A row of before what was only claimed of the booker was in the digest proves all the rest, as it did.
@@ -257,7 +259,7 @@ async fn a_digest_of_before_the_claimed_names_is_right() {
     assert_ne!(now, before);
     *body = body.replace(now, &before);
     rows.write(&scene.raw, scene.tenant);
-    assert_trail_verifies(&scene.place.open(), scene.tenant);
+    assert_trail_verifies(scene.place.open().tenant(scene.tenant));
     scene
         .raw
         .run("UPDATE appointment SET booked_ods = 'FX901' WHERE key = (SELECT max(key) FROM appointment)");
@@ -275,8 +277,8 @@ async fn with_messages() -> Scene {
         let filed = store.file_referral(Some(scene.tenant), received(message));
         assert!(matches!(filed.await, Ok(Filed::Quarantined { .. })));
     }
-    assert_eq!(assert_trail_verifies(&store, scene.tenant), ROWS + 3);
-    let verdict = store.audit_verify(scene.tenant).unwrap();
+    assert_eq!(assert_trail_verifies(store.tenant(scene.tenant)), ROWS + 3);
+    let verdict = store.tenant(scene.tenant).audit_verify().unwrap();
     let AuditVerdict::Verified {
         messages,
         messages_before_digests,

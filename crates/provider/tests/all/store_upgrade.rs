@@ -5,7 +5,7 @@ use super::store_fixture::*;
 use booking::ids::{RequestId, ResourceId};
 use booking::refusal::Situation;
 use provider::store::{
-    AppointmentStatus, AuditVerdict, ReferralFilter, SlotFilter, Store, WriteError,
+    AppointmentStatus, AuditVerdict, ReferralFilter, SlotFilter, Tenant, WriteError,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -105,42 +105,42 @@ async fn everything_is_there_and_goes_on() {
     let store = before.place.open();
     let tenants = store.tenants().unwrap();
     assert_eq!(tenants.len(), 2);
-    let tenant = tenants[0].key;
-    let gp = schedule(&store, tenant, "gp");
-    assert_eq!(assert_trail_verifies(&store, tenant), 19);
+    let tenant = store.tenant(tenants[0].key);
+    let gp = schedule(tenant, "gp");
+    assert_eq!(assert_trail_verifies(tenant), 19);
     for n in 0..8 {
-        let history = store.history(tenant, &appointment(n)).unwrap();
+        let history = tenant.history(&appointment(n)).unwrap();
         let (versions, status) = match n {
             0..6 => (1, AppointmentStatus::Booked),
             _ => (2, AppointmentStatus::Cancelled),
         };
         assert_eq!(history.len(), versions);
         assert_eq!(history[versions - 1].status, status);
-        let received = store.received(tenant, &appointment(n), 1).unwrap();
+        let received = tenant.received(&appointment(n), 1).unwrap();
         assert_eq!(received.unwrap().as_ref(), b"{}");
     }
     let all = SlotFilter {
         schedules: vec![gp],
         ..SlotFilter::default()
     };
-    let counts = store.count_slots(tenant, &all).unwrap();
+    let counts = tenant.count_slots(&all).unwrap();
     assert_eq!((counts.busy, counts.held, counts.free), (6, 1, 16));
-    let filed = store.referrals(Some(tenant), ReferralFilter::All, 10);
+    let filed = store.referrals(Some(tenant.key()), ReferralFilter::All, 10);
     assert_eq!(filed.unwrap().len(), 2);
     let nobodys = store.referrals(None, ReferralFilter::All, 10).unwrap();
     let message = store.referral_message(None, nobodys[0].id).unwrap();
     assert_eq!(message.unwrap().as_ref(), b"<message n=\"3\"/>");
     // That release kept no digests: what was only looked for is counted, never taken for proven (D-73).
-    assert_eq!(compared(&store, tenant), (10, 10));
-    assert_eq!(messages(&store, tenant), (2, 2));
-    goes_on(&store, tenant).await;
-    assert_eq!(assert_trail_verifies(&store, tenant), 23);
-    assert_eq!(compared(&store, tenant), (12, 10));
+    assert_eq!(compared(tenant), (10, 10));
+    assert_eq!(messages(tenant), (2, 2));
+    goes_on(tenant).await;
+    assert_eq!(assert_trail_verifies(tenant), 23);
+    assert_eq!(compared(tenant), (12, 10));
 }
 
 /// Versions that the check of the trail compared, and those that have no digest.
-fn compared(store: &Store, tenant: provider::store::TenantKey) -> (u64, u64) {
-    match store.audit_verify(tenant).unwrap() {
+fn compared(tenant: Tenant<'_>) -> (u64, u64) {
+    match tenant.audit_verify().unwrap() {
         AuditVerdict::Verified {
             versions,
             before_digests,
@@ -151,8 +151,8 @@ fn compared(store: &Store, tenant: provider::store::TenantKey) -> (u64, u64) {
 }
 
 /// The same of the messages of referrals (D-97).
-fn messages(store: &Store, tenant: provider::store::TenantKey) -> (u64, u64) {
-    match store.audit_verify(tenant).unwrap() {
+fn messages(tenant: Tenant<'_>) -> (u64, u64) {
+    match tenant.audit_verify().unwrap() {
         AuditVerdict::Verified {
             messages,
             messages_before_digests,
@@ -174,24 +174,24 @@ fn an_old_booking_that_is_gone_is_found_without_a_digest() {
     before
         .raw
         .run("DELETE FROM appointment_version WHERE version = 2");
-    match before.place.open().audit_verify(tenant).unwrap() {
+    match before.place.open().tenant(tenant).audit_verify().unwrap() {
         AuditVerdict::Broken { seq, .. } => assert_eq!(seq, 10),
         verified => panic!("{verified:?}"),
     }
 }
 
 /// Old requests are known, taken slots are taken, freed ones are not, old bookings can be cancelled.
-async fn goes_on(store: &Store, tenant: provider::store::TenantKey) {
+async fn goes_on(tenant: Tenant<'_>) {
     let refused = |outcome: Result<_, WriteError>| match outcome {
         Err(WriteError::Refused(refusal)) => refusal.situation,
         Err(WriteError::Store(error)) => panic!("{error}"),
         Ok::<provider::store::StoredAppointment, _>(_) => panic!("it was taken"),
     };
-    let repeat = store.book(tenant, booking(uuid(9), request(100))).await;
+    let repeat = tenant.book(booking(uuid(9), request(100))).await;
     assert_eq!(refused(repeat), Situation::RequestIdReused);
-    let taken = store.book(tenant, booking(uuid(1), new_request_id())).await;
+    let taken = tenant.book(booking(uuid(1), new_request_id())).await;
     assert_eq!(refused(taken), Situation::SlotTaken);
-    book(store, tenant, uuid(7)).await;
-    let done = store.cancel(tenant, cancellation(&appointment(1), 1)).await;
+    book(tenant, uuid(7)).await;
+    let done = tenant.cancel(cancellation(&appointment(1), 1)).await;
     assert_eq!(done.unwrap().version, 2);
 }

@@ -96,7 +96,10 @@ impl Verify {
         for tenant in store.tenants().map_err(|e| e.to_string())? {
             let value = match &anchors {
                 None => {
-                    let verdict = store.audit_verify(tenant.key).map_err(|e| e.to_string())?;
+                    let verdict = store
+                        .tenant(tenant.key)
+                        .audit_verify()
+                        .map_err(|e| e.to_string())?;
                     self.verdict(&tenant, &verdict, &mut wrong)
                 }
                 Some(anchors) => {
@@ -372,7 +375,10 @@ impl Head {
         let key = signing_key(self.key.as_deref(), &settings(&self.database)?)?;
         let store = self.database.open(false)?;
         for tenant in store.tenants().map_err(|e| e.to_string())? {
-            let head = store.audit_head(tenant.key).map_err(|e| e.to_string())?;
+            let head = store
+                .tenant(tenant.key)
+                .audit_head()
+                .map_err(|e| e.to_string())?;
             let line = Anchor::head(tenant.ods.as_str(), &head, Timestamp::now()).sign(&key)?;
             print(&format!("{line}\n"));
         }
@@ -452,9 +458,12 @@ impl AcceptLoss {
                 let mut entry = AuditEntry::local(now, "audit.accept-loss", &by);
                 entry.detail = Some(format!("{loss}; accepted: {}", self.because));
                 runtime()?
-                    .block_on(store.audit(tenant.key, &entry))
+                    .block_on(store.tenant(tenant.key).audit(&entry))
                     .map_err(|e| e.to_string())?;
-                store.audit_head(tenant.key).map_err(|e| e.to_string())?
+                store
+                    .tenant(tenant.key)
+                    .audit_head()
+                    .map_err(|e| e.to_string())?
             }
         };
         Ok(Anchor::accepted(&loss.provider, &head, now, &by, &self.because).sign(key)?)

@@ -34,7 +34,8 @@ impl Backup {
         runtime()?.block_on(async {
             for tenant in store.tenants().map_err(|e| e.to_string())? {
                 store
-                    .audit(tenant.key, &entry)
+                    .tenant(tenant.key)
+                    .audit(&entry)
                     .await
                     .map_err(|e| e.to_string())?;
             }

@@ -147,7 +147,10 @@ impl Patient {
         };
         let tenants = store.tenants().map_err(|e| e.to_string())?;
         let read = tenants.into_iter().map(|row| {
-            let (_, declared) = store.declared(row.key).map_err(|e| e.to_string())?;
+            let (_, declared) = store
+                .tenant(row.key)
+                .declared()
+                .map_err(|e| e.to_string())?;
             let catalogue = provider::diary::catalogue::Catalogue::build(&row, &declared);
             let declared = export(store, &row.ods, self.now).map_err(|e| e.to_string())?;
             let today = super::london_date(self.now);

@@ -305,7 +305,7 @@ fn record(store: &Store, row: &ReferralRow) -> Outcome {
     entry.document = document.map(|d| d.as_received().to_owned());
     entry.detail = Some(row.id.to_string());
     runtime()?
-        .block_on(store.audit(tenant, &entry))
+        .block_on(store.tenant(tenant).audit(&entry))
         .map_err(|e| Failure::Refused(e.to_string()))
 }
 

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use provider::audit::operator;
 use provider::diary::slot_counts::{self, DiaryCounts};
-use provider::diary::slots::{self, Change, Changed, Selection, SlotLine, Table};
+use provider::diary::slots::{self, Changed, Selection, SlotLine, Table};
+use provider::store::SlotChange;
 use std::io::{BufRead, IsTerminal};
 use uuid::Uuid;
 
@@ -25,19 +26,19 @@ pub enum Slots {
     /// Says first how many slots they are and when, and asks. Example:
     ///
     /// uec provider slots hold --provider FX101 --service 2000000011 --from 2026-12-01 --to 2026-12-05
-    Hold(SlotChange),
+    Hold(ChangeArgs),
     /// Release held slots; those of clinics that are declared `held` only where the clinic is named
     ///
     /// Says first how many slots they are and when, and asks. Example:
     ///
     /// uec provider slots release --provider FX101 --template flu-saturday
-    Release(SlotChange),
+    Release(ChangeArgs),
     /// Take free slots out of the diary
     ///
     /// Says first how many slots they are and when, and asks. Example:
     ///
     /// uec provider slots remove --provider FX101 --slot 0193f1c2-7a10-7c55-8f6f-6f2f0a7c9d01
-    Remove(SlotChange),
+    Remove(ChangeArgs),
 }
 
 /// Which slots.
@@ -112,7 +113,7 @@ pub struct SlotList {
 
 /// Arguments of `uec provider slots hold|release|remove`.
 #[derive(Args)]
-pub struct SlotChange {
+pub struct ChangeArgs {
     #[command(flatten)]
     which: Selecting,
     /// Count only, change nothing
@@ -131,9 +132,9 @@ impl Slots {
     pub fn run(self) -> Outcome {
         match self {
             Slots::List(list) => list.run(),
-            Slots::Hold(change) => change.run(Change::Hold),
-            Slots::Release(change) => change.run(Change::Release),
-            Slots::Remove(change) => change.run(Change::Remove),
+            Slots::Hold(change) => change.run(SlotChange::Hold),
+            Slots::Release(change) => change.run(SlotChange::Release),
+            Slots::Remove(change) => change.run(SlotChange::Remove),
         }
     }
 }
@@ -196,8 +197,8 @@ fn json_lines(lines: &[SlotLine], before: usize) -> Result<String, Failure> {
     Ok(text)
 }
 
-impl SlotChange {
-    fn run(self, change: Change) -> Outcome {
+impl ChangeArgs {
+    fn run(self, change: SlotChange) -> Outcome {
         let selection = self.which.selection()?;
         if selection.is_everything() && !self.all {
             return Err(Failure::Usage(
@@ -258,12 +259,12 @@ impl SlotChange {
 /// What was done or would be, with number and span.
 fn sentence(of: &Changed) -> String {
     let word = match (of.change, of.dry_run) {
-        (Change::Hold, false) => "held back",
-        (Change::Release, false) => "released",
-        (Change::Remove, false) => "removed",
-        (Change::Hold, true) => "would be held back",
-        (Change::Release, true) => "would be released",
-        (Change::Remove, true) => "would be removed",
+        (SlotChange::Hold, false) => "held back",
+        (SlotChange::Release, false) => "released",
+        (SlotChange::Remove, false) => "removed",
+        (SlotChange::Hold, true) => "would be held back",
+        (SlotChange::Release, true) => "would be released",
+        (SlotChange::Remove, true) => "would be removed",
     };
     let span = match (&of.first, &of.last) {
         (Some(first), Some(last)) if first == last => format!(", at {first}"),

@@ -172,7 +172,7 @@ fn large(folder: &Folder) -> String {
     runtime.block_on(async {
         let declared = store.declare(declaration, entry.clone()).await;
         let tenant = declared.expect("provider").tenant;
-        let (_, rows) = store.declared(tenant).expect("declared");
+        let (_, rows) = store.tenant(tenant).declared().expect("declared");
         let schedule = rows.iter().find_map(|row| row.schedule).expect("schedule");
         let start = |n: i64| now + SignedDuration::from_mins(10 * n);
         let slots = (0..SLOTS).map(|n| NewSlot {
@@ -186,7 +186,9 @@ fn large(folder: &Folder) -> String {
             release: None,
             track: 0,
         });
-        let made = store.insert_slots(tenant, slots.collect(), now, &entry);
+        let made = store
+            .tenant(tenant)
+            .insert_slots(slots.collect(), now, &entry);
         made.await.expect("slots");
     });
     store.close();

@@ -73,7 +73,7 @@ fn audit_rows(server: &Server, until_there: &str) -> String {
     let read = || -> String {
         let rows = tenants
             .iter()
-            .flat_map(|t| store.audit_rows(t.key, 0, 10_000).expect("rows"));
+            .flat_map(|t| store.tenant(t.key).audit_rows(0, 10_000).expect("rows"));
         rows.map(|row| row.body + "\n").collect()
     };
     until("late rows are written", || read().contains(until_there));

@@ -236,7 +236,10 @@ fn verify(database: &str, acknowledged: &Acknowledged) {
     let mut taken = HashSet::new();
     for (id, status) in acknowledged {
         let name = ResourceId::parse(id).expect("an id");
-        let stored = store.appointment(tenant, &name, None).expect("a read");
+        let stored = store
+            .tenant(tenant)
+            .appointment(&name, None)
+            .expect("a read");
         let stored = stored.unwrap_or_else(|| panic!("{id} is lost"));
         let document: Value = serde_json::from_slice(&stored.json).expect("a document");
         assert_eq!(document["status"], *status, "{id}");
@@ -245,7 +248,7 @@ fn verify(database: &str, acknowledged: &Acknowledged) {
         }
     }
     for tenant in tenants {
-        let verdict = store.audit_verify(tenant.key).expect("a read");
+        let verdict = store.tenant(tenant.key).audit_verify().expect("a read");
         assert!(
             matches!(verdict, AuditVerdict::Verified { .. }),
             "{verdict:?}"

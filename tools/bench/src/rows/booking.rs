@@ -223,7 +223,8 @@ impl Ceiling {
                     };
                     let booking = this.booking(slot, number)?;
                     this.store
-                        .book(this.made.tenant, booking)
+                        .tenant(this.made.tenant)
+                        .book(booking)
                         .await
                         .map_err(|e| format!("{e:?}"))?;
                     count += 1;

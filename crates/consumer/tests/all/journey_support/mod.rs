@@ -94,7 +94,8 @@ impl Path {
         let tenant = tenants.iter().find(|t| t.ods.as_str() == "FX101").unwrap();
         let all = self
             .store
-            .appointments_of(tenant.key, &number, 1_000)
+            .tenant(tenant.key)
+            .appointments_of(&number, 1_000)
             .unwrap();
         all.iter()
             .filter(|a| String::from_utf8_lossy(&a.json).contains("\"status\":\"booked\""))

@@ -136,8 +136,8 @@ impl Edge {
             return Ok(());
         }
         let recorded = match ctx.durable {
-            true => self.store.audit(tenant, &ctx.entry).await,
-            false => self.store.audit_soon(tenant, &ctx.entry).await,
+            true => self.store.tenant(tenant).audit(&ctx.entry).await,
+            false => self.store.tenant(tenant).audit_soon(&ctx.entry).await,
         };
         recorded.map_err(store_refusal)
     }
@@ -153,7 +153,7 @@ impl Edge {
     /// Records what was counted of strangers in windows that are over, or in all.
     pub(in crate::http) async fn record_counted(&self, every: bool) {
         for (tenant, entry) in self.strangers.take(crate::clock::now(), every) {
-            if let Err(error) = self.store.audit(tenant, &entry).await {
+            if let Err(error) = self.store.tenant(tenant).audit(&entry).await {
                 let lost = entry.detail.unwrap_or_default();
                 tracing::error!(%error, lost, "a count of refused requests could not be recorded");
             }

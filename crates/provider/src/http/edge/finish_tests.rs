@@ -26,7 +26,7 @@ async fn a_change_whose_answer_cannot_be_written_is_recorded_as_it_was_answered(
     let base = Base::new(None, "127.0.0.1:1");
     let edge = Edge::new(store.clone(), settings, trust, base).unwrap();
     let tenant = store.tenants().unwrap()[0].key;
-    let rows = |after: i64| store.audit_rows(tenant, after, 100).unwrap();
+    let rows = |after: i64| store.tenant(tenant).audit_rows(after, 100).unwrap();
     let before = rows(0).last().map_or(0, |row| row.seq);
 
     let request = http::Request::post("/STU3/1/FX101/Appointment")

@@ -74,7 +74,7 @@ impl RenderedDays {
         schedule: (ScheduleKey, &str),
         day: i32,
     ) -> Result<Arc<RenderedDay>, StoreError> {
-        let (version, rows) = store.slots_of_day(tenant, schedule.0, day)?;
+        let (version, rows) = store.tenant(tenant).slots_of_day(schedule.0, day)?;
         let mut text = String::with_capacity(rows.len() * 640);
         let mut slots = Vec::with_capacity(rows.len());
         for row in rows {

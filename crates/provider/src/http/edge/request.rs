@@ -215,7 +215,7 @@ impl Edge {
             self.reserve(ctx, checked.body.len())?;
             let asked = Asked::Interaction(checked.matched.interaction);
             self.metrics.requests.received(asked, checked.body.len());
-            checked.announced = Some(self.store.announce(found.view.key));
+            checked.announced = Some(self.store.tenant(found.view.key).announce());
         }
         Ok(checked)
     }
@@ -240,7 +240,8 @@ impl Edge {
         self.store.in_place().map_err(store_refusal)?;
         let used = self
             .store
-            .request_id(tenant.key, id)
+            .tenant(tenant.key)
+            .request_id(id)
             .map_err(store_refusal)?;
         Ok(used.map(|used| Refusal::from(&Conflict::repeated(used, asid, ods))))
     }

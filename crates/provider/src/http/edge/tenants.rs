@@ -70,7 +70,7 @@ impl ServiceView {
             return Ok(known);
         }
         let keys: Vec<_> = self.schedules.iter().map(|s| s.key).collect();
-        let read = Arc::new(store.slot_days(tenant, &keys, days.0, days.1)?);
+        let read = Arc::new(store.tenant(tenant).slot_days(&keys, days.0, days.1)?);
         self.recent.put(revision, days, read.clone());
         Ok(read)
     }
@@ -140,7 +140,7 @@ pub struct Entry {
 
 impl TenantView {
     fn build(row: &TenantRow, base: &Base, store: &Store) -> Result<TenantView, StoreError> {
-        let (version, declared) = store.declared(row.key)?;
+        let (version, declared) = store.tenant(row.key).declared()?;
         let catalogue = Catalogue::build(row, &declared)?;
         let root = base.root(row.ods.as_str());
         let services = catalogue
@@ -309,7 +309,10 @@ impl Tenants {
         let Some(Known { view, .. }) = self.known(ods) else {
             return Ok(None);
         };
-        let version = store.catalogue_version(view.key).map_err(store_refusal)?;
+        let version = store
+            .tenant(view.key)
+            .catalogue_version()
+            .map_err(store_refusal)?;
         if version != view.version {
             return self.reload(store, ods, revision).await;
         }
@@ -357,7 +360,7 @@ impl Tenants {
         let (store, base, wanted) = (store.clone(), self.base.clone(), ods.clone());
         let built =
             tokio::task::spawn_blocking(move || -> Result<Option<TenantView>, StoreError> {
-                match store.tenant(&wanted)? {
+                match store.tenant_of(&wanted)? {
                     None => Ok(None),
                     Some(row) => TenantView::build(&row, &base, &store).map(Some),
                 }

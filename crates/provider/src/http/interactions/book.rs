@@ -59,7 +59,7 @@ pub async fn run(
         let booking = transaction(ctx, &checked, &tenant, &attempt, &id, &stale);
         checked.announced = None;
         ctx.recorded = true;
-        match edge.store.book(tenant.key, booking).await {
+        match edge.store.tenant(tenant.key).book(booking).await {
             Ok(stored) => return Ok(read::of_stored(&checked, 201, stored)),
             // Nothing of it is recorded: this try refused nobody.
             Err(WriteError::Refused(_)) if stale.load(Ordering::Relaxed) => {

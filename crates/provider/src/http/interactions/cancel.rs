@@ -23,7 +23,8 @@ pub async fn run(
     read::shown(edge, &request, &caller, &id)?;
     let current = edge
         .store
-        .appointment(request.tenant.key, &id, None)
+        .tenant(request.tenant.key)
+        .appointment(&id, None)
         .map_err(store_refusal)?
         .ok_or_else(|| read::unknown(&id))?;
     let expected = expected_version(&request.if_match, &current)?;
@@ -59,7 +60,7 @@ pub async fn run(
         }),
     };
     request.announced = None;
-    match edge.store.cancel(request.tenant.key, change).await {
+    match edge.store.tenant(request.tenant.key).cancel(change).await {
         Ok(stored) => Ok(read::of_stored(&request, 200, stored)),
         Err(WriteError::Refused(refusal)) => Err(refusal),
         Err(WriteError::Store(error)) => {

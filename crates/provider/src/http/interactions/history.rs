@@ -21,7 +21,8 @@ pub async fn run(
     read::shown(edge, request, caller, id)?;
     let mut versions = edge
         .store
-        .history(request.tenant.key, id)
+        .tenant(request.tenant.key)
+        .history(id)
         .map_err(store_refusal)?;
     if versions.is_empty() {
         return Err(read::unknown(id));

@@ -420,7 +420,8 @@ fn whose(
         }
         for tenant in tenants {
             if !store
-                .bookings_of_document(tenant.key, &facts.id, 1)?
+                .tenant(tenant.key)
+                .bookings_of_document(&facts.id, 1)?
                 .is_empty()
             {
                 return Ok(Some(tenant.key));

@@ -39,7 +39,8 @@ fn find(
     };
     match (
         edge.store
-            .appointment(request.tenant.key, id, number)
+            .tenant(request.tenant.key)
+            .appointment(id, number)
             .map_err(store_refusal)?,
         wanted,
     ) {
@@ -129,7 +130,8 @@ pub fn is_shown(
     }
     let origin = edge
         .store
-        .origin_of(request.tenant.key, id)
+        .tenant(request.tenant.key)
+        .origin_of(id)
         .map_err(store_refusal)?;
     Ok(origin.is_none_or(|(service, asid)| {
         asid == caller.ssp.from || catalogue.shows(&service, &caller.facts).is_ok()

@@ -120,7 +120,8 @@ fn find(
     let limit = query.count.unwrap_or(MAX_ENTRIES);
     let mut found = edge
         .store
-        .find_appointments(tenant, &filter, after, limit)?;
+        .tenant(tenant)
+        .find_appointments(&filter, after, limit)?;
     if limit == 0 {
         // Only the number was asked for.
         found.next = None;
@@ -128,7 +129,7 @@ fn find(
     let Some((id, version)) = named.filter(|_| !found.page.is_empty()) else {
         return Ok(found);
     };
-    let version = edge.store.appointment(tenant, id, Some(version))?;
+    let version = edge.store.tenant(tenant).appointment(id, Some(version))?;
     let page: Vec<_> = version
         .into_iter()
         .filter(|v| asked.contains(&v.status))

@@ -278,7 +278,8 @@ impl CapCounts<'_> {
         let count = self
             .edge
             .store
-            .bookings_on(self.tenant.key, of)
+            .tenant(self.tenant.key)
+            .bookings_on(of)
             .unwrap_or_else(|error| {
                 self.failed = Some(error);
                 0

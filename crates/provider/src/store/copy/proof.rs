@@ -5,7 +5,8 @@ use super::report::CopiedChain;
 use crate::store::appointment::AuditVerdict;
 use crate::store::driver::{Connection, values};
 use crate::store::error::StoreError;
-use crate::store::sql::{audit, tenants};
+use crate::store::sql::audit;
+use crate::store::sql::read::tenants;
 
 /// Columns that name a row of another table, of the same tenant.
 const REFERENCES: &[(&str, &str, &str)] = &[

@@ -3,10 +3,11 @@
 use super::group::snapshot;
 use super::made::Claims;
 use super::read::{self, millis, moment};
-use crate::audit::hex;
+use crate::audit::{AuditEntry, hex};
 use crate::store::appointment::{AuditHead, AuditRow, AuditVerdict};
 use crate::store::driver::{Connection, Row, Value, odd, values};
 use crate::store::error::StoreError;
+use crate::store::{LIST_MOST, Tenant};
 use crate::tenant_key::TenantKey;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -108,42 +109,6 @@ pub(in crate::store) fn hash_of(
     Ok(connection.one(sql, values![tenant.0, seq], |r| r.get(0))?)
 }
 
-/// The end of a chain as written down with its last row, which must be there.
-pub(in crate::store) fn checked_head(
-    connection: &Connection,
-    tenant: TenantKey,
-) -> Result<AuditHead, StoreError> {
-    snapshot(connection, |c| {
-        let head = head(c, tenant)?;
-        match head.seq == 0 || holds(c, tenant, &head)? {
-            true => Ok(AuditHead {
-                seq: head.seq,
-                hash: head.hash,
-            }),
-            false => Err(odd("the end of an audit trail, whose row is not there")),
-        }
-    })
-}
-
-/// The last row of a chain that is there.
-pub(in crate::store) fn end(
-    connection: &Connection,
-    tenant: TenantKey,
-) -> Result<AuditHead, StoreError> {
-    let sql = connection.text(
-        "SELECT key - (?1 << 40), hash FROM audit
-         WHERE key > (?1 << 40) AND key <= (?1 << 40) + ?2 ORDER BY key DESC LIMIT 1",
-        "SELECT seq, hash FROM audit WHERE tenant = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",
-    );
-    let found = connection.one(sql, values![tenant.0, SEQ_MOST], |row| {
-        Ok(AuditHead {
-            seq: row.get(0)?,
-            hash: row.get(1)?,
-        })
-    })?;
-    Ok(found.unwrap_or_default())
-}
-
 /// Rows of a chain that one statement writes where a statement is dear, most first. Few sizes, so that few statements
 /// are prepared.
 const TOGETHER: [usize; 3] = [64, 8, 1];
@@ -225,60 +190,120 @@ pub(super) fn put_head(
     Ok(())
 }
 
-/// Rows after a number, in order.
-pub(super) fn rows(
-    connection: &Connection,
-    tenant: TenantKey,
-    after: i64,
-    limit: usize,
-) -> Result<Vec<AuditRow>, StoreError> {
-    let sql = connection.text(
-        "SELECT key - (?1 << 40), at, body, hash FROM audit
-         WHERE key > (?1 << 40) + ?2 AND key <= (?1 << 40) + ?3 ORDER BY key LIMIT ?4",
-        "SELECT seq, at, body, hash FROM audit
-         WHERE tenant = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
-    );
-    let after = after.clamp(0, SEQ_MOST);
-    let rows = connection.all(
-        sql,
-        values![tenant.0, after, SEQ_MOST, read::rows(limit)],
-        |row| {
-            Ok(AuditRow {
-                seq: row.get(0)?,
-                at: moment(row.get(1)?)?,
-                body: row.get(2)?,
-                hash: row.get(3)?,
-            })
-        },
-    )?;
-    Ok(rows)
-}
-
-/// The number of the last row written before a moment, or 0: where a report over a time begins. Times in a chain
-/// never go back, so this halves its way there.
-pub(super) fn last_before(
-    connection: &Connection,
-    tenant: TenantKey,
-    at: Timestamp,
-) -> Result<i64, StoreError> {
-    let at = millis(at);
-    let (mut low, mut high) = (0, head(connection, tenant)?.seq);
-    let sql = connection.text(
-        "SELECT at FROM audit WHERE key = (?1 << 40) + ?2",
-        "SELECT at FROM audit WHERE tenant = ?1 AND seq = ?2",
-    );
-    // At most forty rounds: the number has so many bits.
-    while low < high {
-        let middle = low + (high - low + 1) / 2;
-        let written: Option<i64> = connection.one(sql, values![tenant.0, middle], |r| r.get(0))?;
-        let written = written.ok_or_else(|| odd("an audit row is missing"))?;
-        if written < at {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
+impl Tenant<'_> {
+    /// Records an access; returns when the row is durable.
+    pub async fn audit(self, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.store.0.writer.audit(self.key, entry.body()).await
     }
-    Ok(low)
+
+    /// Records an access; the row is written with the next transaction, at most a second later. Waits until it is
+    /// durable only when too many rows are waiting.
+    pub async fn audit_soon(self, entry: &AuditEntry) -> Result<(), StoreError> {
+        let writer = &self.store.0.writer;
+        writer.audit_soon(self.key, entry.body()).await
+    }
+
+    /// Audit rows after a number (0: from the first), at most `limit`.
+    pub fn audit_rows(self, after: i64, limit: usize) -> Result<Vec<AuditRow>, StoreError> {
+        let limit = limit.min(LIST_MOST);
+        self.read(|connection| {
+            let sql = connection.text(
+                "SELECT key - (?1 << 40), at, body, hash FROM audit
+         WHERE key > (?1 << 40) + ?2 AND key <= (?1 << 40) + ?3 ORDER BY key LIMIT ?4",
+                "SELECT seq, at, body, hash FROM audit
+         WHERE tenant = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
+            );
+            let after = after.clamp(0, SEQ_MOST);
+            let rows = connection.all(
+                sql,
+                values![self.key.0, after, SEQ_MOST, read::rows(limit)],
+                |row| {
+                    Ok(AuditRow {
+                        seq: row.get(0)?,
+                        at: moment(row.get(1)?)?,
+                        body: row.get(2)?,
+                        hash: row.get(3)?,
+                    })
+                },
+            )?;
+            Ok(rows)
+        })
+    }
+
+    /// The number of the last audit row written before a moment, or 0: where a report over a time begins. Times in a chain
+    /// never go back, so this halves its way there.
+    pub fn audit_last_before(self, at: Timestamp) -> Result<i64, StoreError> {
+        self.read(|connection| {
+            let at = millis(at);
+            let (mut low, mut high) = (0, head(connection, self.key)?.seq);
+            let sql = connection.text(
+                "SELECT at FROM audit WHERE key = (?1 << 40) + ?2",
+                "SELECT at FROM audit WHERE tenant = ?1 AND seq = ?2",
+            );
+            // At most forty rounds: the number has so many bits.
+            while low < high {
+                let middle = low + (high - low + 1) / 2;
+                let written: Option<i64> =
+                    connection.one(sql, values![self.key.0, middle], |r| r.get(0))?;
+                let written = written.ok_or_else(|| odd("an audit row is missing"))?;
+                if written < at {
+                    low = middle;
+                } else {
+                    high = middle - 1;
+                }
+            }
+            Ok(low)
+        })
+    }
+
+    /// The end of the audit trail as it was written down with its last row, which must be there.
+    pub fn audit_head(self) -> Result<AuditHead, StoreError> {
+        self.read(|connection| {
+            snapshot(connection, |c| {
+                let head = head(c, self.key)?;
+                match head.seq == 0 || holds(c, self.key, &head)? {
+                    true => Ok(AuditHead {
+                        seq: head.seq,
+                        hash: head.hash,
+                    }),
+                    false => Err(odd("the end of an audit trail, whose row is not there")),
+                }
+            })
+        })
+    }
+
+    /// The last row of the audit trail that is there, whatever was written down.
+    pub fn audit_end(self) -> Result<AuditHead, StoreError> {
+        self.read(|connection| {
+            let sql = connection.text(
+        "SELECT key - (?1 << 40), hash FROM audit
+         WHERE key > (?1 << 40) AND key <= (?1 << 40) + ?2 ORDER BY key DESC LIMIT 1",
+        "SELECT seq, hash FROM audit WHERE tenant = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",
+    );
+            let found = connection.one(sql, values![self.key.0, SEQ_MOST], |row| {
+                Ok(AuditHead {
+                    seq: row.get(0)?,
+                    hash: row.get(1)?,
+                })
+            })?;
+            Ok(found.unwrap_or_default())
+        })
+    }
+
+    /// The hash of a row of the audit trail, if it is there.
+    pub fn audit_hash(self, seq: i64) -> Result<Option<[u8; 32]>, StoreError> {
+        self.read(|connection| hash_of(connection, self.key, seq))
+    }
+
+    /// Checks the audit trail from its first row. Takes about a second per million rows.
+    pub fn audit_verify(self) -> Result<AuditVerdict, StoreError> {
+        self.audit_verify_seeing(&|_| {})
+    }
+
+    /// The same; every row that fits is shown on the way.
+    pub fn audit_verify_seeing(self, see: &dyn Fn(&AuditHead)) -> Result<AuditVerdict, StoreError> {
+        self.read_long(|connection| verify(connection, self.key, see))
+    }
 }
 
 /// Checks a whole chain, one row in memory at a time, as of one moment.

@@ -5,6 +5,7 @@ use super::made;
 use super::read::{self, millis, moment};
 use super::referral;
 use crate::audit::{self, AuditEntry, MadeVersion};
+use crate::store::Tenant;
 use crate::store::appointment::{Accepted, AppointmentStatus, Booking, Counts, StoredAppointment};
 use crate::store::conflict::Conflict;
 use crate::store::driver::{Connection, Fault, values};
@@ -62,8 +63,16 @@ impl Learned {
     }
 }
 
-/// Books, or records why not.
-pub(super) fn book(
+impl Tenant<'_> {
+    /// Books a slot, all or nothing. The audit row of the attempt is written either way; only when the store itself
+    /// fails ([`WriteError::Store`]) there is none.
+    pub async fn book(self, booking: Booking) -> Result<StoredAppointment, WriteError> {
+        let tenant = self.key;
+        self.write(move |group| book(group, tenant, &booking)).await
+    }
+}
+
+fn book(
     group: &mut Group<'_>,
     tenant: TenantKey,
     booking: &Booking,

@@ -5,6 +5,7 @@ use super::group::Group;
 use super::made::{self, BOOKING_COLUMNS};
 use super::read::{self, millis, moment};
 use crate::audit::AuditEntry;
+use crate::store::Tenant;
 use crate::store::appointment::{AppointmentStatus, Cancellation, StoredAppointment};
 use crate::store::conflict::Conflict;
 use crate::store::driver::{Connection, odd, values};
@@ -14,8 +15,16 @@ use booking::slot::SlotStatus;
 use bytes::Bytes;
 use uuid::Uuid;
 
-/// Cancels, or records why not.
-pub(super) fn cancel(
+impl Tenant<'_> {
+    /// Cancels an appointment and frees its slot, all or nothing; audit as for [`Tenant::book`].
+    pub async fn cancel(self, change: Cancellation) -> Result<StoredAppointment, WriteError> {
+        let tenant = self.key;
+        self.write(move |group| cancel(group, tenant, &change))
+            .await
+    }
+}
+
+fn cancel(
     group: &mut Group<'_>,
     tenant: TenantKey,
     change: &Cancellation,

@@ -2,13 +2,32 @@
 
 use super::group::Group;
 use super::read::{self, millis};
+use super::writer::store_only;
 use crate::audit::AuditEntry;
+use crate::store::Store;
 use crate::store::driver::{Connection, values};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::model::{Declaration, Declared, DeclaredChange, SCHEDULE_KIND, TenantKey};
 
-/// Makes or changes a tenant and its declared things, with an audit row if anything changed.
-pub(super) fn declare(
+impl Store {
+    /// Makes or changes a tenant and its declared things, with an audit row if anything changed.
+    pub async fn declare(
+        &self,
+        declaration: Declaration,
+        entry: AuditEntry,
+    ) -> Result<Declared, StoreError> {
+        let writer = &self.0.writer;
+        let known = self.read(|c| read::key_of(c, declaration.ods.as_str()))?;
+        let shard = match known {
+            Some(tenant) => writer.shard(Some(tenant)),
+            None => writer.shard_of_new(),
+        };
+        let done = writer.submit(shard, move |group| declare(group, &declaration, &entry));
+        done.await.map_err(store_only)
+    }
+}
+
+fn declare(
     group: &mut Group<'_>,
     declaration: &Declaration,
     entry: &AuditEntry,
@@ -58,7 +77,7 @@ fn put_tenant(
         declaration.asid.as_str(),
         &declaration.name,
     );
-    let found = read::tenant_of(c, ods)?;
+    let found = read::key_of(c, ods)?;
     if let Some(tenant) = found {
         // Another process may have made it a moment ago.
         group.hold(tenant)?;

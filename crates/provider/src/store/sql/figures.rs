@@ -2,76 +2,80 @@
 
 use super::group::Group;
 use super::referral::owner;
-use crate::store::driver::{Connection, odd, values};
+use crate::store::driver::{odd, values};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::gauges::Waiting;
+use crate::store::{Store, Tenant};
 use crate::tenant_key::TenantKey;
 use booking::ids::{Asid, ResourceId, ServiceId};
+use jiff::Timestamp;
 
-/// Live bookings from a London day on, by service.
-pub(in crate::store) fn live_by_service(
-    c: &Connection,
-    tenant: TenantKey,
-    from_day: i32,
-) -> Result<Vec<(ServiceId, u64)>, StoreError> {
+impl Tenant<'_> {
+    /// Live bookings from a London day ([`london_day`](crate::store::london_day)) on, by service.
+    pub fn live_by_service(self, from_day: i32) -> Result<Vec<(ServiceId, u64)>, StoreError> {
+        self.read(|c| {
     let counts = c.all(
         "SELECT service, count(*) FROM appointment WHERE tenant = ?1 AND day >= ?2 AND live = 1 GROUP BY service",
-        values![tenant.0, from_day],
+        values![self.key.0, from_day],
         |row| {
             let count: i64 = row.get(1)?;
             Ok((service(row.get(0)?)?, u64::try_from(count).unwrap_or(0)))
         },
     )?;
     Ok(counts)
+        })
+    }
+
+    /// The service that an appointment is attributed to, and the system that booked it; `None` when it is unknown.
+    pub fn origin_of(self, id: &ResourceId) -> Result<Option<(ServiceId, Asid)>, StoreError> {
+        self.read(|c| {
+            let found = c.one(
+                "SELECT service, booked_asid FROM appointment WHERE tenant = ?1 AND id = ?2",
+                values![self.key.0, id.as_str()],
+                |row| {
+                    let asid = Asid::parse(row.get(1)?);
+                    let asid = asid.map_err(|_| odd("the ASID of an appointment"))?;
+                    Ok((service(row.get(0)?)?, asid))
+                },
+            )?;
+            Ok(found)
+        })
+    }
 }
 
 fn service(text: &str) -> Result<ServiceId, StoreError> {
     ServiceId::parse(text).map_err(|_| odd("the service of an appointment"))
 }
 
-/// Referrals received since a moment that wait for somebody. `None`: those that belong to nobody.
-pub(in crate::store) fn referrals_waiting(
-    c: &Connection,
-    tenant: Option<TenantKey>,
-    since: i64,
-) -> Result<Waiting, StoreError> {
-    let (whose, owner) = owner(c, tenant);
-    let sql = format!(
-        "SELECT count(CASE WHEN r.state = 0 AND NOT EXISTS (SELECT 1 FROM document_link l
+impl Store {
+    /// Referrals received since a moment that wait for somebody. `None`: those that belong to nobody.
+    pub fn referrals_waiting(
+        &self,
+        tenant: Option<TenantKey>,
+        since: Timestamp,
+    ) -> Result<Waiting, StoreError> {
+        self.read(|c| {
+            let (whose, owner) = owner(c, tenant);
+            let sql = format!(
+                "SELECT count(CASE WHEN r.state = 0 AND NOT EXISTS (SELECT 1 FROM document_link l
            WHERE l.tenant = r.tenant AND l.document = r.document) THEN 1 END),
          count(CASE WHEN r.state = 2 THEN 1 END)
          FROM referral r WHERE r.{whose} AND r.received_at >= ?2"
-    );
-    let found = c.one(&sql, values![owner, since], |row| {
-        Ok((row.get::<i64>(0)?, row.get::<i64>(1)?))
-    })?;
-    let (unmatched, quarantined) = found.unwrap_or_default();
-    Ok(Waiting {
-        unmatched: u64::try_from(unmatched).unwrap_or(0),
-        quarantined: u64::try_from(quarantined).unwrap_or(0),
-    })
-}
-
-/// The service that an appointment is attributed to, and the system that booked it.
-pub(in crate::store) fn origin_of(
-    c: &Connection,
-    tenant: TenantKey,
-    id: &ResourceId,
-) -> Result<Option<(ServiceId, Asid)>, StoreError> {
-    let found = c.one(
-        "SELECT service, booked_asid FROM appointment WHERE tenant = ?1 AND id = ?2",
-        values![tenant.0, id.as_str()],
-        |row| {
-            let asid = Asid::parse(row.get(1)?);
-            let asid = asid.map_err(|_| odd("the ASID of an appointment"))?;
-            Ok((service(row.get(0)?)?, asid))
-        },
-    )?;
-    Ok(found)
+            );
+            let found = c.one(&sql, values![owner, since.as_millisecond()], |row| {
+                Ok((row.get::<i64>(0)?, row.get::<i64>(1)?))
+            })?;
+            let (unmatched, quarantined) = found.unwrap_or_default();
+            Ok(Waiting {
+                unmatched: u64::try_from(unmatched).unwrap_or(0),
+                quarantined: u64::try_from(quarantined).unwrap_or(0),
+            })
+        })
+    }
 }
 
 /// Writes what changes nothing and must still be as durable as a booking: the mark of our files on SQLite, a message in
 /// the WAL that nobody reads on PostgreSQL.
-pub(super) fn probe(group: &mut Group<'_>) -> Result<(), WriteError> {
+pub(in crate::store) fn probe(group: &mut Group<'_>) -> Result<(), WriteError> {
     group.attempt(|g| g.connection.probe().map_err(|fault| fault.error.into()))
 }

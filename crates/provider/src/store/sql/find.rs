@@ -5,23 +5,27 @@ use super::read::{self, millis};
 use crate::store::appointment::{AppointmentCursor, AppointmentFilter, FoundAppointments};
 use crate::store::driver::{Connection, Value};
 use crate::store::error::StoreError;
+use crate::store::{LIST_MOST, Tenant};
 use crate::tenant_key::TenantKey;
 
-/// A page of the appointments of a filter in their current versions, live ones first, then the latest start first.
-pub(in crate::store) fn appointments(
-    c: &Connection,
-    tenant: TenantKey,
-    filter: &AppointmentFilter<'_>,
-    after: Option<AppointmentCursor>,
-    limit: usize,
-) -> Result<FoundAppointments, StoreError> {
+impl Tenant<'_> {
+    /// A page of the appointments of a filter in their current versions, at most `limit`: live ones first, then the latest
+    /// start first. The filter holds before the limit, and all that it finds are counted.
+    pub fn find_appointments(
+        self,
+        filter: &AppointmentFilter<'_>,
+        after: Option<AppointmentCursor>,
+        limit: usize,
+    ) -> Result<FoundAppointments, StoreError> {
+        let limit = limit.min(LIST_MOST);
+        self.read(|c| {
     let mut query = Query::new(
         format!(
             "SELECT {}, a.live, a.start, a.key FROM appointment a JOIN appointment_version v
              ON v.tenant = a.tenant AND v.appointment = a.key AND v.version = a.version WHERE a.tenant = ?1",
             read::VERSION_COLUMNS
         ),
-        vec![tenant.0.into()],
+        vec![self.key.0.into()],
     );
     narrow(&mut query, filter);
     if let Some(AppointmentCursor { live, start, key }) = after {
@@ -49,9 +53,11 @@ pub(in crate::store) fn appointments(
     let page: Vec<_> = found.into_iter().map(|(stored, _)| stored).collect();
     let total = match after.is_none() && !more {
         true => page.len() as u64,
-        false => count(c, tenant, filter)?,
+        false => count(c, self.key, filter)?,
     };
     Ok(FoundAppointments { page, total, next })
+        })
+    }
 }
 
 fn count(

@@ -17,7 +17,7 @@ const NOBODY: TenantKey = TenantKey(0);
 pub(super) type Heads = HashMap<TenantKey, Head>;
 
 /// The open transaction.
-pub(super) struct Group<'c> {
+pub(in crate::store) struct Group<'c> {
     /// The writer's connection.
     pub(super) connection: &'c Connection,
     /// Ends of the audit chains that this transaction appended to.

@@ -1,13 +1,16 @@
 //! Point reads: tenants, declared things, days, slots, appointments.
 
-use crate::store::appointment::{AppointmentStatus, BookingRow, StoredAppointment, UsedRequestId};
+use crate::store::appointment::{
+    AppointmentFilter, AppointmentStatus, BookingRow, StoredAppointment, UsedRequestId,
+};
 use crate::store::driver::{Connection, Row, Value, odd, values};
 use crate::store::error::StoreError;
 use crate::store::model::{
     BookingCount, Channel, CountBy, DeclaredRow, PlacedSlot, ScheduleKey, SlotDays, SlotKey,
     SlotRow, TenantKey, TenantRow,
 };
-use booking::ids::{Asid, OdsCode, RequestId, ResourceId, ServiceId};
+use crate::store::{LIST_MOST, Store, Tenant};
+use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
 use booking::slot::SlotStatus;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -47,17 +50,16 @@ fn tenant_row(row: &Row<'_>) -> Result<TenantRow, StoreError> {
     })
 }
 
-/// The tenant of an ODS code, whole.
-pub(in crate::store) fn tenant(
-    c: &Connection,
-    ods: &OdsCode,
-) -> Result<Option<TenantRow>, StoreError> {
-    let sql = "SELECT key, ods, asid, name FROM tenant WHERE ods = ?1";
-    Ok(c.one(sql, values![ods.as_str()], tenant_row)?)
+impl Store {
+    /// The tenant of an ODS code.
+    pub fn tenant_of(&self, ods: &OdsCode) -> Result<Option<TenantRow>, StoreError> {
+        let sql = "SELECT key, ods, asid, name FROM tenant WHERE ods = ?1";
+        self.read(|c| Ok(c.one(sql, values![ods.as_str()], tenant_row)?))
+    }
 }
 
-/// The tenant of an ODS code.
-pub(super) fn tenant_of(c: &Connection, ods: &str) -> Result<Option<TenantKey>, StoreError> {
+/// The key of the tenant of an ODS code.
+pub(super) fn key_of(c: &Connection, ods: &str) -> Result<Option<TenantKey>, StoreError> {
     let sql = "SELECT key FROM tenant WHERE ods = ?1";
     Ok(c.one(sql, values![ods], |r| Ok(TenantKey(r.get(0)?)))?)
 }
@@ -96,52 +98,64 @@ pub(in crate::store) fn catalogue_version(
     found.ok_or_else(|| no_tenant(tenant))
 }
 
-/// Version and rows from one statement, and so from one moment.
-pub(in crate::store) fn declared(
-    c: &Connection,
-    tenant: TenantKey,
-) -> Result<(i64, Vec<DeclaredRow>), StoreError> {
-    let (mut version, mut rows) = (None, Vec::new());
-    c.each(
-        "SELECT t.catalogue_version, d.kind, d.id, d.position, d.body, s.key FROM tenant t
+impl Tenant<'_> {
+    /// The first page of a patient's appointments.
+    pub fn appointments_of(
+        self,
+        number: &NhsNumber,
+        limit: usize,
+    ) -> Result<Vec<StoredAppointment>, StoreError> {
+        let filter = AppointmentFilter {
+            patient: Some(number),
+            ..AppointmentFilter::default()
+        };
+        let found = self.find_appointments(&filter, None, limit)?;
+        Ok(found.page)
+    }
+
+    /// Goes up with every change of the tenant's declared things.
+    pub fn catalogue_version(self) -> Result<i64, StoreError> {
+        self.read(|c| catalogue_version(c, self.key))
+    }
+
+    /// The declared things by kind, then position, with their catalogue version: one statement, and so one moment.
+    pub fn declared(self) -> Result<(i64, Vec<DeclaredRow>), StoreError> {
+        self.read(|c| {
+            let (mut version, mut rows) = (None, Vec::new());
+            c.each(
+                "SELECT t.catalogue_version, d.kind, d.id, d.position, d.body, s.key FROM tenant t
          LEFT JOIN declared d ON d.tenant = t.key
          LEFT JOIN schedule s ON d.kind = 'schedule' AND s.tenant = d.tenant AND s.id = d.id
          WHERE t.key = ?1 ORDER BY d.kind, d.position, d.id",
-        values![tenant.0],
-        |r| {
-            version = Some(r.get(0)?);
-            if let Some(kind) = r.get::<Option<String>>(1)? {
-                rows.push(DeclaredRow {
-                    kind,
-                    id: r.get(2)?,
-                    position: r.get(3)?,
-                    body: r.get(4)?,
-                    schedule: r.get::<Option<i64>>(5)?.map(ScheduleKey),
-                });
-            }
-            Ok(())
-        },
-    )?;
-    Ok((version.ok_or_else(|| no_tenant(tenant))?, rows))
-}
+                values![self.key.0],
+                |r| {
+                    version = Some(r.get(0)?);
+                    if let Some(kind) = r.get::<Option<String>>(1)? {
+                        rows.push(DeclaredRow {
+                            kind,
+                            id: r.get(2)?,
+                            position: r.get(3)?,
+                            body: r.get(4)?,
+                            schedule: r.get::<Option<i64>>(5)?.map(ScheduleKey),
+                        });
+                    }
+                    Ok(())
+                },
+            )?;
+            Ok((version.ok_or_else(|| no_tenant(self.key))?, rows))
+        })
+    }
 
-/// `n` marks `?first, …` for a list, rounded up to a power of two so that there are few texts to prepare. Returns how
-/// many there are.
-pub(super) fn marks(first: usize, n: usize) -> (usize, String) {
-    let n = n.next_power_of_two();
-    let marks: Vec<String> = (first..first + n).map(|i| format!("?{i}")).collect();
-    (n, marks.join(", "))
-}
-
-/// Versions from one statement, and so from one moment.
-pub(in crate::store) fn slot_days(
-    c: &Connection,
-    tenant: TenantKey,
-    schedules: &[ScheduleKey],
-    from: i32,
-    to: i32,
-) -> Result<SlotDays, StoreError> {
-    let mut all: Vec<Value<'_>> = vec![tenant.0.into(), from.into(), to.into()];
+    /// Versions of the days in `from..=to` (days since 1970-01-01 UTC, by slot start) that have or had slots: one statement,
+    /// and so one moment.
+    pub fn slot_days(
+        self,
+        schedules: &[ScheduleKey],
+        from: i32,
+        to: i32,
+    ) -> Result<SlotDays, StoreError> {
+        self.read_diary(|c| {
+    let mut all: Vec<Value<'_>> = vec![self.key.0.into(), from.into(), to.into()];
     // An empty list is one that no schedule is in; what is said twice makes the list as long as it is prepared.
     let last = schedules.last().map_or(0, |s| s.0);
     let (n, marks) = marks(4, schedules.len());
@@ -170,9 +184,164 @@ pub(in crate::store) fn slot_days(
     let place = |key: ScheduleKey| schedules.iter().position(|s| *s == key);
     days.sort_by_key(|(schedule, _, _)| place(*schedule));
     Ok(SlotDays {
-        catalogue_version: version.ok_or_else(|| no_tenant(tenant))?,
+        catalogue_version: version.ok_or_else(|| no_tenant(self.key))?,
         days,
     })
+        })
+    }
+
+    /// All slots of a schedule that start on a UTC day, in order of start, with the day's version (0: never had any): one
+    /// statement, and so one moment.
+    pub fn slots_of_day(
+        self,
+        schedule: ScheduleKey,
+        day: i32,
+    ) -> Result<(i64, Vec<SlotRow>), StoreError> {
+        self.read_diary(|c| {
+    const DAY: i64 = 86_400_000;
+    let from = i64::from(day) * DAY;
+    let (mut version, mut slots, mut labels) = (0, Vec::new(), Labels::new(c, self.key));
+    c.each(
+        &format!(
+            "SELECT coalesce(v.version, 0), {SLOT_COLUMNS} FROM tenant t
+             LEFT JOIN slot_day v ON v.tenant = t.key AND v.schedule = ?2 AND v.day = ?3
+             CROSS JOIN (SELECT CAST(?2 AS BIGINT) AS key, 0 AS track UNION ALL
+               SELECT key, track FROM schedule WHERE tenant = ?1 AND diary = ?2) d
+             LEFT JOIN slot s ON s.tenant = t.key AND s.schedule = d.key AND s.start >= ?4 AND s.start < ?5
+             WHERE t.key = ?1 ORDER BY s.start, s.finish, d.track"
+        ),
+        values![self.key.0, schedule.0, day, from, from + DAY],
+        |row| {
+            version = row.get(0)?;
+            if row.get::<Option<i64>>(SLOTS_OF_DAY)?.is_some() {
+                slots.push(slot_row(row, SLOTS_OF_DAY, &mut labels)?);
+            }
+            Ok(())
+        },
+    )?;
+    Ok((version, slots))
+        })
+    }
+
+    /// A slot by its id.
+    pub fn slot(self, uuid: Uuid) -> Result<Option<PlacedSlot>, StoreError> {
+        self.read(|c| slot(c, self.key, uuid))
+    }
+
+    /// A version of an appointment; `None`: the current one.
+    pub fn appointment(
+        self,
+        id: &ResourceId,
+        version: Option<u32>,
+    ) -> Result<Option<StoredAppointment>, StoreError> {
+        self.read(|c| appointment(c, self.key, id, version))
+    }
+
+    /// All versions, oldest first; none if the appointment is unknown.
+    pub fn history(self, id: &ResourceId) -> Result<Vec<StoredAppointment>, StoreError> {
+        self.read(|c| {
+            let found = c.all(
+                &format!(
+                    "SELECT {VERSION_COLUMNS} FROM appointment a
+             JOIN appointment_version v ON v.tenant = a.tenant AND v.appointment = a.key
+             WHERE a.tenant = ?1 AND a.id = ?2 ORDER BY v.version"
+                ),
+                values![self.key.0, id.as_str()],
+                stored_appointment,
+            )?;
+            Ok(found)
+        })
+    }
+
+    /// The request as received that made a version (DAT-04), where it was kept.
+    pub fn received(self, id: &ResourceId, version: u32) -> Result<Option<Bytes>, StoreError> {
+        self.read(|c| {
+            let found: Option<Option<Vec<u8>>> = c.one(
+                "SELECT v.received FROM appointment a
+         JOIN appointment_version v ON v.tenant = a.tenant AND v.appointment = a.key
+         WHERE a.tenant = ?1 AND a.id = ?2 AND v.version = ?3",
+                values![self.key.0, id.as_str(), version],
+                |r| r.get(0),
+            )?;
+            Ok(found.flatten().map(Bytes::from))
+        })
+    }
+
+    /// Who used an `X-Request-ID` for a create or update that succeeded.
+    pub fn request_id(self, wanted: &RequestId) -> Result<Option<UsedRequestId>, StoreError> {
+        self.read(|c| request_id(c, self.key, wanted))
+    }
+
+    /// Live bookings that a cap counts.
+    pub fn bookings_on(self, of: &BookingCount<'_>) -> Result<u32, StoreError> {
+        self.read(|c| bookings_on(c, self.key, of))
+    }
+
+    /// Live bookings of schedules that start at or after a moment, in order of start within each schedule; at most `limit`.
+    pub fn live_bookings(
+        self,
+        schedules: &[ScheduleKey],
+        from: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<BookingRow>, StoreError> {
+        let limit = limit.min(LIST_MOST);
+        self.read(|c| {
+            let sql = format!(
+                "SELECT {PLACED_COLUMNS}, {BOOKING_COLUMNS} FROM {PLACED_FROM}
+         WHERE s.tenant = ?1 AND s.schedule IN (SELECT CAST(?2 AS BIGINT) UNION ALL
+             SELECT key FROM schedule WHERE tenant = ?1 AND diary = ?2)
+           AND s.start >= ?3 AND a.live = 1
+         ORDER BY s.start, s.key LIMIT ?4"
+            );
+            let mut labels = Labels::new(c, self.key);
+            let mut found = Vec::new();
+            for schedule in schedules {
+                let left = rows(limit.saturating_sub(found.len()));
+                c.each(
+                    &sql,
+                    values![self.key.0, schedule.0, millis(from), left],
+                    |row| {
+                        found.push(booking_row(row, &mut labels)?);
+                        Ok(())
+                    },
+                )?;
+            }
+            Ok(found)
+        })
+    }
+
+    /// Live bookings linked to a referral document, in any letter case (REF-PRO-02); several are possible (PROV-BOOK-07).
+    pub fn bookings_of_document(
+        self,
+        document: &str,
+        limit: usize,
+    ) -> Result<Vec<BookingRow>, StoreError> {
+        let limit = limit.min(LIST_MOST);
+        self.read(|c| {
+    let mut labels = Labels::new(c, self.key);
+    let document = document.to_ascii_lowercase();
+    let found = c.all(
+        &format!(
+            "SELECT {PLACED_COLUMNS}, {BOOKING_COLUMNS} FROM document_link k
+             JOIN appointment a ON a.tenant = k.tenant AND a.key = k.appointment AND a.live = 1
+             JOIN slot s ON s.tenant = a.tenant AND s.key = a.slot
+             JOIN schedule d ON d.tenant = s.tenant AND d.key = s.schedule
+             WHERE k.tenant = ?1 AND k.document = ?2 AND k.ended_at IS NULL ORDER BY a.start LIMIT ?3"
+        ),
+        values![self.key.0, &document, rows(limit)],
+        |row| booking_row(row, &mut labels),
+    )?;
+    Ok(found)
+        })
+    }
+}
+
+/// `n` marks `?first, …` for a list, rounded up to a power of two so that there are few texts to prepare. Returns how
+/// many there are.
+pub(super) fn marks(first: usize, n: usize) -> (usize, String) {
+    let n = n.next_power_of_two();
+    let marks: Vec<String> = (first..first + n).map(|i| format!("?{i}")).collect();
+    (n, marks.join(", "))
 }
 
 /// Texts of a tenant's labels, each read once by a connection.
@@ -277,37 +446,6 @@ fn diary_of(id: &str) -> &str {
 /// Where the columns of the slot begin in [`slots_of_day`].
 const SLOTS_OF_DAY: usize = 1;
 
-/// The day's version and its slots from one statement, and so from one moment.
-pub(in crate::store) fn slots_of_day(
-    c: &Connection,
-    tenant: TenantKey,
-    schedule: ScheduleKey,
-    day: i32,
-) -> Result<(i64, Vec<SlotRow>), StoreError> {
-    const DAY: i64 = 86_400_000;
-    let from = i64::from(day) * DAY;
-    let (mut version, mut slots, mut labels) = (0, Vec::new(), Labels::new(c, tenant));
-    c.each(
-        &format!(
-            "SELECT coalesce(v.version, 0), {SLOT_COLUMNS} FROM tenant t
-             LEFT JOIN slot_day v ON v.tenant = t.key AND v.schedule = ?2 AND v.day = ?3
-             CROSS JOIN (SELECT CAST(?2 AS BIGINT) AS key, 0 AS track UNION ALL
-               SELECT key, track FROM schedule WHERE tenant = ?1 AND diary = ?2) d
-             LEFT JOIN slot s ON s.tenant = t.key AND s.schedule = d.key AND s.start >= ?4 AND s.start < ?5
-             WHERE t.key = ?1 ORDER BY s.start, s.finish, d.track"
-        ),
-        values![tenant.0, schedule.0, day, from, from + DAY],
-        |row| {
-            version = row.get(0)?;
-            if row.get::<Option<i64>>(SLOTS_OF_DAY)?.is_some() {
-                slots.push(slot_row(row, SLOTS_OF_DAY, &mut labels)?);
-            }
-            Ok(())
-        },
-    )?;
-    Ok((version, slots))
-}
-
 fn placed_by_uuid() -> String {
     format!("SELECT {PLACED_COLUMNS} FROM {PLACED_FROM} WHERE s.tenant = ?1 AND s.uuid = ?2")
 }
@@ -358,43 +496,9 @@ pub(in crate::store) fn appointment(
     Ok(found)
 }
 
-pub(in crate::store) fn history(
-    c: &Connection,
-    tenant: TenantKey,
-    id: &ResourceId,
-) -> Result<Vec<StoredAppointment>, StoreError> {
-    let found = c.all(
-        &format!(
-            "SELECT {VERSION_COLUMNS} FROM appointment a
-             JOIN appointment_version v ON v.tenant = a.tenant AND v.appointment = a.key
-             WHERE a.tenant = ?1 AND a.id = ?2 ORDER BY v.version"
-        ),
-        values![tenant.0, id.as_str()],
-        stored_appointment,
-    )?;
-    Ok(found)
-}
-
 /// A limit as the database takes it.
 pub(super) fn rows(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-/// What came in as the request of a version (DAT-04).
-pub(in crate::store) fn received(
-    c: &Connection,
-    tenant: TenantKey,
-    id: &ResourceId,
-    version: u32,
-) -> Result<Option<Bytes>, StoreError> {
-    let found: Option<Option<Vec<u8>>> = c.one(
-        "SELECT v.received FROM appointment a
-         JOIN appointment_version v ON v.tenant = a.tenant AND v.appointment = a.key
-         WHERE a.tenant = ?1 AND a.id = ?2 AND v.version = ?3",
-        values![tenant.0, id.as_str(), version],
-        |r| r.get(0),
-    )?;
-    Ok(found.flatten().map(Bytes::from))
 }
 
 const REQUEST_ID: &str = "SELECT v.asid, v.ods, a.id FROM appointment_version v
@@ -469,59 +573,4 @@ fn booking_row(row: &Row<'_>, labels: &mut Labels<'_>) -> Result<BookingRow, Sto
         document: row.get(BOOKING_AT + 4)?,
         slot,
     })
-}
-
-/// Live bookings of schedules that start at or after a moment, in order of start within each schedule.
-pub(in crate::store) fn live_bookings(
-    c: &Connection,
-    tenant: TenantKey,
-    schedules: &[ScheduleKey],
-    from: Timestamp,
-    limit: usize,
-) -> Result<Vec<BookingRow>, StoreError> {
-    let sql = format!(
-        "SELECT {PLACED_COLUMNS}, {BOOKING_COLUMNS} FROM {PLACED_FROM}
-         WHERE s.tenant = ?1 AND s.schedule IN (SELECT CAST(?2 AS BIGINT) UNION ALL
-             SELECT key FROM schedule WHERE tenant = ?1 AND diary = ?2)
-           AND s.start >= ?3 AND a.live = 1
-         ORDER BY s.start, s.key LIMIT ?4"
-    );
-    let mut labels = Labels::new(c, tenant);
-    let mut found = Vec::new();
-    for schedule in schedules {
-        let left = rows(limit.saturating_sub(found.len()));
-        c.each(
-            &sql,
-            values![tenant.0, schedule.0, millis(from), left],
-            |row| {
-                found.push(booking_row(row, &mut labels)?);
-                Ok(())
-            },
-        )?;
-    }
-    Ok(found)
-}
-
-/// Live bookings linked to a referral document, in any letter case (REF-PRO-02); several are possible
-/// (PROV-BOOK-07).
-pub(in crate::store) fn bookings_of_document(
-    c: &Connection,
-    tenant: TenantKey,
-    document: &str,
-    limit: usize,
-) -> Result<Vec<BookingRow>, StoreError> {
-    let mut labels = Labels::new(c, tenant);
-    let document = document.to_ascii_lowercase();
-    let found = c.all(
-        &format!(
-            "SELECT {PLACED_COLUMNS}, {BOOKING_COLUMNS} FROM document_link k
-             JOIN appointment a ON a.tenant = k.tenant AND a.key = k.appointment AND a.live = 1
-             JOIN slot s ON s.tenant = a.tenant AND s.key = a.slot
-             JOIN schedule d ON d.tenant = s.tenant AND d.key = s.schedule
-             WHERE k.tenant = ?1 AND k.document = ?2 AND k.ended_at IS NULL ORDER BY a.start LIMIT ?3"
-        ),
-        values![tenant.0, &document, rows(limit)],
-        |row| booking_row(row, &mut labels),
-    )?;
-    Ok(found)
 }

@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 type Open = Box<dyn Fn() -> Result<Connection, StoreError> + Send + Sync>;
 
 /// The pool. Connections are opened when first needed and kept.
-pub(super) struct Readers {
+pub(in crate::store) struct Readers {
     open: Open,
     most: usize,
     state: Mutex<State>,
@@ -39,7 +39,7 @@ struct State {
 }
 
 impl Readers {
-    pub(super) fn new(most: usize, open: Open, gauges: Arc<Gauges>) -> Readers {
+    pub(in crate::store) fn new(most: usize, open: Open, gauges: Arc<Gauges>) -> Readers {
         Readers {
             open,
             most: most.max(1),
@@ -54,7 +54,7 @@ impl Readers {
     }
 
     /// Runs one read on a connection of the pool; again on another if the connection is lost.
-    pub(super) fn with<T>(
+    pub(in crate::store) fn with<T>(
         &self,
         read: impl Fn(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
@@ -141,7 +141,7 @@ impl Readers {
     }
 
     /// Connections in use, and how many may be.
-    pub(super) fn in_use(&self) -> (usize, usize) {
+    pub(in crate::store) fn in_use(&self) -> (usize, usize) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         (state.open.saturating_sub(state.idle.len()), self.most)
     }

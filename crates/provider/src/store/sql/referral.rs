@@ -7,8 +7,7 @@
 mod file;
 mod list;
 
-pub(super) use file::{ahead_of_join, close, file, joined_by};
-pub(in crate::store) use list::{message, one, rows};
+pub(super) use file::{ahead_of_join, joined_by};
 
 use crate::referral::Wire;
 use crate::store::driver::{Connection, Value};

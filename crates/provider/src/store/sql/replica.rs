@@ -15,7 +15,7 @@ const BEHIND: Duration = Duration::from_millis(10);
 const AWAY: Duration = Duration::from_secs(1);
 
 /// The standby.
-pub(super) struct Replica {
+pub(in crate::store) struct Replica {
     shared: Arc<Shared>,
 }
 
@@ -46,7 +46,7 @@ struct Kept {
 
 impl Replica {
     /// Reads the address and starts the thread that connects.
-    pub(super) fn start(
+    pub(in crate::store) fn start(
         url: &DatabaseUrl,
         address: &str,
         most: usize,
@@ -75,7 +75,7 @@ impl Replica {
     }
 
     /// One read, if the standby is as far as needed and answers; else the primary is to be asked.
-    pub(super) fn read<T>(
+    pub(in crate::store) fn read<T>(
         &self,
         needed: &Position,
         read: impl Fn(&Connection) -> Result<T, StoreError>,

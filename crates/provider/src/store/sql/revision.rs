@@ -15,15 +15,15 @@ const OTHERS_WITHIN: Duration = Duration::from_millis(2);
 
 /// Counts this process's commits.
 #[derive(Clone, Default)]
-pub(super) struct Commits(Arc<AtomicU64>);
+pub(in crate::store) struct Commits(Arc<AtomicU64>);
 
 impl Commits {
     /// Notes one, before anybody hears of it.
-    pub(super) fn note(&self) {
+    pub(in crate::store) fn note(&self) {
         self.0.fetch_add(1, Ordering::Release);
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(in crate::store) fn count(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -37,7 +37,7 @@ enum Watcher {
 }
 
 /// The revision as last seen.
-pub(super) struct Watch {
+pub(in crate::store) struct Watch {
     commits: Commits,
     watcher: Watcher,
     state: Mutex<State>,
@@ -60,7 +60,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Watch {
     /// Begins to watch; `positions`: also how far in the log a standby must be.
-    pub(super) fn start(
+    pub(in crate::store) fn start(
         url: &DatabaseUrl,
         commits: Commits,
         positions: bool,
@@ -90,7 +90,7 @@ impl Watch {
     }
 
     /// The revision now: differs from an earlier one when something was committed in between.
-    pub(super) async fn revision(&self) -> Result<Revision, StoreError> {
+    pub(in crate::store) async fn revision(&self) -> Result<Revision, StoreError> {
         if let Some(revision) = self.fresh() {
             return Ok(revision);
         }
@@ -101,7 +101,7 @@ impl Watch {
     }
 
     /// The same for who is not in a task.
-    pub(super) fn revision_blocking(&self) -> Result<Revision, StoreError> {
+    pub(in crate::store) fn revision_blocking(&self) -> Result<Revision, StoreError> {
         match &self.watcher {
             Watcher::Near(watcher) => self.ask_near(watcher),
             Watcher::Far(watcher) => postgres::blocking(self.ask_far(watcher)),
@@ -109,7 +109,7 @@ impl Watch {
     }
 
     /// How far a standby must be to hold all that the revision now stands for; `None` when that cannot be told.
-    pub(super) fn position(&self) -> Result<Option<Position>, StoreError> {
+    pub(in crate::store) fn position(&self) -> Result<Option<Position>, StoreError> {
         self.revision_blocking()?;
         Ok(locked(&self.state).position)
     }

@@ -6,26 +6,28 @@ use super::group::Group;
 use super::query::Query;
 use super::read::{self, Labels, millis, moment};
 use crate::audit::AuditEntry;
-use crate::store::SLOTS_PER_JOB;
 use crate::store::driver::{Connection, Value, values};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::model::{
     Inserted, NewSlot, PlacedSlot, ScheduleKey, SlotCounts, SlotFilter, SlotKey, TenantKey, utc_day,
 };
+use crate::store::{LIST_MOST, SLOTS_PER_JOB, Tenant};
 use booking::count::counted;
 use booking::slot::SlotStatus;
 use jiff::Timestamp;
+use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// A bulk change of slots that are there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Change {
-    /// Hold back.
+/// A bulk change of slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SlotChange {
+    /// Hold back from consumers. Bookings stay.
     Hold,
-    /// Release, which publishes those that never were.
+    /// Release to consumers, which publishes those that never were.
     Release,
-    /// Take out of the diary.
+    /// Remove free slots that have not begun. Those that a template declares return with the next top-up.
     Remove,
 }
 
@@ -39,7 +41,7 @@ pub struct Cursor {
 
 impl Cursor {
     /// Before everything.
-    pub(in crate::store) const START: Cursor = Cursor {
+    const START: Cursor = Cursor {
         schedule: 0,
         start: i64::MIN,
         key: 0,
@@ -48,11 +50,11 @@ impl Cursor {
 
 /// What one batch did.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::store) struct Batch {
+struct Batch {
     /// Slots changed.
-    pub(in crate::store) changed: u64,
+    changed: u64,
     /// Where the next batch begins; `None` when this was the last.
-    pub(in crate::store) next: Option<Cursor>,
+    next: Option<Cursor>,
 }
 
 /// Days whose versions change.
@@ -134,7 +136,7 @@ fn tracks(c: &Connection, tenant: TenantKey) -> Result<HashMap<i64, Vec<i64>>, S
 }
 
 /// Makes a batch of slots; those that the schedule already has are left alone.
-pub(super) fn insert(
+fn insert(
     group: &mut Group<'_>,
     tenant: TenantKey,
     slots: &[NewSlot],
@@ -302,7 +304,7 @@ impl<'f> Query<'f> {
 }
 
 /// Refuses filters that no statement can hold.
-pub(in crate::store) fn check_filter(filter: &SlotFilter) -> Result<(), StoreError> {
+fn check_filter(filter: &SlotFilter) -> Result<(), StoreError> {
     match filter.slots.len() > SLOTS_PER_JOB {
         true => Err(StoreError::Conflict {
             what: format!(
@@ -366,88 +368,144 @@ fn page(
     Ok((found, None))
 }
 
-/// Lists slots by schedule as asked for, then by start, from a place on; with the place after them, if there may be
-/// more.
-pub(in crate::store) fn list(
-    c: &Connection,
-    tenant: TenantKey,
-    filter: &SlotFilter,
-    from: Cursor,
-    limit: usize,
-) -> Result<(Vec<PlacedSlot>, Option<Cursor>), StoreError> {
-    check_filter(filter)?;
-    if limit == 0 {
-        return Ok((Vec::new(), Some(from)));
-    }
-    page(c, tenant, filter, from, limit)
-}
-
-/// Counts the slots of a filter, by state.
-pub(in crate::store) fn count(
-    c: &Connection,
-    tenant: TenantKey,
-    filter: &SlotFilter,
-) -> Result<SlotCounts, StoreError> {
-    check_filter(filter)?;
-    let mut counts = SlotCounts::default();
-    let tracks = tracks(c, tenant)?;
-    for schedule in &filter.schedules {
-        let mut query = Query::new(
-            "SELECT s.status, s.held, count(*) FROM slot s WHERE s.tenant = ?1".to_owned(),
-            vec![tenant.0.into()],
-        );
-        query.of_diary(schedule.0, &tracks);
-        query.narrow(filter);
-        query.sql.push_str(" GROUP BY s.status, s.held");
-        c.each(&query.sql, &query.values, |row| {
-            let (status, held, n): (u8, bool, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let counted = match (SlotStatus::from_number(status), held) {
-                (Some(SlotStatus::Free), false) => &mut counts.free,
-                (Some(SlotStatus::Free), true) => &mut counts.held,
-                (Some(SlotStatus::Busy), _) => &mut counts.busy,
-                _ => &mut counts.other,
-            };
-            *counted += u64::try_from(n).unwrap_or(0);
-            Ok(())
-        })?;
-    }
-    Ok(counts)
-}
-
-/// When the first and the last slot of a filter begin; `None`: it finds none.
-pub(in crate::store) fn span(
-    c: &Connection,
-    tenant: TenantKey,
-    filter: &SlotFilter,
-) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
-    check_filter(filter)?;
-    let tracks = tracks(c, tenant)?;
-    let mut span: Option<(Timestamp, Timestamp)> = None;
-    for schedule in &filter.schedules {
-        let mut query = Query::new(
-            "SELECT min(s.start), max(s.start) FROM slot s WHERE s.tenant = ?1".to_owned(),
-            vec![tenant.0.into()],
-        );
-        query.of_diary(schedule.0, &tracks);
-        query.narrow(filter);
-        let found = c.one(&query.sql, &query.values, |row| {
-            Ok((row.get::<Option<i64>>(0)?, row.get::<Option<i64>>(1)?))
-        })?;
-        if let Some((Some(first), Some(last))) = found {
-            let (first, last) = (moment(first)?, moment(last)?);
-            span = Some(span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
+impl Tenant<'_> {
+    /// Makes slots, in batches of [`SLOTS_PER_JOB`], each a transaction with an audit row. Slots that a schedule already
+    /// has are left alone, so that a call that failed half way can be made again.
+    pub async fn insert_slots(
+        self,
+        slots: Vec<NewSlot>,
+        at: Timestamp,
+        entry: &AuditEntry,
+    ) -> Result<Inserted, StoreError> {
+        let (tenant, mut done) = (self.key, Inserted::default());
+        for batch in slots.chunks(SLOTS_PER_JOB) {
+            let (batch, entry) = (batch.to_vec(), entry.clone());
+            let batch = self.store.write(Some(tenant), move |group| {
+                insert(group, tenant, &batch, at, &entry)
+            });
+            let batch = batch.await?;
+            done.made += batch.made;
+            done.existing += batch.existing;
         }
+        Ok(done)
     }
-    Ok(span)
+
+    /// Changes the slots of a filter that the change makes a difference to, in batches as [`Tenant::insert_slots`] does;
+    /// returns how many these were. A slot that is not free, or that has begun, is never removed.
+    pub async fn change_slots(
+        self,
+        change: SlotChange,
+        filter: SlotFilter,
+        at: Timestamp,
+        entry: &AuditEntry,
+    ) -> Result<u64, StoreError> {
+        check_filter(&filter)?;
+        let tenant = self.key;
+        let (mut changed, mut from) = (0, Some(Cursor::START));
+        // Each batch begins after the one before, so this ends with the slots of the filter.
+        while let Some(cursor) = from {
+            let (filter, entry) = (filter.clone(), entry.clone());
+            let batch = self.store.write(Some(tenant), move |group| {
+                change_batch(group, tenant, &filter, change, cursor, at, &entry)
+            });
+            let batch = batch.await?;
+            changed += batch.changed;
+            from = batch.next;
+        }
+        Ok(changed)
+    }
+
+    /// Slots by schedule as named in the filter, then by start; at most `limit`.
+    pub fn slots(self, filter: &SlotFilter, limit: usize) -> Result<Vec<PlacedSlot>, StoreError> {
+        let (slots, _) = self.slots_after(filter, None, limit)?;
+        Ok(slots)
+    }
+
+    /// Slots by schedule as named in the filter, then by start, at most `limit`, from a place on, with the place after them;
+    /// `None` when there are no more. So a list of any length is read page by page.
+    pub fn slots_after(
+        self,
+        filter: &SlotFilter,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<(Vec<PlacedSlot>, Option<Cursor>), StoreError> {
+        let limit = limit.min(LIST_MOST);
+        self.read(|c| {
+            check_filter(filter)?;
+            let from = after.unwrap_or(Cursor::START);
+            if limit == 0 {
+                return Ok((Vec::new(), Some(from)));
+            }
+            page(c, self.key, filter, from, limit)
+        })
+    }
+
+    /// How many slots are in which state.
+    pub fn count_slots(self, filter: &SlotFilter) -> Result<SlotCounts, StoreError> {
+        self.read(|c| {
+            check_filter(filter)?;
+            let mut counts = SlotCounts::default();
+            let tracks = tracks(c, self.key)?;
+            for schedule in &filter.schedules {
+                let mut query = Query::new(
+                    "SELECT s.status, s.held, count(*) FROM slot s WHERE s.tenant = ?1".to_owned(),
+                    vec![self.key.0.into()],
+                );
+                query.of_diary(schedule.0, &tracks);
+                query.narrow(filter);
+                query.sql.push_str(" GROUP BY s.status, s.held");
+                c.each(&query.sql, &query.values, |row| {
+                    let (status, held, n): (u8, bool, i64) =
+                        (row.get(0)?, row.get(1)?, row.get(2)?);
+                    let counted = match (SlotStatus::from_number(status), held) {
+                        (Some(SlotStatus::Free), false) => &mut counts.free,
+                        (Some(SlotStatus::Free), true) => &mut counts.held,
+                        (Some(SlotStatus::Busy), _) => &mut counts.busy,
+                        _ => &mut counts.other,
+                    };
+                    *counted += u64::try_from(n).unwrap_or(0);
+                    Ok(())
+                })?;
+            }
+            Ok(counts)
+        })
+    }
+
+    /// When the first and the last slot of a filter begin; `None`: there is none.
+    pub fn slot_span(
+        self,
+        filter: &SlotFilter,
+    ) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+        self.read(|c| {
+            check_filter(filter)?;
+            let tracks = tracks(c, self.key)?;
+            let mut span: Option<(Timestamp, Timestamp)> = None;
+            for schedule in &filter.schedules {
+                let mut query = Query::new(
+                    "SELECT min(s.start), max(s.start) FROM slot s WHERE s.tenant = ?1".to_owned(),
+                    vec![self.key.0.into()],
+                );
+                query.of_diary(schedule.0, &tracks);
+                query.narrow(filter);
+                let found = c.one(&query.sql, &query.values, |row| {
+                    Ok((row.get::<Option<i64>>(0)?, row.get::<Option<i64>>(1)?))
+                })?;
+                if let Some((Some(first), Some(last))) = found {
+                    let (first, last) = (moment(first)?, moment(last)?);
+                    span = Some(span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
+                }
+            }
+            Ok(span)
+        })
+    }
 }
 
-/// Does one batch of a bulk change. Only slots that the change makes a difference to are counted; a slot that is
-/// not free, or that has begun, is never removed.
-pub(super) fn change(
+/// Does one batch of a bulk change.
+fn change_batch(
     group: &mut Group<'_>,
     tenant: TenantKey,
     filter: &SlotFilter,
-    what: Change,
+    what: SlotChange,
     from: Cursor,
     at: Timestamp,
     entry: &AuditEntry,
@@ -459,7 +517,7 @@ pub(super) fn change(
         let mut days = Days::default();
         let mut changed = 0;
         for placed in &slots {
-            if placed.booking.is_some() && what == Change::Remove {
+            if placed.booking.is_some() && what == SlotChange::Remove {
                 continue;
             }
             change_one(c, tenant, placed.slot.key, what, at)?;
@@ -469,9 +527,9 @@ pub(super) fn change(
         days.bump(c, tenant)?;
         if changed > 0 {
             let done = match what {
-                Change::Hold => "held back",
-                Change::Release => "released",
-                Change::Remove => "removed",
+                SlotChange::Hold => "held back",
+                SlotChange::Release => "released",
+                SlotChange::Remove => "removed",
             };
             record(
                 group,
@@ -485,7 +543,7 @@ pub(super) fn change(
 }
 
 /// The filter with what the change itself asks for.
-fn narrowed(filter: &SlotFilter, what: Change, at: Timestamp) -> SlotFilter {
+fn narrowed(filter: &SlotFilter, what: SlotChange, at: Timestamp) -> SlotFilter {
     let mut narrowed = filter.clone();
     let free = |f: &mut SlotFilter| match f.status {
         None | Some(SlotStatus::Free) => f.status = Some(SlotStatus::Free),
@@ -496,9 +554,9 @@ fn narrowed(filter: &SlotFilter, what: Change, at: Timestamp) -> SlotFilter {
         _ => f.held = Some(held),
     };
     match what {
-        Change::Hold => is_held(&mut narrowed, false),
-        Change::Release => is_held(&mut narrowed, true),
-        Change::Remove => {
+        SlotChange::Hold => is_held(&mut narrowed, false),
+        SlotChange::Release => is_held(&mut narrowed, true),
+        SlotChange::Remove => {
             free(&mut narrowed);
             let now = moment(millis(at) + 1).unwrap_or(at);
             narrowed.from = Some(narrowed.from.map_or(now, |from| from.max(now)));
@@ -511,20 +569,20 @@ fn change_one(
     c: &Connection,
     tenant: TenantKey,
     key: SlotKey,
-    what: Change,
+    what: SlotChange,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let (tenant, key, at) = (tenant.0, key.0, millis(at));
     match what {
-        Change::Hold => c.execute_later(
+        SlotChange::Hold => c.execute_later(
             "UPDATE slot SET held = 1 WHERE key = ?1 AND tenant = ?2",
             values![key, tenant],
         )?,
-        Change::Release => c.execute_later(
+        SlotChange::Release => c.execute_later(
             "UPDATE slot SET held = 0, published_at = coalesce(published_at, ?3) WHERE key = ?1 AND tenant = ?2",
             values![key, tenant, at],
         )?,
-        Change::Remove => {
+        SlotChange::Remove => {
             c.execute_later(
                 "INSERT INTO slot_removed (key, tenant, schedule, start, finish, uuid, template, published_at,
                    removed_at)

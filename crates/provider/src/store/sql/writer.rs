@@ -21,17 +21,17 @@ use tokio::sync::{Semaphore, oneshot};
 
 /// How long a caller waits for an answer. Each group takes tenths of a second at worst, the queue is bounded; what
 /// takes longer hangs, and its outcome is unknown.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+pub(in crate::store) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Most threads that write.
 const LANES_MOST: usize = 32;
 
 /// How many writes of a thread are being made ready.
 #[derive(Clone, Default)]
-pub(super) struct IntentCount(Arc<AtomicUsize>);
+pub(in crate::store) struct IntentCount(Arc<AtomicUsize>);
 
 impl IntentCount {
     /// True when there is one.
-    pub(super) fn any(&self) -> bool {
+    pub(in crate::store) fn any(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
     }
 }
@@ -47,7 +47,7 @@ impl Drop for WriteIntent {
 }
 
 /// The handle on the threads.
-pub(super) struct Writer {
+pub(in crate::store) struct Writer {
     threads: Vec<Handle>,
     places: Arc<Semaphore>,
     queue: usize,
@@ -68,7 +68,7 @@ struct Handle {
 impl Writer {
     /// Starts the threads, with the bounds of the options on their queue. SQLite's one writing connection is given;
     /// others are made when they are needed.
-    pub(super) fn start(
+    pub(in crate::store) fn start(
         url: &DatabaseUrl,
         mut connection: Option<Connection>,
         commits: &Commits,
@@ -119,7 +119,7 @@ impl Writer {
     }
 
     /// The shard of a tenant's writes; `None`: what could not be assigned to anybody.
-    pub(super) fn shard(&self, tenant: Option<TenantKey>) -> Shard {
+    pub(in crate::store) fn shard(&self, tenant: Option<TenantKey>) -> Shard {
         match tenant {
             _ if self.one_shard => Shard::Any,
             Some(tenant) => Shard::Tenant(tenant),
@@ -128,7 +128,7 @@ impl Writer {
     }
 
     /// The shard of a write that makes a tenant.
-    pub(super) fn lot_of_new(&self) -> Shard {
+    pub(in crate::store) fn shard_of_new(&self) -> Shard {
         match self.one_shard {
             true => Shard::Any,
             false => Shard::New,
@@ -136,7 +136,7 @@ impl Writer {
     }
 
     /// Says that a write of this shard comes soon.
-    pub(super) fn announce(&self, shard: Shard) -> WriteIntent {
+    pub(in crate::store) fn announce(&self, shard: Shard) -> WriteIntent {
         let intents = self.thread(shard).intents.clone();
         intents.0.fetch_add(1, Ordering::Relaxed);
         WriteIntent(intents)
@@ -148,7 +148,11 @@ impl Writer {
 
     /// Has work done in a transaction and waits until it is durable, or known not to be. It may be done several times;
     /// only the last is kept.
-    pub(super) async fn submit<T, F>(&self, shard: Shard, work: F) -> Result<T, WriteError>
+    pub(in crate::store) async fn submit<T, F>(
+        &self,
+        shard: Shard,
+        work: F,
+    ) -> Result<T, WriteError>
     where
         T: Send + 'static,
         F: FnMut(&mut Group<'_>) -> Result<T, WriteError> + Send + 'static,
@@ -186,7 +190,7 @@ impl Writer {
 
     /// Leaves an audit row to be written with the next transaction, at most a second later. When too many are
     /// waiting, this waits until the row is durable instead.
-    pub(super) async fn audit_soon(
+    pub(in crate::store) async fn audit_soon(
         &self,
         tenant: TenantKey,
         body: String,
@@ -206,7 +210,11 @@ impl Writer {
     }
 
     /// Writes an audit row and waits until it is durable.
-    pub(super) async fn audit(&self, tenant: TenantKey, body: String) -> Result<(), StoreError> {
+    pub(in crate::store) async fn audit(
+        &self,
+        tenant: TenantKey,
+        body: String,
+    ) -> Result<(), StoreError> {
         let written = self.submit(self.shard(Some(tenant)), move |group| {
             group.attempt(|g| g.append_audit(tenant, &body).map_err(WriteError::Store))
         });
@@ -214,7 +222,7 @@ impl Writer {
     }
 
     /// Writes waiting or being done and how many may; audit rows waiting and the age of the oldest.
-    pub(super) fn waiting(&self) -> (usize, usize, usize, Duration) {
+    pub(in crate::store) fn waiting(&self) -> (usize, usize, usize, Duration) {
         let queued = self.queue.saturating_sub(self.places.available_permits());
         let (mut rows, mut oldest) = (0, Duration::ZERO);
         for thread in &self.threads {
@@ -226,7 +234,7 @@ impl Writer {
     }
 
     /// Takes no more work, does what is waiting, and ends the threads. Blocks until then.
-    pub(super) fn close(&self) {
+    pub(in crate::store) fn close(&self) {
         self.places.close();
         for thread in &self.threads {
             drop(
@@ -274,7 +282,7 @@ impl Drop for Writer {
 }
 
 /// The error of a write that no rule can refuse.
-pub(super) fn store_only(error: WriteError) -> StoreError {
+pub(in crate::store) fn store_only(error: WriteError) -> StoreError {
     match error {
         WriteError::Store(error) => error,
         WriteError::Refused(refusal) => {

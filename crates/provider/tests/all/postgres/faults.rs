@@ -6,7 +6,7 @@ use super::store_fixture::raw::{Postgres, try_run};
 use super::store_fixture::*;
 use booking::slot::SlotStatus;
 use provider::store::{
-    AppointmentStatus, Options, SlotFilter, Store, StoreError, StoredAppointment, TenantKey,
+    AppointmentStatus, Options, SlotFilter, Store, StoreError, StoredAppointment, Tenant,
     WriteError,
 };
 use std::collections::HashSet;
@@ -60,19 +60,13 @@ fn cuts() -> impl Iterator<Item = Cut> {
     (1..STATEMENTS).flat_map(|n| [Cut::Request(n), Cut::Answer(n)])
 }
 
-fn assert_booked_once(
-    behind: &Behind,
-    tenant: TenantKey,
-    slot: Uuid,
-    made: &StoredAppointment,
-    at: &str,
-) {
-    let history = behind.past.history(tenant, &made.id).unwrap();
+fn assert_booked_once(past: Tenant<'_>, slot: Uuid, made: &StoredAppointment, at: &str) {
+    let history = past.history(&made.id).unwrap();
     assert_eq!(history, std::slice::from_ref(made), "{at}");
-    let stored = behind.past.slot(tenant, slot).unwrap().unwrap();
+    let stored = past.slot(slot).unwrap().unwrap();
     assert_eq!(stored.booking, Some(made.id.clone()), "{at}");
     assert_eq!(stored.slot.status, SlotStatus::Busy, "{at}");
-    let rows = trail(&behind.past, tenant);
+    let rows = trail(past);
     let named = rows
         .iter()
         .filter(|row| row["appointment"] == made.id.as_str());
@@ -83,18 +77,19 @@ fn assert_booked_once(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_booking_cut_at_any_statement_is_made_exactly_once() {
     let behind = Behind::new();
-    let (tenant, gp) = tenant(&behind.past).await;
-    let slots = make_slots(&behind.past, tenant, gp, 2 * STATEMENTS).await;
-    book(&behind.store, tenant, slots[0]).await;
+    let (past, gp) = tenant(&behind.past).await;
+    let tenant = behind.store.tenant(past.key());
+    let slots = make_slots(past, gp, 2 * STATEMENTS).await;
+    book(tenant, slots[0]).await;
     let (mut cut_here, mut missed) = (0, 0);
     for (cut, slot) in cuts().zip(&slots[1..]) {
         behind.proxy.arm(&[cut]);
         let wanted = booking(*slot, new_request_id());
         let id = wanted.id.clone();
-        let made = behind.store.book(tenant, wanted).await;
+        let made = tenant.book(wanted).await;
         let made = made.unwrap_or_else(|e| panic!("{cut:?}: {e}"));
         assert_eq!(made.id, id, "{cut:?}");
-        assert_booked_once(&behind, tenant, *slot, &made, &format!("{cut:?}"));
+        assert_booked_once(past, *slot, &made, &format!("{cut:?}"));
         match behind.proxy.left() {
             0 => cut_here += 1,
             _ => missed += 1,
@@ -107,65 +102,51 @@ async fn a_booking_cut_at_any_statement_is_made_exactly_once() {
         cut_here > 10 && missed == 4,
         "{cut_here} cuts, {missed} past the end"
     );
-    assert_trail_verifies(&behind.past, tenant);
+    assert_trail_verifies(past);
 }
 
 /// Proves: PROV-CAN-03, PROV-CAN-09, NFR-02
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancellation_cut_at_any_statement_is_made_exactly_once() {
     let behind = Behind::new();
-    let (tenant, gp) = tenant(&behind.past).await;
-    let slots = make_slots(&behind.past, tenant, gp, 1).await;
-    let first = book(&behind.store, tenant, slots[0]).await;
-    behind
-        .store
-        .cancel(tenant, cancellation(&first.id, 1))
-        .await
-        .unwrap();
+    let (past, gp) = tenant(&behind.past).await;
+    let tenant = behind.store.tenant(past.key());
+    let slots = make_slots(past, gp, 1).await;
+    let first = book(tenant, slots[0]).await;
+    tenant.cancel(cancellation(&first.id, 1)).await.unwrap();
     let mut missed = 0;
     for cut in cuts() {
-        let made = book(&behind.past, tenant, slots[0]).await;
+        let made = book(past, slots[0]).await;
         behind.proxy.arm(&[cut]);
-        let ended = behind.store.cancel(tenant, cancellation(&made.id, 1)).await;
+        let ended = tenant.cancel(cancellation(&made.id, 1)).await;
         let ended = ended.unwrap_or_else(|e| panic!("{cut:?}: {e}"));
         assert_eq!(
             (ended.version, ended.status),
             (2, AppointmentStatus::Cancelled)
         );
-        assert_eq!(
-            behind.past.history(tenant, &made.id).unwrap().len(),
-            2,
-            "{cut:?}"
-        );
+        assert_eq!(past.history(&made.id).unwrap().len(), 2, "{cut:?}");
         missed += behind.proxy.left();
         if missed == 4 {
             break;
         }
     }
     assert_eq!(missed, 4);
-    assert_trail_verifies(&behind.past, tenant);
+    assert_trail_verifies(past);
 }
 
 /// Batches of slots and declarations are made once, and counted as made.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slots_and_declarations_cut_at_any_statement_are_made_exactly_once() {
     let behind = Behind::new();
-    let (tenant, gp) = tenant(&behind.past).await;
-    book(
-        &behind.store,
-        tenant,
-        make_slots(&behind.past, tenant, gp, 1).await[0],
-    )
-    .await;
+    let (past, gp) = tenant(&behind.past).await;
+    let tenant = behind.store.tenant(past.key());
+    book(tenant, make_slots(past, gp, 1).await[0]).await;
     let mut missed = 0;
     for (n, cut) in cuts().enumerate() {
         behind.proxy.arm(&[cut]);
         let from = minutes(first_start(), 1_440 * (n as i64 + 1));
         let slots = new_slots_from(gp, from, 40);
-        let made = behind
-            .store
-            .insert_slots(tenant, slots, now(), &staff())
-            .await;
+        let made = tenant.insert_slots(slots, now(), &staff()).await;
         let made = made.unwrap_or_else(|e| panic!("{cut:?}: {e}"));
         assert_eq!((made.made, made.existing), (40, 0), "{cut:?}");
         missed += behind.proxy.left();
@@ -178,19 +159,21 @@ async fn slots_and_declarations_cut_at_any_statement_are_made_exactly_once() {
         behind.proxy.arm(&[cut]);
         let (ods, asid) = (format!("FY{n:03}"), format!("9189991{n:05}"));
         let (made, gp) = tenant_named(&behind.store, &ods, &asid).await;
-        assert_eq!(behind.past.catalogue_version(made).unwrap(), 1, "{cut:?}");
-        assert_eq!(schedule(&behind.past, made, "gp"), gp);
-        assert_eq!(assert_trail_verifies(&behind.past, made), 1);
+        let made = behind.past.tenant(made.key());
+        assert_eq!(made.catalogue_version().unwrap(), 1, "{cut:?}");
+        assert_eq!(schedule(made, "gp"), gp);
+        assert_eq!(assert_trail_verifies(made), 1);
     }
-    assert_trail_verifies(&behind.past, tenant);
+    assert_trail_verifies(past);
 }
 
 /// Several cuts one after the other, at places drawn from a seed, with many bookings under way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cuts_upon_cuts_lose_and_double_nothing() {
     let behind = Behind::new();
-    let (tenant, gp) = tenant(&behind.past).await;
-    let slots = make_slots(&behind.past, tenant, gp, 400).await;
+    let (past, gp) = tenant(&behind.past).await;
+    let tenant = behind.store.tenant(past.key());
+    let slots = make_slots(past, gp, 400).await;
     let mut seed: u64 = 0x5eed;
     let mut draw = |most: u64| {
         seed = seed
@@ -206,21 +189,13 @@ async fn cuts_upon_cuts_lose_and_double_nothing() {
             })
             .collect();
         behind.proxy.arm(&cuts);
-        let tasks: Vec<_> = some
-            .iter()
-            .map(|slot| {
-                let (store, slot) = (behind.store.clone(), *slot);
-                tokio::spawn(
-                    async move { store.book(tenant, booking(slot, new_request_id())).await },
-                )
-            })
-            .collect();
+        let tasks = book_at_once(tenant, some);
         for (task, slot) in tasks.into_iter().zip(some) {
             let made = task
                 .await
                 .unwrap()
                 .unwrap_or_else(|e| panic!("{cuts:?}: {e}"));
-            let stored = behind.past.slot(tenant, *slot).unwrap().unwrap();
+            let stored = past.slot(*slot).unwrap().unwrap();
             assert_eq!(stored.booking, Some(made.id), "{cuts:?}");
         }
     }
@@ -230,41 +205,39 @@ async fn cuts_upon_cuts_lose_and_double_nothing() {
         behind.count("SELECT count(*) FROM audit WHERE body LIKE '%\"book\"%'"),
         400
     );
-    assert_trail_verifies(&behind.past, tenant);
+    assert_trail_verifies(past);
 }
 
 /// A client that vanishes without a word leaves its lock behind; the server takes it away, and the booking is made.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_falls_silent_is_waited_out() {
     let behind = Behind::new();
-    let (tenant, gp) = tenant(&behind.past).await;
-    let slots = make_slots(&behind.past, tenant, gp, 2).await;
-    book(&behind.store, tenant, slots[0]).await;
+    let (past, gp) = tenant(&behind.past).await;
+    let tenant = behind.store.tenant(past.key());
+    let slots = make_slots(past, gp, 2).await;
+    book(tenant, slots[0]).await;
     behind.proxy.arm(&[Cut::Silence(5)]);
     // The silent connection never says anything again.
-    let made = behind
-        .store
-        .book(tenant, booking(slots[1], new_request_id()))
+    let made = tenant
+        .book(booking(slots[1], new_request_id()))
         .await
         .unwrap();
     assert_eq!(behind.proxy.left(), 0);
-    assert_booked_once(&behind, tenant, slots[1], &made, "silence");
+    assert_booked_once(past, slots[1], &made, "silence");
 }
 
 /// A read whose connection is cut is done again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_that_is_cut_is_done_again() {
     let behind = Behind::new();
-    let (tenant, gp) = tenant(&behind.past).await;
-    let slots = make_slots(&behind.past, tenant, gp, 1).await;
-    behind.store.slot(tenant, slots[0]).unwrap().unwrap();
+    let (past, gp) = tenant(&behind.past).await;
+    let tenant = behind.store.tenant(past.key());
+    let slots = make_slots(past, gp, 1).await;
+    tenant.slot(slots[0]).unwrap().unwrap();
     let seen = behind.store.revision().unwrap();
     for cut in cuts().take(6) {
         behind.proxy.arm(&[cut]);
-        assert!(
-            behind.store.slot(tenant, slots[0]).unwrap().is_some(),
-            "{cut:?}"
-        );
+        assert!(tenant.slot(slots[0]).unwrap().is_some(), "{cut:?}");
     }
     behind.proxy.arm(&[Cut::Answer(1)]);
     // After a lost connection everything may be different.
@@ -279,7 +252,7 @@ async fn connections_that_are_ended_lose_nothing() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 600).await;
+    let (key, slots) = (tenant.key(), make_slots(tenant, gp, 600).await);
     let over = Arc::new(AtomicBool::new(false));
     let booked = Arc::new(AtomicUsize::new(0));
     let ender = {
@@ -316,16 +289,11 @@ async fn connections_that_are_ended_lose_nothing() {
             let (store, mine) = (store.clone(), mine.to_vec());
             let booked = booked.clone();
             tokio::spawn(async move {
+                let tenant = store.tenant(key);
                 for slot in mine {
-                    let made = store
-                        .book(tenant, booking(slot, new_request_id()))
-                        .await
-                        .unwrap();
+                    let made = tenant.book(booking(slot, new_request_id())).await.unwrap();
                     booked.fetch_add(1, Ordering::Relaxed);
-                    assert_eq!(
-                        store.slot(tenant, slot).unwrap().unwrap().booking,
-                        Some(made.id)
-                    );
+                    assert_eq!(tenant.slot(slot).unwrap().unwrap().booking, Some(made.id));
                 }
             })
         })
@@ -335,7 +303,7 @@ async fn connections_that_are_ended_lose_nothing() {
     }
     over.store(true, Ordering::Relaxed);
     assert!(ender.join().unwrap() > 0);
-    assert_eq!(assert_trail_verifies(&place.open(), tenant), 602);
+    assert_eq!(assert_trail_verifies(place.open().tenant(key)), 602);
 }
 
 /// The server is killed under load and comes back: what was acknowledged is there, nobody is told that his own slot was
@@ -350,7 +318,7 @@ async fn a_server_killed_under_load_comes_back_with_everything() {
     try_run(&own.url("postgres"), "CREATE DATABASE uec").unwrap();
     let store = open_url(&own.url("uec"));
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 4_000).await;
+    let (key, slots) = (tenant.key(), make_slots(tenant, gp, 4_000).await);
     let over = Arc::new(AtomicBool::new(false));
     let booked = Arc::new(AtomicUsize::new(0));
     let tasks: Vec<_> = slots
@@ -359,12 +327,12 @@ async fn a_server_killed_under_load_comes_back_with_everything() {
             let (store, mine, over) = (store.clone(), mine.to_vec(), over.clone());
             let booked = booked.clone();
             tokio::spawn(async move {
-                let mut made = Vec::new();
+                let (tenant, mut made) = (store.tenant(key), Vec::new());
                 for slot in mine {
                     if over.load(Ordering::Relaxed) {
                         break;
                     }
-                    match store.book(tenant, booking(slot, new_request_id())).await {
+                    match tenant.book(booking(slot, new_request_id())).await {
                         Ok(stored) => {
                             made.push((slot, stored.id));
                             booked.fetch_add(1, Ordering::Relaxed);
@@ -401,15 +369,13 @@ async fn a_server_killed_under_load_comes_back_with_everything() {
     }
     assert!(made.len() >= 160, "{}", made.len());
     for (slot, id) in &made {
-        let stored = store.slot(tenant, *slot).unwrap().unwrap();
+        let stored = tenant.slot(*slot).unwrap().unwrap();
         assert_eq!(stored.booking.as_ref(), Some(id));
     }
-    let live = store
-        .live_bookings(tenant, &[gp], first_start(), 10_000)
-        .unwrap();
+    let live = tenant.live_bookings(&[gp], first_start(), 10_000).unwrap();
     let each: HashSet<_> = live.iter().map(|b| b.slot.slot.key).collect();
     assert_eq!(each.len(), live.len());
-    assert_trail_verifies(&store, tenant);
+    assert_trail_verifies(tenant);
 }
 
 fn postgres_fixture(name: &str) -> Option<store_fixture::postgres::Server> {
@@ -424,8 +390,8 @@ async fn constraints_stand_behind_the_rules() {
     let place = Place::new();
     let store = place.open();
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 1).await;
-    let made = book(&store, tenant, slots[0]).await;
+    let slots = make_slots(tenant, gp, 1).await;
+    let made = book(tenant, slots[0]).await;
     let raw = place.raw();
     let again = |change: &str| {
         let sql = format!(
@@ -455,7 +421,7 @@ async fn constraints_stand_behind_the_rules() {
     ] {
         assert!(raw.try_run(sql).unwrap_err().contains("never"), "{sql}");
     }
-    assert_eq!(store.history(tenant, &made.id).unwrap().len(), 1);
+    assert_eq!(tenant.history(&made.id).unwrap().len(), 1);
 }
 
 /// Two tenants are written for at the same time; a lock on one does not hold up the other.
@@ -465,26 +431,23 @@ async fn a_tenant_does_not_wait_for_another() {
     let store = place.open();
     let (one, gp) = tenant(&store).await;
     let (two, other_gp) = tenant_named(&store, "FX202", "918999000022").await;
-    let slots = make_slots(&store, one, gp, 1).await;
-    let others = make_slots(&store, two, other_gp, 5).await;
+    let slots = make_slots(one, gp, 1).await;
+    let others = make_slots(two, other_gp, 5).await;
     let raw = place.raw();
     raw.run(&format!(
         "BEGIN; SELECT 1 FROM audit_head WHERE tenant = {} FOR UPDATE",
-        one.number()
+        one.key().number()
     ));
-    let waiting = {
-        let (store, slot) = (store.clone(), slots[0]);
-        tokio::spawn(async move { store.book(one, booking(slot, new_request_id())).await })
-    };
+    let waiting = book_at_once(one, &slots).remove(0);
     // Booked while the lock is held.
     for slot in others {
-        book(&store, two, slot).await;
+        book(two, slot).await;
     }
     raw.run("COMMIT");
     match waiting.await.unwrap() {
         Ok(_) => {}
         // It has waited for as long as anybody waits for a lock.
-        Err(WriteError::Store(StoreError::Busy { .. })) => drop(book(&store, one, slots[0]).await),
+        Err(WriteError::Store(StoreError::Busy { .. })) => drop(book(one, slots[0]).await),
         Err(error) => panic!("{error}"),
     }
 }
@@ -534,13 +497,13 @@ async fn a_commit_of_any_process_changes_the_revision() {
     let place = Place::new();
     let (mine, other) = (place.open(), place.open());
     let (tenant, gp) = tenant(&mine).await;
-    let slots = make_slots(&mine, tenant, gp, 60).await;
+    let slots = make_slots(tenant, gp, 60).await;
     for (n, slot) in slots.into_iter().enumerate() {
         let before = mine.revision().unwrap();
         match n % 2 {
-            0 => book(&mine, tenant, slot).await,
+            0 => book(tenant, slot).await,
             _ => {
-                let made = book(&other, tenant, slot).await;
+                let made = book(other.tenant(tenant.key()), slot).await;
                 // Another process's commit is noticed at the next look.
                 let noticed = || mine.revision().unwrap() != before;
                 testkit::until_async("the commit is noticed", noticed).await;
@@ -553,6 +516,6 @@ async fn a_commit_of_any_process_changes_the_revision() {
             status: Some(SlotStatus::Busy),
             ..SlotFilter::default()
         };
-        assert_eq!(mine.slots(tenant, &filter, 100).unwrap().len(), n + 1);
+        assert_eq!(tenant.slots(&filter, 100).unwrap().len(), n + 1);
     }
 }

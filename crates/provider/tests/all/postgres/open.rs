@@ -22,7 +22,7 @@ async fn an_empty_database_gets_the_schema_and_keeps_its_data() {
     };
     let missing = Store::open(&url, &none).err().unwrap();
     assert!(matches!(missing, StoreError::Missing { .. }), "{missing}");
-    let (key, _) = tenant(&open_url(&url)).await;
+    let key = tenant(&open_url(&url)).await.0.key();
     let store = Store::open(&url, &none).unwrap();
     assert_eq!(store.tenants().unwrap()[0].key, key);
     store.ready().unwrap();
@@ -134,15 +134,12 @@ async fn a_closed_store_says_so_and_has_kept_everything() {
     let store = place.open();
     let (tenant, _) = tenant(&store).await;
     for _ in 0..20 {
-        store.audit_soon(tenant, &staff()).await.unwrap();
+        tenant.audit_soon(&staff()).await.unwrap();
     }
     store.close();
-    assert_eq!(store.audit(tenant, &staff()).await, Err(StoreError::Closed));
-    assert_eq!(
-        store.audit_soon(tenant, &staff()).await,
-        Err(StoreError::Closed)
-    );
-    assert_eq!(assert_trail_verifies(&place.open(), tenant), 21);
+    assert_eq!(tenant.audit(&staff()).await, Err(StoreError::Closed));
+    assert_eq!(tenant.audit_soon(&staff()).await, Err(StoreError::Closed));
+    assert_eq!(assert_trail_verifies(place.open().tenant(tenant.key())), 21);
 }
 
 /// Everything leads with the tenant, and nothing that a search asks reads what it does not need.
@@ -177,23 +174,24 @@ async fn rows_read(place: &Place, ods: &str, asid: &str) -> i64 {
     let before = read();
     let store = place.open();
     let (tenant, gp) = tenant_named(&store, ods, asid).await;
-    let slots = make_slots(&store, tenant, gp, BOOKINGS).await;
+    let slots = make_slots(tenant, gp, BOOKINGS).await;
     let mut made = Vec::new();
     for slot in slots {
-        made.push(book(&store, tenant, slot).await);
+        made.push(book(tenant, slot).await);
     }
     // On a connection that has planned nothing yet, and on one that planned when there was nothing.
+    let key = tenant.key();
     for store in [place.open(), store] {
-        let live = store.live_bookings(tenant, &[gp], first_start(), BOOKINGS);
+        let live = store
+            .tenant(key)
+            .live_bookings(&[gp], first_start(), BOOKINGS);
         assert_eq!(live.unwrap().len(), BOOKINGS);
         drop(store);
     }
     let store = place.open();
+    let tenant = store.tenant(key);
     for booked in made.iter().step_by(2) {
-        store
-            .cancel(tenant, cancellation(&booked.id, 1))
-            .await
-            .unwrap();
+        tenant.cancel(cancellation(&booked.id, 1)).await.unwrap();
     }
     drop(store);
     // What a connection has read is counted when it ends.
@@ -232,7 +230,7 @@ fn reads_work_with_and_without_a_runtime() {
         .enable_all()
         .build()
         .unwrap();
-    let key = one.block_on(async { tenant(&store).await.0 });
+    let key = one.block_on(async { tenant(&store).await.0.key() });
     let many = tokio::runtime::Runtime::new().unwrap();
     let read = store.clone();
     let found = many.block_on(async move {

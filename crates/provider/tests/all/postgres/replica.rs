@@ -39,7 +39,8 @@ async fn pair(name: &str) -> Option<Pair> {
     };
     let store = Store::open(&primary_url, &options).unwrap();
     let (tenant, schedule) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, schedule, SLOTS).await;
+    let slots = make_slots(tenant, schedule, SLOTS).await;
+    let tenant = tenant.key();
     let pair = Pair {
         standby,
         look,
@@ -61,7 +62,8 @@ impl Pair {
         self.store.revision().unwrap();
         let day = self
             .store
-            .slots_of_day(self.tenant, self.schedule, utc_day(start));
+            .tenant(self.tenant)
+            .slots_of_day(self.schedule, utc_day(start));
         day.unwrap().1
     }
 
@@ -116,7 +118,7 @@ async fn nothing_is_offered_that_was_taken_before() {
     for n in 0..100 {
         assert!(pair.is_free(n));
         let by = if n % 2 == 0 { &pair.store } else { &other };
-        book(by, pair.tenant, pair.slots[n]).await;
+        book(by.tenant(pair.tenant), pair.slots[n]).await;
         if n % 2 == 1 {
             // Another process's commit is noticed at the next look.
             testkit::until("the booking is noticed", || !pair.is_free(n));
@@ -127,7 +129,7 @@ async fn nothing_is_offered_that_was_taken_before() {
     // The standby stands still.
     pair.standby_does("SELECT pg_wal_replay_pause()");
     for n in 100..150 {
-        book(&pair.store, pair.tenant, pair.slots[n]).await;
+        book(pair.store.tenant(pair.tenant), pair.slots[n]).await;
         assert!(!pair.is_free(n), "{n}");
     }
     let since = pair.clock().unwrap();
@@ -140,7 +142,7 @@ async fn nothing_is_offered_that_was_taken_before() {
     pair.standby_does("SELECT pg_wal_replay_resume()");
     pair.wait_until_used();
     assert!(!pair.is_free(149) && pair.is_free(150));
-    assert_trail_verifies(&pair.store, pair.tenant);
+    assert_trail_verifies(pair.store.tenant(pair.tenant));
 }
 
 #[tokio::test]
@@ -150,7 +152,7 @@ async fn a_standby_that_goes_away_is_not_missed() {
     };
     pair.standby.kill_9();
     for n in 0..20 {
-        book(&pair.store, pair.tenant, pair.slots[n]).await;
+        book(pair.store.tenant(pair.tenant), pair.slots[n]).await;
         assert!(!pair.is_free(n), "{n}");
     }
     pair.standby.up();
@@ -162,7 +164,7 @@ async fn a_standby_that_goes_away_is_not_missed() {
         "CREATE TABLE filler AS SELECT repeat('x', 1000) FROM generate_series(1, 20000)",
     );
     for n in 20..60 {
-        book(&pair.store, pair.tenant, pair.slots[n]).await;
+        book(pair.store.tenant(pair.tenant), pair.slots[n]).await;
         assert!(!pair.is_free(n), "{n}");
     }
     assert!(pair.is_free(60));
@@ -194,7 +196,7 @@ async fn what_is_acknowledged_is_at_the_synchronous_standby() {
     });
     pair.standby.kill_9();
     let (store, tenant, slot) = (pair.store.clone(), pair.tenant, pair.slots[7]);
-    let booking = tokio::spawn(async move { book(&store, tenant, slot).await });
+    let booking = tokio::spawn(async move { book(store.tenant(tenant), slot).await });
     testkit::until("a commit that waits", || !waiting(&look).is_empty());
     let first = waiting(&look).remove(0);
     primary(&format!("SELECT pg_terminate_backend({first})"));
@@ -204,14 +206,14 @@ async fn what_is_acknowledged_is_at_the_synchronous_standby() {
     assert!(!booking.is_finished(), "acknowledged without a standby");
     pair.standby.up();
     let made = booking.await.unwrap();
-    let stored = pair.store.appointment(pair.tenant, &made.id, None);
+    let stored = pair.store.tenant(pair.tenant).appointment(&made.id, None);
     assert_eq!(stored.unwrap().unwrap().version, 1);
     assert!(!pair.is_free(7));
     testkit::until("the standby has it", || {
         let rows = Postgres::connect(&pair.look).and_then(|l| l.rows("SELECT id FROM appointment"));
         rows.is_ok_and(|rows| rows.len() == 1)
     });
-    assert_trail_verifies(&pair.store, pair.tenant);
+    assert_trail_verifies(pair.store.tenant(pair.tenant));
 }
 
 #[test]

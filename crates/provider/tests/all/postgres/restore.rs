@@ -5,7 +5,7 @@
 use super::store_fixture::postgres::Server;
 use super::store_fixture::raw::try_run;
 use super::store_fixture::*;
-use provider::store::{Options, Store, TenantKey};
+use provider::store::{Options, Store, Tenant, TenantKey};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
@@ -18,18 +18,12 @@ const EACH: usize = 30;
 const THOUGHT: Duration = Duration::from_millis(3);
 
 /// Books one slot after the other until told to stop.
-async fn book_on(
-    store: &Store,
-    tenant: TenantKey,
-    slots: &[Uuid],
-    booked: &AtomicUsize,
-    ended: &AtomicBool,
-) {
+async fn book_on(tenant: Tenant<'_>, slots: &[Uuid], booked: &AtomicUsize, ended: &AtomicBool) {
     for slot in slots {
         if ended.load(Ordering::Acquire) {
             return;
         }
-        book(store, tenant, *slot).await;
+        book(tenant, *slot).await;
         booked.fetch_add(1, Ordering::AcqRel);
         tokio::time::sleep(THOUGHT).await;
     }
@@ -53,7 +47,7 @@ fn a_copy_is_brought_to_the_moment_before_the_mistake() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (tenant, slots) = runtime.block_on(async {
         let (tenant, gp) = tenant(&store).await;
-        (tenant, make_slots(&store, tenant, gp, SLOTS).await)
+        (tenant, make_slots(tenant, gp, SLOTS).await)
     });
     let (booked, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
     let go_on = |more: usize| {
@@ -61,7 +55,7 @@ fn a_copy_is_brought_to_the_moment_before_the_mistake() {
         testkit::until("bookings", || booked.load(Ordering::Acquire) >= from + more);
     };
     let copy = std::thread::scope(|scope| {
-        scope.spawn(|| runtime.block_on(book_on(&store, tenant, &slots, &booked, &ended)));
+        scope.spawn(|| runtime.block_on(book_on(tenant, &slots, &booked, &ended)));
         go_on(EACH);
         // While bookings go on.
         let copy = primary.base_backup("copy", &["--wal-method", "none"]);
@@ -76,7 +70,7 @@ fn a_copy_is_brought_to_the_moment_before_the_mistake() {
     // The mistake, and what came after it.
     runtime.block_on(async {
         for slot in &slots[before..before + EACH] {
-            book(&store, tenant, *slot).await;
+            book(tenant, *slot).await;
         }
     });
     try_run(&url, "SELECT pg_switch_wal()").unwrap();
@@ -95,31 +89,25 @@ fn a_copy_is_brought_to_the_moment_before_the_mistake() {
         ],
     );
     let database = url.rsplit('/').next().unwrap().split('?').next().unwrap();
-    holds(&recovered.url(database), tenant, &slots, before);
+    holds(&recovered.url(database), tenant.key(), &slots, before);
     // The server that was copied knows nothing of it.
-    assert_trail_verifies(&store, tenant);
+    assert_trail_verifies(tenant);
 }
 
 /// Exactly the bookings of before, an unbroken audit trail, and the next booking.
 fn holds(url: &str, tenant: TenantKey, slots: &[Uuid], before: usize) {
     // Until the moment is reached the server takes no writes; opening waits for it.
     let store = Store::open(url, &Options::default()).unwrap();
-    let live = |n: usize| {
-        store
-            .slot(tenant, slots[n])
-            .unwrap()
-            .unwrap()
-            .booking
-            .is_some()
-    };
+    let tenant = store.tenant(tenant);
+    let live = |n: usize| tenant.slot(slots[n]).unwrap().unwrap().booking.is_some();
     for n in 0..before {
         assert!(live(n), "booking {n} of {before} is lost");
     }
     for n in before..slots.len() {
         assert!(!live(n), "booking {n} of {before} is too many");
     }
-    let rows = assert_trail_verifies(&store, tenant);
+    let rows = assert_trail_verifies(tenant);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(book(&store, tenant, slots[before]));
-    assert_eq!(assert_trail_verifies(&store, tenant), rows + 1);
+    runtime.block_on(book(tenant, slots[before]));
+    assert_eq!(assert_trail_verifies(tenant), rows + 1);
 }

@@ -3,7 +3,7 @@
 
 use super::store_fixture::raw::{Postgres, try_run};
 use super::store_fixture::*;
-use provider::store::{SlotFilter, Store, StoreError};
+use provider::store::{SlotChange, SlotFilter, Store, StoreError};
 
 /// Statements of a block of the guide, by its number.
 fn block(n: usize) -> Vec<String> {
@@ -47,22 +47,26 @@ async fn the_guides_roles_are_enough_and_no_more() {
     // Everything that the program does.
     let store = open_url(&own);
     let (tenant, gp) = tenant(&store).await;
-    let slots = make_slots(&store, tenant, gp, 10).await;
-    let made = book(&store, tenant, slots[0]).await;
-    let cancelled = store.cancel(tenant, cancellation(&made.id, 1)).await;
+    let slots = make_slots(tenant, gp, 10).await;
+    let made = book(tenant, slots[0]).await;
+    let cancelled = tenant.cancel(cancellation(&made.id, 1)).await;
     assert_eq!(cancelled.unwrap().version, 2);
     let some = || SlotFilter {
         schedules: vec![gp],
         slots: vec![slots[1]],
         ..SlotFilter::default()
     };
-    let held = store.hold_slots(tenant, some(), now(), &staff()).await;
+    let held = tenant
+        .change_slots(SlotChange::Hold, some(), now(), &staff())
+        .await;
     assert_eq!(held.unwrap(), 1);
-    let gone = store.remove_slots(tenant, some(), now(), &staff()).await;
+    let gone = tenant
+        .change_slots(SlotChange::Remove, some(), now(), &staff())
+        .await;
     assert_eq!(gone.unwrap(), 1);
-    let day = store.slots_of_day(tenant, gp, provider::store::utc_day(first_start()));
+    let day = tenant.slots_of_day(gp, provider::store::utc_day(first_start()));
     assert_eq!(day.unwrap().1.len(), 9);
-    assert_trail_verifies(&store, tenant);
+    assert_trail_verifies(tenant);
 
     // And what it does not.
     let hand = Postgres::connect(&own).unwrap();

@@ -10,13 +10,15 @@ use provider::audit::AuditEntry;
 use provider::referral::{Reason, Wire, Wrapper};
 use provider::store::{
     Accepted, Arrival, Booking, Cancellation, Claimed, Declaration, DeclaredChange, NewSlot,
-    Options, ScheduleKey, Store, StoredAppointment, TenantKey,
+    Options, ScheduleKey, Store, StoredAppointment, Tenant, TenantKey, WriteError,
 };
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 pub use testkit::postgres;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+pub mod diary;
 pub mod raw;
 
 use raw::Raw;
@@ -179,11 +181,15 @@ pub fn received(message: &[u8]) -> Arrival {
 }
 
 /// Makes the tenant FX101 with the schedule `gp`.
-pub async fn tenant(store: &Store) -> (TenantKey, ScheduleKey) {
+pub async fn tenant(store: &Store) -> (Tenant<'_>, ScheduleKey) {
     tenant_named(store, "FX101", "918999000011").await
 }
 
-pub async fn tenant_named(store: &Store, ods: &str, asid: &str) -> (TenantKey, ScheduleKey) {
+pub async fn tenant_named<'s>(
+    store: &'s Store,
+    ods: &str,
+    asid: &str,
+) -> (Tenant<'s>, ScheduleKey) {
     let declaration = Declaration {
         ods: OdsCode::parse(ods).unwrap(),
         asid: Asid::parse(asid).unwrap(),
@@ -193,7 +199,8 @@ pub async fn tenant_named(store: &Store, ods: &str, asid: &str) -> (TenantKey, S
         at: now(),
     };
     let done = store.declare(declaration, staff()).await.unwrap();
-    (done.tenant, schedule(store, done.tenant, "gp"))
+    let tenant = store.tenant(done.tenant);
+    (tenant, schedule(tenant, "gp"))
 }
 
 pub fn put(kind: &str, id: &str, body: &str) -> DeclaredChange {
@@ -205,8 +212,8 @@ pub fn put(kind: &str, id: &str, body: &str) -> DeclaredChange {
     }
 }
 
-pub fn schedule(store: &Store, tenant: TenantKey, id: &str) -> ScheduleKey {
-    let (_, rows) = store.declared(tenant).unwrap();
+pub fn schedule(tenant: Tenant<'_>, id: &str) -> ScheduleKey {
+    let (_, rows) = tenant.declared().unwrap();
     rows.iter()
         .find(|r| r.kind == "schedule" && r.id == id)
         .unwrap()
@@ -236,18 +243,10 @@ pub fn new_slots_from(schedule: ScheduleKey, from: Timestamp, n: usize) -> Vec<N
 }
 
 /// Makes slots and returns their ids.
-pub async fn make_slots(
-    store: &Store,
-    tenant: TenantKey,
-    schedule: ScheduleKey,
-    n: usize,
-) -> Vec<Uuid> {
+pub async fn make_slots(tenant: Tenant<'_>, schedule: ScheduleKey, n: usize) -> Vec<Uuid> {
     let slots = new_slots(schedule, n);
     let ids = slots.iter().map(|s| s.uuid).collect();
-    let made = store
-        .insert_slots(tenant, slots, now(), &staff())
-        .await
-        .unwrap();
+    let made = tenant.insert_slots(slots, now(), &staff()).await.unwrap();
     assert_eq!(made.made, n as u64);
     ids
 }
@@ -288,11 +287,21 @@ pub fn booking(slot: Uuid, request_id: RequestId) -> Booking {
     }
 }
 
-pub async fn book(store: &Store, tenant: TenantKey, slot: Uuid) -> StoredAppointment {
-    store
-        .book(tenant, booking(slot, new_request_id()))
-        .await
-        .unwrap()
+pub async fn book(tenant: Tenant<'_>, slot: Uuid) -> StoredAppointment {
+    tenant.book(booking(slot, new_request_id())).await.unwrap()
+}
+
+/// Books slots at the same time, each in a task of its own.
+pub fn book_at_once(
+    tenant: Tenant<'_>,
+    slots: &[Uuid],
+) -> Vec<JoinHandle<Result<StoredAppointment, WriteError>>> {
+    let book = |slot: &Uuid| {
+        let (store, key) = (tenant.store().clone(), tenant.key());
+        let wanted = booking(*slot, new_request_id());
+        tokio::spawn(async move { store.tenant(key).book(wanted).await })
+    };
+    slots.iter().map(book).collect()
 }
 
 /// A cancellation whose rule allows everything.
@@ -317,15 +326,15 @@ pub fn cancellation(id: &ResourceId, expected: u32) -> Cancellation {
 }
 
 /// Bodies of the audit trail as JSON, oldest first.
-pub fn trail(store: &Store, tenant: TenantKey) -> Vec<serde_json::Value> {
-    let rows = store.audit_rows(tenant, 0, 100_000).unwrap();
+pub fn trail(tenant: Tenant<'_>) -> Vec<serde_json::Value> {
+    let rows = tenant.audit_rows(0, 100_000).unwrap();
     rows.iter()
         .map(|row| serde_json::from_str(&row.body).unwrap())
         .collect()
 }
 
-pub fn assert_trail_verifies(store: &Store, tenant: TenantKey) -> i64 {
-    match store.audit_verify(tenant).unwrap() {
+pub fn assert_trail_verifies(tenant: Tenant<'_>) -> i64 {
+    match tenant.audit_verify().unwrap() {
         provider::store::AuditVerdict::Verified { rows, .. } => rows,
         broken => panic!("{broken:?}"),
     }

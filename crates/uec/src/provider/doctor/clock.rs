@@ -72,8 +72,9 @@ fn trail(patient: &Patient, out: &mut Findings<'_>) {
     let Some(store) = &patient.store else { return };
     for tenant in store.tenants().unwrap_or_default() {
         let last = store
-            .audit_last_before(tenant.key, Timestamp::MAX)
-            .and_then(|n| store.audit_rows(tenant.key, (n - 1).max(0), 1));
+            .tenant(tenant.key)
+            .audit_last_before(Timestamp::MAX)
+            .and_then(|n| store.tenant(tenant.key).audit_rows((n - 1).max(0), 1));
         let Some(row) = last.ok().and_then(|rows| rows.into_iter().next()) else {
             continue;
         };

@@ -206,7 +206,9 @@ fn contents(store: &Store, out: &mut Findings<'_>) {
         );
     }
     for tenant in tenants {
-        let last = store.audit_last_before(tenant.key, jiff::Timestamp::MAX);
+        let last = store
+            .tenant(tenant.key)
+            .audit_last_before(jiff::Timestamp::MAX);
         match last {
             Err(error) => out.problem(
                 format!("The audit trail of {} cannot be read: {error}.", tenant.ods),
@@ -276,7 +278,7 @@ fn anchored(store: &Store, settings: &Settings, out: &mut Findings<'_>) {
 }
 
 fn trail(store: &Store, tenant: &provider::store::TenantRow, out: &mut Findings<'_>) {
-    match store.audit_verify(tenant.key) {
+    match store.tenant(tenant.key).audit_verify() {
         Ok(AuditVerdict::Verified { rows, head, .. }) => out.ok(format!(
             "The audit trail of {} holds together: {}, head {}.",
             tenant.ods,

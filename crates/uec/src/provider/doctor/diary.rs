@@ -89,7 +89,8 @@ fn services(
                 ..SlotFilter::default()
             };
             store
-                .count_slots(of.catalogue.tenant.key, &filter)
+                .tenant(of.catalogue.tenant.key)
+                .count_slots(&filter)
                 .map(|c| c.free)
         };
         let now = Some(patient.now);
@@ -171,7 +172,9 @@ fn overlapping(store: &Store, tenant: TenantKey, filter: &SlotFilter) -> Result<
     let (mut found, mut before, mut after) = (0, None::<SlotRow>, None);
     // Each page begins after the one before, so this ends with the week.
     loop {
-        let (slots, next) = store.slots_after(tenant, filter, after, SLOTS_PER_PAGE)?;
+        let (slots, next) = store
+            .tenant(tenant)
+            .slots_after(filter, after, SLOTS_PER_PAGE)?;
         let counted = |s: &PlacedSlot| s.slot.status != SlotStatus::EnteredInError;
         for slot in slots.into_iter().filter(counted) {
             found += usize::from(before.as_ref().is_some_and(|b| meets(b, &slot.slot)));

@@ -8,6 +8,7 @@ use crate::referral::Reason;
 use crate::referral::appointment_url::AppointmentUrl;
 use crate::referral::cda::Facts;
 use crate::referral::judge::{Before, Earlier, Replaced, Verdict, judge};
+use crate::store::Store;
 use crate::store::driver::{Connection, odd, values};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::referral::{Arrival, Filed, MatchedBy};
@@ -24,8 +25,35 @@ const OTHER_PATIENT: &str =
 const OTHER_AUTHOR: &str = "The document says that it replaces one that another organisation wrote: that one stands; \
      ask the sender which of them holds.";
 
-/// Files a message and records what became of it.
-pub(in crate::store::sql) fn file(
+impl Store {
+    /// Files a message with a referral, or keeps it aside, all or nothing with its audit row. `None`: it could not be
+    /// told whose it is; such a message is kept, and has no audit trail to be recorded in.
+    pub async fn file_referral(
+        &self,
+        tenant: Option<TenantKey>,
+        arrival: Arrival,
+    ) -> Result<Filed, StoreError> {
+        self.write(tenant, move |group| file(group, tenant, &arrival))
+            .await
+    }
+
+    /// Takes a message off the quarantine list; it is kept. False when it is not on it.
+    pub async fn close_referral(
+        &self,
+        tenant: Option<TenantKey>,
+        id: Uuid,
+        because: &str,
+        entry: AuditEntry,
+    ) -> Result<bool, StoreError> {
+        let because = because.to_owned();
+        self.write(tenant, move |group| {
+            close(group, tenant, id, &because, &entry)
+        })
+        .await
+    }
+}
+
+fn file(
     group: &mut Group<'_>,
     tenant: Option<TenantKey>,
     arrival: &Arrival,
@@ -464,8 +492,7 @@ pub(in crate::store::sql) fn joined_by(
     Ok(true)
 }
 
-/// Takes a message off the quarantine list; it is kept. False when it is not on it.
-pub(in crate::store::sql) fn close(
+fn close(
     group: &mut Group<'_>,
     tenant: Option<TenantKey>,
     id: Uuid,

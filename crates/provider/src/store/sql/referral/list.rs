@@ -10,6 +10,7 @@ use crate::store::error::StoreError;
 use crate::store::referral::{
     LinkedBooking, MatchedBy, ReferralFilter, ReferralRow, ReferralState,
 };
+use crate::store::{LIST_MOST, Store};
 use crate::tenant_key::TenantKey;
 use booking::foreign::Foreign;
 use booking::ids::{OdsCode, ResourceId, ServiceId};
@@ -25,13 +26,16 @@ const COLUMNS: &str = "r.id, r.tenant, r.received_at, r.state, r.wire, r.trackin
      r.state = 1 AND s.tenant = r.tenant AND s.replaces = r.document AND s.state < 2 ORDER BY \
      CASE WHEN s.author IS NOT DISTINCT FROM r.author THEN 0 ELSE 1 END, s.key LIMIT 1)";
 
-/// Latest first; at most `limit`. `tenant` `None`: what could not be assigned to anybody.
-pub(in crate::store) fn rows(
-    c: &Connection,
-    tenant: Option<TenantKey>,
-    filter: ReferralFilter,
-    limit: usize,
-) -> Result<Vec<ReferralRow>, StoreError> {
+impl Store {
+    /// Referrals of a tenant, latest first; `None`: what could not be assigned. At most `limit`.
+    pub fn referrals(
+        &self,
+        tenant: Option<TenantKey>,
+        filter: ReferralFilter,
+        limit: usize,
+    ) -> Result<Vec<ReferralRow>, StoreError> {
+        let limit = limit.min(LIST_MOST);
+        self.read(|c| {
     let which = match filter {
         ReferralFilter::All => "",
         ReferralFilter::Quarantined => "AND r.state = 2",
@@ -52,46 +56,52 @@ pub(in crate::store) fn rows(
         }
         Ok(found)
     })
-}
+        })
+    }
 
-/// One referral, by its id here, or by document or tracking id in any letter case. What is filed comes before what
-/// is in quarantine, then the latest.
-pub(in crate::store) fn one(
-    c: &Connection,
-    tenant: Option<TenantKey>,
-    name: &str,
-) -> Result<Option<ReferralRow>, StoreError> {
-    let uuid = Uuid::parse_str(name).ok().map(Uuid::into_bytes);
-    let (whose, owner) = owner(c, tenant);
-    let lower = name.to_ascii_lowercase();
-    snapshot(c, |c| {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM referral r WHERE r.{whose}
+    /// One referral, by its id here, or by document or tracking id in any letter case. What is filed comes before what
+    /// is in quarantine, then the latest.
+    pub fn referral(
+        &self,
+        tenant: Option<TenantKey>,
+        name: &str,
+    ) -> Result<Option<ReferralRow>, StoreError> {
+        self.read(|c| {
+            let uuid = Uuid::parse_str(name).ok().map(Uuid::into_bytes);
+            let (whose, owner) = owner(c, tenant);
+            let lower = name.to_ascii_lowercase();
+            snapshot(c, |c| {
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM referral r WHERE r.{whose}
              AND (r.id = ?2 OR r.document = ?3 OR lower(r.tracking) = ?3)
              ORDER BY CASE WHEN r.id = ?2 THEN 0 ELSE 1 END, r.state, r.key DESC LIMIT 1"
-        );
-        let mut found = c.one(&sql, values![owner, uuid.as_ref(), &lower], referral)?;
-        if let Some(row) = &mut found {
-            add_bookings(c, row)?;
-        }
-        Ok(found)
-    })
-}
+                );
+                let mut found = c.one(&sql, values![owner, uuid.as_ref(), &lower], referral)?;
+                if let Some(row) = &mut found {
+                    add_bookings(c, row)?;
+                }
+                Ok(found)
+            })
+        })
+    }
 
-/// A message as it was received.
-pub(in crate::store) fn message(
-    c: &Connection,
-    tenant: Option<TenantKey>,
-    id: Uuid,
-) -> Result<Option<Bytes>, StoreError> {
-    let (whose, owner) = owner(c, tenant);
-    let sql = format!(
-        "SELECT m.body FROM referral r JOIN referral_message m ON m.referral = r.key AND {}
+    /// The message of a referral, as received. It is patient data: whoever asks for it belongs in the audit trail.
+    pub fn referral_message(
+        &self,
+        tenant: Option<TenantKey>,
+        id: Uuid,
+    ) -> Result<Option<Bytes>, StoreError> {
+        self.read(|c| {
+            let (whose, owner) = owner(c, tenant);
+            let sql = format!(
+                "SELECT m.body FROM referral r JOIN referral_message m ON m.referral = r.key AND {}
          WHERE r.{whose} AND r.id = ?2",
-        c.text("1 = 1", "m.tenant = r.tenant")
-    );
-    let body: Option<Vec<u8>> = c.one(&sql, values![owner, id.as_bytes()], |r| r.get(0))?;
-    Ok(body.map(Bytes::from))
+                c.text("1 = 1", "m.tenant = r.tenant")
+            );
+            let body: Option<Vec<u8>> = c.one(&sql, values![owner, id.as_bytes()], |r| r.get(0))?;
+            Ok(body.map(Bytes::from))
+        })
+    }
 }
 
 /// Adds the bookings, and says by them where the referral stands.
