@@ -60,7 +60,29 @@ impl Fault {
             Situation::SlotTaken | Situation::VersionConflict | Situation::NotPermitted => {
                 Fault::Nobody
             }
-            _ => Fault::Consumer,
+            Situation::InvalidParameter
+            | Situation::HeaderInvalid
+            | Situation::RequestIdMissing
+            | Situation::BodyUnreadable
+            | Situation::ContactRank
+            | Situation::TokenRefused
+            | Situation::ServiceUnknown
+            | Situation::AppointmentUnknown
+            | Situation::MethodNotAllowed
+            | Situation::RequestIdReused
+            | Situation::VersionMissing
+            | Situation::MediaTypeUnsupported
+            | Situation::ReferenceUnknown
+            | Situation::NotConformant
+            | Situation::NhsNumberInvalid
+            | Situation::CancelDiffers
+            | Situation::StateForbids
+            | Situation::RouteUnknown
+            | Situation::BodyTooLarge
+            | Situation::RequestTimeout
+            | Situation::TooManyRequests
+            | Situation::HeadUnreadable
+            | Situation::HeadTooLarge => Fault::Consumer,
         }
     }
 }

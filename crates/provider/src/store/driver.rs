@@ -15,7 +15,7 @@ pub(in crate::store) mod sqlite;
 pub(in crate::store) use cell::{Cell, Value};
 pub(in crate::store) use connection::{Connection, Row};
 pub(in crate::store) use database_url::DatabaseUrl;
-pub(in crate::store) use fault::{Fault, Kind, listed, odd};
+pub(in crate::store) use fault::{Fault, Kind, corrupt, listed};
 pub(in crate::store) use release::Release;
 use release::newest;
 

@@ -237,7 +237,15 @@ fn concerns(situation: Situation, interaction: Interaction) -> bool {
         Situation::InvalidParameter => !write,
         // Answered before it is known what is asked for.
         Situation::NotImplemented | Situation::HeadUnreadable | Situation::HeadTooLarge => false,
-        _ => true,
+        Situation::HeaderInvalid
+        | Situation::TokenRefused
+        | Situation::NotPermitted
+        | Situation::MethodNotAllowed
+        | Situation::MediaTypeUnsupported
+        | Situation::Unexpected
+        | Situation::Unavailable
+        | Situation::RouteUnknown
+        | Situation::TooManyRequests => true,
     }
 }
 

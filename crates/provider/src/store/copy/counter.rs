@@ -1,7 +1,7 @@
 //! Counters that give out keys: the target goes on after the highest that the source ever gave out.
 
 use super::table::{TABLES, Table};
-use crate::store::driver::{Connection, Fault, odd, values};
+use crate::store::driver::{Connection, Fault, corrupt, values};
 use crate::store::error::StoreError;
 
 /// The highest key that a table has or had.
@@ -20,7 +20,7 @@ fn counted(c: &Connection, table: &Table) -> Result<Option<i64>, StoreError> {
     let sequence: Option<Option<String>> = c.one(sql, values![table.name], |row| row.get(0))?;
     let sequence = sequence
         .flatten()
-        .ok_or_else(|| odd(&format!("the counter of {}", table.name)))?;
+        .ok_or_else(|| corrupt(&format!("the counter of {}", table.name)))?;
     let sql = format!("SELECT last_value, is_called FROM {sequence}");
     let last = c.one(&sql, &[], |row| {
         Ok((row.get::<i64>(0)?, row.get::<bool>(1)?))

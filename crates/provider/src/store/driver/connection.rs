@@ -1,7 +1,7 @@
 //! One connection to either database.
 
 use super::cell::{Cell, Column, Value};
-use super::fault::{Fault, odd};
+use super::fault::{Fault, corrupt};
 use super::{postgres, sqlite};
 use crate::store::error::StoreError;
 use std::cell::RefCell;
@@ -38,7 +38,7 @@ impl<'r> Row<'r> {
             Row::Postgres(row) => row.try_get(column).ok(),
         };
         cell.and_then(T::read)
-            .ok_or_else(|| odd(&format!("column {column} of an answer")))
+            .ok_or_else(|| corrupt(&format!("column {column} of an answer")))
     }
 }
 
@@ -189,7 +189,7 @@ impl Connection {
     /// The first column of the only row of a query.
     pub(in crate::store) fn number(&self, sql: &str, values: &[Value<'_>]) -> Result<i64, Fault> {
         let found = self.one(sql, values, |r| r.get(0))?;
-        Ok(found.ok_or_else(|| odd("an answer without a row"))?)
+        Ok(found.ok_or_else(|| corrupt("an answer without a row"))?)
     }
 
     /// Writes into the open transaction what changes nothing and is synced like everything else.

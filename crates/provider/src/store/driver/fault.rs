@@ -76,7 +76,7 @@ impl From<Fault> for WriteError {
 }
 
 /// A stored value that this program never writes.
-pub(in crate::store) fn odd(what: &str) -> StoreError {
+pub(in crate::store) fn corrupt(what: &str) -> StoreError {
     StoreError::Corrupt {
         what: format!("a stored value cannot be right: {what}"),
     }

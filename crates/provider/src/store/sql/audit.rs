@@ -5,7 +5,7 @@ use super::made::Claims;
 use super::read::{self, millis, moment};
 use crate::audit::{AuditEntry, hex};
 use crate::store::appointment::{AuditHead, AuditRow, AuditVerdict};
-use crate::store::driver::{Connection, Row, Value, odd, values};
+use crate::store::driver::{Connection, Row, Value, corrupt, values};
 use crate::store::error::StoreError;
 use crate::store::{LIST_MOST, Tenant};
 use crate::tenant_key::TenantKey;
@@ -245,7 +245,7 @@ impl Tenant<'_> {
                 let middle = low + (high - low + 1) / 2;
                 let written: Option<i64> =
                     connection.one(sql, values![self.key.0, middle], |r| r.get(0))?;
-                let written = written.ok_or_else(|| odd("an audit row is missing"))?;
+                let written = written.ok_or_else(|| corrupt("an audit row is missing"))?;
                 if written < at {
                     low = middle;
                 } else {
@@ -266,7 +266,7 @@ impl Tenant<'_> {
                         seq: head.seq,
                         hash: head.hash,
                     }),
-                    false => Err(odd("the end of an audit trail, whose row is not there")),
+                    false => Err(corrupt("the end of an audit trail, whose row is not there")),
                 }
             })
         })

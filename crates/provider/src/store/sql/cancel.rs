@@ -8,7 +8,7 @@ use crate::audit::AuditEntry;
 use crate::store::Tenant;
 use crate::store::appointment::{AppointmentStatus, Cancellation, StoredAppointment};
 use crate::store::conflict::Conflict;
-use crate::store::driver::{Connection, odd, values};
+use crate::store::driver::{Connection, corrupt, values};
 use crate::store::error::WriteError;
 use crate::store::model::{TenantKey, utc_day};
 use booking::slot::SlotStatus;
@@ -65,7 +65,7 @@ fn held(c: &Connection, tenant: TenantKey, id: &str) -> Result<Held, WriteError>
             })
         },
     )?;
-    found.ok_or_else(|| odd("an appointment without its row").into())
+    found.ok_or_else(|| corrupt("an appointment without its row").into())
 }
 
 fn attempt(
@@ -176,7 +176,7 @@ fn slot_state(
     let sql = "SELECT uuid, status FROM slot WHERE key = ?1 AND tenant = ?2";
     let found = c.one(sql, values![key, tenant.0], |r| {
         let status =
-            SlotStatus::from_number(r.get(1)?).ok_or_else(|| odd("the state of a slot"))?;
+            SlotStatus::from_number(r.get(1)?).ok_or_else(|| corrupt("the state of a slot"))?;
         Ok((Uuid::from_bytes(r.get(0)?), status))
     })?;
     Ok(found)

@@ -2,7 +2,7 @@
 
 use super::group::Group;
 use super::referral::owner;
-use crate::store::driver::{odd, values};
+use crate::store::driver::{corrupt, values};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::gauges::Waiting;
 use crate::store::{Store, Tenant};
@@ -34,7 +34,7 @@ impl Tenant<'_> {
                 values![self.key.0, id.as_str()],
                 |row| {
                     let asid = Asid::parse(row.get(1)?);
-                    let asid = asid.map_err(|_| odd("the ASID of an appointment"))?;
+                    let asid = asid.map_err(|_| corrupt("the ASID of an appointment"))?;
                     Ok((service(row.get(0)?)?, asid))
                 },
             )?;
@@ -44,7 +44,7 @@ impl Tenant<'_> {
 }
 
 fn service(text: &str) -> Result<ServiceId, StoreError> {
-    ServiceId::parse(text).map_err(|_| odd("the service of an appointment"))
+    ServiceId::parse(text).map_err(|_| corrupt("the service of an appointment"))
 }
 
 impl Store {

@@ -3,7 +3,7 @@
 use crate::store::appointment::{
     AppointmentFilter, AppointmentStatus, BookingRow, StoredAppointment, UsedRequestId,
 };
-use crate::store::driver::{Connection, Row, Value, odd, values};
+use crate::store::driver::{Connection, Row, Value, corrupt, values};
 use crate::store::error::StoreError;
 use crate::store::model::{
     BookingCount, Channel, CountBy, DeclaredRow, PlacedSlot, ScheduleKey, SlotDays, SlotKey,
@@ -24,7 +24,7 @@ pub(in crate::store) fn millis(at: Timestamp) -> i64 {
 
 /// A stored time.
 pub(in crate::store) fn moment(millis: i64) -> Result<Timestamp, StoreError> {
-    Timestamp::from_millisecond(millis).map_err(|_| odd("a time"))
+    Timestamp::from_millisecond(millis).map_err(|_| corrupt("a time"))
 }
 
 /// A stored identifier, parsed again on the way out.
@@ -33,7 +33,7 @@ pub(in crate::store) fn id<T, E>(
     parse: impl Fn(&str) -> Result<T, E>,
     what: &str,
 ) -> Result<T, StoreError> {
-    parse(text).map_err(|_| odd(what))
+    parse(text).map_err(|_| corrupt(what))
 }
 
 pub(in crate::store) fn tenants(c: &Connection) -> Result<Vec<TenantRow>, StoreError> {
@@ -380,7 +380,7 @@ impl<'c> Labels<'c> {
         let found = self
             .connection
             .one(sql, values![key, self.tenant.0], |r| r.get::<String>(0))?;
-        let text: Arc<str> = found.ok_or_else(|| odd("the label of a slot"))?.into();
+        let text: Arc<str> = found.ok_or_else(|| corrupt("the label of a slot"))?.into();
         self.connection.remember_label(key, text.clone());
         Ok(text)
     }
@@ -405,7 +405,7 @@ fn slot_row(row: &Row<'_>, first: usize, labels: &mut Labels<'_>) -> Result<Slot
         start: moment(row.get(at(2))?)?,
         end: moment(row.get(at(3))?)?,
         status: SlotStatus::from_number(row.get(at(4))?)
-            .ok_or_else(|| odd("the state of a slot"))?,
+            .ok_or_else(|| corrupt("the state of a slot"))?,
         held: row.get(at(5))?,
         channel: channel.and_then(Channel::from_number),
         template: labels.text(row.get(at(7))?)?,
@@ -471,7 +471,7 @@ pub(super) fn stored_appointment(row: &Row<'_>) -> Result<StoredAppointment, Sto
         id: id(row.get(0)?, ResourceId::parse, "the id of an appointment")?,
         version: row.get(1)?,
         status: AppointmentStatus::from_number(row.get(2)?)
-            .ok_or_else(|| odd("the state of an appointment"))?,
+            .ok_or_else(|| corrupt("the state of an appointment"))?,
         last_updated: moment(row.get(3)?)?,
         json: Bytes::from(row.get::<Vec<u8>>(4)?),
         slot: SlotKey(row.get(5)?),
@@ -565,7 +565,7 @@ fn booking_row(row: &Row<'_>, labels: &mut Labels<'_>) -> Result<BookingRow, Sto
         id: slot
             .booking
             .clone()
-            .ok_or_else(|| odd("a booking without an id"))?,
+            .ok_or_else(|| corrupt("a booking without an id"))?,
         service: id(text(0)?, ServiceId::parse, "a service id")?,
         booked_at: moment(row.get(BOOKING_AT + 1)?)?,
         asid: id(text(2)?, Asid::parse, "an ASID")?,

@@ -9,7 +9,7 @@ use crate::referral::appointment_url::AppointmentUrl;
 use crate::referral::cda::Facts;
 use crate::referral::judge::{Before, Earlier, Replaced, Verdict, judge};
 use crate::store::Store;
-use crate::store::driver::{Connection, odd, values};
+use crate::store::driver::{Connection, corrupt, values};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::referral::{Arrival, Filed, MatchedBy};
 use crate::tenant_key::TenantKey;
@@ -161,7 +161,7 @@ fn filed_before(c: &Connection, tenant: TenantKey, document: &str) -> Result<Uui
     let found: Option<[u8; 16]> = c.one(sql, values![tenant.0, document], |r| r.get(0))?;
     found
         .map(Uuid::from_bytes)
-        .ok_or_else(|| odd("a document that is gone"))
+        .ok_or_else(|| corrupt("a document that is gone"))
 }
 
 /// Files the document, marks the one that it replaces, and looks for its booking.
@@ -440,7 +440,7 @@ fn insert(
         ],
         |r| r.get::<i64>(0),
     )?;
-    let key = key.ok_or_else(|| odd("a referral without a key"))?;
+    let key = key.ok_or_else(|| corrupt("a referral without a key"))?;
     let sql = c.text(
         "INSERT INTO referral_message (referral, body) VALUES (?1, ?2)",
         "INSERT INTO referral_message (referral, body, tenant) VALUES (?1, ?2, ?3)",

@@ -5,7 +5,7 @@ use super::super::read::{self, id as parsed, moment};
 use super::{ASIDE, CLOSED, SUPERSEDED, owner, wire_of};
 use crate::referral::reason::{Code, Reason};
 use crate::store::appointment::AppointmentStatus;
-use crate::store::driver::{Connection, Row, odd, values};
+use crate::store::driver::{Connection, Row, corrupt, values};
 use crate::store::error::StoreError;
 use crate::store::referral::{
     LinkedBooking, MatchedBy, ReferralFilter, ReferralRow, ReferralState,
@@ -120,11 +120,11 @@ fn add_bookings(c: &Connection, row: &mut ReferralRow) -> Result<(), StoreError>
 }
 
 fn referral(row: &Row<'_>) -> Result<ReferralRow, StoreError> {
-    let wire = wire_of(row.get(4)?).ok_or_else(|| odd("the wire of a referral"))?;
+    let wire = wire_of(row.get(4)?).ok_or_else(|| corrupt("the wire of a referral"))?;
     let matched = match (row.get::<Option<i64>>(14)?, row.get::<Option<u8>>(15)?) {
         (Some(at), Some(by)) => Some((
             moment(at)?,
-            MatchedBy::from_number(by).ok_or_else(|| odd("how a referral was matched"))?,
+            MatchedBy::from_number(by).ok_or_else(|| corrupt("how a referral was matched"))?,
         )),
         _ => None,
     };
@@ -133,7 +133,7 @@ fn referral(row: &Row<'_>) -> Result<ReferralRow, StoreError> {
         row.get::<Option<String>>(17)?,
     ) {
         (Some(code), Some(text)) => Some(Reason {
-            code: Code::from_number(&code).ok_or_else(|| odd("the code of a reason"))?,
+            code: Code::from_number(&code).ok_or_else(|| corrupt("the code of a reason"))?,
             text,
         }),
         _ => None,
@@ -194,7 +194,7 @@ fn bookings(
             Ok(LinkedBooking {
                 id: parsed(row.get(0)?, ResourceId::parse, "the id of an appointment")?,
                 status: AppointmentStatus::from_number(row.get(1)?)
-                    .ok_or_else(|| odd("the state of an appointment"))?,
+                    .ok_or_else(|| corrupt("the state of an appointment"))?,
                 service: parsed(row.get(2)?, ServiceId::parse, "a service id")?,
                 start: moment(row.get(3)?)?,
                 ods: parsed(row.get(4)?, OdsCode::parse, "an ODS code")?,
