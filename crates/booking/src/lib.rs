@@ -27,5 +27,6 @@ pub mod systems;
 pub mod version;
 pub mod wire;
 pub mod wrong_value;
+pub mod xml_writer;
 
 pub use placing::state_profile;

@@ -14,7 +14,6 @@ mod model;
 pub mod rules;
 mod send;
 mod unsent;
-mod xml;
 
 pub use answer::{Answer, Fault};
 pub use appointment_url::{AppointmentUrl, NotAppointmentUrl};

@@ -16,7 +16,6 @@ mod search;
 mod server;
 mod service;
 mod wsdl;
-mod xml;
 
 pub use edge::{MAX_BODY, PATH};
 pub use fault::DosFault;

@@ -86,7 +86,7 @@ impl Client {
     pub async fn service(&self, role: Role, id: &ServiceId) -> Result<ServiceDetails, Obstacle> {
         let operation = soap::Operation::ServiceDetailsById;
         let body = soap::request(operation, self.account(role)?, |xml| {
-            xml.text("serviceId", id.as_str());
+            xml.value("serviceId", id.as_str());
         });
         let told = |o: Obstacle| o.note("service", id).note("role", role.word());
         let text = self.ask(operation, body).await.map_err(told)?;

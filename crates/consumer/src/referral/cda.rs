@@ -1,11 +1,11 @@
 //! Writes the 111 report as CDA (Integrated Urgent Care Report).
 
 use super::model::{Appointment, Author, Gender, Organisation, Patient, Referral, Section};
-use super::xml::Xml;
 use crate::slots::time;
 use booking::ids::NhsNumber;
 use booking::instant::london;
 use booking::systems;
+use booking::xml_writer::XmlWriter;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ const APPOINTMENT_REFERENCE: &str = "COCD_TP146093GB01#AppointmentReference";
 
 /// Writes the document. Ids are upper case, as usual in CDA (REF-CON-02).
 pub fn write(referral: &Referral) -> String {
-    let mut xml = Xml::document();
+    let mut xml = XmlWriter::document();
     xml.start(
         "ClinicalDocument",
         &[
@@ -62,7 +62,7 @@ pub fn write(referral: &Referral) -> String {
     xml.finish()
 }
 
-fn head(xml: &mut Xml, referral: &Referral) {
+fn head(xml: &mut XmlWriter, referral: &Referral) {
     xml.empty(
         "typeId",
         &[
@@ -105,7 +105,7 @@ fn head(xml: &mut Xml, referral: &Referral) {
     xml.empty("versionNumber", &[("value", &version.to_string())]);
 }
 
-fn record_target(xml: &mut Xml, patient: &Patient) {
+fn record_target(xml: &mut XmlWriter, patient: &Patient) {
     xml.start(
         "recordTarget",
         &[("typeCode", "RCT"), ("contextControlCode", "OP")],
@@ -178,7 +178,7 @@ fn record_target(xml: &mut Xml, patient: &Patient) {
     xml.end();
 }
 
-fn author(xml: &mut Xml, author: &Author, at: Timestamp) {
+fn author(xml: &mut XmlWriter, author: &Author, at: Timestamp) {
     xml.start(
         "author",
         &[("typeCode", "AUT"), ("contextControlCode", "OP")],
@@ -202,7 +202,7 @@ fn author(xml: &mut Xml, author: &Author, at: Timestamp) {
     xml.end();
 }
 
-fn custodian(xml: &mut Xml, keeper: &Organisation) {
+fn custodian(xml: &mut XmlWriter, keeper: &Organisation) {
     xml.start("custodian", &[("typeCode", "CST")]);
     content_id(xml, ASSIGNED_CUSTODIAN);
     xml.start("assignedCustodian", &[("classCode", "ASSIGNED")]);
@@ -212,7 +212,7 @@ fn custodian(xml: &mut Xml, keeper: &Organisation) {
     xml.end();
 }
 
-fn recipient(xml: &mut Xml, to: &Organisation, kind: &str) {
+fn recipient(xml: &mut XmlWriter, to: &Organisation, kind: &str) {
     xml.start("informationRecipient", &[("typeCode", kind)]);
     content_id(xml, INTENDED_RECIPIENT);
     xml.start("intendedRecipient", &[("classCode", "ASSIGNED")]);
@@ -222,7 +222,7 @@ fn recipient(xml: &mut Xml, to: &Organisation, kind: &str) {
     xml.end();
 }
 
-fn organisation(xml: &mut Xml, name: &'static str, organisation: &Organisation) {
+fn organisation(xml: &mut XmlWriter, name: &'static str, organisation: &Organisation) {
     xml.start(
         name,
         &[("classCode", "ORG"), ("determinerCode", "INSTANCE")],
@@ -235,7 +235,7 @@ fn organisation(xml: &mut Xml, name: &'static str, organisation: &Organisation) 
     xml.end();
 }
 
-fn related_document(xml: &mut Xml, referral: &Referral) {
+fn related_document(xml: &mut XmlWriter, referral: &Referral) {
     let Some(earlier) = &referral.replaces else {
         return;
     };
@@ -249,7 +249,7 @@ fn related_document(xml: &mut Xml, referral: &Referral) {
     xml.end();
 }
 
-fn encounter(xml: &mut Xml, referral: &Referral) {
+fn encounter(xml: &mut XmlWriter, referral: &Referral) {
     let encounter = &referral.encounter;
     xml.start("componentOf", &[("typeCode", "COMP")]);
     content_id(xml, ENCOMPASSING_ENCOUNTER);
@@ -278,7 +278,7 @@ fn encounter(xml: &mut Xml, referral: &Referral) {
 }
 
 /// One section with the disposition, the appointment as a coded entry, and the narrative.
-fn body(xml: &mut Xml, referral: &Referral) {
+fn body(xml: &mut XmlWriter, referral: &Referral) {
     let disposition = &referral.encounter.disposition;
     xml.start(
         "component",
@@ -316,7 +316,7 @@ fn body(xml: &mut Xml, referral: &Referral) {
 }
 
 /// Opens component and section.
-fn open_section(xml: &mut Xml, referral: &Referral, number: usize, title: &str) {
+fn open_section(xml: &mut XmlWriter, referral: &Referral, number: usize, title: &str) {
     xml.start(
         "component",
         &[("typeCode", "COMP"), ("contextConductionInd", "true")],
@@ -333,7 +333,7 @@ fn open_section(xml: &mut Xml, referral: &Referral, number: usize, title: &str) 
     xml.text("title", &[], title);
 }
 
-fn paragraphs(xml: &mut Xml, paragraphs: &[String]) {
+fn paragraphs(xml: &mut XmlWriter, paragraphs: &[String]) {
     xml.start("text", &[]);
     for paragraph in paragraphs {
         xml.text("paragraph", &[], paragraph);
@@ -342,7 +342,7 @@ fn paragraphs(xml: &mut Xml, paragraphs: &[String]) {
 }
 
 /// The coded reference to the appointment (REF-CON-04, first place).
-fn appointment_entry(xml: &mut Xml, booked: &Appointment) {
+fn appointment_entry(xml: &mut XmlWriter, booked: &Appointment) {
     xml.start(
         "entry",
         &[("typeCode", "COMP"), ("contextConductionInd", "true")],
@@ -368,7 +368,7 @@ fn appointment_entry(xml: &mut Xml, booked: &Appointment) {
 }
 
 /// The link for readers (REF-CON-04, second place).
-fn appointment_section(xml: &mut Xml, referral: &Referral, booked: &Appointment) {
+fn appointment_section(xml: &mut XmlWriter, referral: &Referral, booked: &Appointment) {
     let local = booked.start.to_zoned(london());
     let title = format!(
         "Booked appointment with {} on {} at {}",
@@ -384,14 +384,14 @@ fn appointment_section(xml: &mut Xml, referral: &Referral, booked: &Appointment)
     xml.end();
 }
 
-fn content_id(xml: &mut Xml, template: &str) {
+fn content_id(xml: &mut XmlWriter, template: &str) {
     xml.empty(
         "npfitlc:contentId",
         &[("root", CONTENT), ("extension", template)],
     );
 }
 
-fn template_id(xml: &mut Xml, template: &str) {
+fn template_id(xml: &mut XmlWriter, template: &str) {
     xml.empty("templateId", &[("root", TEMPLATE), ("extension", template)]);
 }
 

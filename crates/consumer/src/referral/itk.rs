@@ -3,9 +3,9 @@
 use super::cda::upper;
 use super::endpoint::{Endpoint, Wrapping};
 use super::model::Referral;
-use super::xml::Xml;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use booking::xml_writer::XmlWriter;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write as _;
@@ -32,7 +32,7 @@ pub(super) fn write(
     let flag = |set: bool| if set { "true" } else { "false" };
     let (service, tracking) = (endpoint.service(), upper(tracking));
     let item = format!("uuid_{}", upper(referral.document_id));
-    let mut xml = Xml::document();
+    let mut xml = XmlWriter::document();
     soap_head(&mut xml, referral, endpoint, &tracking);
     xml.start(
         "itk:DistributionEnvelope",
@@ -96,7 +96,7 @@ pub(super) fn write(
 }
 
 /// Opens envelope and body, with the addressing header. The message id is the tracking id, so a repeat is the same message.
-fn soap_head(xml: &mut Xml, referral: &Referral, endpoint: &Endpoint, tracking: &str) {
+fn soap_head(xml: &mut XmlWriter, referral: &Referral, endpoint: &Endpoint, tracking: &str) {
     xml.start(
         "soap:Envelope",
         &[

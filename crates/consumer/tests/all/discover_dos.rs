@@ -50,7 +50,7 @@ async fn requests_in_the_published_form() {
     assert_eq!(
         sent.split("</w:CheckCapacitySummary>").next().unwrap(),
         "<w:userInfo><w:username>fernhill-adviser</w:username><w:password>sandbox-adviser</w:password></w:userInfo>\
-         <w:c><w:caseRef>call-1</w:caseRef><w:caseId>a&lt;b&amp;c&gt; </w:caseId><w:postcode>LS99 9AA</w:postcode>\
+         <w:c><w:caseRef>call-1</w:caseRef><w:caseId>a&lt;b&amp;c&gt;\u{FFFD}</w:caseId><w:postcode>LS99 9AA</w:postcode>\
          <w:surgery>FX501</w:surgery><w:age>7</w:age><w:ageFormat>Months</w:ageFormat><w:disposition>1005</w:disposition>\
          <w:symptomGroup>1011</w:symptomGroup><w:symptomDiscriminatorList><w:int>4003</w:int><w:int>4052</w:int>\
          </w:symptomDiscriminatorList><w:searchDistance>30</w:searchDistance>\

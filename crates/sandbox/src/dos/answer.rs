@@ -2,12 +2,14 @@
 
 use super::case::Case;
 use super::search::Found;
-use super::xml::Writer;
 use crate::world::model::{Endpoint, Service, Session, Settings, SpecifiedDay, Spelling};
 use crate::world::written::{ClockTime, RotaDay};
+use booking::xml_writer::XmlWriter;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+/// The prefix of the service's namespace in answers.
+const PREFIX: &str = "ns1:";
 /// Mark of an emergency department that is listed because nothing matched (NAT-DOS-04).
 const CATCH_ALL_MARK: &str = " (Catch-all)";
 
@@ -40,13 +42,13 @@ pub fn summary(
     zone: &TimeZone,
     tamper: Tamper<'_>,
 ) -> String {
-    let mut w = Writer::new(settings.qualified);
-    w.text("TransactionId", &transaction.id);
-    w.text("RequestedAtDateTime", moment(transaction.requested, zone));
-    w.text("SearchDateTime", moment(case.at, zone));
+    let mut w = writer(settings.qualified);
+    w.value("TransactionId", &transaction.id);
+    w.value("RequestedAtDateTime", moment(transaction.requested, zone));
+    w.value("SearchDateTime", moment(case.at, zone));
     w.optional("CalculatedAgeInDays", case.exact_age);
-    w.text("SearchDistance", case.distance_km);
-    w.text("SearchDistanceUsedSource", case.distance_source);
+    w.value("SearchDistance", case.distance_km);
+    w.value("SearchDistanceUsedSource", case.distance_source);
     w.element("CheckCapacitySummaryResult", |w| {
         for found in found {
             w.element("serviceCareSummaryDestination", |w| {
@@ -54,17 +56,17 @@ pub fn summary(
             });
         }
     });
-    w.envelope("CheckCapacitySummaryResponse")
+    envelope("CheckCapacitySummaryResponse", w)
 }
 
 /// `ServiceDetailsByIdResponse`.
 pub fn details(settings: &Settings, services: &[&Service], tamper: Tamper<'_>) -> String {
-    let mut w = Writer::new(settings.qualified);
+    let mut w = writer(settings.qualified);
     w.element("services", |w| {
         for service in services {
             w.element("service", |w| {
-                w.text("id", service.id);
-                w.text("odsCode", &service.ods);
+                w.value("id", service.id);
+                w.value("odsCode", &service.ods);
                 let list = shown(service, tamper(service));
                 let old = |e: &Endpoint| is_old(settings.endpoints, e);
                 if list.iter().any(|(_, e)| old(e)) {
@@ -78,7 +80,24 @@ pub fn details(settings: &Settings, services: &[&Service], tamper: Tamper<'_>) -
             });
         }
     });
-    w.envelope("ServiceDetailsByIdResponse")
+    envelope("ServiceDetailsByIdResponse", w)
+}
+
+/// Elements carry the namespace when `qualified`.
+fn writer(qualified: bool) -> XmlWriter {
+    XmlWriter::fragment(if qualified { PREFIX } else { "" })
+}
+
+/// The SOAP envelope around what was written, inside the answer element of the operation. That one is always in the namespace.
+fn envelope(answer: &str, inner: XmlWriter) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <env:Envelope xmlns:env=\"{}\" xmlns:ns1=\"{}\"><env:Body>\
+         <{PREFIX}{answer}>{}</{PREFIX}{answer}></env:Body></env:Envelope>\n",
+        super::SOAP_12,
+        super::NAMESPACE,
+        inner.finish()
+    )
 }
 
 /// A moment in London time, with its offset.
@@ -89,16 +108,16 @@ fn moment(at: Timestamp, zone: &TimeZone) -> String {
 }
 
 fn destination(
-    w: &mut Writer,
+    w: &mut XmlWriter,
     settings: &Settings,
     found: &Found<'_>,
     tampering: Option<Tampering>,
 ) {
     let service = found.service;
     let mark = if found.catch_all { CATCH_ALL_MARK } else { "" };
-    w.text("id", service.id);
-    w.text("capacity", service.capacity.dos_name());
-    w.text("name", format_args!("{}{mark}", service.name));
+    w.value("id", service.id);
+    w.value("capacity", service.capacity.dos_name());
+    w.value("name", format_args!("{}{mark}", service.name));
     w.optional(
         "publicName",
         service
@@ -111,24 +130,24 @@ fn destination(
         "address",
         (!service.address.is_empty()).then(|| service.address.join(", ")),
     );
-    w.text("postcode", &service.postcode);
-    w.text("northings", found.place.northing);
-    w.text("eastings", found.place.easting);
+    w.value("postcode", &service.postcode);
+    w.value("northings", found.place.northing);
+    w.value("eastings", found.place.easting);
     w.optional("url", service.url.as_ref());
     w.element("serviceType", |w| {
-        w.text("id", service.kind.id);
-        w.text("name", &service.kind.name);
+        w.value("id", service.kind.id);
+        w.value("name", &service.kind.name);
     });
-    w.text("odsCode", &service.ods);
+    w.value("odsCode", &service.ods);
     w.optional("nonPublicTelephoneNo", service.non_public_phone.as_ref());
     w.optional("fax", service.fax.as_ref());
     w.optional(
         "publicFacingInformation",
         service.public_information.as_ref(),
     );
-    w.text("distance", format_args!("{:.1}", found.miles));
+    w.value("distance", format_args!("{:.1}", found.miles));
     w.optional("referralInformation", service.referral_information.as_ref());
-    w.text("openAllHours", service.open_all_hours);
+    w.value("openAllHours", service.open_all_hours);
     capacity(w, service);
     endpoints(w, settings.endpoints, &shown(service, tampering));
     opening(w, service);
@@ -136,21 +155,21 @@ fn destination(
     w.element("serviceAgeRange", |w| {
         for range in &found.ages {
             w.element("ageRange", |w| {
-                w.text("daysFrom", range.from.first_day());
-                w.text("daysTo", range.to.last_day());
+                w.value("daysFrom", range.from.first_day());
+                w.value("daysTo", range.to.last_day());
             });
         }
     });
 }
 
-fn capacity(w: &mut Writer, service: &Service) {
+fn capacity(w: &mut XmlWriter, service: &Service) {
     if service.capacity_attribute.is_empty() {
         return;
     }
     w.element("capacityAttributes", |w| {
         for attribute in &service.capacity_attribute {
             w.element("capacityAttribute", |w| {
-                w.text("name", &attribute.name);
+                w.value("name", &attribute.name);
                 w.optional("description", attribute.description.as_ref());
                 w.optional("value", attribute.value.as_ref());
             });
@@ -158,26 +177,26 @@ fn capacity(w: &mut Writer, service: &Service) {
     });
 }
 
-fn attributes(w: &mut Writer, service: &Service) {
+fn attributes(w: &mut XmlWriter, service: &Service) {
     if service.attribute.is_empty() {
         return;
     }
     w.element("attributes", |w| {
         for attribute in &service.attribute {
             w.element("attribute", |w| {
-                w.text("dataType", &attribute.kind);
-                w.text("name", &attribute.name);
-                w.text(
+                w.value("dataType", &attribute.kind);
+                w.value("name", &attribute.name);
+                w.value(
                     "description",
                     attribute.description.as_deref().unwrap_or_default(),
                 );
-                w.text("value", &attribute.value);
+                w.value("value", &attribute.value);
             });
         }
     });
 }
 
-fn opening(w: &mut Writer, service: &Service) {
+fn opening(w: &mut XmlWriter, service: &Service) {
     if !service.opening.is_empty() {
         w.element("rotaSessions", |w| {
             for day in RotaDay::ALL {
@@ -194,7 +213,7 @@ fn opening(w: &mut Writer, service: &Service) {
                     time.map_or_else(|| "00:00".to_owned(), |time| time.to_string())
                 };
                 let day = day.0.strftime("%d-%m-%Y");
-                w.text(
+                w.value(
                     "openTimeSpecified",
                     format_args!("{day}-{}-{}", time(from), time(to)),
                 );
@@ -203,23 +222,23 @@ fn opening(w: &mut Writer, service: &Service) {
     }
 }
 
-fn rota_session(w: &mut Writer, day: RotaDay, session: &Session) {
-    let time = |w: &mut Writer, name: &str, time: ClockTime| {
+fn rota_session(w: &mut XmlWriter, day: RotaDay, session: &Session) {
+    let time = |w: &mut XmlWriter, name: &str, time: ClockTime| {
         w.element(name, |w| {
-            w.text("hours", time.hour() % 24);
-            w.text("minutes", time.minute());
+            w.value("hours", time.hour() % 24);
+            w.value("minutes", time.minute());
         });
     };
     let overnight = session.to <= session.from || session.to.hour() == 24;
     w.element("serviceCareItemRotaSession", |w| {
-        w.text("startDayOfWeek", day.dos_name());
+        w.value("startDayOfWeek", day.dos_name());
         time(w, "startTime", session.from);
-        w.text(
+        w.value(
             "endDayOfWeek",
             if overnight { day.next() } else { day }.dos_name(),
         );
         time(w, "endTime", session.to);
-        w.text("status", "Open");
+        w.value("status", "Open");
     });
 }
 
@@ -274,7 +293,7 @@ fn is_old(spelling: Spelling, endpoint: &Endpoint) -> bool {
     spelling == Spelling::ContactDetails && !endpoint.is_booking()
 }
 
-fn endpoints(w: &mut Writer, spelling: Spelling, list: &[(u32, Endpoint)]) {
+fn endpoints(w: &mut XmlWriter, spelling: Spelling, list: &[(u32, Endpoint)]) {
     let (all, each, compression) = match spelling {
         Spelling::Standard => ("serviceEndPoints", "EndPoint", "isCompressionEnabled"),
         _ => ("serviceEndpoints", "endpoint", "compression"),
@@ -282,21 +301,21 @@ fn endpoints(w: &mut Writer, spelling: Spelling, list: &[(u32, Endpoint)]) {
     w.element(all, |w| {
         for (order, endpoint) in list.iter().filter(|(_, e)| !is_old(spelling, e)) {
             w.element(each, |w| {
-                w.text("endpointOrder", order);
-                w.text("transport", &endpoint.transport);
-                w.text("format", &endpoint.format);
-                w.text("interaction", &endpoint.interaction);
-                w.text("businessScenario", &endpoint.scenario);
-                w.text("address", &endpoint.address);
-                w.text(compression, &endpoint.compression);
-                w.text("comment", &endpoint.comment);
+                w.value("endpointOrder", order);
+                w.value("transport", &endpoint.transport);
+                w.value("format", &endpoint.format);
+                w.value("interaction", &endpoint.interaction);
+                w.value("businessScenario", &endpoint.scenario);
+                w.value("address", &endpoint.address);
+                w.value(compression, &endpoint.compression);
+                w.value("comment", &endpoint.comment);
             });
         }
     });
 }
 
 /// An endpoint before version 1.5: address, interaction, format, scenario, comment, compression in one text (NAT-DOS-11).
-fn contact_detail(w: &mut Writer, order: u32, endpoint: &Endpoint) {
+fn contact_detail(w: &mut XmlWriter, order: u32, endpoint: &Endpoint) {
     let value = [
         &endpoint.address,
         &endpoint.interaction,
@@ -308,9 +327,9 @@ fn contact_detail(w: &mut Writer, order: u32, endpoint: &Endpoint) {
     .map(String::as_str)
     .join("|");
     w.element("contactDetail", |w| {
-        w.text("tag", &endpoint.transport);
-        w.text("name", &endpoint.interaction);
-        w.text("value", value);
-        w.text("order", order);
+        w.value("tag", &endpoint.transport);
+        w.value("name", &endpoint.interaction);
+        w.value("value", value);
+        w.value("order", order);
     });
 }

@@ -264,7 +264,7 @@ fn example(world: &World) -> String {
         super::SOAP_12,
         super::NAMESPACE,
         super::VERSION,
-        super::xml::escaped(username),
+        booking::xml_writer::escaped(username),
     )
 }
 

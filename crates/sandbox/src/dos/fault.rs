@@ -1,6 +1,6 @@
 //! Faults of the DoS web service, each a number and a text (NAT-DOS-10).
 
-use super::xml::escaped;
+use booking::xml_writer::escaped;
 use http::StatusCode;
 use std::borrow::Cow;
 

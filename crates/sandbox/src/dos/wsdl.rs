@@ -1,6 +1,6 @@
 //! The WSDL of the web service, from which SOAP clients are generated.
 
-use super::xml::escaped;
+use booking::xml_writer::escaped;
 
 /// The WSDL, with `{location}` for the service's URL.
 const TEXT: &str = include_str!("../../data/dos-1.5.wsdl");

@@ -1,8 +1,8 @@
 //! A search for services: the clinical need, checked before it is sent (NAT-DOS-03).
 
-use super::soap::Xml;
 use crate::obstacle::{Kind, Obstacle};
 use booking::ids::OdsCode;
+use booking::xml_writer::XmlWriter;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -149,28 +149,28 @@ impl ServiceSearch {
     }
 
     /// The element `c`, in the published order.
-    pub(super) fn write(&self, xml: &mut Xml) {
+    pub(super) fn write(&self, xml: &mut XmlWriter) {
         let (age, format) = self.age.written();
         xml.element("c", |xml| {
             xml.optional("caseRef", self.case_ref.as_ref());
             xml.optional("caseId", self.case_id.as_ref());
-            xml.text("postcode", self.postcode.trim());
-            xml.text(
+            xml.value("postcode", self.postcode.trim());
+            xml.value(
                 "surgery",
                 self.surgery.as_ref().map_or("UNK", OdsCode::as_str),
             );
-            xml.text("age", age);
-            xml.text("ageFormat", format);
-            xml.text("disposition", self.disposition);
-            xml.text("symptomGroup", self.symptom_group);
+            xml.value("age", age);
+            xml.value("ageFormat", format);
+            xml.value("disposition", self.disposition);
+            xml.value("symptomGroup", self.symptom_group);
             xml.element("symptomDiscriminatorList", |xml| {
                 for id in &self.discriminators {
-                    xml.text("int", id);
+                    xml.value("int", id);
                 }
             });
             xml.optional("searchDistance", self.distance_km);
-            xml.text("forceSearchDistance", self.force_distance);
-            xml.text(
+            xml.value("forceSearchDistance", self.force_distance);
+            xml.value(
                 "gender",
                 match self.sex {
                     Sex::Male => "M",

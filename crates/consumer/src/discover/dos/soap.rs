@@ -4,8 +4,8 @@ use super::fault::DosFault;
 use crate::config::Account;
 use booking::bounded_xml::{self, Bounds};
 use booking::foreign::Foreign;
+use booking::xml_writer::XmlWriter;
 use roxmltree::{Document, Node};
-use std::fmt::Write;
 
 /// Namespace of the web service.
 const NAMESPACE: &str = "https://nww.pathwaysdos.nhs.uk/app/api/webservices";
@@ -40,75 +40,28 @@ impl Operation {
     }
 }
 
-/// Writes elements of the web service's namespace.
-pub struct Xml {
-    out: String,
-}
-
-impl Xml {
-    /// An element with text.
-    pub fn text(&mut self, name: &str, text: impl std::fmt::Display) {
-        // Writing into a String cannot fail.
-        let _ = write!(
-            self.out,
-            "<w:{name}>{}</w:{name}>",
-            escaped(&text.to_string())
-        );
-    }
-
-    /// An element with text, when there is one.
-    pub fn optional(&mut self, name: &str, text: Option<impl std::fmt::Display>) {
-        if let Some(text) = text {
-            self.text(name, text);
-        }
-    }
-
-    /// An element with elements.
-    pub fn element(&mut self, name: &str, inner: impl FnOnce(&mut Xml)) {
-        let _ = write!(self.out, "<w:{name}>");
-        inner(self);
-        let _ = write!(self.out, "</w:{name}>");
-    }
-}
-
-/// Text as it stands in an element. Characters that XML does not know become spaces.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '\t' | '\n' | '\r' => out.push(c),
-            '\u{fffe}' | '\u{ffff}' => out.push(' '),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 /// A request: version in the header, credentials in the body (NAT-DOS-01).
-pub fn request(operation: Operation, account: &Account, inner: impl FnOnce(&mut Xml)) -> String {
-    let mut xml = Xml {
-        out: String::with_capacity(2_048),
-    };
-    let _ = write!(
-        xml.out,
+pub fn request(
+    operation: Operation,
+    account: &Account,
+    inner: impl FnOnce(&mut XmlWriter),
+) -> String {
+    let mut xml = XmlWriter::fragment("w:");
+    xml.embed(&format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
          <soap:Envelope xmlns:soap=\"http://www.w3.org/2003/05/soap-envelope\" xmlns:w=\"{NAMESPACE}\"><soap:Header>"
-    );
-    xml.text("serviceVersion", VERSION);
-    xml.out.push_str("</soap:Header><soap:Body>");
+    ));
+    xml.value("serviceVersion", VERSION);
+    xml.embed("</soap:Header><soap:Body>");
     xml.element(operation.name(), |xml| {
         xml.element("userInfo", |xml| {
-            xml.text("username", &account.username);
-            xml.text("password", account.password.reveal());
+            xml.value("username", &account.username);
+            xml.value("password", account.password.reveal());
         });
         inner(xml);
     });
-    xml.out.push_str("</soap:Body></soap:Envelope>");
-    xml.out
+    xml.embed("</soap:Body></soap:Envelope>");
+    xml.finish()
 }
 
 /// Why an envelope gives no answer.
