@@ -5,6 +5,7 @@
 //! lengths or answers without end ends in findings: every body, wait and list here has a bound.
 
 mod answer;
+mod ask;
 mod book;
 mod book_refused;
 mod book_stored;
@@ -13,6 +14,7 @@ mod bundle;
 mod cancel;
 mod capability;
 mod contact;
+mod expect;
 mod headers;
 mod hostile;
 mod messages;

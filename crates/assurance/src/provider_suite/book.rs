@@ -5,129 +5,104 @@ use booking::situation::Situation;
 use serde_json::Value;
 
 use super::answer::{Answer, contained, list, text};
+use super::ask::Ask;
 use super::capability::is_format;
 use super::messages::{contact_only, to_xml, with, without_nhs_number};
 use super::registry::Test;
-use super::request::Request;
 use super::trial::{Ids, Step, Trial};
 
 pub(super) const BOOKED: Ids = &["P24", "P26", "PROV-INT-03", "PROV-BOOK-08"];
 
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
-    Test::new(
-        "BookAppointment_HappyPath",
-        "A booking with the patient's own telephone and a third party",
-        BOOKED,
-        happy_path,
-    ),
-    Test::new(
-        "BookAppointment_NoNHSNumber",
-        "A patient without NHS number",
-        &["P26", "PROV-BOOK-05", "PROV-SLOT-19", "D-17"],
-        no_nhs_number,
-    ),
-    Test::new(
-        "BookAppointment_TelecomAndContact",
-        "Contact details in telecom and contact",
-        &["P26", "PROV-BOOK-06"],
-        happy_path,
-    ),
-    Test::new(
-        "BookAppointment_Contact",
-        "Contact details in contact only",
-        &["P26", "PROV-BOOK-06"],
-        contact,
-    ),
-    Test::new(
-        "BookAppointment_HappyPathWithGzip",
-        "A booking gzipped both ways",
-        &["P26", "PROV-GEN-13"],
-        gzip,
-    ),
-    Test::new(
-        "BookAppointment_SlotAlreadyBooked",
-        "A second booking of a slot",
-        &["P29", "PROV-BOOK-03", "D-02"],
-        already_booked,
-    ),
-    Test::new(
-        "BookAppointment_HappyPathWithResentRequestID",
-        "A request id that has been used",
-        &["PROV-BOOK-11", "D-03"],
-        resent,
-    ),
-    Test::new("Book_Xml", "A booking in XML", &["P9", "PROV-GEN-07"], xml),
-    Test::new(
-        "Book_Chunked",
-        "A booking in chunks",
-        &["PROV-GEN-06"],
-        chunked,
-    ),
-    Test::new(
-        "Book_MediaTypes",
-        "Every form of Content-Type",
-        &["PROV-GEN-10"],
-        media_types,
-    ),
+    Test::new("BookAppointment_HappyPath", happy_path)
+        .tries("A booking with the patient's own telephone and a third party")
+        .of(BOOKED),
+    Test::new("BookAppointment_NoNHSNumber", no_nhs_number)
+        .tries("A patient without NHS number")
+        .of(&["P26", "PROV-BOOK-05", "PROV-SLOT-19", "D-17"]),
+    Test::new("BookAppointment_TelecomAndContact", happy_path)
+        .tries("Contact details in telecom and contact")
+        .of(&["P26", "PROV-BOOK-06"]),
+    Test::new("BookAppointment_Contact", contact)
+        .tries("Contact details in contact only")
+        .of(&["P26", "PROV-BOOK-06"]),
+    Test::new("BookAppointment_HappyPathWithGzip", gzip)
+        .tries("A booking gzipped both ways")
+        .of(&["P26", "PROV-GEN-13"]),
+    Test::new("BookAppointment_SlotAlreadyBooked", already_booked)
+        .tries("A second booking of a slot")
+        .of(&["P29", "PROV-BOOK-03", "D-02"]),
+    Test::new("BookAppointment_HappyPathWithResentRequestID", resent)
+        .tries("A request id that has been used")
+        .of(&["PROV-BOOK-11", "D-03"]),
+    Test::new("Book_Xml", xml)
+        .tries("A booking in XML")
+        .of(&["P9", "PROV-GEN-07"]),
+    Test::new("Book_Chunked", chunked)
+        .tries("A booking in chunks")
+        .of(&["PROV-GEN-06"]),
+    Test::new("Book_MediaTypes", media_types)
+        .tries("Every form of Content-Type")
+        .of(&["PROV-GEN-10"]),
 ];
 
-/// What every booking of the published tests is checked for.
-pub(super) fn is_booked(t: &mut Trial, purpose: &str, request: &Request, ids: Ids) -> Step<Answer> {
-    let a = t.succeeds(purpose, request, 201, "Appointment", ids)?;
-    let r = a.resource.clone();
-    t.must(
-        text(&r, "/status") == "booked",
-        &a,
-        BOOKED,
-        "Appointment.status",
-        "The Appointment that came back is not booked",
-        "booked",
-    );
-    let id = text(&r, "/id").to_owned();
-    let legal = !id.is_empty() && id.len() <= 64;
-    t.must(
-        legal,
-        &a,
-        &["P26", "P27", "PROV-GEN-15", "PROV-BOOK-08"],
-        "Appointment.id",
-        "No id, or one of more than 64 characters",
-        "a new id",
-    );
-    let (sent, back) = (
-        request.header("x-request-id"),
-        a.header("x-correlation-id").map(str::to_owned),
-    );
-    t.must(
-        sent == back.as_deref(),
-        &a,
-        &["PROV-HDR-11"],
-        "header X-Correlation-ID",
-        "X-Correlation-ID is not the X-Request-ID of the booking",
-        "the request's X-Request-ID",
-    );
-    let version = text(&r, "/meta/versionId").to_owned();
-    location(t, &a, &id, &version);
-    is_stored(t, &id)?;
-    Ok(a)
+impl Ask<'_, '_, '_> {
+    /// What every booking of the published tests is checked for.
+    pub(super) fn is_booked(self, ids: Ids) -> Step<Answer> {
+        let Ask {
+            t,
+            purpose,
+            request,
+        } = self;
+        let a = t.ask(purpose, request).succeeds(201, "Appointment", ids)?;
+        let r = a.resource.clone();
+        t.at(&a, "Appointment.status", BOOKED)
+            .must(text(&r, "/status") == "booked")
+            .right("booked")
+            .or("The Appointment that came back is not booked");
+        let id = text(&r, "/id").to_owned();
+        let legal = !id.is_empty() && id.len() <= 64;
+        t.at(
+            &a,
+            "Appointment.id",
+            &["P26", "P27", "PROV-GEN-15", "PROV-BOOK-08"],
+        )
+        .must(legal)
+        .right("a new id")
+        .or("No id, or one of more than 64 characters");
+        let (sent, back) = (
+            request.header("x-request-id"),
+            a.header("x-correlation-id").map(str::to_owned),
+        );
+        t.at(&a, "header X-Correlation-ID", &["PROV-HDR-11"])
+            .must(sent == back.as_deref())
+            .right("the request's X-Request-ID")
+            .or("X-Correlation-ID is not the X-Request-ID of the booking");
+        let version = text(&r, "/meta/versionId").to_owned();
+        location(t, &a, &id, &version);
+        is_stored(t, &id)?;
+        Ok(a)
+    }
 }
 
 /// What was answered with 201 is there when it is read.
 fn is_stored(t: &mut Trial, id: &str) -> Step {
-    let request = t.session.read(id);
-    let a = t.send("read what was booked", &request)?;
+    let a = t.send("read what was booked", &t.session.read(id))?;
     let given = match a.status {
         200 => format!("says `{}`", text(&a.resource, "/status")),
         status => format!("is answered with {status}"),
     };
-    t.must(
-        a.status == 200 && text(&a.resource, "/status") == "booked",
+    t.at(
         &a,
-        &["P24", "P26", "PROV-BOOK-08", "PROV-READ-01"],
         "Appointment.status",
-        format!("The booking was answered with 201, and a read after it {given}"),
-        "200 with the Appointment, booked",
-    );
+        &["P24", "P26", "PROV-BOOK-08", "PROV-READ-01"],
+    )
+    .must(a.status == 200 && text(&a.resource, "/status") == "booked")
+    .right("200 with the Appointment, booked")
+    .or(format!(
+        "The booking was answered with 201, and a read after it {given}"
+    ));
     Ok(())
 }
 
@@ -140,38 +115,29 @@ pub(super) fn location(t: &mut Trial, a: &Answer, id: &str, version: &str) {
         given => format!("Location is `{given}`"),
     };
     let absolute = given.starts_with("https://") && given.contains(&format!("/Appointment/{id}"));
-    t.must(
-        absolute,
-        a,
-        ids,
-        "header Location",
-        what,
-        "an absolute https address of the Appointment",
-    );
+    t.at(a, "header Location", ids)
+        .must(absolute)
+        .right("an absolute https address of the Appointment")
+        .or(what);
     let versioned = given.ends_with(&format!("/Appointment/{id}/_history/{version}"));
-    t.must(
-        !absolute || versioned,
-        a,
-        ids,
-        "header Location",
-        format!("Location is `{given}`, which does not name the version that was made"),
-        &format!("`…/Appointment/{id}/_history/{version}`"),
-    );
+    t.at(a, "header Location", ids)
+        .must(!absolute || versioned)
+        .right(&format!("`…/Appointment/{id}/_history/{version}`"))
+        .or(format!(
+            "Location is `{given}`, which does not name the version that was made"
+        ));
     let content = a.header("content-location").unwrap_or_default();
-    t.should(
-        content.ends_with(&format!("/Appointment/{id}/_history/{version}")),
-        a,
-        &["PROV-HDR-16"],
-        "header Content-Location",
-        "Content-Location does not name the version in the body",
-        "the version-specific URL",
-    );
+    t.at(a, "header Content-Location", &["PROV-HDR-16"])
+        .should(content.ends_with(&format!("/Appointment/{id}/_history/{version}")))
+        .right("the version-specific URL")
+        .or("Content-Location does not name the version in the body");
 }
 
 fn happy_path(t: &mut Trial) -> Step {
     let message = t.message()?;
-    let request = t.session.book(&message);
-    is_booked(t, "book a free slot", &request, BOOKED).map(drop)
+    t.ask("book a free slot", &t.session.book(&message))
+        .is_booked(BOOKED)
+        .map(drop)
 }
 
 fn no_nhs_number(t: &mut Trial) -> Step {
@@ -180,30 +146,20 @@ fn no_nhs_number(t: &mut Trial) -> Step {
         "/Patient/contact",
         Value::Null,
     );
-    let request = t.session.book(&message);
-    let a = is_booked(t, "book without NHS number", &request, &["PROV-BOOK-05"])?;
+    let a = t
+        .ask("book without NHS number", &t.session.book(&message))
+        .is_booked(&["PROV-BOOK-05"])?;
     let local = !list(contained(&a.resource, "Patient"), "/identifier").is_empty();
-    t.must(
-        !local,
-        &a,
-        &["PROV-BOOK-05", "RES-PAT-02", "D-17"],
-        "Patient.identifier",
-        "A patient without NHS number was given an identifier, on which TKW's report of this answer fails",
-        "no identifier in the contained Patient",
-    );
+    t.at(&a, "Patient.identifier", &["PROV-BOOK-05", "RES-PAT-02", "D-17"]).must(!local).right("no identifier in the contained Patient").or("A patient without NHS number was given an identifier, on which TKW's report of this answer fails");
     Ok(())
 }
 
 fn contact(t: &mut Trial) -> Step {
     let message = contact_only(t.message()?);
     let request = t.session.book(&message);
-    is_booked(
-        t,
-        "book with a third party's telephone only",
-        &request,
-        &["PROV-BOOK-06"],
-    )
-    .map(drop)
+    t.ask("book with a third party's telephone only", &request)
+        .is_booked(&["PROV-BOOK-06"])
+        .map(drop)
 }
 
 fn gzip(t: &mut Trial) -> Step {
@@ -213,31 +169,25 @@ fn gzip(t: &mut Trial) -> Step {
         .book(&message)
         .with("Accept-Encoding", "gzip")
         .gzipped();
-    let a = is_booked(t, "book gzipped", &request, &["PROV-GEN-13"])?;
-    t.must(
-        a.gzipped,
-        &a,
-        &["PROV-GEN-13"],
-        "header Content-Encoding",
-        "The answer is not gzipped",
-        "gzip, as Accept-Encoding asks",
-    );
+    let a = t
+        .ask("book gzipped", &request)
+        .is_booked(&["PROV-GEN-13"])?;
+    t.at(&a, "header Content-Encoding", &["PROV-GEN-13"])
+        .must(a.gzipped)
+        .right("gzip, as Accept-Encoding asks")
+        .or("The answer is not gzipped");
     Ok(())
 }
 
 fn already_booked(t: &mut Trial) -> Step {
     let slot = t.slot()?;
     let first = t.session.booking(&slot);
-    let request = t.session.book(&first);
-    is_booked(t, "book a free slot", &request, BOOKED)?;
+    t.ask("book a free slot", &t.session.book(&first))
+        .is_booked(BOOKED)?;
     let second = t.session.booking(&slot);
-    let request = t.session.book(&second);
-    let a = t.refused(
-        "book the same slot again",
-        &request,
-        Situation::SlotTaken,
-        &["P29", "PROV-BOOK-03"],
-    )?;
+    let a = t
+        .ask("book the same slot again", &t.session.book(&second))
+        .refused(Situation::SlotTaken, &["P29", "PROV-BOOK-03"])?;
     if a.status == 422 {
         taken(t, &a);
     }
@@ -248,17 +198,13 @@ fn already_booked(t: &mut Trial) -> Step {
 pub(super) fn taken(t: &mut Trial, a: &Answer) {
     let ids: Ids = &["P29", "ERR-15"];
     let issues = list(&a.resource, "/issue").len();
-    t.must(
-        issues == 1,
-        a,
-        ids,
-        "OperationOutcome.issue",
-        format!(
+    t.at(a, "OperationOutcome.issue", ids)
+        .must(issues == 1)
+        .right("one issue only")
+        .or(format!(
             "The refusal of a taken slot has {}",
             counted(issues, "issue", "issues")
-        ),
-        "one issue only",
-    );
+        ));
     let issue = a.issue().clone();
     for (at, pointer, right) in [
         ("severity", "/severity", "error"),
@@ -281,21 +227,19 @@ pub(super) fn taken(t: &mut Trial, a: &Answer) {
         ("diagnostics", "/diagnostics", "Slot no longer available"),
     ] {
         let given = text(&issue, pointer).to_owned();
-        t.must(
-            given == right,
-            a,
-            ids,
-            &format!("OperationOutcome.issue[0].{at}"),
-            format!("`{at}` of the refusal of a taken slot is `{given}`"),
-            right,
-        );
+        t.at(a, &format!("OperationOutcome.issue[0].{at}"), ids)
+            .must(given == right)
+            .right(right)
+            .or(format!(
+                "`{at}` of the refusal of a taken slot is `{given}`"
+            ));
     }
 }
 
 fn resent(t: &mut Trial) -> Step {
     let first = t.message()?;
     let request = t.session.book(&first);
-    let booked = is_booked(t, "book a free slot", &request, BOOKED)?;
+    let booked = t.ask("book a free slot", &request).is_booked(BOOKED)?;
     let used = request
         .header("x-request-id")
         .unwrap_or_default()
@@ -307,21 +251,15 @@ fn resent(t: &mut Trial) -> Step {
         .with("X-Request-ID", used.clone())
         .with("Accept-Encoding", "gzip")
         .gzipped();
-    let a = t.refused(
-        "book another slot under the same X-Request-ID",
-        &request,
-        Situation::RequestIdReused,
-        &["PROV-BOOK-11", "D-03"],
-    )?;
+    let a = t
+        .ask("book another slot under the same X-Request-ID", &request)
+        .refused(Situation::RequestIdReused, &["PROV-BOOK-11", "D-03"])?;
     names_existing(t, &a, &booked);
     // The very same request again is a repeat as well, not a question of the slot.
     let request = t.session.book(&first).with("X-Request-ID", used);
-    let a = t.refused(
-        "send the same booking again",
-        &request,
-        Situation::RequestIdReused,
-        &["PROV-BOOK-11", "D-03"],
-    )?;
+    let a = t
+        .ask("send the same booking again", &request)
+        .refused(Situation::RequestIdReused, &["PROV-BOOK-11", "D-03"])?;
     names_existing(t, &a, &booked);
     Ok(())
 }
@@ -332,13 +270,14 @@ fn names_existing(t: &mut Trial, a: &Answer, booked: &Answer) {
     }
     let id = booked.appointment_id().unwrap_or_default();
     let named = a.header("location").is_some_and(|l| l.contains(&id)) || a.text.contains(&id);
-    t.should(named, a, &["PROV-BOOK-11"], "header Location", "The existing appointment is not named", "its URL in diagnostics and Location, so that a consumer that lost the first answer can go on");
+    t.at(a, "header Location", &["PROV-BOOK-11"]).should(named).right("its URL in diagnostics and Location, so that a consumer that lost the first answer can go on").or("The existing appointment is not named");
 }
 
 fn xml(t: &mut Trial) -> Step {
     let message = t.message()?;
-    let request = t.session.book_xml(to_xml(&message));
-    let a = is_booked(t, "book in XML", &request, &["PROV-GEN-07"])?;
+    let a = t
+        .ask("book in XML", &t.session.book_xml(to_xml(&message)))
+        .is_booked(&["PROV-GEN-07"])?;
     is_format(
         t,
         &a,
@@ -348,7 +287,9 @@ fn xml(t: &mut Trial) -> Step {
     );
     let message = t.message()?;
     let request = t.session.book_xml(to_xml(&message)).without("Accept");
-    let a = is_booked(t, "book in XML without Accept", &request, &["PROV-GEN-07"])?;
+    let a = t
+        .ask("book in XML without Accept", &request)
+        .is_booked(&["PROV-GEN-07"])?;
     is_format(
         t,
         &a,
@@ -361,8 +302,9 @@ fn xml(t: &mut Trial) -> Step {
 
 fn chunked(t: &mut Trial) -> Step {
     let message = t.message()?;
-    let request = t.session.book(&message).in_chunks();
-    is_booked(t, "book in chunks", &request, &["PROV-GEN-06"]).map(drop)
+    t.ask("book in chunks", &t.session.book(&message).in_chunks())
+        .is_booked(&["PROV-GEN-06"])
+        .map(drop)
 }
 
 fn media_types(t: &mut Trial) -> Step {

@@ -10,49 +10,33 @@ use super::trial::{Ids, Step, Trial};
 
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
-    Test::new(
-        "BookAppointment_Invalid",
-        "XML with an element out of order",
-        &["PROV-GEN-14", "D-06", "P35"],
-        out_of_order,
-    ),
-    Test::new(
-        "BookAppointment_Forbidden",
-        "No token",
-        &["P1", "PROV-HDR-01", "D-01"],
-        forbidden,
-    ),
-    Test::new(
-        "BookAppointment_UnsupportedMediaType",
-        "Content-Type application/xml",
-        &["PROV-GEN-11"],
-        unsupported,
-    ),
-    Test::new(
-        "BookRefused_Unreadable",
-        "Bodies that are no Appointment",
-        &["P35", "P36", "D-06"],
-        unreadable,
-    ),
-    Test::new(
-        "BookRefused_WithId",
-        "A body with an id",
-        &["PROV-BOOK-10", "RES-APPT-01"],
-        |t| {
-            bent(
-                t,
-                "an id",
-                "/id",
-                json!("own-id"),
-                PROFILE,
-                &["PROV-BOOK-10"],
-            )
-        },
-    ),
-    Test::new(
-        "BookRefused_Appointment",
-        "Required elements of the Appointment left out, one by one",
-        &[
+    Test::new("BookAppointment_Invalid", out_of_order)
+        .tries("XML with an element out of order")
+        .of(&["PROV-GEN-14", "D-06", "P35"]),
+    Test::new("BookAppointment_Forbidden", forbidden)
+        .tries("No token")
+        .of(&["P1", "PROV-HDR-01", "D-01"]),
+    Test::new("BookAppointment_UnsupportedMediaType", unsupported)
+        .tries("Content-Type application/xml")
+        .of(&["PROV-GEN-11"]),
+    Test::new("BookRefused_Unreadable", unreadable)
+        .tries("Bodies that are no Appointment")
+        .of(&["P35", "P36", "D-06"]),
+    Test::new("BookRefused_WithId", |t| {
+        bent(
+            t,
+            "an id",
+            "/id",
+            json!("own-id"),
+            PROFILE,
+            &["PROV-BOOK-10"],
+        )
+    })
+    .tries("A body with an id")
+    .of(&["PROV-BOOK-10", "RES-APPT-01"]),
+    Test::new("BookRefused_Appointment", appointment)
+        .tries("Required elements of the Appointment left out, one by one")
+        .of(&[
             "PROV-BOOK-04",
             "RES-APPT-05",
             "RES-APPT-06",
@@ -60,63 +44,40 @@ pub(super) static TESTS: &[Test] = &[
             "RES-APPT-09",
             "RES-APPT-10",
             "RES-APPT-12",
-        ],
-        appointment,
-    ),
-    Test::new(
-        "BookRefused_Patient",
-        "Required elements of the Patient left out, one by one",
-        &[
+        ]),
+    Test::new("BookRefused_Patient", patient)
+        .tries("Required elements of the Patient left out, one by one")
+        .of(&[
             "PROV-BOOK-04",
             "RES-PAT-04",
             "RES-PAT-05",
             "RES-PAT-06",
             "RES-PAT-07",
-        ],
-        patient,
-    ),
-    Test::new(
-        "BookRefused_Document",
-        "Required elements of the DocumentReference left out, one by one",
-        &[
+        ]),
+    Test::new("BookRefused_Document", document)
+        .tries("Required elements of the DocumentReference left out, one by one")
+        .of(&[
             "PROV-BOOK-04",
             "RES-DOC-02",
             "RES-DOC-03",
             "RES-DOC-04",
             "RES-DOC-06",
-        ],
-        document,
-    ),
-    Test::new(
-        "BookRefused_Contained",
-        "A contained resource too few or too many",
-        &["PROV-BOOK-04", "RES-APPT-04"],
-        contained_count,
-    ),
-    Test::new(
-        "BookRefused_NhsNumber",
-        "NHS numbers that cannot be",
-        &["ERR-18", "RES-PAT-03"],
-        nhs_number,
-    ),
-    Test::new(
-        "BookRefused_UnknownSlot",
-        "A slot that does not exist",
-        &["PROV-BOOK-02"],
-        unknown_slot,
-    ),
-    Test::new(
-        "BookRefused_SlotDiffers",
-        "A slot whose times or schedule are not those of the diary",
-        &["PROV-BOOK-02", "RES-APPT-06"],
-        slot_differs,
-    ),
-    Test::new(
-        "BookRefused_Coding",
-        "A content coding that nobody has",
-        &["PROV-GEN-13", "PROV-GEN-11"],
-        coding,
-    ),
+        ]),
+    Test::new("BookRefused_Contained", contained_count)
+        .tries("A contained resource too few or too many")
+        .of(&["PROV-BOOK-04", "RES-APPT-04"]),
+    Test::new("BookRefused_NhsNumber", nhs_number)
+        .tries("NHS numbers that cannot be")
+        .of(&["ERR-18", "RES-PAT-03"]),
+    Test::new("BookRefused_UnknownSlot", unknown_slot)
+        .tries("A slot that does not exist")
+        .of(&["PROV-BOOK-02"]),
+    Test::new("BookRefused_SlotDiffers", slot_differs)
+        .tries("A slot whose times or schedule are not those of the diary")
+        .of(&["PROV-BOOK-02", "RES-APPT-06"]),
+    Test::new("BookRefused_Coding", coding)
+        .tries("A content coding that nobody has")
+        .of(&["PROV-GEN-13", "PROV-GEN-11"]),
 ];
 
 fn out_of_order(t: &mut Trial) -> Step {
@@ -127,21 +88,14 @@ fn out_of_order(t: &mut Trial) -> Step {
         .replacen(language, "", 1)
         .replace("</Appointment>", &format!("{language}</Appointment>"));
     let request = t.session.book_xml(moved.into_bytes());
-    let a = t.refused(
-        "`language` after `participant`",
-        &request,
-        Situation::BodyUnreadable,
-        &["PROV-GEN-14", "D-06"],
-    )?;
+    let a = t
+        .ask("`language` after `participant`", &request)
+        .refused(Situation::BodyUnreadable, &["PROV-GEN-14", "D-06"])?;
     if a.status == 400 {
-        t.must(
-            a.is_xml,
-            &a,
-            &["PROV-GEN-08"],
-            "header Content-Type",
-            "A request in XML that accepts XML was answered in JSON",
-            "XML",
-        );
+        t.at(&a, "header Content-Type", &["PROV-GEN-08"])
+            .must(a.is_xml)
+            .right("XML")
+            .or("A request in XML that accepts XML was answered in JSON");
     }
     // The same message in order is fine, so it was the order.
     let request = t.session.book_xml(ordered.into_bytes());
@@ -155,13 +109,9 @@ fn forbidden(t: &mut Trial) -> Step {
         .session
         .book_xml(to_xml(&message))
         .without("Authorization");
-    t.refused(
-        "no Authorization",
-        &request,
-        Situation::TokenRefused,
-        &["P1", "PROV-HDR-01"],
-    )
-    .map(drop)
+    t.ask("no Authorization", &request)
+        .refused(Situation::TokenRefused, &["P1", "PROV-HDR-01"])
+        .map(drop)
 }
 
 fn unsupported(t: &mut Trial) -> Step {
@@ -176,12 +126,8 @@ fn unsupported(t: &mut Trial) -> Step {
             .session
             .book_xml(to_xml(&message))
             .with("Content-Type", media);
-        t.refused(
-            media,
-            &request,
-            Situation::MediaTypeUnsupported,
-            &["PROV-GEN-11"],
-        )?;
+        t.ask(media, &request)
+            .refused(Situation::MediaTypeUnsupported, &["PROV-GEN-11"])?;
     }
     Ok(())
 }
@@ -192,13 +138,9 @@ fn coding(t: &mut Trial) -> Step {
         .session
         .book(&message)
         .with("Content-Encoding", "compress");
-    t.refused(
-        "Content-Encoding: compress",
-        &request,
-        Situation::MediaTypeUnsupported,
-        &["PROV-GEN-11"],
-    )
-    .map(drop)
+    t.ask("Content-Encoding: compress", &request)
+        .refused(Situation::MediaTypeUnsupported, &["PROV-GEN-11"])
+        .map(drop)
 }
 
 fn unreadable(t: &mut Trial) -> Step {
@@ -228,35 +170,27 @@ fn unreadable(t: &mut Trial) -> Step {
             whole.replace("\"rank\":1", "\"rank\":\"1\""),
         ),
     ] {
-        let request = t.session.book(&Value::Null).body(body);
-        t.refused(about, &request, Situation::BodyUnreadable, &["P35", "D-06"])?;
+        t.ask(about, &t.session.book(&Value::Null).body(body))
+            .refused(Situation::BodyUnreadable, &["P35", "D-06"])?;
     }
     let twice = "\"status\":\"booked\",\"status\":\"booked\"";
     let twice = whole.replace("\"status\":\"booked\"", twice);
     let request = t.session.book(&Value::Null).body(twice);
     let a = t.send("the same name twice", &request)?;
     // Many readers take the last one; the catalogue does not forbid it.
-    t.should(
-        a.status == 400,
-        &a,
-        &["ERR-04"],
-        "status",
-        format!(
+    t.at(&a, "status", &["ERR-04"])
+        .should(a.status == 400)
+        .right("400: such a body means two things")
+        .or(format!(
             "A body with the same name twice was answered with {}",
             a.status
-        ),
-        "400: such a body means two things",
-    );
+        ));
     t.session.tidy();
     let message = t.message()?;
     let request = t.session.book(&with(message, "/Slot/id", Value::Null));
-    t.refused(
-        "a contained Slot without id",
-        &request,
-        Situation::BodyUnreadable,
-        &["ASR-20"],
-    )
-    .map(drop)
+    t.ask("a contained Slot without id", &request)
+        .refused(Situation::BodyUnreadable, &["ASR-20"])
+        .map(drop)
 }
 
 /// Rows of the error table of which each is right for a fault.
@@ -275,8 +209,8 @@ const NUMBER: Rows = &[Situation::NhsNumberInvalid, Situation::NotConformant];
 /// Books with one place changed; wants one of these refusals.
 fn bent(t: &mut Trial, about: &str, place: &str, value: Value, rows: Rows, ids: Ids) -> Step {
     let message = with(t.message()?, place, value);
-    let request = t.session.book(&message);
-    t.refused_as(about, &request, rows, ids)?;
+    t.ask(about, &t.session.book(&message))
+        .refused_as(rows, ids)?;
     // What a wrong server booked nevertheless would make the next step fail for another reason.
     t.session.tidy();
     Ok(())
@@ -505,8 +439,8 @@ fn nhs_number(t: &mut Trial) -> Step {
             "/participant/0/actor/identifier/value",
             json!(number),
         );
-        let request = t.session.book(&message);
-        t.refused_as(about, &request, NUMBER, &["RES-PAT-03"])?;
+        t.ask(about, &t.session.book(&message))
+            .refused_as(NUMBER, &["RES-PAT-03"])?;
         t.session.tidy();
     }
     Ok(())
@@ -517,14 +451,10 @@ fn slot_refused(t: &mut Trial, about: &str, request: &Request) -> Step {
     let a = t.send(about, request)?;
     let ids: Ids = &["PROV-BOOK-02", "ERR-16"];
     if t.status(&a, 422, ids, about).is_ok() {
-        t.must(
-            a.kind() == "OperationOutcome",
-            &a,
-            &["PROV-GEN-17", "P36"],
-            "body",
-            "No OperationOutcome",
-            "an OperationOutcome",
-        );
+        t.at(&a, "body", &["PROV-GEN-17", "P36"])
+            .must(a.kind() == "OperationOutcome")
+            .right("an OperationOutcome")
+            .or("No OperationOutcome");
     }
     t.session.tidy();
     Ok(())

@@ -3,61 +3,41 @@
 use serde_json::{Value, json};
 
 use super::answer::{contained, text};
-use super::book::{BOOKED, is_booked};
+use super::book::BOOKED;
 use super::messages::{set, uuid, with};
 use super::registry::Test;
 use super::trial::{Ids, Step, Trial};
 
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
-    Test::new(
-        "Book_Returned",
-        "The answer is the stored Appointment",
-        &["P26", "PROV-BOOK-08", "PROV-BOOK-09"],
-        returned,
-    ),
-    Test::new(
-        "Book_UnknownElements",
-        "Unknown elements and extensions are ignored",
-        &["PROV-GEN-14"],
-        unknown_elements,
-    ),
-    Test::new(
-        "Book_SameDocument",
-        "One document identifier in two bookings",
-        &["PROV-BOOK-07"],
-        same_document,
-    ),
-    Test::new(
-        "Book_Offsets",
-        "The times of the slot under another offset",
-        &["RES-GEN-03"],
-        offsets,
-    ),
-    Test::new(
-        "Book_NoProfiles",
-        "Contained resources without profile, no language, no participant status",
-        &["RES-GEN-01", "RES-APPT-03", "RES-APPT-12", "D-48"],
-        no_profiles,
-    ),
-    Test::new(
-        "Book_ReadBack",
-        "A booking can be read under its id at once",
-        &["P26", "PROV-READ-01", "PROV-HDR-15"],
-        read_back,
-    ),
-    Test::new(
-        "Book_Created",
-        "The time of creation is the Provider's",
-        &["RES-APPT-07", "D-16", "PROV-GEN-18"],
-        created,
-    ),
+    Test::new("Book_Returned", returned)
+        .tries("The answer is the stored Appointment")
+        .of(&["P26", "PROV-BOOK-08", "PROV-BOOK-09"]),
+    Test::new("Book_UnknownElements", unknown_elements)
+        .tries("Unknown elements and extensions are ignored")
+        .of(&["PROV-GEN-14"]),
+    Test::new("Book_SameDocument", same_document)
+        .tries("One document identifier in two bookings")
+        .of(&["PROV-BOOK-07"]),
+    Test::new("Book_Offsets", offsets)
+        .tries("The times of the slot under another offset")
+        .of(&["RES-GEN-03"]),
+    Test::new("Book_NoProfiles", no_profiles)
+        .tries("Contained resources without profile, no language, no participant status")
+        .of(&["RES-GEN-01", "RES-APPT-03", "RES-APPT-12", "D-48"]),
+    Test::new("Book_ReadBack", read_back)
+        .tries("A booking can be read under its id at once")
+        .of(&["P26", "PROV-READ-01", "PROV-HDR-15"]),
+    Test::new("Book_Created", created)
+        .tries("The time of creation is the Provider's")
+        .of(&["RES-APPT-07", "D-16", "PROV-GEN-18"]),
 ];
 
 fn returned(t: &mut Trial) -> Step {
     let message = t.message()?;
-    let request = t.session.book(&message);
-    let a = is_booked(t, "book a free slot", &request, BOOKED)?;
+    let a = t
+        .ask("book a free slot", &t.session.book(&message))
+        .is_booked(BOOKED)?;
     let r = a.resource.clone();
     let ids: Ids = &["PROV-BOOK-09"];
     let (sent, back) = (
@@ -66,14 +46,10 @@ fn returned(t: &mut Trial) -> Step {
     );
     for name in ["id", "identifier", "schedule"] {
         let same = sent.get(name) == back.get(name);
-        t.must(
-            same,
-            &a,
-            ids,
-            &format!("Slot.{name}"),
-            format!("The contained Slot came back with another {name}"),
-            "as it was sent",
-        );
+        t.at(&a, &format!("Slot.{name}"), ids)
+            .must(same)
+            .right("as it was sent")
+            .or(format!("The contained Slot came back with another {name}"));
     }
     for (place, one, other) in [
         ("Slot.start", text(&sent, "/start"), text(&back, "/start")),
@@ -87,41 +63,25 @@ fn returned(t: &mut Trial) -> Step {
     ] {
         let same = booking::instant::parse(one)
             .is_some_and(|one| booking::instant::parse(other) == Some(one));
-        t.must(
-            same,
-            &a,
-            ids,
-            place,
-            "Another time came back",
-            "the same moment as was sent",
-        );
+        t.at(&a, place, ids)
+            .must(same)
+            .right("the same moment as was sent")
+            .or("Another time came back");
     }
-    t.must(
-        text(&back, "/status") == "busy",
-        &a,
-        &["PROV-BOOK-08", "RES-SLOT-04"],
-        "Slot.status",
-        "The contained Slot is not busy",
-        "busy",
-    );
-    t.must(
-        text(&r, "/language") == "en-GB",
-        &a,
-        &["PROV-BOOK-08", "RES-APPT-03"],
-        "Appointment.language",
-        "The Appointment that came back does not have the language en-GB",
-        "en-GB",
-    );
+    t.at(&a, "Slot.status", &["PROV-BOOK-08", "RES-SLOT-04"])
+        .must(text(&back, "/status") == "busy")
+        .right("busy")
+        .or("The contained Slot is not busy");
+    t.at(&a, "Appointment.language", &["PROV-BOOK-08", "RES-APPT-03"])
+        .must(text(&r, "/language") == "en-GB")
+        .right("en-GB")
+        .or("The Appointment that came back does not have the language en-GB");
     for name in ["description", "supportingInformation", "slot"] {
         let same = message.get(name) == r.get(name);
-        t.must(
-            same,
-            &a,
-            ids,
-            &format!("Appointment.{name}"),
-            format!("Another {name} came back"),
-            "as it was sent",
-        );
+        t.at(&a, &format!("Appointment.{name}"), ids)
+            .must(same)
+            .right("as it was sent")
+            .or(format!("Another {name} came back"));
     }
     for (kind, names) in [
         (
@@ -140,25 +100,17 @@ fn returned(t: &mut Trial) -> Step {
     ] {
         for name in names {
             let same = contained(&message, kind).get(name) == contained(&r, kind).get(name);
-            t.must(
-                same,
-                &a,
-                ids,
-                &format!("{kind}.{name}"),
-                format!("Another {kind}.{name} came back"),
-                "as it was sent",
-            );
+            t.at(&a, &format!("{kind}.{name}"), ids)
+                .must(same)
+                .right("as it was sent")
+                .or(format!("Another {kind}.{name} came back"));
         }
     }
     for at in ["/meta/versionId", "/meta/lastUpdated", "/created"] {
-        t.must(
-            !text(&r, at).is_empty(),
-            &a,
-            &["PROV-BOOK-08", "D-16"],
-            at,
-            format!("{at} is missing"),
-            "set by the Provider",
-        );
+        t.at(&a, at, &["PROV-BOOK-08", "D-16"])
+            .must(!text(&r, at).is_empty())
+            .right("set by the Provider")
+            .or(format!("{at} is missing"));
     }
     Ok(())
 }
@@ -167,21 +119,12 @@ fn unknown_elements(t: &mut Trial) -> Step {
     let extension = json!([{"url": "https://consumer.example.nhs.uk/StructureDefinition/case", "valueString": "C-1"}]);
     let message = with(t.message()?, "/extension", extension);
     let request = t.session.book(&message);
-    is_booked(
-        t,
-        "book with an unknown extension",
-        &request,
-        &["PROV-GEN-14"],
-    )?;
+    t.ask("book with an unknown extension", &request)
+        .is_booked(&["PROV-GEN-14"])?;
     let message = with(t.message()?, "/futureElement", json!("a"));
-    let request = t.session.book(&message);
-    is_booked(
-        t,
-        "book with an unknown element",
-        &request,
-        &["PROV-GEN-14"],
-    )
-    .map(drop)
+    t.ask("book with an unknown element", &t.session.book(&message))
+        .is_booked(&["PROV-GEN-14"])
+        .map(drop)
 }
 
 fn same_document(t: &mut Trial) -> Step {
@@ -193,12 +136,8 @@ fn same_document(t: &mut Trial) -> Step {
             document.clone(),
         );
         let request = t.session.book(&message);
-        is_booked(
-            t,
-            "book with a document identifier",
-            &request,
-            &["PROV-BOOK-07"],
-        )?;
+        t.ask("book with a document identifier", &request)
+            .is_booked(&["PROV-BOOK-07"])?;
     }
     Ok(())
 }
@@ -217,8 +156,9 @@ fn offsets(t: &mut Trial) -> Step {
         let moved = at.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S.000%:z");
         set(&mut message, place, json!(moved.to_string()));
     }
-    let request = t.session.book(&message);
-    is_booked(t, "book with times at +02:00", &request, &["RES-GEN-03"]).map(drop)
+    t.ask("book with times at +02:00", &t.session.book(&message))
+        .is_booked(&["RES-GEN-03"])
+        .map(drop)
 }
 
 fn no_profiles(t: &mut Trial) -> Step {
@@ -233,44 +173,29 @@ fn no_profiles(t: &mut Trial) -> Step {
         set(&mut message, place, Value::Null);
     }
     let request = t.session.book(&message);
-    is_booked(
-        t,
-        "book as the API's own examples are written",
-        &request,
-        &["RES-GEN-01", "RES-APPT-03", "D-48"],
-    )
-    .map(drop)
+    t.ask("book as the API's own examples are written", &request)
+        .is_booked(&["RES-GEN-01", "RES-APPT-03", "D-48"])
+        .map(drop)
 }
 
 fn read_back(t: &mut Trial) -> Step {
-    let (_, booked) = t.booked()?;
+    let booked = t.booked()?;
     let location = booked
         .answer
         .header("location")
         .unwrap_or_default()
         .to_owned();
-    let request = t.session.read(&booked.id);
-    let a = t.succeeds(
-        "read the booking",
-        &request,
-        200,
-        "Appointment",
-        &["PROV-READ-01"],
-    )?;
-    t.must(
-        a.resource == booked.answer.resource,
-        &a,
-        &["PROV-READ-01", "PROV-BOOK-08"],
-        "Appointment",
-        "What is read is not what the booking answered",
-        "the stored Appointment in both",
-    );
+    let a = t
+        .ask("read the booking", &t.session.read(&booked.id))
+        .succeeds(200, "Appointment", &["PROV-READ-01"])?;
+    t.at(&a, "Appointment", &["PROV-READ-01", "PROV-BOOK-08"])
+        .must(a.resource == *booked.stored())
+        .right("the stored Appointment in both")
+        .or("What is read is not what the booking answered");
     // The last part of Location is the version that can be read as such.
     if let Some((_, version)) = location.rsplit_once("/_history/") {
         let request = t.session.read(&format!("{}/_history/{version}", booked.id));
-        t.succeeds(
-            "read what Location names",
-            &request,
+        t.ask("read what Location names", &request).succeeds(
             200,
             "Appointment",
             &["PROV-HDR-15", "PROV-INT-05"],
@@ -292,25 +217,19 @@ fn created(t: &mut Trial) -> Step {
     let sent = booking::instant::seconds(long_ago);
     let message = with(t.message()?, "/created", json!(sent));
     let request = t.session.book(&message);
-    let a = is_booked(t, "book with `created` of yesterday", &request, ids)?;
+    let a = t
+        .ask("book with `created` of yesterday", &request)
+        .is_booked(ids)?;
     let stored = booking::instant::parse(text(&a.resource, "/created"));
     let own = stored.is_some_and(|at| at.duration_since(now).abs() < CLOCKS);
-    t.must(
-        own,
-        &a,
-        ids,
-        "Appointment.created",
-        "The time of creation that came back is not the time of the booking",
-        "the Provider's own time, in place of what was sent",
-    );
+    t.at(&a, "Appointment.created", ids)
+        .must(own)
+        .right("the Provider's own time, in place of what was sent")
+        .or("The time of creation that came back is not the time of the booking");
     let close = stored.is_none_or(|at| !own || at.duration_since(now).abs() < DRIFT);
-    t.should(
-        close,
-        &a,
-        &["PROV-GEN-18"],
-        "Appointment.created",
-        "The clocks of this program and of the Provider differ by more than a minute",
-        "both keep the time of the network (NTP)",
-    );
+    t.at(&a, "Appointment.created", &["PROV-GEN-18"])
+        .should(close)
+        .right("both keep the time of the network (NTP)")
+        .or("The clocks of this program and of the Provider differ by more than a minute");
     Ok(())
 }

@@ -8,19 +8,44 @@ use std::collections::HashSet;
 use booking::systems;
 
 use super::answer::{Answer, list, shortened, text};
+use super::ask::Ask;
 use super::messages::uuid;
 use super::paging::{self, MAX_PAGES};
 use super::query::Window;
 use super::request::Request;
-use super::trial::{Ids, Step, Trial};
+use super::trial::{Ids, Step, Stop, Trial};
 
-/// Sends a search that has to answer a Bundle.
-pub(super) fn searched(t: &mut Trial, purpose: &str, request: &Request, ids: Ids) -> Step<Answer> {
-    let mut a = t.succeeds(purpose, request, 200, "Bundle", ids)?;
-    form(t, &a);
-    let whole = later_pages(t, &mut a, request)?;
-    counted(t, &a, whole);
-    Ok(a)
+impl Ask<'_, '_, '_> {
+    /// A search that has to answer a Bundle.
+    pub(super) fn searched(self, ids: Ids) -> Step<Answer> {
+        let Ask {
+            t,
+            purpose,
+            request,
+        } = self;
+        let mut a = t.ask(purpose, request).succeeds(200, "Bundle", ids)?;
+        form(t, &a);
+        let whole = later_pages(t, &mut a, request)?;
+        counted(t, &a, whole);
+        Ok(a)
+    }
+
+    /// A search that has to find slots.
+    pub(super) fn found(self, ids: Ids) -> Step<Answer> {
+        let Ask {
+            t,
+            purpose,
+            request,
+        } = self;
+        let a = t.ask(purpose, request).searched(ids)?;
+        let what = format!("“{purpose}” found no slot ({})", told(a.total()));
+        t.at(&a, "Bundle.total", ids)
+            .must(a.total().is_some_and(|total| total > 0))
+            .right("total > 0: the service has free slots from tomorrow on")
+            .or(what)
+            .then_some(a)
+            .ok_or(Stop::Failed)
+    }
 }
 
 /// PROV-SLOT-20: follows the links to the next page, and puts what is on the pages into the first answer. True when
@@ -36,18 +61,26 @@ pub(super) fn later_pages(t: &mut Trial, a: &mut Answer, first: &Request) -> Ste
             Some(Err(url)) => {
                 let what = format!("The link to the next page is `{}`", shortened(&url));
                 let right = "an address below the service root";
-                t.must(false, &page, ids, "Bundle.link", what, right);
+                t.at(&page, "Bundle.link", ids)
+                    .must(false)
+                    .right(right)
+                    .or(what);
                 return Ok(false);
             }
         };
         if !seen.insert(path.clone()) {
             let what = "The link to the next page leads to a page that came before";
             let right = "the address of the page that follows; none on the last page";
-            t.must(false, &page, ids, "Bundle.link", what, right);
+            t.at(&page, "Bundle.link", ids)
+                .must(false)
+                .right(right)
+                .or(what);
             return Ok(false);
         }
         let request = first.clone().path(path).with("X-Request-ID", uuid());
-        page = t.succeeds("get the next page", &request, 200, "Bundle", ids)?;
+        page = t
+            .ask("get the next page", &request)
+            .succeeds(200, "Bundle", ids)?;
         form(t, &page);
         join(t, a, &page);
     }
@@ -68,14 +101,12 @@ fn join(t: &mut Trial, a: &mut Answer, page: &Answer) {
     let twice = slots
         .filter(|e| text(e, "/resource/resourceType") == "Slot")
         .count();
-    t.must(
-        twice == 0,
-        page,
-        &["PROV-SLOT-15", "P11"],
-        "Bundle.entry",
-        format!("{twice} Slots of this page stand on an earlier page as well"),
-        "each Slot once over all pages",
-    );
+    t.at(page, "Bundle.entry", &["PROV-SLOT-15", "P11"])
+        .must(twice == 0)
+        .right("each Slot once over all pages")
+        .or(format!(
+            "{twice} Slots of this page stand on an earlier page as well"
+        ));
     let new: Vec<Value> = list(&page.resource, "/entry")
         .iter()
         .filter(|e| !again(e))
@@ -93,32 +124,13 @@ fn counted(t: &mut Trial, a: &Answer, whole: bool) {
     // A Provider may cap the result (PROV-SLOT-20): it says so in an outcome, and `total` counts what is left out.
     let more = !whole || !a.entries("outcome").is_empty();
     let fits = total == Some(count) || (more && total.is_some_and(|t| t > count));
-    t.must(
-        fits,
-        a,
-        &["PROV-SLOT-13", "D-13"],
-        "Bundle.total",
-        format!("There are {count} matching Slots and {}", told(total)),
-        "the number of matching Slots",
-    );
-}
-
-/// Sends a search that has to find slots.
-pub(super) fn found(t: &mut Trial, purpose: &str, request: &Request, ids: Ids) -> Step<Answer> {
-    let a = searched(t, purpose, request, ids)?;
-    let some = a.total().is_some_and(|total| total > 0);
-    let what = format!("“{purpose}” found no slot ({})", told(a.total()));
-    match t.must(
-        some,
-        &a,
-        ids,
-        "Bundle.total",
-        what,
-        "total > 0: the service has free slots from tomorrow on",
-    ) {
-        true => Ok(a),
-        false => Err(super::trial::Stop::Failed),
-    }
+    t.at(a, "Bundle.total", &["PROV-SLOT-13", "D-13"])
+        .must(fits)
+        .right("the number of matching Slots")
+        .or(format!(
+            "There are {count} matching Slots and {}",
+            told(total)
+        ));
 }
 
 /// A `Bundle.total` in words.
@@ -143,66 +155,42 @@ fn form(t: &mut Trial, a: &Answer) {
         ),
     ];
     for (at, holds, right) in own {
-        t.must(
-            holds,
-            a,
-            ids,
-            at,
-            format!("{at} is missing or has another value"),
-            right,
-        );
+        t.at(a, at, ids)
+            .must(holds)
+            .right(right)
+            .or(format!("{at} is missing or has another value"));
     }
     let to_self = list(&b, "/link")
         .iter()
         .find(|l| text(l, "/relation") == "self");
     let absolute = to_self.is_some_and(|l| text(l, "/url").contains("://"));
-    t.must(
-        absolute,
-        a,
-        ids,
-        "Bundle.link",
-        "No absolute self link",
-        "the self link with the criteria as understood",
-    );
+    t.at(a, "Bundle.link", ids)
+        .must(absolute)
+        .right("the self link with the criteria as understood")
+        .or("No absolute self link");
     let full = list(&b, "/entry")
         .iter()
         .all(|e| text(e, "/fullUrl").contains("://") || text(e, "/search/mode") == "outcome");
-    t.must(
-        full,
-        a,
-        ids,
-        "Bundle.entry.fullUrl",
-        "An entry has no absolute fullUrl",
-        "an absolute URL on each entry",
-    );
+    t.at(a, "Bundle.entry.fullUrl", ids)
+        .must(full)
+        .right("an absolute URL on each entry")
+        .or("An entry has no absolute fullUrl");
     let modes = || list(&b, "/entry").iter().map(|e| text(e, "/search/mode"));
     let (at, right) = ("Bundle.entry.search.mode", "match, include or outcome");
-    t.must(
-        modes().all(|m| matches!(m, "" | "match" | "include" | "outcome")),
-        a,
-        ids,
-        at,
-        "An entry has another search mode",
-        right,
-    );
+    t.at(a, at, ids)
+        .must(modes().all(|m| matches!(m, "" | "match" | "include" | "outcome")))
+        .right(right)
+        .or("An entry has another search mode");
     // The published test kit tells matches and included resources apart by their type.
-    t.advise(
-        modes().all(|m| !m.is_empty()),
-        a,
-        ids,
-        at,
-        "An entry has no search mode",
-        right,
-    );
+    t.at(a, at, ids)
+        .advise(modes().all(|m| !m.is_empty()))
+        .right(right)
+        .or("An entry has no search mode");
     let slots_only = a.slots().iter().all(|s| text(s, "/resourceType") == "Slot");
-    t.must(
-        slots_only,
-        a,
-        ids,
-        "Bundle.entry.search.mode",
-        "An entry that matches is no Slot",
-        "match for Slots, include for others",
-    );
+    t.at(a, "Bundle.entry.search.mode", ids)
+        .must(slots_only)
+        .right("match for Slots, include for others")
+        .or("An entry that matches is no Slot");
     let mut seen = HashSet::new();
     let once = list(&b, "/entry")
         .iter()
@@ -213,14 +201,10 @@ fn form(t: &mut Trial, a: &Answer) {
                 text(r, "/id").to_owned(),
             ))
         });
-    t.must(
-        once,
-        a,
-        &["PROV-SLOT-15", "P11"],
-        "Bundle.entry",
-        "A resource stands more than once",
-        "each resource once, however many slots use it",
-    );
+    t.at(a, "Bundle.entry", &["PROV-SLOT-15", "P11"])
+        .must(once)
+        .right("each resource once, however many slots use it")
+        .or("A resource stands more than once");
 }
 
 /// P14: all slots are as a search for free ones in this window must find them.
@@ -281,14 +265,10 @@ pub(super) fn slots(t: &mut Trial, a: &Answer, window: Window, statuses: &[&str]
         ),
     ];
     for (count, ids, at, what, right) in all {
-        t.must(
-            count == 0,
-            a,
-            ids,
-            at,
-            format!("{count} of {} slots {what}", a.slots().len()),
-            right,
-        );
+        t.at(a, at, ids)
+            .must(count == 0)
+            .right(right)
+            .or(format!("{count} of {} slots {what}", a.slots().len()));
     }
 }
 
@@ -313,25 +293,17 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
         .map(|s| text(s, "/schedule/reference"))
         .collect();
     for reference in &used {
-        t.must(
-            has(reference),
-            a,
-            &["PROV-SLOT-08", "P11"],
-            "Slot.schedule",
-            format!("{reference} is not in the Bundle"),
-            "the Schedule of each slot, when included",
-        );
+        t.at(a, "Slot.schedule", &["PROV-SLOT-08", "P11"])
+            .must(has(reference))
+            .right("the Schedule of each slot, when included")
+            .or(format!("{reference} is not in the Bundle"));
     }
     for schedule in of("Schedule") {
         let own = format!("Schedule/{}", text(schedule, "/id"));
-        t.must(
-            used.contains(own.as_str()),
-            a,
-            &["PROV-SLOT-15"],
-            "Bundle.entry",
-            format!("{own} belongs to no returned slot"),
-            "only what returned slots use",
-        );
+        t.at(a, "Bundle.entry", &["PROV-SLOT-15"])
+            .must(used.contains(own.as_str()))
+            .right("only what returned slots use")
+            .or(format!("{own} belongs to no returned slot"));
         identified(t, a, schedule, &["RES-SCH-01"]);
         let actors: Vec<&str> = list(schedule, "/actor")
             .iter()
@@ -341,40 +313,28 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
             .iter()
             .filter(|r| r.starts_with("HealthcareService/"))
             .count();
-        t.must(
-            services == 1,
-            a,
-            &["P13", "PROV-SLOT-17", "RES-SCH-02"],
-            "Schedule.actor",
-            format!(
+        t.at(a, "Schedule.actor", &["P13", "PROV-SLOT-17", "RES-SCH-02"])
+            .must(services == 1)
+            .right("exactly one")
+            .or(format!(
                 "{own} has {}",
                 number_of(
                     services,
                     "HealthcareService actor",
                     "HealthcareService actors"
                 )
-            ),
-            "exactly one",
-        );
+            ));
         people(t, a, &own, &actors);
         for actor in actors {
             let relative = !actor.contains("://") && actor.contains('/');
-            t.must(
-                relative,
-                a,
-                &["PROV-SLOT-16"],
-                "Schedule.actor",
-                format!("{own} has the actor {actor}"),
-                "a relative reference",
-            );
-            t.must(
-                !relative || has(actor),
-                a,
-                &["P19", "PROV-SLOT-17"],
-                "Schedule.actor",
-                format!("{actor} is not in the Bundle"),
-                "every referenced resource, when included",
-            );
+            t.at(a, "Schedule.actor", &["PROV-SLOT-16"])
+                .must(relative)
+                .right("a relative reference")
+                .or(format!("{own} has the actor {actor}"));
+            t.at(a, "Schedule.actor", &["P19", "PROV-SLOT-17"])
+                .must(!relative || has(actor))
+                .right("every referenced resource, when included")
+                .or(format!("{actor} is not in the Bundle"));
         }
     }
     for practitioner in of("Practitioner") {
@@ -384,44 +344,40 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
             .map(|i| text(i, "/value"))
             .collect();
         let one = roles.len() == 1;
-        t.must(
-            one,
+        t.at(
             a,
-            &["PROV-SLOT-17", "RES-PRA-01"],
             "Practitioner.identifier",
-            number_of(
-                roles.len(),
-                "sds-role-profile-id identifier",
-                "sds-role-profile-id identifiers",
-            ),
-            "exactly one",
-        );
+            &["PROV-SLOT-17", "RES-PRA-01"],
+        )
+        .must(one)
+        .right("exactly one")
+        .or(number_of(
+            roles.len(),
+            "sds-role-profile-id identifier",
+            "sds-role-profile-id identifiers",
+        ));
         let there = roles
             .first()
             .is_none_or(|role| has(&format!("PractitionerRole/{role}")));
-        t.must(
-            there,
+        t.at(
             a,
-            &["P19", "PROV-SLOT-17", "RES-ROL-01"],
             "PractitionerRole.id",
-            "The role of a Practitioner is not in the Bundle",
-            "a PractitionerRole whose id is the sds-role-profile-id",
-        );
+            &["P19", "PROV-SLOT-17", "RES-ROL-01"],
+        )
+        .must(there)
+        .right("a PractitionerRole whose id is the sds-role-profile-id")
+        .or("The role of a Practitioner is not in the Bundle");
     }
     for service in of("HealthcareService") {
         identified(t, a, service, &["RES-HCS-02"]);
         let places = list(service, "/location").len();
-        t.must(
-            places <= 1,
-            a,
-            &["RES-HCS-04"],
-            "HealthcareService.location",
-            format!(
+        t.at(a, "HealthcareService.location", &["RES-HCS-04"])
+            .must(places <= 1)
+            .right("at most one Location: the place where the patient is seen")
+            .or(format!(
                 "HealthcareService/{} has {places} locations",
                 text(service, "/id")
-            ),
-            "at most one Location: the place where the patient is seen",
-        );
+            ));
         for (name, kind) in [
             ("/providedBy/reference", "Organization"),
             ("/location/0/reference", "Location"),
@@ -430,29 +386,21 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
             if reference.is_empty() {
                 continue;
             }
-            t.must(
-                has(reference),
-                a,
-                &["P19", "PROV-SLOT-17"],
-                "HealthcareService",
-                format!("{reference} is not in the Bundle"),
-                &format!("the {kind} of the service, when included"),
-            );
+            t.at(a, "HealthcareService", &["P19", "PROV-SLOT-17"])
+                .must(has(reference))
+                .right(&format!("the {kind} of the service, when included"))
+                .or(format!("{reference} is not in the Bundle"));
         }
     }
     let (organizations, services) = (of("Organization").len(), of("HealthcareService").len());
-    t.must(
-        organizations <= services,
-        a,
-        &["RES-ORG-01"],
-        "Bundle.entry",
-        format!(
+    t.at(a, "Bundle.entry", &["RES-ORG-01"])
+        .must(organizations <= services)
+        .right("one HealthcareService for each Organization")
+        .or(format!(
             "{} for {}",
             number_of(organizations, "Organization", "Organizations"),
             number_of(services, "service", "services")
-        ),
-        "one HealthcareService for each Organization",
-    );
+        ));
 }
 
 /// RES-SCH-02: how many actors a Schedule has, and how many of each kind.
@@ -463,14 +411,10 @@ fn people(t: &mut Trial, a: &Answer, own: &str, actors: &[&str]) {
         "at most three, among them at most one Practitioner, one PractitionerRole and one Location",
     );
     let many = actors.len();
-    t.must(
-        many <= 3,
-        a,
-        ids,
-        at,
-        format!("{own} has {many} actors"),
-        right,
-    );
+    t.at(a, at, ids)
+        .must(many <= 3)
+        .right(right)
+        .or(format!("{own} has {many} actors"));
     for kind in ["Practitioner", "PractitionerRole", "Location"] {
         let of_kind = |r: &&&str| r.split('/').rev().nth(1) == Some(kind);
         let count = actors.iter().filter(of_kind).count();
@@ -478,7 +422,7 @@ fn people(t: &mut Trial, a: &Answer, own: &str, actors: &[&str]) {
             "{own} has {} of the type {kind}",
             number_of(count, "actor", "actors")
         );
-        t.must(count <= 1, a, ids, at, what, right);
+        t.at(a, at, ids).must(count <= 1).right(right).or(what);
     }
 }
 
@@ -486,18 +430,14 @@ fn people(t: &mut Trial, a: &Answer, own: &str, actors: &[&str]) {
 fn identified(t: &mut Trial, a: &Answer, resource: &Value, ids: Ids) {
     let kind = text(resource, "/resourceType");
     let count = list(resource, "/identifier").len();
-    t.must(
-        count == 1,
-        a,
-        ids,
-        &format!("{kind}.identifier"),
-        format!(
+    t.at(a, &format!("{kind}.identifier"), ids)
+        .must(count == 1)
+        .right("exactly one")
+        .or(format!(
             "{kind}/{} has {}",
             text(resource, "/id"),
             number_of(count, "identifier", "identifiers")
-        ),
-        "exactly one",
-    );
+        ));
 }
 
 /// The service of the search is that of the schedules (RES-HCS-01).
@@ -507,14 +447,10 @@ pub(super) fn of_service(t: &mut Trial, a: &Answer, service: &str) {
         .into_iter()
         .filter(|r| text(r, "/resourceType") == "HealthcareService");
     let others = services.filter(|r| text(r, "/id") != service).count();
-    t.must(
-        others == 0,
-        a,
-        &["RES-HCS-01", "PROV-SLOT-15"],
-        "HealthcareService.id",
-        format!("{others} other services than {service}"),
-        "the service id of the search",
-    );
+    t.at(a, "HealthcareService.id", &["RES-HCS-01", "PROV-SLOT-15"])
+        .must(others == 0)
+        .right("the service id of the search")
+        .or(format!("{others} other services than {service}"));
 }
 
 /// Ids of the matching slots, in no order.

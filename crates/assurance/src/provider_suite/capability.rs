@@ -14,86 +14,63 @@ const FORMATS: Ids = &["P8", "P9", "PROV-GEN-07", "PROV-GEN-08"];
 
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
-    Test::new(
-        "Capability_xml_accept",
-        "Capability in XML, asked by Accept",
-        FORMATS,
-        |t| capability(t, "", Some("application/fhir+xml"), true).map(drop),
-    ),
-    Test::new(
-        "Capability_json_accept",
-        "Capability in JSON, asked by Accept",
-        FORMATS,
-        |t| capability(t, "", Some("application/fhir+json"), false).map(drop),
-    ),
-    Test::new(
-        "Capability_xml_parameter",
-        "Capability in XML, asked by _format",
-        FORMATS,
-        |t| capability(t, "?_format=application/fhir%2Bxml", None, true).map(drop),
-    ),
-    Test::new(
-        "Capability_json_parameter",
-        "Capability in JSON, asked by _format",
-        FORMATS,
-        |t| capability(t, "?_format=application/fhir%2Bjson", None, false).map(drop),
-    ),
-    Test::new(
-        "Capability_xml_parameter_json_accept",
-        "_format beats Accept: XML",
-        FORMATS,
-        |t| {
-            capability(
-                t,
-                "?_format=application/fhir%2Bxml",
-                Some("application/fhir+json"),
-                true,
-            )
-            .map(drop)
-        },
-    ),
-    Test::new(
-        "Capability_json_parameter_xml_accept",
-        "_format beats Accept: JSON",
-        FORMATS,
-        |t| {
-            capability(
-                t,
-                "?_format=application/fhir%2Bjson",
-                Some("application/fhir+xml"),
-                false,
-            )
-            .map(drop)
-        },
-    ),
-    Test::new(
-        "Capability_xml_accept_gzip",
-        "Capability in XML, gzipped",
-        &["P8", "P9", "PROV-GEN-13"],
-        gzip,
-    ),
-    Test::new(
-        "Capability_FormatSpellings",
-        "Every spelling of _format",
-        &["P9", "PROV-GEN-09"],
-        spellings,
-    ),
-    Test::new(
-        "Capability_AcceptSpellings",
-        "Every form of Accept",
-        &["P9", "PROV-GEN-08", "PROV-GEN-10"],
-        accepts,
-    ),
-    Test::new(
-        "Capability_UnsupportedFormat",
-        "A format that nobody has",
-        &["PROV-GEN-11", "D-14"],
-        unsupported,
-    ),
-    Test::new(
-        "Capability_Content",
-        "What the CapabilityStatement says",
-        &[
+    Test::new("Capability_xml_accept", |t| {
+        capability(t, "", Some("application/fhir+xml"), true).map(drop)
+    })
+    .tries("Capability in XML, asked by Accept")
+    .of(FORMATS),
+    Test::new("Capability_json_accept", |t| {
+        capability(t, "", Some("application/fhir+json"), false).map(drop)
+    })
+    .tries("Capability in JSON, asked by Accept")
+    .of(FORMATS),
+    Test::new("Capability_xml_parameter", |t| {
+        capability(t, "?_format=application/fhir%2Bxml", None, true).map(drop)
+    })
+    .tries("Capability in XML, asked by _format")
+    .of(FORMATS),
+    Test::new("Capability_json_parameter", |t| {
+        capability(t, "?_format=application/fhir%2Bjson", None, false).map(drop)
+    })
+    .tries("Capability in JSON, asked by _format")
+    .of(FORMATS),
+    Test::new("Capability_xml_parameter_json_accept", |t| {
+        capability(
+            t,
+            "?_format=application/fhir%2Bxml",
+            Some("application/fhir+json"),
+            true,
+        )
+        .map(drop)
+    })
+    .tries("_format beats Accept: XML")
+    .of(FORMATS),
+    Test::new("Capability_json_parameter_xml_accept", |t| {
+        capability(
+            t,
+            "?_format=application/fhir%2Bjson",
+            Some("application/fhir+xml"),
+            false,
+        )
+        .map(drop)
+    })
+    .tries("_format beats Accept: JSON")
+    .of(FORMATS),
+    Test::new("Capability_xml_accept_gzip", gzip)
+        .tries("Capability in XML, gzipped")
+        .of(&["P8", "P9", "PROV-GEN-13"]),
+    Test::new("Capability_FormatSpellings", spellings)
+        .tries("Every spelling of _format")
+        .of(&["P9", "PROV-GEN-09"]),
+    Test::new("Capability_AcceptSpellings", accepts)
+        .tries("Every form of Accept")
+        .of(&["P9", "PROV-GEN-08", "PROV-GEN-10"]),
+    Test::new("Capability_UnsupportedFormat", unsupported)
+        .tries("A format that nobody has")
+        .of(&["PROV-GEN-11", "D-14"]),
+    Test::new("Capability_Content", content)
+        .tries("What the CapabilityStatement says")
+        .of(&[
             "P8",
             "PROV-META-01",
             "RES-CAP-01",
@@ -102,15 +79,10 @@ pub(super) static TESTS: &[Test] = &[
             "RES-CAP-04",
             "RES-CAP-05",
             "RES-CAP-06",
-        ],
-        content,
-    ),
-    Test::new(
-        "Capability_TokenNeeded",
-        "The CapabilityStatement needs token and headers as well",
-        &["PROV-META-03"],
-        token_needed,
-    ),
+        ]),
+    Test::new("Capability_TokenNeeded", token_needed)
+        .tries("The CapabilityStatement needs token and headers as well")
+        .of(&["PROV-META-03"]),
 ];
 
 fn capability(t: &mut Trial, query: &str, accept: Option<&str>, xml: bool) -> Step<Answer> {
@@ -119,9 +91,7 @@ fn capability(t: &mut Trial, query: &str, accept: Option<&str>, xml: bool) -> St
         Some(accept) => request.with("Accept", accept),
         None => request.without("Accept"),
     };
-    let a = t.succeeds(
-        "get the CapabilityStatement",
-        &request,
+    let a = t.ask("get the CapabilityStatement", &request).succeeds(
         200,
         "CapabilityStatement",
         FORMATS,
@@ -139,14 +109,10 @@ pub(super) fn is_format(t: &mut Trial, a: &Answer, xml: bool, ids: Ids, asked: &
     };
     let given = a.header("content-type").unwrap_or("nothing").to_owned();
     let fits = given.to_ascii_lowercase().starts_with(wanted);
-    t.must(
-        fits,
-        a,
-        ids,
-        "header Content-Type",
-        format!("`{asked}` was answered with {given}"),
-        wanted,
-    )
+    t.at(a, "header Content-Type", ids)
+        .must(fits)
+        .right(wanted)
+        .or(format!("`{asked}` was answered with {given}"))
 }
 
 fn gzip(t: &mut Trial) -> Step {
@@ -155,22 +121,14 @@ fn gzip(t: &mut Trial) -> Step {
         .metadata()
         .with("Accept", "application/fhir+xml")
         .with("Accept-Encoding", "gzip");
-    let a = t.succeeds(
-        "get the CapabilityStatement gzipped",
-        &request,
-        200,
-        "CapabilityStatement",
-        FORMATS,
-    )?;
+    let a = t
+        .ask("get the CapabilityStatement gzipped", &request)
+        .succeeds(200, "CapabilityStatement", FORMATS)?;
     is_format(t, &a, true, FORMATS, "Accept: application/fhir+xml");
-    t.must(
-        a.gzipped,
-        &a,
-        &["PROV-GEN-13"],
-        "header Content-Encoding",
-        "The answer is not gzipped",
-        "gzip, as Accept-Encoding asks",
-    );
+    t.at(&a, "header Content-Encoding", &["PROV-GEN-13"])
+        .must(a.gzipped)
+        .right("gzip, as Accept-Encoding asks")
+        .or("The answer is not gzipped");
     Ok(())
 }
 
@@ -227,28 +185,20 @@ fn accepts(t: &mut Trial) -> Step {
 fn unsupported(t: &mut Trial) -> Step {
     let ids: Ids = &["PROV-GEN-11", "D-14"];
     let request = t.session.metadata().path("/metadata?_format=text/turtle");
-    t.refused(
-        "_format=text/turtle",
-        &request,
-        Situation::MediaTypeUnsupported,
-        ids,
-    )?;
+    t.ask("_format=text/turtle", &request)
+        .refused(Situation::MediaTypeUnsupported, ids)?;
     let request = t.session.metadata().with("Accept", "application/pdf");
-    t.refused(
-        "Accept: application/pdf",
-        &request,
-        Situation::MediaTypeUnsupported,
-        ids,
-    )?;
+    t.ask("Accept: application/pdf", &request)
+        .refused(Situation::MediaTypeUnsupported, ids)?;
     Ok(())
 }
 
 fn token_needed(t: &mut Trial) -> Step {
     let ids: Ids = &["PROV-META-03"];
-    let request = t.session.metadata().without("Authorization");
-    t.refused("no token", &request, Situation::TokenRefused, ids)?;
-    let request = t.session.metadata().without("Ssp-From");
-    t.refused("no Ssp-From", &request, Situation::HeaderInvalid, ids)?;
+    t.ask("no token", &t.session.metadata().without("Authorization"))
+        .refused(Situation::TokenRefused, ids)?;
+    t.ask("no Ssp-From", &t.session.metadata().without("Ssp-From"))
+        .refused(Situation::HeaderInvalid, ids)?;
     Ok(())
 }
 
@@ -295,23 +245,15 @@ fn content(t: &mut Trial) -> Step {
         ),
     ] {
         let what = format!("`{at}` is missing or says something else");
-        t.must(
-            holds,
-            &a,
-            &["RES-CAP-01"],
-            &format!("CapabilityStatement.{at}"),
-            what,
-            right,
-        );
+        t.at(&a, &format!("CapabilityStatement.{at}"), &["RES-CAP-01"])
+            .must(holds)
+            .right(right)
+            .or(what);
     }
-    t.must(
-        !text(&c, "/version").is_empty(),
-        &a,
-        &["RES-CAP-06"],
-        "CapabilityStatement.version",
-        "No version of the booking API",
-        "the version of the API that is served",
-    );
+    t.at(&a, "CapabilityStatement.version", &["RES-CAP-06"])
+        .must(!text(&c, "/version").is_empty())
+        .right("the version of the API that is served")
+        .or("No version of the booking API");
     let given: HashSet<&str> = list(&c, "/profile")
         .iter()
         .map(|p| text(p, "/reference"))
@@ -320,18 +262,14 @@ fn content(t: &mut Trial) -> Step {
         .iter()
         .filter_map(|kind| systems::profile(kind))
         .collect();
-    t.must(
-        given == wanted,
-        &a,
-        &["RES-CAP-02"],
-        "CapabilityStatement.profile",
-        format!(
+    t.at(&a, "CapabilityStatement.profile", &["RES-CAP-02"])
+        .must(given == wanted)
+        .right("the ten CareConnect profiles")
+        .or(format!(
             "{} named, {} of the ten that are wanted",
             counted(given.len(), "profile is", "profiles are"),
             given.intersection(&wanted).count()
-        ),
-        "the ten CareConnect profiles",
-    );
+        ));
     resources(t, &a, &c);
     Ok(())
 }
@@ -369,12 +307,10 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 fn resources(t: &mut Trial, a: &Answer, c: &Value) {
     let rest = list(c, "/rest");
     let one = rest.len() == 1 && text(c, "/rest/0/mode") == "server";
-    t.must(
-        one,
-        a,
-        &["RES-CAP-03"],
-        "CapabilityStatement.rest",
-        format!(
+    t.at(a, "CapabilityStatement.rest", &["RES-CAP-03"])
+        .must(one)
+        .right("one, with mode server")
+        .or(format!(
             "There {} of rest, the first with mode `{}`",
             format_args!(
                 "{} {}",
@@ -382,20 +318,17 @@ fn resources(t: &mut Trial, a: &Answer, c: &Value) {
                 counted(rest.len(), "entry", "entries")
             ),
             text(c, "/rest/0/mode")
-        ),
-        "one, with mode server",
-    );
+        ));
     let resources = list(c, "/rest/0/resource");
     let kinds: HashSet<&str> = resources.iter().map(|r| text(r, "/type")).collect();
     let two = resources.len() == 2 && kinds == HashSet::from(["Appointment", "Slot"]);
-    t.must(
-        two,
-        a,
-        &["RES-CAP-03"],
-        "CapabilityStatement.rest.resource",
-        format!("The resources are {}", listed(kinds.iter().copied())),
-        "exactly Appointment and Slot",
-    );
+    t.at(a, "CapabilityStatement.rest.resource", &["RES-CAP-03"])
+        .must(two)
+        .right("exactly Appointment and Slot")
+        .or(format!(
+            "The resources are {}",
+            listed(kinds.iter().copied())
+        ));
     let of = |kind: &str| {
         resources
             .iter()
@@ -420,32 +353,25 @@ fn resources(t: &mut Trial, a: &Answer, c: &Value) {
     let enough = ["read", "create", "search-type"]
         .iter()
         .all(|c| given.iter().any(|g| g == c));
-    t.must(
-        enough && distinct.len() == given.len(),
-        a,
-        &["RES-CAP-04"],
-        "Appointment.interaction",
-        format!("The interactions of Appointment are {}", given.join(", ")),
-        "distinct, at least read, create and search-type",
-    );
-    t.must(
-        appointment.get("updateCreate") == Some(&Value::Bool(false)),
-        a,
-        &["RES-CAP-04"],
-        "Appointment.updateCreate",
-        "updateCreate is not false",
-        "false",
-    );
+    t.at(a, "Appointment.interaction", &["RES-CAP-04"])
+        .must(enough && distinct.len() == given.len())
+        .right("distinct, at least read, create and search-type")
+        .or(format!(
+            "The interactions of Appointment are {}",
+            given.join(", ")
+        ));
+    t.at(a, "Appointment.updateCreate", &["RES-CAP-04"])
+        .must(appointment.get("updateCreate") == Some(&Value::Bool(false)))
+        .right("false")
+        .or("updateCreate is not false");
     let wanted: HashSet<String> = ["identifier", "_id", "version"].map(str::to_owned).into();
     let documented = list(appointment, "/searchParam")
         .iter()
         .all(|p| !text(p, "/documentation").is_empty());
-    t.must(
-        names(appointment) == wanted && documented,
-        a,
-        &["RES-CAP-04"],
-        "Appointment.searchParam",
-        format!(
+    t.at(a, "Appointment.searchParam", &["RES-CAP-04"])
+        .must(names(appointment) == wanted && documented)
+        .right("identifier, _id and version, each with documentation")
+        .or(format!(
             "The search parameters of Appointment are {}{}",
             listed(names(appointment).iter().map(String::as_str)),
             if documented {
@@ -453,56 +379,41 @@ fn resources(t: &mut Trial, a: &Answer, c: &Value) {
             } else {
                 ", not all documented"
             }
-        ),
-        "identifier, _id and version, each with documentation",
-    );
-    t.must(
-        codes(slot) == ["search-type"],
-        a,
-        &["RES-CAP-05"],
-        "Slot.interaction",
-        format!("The interactions of Slot are {}", codes(slot).join(", ")),
-        "search-type only",
-    );
+        ));
+    t.at(a, "Slot.interaction", &["RES-CAP-05"])
+        .must(codes(slot) == ["search-type"])
+        .right("search-type only")
+        .or(format!(
+            "The interactions of Slot are {}",
+            codes(slot).join(", ")
+        ));
     let wanted: HashSet<String> = ["service", "status", "start"].map(str::to_owned).into();
-    t.must(
-        names(slot) == wanted,
-        a,
-        &["RES-CAP-05"],
-        "Slot.searchParam",
-        format!(
+    t.at(a, "Slot.searchParam", &["RES-CAP-05"])
+        .must(names(slot) == wanted)
+        .right("service, status and start")
+        .or(format!(
             "The search parameters of Slot are {}",
             listed(names(slot).iter().map(String::as_str))
-        ),
-        "service, status and start",
-    );
+        ));
     let typed: Vec<String> = list(slot, "/searchParam")
         .iter()
         .map(|p| format!("{} {}", text(p, "/name"), text(p, "/type")))
         .collect();
     let right = ["service token", "status token", "start date"];
-    t.must(
-        right.iter().all(|p| typed.iter().any(|t| t == p)),
-        a,
-        &["RES-CAP-05"],
-        "Slot.searchParam.type",
-        format!(
+    t.at(a, "Slot.searchParam.type", &["RES-CAP-05"])
+        .must(right.iter().all(|p| typed.iter().any(|t| t == p)))
+        .right("service and status of type token, start of type date")
+        .or(format!(
             "The types of Slot's search parameters are: {}",
             listed(typed.iter().map(String::as_str))
-        ),
-        "service and status of type token, start of type date",
-    );
+        ));
     let documented = list(slot, "/searchParam")
         .iter()
         .any(|p| text(p, "/name") == "service" && !text(p, "/documentation").is_empty());
-    t.must(
-        documented,
-        a,
-        &["RES-CAP-05"],
-        "Slot.searchParam.documentation",
-        "The search parameter service has no documentation",
-        "what service takes: the DoS service id",
-    );
+    t.at(a, "Slot.searchParam.documentation", &["RES-CAP-05"])
+        .must(documented)
+        .right("what service takes: the DoS service id")
+        .or("The search parameter service has no documentation");
     includes(t, a, slot);
 }
 
@@ -512,12 +423,5 @@ fn includes(t: &mut Trial, a: &Answer, slot: &Value) {
     let named: Vec<&str> = named.filter_map(Value::as_str).collect();
     let given: HashSet<String> = named.iter().map(|n| n.replace('.', ":")).collect();
     let wanted: HashSet<String> = super::query::INCLUDES.map(str::to_owned).into();
-    t.must(
-        given == wanted && named.len() == wanted.len(),
-        a,
-        &["RES-CAP-05"],
-        "Slot.searchInclude",
-        format!("The includes of Slot are {}", listed(named.iter().copied())),
-        "Slot:schedule, Schedule:actor:Practitioner, Schedule:actor:PractitionerRole, Schedule:actor:HealthcareService, HealthcareService:providedBy and HealthcareService:location, each once",
-    );
+    t.at(a, "Slot.searchInclude", &["RES-CAP-05"]).must(given == wanted && named.len() == wanted.len()).right("Slot:schedule, Schedule:actor:Practitioner, Schedule:actor:PractitionerRole, Schedule:actor:HealthcareService, HealthcareService:providedBy and HealthcareService:location, each once").or(format!("The includes of Slot are {}", listed(named.iter().copied())));
 }

@@ -11,77 +11,58 @@ const RANK: Ids = &["RES-RANK-02", "D-05"];
 
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
-    Test::new(
-        "BookAppointment_TwoRank1",
-        "Two contact points of rank 1",
-        RANK,
-        |t| {
-            refused(
-                t,
-                "two contact points of rank 1",
-                &[("/Patient/contact/0/telecom/0/rank", json!(1))],
-            )
-        },
-    ),
-    Test::new(
-        "BookAppointment_NoRank1",
-        "No contact point of rank 1",
-        RANK,
-        |t| refused(t, "ranks 2 and 2", &[("/Patient/telecom/0/rank", json!(2))]),
-    ),
-    Test::new(
-        "Contact_NoRank",
-        "A contact point without rank",
-        &["RES-RANK-01", "RES-PAT-08"],
-        |t| {
-            refused(
-                t,
-                "a telecom without rank",
-                &[("/Patient/contact/0/telecom/0/rank", Value::Null)],
-            )
-        },
-    ),
-    Test::new(
-        "Contact_None",
-        "No contact point at all",
-        &["RES-RANK-01"],
-        |t| {
-            refused(
-                t,
-                "no contact point",
-                &[
-                    ("/Patient/telecom", Value::Null),
-                    ("/Patient/contact", Value::Null),
-                ],
-            )
-        },
-    ),
-    Test::new(
-        "Contact_TwoRank1InTelecom",
-        "Two telephones of the patient, both of rank 1",
-        RANK,
-        |t| {
-            let second =
-                json!({"system": "phone", "value": "07700 900457", "use": "mobile", "rank": 1});
-            refused(
-                t,
-                "two telephones of rank 1",
-                &[("/Patient/telecom/-", second)],
-            )
-        },
-    ),
-    Test::new(
-        "Contact_OrderMeansNothing",
-        "Rank decides, not the order; equal lower ranks are fine",
-        &["RES-RANK-01", "RES-RANK-03"],
-        order,
-    ),
-    Test::new(
-        "Contact_ThirdPartyFirst",
-        "The third party is called first, the patient second",
-        &["PROV-BOOK-06", "RES-RANK-02"],
-        third_party_first,
-    ),
+    Test::new("BookAppointment_TwoRank1", |t| {
+        refused(
+            t,
+            "two contact points of rank 1",
+            &[("/Patient/contact/0/telecom/0/rank", json!(1))],
+        )
+    })
+    .tries("Two contact points of rank 1")
+    .of(RANK),
+    Test::new("BookAppointment_NoRank1", |t| {
+        refused(t, "ranks 2 and 2", &[("/Patient/telecom/0/rank", json!(2))])
+    })
+    .tries("No contact point of rank 1")
+    .of(RANK),
+    Test::new("Contact_NoRank", |t| {
+        refused(
+            t,
+            "a telecom without rank",
+            &[("/Patient/contact/0/telecom/0/rank", Value::Null)],
+        )
+    })
+    .tries("A contact point without rank")
+    .of(&["RES-RANK-01", "RES-PAT-08"]),
+    Test::new("Contact_None", |t| {
+        refused(
+            t,
+            "no contact point",
+            &[
+                ("/Patient/telecom", Value::Null),
+                ("/Patient/contact", Value::Null),
+            ],
+        )
+    })
+    .tries("No contact point at all")
+    .of(&["RES-RANK-01"]),
+    Test::new("Contact_TwoRank1InTelecom", |t| {
+        let second =
+            json!({"system": "phone", "value": "07700 900457", "use": "mobile", "rank": 1});
+        refused(
+            t,
+            "two telephones of rank 1",
+            &[("/Patient/telecom/-", second)],
+        )
+    })
+    .tries("Two telephones of the patient, both of rank 1")
+    .of(RANK),
+    Test::new("Contact_OrderMeansNothing", order)
+        .tries("Rank decides, not the order; equal lower ranks are fine")
+        .of(&["RES-RANK-01", "RES-RANK-03"]),
+    Test::new("Contact_ThirdPartyFirst", third_party_first)
+        .tries("The third party is called first, the patient second")
+        .of(&["PROV-BOOK-06", "RES-RANK-02"]),
 ];
 
 fn refused(t: &mut Trial, about: &str, changes: &[(&str, Value)]) -> Step {
@@ -90,15 +71,15 @@ fn refused(t: &mut Trial, about: &str, changes: &[(&str, Value)]) -> Step {
     for (place, value) in changes {
         message = with(message, place, value.clone());
     }
-    let request = t.session.book(&message);
-    let a = t.refused(about, &request, Situation::ContactRank, RANK)?;
+    let a = t
+        .ask(about, &t.session.book(&message))
+        .refused(Situation::ContactRank, RANK)?;
     if a.status != 400 {
         return Ok(());
     }
     // What was refused has left the slot free.
     let message = t.session.booking(&slot);
-    let request = t.session.book(&message);
-    let a = t.send("book the same slot rightly", &request)?;
+    let a = t.send("book the same slot rightly", &t.session.book(&message))?;
     t.status(
         &a,
         201,

@@ -3,7 +3,7 @@
 use booking::situation::Situation;
 
 use super::answer::Answer;
-use super::messages::{cancelled, uuid};
+use super::messages::uuid;
 use super::query::{Window, window};
 use super::registry::Test;
 use super::request::Request;
@@ -12,108 +12,75 @@ use super::trial::{Ids, Step, Trial, answered};
 
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
-    Test::new(
-        "Header_Ssp-TraceID",
-        "Ssp-TraceID missing or malformed",
-        &["PROV-HDR-02"],
-        |t| {
-            bad(
-                t,
-                "Ssp-TraceID",
-                &["", "not-a-uuid", "12345"],
-                &["PROV-HDR-02"],
-            )
-        },
-    ),
-    Test::new(
-        "Header_Ssp-From",
-        "Ssp-From missing or malformed",
-        &["PROV-HDR-03"],
-        |t| {
-            bad(
-                t,
-                "Ssp-From",
-                &["", "91899900009", "9189990000999", "91899900009X"],
-                &["PROV-HDR-03"],
-            )
-        },
-    ),
-    Test::new(
-        "Header_Ssp-To",
-        "Ssp-To missing or malformed",
-        &["PROV-HDR-03"],
-        |t| {
-            bad(
-                t,
-                "Ssp-To",
-                &["", "91899900001", "abcdefghijkl"],
-                &["PROV-HDR-03"],
-            )
-        },
-    ),
-    Test::new(
-        "Header_Ssp-InteractionID",
-        "Ssp-InteractionID missing or malformed",
-        &["PROV-HDR-04"],
-        |t| {
-            let other = "urn:nhs:names:services:gpconnect:fhir:rest:search:slot";
-            bad(
-                t,
-                "Ssp-InteractionID",
-                &["", "search:slot", other],
-                &["PROV-HDR-04"],
-            )
-        },
-    ),
-    Test::new(
-        "Header_InteractionFits",
-        "The interaction suits method and path",
-        &[
+    Test::new("Header_Ssp-TraceID", |t| {
+        bad(
+            t,
+            "Ssp-TraceID",
+            &["", "not-a-uuid", "12345"],
+            &["PROV-HDR-02"],
+        )
+    })
+    .tries("Ssp-TraceID missing or malformed")
+    .of(&["PROV-HDR-02"]),
+    Test::new("Header_Ssp-From", |t| {
+        bad(
+            t,
+            "Ssp-From",
+            &["", "91899900009", "9189990000999", "91899900009X"],
+            &["PROV-HDR-03"],
+        )
+    })
+    .tries("Ssp-From missing or malformed")
+    .of(&["PROV-HDR-03"]),
+    Test::new("Header_Ssp-To", |t| {
+        bad(
+            t,
+            "Ssp-To",
+            &["", "91899900001", "abcdefghijkl"],
+            &["PROV-HDR-03"],
+        )
+    })
+    .tries("Ssp-To missing or malformed")
+    .of(&["PROV-HDR-03"]),
+    Test::new("Header_Ssp-InteractionID", |t| {
+        let other = "urn:nhs:names:services:gpconnect:fhir:rest:search:slot";
+        bad(
+            t,
+            "Ssp-InteractionID",
+            &["", "search:slot", other],
+            &["PROV-HDR-04"],
+        )
+    })
+    .tries("Ssp-InteractionID missing or malformed")
+    .of(&["PROV-HDR-04"]),
+    Test::new("Header_InteractionFits", fits)
+        .tries("The interaction suits method and path")
+        .of(&[
             "PROV-HDR-04",
             "PROV-INT-01",
             "PROV-INT-02",
             "PROV-INT-03",
             "PROV-INT-04",
             "PROV-INT-07",
-        ],
-        fits,
-    ),
-    Test::new(
-        "Header_Case",
-        "Names of headers and the trace id in any case",
-        &["PROV-HDR-02", "RES-GEN-05"],
-        case,
-    ),
-    Test::new(
-        "Header_X-Request-ID",
-        "X-Request-ID is required on POST and PUT only",
-        &["PROV-HDR-05", "D-21"],
-        request_id,
-    ),
-    Test::new(
-        "Header_X-Correlation-ID",
-        "Whatever X-Request-ID is, it comes back byte for byte",
-        &["PROV-HDR-11"],
-        echo,
-    ),
-    Test::new(
-        "Header_Others",
-        "Prefer, Location and Forwarded change nothing",
-        &["PROV-HDR-07"],
-        others,
-    ),
-    Test::new(
-        "Header_KeepAlive",
-        "Several requests over one connection",
-        &["PROV-GEN-06"],
-        keep_alive,
-    ),
-    Test::new(
-        "Header_NoRouting",
-        "Ssp-To of another system is refused or changes nothing: the URL routes",
-        &["PROV-GEN-05", "PROV-HDR-08"],
-        no_routing,
-    ),
+        ]),
+    Test::new("Header_Case", case)
+        .tries("Names of headers and the trace id in any case")
+        .of(&["PROV-HDR-02", "RES-GEN-05"]),
+    Test::new("Header_X-Request-ID", request_id)
+        .tries("X-Request-ID is required on POST and PUT only")
+        .of(&["PROV-HDR-05", "D-21"]),
+    Test::new("Header_X-Correlation-ID", echo)
+        .tries("Whatever X-Request-ID is, it comes back byte for byte")
+        .of(&["PROV-HDR-11"]),
+    Test::new("Header_Others", others)
+        .tries("Prefer, Location and Forwarded change nothing")
+        .of(&["PROV-HDR-07"]),
+    Test::new("Header_KeepAlive", keep_alive)
+        .tries("Several requests over one connection")
+        .of(&["PROV-GEN-06"]),
+    Test::new("Header_NoRouting", no_routing)
+        .tries("Ssp-To of another system is refused or changes nothing: the URL routes")
+        .of(&["PROV-GEN-05", "PROV-HDR-08"]),
 ];
 
 fn search(t: &Trial) -> Request {
@@ -140,29 +107,30 @@ fn bad(t: &mut Trial, name: &str, values: &[&str], ids: Ids) -> Step {
 pub(super) fn ambiguous(t: &mut Trial, a: &Answer, ids: Ids, about: &str) {
     let what = answered(about, a);
     let fits = matches!(a.status, 200 | 400 | 403);
-    t.must(fits, a, ids, "status", what, "400 or 403; or 200");
+    t.at(a, "status", ids)
+        .must(fits)
+        .right("400 or 403; or 200")
+        .or(what);
 }
 
 fn refused(t: &mut Trial, name: &str, about: &str, request: &Request, ids: Ids) -> Step {
-    let a = t.refused(about, request, Situation::HeaderInvalid, ids)?;
+    let a = t
+        .ask(about, request)
+        .refused(Situation::HeaderInvalid, ids)?;
     let named = a
         .text
         .to_ascii_lowercase()
         .contains(&name.to_ascii_lowercase());
-    t.should(
-        a.status != 400 || named,
-        &a,
-        &["ERR-02"],
-        "OperationOutcome.issue.diagnostics",
-        format!("The refusal of “{about}” does not name the header"),
-        "the name of the header",
-    );
+    t.at(&a, "OperationOutcome.issue.diagnostics", &["ERR-02"])
+        .should(a.status != 400 || named)
+        .right("the name of the header")
+        .or(format!("The refusal of “{about}” does not name the header"));
     Ok(())
 }
 
 fn fits(t: &mut Trial) -> Step {
-    let (message, booked) = t.booked()?;
-    let body = cancelled(&message, &booked.answer.resource);
+    let booked = t.booked()?;
+    let body = booked.cancelled();
     let other = t.message()?;
     let s = &t.session;
     let wrong = [
@@ -186,7 +154,8 @@ fn fits(t: &mut Trial) -> Step {
     ];
     for (about, request, suffix) in wrong {
         let request = request.with("Ssp-InteractionID", format!("{INTERACTION}{suffix}"));
-        t.refused(about, &request, Situation::HeaderInvalid, &["PROV-HDR-04"])?;
+        t.ask(about, &request)
+            .refused(Situation::HeaderInvalid, &["PROV-HDR-04"])?;
     }
     Ok(())
 }
@@ -215,8 +184,8 @@ fn request_id(t: &mut Trial) -> Step {
     let request = search(t).without("X-Request-ID");
     let a = t.send("a search without X-Request-ID", &request)?;
     let _ = t.status(&a, 200, ids, "a search without X-Request-ID");
-    let (message, booked) = t.booked()?;
-    let body = cancelled(&message, &booked.answer.resource);
+    let booked = t.booked()?;
+    let body = booked.cancelled();
     let other = t.message()?;
     let put = t
         .session
@@ -227,7 +196,8 @@ fn request_id(t: &mut Trial) -> Step {
         ("a cancellation without X-Request-ID", put),
         ("a booking without X-Request-ID", post),
     ] {
-        t.refused(about, &request, Situation::RequestIdMissing, ids)?;
+        t.ask(about, &request)
+            .refused(Situation::RequestIdMissing, ids)?;
     }
     Ok(())
 }
@@ -242,14 +212,10 @@ fn echo(t: &mut Trial) -> Step {
         let request = search(t).with("X-Request-ID", id.clone());
         let a = t.send("a search with this X-Request-ID", &request)?;
         let back = a.header("x-correlation-id").unwrap_or_default().to_owned();
-        t.must(
-            back == id,
-            &a,
-            &["PROV-HDR-11"],
-            "header X-Correlation-ID",
-            format!("`{back}` came back for `{id}`"),
-            "the same, byte for byte",
-        );
+        t.at(&a, "header X-Correlation-ID", &["PROV-HDR-11"])
+            .must(back == id)
+            .right("the same, byte for byte")
+            .or(format!("`{back}` came back for `{id}`"));
     }
     Ok(())
 }
@@ -262,14 +228,9 @@ fn others(t: &mut Trial) -> Step {
         .with("Prefer", "return=minimal")
         .with("Location", "https://elsewhere.example.nhs.uk/")
         .with("Forwarded", "for=192.0.2.1;proto=https;by=192.0.2.2");
-    t.succeeds(
-        "book with headers that are to be ignored",
-        &request,
-        201,
-        "Appointment",
-        &["PROV-HDR-07"],
-    )
-    .map(drop)
+    t.ask("book with headers that are to be ignored", &request)
+        .succeeds(201, "Appointment", &["PROV-HDR-07"])
+        .map(drop)
 }
 
 fn no_routing(t: &mut Trial) -> Step {
@@ -292,14 +253,10 @@ fn no_routing(t: &mut Trial) -> Step {
         &["PROV-GEN-05"],
         "another Ssp-To: 400, or the same as with the right one",
     )?;
-    t.must(
-        a.total() == b.total(),
-        &b,
-        &["PROV-GEN-05"],
-        "Bundle.total",
-        "Another Ssp-To found other slots",
-        "the same: only the URL routes and selects",
-    );
+    t.at(&b, "Bundle.total", &["PROV-GEN-05"])
+        .must(a.total() == b.total())
+        .right("the same: only the URL routes and selects")
+        .or("Another Ssp-To found other slots");
     Ok(())
 }
 

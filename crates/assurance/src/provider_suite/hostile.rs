@@ -23,61 +23,36 @@ const LONG: usize = 300 << 10;
 
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
-    Test::new(
-        "Hostile_Json",
-        "JSON that is none",
-        &["P35", "P36"],
-        json_that_is_none,
-    ),
-    Test::new(
-        "Hostile_Bytes",
-        "Bytes that are no UTF-8",
-        &["P35", "PROV-GEN-12"],
-        bytes,
-    ),
-    Test::new("Hostile_Depth", "Nesting without end", SAFE, depth),
-    Test::new(
-        "Hostile_XmlEntities",
-        "XML that reaches out or swells",
-        SAFE,
-        entities,
-    ),
-    Test::new(
-        "Hostile_GzipBomb",
-        "A small gzip body that swells, and broken gzip",
-        &["P36", "PROV-GEN-13"],
-        bombs,
-    ),
-    Test::new(
-        "Hostile_Queries",
-        "Queries that cannot be read, or that try something",
-        &["P36", "ERR-01"],
-        queries,
-    ),
-    Test::new(
-        "Hostile_Ids",
-        "Ids that lead elsewhere",
-        &["P36", "ERR-09"],
-        ids,
-    ),
-    Test::new(
-        "Hostile_Texts",
-        "Texts of a booking that try something come back as they were",
-        &["PROV-BOOK-09"],
-        texts,
-    ),
-    Test::new(
-        "Hostile_Heads",
-        "Heads that mean two things",
-        &["PROV-GEN-06"],
-        heads,
-    ),
-    Test::new(
-        "Hostile_LongHeads",
-        "Heads that are too long",
-        SAFE,
-        long_heads,
-    ),
+    Test::new("Hostile_Json", json_that_is_none)
+        .tries("JSON that is none")
+        .of(&["P35", "P36"]),
+    Test::new("Hostile_Bytes", bytes)
+        .tries("Bytes that are no UTF-8")
+        .of(&["P35", "PROV-GEN-12"]),
+    Test::new("Hostile_Depth", depth)
+        .tries("Nesting without end")
+        .of(SAFE),
+    Test::new("Hostile_XmlEntities", entities)
+        .tries("XML that reaches out or swells")
+        .of(SAFE),
+    Test::new("Hostile_GzipBomb", bombs)
+        .tries("A small gzip body that swells, and broken gzip")
+        .of(&["P36", "PROV-GEN-13"]),
+    Test::new("Hostile_Queries", queries)
+        .tries("Queries that cannot be read, or that try something")
+        .of(&["P36", "ERR-01"]),
+    Test::new("Hostile_Ids", ids)
+        .tries("Ids that lead elsewhere")
+        .of(&["P36", "ERR-09"]),
+    Test::new("Hostile_Texts", texts)
+        .tries("Texts of a booking that try something come back as they were")
+        .of(&["PROV-BOOK-09"]),
+    Test::new("Hostile_Heads", heads)
+        .tries("Heads that mean two things")
+        .of(&["PROV-GEN-06"]),
+    Test::new("Hostile_LongHeads", long_heads)
+        .tries("Heads that are too long")
+        .of(SAFE),
 ];
 
 fn still_serves(t: &mut Trial) -> Step {
@@ -105,7 +80,10 @@ fn refused(t: &mut Trial, about: &str, request: &Request, allowed: &[u16]) -> St
             format!("{} with an OperationOutcome", all.join(" or "))
         }
     };
-    t.must(fits, &a, SAFE, "status", answered(about, &a), &right);
+    t.at(&a, "status", SAFE)
+        .must(fits)
+        .right(&right)
+        .or(answered(about, &a));
     // What was booked nevertheless does not stand in the way of the next step.
     t.session.tidy();
     Ok(())
@@ -240,14 +218,10 @@ fn queries(t: &mut Trial) -> Step {
     let request = t.session.search(&format!("service={service}{many}"));
     // To answer it is as right as to refuse it: each of the parameters is a good one.
     if let Some(a) = t.send_or_closed("two thousand parameters", &request)? {
-        t.must(
-            a.status < 500,
-            &a,
-            SAFE,
-            "status",
-            answered("two thousand parameters", &a),
-            "200, or a 4xx with an OperationOutcome",
-        );
+        t.at(&a, "status", SAFE)
+            .must(a.status < 500)
+            .right("200, or a 4xx with an OperationOutcome")
+            .or(answered("two thousand parameters", &a));
     }
     still_serves(t)
 }
@@ -274,23 +248,18 @@ fn ids(t: &mut Trial) -> Step {
 fn texts(t: &mut Trial) -> Step {
     let odd = "'; DROP TABLE slot; -- <script>alert(1)</script> ${jndi:x} \u{202e}é日本";
     let message = with(t.message()?, "/description", json!(odd));
-    let request = t.session.book(&message);
-    let a = t.succeeds(
-        "book with an odd description",
-        &request,
-        201,
-        "Appointment",
-        &["PROV-BOOK-09"],
-    )?;
+    let a = t
+        .ask("book with an odd description", &t.session.book(&message))
+        .succeeds(201, "Appointment", &["PROV-BOOK-09"])?;
     let same = a.resource.get("description") == Some(&json!(odd));
-    t.must(
-        same,
+    t.at(
         &a,
-        &["PROV-BOOK-09", "PROV-GEN-12"],
         "Appointment.description",
-        "Another description came back",
-        "as it was sent, character by character",
-    );
+        &["PROV-BOOK-09", "PROV-GEN-12"],
+    )
+    .must(same)
+    .right("as it was sent, character by character")
+    .or("Another description came back");
     still_serves(t)
 }
 

@@ -3,7 +3,7 @@
 use booking::situation::Situation;
 use serde_json::{Value, json};
 
-use super::messages::{cancelled, uuid, with};
+use super::messages::{uuid, with};
 use super::query::{encoded, midnight};
 use super::registry::Test;
 use super::request::Request;
@@ -12,42 +12,24 @@ use super::trial::{Ids, Step, Trial};
 
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
-    Test::new(
-        "Method_NotAllowed",
-        "Methods that a path does not have",
-        &["PROV-INT-09", "D-25"],
-        methods,
-    ),
-    Test::new(
-        "Path_Unknown",
-        "Paths that do not exist",
-        &["PROV-GEN-01", "PROV-GEN-17"],
-        paths,
-    ),
-    Test::new(
-        "Order_OfAHead",
-        "Several faults at once: headers, token, media type, request id",
-        &["ERR-02", "ERR-03", "ERR-06", "ERR-11", "ERR-14", "D-03"],
-        head,
-    ),
-    Test::new(
-        "Order_OfACancellation",
-        "Several faults at once: 400, 404, 412, 409, 422",
-        &["PROV-CAN-03", "PROV-CAN-04", "ERR-09", "ERR-12", "ERR-13"],
-        cancellation,
-    ),
-    Test::new(
-        "Order_OfABooking",
-        "Several faults at once: rank before profile before slot",
-        &["D-05", "ERR-05", "ERR-15", "ERR-17"],
-        booking,
-    ),
-    Test::new(
-        "Order_OfASearch",
-        "Several faults at once: the query before the service",
-        &["ERR-01", "ERR-08"],
-        search,
-    ),
+    Test::new("Method_NotAllowed", methods)
+        .tries("Methods that a path does not have")
+        .of(&["PROV-INT-09", "D-25"]),
+    Test::new("Path_Unknown", paths)
+        .tries("Paths that do not exist")
+        .of(&["PROV-GEN-01", "PROV-GEN-17"]),
+    Test::new("Order_OfAHead", head)
+        .tries("Several faults at once: headers, token, media type, request id")
+        .of(&["ERR-02", "ERR-03", "ERR-06", "ERR-11", "ERR-14", "D-03"]),
+    Test::new("Order_OfACancellation", cancellation)
+        .tries("Several faults at once: 400, 404, 412, 409, 422")
+        .of(&["PROV-CAN-03", "PROV-CAN-04", "ERR-09", "ERR-12", "ERR-13"]),
+    Test::new("Order_OfABooking", booking)
+        .tries("Several faults at once: rank before profile before slot")
+        .of(&["D-05", "ERR-05", "ERR-15", "ERR-17"]),
+    Test::new("Order_OfASearch", search)
+        .tries("Several faults at once: the query before the service")
+        .of(&["ERR-01", "ERR-08"]),
 ];
 
 fn methods(t: &mut Trial) -> Step {
@@ -67,24 +49,16 @@ fn methods(t: &mut Trial) -> Step {
     ] {
         let about = format!("{method} {path}");
         // Without token and headers: the method is looked at first.
-        let request = Request::new(method, path).body("");
-        let a = t.refused(
-            &about,
-            &request,
-            Situation::MethodNotAllowed,
-            &["PROV-INT-09"],
-        )?;
+        let a = t
+            .ask(&about, &Request::new(method, path).body(""))
+            .refused(Situation::MethodNotAllowed, &["PROV-INT-09"])?;
         if a.status == 405 {
             let allow = a.header("allow").unwrap_or_default().to_owned();
             let fits = !allow.is_empty() && !allow.split(',').any(|m| m.trim() == method);
-            t.should(
-                fits,
-                &a,
-                &["PROV-HDR-18"],
-                "header Allow",
-                format!("The refusal of {about} says Allow: `{allow}`"),
-                "the methods that the path has",
-            );
+            t.at(&a, "header Allow", &["PROV-HDR-18"])
+                .should(fits)
+                .right("the methods that the path has")
+                .or(format!("The refusal of {about} says Allow: `{allow}`"));
         }
     }
     Ok(())
@@ -99,8 +73,7 @@ fn paths(t: &mut Trial) -> Step {
         "/Appointment/1/other",
         "/Appointment/1/_history/1/2",
     ] {
-        let request = Request::new("GET", path);
-        let a = t.send(&format!("GET {path}"), &request)?;
+        let a = t.send(&format!("GET {path}"), &Request::new("GET", path))?;
         t.is_refused(
             &a,
             Situation::RouteUnknown,
@@ -114,13 +87,8 @@ fn paths(t: &mut Trial) -> Step {
 fn head(t: &mut Trial) -> Step {
     let message = t.message()?;
     let used = t.session.book(&message);
-    t.succeeds(
-        "book a free slot",
-        &used,
-        201,
-        "Appointment",
-        &["PROV-INT-03"],
-    )?;
+    t.ask("book a free slot", &used)
+        .succeeds(201, "Appointment", &["PROV-INT-03"])?;
     let used = used.header("x-request-id").unwrap_or_default().to_owned();
     let ids: Ids = &["P35"];
     // Wrong in every way; each step mends one thing.
@@ -131,89 +99,55 @@ fn head(t: &mut Trial) -> Step {
         .with("Content-Type", "text/plain")
         .without("X-Request-ID")
         .without("Authorization");
-    t.refused(
+    t.ask(
         "no Ssp-From and four more faults",
         &request.clone().without("Ssp-From"),
-        Situation::HeaderInvalid,
-        ids,
-    )?;
-    t.refused(
-        "no token and three more faults",
-        &request,
-        Situation::TokenRefused,
-        ids,
-    )?;
+    )
+    .refused(Situation::HeaderInvalid, ids)?;
+    t.ask("no token and three more faults", &request)
+        .refused(Situation::TokenRefused, ids)?;
     let token = t.session.token(WRITE);
     let request = request.with("Authorization", token.bearer());
-    t.refused(
-        "text/plain and two more faults",
-        &request,
-        Situation::MediaTypeUnsupported,
-        ids,
-    )?;
+    t.ask("text/plain and two more faults", &request)
+        .refused(Situation::MediaTypeUnsupported, ids)?;
     let request = request.with("Content-Type", "application/fhir+json");
-    t.refused(
-        "no X-Request-ID and no body to read",
-        &request,
-        Situation::RequestIdMissing,
-        ids,
-    )?;
+    t.ask("no X-Request-ID and no body to read", &request)
+        .refused(Situation::RequestIdMissing, ids)?;
     let request = request.with("X-Request-ID", used);
-    t.refused(
-        "a used X-Request-ID and no body to read",
-        &request,
-        Situation::RequestIdReused,
-        &["D-03"],
-    )?;
-    let request = request.with("X-Request-ID", uuid());
-    t.refused("no body to read", &request, Situation::BodyUnreadable, ids)
+    t.ask("a used X-Request-ID and no body to read", &request)
+        .refused(Situation::RequestIdReused, &["D-03"])?;
+    t.ask("no body to read", &request.with("X-Request-ID", uuid()))
+        .refused(Situation::BodyUnreadable, ids)
         .map(drop)
 }
 
 fn cancellation(t: &mut Trial) -> Step {
-    let (message, booked) = t.booked()?;
-    let stored = booked.answer.resource.clone();
+    let booked = t.booked()?;
     let unknown = uuid();
     let ids: Ids = &["PROV-CAN-03", "PROV-CAN-04"];
     let request = t
         .session
         .cancel(&unknown, "W/\"1\"", &Value::Null)
         .body("{");
-    t.refused(
-        "no body to read, an unknown id",
-        &request,
-        Situation::BodyUnreadable,
-        ids,
-    )?;
-    let elsewhere = with(cancelled(&message, &stored), "/id", json!(unknown));
+    t.ask("no body to read, an unknown id", &request)
+        .refused(Situation::BodyUnreadable, ids)?;
+    let elsewhere = with(booked.cancelled(), "/id", json!(unknown));
     let request = t
         .session
         .cancel(&unknown, "", &elsewhere)
         .without("If-Match");
-    t.refused(
-        "an unknown id, no If-Match",
-        &request,
-        Situation::AppointmentUnknown,
-        ids,
-    )?;
-    let faulty = with(cancelled(&message, &stored), "/description", Value::Null);
+    t.ask("an unknown id, no If-Match", &request)
+        .refused(Situation::AppointmentUnknown, ids)?;
+    let faulty = with(booked.cancelled(), "/description", Value::Null);
     let request = t
         .session
         .cancel(&booked.id, "", &faulty)
         .without("If-Match");
-    t.refused(
-        "no If-Match, a faulty body",
-        &request,
-        Situation::VersionMissing,
-        ids,
-    )?;
+    t.ask("no If-Match, a faulty body", &request)
+        .refused(Situation::VersionMissing, ids)?;
     let request = t.session.cancel(&booked.id, "W/\"99999\"", &faulty);
-    t.refused(
-        "another version, a faulty body",
-        &request,
-        Situation::VersionConflict,
-        ids,
-    )?;
+    t.ask("another version, a faulty body", &request)
+        .refused(Situation::VersionConflict, ids)?;
     let request = t.session.cancel(&booked.id, &booked.etag, &faulty);
     let a = t.send("a faulty body", &request)?;
     let _ = t.status(&a, 422, &["PROV-CAN-02"], "a faulty body");
@@ -223,50 +157,28 @@ fn cancellation(t: &mut Trial) -> Step {
 fn booking(t: &mut Trial) -> Step {
     let slot = t.slot()?;
     let first = t.session.booking(&slot);
-    let request = t.session.book(&first);
-    t.succeeds(
-        "book a free slot",
-        &request,
-        201,
-        "Appointment",
-        &["PROV-INT-03"],
-    )?;
+    t.ask("book a free slot", &t.session.book(&first))
+        .succeeds(201, "Appointment", &["PROV-INT-03"])?;
     let faulty = with(t.session.booking(&slot), "/description", Value::Null);
     let request = t.session.book(&faulty);
-    t.refused(
-        "a fault in the profile, a slot that is taken",
-        &request,
-        Situation::NotConformant,
-        &["PROV-BOOK-04"],
-    )?;
+    t.ask("a fault in the profile, a slot that is taken", &request)
+        .refused(Situation::NotConformant, &["PROV-BOOK-04"])?;
     let faulty = with(faulty, "/Patient/telecom/0/rank", json!(2));
     let request = t.session.book(&faulty);
-    t.refused(
-        "a fault in rank, profile and slot",
-        &request,
-        Situation::ContactRank,
-        &["D-05"],
-    )
-    .map(drop)
+    t.ask("a fault in rank, profile and slot", &request)
+        .refused(Situation::ContactRank, &["D-05"])
+        .map(drop)
 }
 
 fn search(t: &mut Trial) -> Step {
     let good = encoded(midnight(2));
     let request = t.session.search("service=2099999999&start=gewhen");
-    t.refused(
-        "no time, an unknown service",
-        &request,
-        Situation::InvalidParameter,
-        &["ERR-01"],
-    )?;
+    t.ask("no time, an unknown service", &request)
+        .refused(Situation::InvalidParameter, &["ERR-01"])?;
     let request = t
         .session
         .search(&format!("service=2099999999&start=ge{good}"));
-    t.refused(
-        "an unknown service",
-        &request,
-        Situation::ServiceUnknown,
-        &["ERR-08"],
-    )
-    .map(drop)
+    t.ask("an unknown service", &request)
+        .refused(Situation::ServiceUnknown, &["ERR-08"])
+        .map(drop)
 }

@@ -5,7 +5,6 @@ use booking::situation::Situation;
 
 use super::answer::{Answer, text};
 use super::book::taken;
-use super::messages::cancelled;
 use super::registry::Test;
 use super::trial::{Ids, Step, Trial};
 
@@ -16,36 +15,21 @@ const ROUNDS: usize = 3;
 
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
-    Test::new(
-        "Race_OneSlot",
-        "Eight clients book one slot",
-        &["P24", "PROV-BOOK-01", "PROV-BOOK-03"],
-        one_slot,
-    ),
-    Test::new(
-        "Race_OneRequestID",
-        "Eight bookings under one X-Request-ID",
-        &["PROV-BOOK-11", "D-03"],
-        one_request_id,
-    ),
-    Test::new(
-        "Race_SameRequest",
-        "One booking sent eight times at once",
-        &["PROV-BOOK-11", "D-03"],
-        same_request,
-    ),
-    Test::new(
-        "Race_Cancel",
-        "Eight clients cancel one appointment",
-        &["PROV-CAN-03", "PROV-CAN-05", "D-04"],
-        cancel,
-    ),
-    Test::new(
-        "Race_ManySlots",
-        "Eight clients book eight slots",
-        &["P24", "PROV-BOOK-01"],
-        many_slots,
-    ),
+    Test::new("Race_OneSlot", one_slot)
+        .tries("Eight clients book one slot")
+        .of(&["P24", "PROV-BOOK-01", "PROV-BOOK-03"]),
+    Test::new("Race_OneRequestID", one_request_id)
+        .tries("Eight bookings under one X-Request-ID")
+        .of(&["PROV-BOOK-11", "D-03"]),
+    Test::new("Race_SameRequest", same_request)
+        .tries("One booking sent eight times at once")
+        .of(&["PROV-BOOK-11", "D-03"]),
+    Test::new("Race_Cancel", cancel)
+        .tries("Eight clients cancel one appointment")
+        .of(&["PROV-CAN-03", "PROV-CAN-05", "D-04"]),
+    Test::new("Race_ManySlots", many_slots)
+        .tries("Eight clients book eight slots")
+        .of(&["P24", "PROV-BOOK-01"]),
 ];
 
 fn count(all: &[Answer], status: u16) -> usize {
@@ -68,18 +52,14 @@ fn one_won(t: &mut Trial, all: &[Answer], status: u16, ids: Ids) -> bool {
         .nth(1)
         .or(all.first());
     let Some(odd) = odd else { return false };
-    t.must(
-        won == 1,
-        odd,
-        ids,
-        "status",
-        format!(
+    t.at(odd, "status", ids)
+        .must(won == 1)
+        .right(&format!("exactly one {status}"))
+        .or(format!(
             "{won} of {} requests at the same time succeeded (answers: {})",
             all.len(),
             told(all)
-        ),
-        &format!("exactly one {status}"),
-    )
+        ))
 }
 
 fn one_slot(t: &mut Trial) -> Step {
@@ -148,8 +128,8 @@ fn same_request(t: &mut Trial) -> Step {
 }
 
 fn cancel(t: &mut Trial) -> Step {
-    let (message, booked) = t.booked()?;
-    let body = cancelled(&message, &booked.answer.resource);
+    let booked = t.booked()?;
+    let body = booked.cancelled();
     let requests: Vec<_> = (0..CLIENTS)
         .map(|_| t.session.cancel(&booked.id, &booked.etag, &body))
         .collect();
@@ -163,22 +143,13 @@ fn cancel(t: &mut Trial) -> Step {
             "the others",
         );
     }
-    let request = t.session.read(&booked.id);
-    let a = t.succeeds(
-        "read it afterwards",
-        &request,
-        200,
-        "Appointment",
-        &["PROV-READ-01"],
-    )?;
-    t.must(
-        text(&a.resource, "/status") == "cancelled",
-        &a,
-        &["PROV-CAN-05"],
-        "Appointment.status",
-        "It is not cancelled",
-        "cancelled",
-    );
+    let a = t
+        .ask("read it afterwards", &t.session.read(&booked.id))
+        .succeeds(200, "Appointment", &["PROV-READ-01"])?;
+    t.at(&a, "Appointment.status", &["PROV-CAN-05"])
+        .must(text(&a.resource, "/status") == "cancelled")
+        .right("cancelled")
+        .or("It is not cancelled");
     Ok(())
 }
 
@@ -191,34 +162,26 @@ fn many_slots(t: &mut Trial) -> Step {
     let all = t.together("book several slots at once", &requests)?;
     let won = count(&all, 201);
     if let Some(odd) = all.iter().find(|a| a.status != 201) {
-        t.must(
-            false,
-            odd,
-            &["PROV-BOOK-01", "P24"],
-            "status",
-            format!(
+        t.at(odd, "status", &["PROV-BOOK-01", "P24"])
+            .must(false)
+            .right("a booking of a slot does not disturb that of another")
+            .or(format!(
                 "{won} of {CLIENTS} bookings at the same time succeeded (answers: {})",
                 told(&all)
-            ),
-            "a booking of a slot does not disturb that of another",
-        );
+            ));
     }
     let mut ids: Vec<_> = all.iter().filter_map(Answer::appointment_id).collect();
     ids.sort();
     ids.dedup();
     if let Some(first) = all.first() {
-        t.must(
-            ids.len() == won,
-            first,
-            &["P27", "PROV-GEN-15"],
-            "Appointment.id",
-            format!(
+        t.at(first, "Appointment.id", &["P27", "PROV-GEN-15"])
+            .must(ids.len() == won)
+            .right("a new id for each")
+            .or(format!(
                 "{} for {}",
                 counted(ids.len(), "id", "ids"),
                 counted(won, "booking", "bookings")
-            ),
-            "a new id for each",
-        );
+            ));
     }
     Ok(())
 }

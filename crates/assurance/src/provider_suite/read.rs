@@ -5,98 +5,67 @@ use booking::situation::Situation;
 use booking::systems;
 
 use super::answer::{contained, list, text};
-use super::messages::{cancelled, uuid};
+use super::messages::uuid;
 use super::registry::Test;
 use super::trial::{Ids, Step, Stop, Trial};
 
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
-    Test::new(
-        "ReadNonExistentAppointment",
-        "An appointment that does not exist, in XML",
-        &["PROV-READ-02"],
-        unknown,
-    ),
-    Test::new(
-        "Read_IdCase",
-        "Ids are case sensitive",
-        &["PROV-GEN-01", "PROV-READ-02"],
-        id_case,
-    ),
-    Test::new(
-        "Read_Versions",
-        "Every version stays readable, the current one without naming it",
-        &[
+    Test::new("ReadNonExistentAppointment", unknown)
+        .tries("An appointment that does not exist, in XML")
+        .of(&["PROV-READ-02"]),
+    Test::new("Read_IdCase", id_case)
+        .tries("Ids are case sensitive")
+        .of(&["PROV-GEN-01", "PROV-READ-02"]),
+    Test::new("Read_Versions", versions)
+        .tries("Every version stays readable, the current one without naming it")
+        .of(&[
             "P31",
             "PROV-READ-01",
             "PROV-READ-02",
             "PROV-INT-05",
             "PROV-CAN-06",
-        ],
-        versions,
-    ),
-    Test::new(
-        "Read_UnknownVersion",
-        "A version that does not exist",
-        &["PROV-READ-02"],
-        unknown_version,
-    ),
-    Test::new(
-        "Read_History",
-        "All versions of an appointment at once",
-        &["PROV-INT-06", "PROV-CAN-06"],
-        history,
-    ),
-    Test::new(
-        "Read_Xml",
-        "An appointment in XML",
-        &["P9", "PROV-GEN-08"],
-        xml,
-    ),
-    Test::new(
-        "Read_UnknownParameters",
-        "Query parameters on a read",
-        &["PROV-READ-03"],
-        parameters,
-    ),
-    Test::new(
-        "Search_Patient",
-        "The appointments of a patient by NHS number",
-        &[
+        ]),
+    Test::new("Read_UnknownVersion", unknown_version)
+        .tries("A version that does not exist")
+        .of(&["PROV-READ-02"]),
+    Test::new("Read_History", history)
+        .tries("All versions of an appointment at once")
+        .of(&["PROV-INT-06", "PROV-CAN-06"]),
+    Test::new("Read_Xml", xml)
+        .tries("An appointment in XML")
+        .of(&["P9", "PROV-GEN-08"]),
+    Test::new("Read_UnknownParameters", parameters)
+        .tries("Query parameters on a read")
+        .of(&["PROV-READ-03"]),
+    Test::new("Search_Patient", of_patient)
+        .tries("The appointments of a patient by NHS number")
+        .of(&[
             "PROV-INT-08",
             "PROV-SRCH-01",
             "PROV-SRCH-02",
             "PROV-SRCH-03",
-        ],
-        of_patient,
-    ),
+        ]),
 ];
 
 fn unknown(t: &mut Trial) -> Step {
     for id in [uuid(), "no-such-appointment".to_owned()] {
         let request = t.session.read(&id).with("Accept", "application/fhir+xml");
-        let a = t.refused(
-            "read an unknown id",
-            &request,
-            Situation::AppointmentUnknown,
-            &["PROV-READ-02"],
-        )?;
+        let a = t
+            .ask("read an unknown id", &request)
+            .refused(Situation::AppointmentUnknown, &["PROV-READ-02"])?;
         if a.status == 404 {
-            t.must(
-                a.is_xml,
-                &a,
-                &["P9", "PROV-GEN-08"],
-                "header Content-Type",
-                "The error is not in XML",
-                "XML, as Accept asks",
-            );
+            t.at(&a, "header Content-Type", &["P9", "PROV-GEN-08"])
+                .must(a.is_xml)
+                .right("XML, as Accept asks")
+                .or("The error is not in XML");
         }
     }
     Ok(())
 }
 
 fn id_case(t: &mut Trial) -> Step {
-    let (_, booked) = t.booked()?;
+    let booked = t.booked()?;
     let swap = |c: char| match c.is_ascii_uppercase() {
         true => c.to_ascii_lowercase(),
         false => c.to_ascii_uppercase(),
@@ -107,22 +76,22 @@ fn id_case(t: &mut Trial) -> Step {
             "the ids of this Provider have no letters".into(),
         ));
     }
-    let request = t.session.read(&other);
-    t.refused(
-        "read an id in the other case",
-        &request,
-        Situation::AppointmentUnknown,
-        &["PROV-GEN-01", "PROV-READ-02"],
-    )
-    .map(drop)
+    t.ask("read an id in the other case", &t.session.read(&other))
+        .refused(
+            Situation::AppointmentUnknown,
+            &["PROV-GEN-01", "PROV-READ-02"],
+        )
+        .map(drop)
 }
 
 fn versions(t: &mut Trial) -> Step {
-    let (message, booked) = t.booked()?;
-    let first = text(&booked.answer.resource, "/meta/versionId").to_owned();
-    let body = cancelled(&message, &booked.answer.resource);
+    let booked = t.booked()?;
+    let first = text(booked.stored(), "/meta/versionId").to_owned();
+    let body = booked.cancelled();
     let request = t.session.cancel(&booked.id, &booked.etag, &body);
-    let a = t.cancels("cancel it", &request, &booked.id, &["PROV-INT-07"])?;
+    let a = t
+        .ask("cancel it", &request)
+        .cancels(&booked.id, &["PROV-INT-07"])?;
     let second = text(&a.resource, "/meta/versionId").to_owned();
     let ids: Ids = &["PROV-READ-01", "PROV-READ-02", "PROV-CAN-06"];
     for (path, status, version) in [
@@ -134,29 +103,27 @@ fn versions(t: &mut Trial) -> Step {
         ),
         (format!("{}/_history/{first}", booked.id), "booked", &first),
     ] {
-        let request = t.session.read(&path);
-        let a = t.succeeds("read a version", &request, 200, "Appointment", ids)?;
+        let a =
+            t.ask("read a version", &t.session.read(&path))
+                .succeeds(200, "Appointment", ids)?;
         let given = (
             text(&a.resource, "/status").to_owned(),
             text(&a.resource, "/meta/versionId").to_owned(),
         );
-        t.must(
-            given == (status.to_owned(), version.clone()),
-            &a,
-            ids,
-            "Appointment.status",
-            format!("Version {} has the status {}", given.1, given.0),
-            &format!("version {version}, {status}"),
-        );
+        t.at(&a, "Appointment.status", ids)
+            .must(given == (status.to_owned(), version.clone()))
+            .right(&format!("version {version}, {status}"))
+            .or(format!("Version {} has the status {}", given.1, given.0));
     }
     Ok(())
 }
 
 fn history(t: &mut Trial) -> Step {
-    let (message, booked) = t.booked()?;
-    let body = cancelled(&message, &booked.answer.resource);
+    let booked = t.booked()?;
+    let body = booked.cancelled();
     let request = t.session.cancel(&booked.id, &booked.etag, &body);
-    t.cancels("cancel it", &request, &booked.id, &["PROV-INT-07"])?;
+    t.ask("cancel it", &request)
+        .cancels(&booked.id, &["PROV-INT-07"])?;
     let request = t.session.read(&format!("{}/_history", booked.id));
     let a = t.send("read the history", &request)?;
     if matches!(a.status, 404 | 405 | 501) {
@@ -172,94 +139,64 @@ fn history(t: &mut Trial) -> Step {
         .collect();
     statuses.sort_unstable();
     let whole = text(&a.resource, "/type") == "history" && statuses == ["booked", "cancelled"];
-    t.must(
-        whole,
-        &a,
-        ids,
-        "Bundle.entry",
-        format!(
+    t.at(&a, "Bundle.entry", ids)
+        .must(whole)
+        .right("a Bundle of type history with both versions, booked and cancelled")
+        .or(format!(
             "The history of a cancelled booking is a Bundle of type `{}` with {}",
             text(&a.resource, "/type"),
             counted(statuses.len(), "version", "versions")
-        ),
-        "a Bundle of type history with both versions, booked and cancelled",
-    );
+        ));
     Ok(())
 }
 
 fn unknown_version(t: &mut Trial) -> Step {
-    let (_, booked) = t.booked()?;
+    let booked = t.booked()?;
     for path in [
         format!("{}/_history/no-such-version", booked.id),
         format!("{}/_history/1", uuid()),
     ] {
-        let request = t.session.read(&path);
-        t.refused(
-            "read an unknown version",
-            &request,
-            Situation::AppointmentUnknown,
-            &["PROV-READ-02"],
-        )?;
+        t.ask("read an unknown version", &t.session.read(&path))
+            .refused(Situation::AppointmentUnknown, &["PROV-READ-02"])?;
     }
     Ok(())
 }
 
 fn xml(t: &mut Trial) -> Step {
-    let (_, booked) = t.booked()?;
+    let booked = t.booked()?;
     let request = t
         .session
         .read(&format!("{}?_format=application/fhir%2Bxml", booked.id))
         .without("Accept");
-    let a = t.succeeds(
-        "read in XML",
-        &request,
-        200,
-        "Appointment",
-        &["PROV-GEN-08"],
-    )?;
-    t.must(
-        a.is_xml,
-        &a,
-        &["P9", "PROV-GEN-08"],
-        "header Content-Type",
-        "The answer is not in XML",
-        "XML, as _format asks",
-    );
-    let same = a.resource == booked.answer.resource;
-    t.must(
-        same,
-        &a,
-        &["PROV-READ-01"],
-        "Appointment",
-        "XML and JSON of one version differ",
-        "the same content in both formats",
-    );
+    let a = t
+        .ask("read in XML", &request)
+        .succeeds(200, "Appointment", &["PROV-GEN-08"])?;
+    t.at(&a, "header Content-Type", &["P9", "PROV-GEN-08"])
+        .must(a.is_xml)
+        .right("XML, as _format asks")
+        .or("The answer is not in XML");
+    let same = a.resource == *booked.stored();
+    t.at(&a, "Appointment", &["PROV-READ-01"])
+        .must(same)
+        .right("the same content in both formats")
+        .or("XML and JSON of one version differ");
     Ok(())
 }
 
 fn parameters(t: &mut Trial) -> Step {
-    let (_, booked) = t.booked()?;
+    let booked = t.booked()?;
     let request = t.session.read(&format!("{}?status=booked", booked.id));
-    t.refused(
-        "a search parameter on a read",
-        &request,
-        Situation::InvalidParameter,
-        &["PROV-READ-03"],
-    )?;
+    t.ask("a search parameter on a read", &request)
+        .refused(Situation::InvalidParameter, &["PROV-READ-03"])?;
     let request = t.session.read(&format!("{}?_format=json", booked.id));
-    t.succeeds(
-        "_format on a read",
-        &request,
-        200,
-        "Appointment",
-        &["PROV-READ-03"],
-    )
-    .map(drop)
+    t.ask("_format on a read", &request)
+        .succeeds(200, "Appointment", &["PROV-READ-03"])
+        .map(drop)
 }
 
 fn of_patient(t: &mut Trial) -> Step {
-    let (message, booked) = t.booked()?;
-    let number = text(contained(&message, "Patient"), "/identifier/0/value").to_owned();
+    let booked = t.booked()?;
+    let number = text(contained(&booked.message, "Patient"), "/identifier/0/value").to_owned();
     let token = format!(
         "{}%7C{number}",
         systems::NHS_NUMBER.replace(':', "%3A").replace('/', "%2F")
@@ -270,17 +207,13 @@ fn of_patient(t: &mut Trial) -> Step {
     let a = t.send("search by NHS number", &request)?;
     if matches!(a.status, 404 | 405 | 501) {
         // PROV-INT-08 is a SHOULD.
-        t.should(
-            false,
-            &a,
-            &["PROV-INT-08"],
-            "status",
-            format!(
+        t.at(&a, "status", &["PROV-INT-08"])
+            .should(false)
+            .right("offered")
+            .or(format!(
                 "The search for a patient's appointments is not offered ({})",
                 a.status
-            ),
-            "offered",
-        );
+            ));
         return Err(Stop::Skip(
             "the Provider does not offer this search, which is a SHOULD".into(),
         ));
@@ -300,28 +233,22 @@ fn of_patient(t: &mut Trial) -> Step {
             a.status,
             counted(a.slots().len(), "entry", "entries")
         );
-        t.should(
-            a.status == 200 && a.slots().len() == 1,
-            &a,
-            &["PROV-SRCH-01"],
-            "query",
-            what,
-            "the same result in every spelling",
-        );
+        t.at(&a, "query", &["PROV-SRCH-01"])
+            .should(a.status == 200 && a.slots().len() == 1)
+            .right("the same result in every spelling")
+            .or(what);
     }
     let all = a.slots().into_iter().cloned().collect::<Vec<_>>();
     let found = all.iter().find(|r| text(r, "/id") == booked.id);
-    if !t.must(
-        found.is_some() && all.len() == 1,
-        &a,
-        &["PROV-SRCH-02"],
-        "Bundle.entry",
-        format!(
+    if !t
+        .at(&a, "Bundle.entry", &["PROV-SRCH-02"])
+        .must(found.is_some() && all.len() == 1)
+        .right("the appointments of this patient")
+        .or(format!(
             "{} of a patient with one",
             counted(all.len(), "appointment", "appointments")
-        ),
-        "the appointments of this patient",
-    ) {
+        ))
+    {
         return Ok(());
     }
     let allowed = [
@@ -342,26 +269,21 @@ fn of_patient(t: &mut Trial) -> Step {
         .map(|(name, _)| name.as_str())
         .filter(|name| !allowed.contains(name))
         .collect();
-    t.must(
-        more.is_empty(),
-        &a,
-        &["PROV-SRCH-03"],
-        "Bundle.entry.resource",
-        format!("The entry tells more than it may: {}", more.join(", ")),
-        "only id, meta, status, start, end, created, participant and identifier",
-    );
+    t.at(&a, "Bundle.entry.resource", &["PROV-SRCH-03"])
+        .must(more.is_empty())
+        .right("only id, meta, status, start, end, created, participant and identifier")
+        .or(format!(
+            "The entry tells more than it may: {}",
+            more.join(", ")
+        ));
     let url = format!("/Appointment/{}", booked.id);
     let full = list(&a.resource, "/entry")
         .iter()
         .all(|e| text(e, "/fullUrl").ends_with(&url));
-    t.must(
-        full,
-        &a,
-        &["PROV-SRCH-03", "D-51"],
-        "Bundle.entry.fullUrl",
-        "The fullUrl of an entry is not the appointment's URL, or names a version (bdl-8)",
-        "the appointment's URL without its version",
-    );
+    t.at(&a, "Bundle.entry.fullUrl", &["PROV-SRCH-03", "D-51"])
+        .must(full)
+        .right("the appointment's URL without its version")
+        .or("The fullUrl of an entry is not the appointment's URL, or names a version (bdl-8)");
     no_patient(t)
 }
 
@@ -372,27 +294,14 @@ fn no_patient(t: &mut Trial) -> Step {
     let request = t
         .session
         .appointments(&format!("patient.identifier={system}%7C{number}"));
-    let a = t.succeeds(
-        "search for a patient without appointments",
-        &request,
-        200,
-        "Bundle",
-        &["PROV-SRCH-02"],
-    )?;
-    t.must(
-        a.slots().is_empty(),
-        &a,
-        &["PROV-SRCH-02"],
-        "Bundle.entry",
-        "Appointments were found for a patient who has none",
-        "an empty Bundle",
-    );
-    let request = t.session.appointments("colour=blue");
-    t.refused(
-        "no patient named",
-        &request,
-        Situation::InvalidParameter,
-        &["PROV-SRCH-01"],
-    )?;
+    let a = t
+        .ask("search for a patient without appointments", &request)
+        .succeeds(200, "Bundle", &["PROV-SRCH-02"])?;
+    t.at(&a, "Bundle.entry", &["PROV-SRCH-02"])
+        .must(a.slots().is_empty())
+        .right("an empty Bundle")
+        .or("Appointments were found for a patient who has none");
+    t.ask("no patient named", &t.session.appointments("colour=blue"))
+        .refused(Situation::InvalidParameter, &["PROV-SRCH-01"])?;
     Ok(())
 }

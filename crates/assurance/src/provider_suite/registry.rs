@@ -27,26 +27,36 @@ pub(super) enum How {
 }
 
 impl Test {
-    pub(super) const fn new(
-        id: &'static str,
-        title: &'static str,
-        requirements: Ids,
-        run: fn(&mut Trial<'_, '_>) -> Step,
-    ) -> Test {
+    /// A test that this function does.
+    pub(super) const fn new(id: &'static str, run: fn(&mut Trial<'_, '_>) -> Step) -> Test {
         Test {
             id,
-            title,
-            requirements,
+            title: "",
+            requirements: &[],
             how: How::Run(run),
         }
     }
 
-    pub(super) const fn skipped(id: &'static str, title: &'static str, why: &'static str) -> Test {
+    /// A test that is not done.
+    pub(super) const fn skipped(id: &'static str, why: &'static str) -> Test {
         Test {
             id,
-            title,
+            title: "",
             requirements: &["ASR-11", "D-40"],
             how: How::Skip(why),
+        }
+    }
+
+    /// What it tries, in plain words.
+    pub(super) const fn tries(self, title: &'static str) -> Test {
+        Test { title, ..self }
+    }
+
+    /// The requirements behind it.
+    pub(super) const fn of(self, requirements: Ids) -> Test {
+        Test {
+            requirements,
+            ..self
         }
     }
 }
@@ -138,39 +148,21 @@ const ALTERED: &str = "The request of the published test is valid, so that a rea
     tester alters the message by hand. Invalid messages are tried by the tests whose names begin with BookRefused.";
 
 static BOOK_NOT_TRIED: &[Test] = &[
-    Test::skipped(
-        "BookAppointment_FailedValidation",
-        "A booking that fails validation",
-        ALTERED,
-    ),
-    Test::skipped(
-        "BookAppointment_ServerError",
-        "A booking that the server fails on (500)",
-        SENTINEL,
-    ),
-    Test::skipped(
-        "BookAppointment_BadGateway",
-        "A booking that the gateway fails on (502)",
-        SENTINEL,
-    ),
+    Test::skipped("BookAppointment_FailedValidation", ALTERED)
+        .tries("A booking that fails validation"),
+    Test::skipped("BookAppointment_ServerError", SENTINEL)
+        .tries("A booking that the server fails on (500)"),
+    Test::skipped("BookAppointment_BadGateway", SENTINEL)
+        .tries("A booking that the gateway fails on (502)"),
 ];
 
 static CANCEL_NOT_TRIED: &[Test] = &[
-    Test::skipped(
-        "CancelAppointment_ServerError",
-        "A cancellation that the server fails on (500)",
-        SENTINEL,
-    ),
-    Test::skipped(
-        "CancelAppointment_BadGateway",
-        "A cancellation that the gateway fails on",
-        SENTINEL,
-    ),
-    Test::skipped(
-        "CancelAppointment_GatewayTimeout",
-        "A cancellation that times out (504)",
-        SENTINEL,
-    ),
+    Test::skipped("CancelAppointment_ServerError", SENTINEL)
+        .tries("A cancellation that the server fails on (500)"),
+    Test::skipped("CancelAppointment_BadGateway", SENTINEL)
+        .tries("A cancellation that the gateway fails on"),
+    Test::skipped("CancelAppointment_GatewayTimeout", SENTINEL)
+        .tries("A cancellation that times out (504)"),
 ];
 
 #[cfg(test)]

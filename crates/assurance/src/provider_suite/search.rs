@@ -6,7 +6,7 @@ use jiff::ToSpan;
 use serde_json::json;
 
 use super::answer::text;
-use super::bundle::{found, ids, included, of_service, searched, slots, start, told};
+use super::bundle::{ids, included, of_service, slots, start, told};
 use super::capability::is_format;
 use super::query::{self, Window, full, window};
 use super::registry::Test;
@@ -21,139 +21,89 @@ const FREE: &[&str] = &["free"];
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
     Test::new(
-        "SFFSWithValidParameters_parameter_json",
-        "Full search, JSON by parameter",
-        &["P9", "P11", "PROV-GEN-08", "PROV-GEN-09"],
-        // The published test asks in the short form (PROV-GEN-09).
+        "SFFSWithValidParameters_parameter_json", // The published test asks in the short form (PROV-GEN-09).
         |t| format(t, "&_format=json", "", false),
-    ),
-    Test::new(
-        "SFFSWithValidParameters_header_json",
-        "Full search, JSON by header",
-        &["P9", "P11", "PROV-GEN-08"],
-        |t| format(t, "", "application/fhir+json", false),
-    ),
-    Test::new(
-        "SFFSWithValidParameters_parameter_xml",
-        "Full search, XML by parameter",
-        &["P9", "P14", "P23", "PROV-GEN-09", "PROV-SLOT-05"],
-        |t| format(t, "&_format=xml", "", true),
-    ),
-    Test::new(
-        "SFFSWithValidParameters_header_xml",
-        "Full search, XML by header",
-        &["P9", "P11", "PROV-GEN-08"],
-        |t| format(t, "", "application/fhir+xml", true),
-    ),
+    )
+    .tries("Full search, JSON by parameter")
+    .of(&["P9", "P11", "PROV-GEN-08", "PROV-GEN-09"]),
+    Test::new("SFFSWithValidParameters_header_json", |t| {
+        format(t, "", "application/fhir+json", false)
+    })
+    .tries("Full search, JSON by header")
+    .of(&["P9", "P11", "PROV-GEN-08"]),
+    Test::new("SFFSWithValidParameters_parameter_xml", |t| {
+        format(t, "&_format=xml", "", true)
+    })
+    .tries("Full search, XML by parameter")
+    .of(&["P9", "P14", "P23", "PROV-GEN-09", "PROV-SLOT-05"]),
+    Test::new("SFFSWithValidParameters_header_xml", |t| {
+        format(t, "", "application/fhir+xml", true)
+    })
+    .tries("Full search, XML by header")
+    .of(&["P9", "P11", "PROV-GEN-08"]),
     Test::new(
         "SFFSWithValidParameters_JWT_NoPractitioner",
-        "Full search with a token that names no practitioner",
-        &["P1", "NAT-JWT-11"],
         no_practitioner,
-    ),
-    Test::new(
-        "SFFSWithValidParameters_3_days",
-        "Full search of three days",
-        SEARCH,
-        three_days,
-    ),
-    Test::new(
-        "SFFSWithValidParameters_includes",
-        "What is included belongs together",
-        &[
+    )
+    .tries("Full search with a token that names no practitioner")
+    .of(&["P1", "NAT-JWT-11"]),
+    Test::new("SFFSWithValidParameters_3_days", three_days)
+        .tries("Full search of three days")
+        .of(SEARCH),
+    Test::new("SFFSWithValidParameters_includes", all_includes)
+        .tries("What is included belongs together")
+        .of(&[
             "P11",
             "P13",
             "P19",
             "PROV-SLOT-08",
             "PROV-SLOT-16",
             "PROV-SLOT-17",
-        ],
-        all_includes,
-    ),
-    Test::new(
-        "SFFSWithValidParameters_includes_slots_only",
-        "Includes of a service that holds only slots and schedules",
-        &["P19", "PROV-SLOT-09"],
-        slots_only,
-    ),
-    Test::new(
-        "SFFSNoSlots_HappyPath",
-        "A known service without slots",
-        &["PROV-SLOT-13", "PROV-SLOT-14"],
-        no_slots,
-    ),
-    Test::new(
-        "SFFSInvalid",
-        "A misspelt criterion",
-        &["PROV-SLOT-11", "D-07"],
-        invalid,
-    ),
-    Test::new(
-        "SFFSForbidden",
-        "A token for another Provider, and one for another scope",
-        &["P3", "P4", "NAT-JWT-04", "NAT-JWT-08"],
-        forbidden,
-    ),
-    Test::new(
-        "SFFSWrongMethod",
-        "POST to the search",
-        &["PROV-INT-09"],
-        wrong_method,
-    ),
-    Test::new(
-        "SFFSWithBusySlots",
-        "A search for busy slots",
-        &["PROV-SLOT-07"],
-        |t| plain(t, "busy", &["busy"]),
-    ),
-    Test::new(
-        "SFFSWithNoIncludes",
-        "A search without includes",
-        &["PROV-SLOT-15"],
-        |t| plain(t, "free", FREE),
-    ),
-    Test::new(
-        "SFFSWithNoIncludesSlotsOnly",
-        "A search without includes, service with slots only",
-        &["PROV-SLOT-15"],
-        plain_slots_only,
-    ),
-    Test::new(
-        "SFFSWithFreeAndBusySlots",
-        "A search for free and busy slots",
-        &["PROV-SLOT-07"],
-        |t| plain(t, "free%2Cbusy", &["free", "busy"]),
-    ),
-    Test::new(
-        "SFFSWithFreeSlotsWithRevIncludes",
-        "_revinclude changes nothing",
-        &["PROV-SLOT-10"],
-        rev_includes,
-    ),
-    Test::new(
-        "SFFSWithFreeSlotsWithGzipEncoding",
-        "Full search, gzipped",
-        &["PROV-GEN-13"],
-        gzip,
-    ),
-    Test::new(
-        "Slots_BusyAfterBooking",
-        "A booked slot is found as busy, not as free",
-        &["P25", "PROV-SLOT-07", "PROV-BOOK-08"],
-        busy_after_booking,
-    ),
-    Test::new(
-        "Slots_BoundsAreExact",
-        "The bounds ge, gt, le, lt and eq at the start of a slot",
-        &["P23", "PROV-SLOT-03", "PROV-SLOT-05"],
-        exact_bounds,
-    ),
-    Test::new(
-        "Slots_NoBounds",
-        "A search without bounds uses a window from now",
-        &["PROV-SLOT-05"],
-        no_bounds,
-    ),
+        ]),
+    Test::new("SFFSWithValidParameters_includes_slots_only", slots_only)
+        .tries("Includes of a service that holds only slots and schedules")
+        .of(&["P19", "PROV-SLOT-09"]),
+    Test::new("SFFSNoSlots_HappyPath", no_slots)
+        .tries("A known service without slots")
+        .of(&["PROV-SLOT-13", "PROV-SLOT-14"]),
+    Test::new("SFFSInvalid", invalid)
+        .tries("A misspelt criterion")
+        .of(&["PROV-SLOT-11", "D-07"]),
+    Test::new("SFFSForbidden", forbidden)
+        .tries("A token for another Provider, and one for another scope")
+        .of(&["P3", "P4", "NAT-JWT-04", "NAT-JWT-08"]),
+    Test::new("SFFSWrongMethod", wrong_method)
+        .tries("POST to the search")
+        .of(&["PROV-INT-09"]),
+    Test::new("SFFSWithBusySlots", |t| plain(t, "busy", &["busy"]))
+        .tries("A search for busy slots")
+        .of(&["PROV-SLOT-07"]),
+    Test::new("SFFSWithNoIncludes", |t| plain(t, "free", FREE))
+        .tries("A search without includes")
+        .of(&["PROV-SLOT-15"]),
+    Test::new("SFFSWithNoIncludesSlotsOnly", plain_slots_only)
+        .tries("A search without includes, service with slots only")
+        .of(&["PROV-SLOT-15"]),
+    Test::new("SFFSWithFreeAndBusySlots", |t| {
+        plain(t, "free%2Cbusy", &["free", "busy"])
+    })
+    .tries("A search for free and busy slots")
+    .of(&["PROV-SLOT-07"]),
+    Test::new("SFFSWithFreeSlotsWithRevIncludes", rev_includes)
+        .tries("_revinclude changes nothing")
+        .of(&["PROV-SLOT-10"]),
+    Test::new("SFFSWithFreeSlotsWithGzipEncoding", gzip)
+        .tries("Full search, gzipped")
+        .of(&["PROV-GEN-13"]),
+    Test::new("Slots_BusyAfterBooking", busy_after_booking)
+        .tries("A booked slot is found as busy, not as free")
+        .of(&["P25", "PROV-SLOT-07", "PROV-BOOK-08"]),
+    Test::new("Slots_BoundsAreExact", exact_bounds)
+        .tries("The bounds ge, gt, le, lt and eq at the start of a slot")
+        .of(&["P23", "PROV-SLOT-03", "PROV-SLOT-05"]),
+    Test::new("Slots_NoBounds", no_bounds)
+        .tries("A search without bounds uses a window from now")
+        .of(&["PROV-SLOT-05"]),
 ];
 
 fn service(t: &Trial) -> String {
@@ -176,7 +126,7 @@ fn format(t: &mut Trial, parameter: &str, accept: &str, xml: bool) -> Step {
         accept => request.with("Accept", accept),
     };
     let ids = if accept.is_empty() { SHORT } else { SEARCH };
-    let a = found(t, "search with all includes", &request, ids)?;
+    let a = t.ask("search with all includes", &request).found(ids)?;
     let asked = if accept.is_empty() { parameter } else { accept };
     is_format(
         t,
@@ -198,12 +148,9 @@ fn no_practitioner(t: &mut Trial) -> Step {
         .session
         .search(&full(&service(t)))
         .with("Authorization", token.bearer());
-    let a = found(
-        t,
-        "search without requesting_practitioner",
-        &request,
-        &["P1", "NAT-JWT-11"],
-    )?;
+    let a = t
+        .ask("search without requesting_practitioner", &request)
+        .found(&["P1", "NAT-JWT-11"])?;
     slots(t, &a, Window::usual(), FREE);
     Ok(())
 }
@@ -215,8 +162,9 @@ fn three_days(t: &mut Trial) -> Step {
         window(&service(t), days, "free"),
         query::includes("_include")
     );
-    let request = t.session.search(&query);
-    let a = found(t, "search three days", &request, SEARCH)?;
+    let a = t
+        .ask("search three days", &t.session.search(&query))
+        .found(SEARCH)?;
     slots(t, &a, days, FREE);
     Ok(())
 }
@@ -224,7 +172,7 @@ fn three_days(t: &mut Trial) -> Step {
 fn all_includes(t: &mut Trial) -> Step {
     let name = service(t);
     let request = t.session.search(&full(&name));
-    let a = found(t, "search with all includes", &request, SEARCH)?;
+    let a = t.ask("search with all includes", &request).found(SEARCH)?;
     included(t, &a);
     of_service(t, &a, &name);
     let has = |kind: &str| {
@@ -233,14 +181,10 @@ fn all_includes(t: &mut Trial) -> Step {
             .any(|r| text(r, "/resourceType") == kind)
     };
     for kind in ["Schedule", "HealthcareService"] {
-        t.must(
-            has(kind),
-            &a,
-            &["P19", "PROV-SLOT-08"],
-            "Bundle.entry",
-            format!("No {kind} was included"),
-            "included as asked",
-        );
+        t.at(&a, "Bundle.entry", &["P19", "PROV-SLOT-08"])
+            .must(has(kind))
+            .right("included as asked")
+            .or(format!("No {kind} was included"));
     }
     Ok(())
 }
@@ -248,12 +192,9 @@ fn all_includes(t: &mut Trial) -> Step {
 fn slots_only(t: &mut Trial) -> Step {
     let name = slots_only_service(t)?;
     let request = t.session.search(&full(&name));
-    let a = found(
-        t,
-        "search a service with slots only",
-        &request,
-        &["PROV-SLOT-09"],
-    )?;
+    let a = t
+        .ask("search a service with slots only", &request)
+        .found(&["PROV-SLOT-09"])?;
     included(t, &a);
     Ok(())
 }
@@ -271,49 +212,33 @@ fn no_slots(t: &mut Trial) -> Step {
         ));
     };
     let request = t.session.search(&full(&name));
-    let a = searched(
-        t,
-        "search a service without slots",
-        &request,
-        &["PROV-SLOT-14"],
-    )?;
+    let a = t
+        .ask("search a service without slots", &request)
+        .searched(&["PROV-SLOT-14"])?;
     let what = format!("A service without slots: {}", told(a.total()));
-    t.must(
-        a.total() == Some(0),
-        &a,
-        &["PROV-SLOT-13", "PROV-SLOT-14"],
-        "Bundle.total",
-        what,
-        "0",
-    );
+    t.at(&a, "Bundle.total", &["PROV-SLOT-13", "PROV-SLOT-14"])
+        .must(a.total() == Some(0))
+        .right("0")
+        .or(what);
     let rest = a.entries("match").len() + a.entries("include").len();
-    t.must(
-        rest == 0,
-        &a,
-        &["PROV-SLOT-14", "D-12"],
-        "Bundle.entry",
-        format!(
+    t.at(&a, "Bundle.entry", &["PROV-SLOT-14", "D-12"])
+        .must(rest == 0)
+        .right("no entry, or one OperationOutcome with search mode outcome")
+        .or(format!(
             "A service without slots: {} included",
             counted(
                 rest,
                 "entry that matches or is",
                 "entries that match or are"
             )
-        ),
-        "no entry, or one OperationOutcome with search mode outcome",
-    );
+        ));
     Ok(())
 }
 
 fn invalid(t: &mut Trial) -> Step {
     let query = full(&service(t)).replacen("start=ge", "startXXXXXXX=ge", 1);
-    let request = t.session.search(&query);
-    t.refused(
-        "startXXXXXXX=ge…",
-        &request,
-        Situation::InvalidParameter,
-        &["PROV-SLOT-11", "D-07"],
-    )?;
+    t.ask("startXXXXXXX=ge…", &t.session.search(&query))
+        .refused(Situation::InvalidParameter, &["PROV-SLOT-11", "D-07"])?;
     Ok(())
 }
 
@@ -327,75 +252,55 @@ fn forbidden(t: &mut Trial) -> Step {
         .session
         .search(&query)
         .with("Authorization", elsewhere.bearer());
-    t.refused(
-        "aud notanendpoint",
-        &request,
-        Situation::TokenRefused,
-        &["P3", "NAT-JWT-04"],
-    )?;
+    t.ask("aud notanendpoint", &request)
+        .refused(Situation::TokenRefused, &["P3", "NAT-JWT-04"])?;
     let scope = t.session.token(WRITE).bearer();
     let request = t.session.search(&query).with("Authorization", scope);
-    t.refused(
-        "scope patient/appointment.write",
-        &request,
-        Situation::TokenRefused,
-        &["P4", "NAT-JWT-08"],
-    )?;
+    t.ask("scope patient/appointment.write", &request)
+        .refused(Situation::TokenRefused, &["P4", "NAT-JWT-08"])?;
     Ok(())
 }
 
 fn wrong_method(t: &mut Trial) -> Step {
     let request = t.session.search(&full(&service(t))).method("POST").body("");
-    let a = t.refused(
-        "POST /Slot",
-        &request,
-        Situation::MethodNotAllowed,
-        &["PROV-INT-09"],
-    )?;
+    let a = t
+        .ask("POST /Slot", &request)
+        .refused(Situation::MethodNotAllowed, &["PROV-INT-09"])?;
     let allow = a.header("allow").unwrap_or_default().to_owned();
-    t.should(
-        allow.contains("GET"),
-        &a,
-        &["PROV-HDR-18"],
-        "header Allow",
-        format!("The refusal of POST /Slot says Allow: `{allow}`"),
-        "GET",
-    );
+    t.at(&a, "header Allow", &["PROV-HDR-18"])
+        .should(allow.contains("GET"))
+        .right("GET")
+        .or(format!("The refusal of POST /Slot says Allow: `{allow}`"));
     Ok(())
 }
 
 fn plain(t: &mut Trial, status: &str, wanted: &[&str]) -> Step {
     let query = window(&service(t), Window::usual(), status);
-    let request = t.session.search(&query);
-    let a = searched(t, "search without includes", &request, SEARCH)?;
+    let a = t
+        .ask("search without includes", &t.session.search(&query))
+        .searched(SEARCH)?;
     slots(t, &a, Window::usual(), wanted);
     let extra = a.entries("include").len();
-    t.must(
-        extra == 0,
-        &a,
-        &["PROV-SLOT-15"],
-        "Bundle.entry",
-        format!(
+    t.at(&a, "Bundle.entry", &["PROV-SLOT-15"])
+        .must(extra == 0)
+        .right("Slots only")
+        .or(format!(
             "{} included unasked",
             counted(extra, "resource was", "resources were")
-        ),
-        "Slots only",
-    );
+        ));
     Ok(())
 }
 
 fn plain_slots_only(t: &mut Trial) -> Step {
     let name = slots_only_service(t)?;
     let request = t.session.search(&window(&name, Window::usual(), "free"));
-    let a = found(t, "search a service with slots only", &request, SEARCH)?;
-    t.must(
-        a.entries("include").is_empty(),
-        &a,
-        &["PROV-SLOT-15"],
-        "Bundle.entry",
-        "Resources were included unasked",
-        "Slots only",
-    );
+    let a = t
+        .ask("search a service with slots only", &request)
+        .found(SEARCH)?;
+    t.at(&a, "Bundle.entry", &["PROV-SLOT-15"])
+        .must(a.entries("include").is_empty())
+        .right("Slots only")
+        .or("Resources were included unasked");
     Ok(())
 }
 
@@ -404,17 +309,16 @@ fn rev_includes(t: &mut Trial) -> Step {
     let request = t
         .session
         .search(&format!("{base}{}", query::includes("_revinclude")));
-    let with = searched(t, "search with _revinclude", &request, &["PROV-SLOT-10"])?;
-    let request = t.session.search(&base);
-    let without = searched(t, "search without", &request, SEARCH)?;
-    t.must(
-        ids(&with) == ids(&without) && with.entries("include").is_empty(),
-        &with,
-        &["PROV-SLOT-10"],
-        "Bundle.entry",
-        "_revinclude changed the result",
-        "the same as without it",
-    );
+    let with = t
+        .ask("search with _revinclude", &request)
+        .searched(&["PROV-SLOT-10"])?;
+    let without = t
+        .ask("search without", &t.session.search(&base))
+        .searched(SEARCH)?;
+    t.at(&with, "Bundle.entry", &["PROV-SLOT-10"])
+        .must(ids(&with) == ids(&without) && with.entries("include").is_empty())
+        .right("the same as without it")
+        .or("_revinclude changed the result");
     Ok(())
 }
 
@@ -423,21 +327,17 @@ fn gzip(t: &mut Trial) -> Step {
         .session
         .search(&full(&service(t)))
         .with("Accept-Encoding", "gzip");
-    let a = found(t, "search gzipped", &request, &["PROV-GEN-13"])?;
-    t.must(
-        a.gzipped,
-        &a,
-        &["PROV-GEN-13"],
-        "header Content-Encoding",
-        "The answer is not gzipped",
-        "gzip, as Accept-Encoding asks",
-    );
+    let a = t.ask("search gzipped", &request).found(&["PROV-GEN-13"])?;
+    t.at(&a, "header Content-Encoding", &["PROV-GEN-13"])
+        .must(a.gzipped)
+        .right("gzip, as Accept-Encoding asks")
+        .or("The answer is not gzipped");
     Ok(())
 }
 
 fn busy_after_booking(t: &mut Trial) -> Step {
-    let (message, _) = t.booked()?;
-    let slot = super::answer::contained(&message, "Slot").clone();
+    let booked = t.booked()?;
+    let slot = super::answer::contained(&booked.message, "Slot").clone();
     let Some(at) = start(&slot) else {
         return Err(Stop::Skip(
             "the slots have no times that can be read".into(),
@@ -450,20 +350,18 @@ fn busy_after_booking(t: &mut Trial) -> Step {
     let name = service(t);
     for (status, there) in [("free", false), ("busy", true), ("", true)] {
         let request = t.session.search(&window(&name, around, status));
-        let a = searched(t, "search for the slot that was booked", &request, SEARCH)?;
+        let a = t
+            .ask("search for the slot that was booked", &request)
+            .searched(SEARCH)?;
         let is = ids(&a).contains(text(&slot, "/id"));
         let what = format!(
             "A booked slot is {}found with status `{status}`",
             if is { "" } else { "not " }
         );
-        t.must(
-            is == there,
-            &a,
-            &["P25", "PROV-BOOK-08", "PROV-SLOT-07"],
-            "Slot.status",
-            what,
-            "busy from the moment of booking",
-        );
+        t.at(&a, "Slot.status", &["P25", "PROV-BOOK-08", "PROV-SLOT-07"])
+            .must(is == there)
+            .right("busy from the moment of booking")
+            .or(what);
     }
     Ok(())
 }
@@ -489,25 +387,18 @@ fn exact_bounds(t: &mut Trial) -> Step {
         let request = t
             .session
             .search(&format!("service={name}&status=free&{bounds}"));
-        let a = searched(
-            t,
-            "search at the very start of a slot",
-            &request,
-            &["PROV-SLOT-03"],
-        )?;
+        let a = t
+            .ask("search at the very start of a slot", &request)
+            .searched(&["PROV-SLOT-03"])?;
         let is = ids(&a).contains(text(&slot, "/id"));
         let what = format!(
             "{bounds}: the slot that starts then is {}found",
             if is { "" } else { "not " }
         );
-        t.must(
-            is == there,
-            &a,
-            &["P23", "PROV-SLOT-03", "PROV-SLOT-05"],
-            "query start",
-            what,
-            "ge, le and eq take the bound in, gt and lt leave it out",
-        );
+        t.at(&a, "query start", &["P23", "PROV-SLOT-03", "PROV-SLOT-05"])
+            .must(is == there)
+            .right("ge, le and eq take the bound in, gt and lt leave it out")
+            .or(what);
     }
     Ok(())
 }
@@ -515,20 +406,21 @@ fn exact_bounds(t: &mut Trial) -> Step {
 fn no_bounds(t: &mut Trial) -> Step {
     let name = service(t);
     let request = t.session.search(&format!("service={name}&status=free"));
-    let a = searched(t, "search without bounds", &request, &["PROV-SLOT-05"])?;
+    let a = t
+        .ask("search without bounds", &request)
+        .searched(&["PROV-SLOT-05"])?;
     let now = query::from_now(-60);
     let past = a
         .slots()
         .iter()
         .filter(|s| start(s).is_some_and(|at| at < now))
         .count();
-    t.must(
-        past == 0,
-        &a,
-        &["PROV-SLOT-05"],
-        "Slot.start",
-        format!("{} in the past", counted(past, "slot lies", "slots lie")),
-        "a window that begins now",
-    );
+    t.at(&a, "Slot.start", &["PROV-SLOT-05"])
+        .must(past == 0)
+        .right("a window that begins now")
+        .or(format!(
+            "{} in the past",
+            counted(past, "slot lies", "slots lie")
+        ));
     Ok(())
 }

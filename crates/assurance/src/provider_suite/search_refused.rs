@@ -2,7 +2,7 @@
 
 use booking::situation::Situation;
 
-use super::bundle::{searched, told};
+use super::bundle::told;
 use super::query::{encoded, from_now, midnight};
 use super::registry::Test;
 use super::trial::{Ids, Step, Trial};
@@ -14,48 +14,27 @@ const HOUR: i64 = 3600;
 
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
-    Test::new(
-        "Slots_NoService",
-        "A search without service",
-        &["P10", "PROV-SLOT-02", "D-09"],
-        no_service,
-    ),
-    Test::new(
-        "Slots_UnknownService",
-        "A service that the Provider does not know",
-        &["P10", "PROV-SLOT-02", "D-08"],
-        unknown_service,
-    ),
-    Test::new(
-        "Slots_NoTimes",
-        "Values of start that are no time",
-        &["PROV-SLOT-04", "P35"],
-        no_times,
-    ),
-    Test::new(
-        "Slots_PastBounds",
-        "All bounds in the past, or one of them",
-        &["PROV-SLOT-06"],
-        past,
-    ),
-    Test::new(
-        "Slots_InvertedWindow",
-        "An upper bound below the lower one",
-        &["PROV-SLOT-06", "D-10"],
-        inverted,
-    ),
-    Test::new(
-        "Slots_UnknownStatus",
-        "A status that does not exist",
-        &["PROV-SLOT-07"],
-        status,
-    ),
-    Test::new(
-        "Slots_MisspeltCriteria",
-        "Names that begin like a criterion",
-        &["PROV-SLOT-11", "D-07"],
-        misspelt,
-    ),
+    Test::new("Slots_NoService", no_service)
+        .tries("A search without service")
+        .of(&["P10", "PROV-SLOT-02", "D-09"]),
+    Test::new("Slots_UnknownService", unknown_service)
+        .tries("A service that the Provider does not know")
+        .of(&["P10", "PROV-SLOT-02", "D-08"]),
+    Test::new("Slots_NoTimes", no_times)
+        .tries("Values of start that are no time")
+        .of(&["PROV-SLOT-04", "P35"]),
+    Test::new("Slots_PastBounds", past)
+        .tries("All bounds in the past, or one of them")
+        .of(&["PROV-SLOT-06"]),
+    Test::new("Slots_InvertedWindow", inverted)
+        .tries("An upper bound below the lower one")
+        .of(&["PROV-SLOT-06", "D-10"]),
+    Test::new("Slots_UnknownStatus", status)
+        .tries("A status that does not exist")
+        .of(&["PROV-SLOT-07"]),
+    Test::new("Slots_MisspeltCriteria", misspelt)
+        .tries("Names that begin like a criterion")
+        .of(&["PROV-SLOT-11", "D-07"]),
 ];
 
 fn service(t: &Trial) -> String {
@@ -63,8 +42,9 @@ fn service(t: &Trial) -> String {
 }
 
 fn refused(t: &mut Trial, query: &str, situation: Situation, ids: Ids) -> Step {
-    let request = t.session.search(query);
-    t.refused(query, &request, situation, ids).map(drop)
+    t.ask(query, &t.session.search(query))
+        .refused(situation, ids)
+        .map(drop)
 }
 
 fn no_service(t: &mut Trial) -> Step {
@@ -86,22 +66,19 @@ fn no_service(t: &mut Trial) -> Step {
 fn unknown_service(t: &mut Trial) -> Step {
     let query = super::query::full(UNKNOWN_SERVICE);
     let request = t.session.search(&query);
-    let a = t.refused(
-        "a service that is not mapped here",
-        &request,
-        Situation::ServiceUnknown,
-        &["PROV-SLOT-02", "P10"],
-    )?;
+    let a = t
+        .ask("a service that is not mapped here", &request)
+        .refused(Situation::ServiceUnknown, &["PROV-SLOT-02", "P10"])?;
     if a.status == 404 {
         let named = a.text.contains(UNKNOWN_SERVICE);
-        t.should(
-            named,
+        t.at(
             &a,
-            &["PROV-SLOT-02", "ERR-08"],
             "OperationOutcome.issue.diagnostics",
-            "The service id is not named",
-            "the service id",
-        );
+            &["PROV-SLOT-02", "ERR-08"],
+        )
+        .should(named)
+        .right("the service id")
+        .or("The service id is not named");
     }
     Ok(())
 }
@@ -147,13 +124,9 @@ fn past(t: &mut Trial) -> Step {
     let request = t.session.search(&format!(
         "service={name}&status=free&start=ge{before}&start=le{ahead}"
     ));
-    searched(
-        t,
-        "a lower bound in the past, an upper one ahead",
-        &request,
-        &["PROV-SLOT-06"],
-    )
-    .map(drop)
+    t.ask("a lower bound in the past, an upper one ahead", &request)
+        .searched(&["PROV-SLOT-06"])
+        .map(drop)
 }
 
 fn inverted(t: &mut Trial) -> Step {
@@ -162,20 +135,16 @@ fn inverted(t: &mut Trial) -> Step {
     let request = t
         .session
         .search(&format!("service={name}&start=ge{late}&start=le{early}"));
-    let a = searched(
-        t,
-        "an upper bound below the lower one",
-        &request,
-        &["PROV-SLOT-06", "D-10"],
-    )?;
-    t.must(
-        a.total() == Some(0),
-        &a,
-        &["PROV-SLOT-06", "D-10"],
-        "Bundle.total",
-        format!("An upper bound below the lower one: {}", told(a.total())),
-        "0",
-    );
+    let a = t
+        .ask("an upper bound below the lower one", &request)
+        .searched(&["PROV-SLOT-06", "D-10"])?;
+    t.at(&a, "Bundle.total", &["PROV-SLOT-06", "D-10"])
+        .must(a.total() == Some(0))
+        .right("0")
+        .or(format!(
+            "An upper bound below the lower one: {}",
+            told(a.total())
+        ));
     Ok(())
 }
 
@@ -205,24 +174,16 @@ fn misspelt(t: &mut Trial) -> Step {
         format!("service={name}&start_time=ge{good}"),
         format!("service={name}&statuses=free"),
     ] {
-        let request = t.session.search(&query);
-        let a = t.refused(
-            &query,
-            &request,
-            Situation::InvalidParameter,
-            &["PROV-SLOT-11", "D-07"],
-        )?;
+        let a = t
+            .ask(&query, &t.session.search(&query))
+            .refused(Situation::InvalidParameter, &["PROV-SLOT-11", "D-07"])?;
         let named = ["startDate", "start_time", "statuses"]
             .iter()
             .any(|name| a.text.contains(name));
-        t.should(
-            a.status != 400 || named,
-            &a,
-            &["ERR-01"],
-            "OperationOutcome.issue.diagnostics",
-            "The parameter is not named",
-            "the name of the parameter",
-        );
+        t.at(&a, "OperationOutcome.issue.diagnostics", &["ERR-01"])
+            .should(a.status != 400 || named)
+            .right("the name of the parameter")
+            .or("The parameter is not named");
     }
     Ok(())
 }

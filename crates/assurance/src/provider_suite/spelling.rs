@@ -4,7 +4,7 @@ use booking::count::counted;
 use std::collections::HashSet;
 
 use super::answer::{Answer, text};
-use super::bundle::{found, ids, later_pages, searched};
+use super::bundle::{ids, later_pages};
 use super::query::{INCLUDES, Window, full, midnight, window};
 use super::registry::Test;
 use super::trial::{Ids, Step, Trial};
@@ -12,54 +12,30 @@ use booking::instant::london;
 
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
-    Test::new(
-        "Slots_ServiceSpellings",
-        "Every spelling of the service parameter",
-        &["P10", "PROV-SLOT-01"],
-        services,
-    ),
-    Test::new(
-        "Slots_IncludeSpellings",
-        "Every spelling of the includes",
-        &["P19", "PROV-SLOT-08"],
-        includes,
-    ),
-    Test::new(
-        "Slots_IncludesOneByOne",
-        "Each include on its own brings only what it names",
-        &["P19", "PROV-SLOT-08", "PROV-SLOT-15"],
-        one_by_one,
-    ),
-    Test::new(
-        "Slots_UnknownIncludes",
-        "Unknown includes are no error",
-        &["PROV-SLOT-09"],
-        unknown_includes,
-    ),
-    Test::new(
-        "Slots_TimeSpellings",
-        "Every spelling of a time",
-        &["PROV-SLOT-03", "PROV-SLOT-04", "D-19"],
-        times,
-    ),
-    Test::new(
-        "Slots_StatusSpellings",
-        "Every spelling of the status",
-        &["PROV-SLOT-07"],
-        statuses,
-    ),
-    Test::new(
-        "Slots_UnknownParameters",
-        "Unknown parameters are ignored and not in the self link",
-        &["PROV-SLOT-11", "PROV-SLOT-12"],
-        unknown_parameters,
-    ),
-    Test::new(
-        "Slots_InteractionSpellings",
-        "search:slot and read:slot",
-        &["PROV-INT-02", "D-22"],
-        interactions,
-    ),
+    Test::new("Slots_ServiceSpellings", services)
+        .tries("Every spelling of the service parameter")
+        .of(&["P10", "PROV-SLOT-01"]),
+    Test::new("Slots_IncludeSpellings", includes)
+        .tries("Every spelling of the includes")
+        .of(&["P19", "PROV-SLOT-08"]),
+    Test::new("Slots_IncludesOneByOne", one_by_one)
+        .tries("Each include on its own brings only what it names")
+        .of(&["P19", "PROV-SLOT-08", "PROV-SLOT-15"]),
+    Test::new("Slots_UnknownIncludes", unknown_includes)
+        .tries("Unknown includes are no error")
+        .of(&["PROV-SLOT-09"]),
+    Test::new("Slots_TimeSpellings", times)
+        .tries("Every spelling of a time")
+        .of(&["PROV-SLOT-03", "PROV-SLOT-04", "D-19"]),
+    Test::new("Slots_StatusSpellings", statuses)
+        .tries("Every spelling of the status")
+        .of(&["PROV-SLOT-07"]),
+    Test::new("Slots_UnknownParameters", unknown_parameters)
+        .tries("Unknown parameters are ignored and not in the self link")
+        .of(&["PROV-SLOT-11", "PROV-SLOT-12"]),
+    Test::new("Slots_InteractionSpellings", interactions)
+        .tries("search:slot and read:slot")
+        .of(&["PROV-INT-02", "D-22"]),
 ];
 
 fn service(t: &Trial) -> String {
@@ -97,14 +73,10 @@ fn same(
             counted(given.len(), "resource", "resources"),
             wanted.len()
         );
-        t.must(
-            given == *wanted,
-            &a,
-            ids,
-            at,
-            what,
-            "the same result in every spelling",
-        );
+        t.at(&a, at, ids)
+            .must(given == *wanted)
+            .right("the same result in every spelling")
+            .or(what);
     }
     Ok(())
 }
@@ -113,12 +85,10 @@ fn services(t: &mut Trial) -> Step {
     let name = service(t);
     let bounds = format!("{}&status=free", Window::usual().query());
     let request = t.session.search(&window(&name, Window::usual(), "free"));
-    let wanted = content(&found(
-        t,
-        "search in the usual spelling",
-        &request,
-        &["PROV-SLOT-01"],
-    )?);
+    let wanted = content(
+        &t.ask("search in the usual spelling", &request)
+            .found(&["PROV-SLOT-01"])?,
+    );
     for parameter in [
         "schedule.actor:healthcareservice",
         "schedule.actor:HealthcareService",
@@ -172,12 +142,10 @@ fn includes(t: &mut Trial) -> Step {
     let name = service(t);
     let base = window(&name, Window::usual(), "free");
     let request = t.session.search(&full(&name));
-    let wanted = content(&found(
-        t,
-        "search in the usual spelling",
-        &request,
-        &["PROV-SLOT-08"],
-    )?);
+    let wanted = content(
+        &t.ask("search in the usual spelling", &request)
+            .found(&["PROV-SLOT-08"])?,
+    );
     let all = |name: &str, value: fn(&str) -> String| -> String {
         INCLUDES
             .iter()
@@ -249,7 +217,9 @@ fn one_by_one(t: &mut Trial) -> Step {
         ),
     ] {
         let request = t.session.search(&format!("{base}{query}"));
-        let a = found(t, "search with some includes", &request, &["PROV-SLOT-08"])?;
+        let a = t
+            .ask("search with some includes", &request)
+            .found(&["PROV-SLOT-08"])?;
         let kinds: HashSet<&str> = a
             .entries("include")
             .iter()
@@ -260,22 +230,14 @@ fn one_by_one(t: &mut Trial) -> Step {
             .copied()
             .collect();
         more.sort_unstable();
-        t.must(
-            more.is_empty(),
-            &a,
-            &["PROV-SLOT-15"],
-            "query _include",
-            format!("{query} brought {} as well", more.join(", ")),
-            "only what was asked for",
-        );
-        t.must(
-            kinds.contains("Schedule"),
-            &a,
-            &["PROV-SLOT-08"],
-            "query _include",
-            format!("{query} brought no Schedule"),
-            "the Schedule of each slot",
-        );
+        t.at(&a, "query _include", &["PROV-SLOT-15"])
+            .must(more.is_empty())
+            .right("only what was asked for")
+            .or(format!("{query} brought {} as well", more.join(", ")));
+        t.at(&a, "query _include", &["PROV-SLOT-08"])
+            .must(kinds.contains("Schedule"))
+            .right("the Schedule of each slot")
+            .or(format!("{query} brought no Schedule"));
     }
     Ok(())
 }
@@ -283,12 +245,10 @@ fn one_by_one(t: &mut Trial) -> Step {
 fn unknown_includes(t: &mut Trial) -> Step {
     let base = window(&service(t), Window::usual(), "free");
     let request = t.session.search(&base);
-    let wanted = content(&found(
-        t,
-        "search without includes",
-        &request,
-        &["PROV-SLOT-09"],
-    )?);
+    let wanted = content(
+        &t.ask("search without includes", &request)
+            .found(&["PROV-SLOT-09"])?,
+    );
     for value in ["Slot:nonsense", "Patient:link", "Slot:*", ""] {
         same(
             t,
@@ -305,12 +265,10 @@ fn unknown_includes(t: &mut Trial) -> Step {
 fn times(t: &mut Trial) -> Step {
     let name = service(t);
     let request = t.session.search(&window(&name, Window::usual(), "free"));
-    let wanted = content(&found(
-        t,
-        "search in the usual spelling",
-        &request,
-        &["PROV-SLOT-03"],
-    )?);
+    let wanted = content(
+        &t.ask("search in the usual spelling", &request)
+            .found(&["PROV-SLOT-03"])?,
+    );
     let (lower, upper) = (midnight(1), midnight(5));
     let local = |pattern: &str| {
         let at = |t: jiff::Timestamp| t.to_zoned(london()).strftime(pattern).to_string();
@@ -351,24 +309,21 @@ fn times(t: &mut Trial) -> Step {
     let (l, u) = local("%Y-%m-%d");
     // `le` of a whole day takes the day in, `lt` leaves it out.
     let query = format!("service={name}&status=free&start=ge{l}&start=lt{u}");
-    let request = t.session.search(&query);
-    let a = searched(t, "search with dates only", &request, &["PROV-SLOT-04"])?;
+    let a = t
+        .ask("search with dates only", &t.session.search(&query))
+        .searched(&["PROV-SLOT-04"])?;
     let starts: HashSet<String> = wanted.iter().map(|(_, id)| id.clone()).collect();
     let given = ids(&a);
     // A slot at exactly midnight of the last day is in the one and not in the other.
     let fits = given.is_subset(&starts) && given.len() + 8 >= starts.len() && !given.is_empty();
-    t.must(
-        fits,
-        &a,
-        &["PROV-SLOT-04", "D-19"],
-        "query start",
-        format!(
+    t.at(&a, "query start", &["PROV-SLOT-04", "D-19"])
+        .must(fits)
+        .right("dates are whole days in UK local time")
+        .or(format!(
             "ge{l} and lt{u} found {} instead of about {}",
             counted(given.len(), "slot", "slots"),
             starts.len()
-        ),
-        "dates are whole days in UK local time",
-    );
+        ));
     Ok(())
 }
 
@@ -376,13 +331,9 @@ fn statuses(t: &mut Trial) -> Step {
     let name = service(t);
     let base = format!("service={name}{}", Window::usual().query());
     let both = format!("{base}&status=free,busy");
-    let request = t.session.search(&both);
-    let a = searched(
-        t,
-        "search for free and busy slots",
-        &request,
-        &["PROV-SLOT-07"],
-    )?;
+    let a = t
+        .ask("search for free and busy slots", &t.session.search(&both))
+        .searched(&["PROV-SLOT-07"])?;
     let wanted = content(&a);
     for spelling in [
         "&status=free%2Cbusy",
@@ -400,46 +351,36 @@ fn statuses(t: &mut Trial) -> Step {
     }
     for status in ["busy-unavailable", "busy-tentative", "entered-in-error"] {
         let request = t.session.search(&format!("{base}&status={status}"));
-        let a = searched(t, "search for another status", &request, &["PROV-SLOT-07"])?;
+        let a = t
+            .ask("search for another status", &request)
+            .searched(&["PROV-SLOT-07"])?;
         let others = a
             .slots()
             .iter()
             .filter(|s| text(s, "/status") != status)
             .count();
-        t.must(
-            others == 0,
-            &a,
-            &["PROV-SLOT-07"],
-            "Slot.status",
-            format!(
+        t.at(&a, "Slot.status", &["PROV-SLOT-07"])
+            .must(others == 0)
+            .right("only slots of the status asked for")
+            .or(format!(
                 "status={status} found {} of other statuses",
                 counted(others, "slot", "slots")
-            ),
-            "only slots of the status asked for",
-        );
+            ));
     }
-    let request = t.session.search(&base);
-    let a = searched(
-        t,
-        "search without status",
-        &request,
-        &["PROV-SLOT-07", "D-11"],
-    )?;
-    t.must(
-        content(&a).is_superset(&wanted),
-        &a,
-        &["PROV-SLOT-07", "D-11"],
-        "query status",
-        "Without status fewer slots were found than with free and busy",
-        "slots of every status",
-    );
+    let a = t
+        .ask("search without status", &t.session.search(&base))
+        .searched(&["PROV-SLOT-07", "D-11"])?;
+    t.at(&a, "query status", &["PROV-SLOT-07", "D-11"])
+        .must(content(&a).is_superset(&wanted))
+        .right("slots of every status")
+        .or("Without status fewer slots were found than with free and busy");
     Ok(())
 }
 
 fn unknown_parameters(t: &mut Trial) -> Step {
     let base = window(&service(t), Window::usual(), "free");
     let request = t.session.search(&base);
-    let wanted = content(&found(t, "search", &request, &["PROV-SLOT-11"])?);
+    let wanted = content(&t.ask("search", &request).found(&["PROV-SLOT-11"])?);
     let query = format!("{base}&colour=blue&_summary=false");
     same(
         t,
@@ -450,24 +391,17 @@ fn unknown_parameters(t: &mut Trial) -> Step {
         "an unknown parameter",
     )?;
     let request = t.session.search(&query);
-    let a = searched(
-        t,
-        "search with an unknown parameter",
-        &request,
-        &["PROV-SLOT-11"],
-    )?;
+    let a = t
+        .ask("search with an unknown parameter", &request)
+        .searched(&["PROV-SLOT-11"])?;
     let links = super::answer::list(&a.resource, "/link").iter();
     let told = links
         .filter(|l| text(l, "/relation") == "self")
         .any(|l| text(l, "/url").contains("colour"));
-    t.must(
-        !told,
-        &a,
-        &["PROV-SLOT-11", "PROV-SLOT-12"],
-        "Bundle.link",
-        "The self link holds a parameter that was not understood",
-        "the criteria as understood",
-    );
+    t.at(&a, "Bundle.link", &["PROV-SLOT-11", "PROV-SLOT-12"])
+        .must(!told)
+        .right("the criteria as understood")
+        .or("The self link holds a parameter that was not understood");
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use booking::situation::Situation;
 use serde_json::Value;
 
 use super::answer::{Answer, list, text};
+use super::messages::cancelled;
 use super::registry::Test;
 use super::request::Request;
 use super::session::{self, Session};
@@ -12,8 +13,6 @@ use super::wire::Exchanged;
 
 /// Most findings of one test; further ones would repeat them.
 const MAX_FINDINGS: usize = 50;
-/// What a cancellation has to bring about.
-const CANCELLED: Ids = &["P31", "PROV-CAN-05"];
 /// Code system of error details (PROV-ERR-02).
 const SPINE: &str = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1";
 
@@ -167,177 +166,14 @@ impl<'s, 't> Trial<'s, 't> {
         }
     }
 
-    /// Notes an error unless it holds. Gives what holds.
-    pub(super) fn must(
-        &mut self,
-        holds: bool,
-        a: &Answer,
-        ids: Ids,
-        at: &str,
-        what: impl Into<String>,
-        right: &str,
-    ) -> bool {
-        if !holds {
-            self.note(
-                Finding::error(ids, what)
-                    .at(at)
-                    .right(right)
-                    .in_exchange(a.index),
-            );
-        }
-        holds
-    }
-
-    /// Notes a warning unless it holds (SHOULD).
-    pub(super) fn should(
-        &mut self,
-        holds: bool,
-        a: &Answer,
-        ids: Ids,
-        at: &str,
-        what: impl Into<String>,
-        right: &str,
-    ) {
-        if !holds {
-            self.note(
-                Finding::warning(ids, what)
-                    .at(at)
-                    .right(right)
-                    .in_exchange(a.index),
-            );
-        }
-    }
-
-    /// Notes advice unless it holds: the Standard has it otherwise, and the published test kit lets it pass.
-    pub(super) fn advise(
-        &mut self,
-        holds: bool,
-        a: &Answer,
-        ids: Ids,
-        at: &str,
-        what: impl Into<String>,
-        right: &str,
-    ) {
-        if !holds {
-            self.note(
-                Finding::advice(ids, what)
-                    .at(at)
-                    .right(right)
-                    .in_exchange(a.index),
-            );
-        }
-    }
-
     /// Notes an error unless the answer has this status.
     pub(super) fn status(&mut self, a: &Answer, status: u16, ids: Ids, about: &str) -> Step {
-        let what = answered(about, a);
-        match self.must(
-            a.status == status,
-            a,
-            ids,
-            "status",
-            what,
-            &format!("{status}"),
-        ) {
-            true => Ok(()),
-            false => Err(Stop::Failed),
-        }
-    }
-
-    /// Sends a request that has to succeed with this status and resource type.
-    pub(super) fn succeeds(
-        &mut self,
-        purpose: &str,
-        request: &Request,
-        status: u16,
-        kind: &str,
-        ids: Ids,
-    ) -> Step<Answer> {
-        let a = self.send(purpose, request)?;
-        self.status(&a, status, ids, purpose)?;
-        let what = format!("The answer to “{purpose}” is {}", named(a.kind()));
-        match self.must(a.kind() == kind, &a, ids, "body", what, kind) {
-            true => Ok(a),
-            false => Err(Stop::Failed),
-        }
-    }
-
-    /// Sends a cancellation that has to succeed: the Appointment that comes back is this one and cancelled, and a read
-    /// after it says the same.
-    pub(super) fn cancels(
-        &mut self,
-        purpose: &str,
-        request: &Request,
-        id: &str,
-        ids: Ids,
-    ) -> Step<Answer> {
-        let a = self.succeeds(purpose, request, 200, "Appointment", ids)?;
-        let given = (text(&a.resource, "/id"), text(&a.resource, "/status"));
-        let what = format!(
-            "A cancellation was answered with {} of the status `{}`",
-            if given.0 == id {
-                "the Appointment"
-            } else {
-                "another Appointment"
-            },
-            given.1
-        );
-        let said = given == (id, "cancelled");
-        const PLACE: &str = "Appointment.status";
-        self.must(
-            said,
-            &a,
-            CANCELLED,
-            PLACE,
-            what,
-            "this Appointment, cancelled",
-        );
-        let request = self.session.read(id);
-        let read = self.send("read what was cancelled", &request)?;
-        // Whether it can be read at all is tried by the tests of reading.
-        let status = text(&read.resource, "/status");
-        let stands = read.status != 200 || status == "cancelled";
-        let what =
-            format!("The cancellation was answered with 200, and a read after it says `{status}`");
-        match self.must(stands, &read, CANCELLED, PLACE, what, "cancelled") && said {
-            true => Ok(a),
-            false => Err(Stop::Failed),
-        }
-    }
-
-    /// Sends a request that has to be refused as the error table has it (section 11).
-    pub(super) fn refused(
-        &mut self,
-        purpose: &str,
-        request: &Request,
-        situation: Situation,
-        ids: Ids,
-    ) -> Step<Answer> {
-        let a = self.send(purpose, request)?;
-        self.is_refused(&a, situation, ids, purpose);
-        Ok(a)
-    }
-
-    /// Sends a request that has to be refused, where the catalogue leaves open which row of the error table fits.
-    pub(super) fn refused_as(
-        &mut self,
-        purpose: &str,
-        request: &Request,
-        situations: &[Situation],
-        ids: Ids,
-    ) -> Step<Answer> {
-        let a = self.send(purpose, request)?;
-        let coded = |s: &Situation| has_coding(&a, s.row().spine);
-        let (same, first) = (
-            |s: &&Situation| s.row().status == a.status,
-            situations.first(),
-        );
-        let fits = situations.iter().filter(same);
-        let fit = fits.clone().find(|s| coded(s)).or(fits.clone().next());
-        if let Some(situation) = fit.or(first) {
-            self.is_refused(&a, *situation, ids, purpose);
-        }
-        Ok(a)
+        self.at(a, "status", ids)
+            .must(a.status == status)
+            .right(status.to_string())
+            .or(answered(about, a))
+            .then_some(())
+            .ok_or(Stop::Failed)
     }
 
     /// Judges a refusal: status and `issue.code` are MUST, the Spine code is SHOULD.
@@ -411,47 +247,51 @@ impl<'s, 't> Trial<'s, 't> {
         Ok(self.session.booking(&slot))
     }
 
-    /// Books a free slot: the message and the answer. The test goes on only if it succeeds.
-    pub(super) fn booked(&mut self) -> Step<(Value, Booked)> {
+    /// Books a free slot. The test goes on only if it succeeds.
+    pub(super) fn booked(&mut self) -> Step<Booked> {
+        const IDS: Ids = &["PROV-INT-03", "PROV-BOOK-08", "PROV-SLOT-21", "P26"];
         let message = self.message()?;
         let request = self.session.book(&message);
-        let a = self.succeeds(
-            "book a free slot",
-            &request,
-            201,
-            "Appointment",
-            &["PROV-INT-03", "PROV-BOOK-08", "PROV-SLOT-21", "P26"],
-        )?;
-        let Some(id) = a.appointment_id() else {
-            self.must(
-                false,
-                &a,
-                &["PROV-BOOK-08", "P26"],
-                "Appointment.id",
-                "The booking has no id",
-                "a new id",
-            );
+        let answer = self
+            .ask("book a free slot", &request)
+            .succeeds(201, "Appointment", IDS)?;
+        let Some(id) = answer.appointment_id() else {
+            self.at(&answer, "Appointment.id", &["PROV-BOOK-08", "P26"])
+                .must(false)
+                .right("a new id")
+                .or("The booking has no id");
             return Err(Stop::Failed);
         };
-        let etag = a.header("etag").map(str::to_owned);
-        let etag =
-            etag.unwrap_or_else(|| format!("W/\"{}\"", text(&a.resource, "/meta/versionId")));
-        Ok((
+        let version = || format!("W/\"{}\"", text(&answer.resource, "/meta/versionId"));
+        let etag = answer.header("etag").map_or_else(version, str::to_owned);
+        Ok(Booked {
             message,
-            Booked {
-                id,
-                etag,
-                answer: a,
-            },
-        ))
+            id,
+            etag,
+            answer,
+        })
     }
 }
 
 /// A booking that succeeded.
 pub(super) struct Booked {
+    /// What was sent.
+    pub(super) message: Value,
     pub(super) id: String,
     pub(super) etag: String,
     pub(super) answer: Answer,
+}
+
+impl Booked {
+    /// The Appointment that came back.
+    pub(super) fn stored(&self) -> &Value {
+        &self.answer.resource
+    }
+
+    /// The body that cancels it: what was sent, with what the Provider added to it.
+    pub(super) fn cancelled(&self) -> Value {
+        cancelled(&self.message, self.stored())
+    }
 }
 
 /// What a request was answered with, as a sentence.
@@ -464,7 +304,7 @@ pub(super) fn answered(about: &str, a: &Answer) -> String {
 }
 
 /// True if an issue carries this Spine code.
-fn has_coding(a: &Answer, code: &str) -> bool {
+pub(super) fn has_coding(a: &Answer, code: &str) -> bool {
     list(&a.resource, "/issue").iter().any(|i| {
         list(i, "/details/coding")
             .iter()
@@ -472,7 +312,7 @@ fn has_coding(a: &Answer, code: &str) -> bool {
     })
 }
 
-fn named(kind: &str) -> String {
+pub(super) fn named(kind: &str) -> String {
     match kind {
         "" => "no FHIR resource that could be read".to_owned(),
         kind => format!("a resource of the type {kind}"),

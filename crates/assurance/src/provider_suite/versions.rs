@@ -4,7 +4,6 @@
 use serde_json::{Value, json};
 
 use super::answer::{list, text};
-use super::book::is_booked;
 use super::messages::{cancelled, with};
 use super::query::{Window, window};
 use super::registry::Test;
@@ -31,54 +30,35 @@ pub(super) fn is_of_the_current_version(test: &Test) -> bool {
 
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
-    Test::new(
-        "Version_RequestIdOptional",
-        "Bookings and cancellations without X-Request-ID",
-        &["NFR-09", "VER-02", "ERR-12", "ERR-15"],
-        without_request_id,
-    ),
-    Test::new(
-        "Version_RankOptional",
-        "Contact points without rank",
-        &["NFR-09", "VER-03"],
-        without_rank,
-    ),
-    Test::new(
-        "Version_WriteScopeReads",
-        "Reads under the scope for writing",
-        &["NFR-09", "VER-04", "D-23"],
-        write_scope_reads,
-    ),
-    Test::new(
-        "Version_FewerContained",
-        "A booking without DocumentReference, and one without contained Slot",
-        &["NFR-09", "VER-05"],
-        fewer_contained,
-    ),
-    Test::new(
-        "Version_FurtherParticipants",
-        "A participant beside the patient",
-        &["NFR-09", "VER-06"],
-        further_participants,
-    ),
-    Test::new(
-        "Version_Includes",
-        "HealthcareService.providedBy and .location without iterate",
-        &["NFR-09", "VER-07", "PROV-SLOT-08"],
-        includes,
-    ),
-    Test::new(
-        "Version_Capability",
-        "The CapabilityStatement names both versions",
-        &["NFR-09", "VER-08", "RES-CAP-06"],
-        capability,
-    ),
+    Test::new("Version_RequestIdOptional", without_request_id)
+        .tries("Bookings and cancellations without X-Request-ID")
+        .of(&["NFR-09", "VER-02", "ERR-12", "ERR-15"]),
+    Test::new("Version_RankOptional", without_rank)
+        .tries("Contact points without rank")
+        .of(&["NFR-09", "VER-03"]),
+    Test::new("Version_WriteScopeReads", write_scope_reads)
+        .tries("Reads under the scope for writing")
+        .of(&["NFR-09", "VER-04", "D-23"]),
+    Test::new("Version_FewerContained", fewer_contained)
+        .tries("A booking without DocumentReference, and one without contained Slot")
+        .of(&["NFR-09", "VER-05"]),
+    Test::new("Version_FurtherParticipants", further_participants)
+        .tries("A participant beside the patient")
+        .of(&["NFR-09", "VER-06"]),
+    Test::new("Version_Includes", includes)
+        .tries("HealthcareService.providedBy and .location without iterate")
+        .of(&["NFR-09", "VER-07", "PROV-SLOT-08"]),
+    Test::new("Version_Capability", capability)
+        .tries("The CapabilityStatement names both versions")
+        .of(&["NFR-09", "VER-08", "RES-CAP-06"]),
 ];
 
 fn without_request_id(t: &mut Trial) -> Step {
     let message = t.message()?;
     let post = t.session.book(&message).without("X-Request-ID");
-    let a = is_booked(t, "book without X-Request-ID", &post, &["VER-02"])?;
+    let a = t
+        .ask("book without X-Request-ID", &post)
+        .is_booked(&["VER-02"])?;
     let again = t.send("book once more without X-Request-ID", &post)?;
     let _ = t.status(
         &again,
@@ -90,13 +70,8 @@ fn without_request_id(t: &mut Trial) -> Step {
     let etag = a.header("etag").unwrap_or_default().to_owned();
     let body = cancelled(&message, &a.resource);
     let put = t.session.cancel(&id, &etag, &body).without("X-Request-ID");
-    t.succeeds(
-        "cancel without X-Request-ID",
-        &put,
-        200,
-        "Appointment",
-        &["VER-02"],
-    )?;
+    t.ask("cancel without X-Request-ID", &put)
+        .succeeds(200, "Appointment", &["VER-02"])?;
     let again = t.send("cancel once more without X-Request-ID", &put)?;
     t.status(
         &again,
@@ -109,23 +84,19 @@ fn without_request_id(t: &mut Trial) -> Step {
 fn without_rank(t: &mut Trial) -> Step {
     let message = with(t.message()?, "/Patient/telecom/0/rank", Value::Null);
     let message = with(message, "/Patient/contact/0/telecom/0/rank", Value::Null);
-    let post = t.session.book(&message);
-    is_booked(t, "book without ranks", &post, &["VER-03"]).map(drop)
+    t.ask("book without ranks", &t.session.book(&message))
+        .is_booked(&["VER-03"])
+        .map(drop)
 }
 
 fn write_scope_reads(t: &mut Trial) -> Step {
-    let (_, booked) = t.booked()?;
+    let booked = t.booked()?;
     let token = t.session.token(WRITE);
     let read = t.session.read(&booked.id);
     let read = read.with("Authorization", token.bearer());
-    t.succeeds(
-        "read under the scope for writing",
-        &read,
-        200,
-        "Appointment",
-        &["VER-04"],
-    )
-    .map(drop)
+    t.ask("read under the scope for writing", &read)
+        .succeeds(200, "Appointment", &["VER-04"])
+        .map(drop)
 }
 
 fn fewer_contained(t: &mut Trial) -> Step {
@@ -135,29 +106,28 @@ fn fewer_contained(t: &mut Trial) -> Step {
     };
     let message = without_document(t.message()?);
     let post = t.session.book(&message);
-    is_booked(t, "book without DocumentReference", &post, &["VER-05"])?;
+    t.ask("book without DocumentReference", &post)
+        .is_booked(&["VER-05"])?;
     let message = t.message()?;
     let slot = text(&message, "/slot/0/reference").replace('#', "Slot/");
     let message = with(message, "/Slot", Value::Null);
     let message = without_document(with(message, "/slot/0/reference", json!(slot)));
-    let post = t.session.book(&message);
-    is_booked(t, "book without contained Slot", &post, &["VER-05"]).map(drop)
+    t.ask("book without contained Slot", &t.session.book(&message))
+        .is_booked(&["VER-05"])
+        .map(drop)
 }
 
 fn further_participants(t: &mut Trial) -> Step {
     let other = json!({"actor": {"reference": "Practitioner/colleague", "display": "A colleague"},
         "status": "accepted"});
     let message = with(t.message()?, "/participant/1", other);
-    let post = t.session.book(&message);
-    let a = is_booked(t, "book with another participant", &post, &["VER-06"])?;
-    t.must(
-        list(&a.resource, "/participant").len() == 2,
-        &a,
-        &["VER-06"],
-        "Appointment.participant",
-        "The other participant is not in the answer",
-        "both participants, as they were sent",
-    );
+    let a = t
+        .ask("book with another participant", &t.session.book(&message))
+        .is_booked(&["VER-06"])?;
+    t.at(&a, "Appointment.participant", &["VER-06"])
+        .must(list(&a.resource, "/participant").len() == 2)
+        .right("both participants, as they were sent")
+        .or("The other participant is not in the answer");
     Ok(())
 }
 
@@ -168,14 +138,9 @@ fn includes(t: &mut Trial) -> Step {
          &_include=HealthcareService.providedBy&_include=HealthcareService.location",
         window(service, Window::usual(), "free")
     );
-    let request = t.session.search(&query);
-    let a = t.succeeds(
-        "search with these includes",
-        &request,
-        200,
-        "Bundle",
-        &["VER-07"],
-    )?;
+    let a = t
+        .ask("search with these includes", &t.session.search(&query))
+        .succeeds(200, "Bundle", &["VER-07"])?;
     let kinds: Vec<&str> = list(&a.resource, "/entry")
         .iter()
         .map(|entry| text(entry, "/resource/resourceType"))
@@ -187,14 +152,12 @@ fn includes(t: &mut Trial) -> Step {
         let named = services
             .clone()
             .any(|r| text(r, "/resourceType") == "HealthcareService" && r.get(element).is_some());
-        t.must(
-            !named || kinds.contains(&kind),
-            &a,
-            &["VER-07", "PROV-SLOT-08"],
-            "Bundle.entry",
-            format!("HealthcareService.{element} is asked for and named, and no {kind} came"),
-            "the resource that the service names",
-        );
+        t.at(&a, "Bundle.entry", &["VER-07", "PROV-SLOT-08"])
+            .must(!named || kinds.contains(&kind))
+            .right("the resource that the service names")
+            .or(format!(
+                "HealthcareService.{element} is asked for and named, and no {kind} came"
+            ));
     }
     Ok(())
 }
@@ -202,9 +165,7 @@ fn includes(t: &mut Trial) -> Step {
 fn capability(t: &mut Trial) -> Step {
     let request = t.session.metadata();
     let ids = &["VER-08", "RES-CAP-06"];
-    let a = t.succeeds(
-        "read the CapabilityStatement",
-        &request,
+    let a = t.ask("read the CapabilityStatement", &request).succeeds(
         200,
         "CapabilityStatement",
         ids,
@@ -212,14 +173,10 @@ fn capability(t: &mut Trial) -> Step {
     for place in ["/description", "/rest/0/documentation"] {
         for version in booking::version::StandardVersion::ALL {
             for name in [version.api(), version.standard()] {
-                t.must(
-                    text(&a.resource, place).contains(name),
-                    &a,
-                    &["VER-08"],
-                    place,
-                    format!("The version {name} is not named"),
-                    "both versions of API and Standard",
-                );
+                t.at(&a, place, &["VER-08"])
+                    .must(text(&a.resource, place).contains(name))
+                    .right("both versions of API and Standard")
+                    .or(format!("The version {name} is not named"));
             }
         }
     }
