@@ -115,7 +115,7 @@ impl Attempts {
             let what = "The X-Request-ID of an earlier, different request is used again";
             notes.judge(Rule::RequestIdNew, identical, "header X-Request-ID", what);
         } else if writes {
-            notes.judge(Rule::RequestIdNew, true, "", "");
+            notes.holds(Rule::RequestIdNew);
         }
         let mut sent = 1;
         let mut pause = None;
@@ -180,12 +180,10 @@ impl Attempts {
         let open = bookings
             .iter()
             .any(|a| a.ended == Ended::Open && !is_slot(a));
-        notes.judge(
-            Rule::OneAtATime,
-            !open,
-            "request",
-            "Another slot is booked for this patient while a booking is still under way",
-        );
+        notes
+            .at(Rule::OneAtATime, "request")
+            .must(!open)
+            .or("Another slot is booked for this patient while a booking is still under way");
         let lost = bookings
             .iter()
             .filter(|a| a.ended == Ended::Lost && !a.recovered && a.request_id != *request_id);
@@ -242,12 +240,11 @@ fn judged_repeat(a: &Attempt, sent: usize, gap: Duration, notes: &mut Notes) -> 
                 ordinal(sent)
             );
             // Once more is unwise; going on is a fault.
+            let place = notes.at(Rule::NoRepeat, "request");
             match sent {
-                2 => notes.warn(Rule::NoRepeat, false, "request", what),
-                _ => {
-                    notes.judge(Rule::NoRepeat, false, "request", what);
-                }
-            }
+                2 => place.should(false).or(what),
+                _ => place.must(false).or(what),
+            };
             Repeats::Finished
         }
         Ended::Done => Repeats::Finished,
@@ -256,8 +253,8 @@ fn judged_repeat(a: &Attempt, sent: usize, gap: Duration, notes: &mut Notes) -> 
             notes.judge(Rule::RetryBound, sent <= MAX_SENT, "request", what);
             judged_pause(a, gap, notes);
             if a.writes() {
-                notes.judge(Rule::RequestIdKept, true, "", "");
-                notes.judge(Rule::Recovers, true, "", "");
+                notes.holds(Rule::RequestIdKept);
+                notes.holds(Rule::Recovers);
             }
             Repeats::Unfinished(a.serial)
         }

@@ -19,12 +19,10 @@ pub(super) fn judge(stored: &Stored, asked: &Asked, body: &Element, notes: &mut 
         .read
         .as_ref()
         .is_some_and(|(read, _)| *read == version);
-    notes.judge(
-        Rule::CancelRead,
-        stored.read.is_some(),
-        "request",
-        "The appointment is cancelled without having been read",
-    );
+    notes
+        .at(Rule::CancelRead, "request")
+        .must(stored.read.is_some())
+        .or("The appointment is cancelled without having been read");
     if stored.changed {
         let what = "After the cancellation met another version the appointment was not read again";
         notes.judge(Rule::RereadsConflict, fresh, "request", what);
@@ -32,20 +30,16 @@ pub(super) fn judge(stored: &Stored, asked: &Asked, body: &Element, notes: &mut 
     let live = stored
         .current()
         .is_some_and(|(document, _)| document.str_of("status") == Some("booked"));
-    notes.judge(
-        Rule::CancelOwn,
-        live,
-        "request",
-        "The appointment is cancelled already",
-    );
+    notes
+        .at(Rule::CancelOwn, "request")
+        .must(live)
+        .or("The appointment is cancelled already");
     let status = body.str_of("status").unwrap_or("missing");
     if status != "cancelled" {
-        notes.judge(
-            Rule::CancelBody,
-            false,
-            "Appointment.status",
-            format!("status is {}", clipped(status)),
-        );
+        notes
+            .at(Rule::CancelBody, "Appointment.status")
+            .must(false)
+            .or(format!("status is {}", clipped(status)));
     }
     let base = match &stored.read {
         Some((_, read)) => Some(read),
@@ -63,24 +57,20 @@ pub(super) fn judge(stored: &Stored, asked: &Asked, body: &Element, notes: &mut 
             "The body is not the appointment that was read: {}{more}",
             shown.join(", ")
         );
-        notes.judge(
-            Rule::CancelBody,
-            changed.is_empty(),
-            changed.first().map_or("", String::as_str),
-            what,
-        );
+        notes
+            .at(Rule::CancelBody, changed.first().map_or("", String::as_str))
+            .must(changed.is_empty())
+            .or(what);
     }
 }
 
 fn if_match(asked: &Asked, version: u32, notes: &mut Notes) {
     let place = "header If-Match";
     let Some(value) = asked.header("if-match") else {
-        notes.judge(
-            Rule::IfMatch,
-            false,
-            place,
-            "The header If-Match is missing",
-        );
+        notes
+            .at(Rule::IfMatch, place)
+            .must(false)
+            .or("The header If-Match is missing");
         return;
     };
     let inner = value
@@ -97,12 +87,10 @@ fn if_match(asked: &Asked, version: u32, notes: &mut Notes) {
             clipped(value)
         ),
     };
-    notes.judge(
-        Rule::IfMatch,
-        inner == Some(version.to_string().as_str()),
-        place,
-        what,
-    );
+    notes
+        .at(Rule::IfMatch, place)
+        .must(inner == Some(version.to_string().as_str()))
+        .or(what);
 }
 
 /// The paths at which two versions differ, `status`, `meta`, `text` and the order of lists apart; never a value.

@@ -51,22 +51,21 @@ fn address(state: &State, asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
     let through = asked.way != Way::Direct;
     // Where there is no proxy in front, a straight call proves nothing.
     if through || state.through_ssp || state.ssp_seen {
-        notes.judge(
-            Rule::ThroughSsp,
-            through,
-            "request",
-            "The request came straight to the Provider, without the SSP",
-        );
+        notes
+            .at(Rule::ThroughSsp, "request")
+            .must(through)
+            .or("The request came straight to the Provider, without the SSP");
     }
     let path = asked.target.split('?').next().unwrap_or_default();
     if path.ends_with("/Slot") || path.ends_with("/Slot/") {
         let fine = *wanted == Wanted::SearchSlots && asked.target.contains("/Slot?");
-        notes.judge(
-            Rule::SlotAddress,
-            fine,
-            "request",
-            format!("A slot search is not at {}/Slot?", state.root.url()),
-        );
+        notes
+            .at(Rule::SlotAddress, "request")
+            .must(fine)
+            .or(format!(
+                "A slot search is not at {}/Slot?",
+                state.root.url()
+            ));
     }
 }
 
@@ -149,12 +148,10 @@ fn single<'a>(asked: &'a Asked, name: &str, rule: Rule, notes: &mut Notes) -> Op
         (1, None) => "is no ASCII text",
         _ => "stands more than once",
     };
-    notes.judge(
-        rule,
-        false,
-        &format!("header {name}"),
-        format!("The header {name} {fault}"),
-    );
+    notes
+        .at(rule, &format!("header {name}"))
+        .must(false)
+        .or(format!("The header {name} {fault}"));
     None
 }
 
@@ -209,12 +206,10 @@ fn trace(asked: &Asked, notes: &mut Notes) {
         true => "Ssp-TraceID has capital letters",
         false => "Ssp-TraceID is no UUID",
     };
-    notes.judge(
-        Rule::SspTrace,
-        is_uuid(value) && lower,
-        "header Ssp-TraceID",
-        what,
-    );
+    notes
+        .at(Rule::SspTrace, "header Ssp-TraceID")
+        .must(is_uuid(value) && lower)
+        .or(what);
 }
 
 fn interaction(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
@@ -234,13 +229,11 @@ fn interaction(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
     notes.judge(Rule::SspInteraction, fine, PLACE, what);
     // D-22: the directory knows another id than the test kit.
     let first = interaction.urns().first().copied().unwrap_or_default();
-    notes.advise(
-        Rule::SspInteraction,
-        !fine || value == first,
-        PLACE,
-        format!("Ssp-InteractionID is `{}`", clipped(value)),
-        first,
-    );
+    notes
+        .at(Rule::SspInteraction, PLACE)
+        .advise(!fine || value == first)
+        .right(first)
+        .or(format!("Ssp-InteractionID is `{}`", clipped(value)));
 }
 
 fn media_types(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
@@ -260,12 +253,20 @@ fn media_types(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
         const PLACE: &str = "header Accept";
         notes.judge(Rule::Accept, fine, PLACE, what.clone());
         let one = asked.count("accept") == 1 && asked.header("accept").is_some_and(is_verbatim);
-        notes.advise(Rule::Accept, !fine || one, PLACE, what, VERBATIM);
+        notes
+            .at(Rule::Accept, PLACE)
+            .advise(!fine || one)
+            .right(VERBATIM)
+            .or(what);
     } else if asked.query.contains("_format=") {
-        notes.judge(Rule::Accept, true, "", "");
+        notes.holds(Rule::Accept);
     } else if wanted.interaction().is_some() {
         let what = "There is neither Accept nor _format";
-        notes.advise(Rule::Accept, false, "header Accept", what, VERBATIM);
+        notes
+            .at(Rule::Accept, "header Accept")
+            .advise(false)
+            .right(VERBATIM)
+            .or(what);
     }
     if matches!(wanted, Wanted::Book | Wanted::Cancel { .. }) {
         let Some(value) = single(asked, "Content-Type", Rule::ContentType, notes) else {
@@ -276,7 +277,11 @@ fn media_types(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
         let fine = is_exact(value);
         notes.judge(Rule::ContentType, fine, PLACE, what.clone());
         let one = !fine || is_verbatim(value);
-        notes.advise(Rule::ContentType, one, PLACE, what, VERBATIM);
+        notes
+            .at(Rule::ContentType, PLACE)
+            .advise(one)
+            .right(VERBATIM)
+            .or(what);
     }
 }
 
@@ -302,19 +307,15 @@ fn request_id(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
         let Some(value) = single(asked, NAME, Rule::RequestId, notes) else {
             return;
         };
-        notes.judge(
-            Rule::RequestId,
-            is_uuid(value),
-            "header X-Request-ID",
-            "X-Request-ID is no UUID",
-        );
+        notes
+            .at(Rule::RequestId, "header X-Request-ID")
+            .must(is_uuid(value))
+            .or("X-Request-ID is no UUID");
     } else if asked.count(NAME) > 0 {
         let fine = asked.count(NAME) == 1 && asked.header(NAME).is_some_and(is_uuid);
-        notes.warn(
-            Rule::RequestId,
-            fine,
-            "header X-Request-ID",
-            "X-Request-ID is no UUID",
-        );
+        notes
+            .at(Rule::RequestId, "header X-Request-ID")
+            .should(fine)
+            .or("X-Request-ID is no UUID");
     }
 }

@@ -23,24 +23,20 @@ fn place(name: &str) -> String {
 pub(super) fn judge(patient: &Element, now: Timestamp, notes: &mut Notes) {
     let id = patient.str_of("id").unwrap_or_default();
     let local = !id.is_empty() && !id.contains('/');
-    notes.judge(
-        Rule::PatientProfile,
-        local && states_profile(patient),
-        &place("meta.profile"),
-        "The Patient has no local id, or does not state its profile",
-    );
+    notes
+        .at(Rule::PatientProfile, &place("meta.profile"))
+        .must(local && states_profile(patient))
+        .or("The Patient has no local id, or does not state its profile");
     number(patient, notes);
     name(patient, notes);
     contact_points(patient, notes);
     third_parties(patient, notes);
     let gender = patient.str_of("gender").unwrap_or_default();
     let known = matches!(gender, "male" | "female" | "other" | "unknown");
-    notes.judge(
-        Rule::Gender,
-        known,
-        &place("gender"),
-        "gender is missing, or none of the four",
-    );
+    notes
+        .at(Rule::Gender, &place("gender"))
+        .must(known)
+        .or("gender is missing, or none of the four");
     birth(patient, now, notes);
     address(patient, notes);
 }
@@ -52,12 +48,7 @@ fn number(patient: &Element, notes: &mut Notes) {
         [one] => number_fault(one),
         _ => Some("The Patient has more than one identifier"),
     };
-    notes.judge(
-        Rule::PatientNumber,
-        what.is_none(),
-        &place("identifier"),
-        what.unwrap_or_default(),
-    );
+    notes.fault(Rule::PatientNumber, &place("identifier"), what);
 }
 
 fn number_fault(identifier: &Element) -> Option<&'static str> {
@@ -100,12 +91,7 @@ fn name(patient: &Element, notes: &mut Notes) {
         [_] => None,
         _ => Some("The Patient has not exactly one name"),
     };
-    notes.judge(
-        Rule::PatientName,
-        what.is_none(),
-        &place("name"),
-        what.unwrap_or_default(),
-    );
+    notes.fault(Rule::PatientName, &place("name"), what);
 }
 
 fn contact_points(patient: &Element, notes: &mut Notes) {
@@ -145,12 +131,7 @@ fn contact_points(patient: &Element, notes: &mut Notes) {
         [_] => None,
         _ => Some("More than one contact point has rank 1"),
     };
-    notes.judge(
-        Rule::Contact,
-        what.is_none(),
-        &place("telecom"),
-        what.unwrap_or_default(),
-    );
+    notes.fault(Rule::Contact, &place("telecom"), what);
     for point in points
         .iter()
         .filter(|p| p.str_of("system") == Some("email"))
@@ -159,12 +140,10 @@ fn contact_points(patient: &Element, notes: &mut Notes) {
         let fine = value.split_once('@').is_some_and(|(user, host)| {
             !user.is_empty() && !host.is_empty() && !value.contains(char::is_whitespace)
         });
-        notes.judge(
-            Rule::Email,
-            fine,
-            &place("telecom.value"),
-            "An e-mail address has not the form name@host",
-        );
+        notes
+            .at(Rule::Email, &place("telecom.value"))
+            .must(fine)
+            .or("An e-mail address has not the form name@host");
     }
 }
 
@@ -173,19 +152,15 @@ fn third_parties(patient: &Element, notes: &mut Notes) {
         let named = contact
             .get("name")
             .is_some_and(|n| n.get("family").is_some() || n.get("text").is_some());
-        notes.judge(
-            Rule::ThirdParty,
-            named,
-            &place("contact.name"),
-            "A third party has no name",
-        );
+        notes
+            .at(Rule::ThirdParty, &place("contact.name"))
+            .must(named)
+            .or("A third party has no name");
         let related = contact.get("relationship").is_some();
-        notes.judge(
-            Rule::ThirdParty,
-            related,
-            &place("contact.relationship"),
-            "A third party has no relationship to the patient",
-        );
+        notes
+            .at(Rule::ThirdParty, &place("contact.relationship"))
+            .must(related)
+            .or("A third party has no relationship to the patient");
     }
 }
 
@@ -200,12 +175,7 @@ fn birth(patient: &Element, now: Timestamp, notes: &mut Notes) {
             Ok(_) => None,
         },
     };
-    notes.judge(
-        Rule::Birth,
-        what.is_none(),
-        &place("birthDate"),
-        what.unwrap_or_default(),
-    );
+    notes.fault(Rule::Birth, &place("birthDate"), what);
 }
 
 fn address(patient: &Element, notes: &mut Notes) {
@@ -219,12 +189,7 @@ fn address(patient: &Element, notes: &mut Notes) {
         (_, 0) => Some("No address has the use home"),
         _ => Some("There is more than one address"),
     };
-    notes.judge(
-        Rule::Address,
-        what.is_none(),
-        &place("address"),
-        what.unwrap_or_default(),
-    );
+    notes.fault(Rule::Address, &place("address"), what);
     let postcode = homes
         .first()
         .and_then(|h| h.str_of("postalCode"))
@@ -235,11 +200,9 @@ fn address(patient: &Element, notes: &mut Notes) {
         } else {
             "The postcode has not the usual form"
         };
-        notes.judge(
-            Rule::Postcode,
-            is_postcode(postcode),
-            &place("address.postalCode"),
-            what,
-        );
+        notes
+            .at(Rule::Postcode, &place("address.postalCode"))
+            .must(is_postcode(postcode))
+            .or(what);
     }
 }

@@ -39,12 +39,10 @@ pub(super) fn judge(asked: &Asked, notes: &mut Notes) -> Option<&'static Scenari
         match name.as_ref() {
             "status" => {
                 let fine = value.split(',').all(|s| matches!(s, "free" | "busy"));
-                notes.judge(
-                    Rule::QueryStatus,
-                    fine,
-                    "query status",
-                    format!("status is `{}`", clipped(value)),
-                );
+                notes
+                    .at(Rule::QueryStatus, "query status")
+                    .must(fine)
+                    .or(format!("status is `{}`", clipped(value)));
             }
             name if name.starts_with("_include") => {
                 let plain = value.to_ascii_lowercase().replace('.', ":");
@@ -67,9 +65,9 @@ pub(super) fn judge(asked: &Asked, notes: &mut Notes) -> Option<&'static Scenari
         }
     }
     match SlotQuery::parse(&asked.query, asked.at, &london(), &Window::default()) {
-        Ok(_) => notes.judge(Rule::QueryReadable, true, "", ""),
-        Err(refusal) => notes.judge(Rule::QueryReadable, false, "query", refusal.to_string()),
-    };
+        Ok(_) => notes.holds(Rule::QueryReadable),
+        Err(refusal) => notes.fault(Rule::QueryReadable, "query", Some(refusal.to_string())),
+    }
     known
 }
 
@@ -99,16 +97,14 @@ fn names_service(asked: &Asked, known: bool, notes: &mut Notes) {
     let fine = named.len() == 1 && known;
     notes.judge(Rule::QueryService, fine, PLACE, what);
     let spelt = named.first().map_or("", |(name, _)| name);
-    notes.advise(
-        Rule::QueryService,
-        !fine || spelt == SERVICE,
-        PLACE,
-        format!(
+    notes
+        .at(Rule::QueryService, PLACE)
+        .advise(!fine || spelt == SERVICE)
+        .right(SERVICE)
+        .or(format!(
             "The service is named by `{}`, to which the test kit's simulator answers 400",
             clipped(spelt)
-        ),
-        SERVICE,
-    );
+        ));
 }
 
 /// What the report of the test kit wants of the criteria beside that (ASR-21).
@@ -122,7 +118,11 @@ fn as_the_test_kit(asked: &Asked, notes: &mut Notes) {
         let what = format!("A start has the prefix {prefix}");
         // The rule about the earliest start is judged only where there is one.
         if found {
-            notes.advise(rule, false, "query start", what, right);
+            notes
+                .at(rule, "query start")
+                .advise(false)
+                .right(right)
+                .or(what);
         }
     }
     for (_, value) in pairs().filter(|(name, _)| *name == "start") {
@@ -132,18 +132,34 @@ fn as_the_test_kit(asked: &Asked, notes: &mut Notes) {
             "le2031-03-04T08%3A15%3A00%2B00%3A00, or with Z",
         );
         let what = "A time is encoded in lower case, %3a or %2b";
-        notes.advise(Rule::QueryTimes, !lower, place, what, right);
+        notes
+            .at(Rule::QueryTimes, place)
+            .advise(!lower)
+            .right(right)
+            .or(what);
         let minutes = is_time(value) && booking::instant::parse(&plain_time(value)).is_none();
         let what = "A time has no seconds";
-        notes.advise(Rule::QueryTimes, !minutes, place, what, right);
+        notes
+            .at(Rule::QueryTimes, place)
+            .advise(!minutes)
+            .right(right)
+            .or(what);
     }
     let (place, right) = ("query status", "&status=free behind another criterion");
     let there = pairs().any(|(name, _)| name == "status");
     let what = "The search has no status";
-    notes.advise(Rule::QueryStatus, there, place, what, right);
+    notes
+        .at(Rule::QueryStatus, place)
+        .advise(there)
+        .right(right)
+        .or(what);
     let first = asked.query.starts_with("status=");
     let what = "status is the first criterion";
-    notes.advise(Rule::QueryStatus, !first, place, what, right);
+    notes
+        .at(Rule::QueryStatus, place)
+        .advise(!first)
+        .right(right)
+        .or(what);
 }
 
 fn starts(asked: &Asked, notes: &mut Notes) {
@@ -159,26 +175,22 @@ fn starts(asked: &Asked, notes: &mut Notes) {
             .count()
     };
     let (upper, lower) = (of(["le", "lt"]), of(["ge", "gt"]));
-    notes.judge(
-        Rule::QueryEnd,
-        upper > 0,
-        "query start",
-        "The search names no latest start (le or lt)",
-    );
+    notes
+        .at(Rule::QueryEnd, "query start")
+        .must(upper > 0)
+        .or("The search names no latest start (le or lt)");
     if given.len() > 1 {
         let what = "The search names two starts, and none is the earliest (ge or gt)";
         notes.judge(Rule::QueryBegin, lower > 0, "query start", what);
     } else if lower > 0 {
-        notes.judge(Rule::QueryBegin, true, "", "");
+        notes.holds(Rule::QueryBegin);
     }
     for value in &given {
         let fine = is_time(value);
-        notes.judge(
-            Rule::QueryTimes,
-            fine,
-            "query start",
-            format!("start is `{}`", clipped(value)),
-        );
+        notes
+            .at(Rule::QueryTimes, "query start")
+            .must(fine)
+            .or(format!("start is `{}`", clipped(value)));
     }
 }
 

@@ -49,12 +49,7 @@ pub(super) fn judge(state: &mut State, asked: &Asked, interaction: Interaction, 
         }
     };
     let form = form(token);
-    notes.judge(
-        Rule::JwtForm,
-        form.is_none(),
-        WHERE,
-        form.unwrap_or_default(),
-    );
+    notes.fault(Rule::JwtForm, WHERE, form);
     own(state, asked, token, &claims, notes);
     who(&claims, notes);
     audience(state.root.url(), &claims, notes);
@@ -151,12 +146,10 @@ fn own(state: &mut State, asked: &Asked, token: &str, claims: &Value, notes: &mu
             .and_then(Value::as_i64)
             .unwrap_or_default();
     let again = known && !same_request && age >= KEPT_BACK_SECONDS;
-    notes.judge(
-        Rule::JwtOwn,
-        !again,
-        WHERE,
-        "The token of an earlier request is used again",
-    );
+    notes
+        .at(Rule::JwtOwn, WHERE)
+        .must(!again)
+        .or("The token of an earlier request is used again");
 }
 
 fn of<'a>(value: &'a Value, pointer: &str) -> &'a str {
@@ -188,12 +181,10 @@ fn who(claims: &Value, notes: &mut Notes) {
     } else {
         "sub is not requesting_practitioner.id"
     };
-    notes.judge(
-        Rule::JwtSub,
-        !sub.is_empty() && (id.is_empty() || id == sub),
-        "claim sub",
-        what,
-    );
+    notes
+        .at(Rule::JwtSub, "claim sub")
+        .must(!sub.is_empty() && (id.is_empty() || id == sub))
+        .or(what);
 }
 
 fn audience(root: &str, claims: &Value, notes: &mut Notes) {
@@ -202,12 +193,10 @@ fn audience(root: &str, claims: &Value, notes: &mut Notes) {
         "" => "aud is missing, or no text".to_owned(),
         given => format!("aud is `{}`; the service root is {root}", clipped(given)),
     };
-    notes.judge(
-        Rule::JwtAud,
-        aud.strip_suffix('/').unwrap_or(aud) == root,
-        "claim aud",
-        what,
-    );
+    notes
+        .at(Rule::JwtAud, "claim aud")
+        .must(aud.strip_suffix('/').unwrap_or(aud) == root)
+        .or(what);
 }
 
 fn times(claims: &Value, now: i64, notes: &mut Notes) {
@@ -228,12 +217,10 @@ fn times(claims: &Value, now: i64, notes: &mut Notes) {
         }
         Some(iat) => {
             let ahead = iat - now;
-            notes.judge(
-                Rule::JwtIat,
-                ahead <= TOLERANCE_SECONDS,
-                "claim iat",
-                format!("iat lies {ahead} seconds in the future"),
-            );
+            notes
+                .at(Rule::JwtIat, "claim iat")
+                .must(ahead <= TOLERANCE_SECONDS)
+                .or(format!("iat lies {ahead} seconds in the future"));
         }
     }
     let what = match (whole("exp"), iat) {
@@ -246,12 +233,7 @@ fn times(claims: &Value, now: i64, notes: &mut Notes) {
         }
         _ => None,
     };
-    notes.judge(
-        Rule::JwtExp,
-        what.is_none(),
-        "claim exp",
-        what.unwrap_or_default(),
-    );
+    notes.fault(Rule::JwtExp, "claim exp", what);
 }
 
 fn purpose(claims: &Value, interaction: Interaction, notes: &mut Notes) {
@@ -261,12 +243,10 @@ fn purpose(claims: &Value, interaction: Interaction, notes: &mut Notes) {
     } else {
         format!("reason_for_request is `{}`", clipped(reason))
     };
-    notes.judge(
-        Rule::JwtReason,
-        reason == "directcare",
-        "claim reason_for_request",
-        what,
-    );
+    notes
+        .at(Rule::JwtReason, "claim reason_for_request")
+        .must(reason == "directcare")
+        .or(what);
     let (scope, wanted) = (of(claims, "/requested_scope"), interaction.scope());
     let what = match scope {
         "" => "requested_scope is missing".to_owned(),
@@ -276,12 +256,10 @@ fn purpose(claims: &Value, interaction: Interaction, notes: &mut Notes) {
             interaction.name()
         ),
     };
-    notes.judge(
-        Rule::JwtScope,
-        scope.split_ascii_whitespace().any(|s| s == wanted),
-        "claim requested_scope",
-        what,
-    );
+    notes
+        .at(Rule::JwtScope, "claim requested_scope")
+        .must(scope.split_ascii_whitespace().any(|s| s == wanted))
+        .or(what);
 }
 
 fn identifiers(resource: &Value) -> Vec<(&str, &str)> {
@@ -313,12 +291,10 @@ fn device(claims: &Value, notes: &mut Notes) {
     .filter_map(|(there, name)| (!there).then_some(name))
     .collect();
     let what = format!("requesting_device lacks {}", missing.join(", "));
-    notes.judge(
-        Rule::JwtDevice,
-        missing.is_empty(),
-        "claim requesting_device",
-        what,
-    );
+    notes
+        .at(Rule::JwtDevice, "claim requesting_device")
+        .must(missing.is_empty())
+        .or(what);
 }
 
 fn organization(claims: &Value, notes: &mut Notes) {
@@ -339,12 +315,10 @@ fn organization(claims: &Value, notes: &mut Notes) {
     .filter_map(|(there, name)| (!there).then_some(name))
     .collect();
     let what = format!("requesting_organization lacks {}", missing.join(", "));
-    notes.judge(
-        Rule::JwtOrganization,
-        missing.is_empty(),
-        "claim requesting_organization",
-        what,
-    );
+    notes
+        .at(Rule::JwtOrganization, "claim requesting_organization")
+        .must(missing.is_empty())
+        .or(what);
 }
 
 fn practitioner(claims: &Value, notes: &mut Notes) {
@@ -397,12 +371,6 @@ fn practitioner(claims: &Value, notes: &mut Notes) {
         (has(SDS_ROLE_PROFILE), "SDS role profile id"),
         (named.iter().any(local), "local identifier of the user"),
     ] {
-        notes.advise(
-            Rule::JwtPractitioner,
-            there,
-            PLACE,
-            format!("requesting_practitioner has no {name}"),
-            "three identifiers: the SDS user id and the SDS role profile id (UNK without smartcard), and the consumer's own id of the user",
-        );
+        notes.at(Rule::JwtPractitioner, PLACE).advise(there).right("three identifiers: the SDS user id and the SDS role profile id (UNK without smartcard), and the consumer's own id of the user").or(format!("requesting_practitioner has no {name}"));
     }
 }

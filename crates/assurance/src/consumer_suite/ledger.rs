@@ -30,46 +30,31 @@ pub(super) struct Noted {
 pub(super) struct Notes(pub Vec<Noted>);
 
 impl Notes {
-    /// The rule was judged, and holds or not. Gives what holds.
+    /// Looks at a place of the request under a rule.
+    pub fn at(&mut self, rule: Rule, at: impl Into<String>) -> Place<'_> {
+        Place {
+            notes: self,
+            rule,
+            at: at.into(),
+        }
+    }
+
+    /// The rule was judged, and holds.
+    pub fn holds(&mut self, rule: Rule) {
+        self.note(rule, None);
+    }
+
+    /// The rule was judged, and holds or not: [`Notes::at`] in short. Gives what holds.
     pub fn judge(&mut self, rule: Rule, holds: bool, at: &str, what: impl Into<String>) -> bool {
-        let finding = (!holds).then(|| self.error(rule, at, what));
-        self.note(rule, finding);
-        holds
+        self.at(rule, at).must(holds).or(what)
     }
 
-    /// As [`Notes::judge`], for what the Standard recommends.
-    pub fn warn(&mut self, rule: Rule, holds: bool, at: &str, what: impl Into<String>) {
-        let finding = (!holds).then(|| Finding {
-            severity: Severity::Warning,
-            ..self.error(rule, at, what)
-        });
-        self.note(rule, finding);
-    }
-
-    /// As [`Notes::judge`], for what a Provider takes and the report of the published test kit shows as wrong.
-    pub fn advise(
-        &mut self,
-        rule: Rule,
-        holds: bool,
-        at: &str,
-        what: impl Into<String>,
-        right: &str,
-    ) {
-        let finding = (!holds).then(|| {
-            Finding::advice(rule.row().requirements, what)
-                .at(at)
-                .right(right)
-        });
-        self.note(rule, finding);
-    }
-
-    /// As [`Notes::judge`], for what is worth knowing and no fault.
-    pub fn remark(&mut self, rule: Rule, holds: bool, at: &str, what: impl Into<String>) {
-        let finding = (!holds).then(|| Finding {
-            severity: Severity::Note,
-            ..self.error(rule, at, what)
-        });
-        self.note(rule, finding);
+    /// The rule was judged; this is wrong, if anything is.
+    pub fn fault<W: Into<String>>(&mut self, rule: Rule, at: impl Into<String>, what: Option<W>) {
+        let holds = what.is_none();
+        self.at(rule, at)
+            .must(holds)
+            .or(what.map_or_else(String::new, Into::into));
     }
 
     /// The rule was judged; this is what was found.
@@ -83,13 +68,6 @@ impl Notes {
         }
     }
 
-    fn error(&self, rule: Rule, at: &str, what: impl Into<String>) -> Finding {
-        let row = rule.row();
-        Finding::error(row.requirements, what)
-            .at(at)
-            .right(row.right)
-    }
-
     /// All findings.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.0.iter().flat_map(|n| &n.findings)
@@ -98,6 +76,76 @@ impl Notes {
     /// True if a rule is broken.
     pub fn has_error(&self) -> bool {
         self.findings().any(|f| f.severity == Severity::Error)
+    }
+}
+
+/// A place of the request that is looked at under a rule.
+#[must_use = "a place alone judges nothing"]
+pub(super) struct Place<'n> {
+    notes: &'n mut Notes,
+    rule: Rule,
+    at: String,
+}
+
+/// What has to hold at a place.
+#[must_use = "it is noted by `or`"]
+pub(super) struct Expectation<'n> {
+    place: Place<'n>,
+    severity: Severity,
+    holds: bool,
+    right: Option<&'static str>,
+}
+
+impl<'n> Place<'n> {
+    /// What the Standard demands: else it is an error.
+    pub fn must(self, holds: bool) -> Expectation<'n> {
+        self.expect(Severity::Error, holds)
+    }
+
+    /// What the Standard recommends: else it is a warning.
+    pub fn should(self, holds: bool) -> Expectation<'n> {
+        self.expect(Severity::Warning, holds)
+    }
+
+    /// What a Provider takes otherwise, and the report of the published test kit shows as wrong then.
+    pub fn advise(self, holds: bool) -> Expectation<'n> {
+        self.expect(Severity::Advice, holds)
+    }
+
+    /// What is worth knowing and no fault.
+    pub fn remark(self, holds: bool) -> Expectation<'n> {
+        self.expect(Severity::Note, holds)
+    }
+
+    fn expect(self, severity: Severity, holds: bool) -> Expectation<'n> {
+        Expectation {
+            place: self,
+            severity,
+            holds,
+            right: None,
+        }
+    }
+}
+
+impl Expectation<'_> {
+    /// What would be right, where the rule's own row does not say it.
+    pub fn right(mut self, right: &'static str) -> Self {
+        self.right = Some(right);
+        self
+    }
+
+    /// Notes that the rule was judged, with this finding unless it holds. Gives what holds.
+    pub fn or(self, what: impl Into<String>) -> bool {
+        let Place { notes, rule, at } = self.place;
+        let row = rule.row();
+        let finding = (!self.holds).then(|| Finding {
+            severity: self.severity,
+            ..Finding::error(row.requirements, what)
+                .at(at)
+                .right(self.right.unwrap_or(row.right))
+        });
+        notes.note(rule, finding);
+        self.holds
     }
 }
 

@@ -360,12 +360,10 @@ impl State {
         };
         notes.judge(Rule::AsidOfService, listed && right, "header Ssp-To", what);
         let known = self.national.systems.contains(&asid);
-        notes.judge(
-            Rule::SystemQuery,
-            known,
-            "request",
-            format!("SDS was not asked for the ASID {asid}"),
-        );
+        notes
+            .at(Rule::SystemQuery, "request")
+            .must(known)
+            .or(format!("SDS was not asked for the ASID {asid}"));
         let of_slots = |i: &Option<String>| {
             i.as_ref()
                 .is_some_and(|i| i.ends_with(":read:slot") || i.ends_with(":search:slot"))
@@ -380,7 +378,7 @@ impl State {
         );
         notes.judge(Rule::EndpointQuery, found, "request", what);
         // It came here, so the address is that of nhsMHSEndPoint; another one ends at the SSP.
-        notes.judge(Rule::EndpointUsed, true, "", "");
+        notes.holds(Rule::EndpointUsed);
     }
 }
 

@@ -65,12 +65,7 @@ impl State {
                     .or(other.then(|| "The body is no Appointment".to_owned()))
             }
         };
-        notes.judge(
-            Rule::Body,
-            fault.is_none(),
-            "body",
-            fault.unwrap_or_default(),
-        );
+        notes.fault(Rule::Body, "body", fault);
         parsed
     }
 
@@ -126,31 +121,25 @@ impl State {
             Some(s) => self.searched.contains(s.id),
             None => !self.searched.is_empty(),
         };
-        let first = notes.judge(
-            Rule::SearchFirst,
-            searched,
-            "request",
-            "A slot is booked, and nobody has searched the slots of this service",
-        );
+        let first = notes
+            .at(Rule::SearchFirst, "request")
+            .must(searched)
+            .or("A slot is booked, and nobody has searched the slots of this service");
         if first {
-            notes.judge(
-                Rule::Offered,
-                offered,
-                "Appointment.contained",
-                "The slot that is booked was not in any search result",
-            );
+            notes
+                .at(Rule::Offered, "Appointment.contained")
+                .must(offered)
+                .or("The slot that is booked was not in any search result");
         }
         if let Some(s) = scenario
             && matches!(s.play, Play::SlotTaken)
             && self.tallies.get(s.id).is_some_and(|t| t.taken > 0)
         {
             let what = "The next slot is booked from the old list; it was not fetched anew after a slot was gone";
-            notes.judge(
-                Rule::AgainAfterTaken,
-                !self.stale.contains(s.id),
-                "request",
-                what,
-            );
+            notes
+                .at(Rule::AgainAfterTaken, "request")
+                .must(!self.stale.contains(s.id))
+                .or(what);
         }
     }
 
@@ -262,12 +251,13 @@ impl State {
         let fresh = self.documents.len() >= MAX_IDS || self.documents.insert(named);
         // D-61: NHS Digital's own consumer uses one UUID for all its bookings; worth knowing, no fault.
         let what = "The document's UUID is that of an earlier booking";
-        notes.remark(
-            Rule::NewDocument,
-            fresh,
-            "Appointment.contained.ofType(DocumentReference).identifier",
-            what,
-        );
+        notes
+            .at(
+                Rule::NewDocument,
+                "Appointment.contained.ofType(DocumentReference).identifier",
+            )
+            .remark(fresh)
+            .or(what);
         if let Some((_, slot)) = self.diary.find(slot) {
             slot.free = false;
         }
@@ -328,12 +318,10 @@ impl State {
     ) -> Answered {
         let now = call.now;
         let Some(stored) = self.appointments.get_mut(id) else {
-            notes.judge(
-                Rule::CancelOwn,
-                false,
-                "request",
-                "The appointment that is cancelled does not exist",
-            );
+            notes
+                .at(Rule::CancelOwn, "request")
+                .must(false)
+                .or("The appointment that is cancelled does not exist");
             return Err(Box::new(unknown(id)));
         };
         let scenario = stored.service;

@@ -166,12 +166,7 @@ impl State {
             }
             _ => None,
         };
-        notes.judge(
-            Rule::ReferralAfter,
-            what.is_none(),
-            "ClinicalDocument",
-            what.unwrap_or_default(),
-        );
+        notes.fault(Rule::ReferralAfter, "ClinicalDocument", what);
         of_document.is_some_and(|(_, s)| {
             s.current()
                 .is_some_and(|(d, _)| d.str_of("status") == Some("booked"))

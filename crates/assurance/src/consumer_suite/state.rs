@@ -495,12 +495,10 @@ impl State {
             false => "One trace id is used for the bookings of two patients",
             true => "One trace id is used for bookings at three services and more",
         };
-        notes.judge(
-            Rule::TraceOfCase,
-            same_patient && known.1.len() < 3,
-            "header Ssp-TraceID",
-            what,
-        );
+        notes
+            .at(Rule::TraceOfCase, "header Ssp-TraceID")
+            .must(same_patient && known.1.len() < 3)
+            .or(what);
     }
 }
 
