@@ -14,6 +14,8 @@ const MARK: &str = "/// Proves:";
 /// Where the tests of the Provider suite stand, how an entry of the table begins, and the test that runs all of them.
 const SUITE: &str = "crates/assurance/src/provider_suite/";
 const ENTRY: &str = "Test::new(";
+/// What stands before the ids of an entry.
+const IDS: &str = ".of(";
 const SUITE_TEST: &str = "uec::assure_own::our_own_provider_passes";
 /// The tests of the superseded version, and the test that runs these.
 const VERSIONS: &str = "versions.rs";
@@ -116,8 +118,8 @@ impl Proofs {
     }
 }
 
-/// The entries of the suite's table: name, title and a list of ids, all literals. A test that is named like a published one
-/// proves that one too.
+/// The entries of the suite's table: the name, and a list of ids, which may be a constant of the same file. A test that is
+/// named like a published one proves that one too.
 fn of_suite<'t>(path: &'t str, text: &'t str) -> impl Iterator<Item = Proof> + 't {
     let runs = match path.ends_with(VERSIONS) {
         true => VERSIONS_TEST,
@@ -126,7 +128,8 @@ fn of_suite<'t>(path: &'t str, text: &'t str) -> impl Iterator<Item = Proof> + '
     let entries = text.match_indices(ENTRY).filter_map(move |(at, _)| {
         let entry = text.get(at + ENTRY.len()..)?;
         let name = entry.trim_start().strip_prefix('"')?.split('"').next()?;
-        let list = entry.split_once("&[")?.1.split(']').next()?;
+        let entry = entry.split(ENTRY).next()?;
+        let list = listed(entry.split_once(IDS)?.1, text)?;
         let line = text.get(..at)?.lines().count().max(1);
         let ids = list.split('"').skip(1).step_by(2).chain([name]);
         Some(ids.map(move |id| Proof {
@@ -138,6 +141,18 @@ fn of_suite<'t>(path: &'t str, text: &'t str) -> impl Iterator<Item = Proof> + '
         }))
     });
     entries.flatten()
+}
+
+/// What stands between the brackets of a list, or of the list that a constant names.
+fn listed<'t>(list: &'t str, text: &'t str) -> Option<&'t str> {
+    let list = match list.starts_with('&') {
+        true => list,
+        false => {
+            let name = list.split(')').next()?;
+            text.split_once(&format!("const {name}: Ids = "))?.1
+        }
+    };
+    list.strip_prefix("&[")?.split(']').next()
 }
 
 fn marked_lines(text: &str) -> Vec<usize> {
@@ -186,14 +201,25 @@ mod tests {
 
     #[test]
     fn the_table_of_the_provider_suite_proves_what_its_tests_name() {
-        let table = "const T: &[Test] = &[\n    Test::new(\n        \"Book_A\",\n        \"A title\",\n        &[\"A-01\", \"A-02\"],\n        run,\n    ),\n];\n";
+        let table = r#"
+            const TWO: Ids = &["A-03", "A-04"];
+            const T: &[Test] = &[
+                Test::new("Book_A", |t| bad(t, &["A-05"])).tries("A title").of(&["A-01", "A-02"]),
+                Test::new("Book_B", run).tries("A title").of(TWO),
+            ];"#;
         let workspace = Workspace::of_files(&[("crates/assurance/src/provider_suite/a.rs", table)]);
         let proofs = Proofs::read(&workspace, |_| true);
-        let named = format!("{SUITE_TEST} (Book_A)");
-        for id in ["A-01", "A-02", "Book_A"] {
-            assert_eq!(proofs.of(id), std::slice::from_ref(&named));
+        for (test, ids) in [
+            ("Book_A", ["A-01", "A-02", "Book_A"]),
+            ("Book_B", ["A-03", "A-04", "Book_B"]),
+        ] {
+            let named = format!("{SUITE_TEST} ({test})");
+            for id in ids {
+                assert_eq!(proofs.of(id), std::slice::from_ref(&named));
+            }
         }
-        assert_eq!(proofs.proofs[0].line, 2);
+        assert!(proofs.of("A-05").is_empty());
+        assert_eq!(proofs.proofs[0].line, 4);
     }
 
     #[test]

@@ -9,11 +9,11 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 
 use super::asked::{Asked, Wanted, Way};
+use super::judge;
 use super::ledger::Notes;
 use super::rules::Rule;
 use super::scenario::{Play, Scenario, StopAt, scenario, scenarios};
 use super::state::{Shown, State, clipped};
-use super::{judge_head, judge_query, judge_token};
 
 /// The second ASID of the scenario of several.
 pub const SECOND_ASID: &str = "918999009144";
@@ -301,15 +301,15 @@ impl State {
         self.trespass_by_asid(&asked);
         let wanted = asked.wanted();
         let mut notes = Notes::default();
-        judge_head::judge(self, &asked, &wanted, &mut notes);
+        judge::head::judge(self, &asked, &wanted, &mut notes);
         let mut found = None;
         if let Some(interaction) = wanted.interaction() {
-            judge_token::judge(self, &asked, interaction, &mut notes);
+            judge::token::judge(self, &asked, interaction, &mut notes);
             if wanted == Wanted::SearchSlots {
-                found = judge_query::judge(&asked, &mut notes);
+                found = judge::query::judge(&asked, &mut notes);
             }
         }
-        judge_head::receiver(self, &asked, found, &mut notes);
+        judge::head::receiver(self, &asked, found, &mut notes);
         let mut exchange = Exchange::sent(
             &asked.method,
             &format!("[SSP]{}", asked.target),

@@ -140,7 +140,7 @@ impl State {
         };
         let of_document = self.appointments.iter().find(|(_, stored)| {
             let document = stored.versions.first().and_then(|(d, _)| {
-                super::judge_body::contained(d, "DocumentReference")
+                super::judge::body::contained(d, "DocumentReference")
                     .first()
                     .copied()
             });

@@ -15,14 +15,14 @@ use std::time::Instant;
 use super::asked::{Asked, Root, Wanted, Way};
 use super::attempts::{Attempts, Ended, Repeats};
 use super::diary::Diary;
-use super::judge_token::TokenUses;
+use super::judge;
+use super::judge::token::TokenUses;
 use super::ledger::{Ledger, Notes};
 use super::national::National;
 use super::reply::{Manner, Outgoing, Reply};
 use super::rules::Rule;
 use super::scenario::{PROVIDER_ASID, Play, Scenario, scenarios};
 use super::tally::Tally;
-use super::{judge_head, judge_query, judge_token};
 
 /// How far the clocks of consumer and simulator may be apart (NAT-JWT-06).
 pub(super) const TOLERANCE_SECONDS: i64 = 60;
@@ -182,12 +182,12 @@ impl State {
         if let Some(from) = asked.header("ssp-from").filter(|f| Asid::parse(f).is_ok()) {
             self.target.get_or_insert_with(|| from.to_owned());
         }
-        judge_head::judge(self, asked, &wanted, &mut notes);
+        judge::head::judge(self, asked, &wanted, &mut notes);
         let reply = match self.answer(asked, &mut call, &mut notes) {
             Ok(reply) => reply,
             Err(refusal) => Reply::from(*refusal),
         };
-        judge_head::receiver(self, asked, call.scenario, &mut notes);
+        judge::head::receiver(self, asked, call.scenario, &mut notes);
         if wanted == Wanted::SearchSlots {
             let named = call.scenario.or_else(|| judged_scenario(asked));
             self.discovered(asked, named, &mut notes);
@@ -239,9 +239,9 @@ impl State {
                 ),
             }));
         };
-        judge_token::judge(self, asked, interaction, notes);
+        judge::token::judge(self, asked, interaction, notes);
         if interaction == Interaction::SearchSlots {
-            call.scenario = judge_query::judge(asked, notes);
+            call.scenario = judge::query::judge(asked, notes);
         }
         let parsed = match interaction.writes() {
             true => Some(self.parse(asked, notes)),
@@ -527,7 +527,8 @@ pub struct Shown {
 
 /// The scenario of a slot search, also of one that the simulator does not serve.
 fn judged_scenario(asked: &Asked) -> Option<&'static Scenario> {
-    super::play_search::service_of(&asked.query).and_then(|s| super::scenario::scenario(s.as_str()))
+    super::play::search::service_of(&asked.query)
+        .and_then(|s| super::scenario::scenario(s.as_str()))
 }
 
 /// The format to answer in (PROV-GEN-08).

@@ -12,11 +12,11 @@ use fhir::Element;
 use fhir::primitive::format_instant;
 use uuid::Uuid;
 
-use super::asked::Asked;
-use super::reply::{Given, Reply};
-use super::resources;
-use super::scenario::{Play, Scenario, StopAt, scenario};
-use super::state::{Call, State, Stored};
+use crate::consumer_suite::asked::Asked;
+use crate::consumer_suite::reply::{Given, Reply};
+use crate::consumer_suite::resources;
+use crate::consumer_suite::scenario::{Play, Scenario, StopAt, scenario};
+use crate::consumer_suite::state::{Call, State, Stored};
 
 /// Most slots of one answer outside the scenario of very many.
 const MAX_SLOTS: usize = 500;
@@ -25,7 +25,7 @@ type Answered = Result<Reply, Box<Refusal>>;
 
 impl State {
     /// Answers a slot search.
-    pub(super) fn search(&mut self, asked: &Asked, call: &mut Call) -> Answered {
+    pub(in crate::consumer_suite) fn search(&mut self, asked: &Asked, call: &mut Call) -> Answered {
         let query = SlotQuery::parse(&asked.query, call.now, &london(), &Window::default())?;
         let known = scenario(query.service.as_str()).filter(|s| is_served(s));
         let Some(scenario) = known else {
@@ -55,7 +55,7 @@ impl State {
         let most = match scenario.play {
             Play::ManySlots => {
                 self.diary.fill(service, query, call.now);
-                super::diary::MANY
+                crate::consumer_suite::diary::MANY
             }
             Play::NoSlots => 0,
             _ => MAX_SLOTS,
@@ -119,7 +119,11 @@ impl State {
     }
 
     /// Answers a search by patient (PROV-SRCH-01..04).
-    pub(super) fn search_appointments(&mut self, asked: &Asked, call: &mut Call) -> Answered {
+    pub(in crate::consumer_suite) fn search_appointments(
+        &mut self,
+        asked: &Asked,
+        call: &mut Call,
+    ) -> Answered {
         let query = AppointmentQuery::parse(&asked.query, &london())?;
         if let Some(number) = &query.nhs_number {
             let wanted = number.as_str().to_owned();
@@ -163,7 +167,7 @@ impl State {
     }
 
     /// Answers a read (PROV-READ-01..03).
-    pub(super) fn read(
+    pub(in crate::consumer_suite) fn read(
         &mut self,
         asked: &Asked,
         id: &str,
@@ -204,7 +208,7 @@ impl State {
     }
 
     /// Answers a history (PROV-INT-06).
-    pub(super) fn history(&mut self, id: &str, call: &mut Call) -> Answered {
+    pub(in crate::consumer_suite) fn history(&mut self, id: &str, call: &mut Call) -> Answered {
         let url = self.url(id);
         let Some(stored) = self.appointments.get(id) else {
             return Err(Box::new(unknown(id)));
@@ -243,7 +247,7 @@ fn is_served(scenario: &Scenario) -> bool {
 }
 
 /// 404 for an appointment (ERR-09).
-pub(super) fn unknown(id: &str) -> Refusal {
+pub(in crate::consumer_suite) fn unknown(id: &str) -> Refusal {
     let shown =
         ResourceId::parse(id).map_or_else(|_| "with this id".to_owned(), |id| id.to_string());
     Refusal::new(
@@ -274,7 +278,7 @@ fn entry(url: &str, mode: &str, resource: Element) -> Element {
 }
 
 /// The service id of a query, if it can be read at all.
-pub(super) fn service_of(raw_query: &str) -> Option<ServiceId> {
+pub(in crate::consumer_suite) fn service_of(raw_query: &str) -> Option<ServiceId> {
     let parameters = query::parameters(raw_query).ok()?;
     let is_service = |name: &str| {
         name.to_ascii_lowercase()

@@ -8,11 +8,11 @@ use booking::systems;
 use fhir::{Element, Issue};
 use jiff::Timestamp;
 
-use super::diary::{Slot, schedule_id};
-use super::judge_patient;
-use super::ledger::Notes;
-use super::rules::Rule;
-use super::state::{TOLERANCE_SECONDS, clipped};
+use super::patient;
+use crate::consumer_suite::diary::{Slot, schedule_id};
+use crate::consumer_suite::ledger::Notes;
+use crate::consumer_suite::rules::Rule;
+use crate::consumer_suite::state::{TOLERANCE_SECONDS, clipped};
 use crate::evidence::Finding;
 
 /// How far `created` and `indexed` may lie from now: the request is built just before it is sent.
@@ -21,7 +21,7 @@ const NOW_SECONDS: i64 = 300;
 const MAX_ISSUES: usize = 20;
 
 /// Judges a booking. `slot` is what its contained Slot names, with its service.
-pub(super) fn judge(
+pub(in crate::consumer_suite) fn judge(
     root: &Element,
     issues: &[Issue],
     slot: Option<(&str, &Slot)>,
@@ -61,7 +61,7 @@ pub(super) fn judge(
     );
     participant(root, patients.first().copied(), notes);
     if let Some(patient) = patients.first() {
-        judge_patient::judge(patient, now, notes);
+        patient::judge(patient, now, notes);
     }
     if let Some(document) = documents.first() {
         the_document(document, now, notes);
@@ -70,7 +70,7 @@ pub(super) fn judge(
 }
 
 /// The contained resources of a type.
-pub(super) fn contained<'a>(root: &'a Element, kind: &str) -> Vec<&'a Element> {
+pub(in crate::consumer_suite) fn contained<'a>(root: &'a Element, kind: &str) -> Vec<&'a Element> {
     root.children()
         .iter()
         .filter(|c| c.name() == "contained" && c.resource_type() == Some(kind))
@@ -78,14 +78,14 @@ pub(super) fn contained<'a>(root: &'a Element, kind: &str) -> Vec<&'a Element> {
 }
 
 /// The slot that a booking names: its identifier, else its id.
-pub(super) fn slot_id(root: &Element) -> Option<String> {
+pub(in crate::consumer_suite) fn slot_id(root: &Element) -> Option<String> {
     let slot = *contained(root, "Slot").first()?;
     let identifier = slot.at("identifier.value").and_then(Element::as_str);
     Some(identifier.or(slot.str_of("id"))?.to_ascii_lowercase())
 }
 
 /// What tells two patients apart: the NHS number, else family name and date of birth.
-pub(super) fn patient_key(root: &Element) -> String {
+pub(in crate::consumer_suite) fn patient_key(root: &Element) -> String {
     let Some(patient) = contained(root, "Patient").first().copied() else {
         return String::new();
     };
@@ -108,7 +108,7 @@ pub(super) fn patient_key(root: &Element) -> String {
 }
 
 /// Whether a resource states the profile of its type.
-pub(super) fn states_profile(resource: &Element) -> bool {
+pub(in crate::consumer_suite) fn states_profile(resource: &Element) -> bool {
     let wanted = resource.resource_type().and_then(systems::profile);
     resource.get("meta").is_some_and(|m| {
         m.all("profile")

@@ -13,15 +13,15 @@ use flate2::read::GzDecoder;
 use std::io::Read;
 use uuid::Uuid;
 
-use super::asked::{Asked, Wanted};
-use super::judge_body;
-use super::ledger::Notes;
-use super::play_search::unknown;
-use super::reply::{Given, Reply};
-use super::rules::Rule;
-use super::scenario::{Play, Scenario};
-use super::state::{Call, MAX_IDS, Parsed, State, Stored};
-use super::{MAX_BODY, judge_cancel};
+use super::search::unknown;
+use crate::consumer_suite::MAX_BODY;
+use crate::consumer_suite::asked::{Asked, Wanted};
+use crate::consumer_suite::judge;
+use crate::consumer_suite::ledger::Notes;
+use crate::consumer_suite::reply::{Given, Reply};
+use crate::consumer_suite::rules::Rule;
+use crate::consumer_suite::scenario::{Play, Scenario};
+use crate::consumer_suite::state::{Call, MAX_IDS, Parsed, State, Stored};
 
 /// What the simulator adds to what it stores: a consumer has to send it back when it cancels (CONS-CAN-02).
 const DESK: &str = "https://simulator.example/StructureDefinition/desk";
@@ -30,7 +30,7 @@ type Answered = Result<Reply, Box<Refusal>>;
 
 impl State {
     /// Reads a body, and judges whether it can be read.
-    pub(super) fn parse(&self, asked: &Asked, notes: &mut Notes) -> Parsed {
+    pub(in crate::consumer_suite) fn parse(&self, asked: &Asked, notes: &mut Notes) -> Parsed {
         let parsed = body_of(asked).and_then(|bytes| {
             let format =
                 format::body_format(asked.headers.get("content-type").map(|v| v.as_bytes()));
@@ -70,7 +70,7 @@ impl State {
     }
 
     /// Whom a booking is for, and which slot it claims; its scenario is told by the slot.
-    pub(super) fn booking_of(
+    pub(in crate::consumer_suite) fn booking_of(
         &mut self,
         asked: &Asked,
         call: &mut Call,
@@ -87,15 +87,15 @@ impl State {
             return None;
         }
         let root = &parsed.root;
-        let claimed = judge_body::slot_id(root).unwrap_or_default();
+        let claimed = judge::body::slot_id(root).unwrap_or_default();
         let found = self
             .diary
             .find(&claimed)
             .map(|(service, slot)| (service.to_owned(), slot.clone()));
         call.scenario = found
             .as_ref()
-            .and_then(|(service, _)| super::scenario::scenario(service));
-        judge_body::judge(
+            .and_then(|(service, _)| crate::consumer_suite::scenario::scenario(service));
+        judge::body::judge(
             root,
             &parsed.issues,
             found.as_ref().map(|(s, slot)| (s.as_str(), slot)),
@@ -112,7 +112,7 @@ impl State {
                 notes,
             );
         }
-        Some((judge_body::patient_key(root), claimed))
+        Some((judge::body::patient_key(root), claimed))
     }
 
     /// What has to go before a booking.
@@ -144,14 +144,14 @@ impl State {
     }
 
     /// Answers a booking.
-    pub(super) fn book(
+    pub(in crate::consumer_suite) fn book(
         &mut self,
         asked: &Asked,
         parsed: fhir::Parsed,
         call: &mut Call,
         notes: &mut Notes,
     ) -> Answered {
-        let who = judge_body::patient_key(&parsed.root);
+        let who = judge::body::patient_key(&parsed.root);
         let request = BookingRequest::read(parsed)?;
         let slot = request
             .slot
@@ -308,7 +308,7 @@ impl State {
     }
 
     /// Answers a cancellation (PROV-CAN-01..09).
-    pub(super) fn cancel(
+    pub(in crate::consumer_suite) fn cancel(
         &mut self,
         asked: &Asked,
         id: &str,
@@ -325,7 +325,7 @@ impl State {
             return Err(Box::new(unknown(id)));
         };
         let scenario = stored.service;
-        judge_cancel::judge(stored, asked, &parsed.root, notes);
+        judge::cancel::judge(stored, asked, &parsed.root, notes);
         let resource_id = ResourceId::parse(id).map_err(|_| Box::new(unknown(id)))?;
         let readable = cancel::read(parsed, &resource_id)?;
         let version = stored.version();
@@ -372,7 +372,7 @@ impl State {
     }
 
     /// What should have followed, and did not, when the run ends.
-    pub(super) fn unfinished(&mut self) {
+    pub(in crate::consumer_suite) fn unfinished(&mut self) {
         let lost: Vec<bool> = self
             .attempts
             .lost()

@@ -8,9 +8,9 @@ use fhir::Element;
 use fhir::primitive::DateTime;
 use jiff::Timestamp;
 
-use super::judge_body::states_profile;
-use super::ledger::Notes;
-use super::rules::Rule;
+use super::body::states_profile;
+use crate::consumer_suite::ledger::Notes;
+use crate::consumer_suite::rules::Rule;
 
 /// Nobody alive was born earlier (RES-PAT-06).
 const FIRST_BIRTH_YEAR: i16 = 1900;
@@ -20,7 +20,7 @@ fn place(name: &str) -> String {
 }
 
 /// Judges the patient of a booking.
-pub(super) fn judge(patient: &Element, now: Timestamp, notes: &mut Notes) {
+pub(in crate::consumer_suite) fn judge(patient: &Element, now: Timestamp, notes: &mut Notes) {
     let id = patient.str_of("id").unwrap_or_default();
     let local = !id.is_empty() && !id.contains('/');
     notes

@@ -11,10 +11,10 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use super::asked::Asked;
-use super::ledger::Notes;
-use super::rules::Rule;
-use super::state::{State, TOLERANCE_SECONDS, clipped};
+use crate::consumer_suite::asked::Asked;
+use crate::consumer_suite::ledger::Notes;
+use crate::consumer_suite::rules::Rule;
+use crate::consumer_suite::state::{State, TOLERANCE_SECONDS, clipped};
 
 const WHERE: &str = "header Authorization";
 /// Most tokens remembered; only their hashes are kept.
@@ -27,13 +27,18 @@ const APART: Duration = Duration::from_secs(5);
 
 /// Which tokens were used for which request.
 #[derive(Debug, Default)]
-pub(super) struct TokenUses {
+pub(in crate::consumer_suite) struct TokenUses {
     of_token: HashMap<u64, Instant>,
     of_pair: HashSet<(u64, u64)>,
 }
 
 /// Judges the token of a request.
-pub(super) fn judge(state: &mut State, asked: &Asked, interaction: Interaction, notes: &mut Notes) {
+pub(in crate::consumer_suite) fn judge(
+    state: &mut State,
+    asked: &Asked,
+    interaction: Interaction,
+    notes: &mut Notes,
+) {
     let token = match text(asked) {
         Ok(token) => token,
         Err(what) => {

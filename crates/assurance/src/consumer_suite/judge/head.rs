@@ -2,12 +2,12 @@
 
 use booking::ids::{Asid, is_uuid};
 
-use super::asked::{Asked, Wanted, Way};
-use super::judge_query::is_service_name;
-use super::ledger::Notes;
-use super::rules::Rule;
-use super::scenario::Scenario;
-use super::state::{State, clipped};
+use super::query::is_service_name;
+use crate::consumer_suite::asked::{Asked, Wanted, Way};
+use crate::consumer_suite::ledger::Notes;
+use crate::consumer_suite::rules::Rule;
+use crate::consumer_suite::scenario::Scenario;
+use crate::consumer_suite::state::{State, clipped};
 
 /// Characters that an address never carries raw (ASR-21). Quotation marks and spaces do not even reach here.
 const FORBIDDEN: &[char] = &['<', '>', '{', '}', '|', '\\', '^', '`', '"', ' '];
@@ -24,7 +24,12 @@ const TYPES: [&str; 4] = [
 const VERBATIM: &str = "exactly one of application/fhir+json and application/fhir+xml, bare or followed by ;charset=utf-8";
 
 /// Judges what can be judged of any request.
-pub(super) fn judge(state: &State, asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
+pub(in crate::consumer_suite) fn judge(
+    state: &State,
+    asked: &Asked,
+    wanted: &Wanted,
+    notes: &mut Notes,
+) {
     address(state, asked, wanted, notes);
     from(state, asked, notes);
     trace(asked, notes);
@@ -176,7 +181,7 @@ fn from(state: &State, asked: &Asked, notes: &mut Notes) {
 }
 
 /// Judges `Ssp-To`, once it is known which service a request is about.
-pub(super) fn receiver(
+pub(in crate::consumer_suite) fn receiver(
     state: &State,
     asked: &Asked,
     scenario: Option<&'static Scenario>,

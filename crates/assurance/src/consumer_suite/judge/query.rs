@@ -4,12 +4,12 @@ use booking::instant::london;
 use booking::wire::query;
 use booking::wire::slot_query::{SlotQuery, Window};
 
-use super::asked::Asked;
-use super::ledger::Notes;
-use super::play_search::service_of;
-use super::rules::Rule;
-use super::scenario::{Scenario, scenario};
-use super::state::clipped;
+use crate::consumer_suite::asked::Asked;
+use crate::consumer_suite::ledger::Notes;
+use crate::consumer_suite::play::search::service_of;
+use crate::consumer_suite::rules::Rule;
+use crate::consumer_suite::scenario::{Scenario, scenario};
+use crate::consumer_suite::state::clipped;
 use crate::evidence::Finding;
 
 /// The includes of the Standard, in lower case with colons (PROV-SLOT-08).
@@ -28,7 +28,10 @@ const INCLUDES: [&str; 8] = [
 const SERVICE: &str = "schedule.actor%3Ahealthcareservice";
 
 /// Judges a slot search. Gives the scenario of the service that it names.
-pub(super) fn judge(asked: &Asked, notes: &mut Notes) -> Option<&'static Scenario> {
+pub(in crate::consumer_suite) fn judge(
+    asked: &Asked,
+    notes: &mut Notes,
+) -> Option<&'static Scenario> {
     let service = service_of(&asked.query);
     let known = service.as_ref().and_then(|s| scenario(s.as_str()));
     names_service(asked, known.is_some(), notes);
@@ -72,7 +75,7 @@ pub(super) fn judge(asked: &Asked, notes: &mut Notes) -> Option<&'static Scenari
 }
 
 /// True for a name that a Provider understands as the service criterion (PROV-SLOT-01), encoded or not.
-pub(super) fn is_service_name(name: &str) -> bool {
+pub(in crate::consumer_suite) fn is_service_name(name: &str) -> bool {
     let plain = name.to_ascii_lowercase().replace("%3a", ":");
     matches!(
         plain.as_str(),

@@ -3,16 +3,21 @@
 use fhir::Element;
 use std::collections::BTreeMap;
 
-use super::asked::Asked;
-use super::ledger::Notes;
-use super::rules::Rule;
-use super::state::{Stored, clipped};
+use crate::consumer_suite::asked::Asked;
+use crate::consumer_suite::ledger::Notes;
+use crate::consumer_suite::rules::Rule;
+use crate::consumer_suite::state::{Stored, clipped};
 
 /// Differing paths that are named.
 const SHOWN: usize = 5;
 
 /// Judges a cancellation against what was stored and read.
-pub(super) fn judge(stored: &Stored, asked: &Asked, body: &Element, notes: &mut Notes) {
+pub(in crate::consumer_suite) fn judge(
+    stored: &Stored,
+    asked: &Asked,
+    body: &Element,
+    notes: &mut Notes,
+) {
     let version = stored.version();
     if_match(asked, version, notes);
     let fresh = stored
