@@ -23,14 +23,8 @@ pub(super) static TESTS: &[Test] = &[
         .tries("Bodies that are no Appointment")
         .of(&["P35", "P36", "D-06"]),
     Test::new("BookRefused_WithId", |t| {
-        bent(
-            t,
-            "an id",
-            "/id",
-            json!("own-id"),
-            PROFILE,
-            &["PROV-BOOK-10"],
-        )
+        let own = wrong("/id", json!("own-id"), &["PROV-BOOK-10"]);
+        bent(t, "an id", own)
     })
     .tries("A body with an id")
     .of(&["PROV-BOOK-10", "RES-APPT-01"]),
@@ -206,27 +200,63 @@ const PATIENT: Rows = &[Situation::NotConformant, Situation::ContactRank];
 /// An NHS number that is none is a fault of the profile too.
 const NUMBER: Rows = &[Situation::NhsNumberInvalid, Situation::NotConformant];
 
-/// Books with one place changed; wants one of these refusals.
-fn bent(t: &mut Trial, about: &str, place: &str, value: Value, rows: Rows, ids: Ids) -> Step {
-    let message = with(t.message()?, place, value);
+/// A change of one place that makes a booking wrong.
+struct Change {
+    place: &'static str,
+    value: Value,
+    rows: Rows,
+    ids: Ids,
+}
+
+/// Nothing is at this place.
+fn missing(place: &'static str, ids: Ids) -> Change {
+    wrong(place, Value::Null, ids)
+}
+
+/// What is at this place does not keep to the profile.
+fn wrong(place: &'static str, value: Value, ids: Ids) -> Change {
+    Change {
+        place,
+        value,
+        rows: PROFILE,
+        ids,
+    }
+}
+
+/// What is at this place is no value of its type.
+fn illegal(place: &'static str, value: Value, ids: Ids) -> Change {
+    Change {
+        rows: LEXICAL,
+        ..wrong(place, value, ids)
+    }
+}
+
+/// A reference at this place leads nowhere.
+fn dangling(place: &'static str, ids: Ids) -> Change {
+    Change {
+        rows: REFERENCE,
+        ..wrong(place, json!("#nowhere"), ids)
+    }
+}
+
+/// Books with one place changed; wants one of the refusals of the change.
+fn bent(t: &mut Trial, about: &str, change: Change) -> Step {
+    let message = with(t.message()?, change.place, change.value);
     t.ask(about, &t.session.book(&message))
-        .refused_as(rows, ids)?;
+        .refused_as(change.rows, change.ids)?;
     // What a wrong server booked nevertheless would make the next step fail for another reason.
     t.session.tidy();
     Ok(())
 }
 
-/// A place, what comes there, which refusals are right, and which requirements that breaks.
-type Change<'a> = (&'a str, Value, Rows, Ids);
-
-fn each(t: &mut Trial, changes: &[Change<'_>]) -> Step {
-    for (place, value, rows, ids) in changes {
-        let named = place.trim_start_matches('/').replace('/', ".");
-        let about = match value {
+fn each(t: &mut Trial, changes: Vec<Change>) -> Step {
+    for change in changes {
+        let named = change.place.trim_start_matches('/').replace('/', ".");
+        let about = match change.value {
             Value::Null => format!("without {named}"),
             _ => format!("a wrong {named}"),
         };
-        bent(t, &about, place, value.clone(), rows, ids)?;
+        bent(t, &about, change)?;
     }
     Ok(())
 }
@@ -234,46 +264,25 @@ fn each(t: &mut Trial, changes: &[Change<'_>]) -> Step {
 fn appointment(t: &mut Trial) -> Step {
     each(
         t,
-        &[
-            ("/description", Value::Null, PROFILE, &["RES-APPT-08"]),
-            (
-                "/supportingInformation",
-                Value::Null,
-                PROFILE,
-                &["RES-APPT-10"],
-            ),
-            ("/start", Value::Null, PROFILE, &["RES-APPT-06"]),
-            ("/end", Value::Null, PROFILE, &["RES-APPT-06"]),
-            ("/slot", Value::Null, PROFILE, &["RES-APPT-09"]),
-            ("/created", Value::Null, PROFILE, &["RES-APPT-07"]),
-            ("/participant", Value::Null, PROFILE, &["RES-APPT-12"]),
-            (
-                "/participant/0/actor",
-                Value::Null,
-                PROFILE,
-                &["RES-APPT-12"],
-            ),
-            ("/status", json!("proposed"), PROFILE, &["RES-APPT-05"]),
-            ("/status", json!("nonsense"), LEXICAL, &["RES-APPT-05"]),
-            ("/status", json!("cancelled"), PROFILE, &["RES-APPT-05"]),
-            (
+        vec![
+            missing("/description", &["RES-APPT-08"]),
+            missing("/supportingInformation", &["RES-APPT-10"]),
+            missing("/start", &["RES-APPT-06"]),
+            missing("/end", &["RES-APPT-06"]),
+            missing("/slot", &["RES-APPT-09"]),
+            missing("/created", &["RES-APPT-07"]),
+            missing("/participant", &["RES-APPT-12"]),
+            missing("/participant/0/actor", &["RES-APPT-12"]),
+            wrong("/status", json!("proposed"), &["RES-APPT-05"]),
+            illegal("/status", json!("nonsense"), &["RES-APPT-05"]),
+            wrong("/status", json!("cancelled"), &["RES-APPT-05"]),
+            illegal(
                 "/start",
                 json!("2031-03-04"),
-                LEXICAL,
                 &["RES-APPT-06", "RES-GEN-02"],
             ),
-            (
-                "/slot/0/reference",
-                json!("#nowhere"),
-                REFERENCE,
-                &["RES-APPT-09"],
-            ),
-            (
-                "/participant/0/actor/reference",
-                json!("#nowhere"),
-                REFERENCE,
-                &["RES-APPT-13"],
-            ),
+            dangling("/slot/0/reference", &["RES-APPT-09"]),
+            dangling("/participant/0/actor/reference", &["RES-APPT-13"]),
         ],
     )
 }
@@ -281,77 +290,26 @@ fn appointment(t: &mut Trial) -> Step {
 fn patient(t: &mut Trial) -> Step {
     each(
         t,
-        &[
-            ("/Patient/name", Value::Null, PROFILE, &["RES-PAT-04"]),
-            (
-                "/Patient/name/0/family",
-                Value::Null,
-                PROFILE,
-                &["RES-PAT-04"],
-            ),
-            (
-                "/Patient/name/0/given",
-                Value::Null,
-                PROFILE,
-                &["RES-PAT-04"],
-            ),
-            ("/Patient/gender", Value::Null, PROFILE, &["RES-PAT-05"]),
-            (
-                "/Patient/gender",
-                json!("nonsense"),
-                LEXICAL,
-                &["RES-PAT-05"],
-            ),
-            ("/Patient/birthDate", Value::Null, PROFILE, &["RES-PAT-06"]),
-            (
-                "/Patient/birthDate",
-                json!("12.3.1979"),
-                LEXICAL,
-                &["RES-PAT-06"],
-            ),
-            (
-                "/Patient/birthDate",
-                json!("2999-01-01"),
-                PROFILE,
-                &["RES-PAT-06"],
-            ),
-            ("/Patient/address", Value::Null, PROFILE, &["RES-PAT-07"]),
-            (
+        vec![
+            missing("/Patient/name", &["RES-PAT-04"]),
+            missing("/Patient/name/0/family", &["RES-PAT-04"]),
+            missing("/Patient/name/0/given", &["RES-PAT-04"]),
+            missing("/Patient/gender", &["RES-PAT-05"]),
+            illegal("/Patient/gender", json!("nonsense"), &["RES-PAT-05"]),
+            missing("/Patient/birthDate", &["RES-PAT-06"]),
+            illegal("/Patient/birthDate", json!("12.3.1979"), &["RES-PAT-06"]),
+            wrong("/Patient/birthDate", json!("2999-01-01"), &["RES-PAT-06"]),
+            missing("/Patient/address", &["RES-PAT-07"]),
+            wrong(
                 "/Patient/name/-",
                 json!({"use": "official", "family": "Other", "given": ["A"]}),
-                PROFILE,
                 &["RES-PAT-04"],
             ),
-            (
-                "/Patient/telecom/0/value",
-                Value::Null,
-                PROFILE,
-                &["RES-PAT-08"],
-            ),
-            (
-                "/Patient/telecom/0/system",
-                Value::Null,
-                PROFILE,
-                &["RES-PAT-08"],
-            ),
-            (
-                "/Patient/identifier/0/extension",
-                Value::Null,
-                PROFILE,
-                &["RES-PAT-03"],
-            ),
-            (
-                "/Patient/identifier/0/use",
-                Value::Null,
-                PROFILE,
-                &["RES-PAT-03"],
-            ),
-            (
-                "/Patient/address/0/postalCode",
-                Value::Null,
-                PROFILE,
-                &["RES-PAT-07"],
-            ),
+            missing("/Patient/telecom/0/value", &["RES-PAT-08"]),
+            missing("/Patient/telecom/0/system", &["RES-PAT-08"]),
+            missing("/Patient/identifier/0/extension", &["RES-PAT-03"]),
+            missing("/Patient/identifier/0/use", &["RES-PAT-03"]),
+            missing("/Patient/address/0/postalCode", &["RES-PAT-07"]),
         ],
     )
 }
@@ -359,53 +317,25 @@ fn patient(t: &mut Trial) -> Step {
 fn document(t: &mut Trial) -> Step {
     each(
         t,
-        &[
-            (
-                "/DocumentReference/identifier",
-                Value::Null,
-                PROFILE,
-                &["RES-DOC-02"],
-            ),
-            (
-                "/DocumentReference/status",
-                Value::Null,
-                PROFILE,
-                &["RES-DOC-03"],
-            ),
-            (
-                "/DocumentReference/type",
-                Value::Null,
-                PROFILE,
-                &["RES-DOC-04"],
-            ),
-            (
-                "/DocumentReference/indexed",
-                Value::Null,
-                PROFILE,
-                &["RES-DOC-05"],
-            ),
-            (
-                "/DocumentReference/content",
-                Value::Null,
-                PROFILE,
-                &["RES-DOC-06"],
-            ),
-            (
+        vec![
+            missing("/DocumentReference/identifier", &["RES-DOC-02"]),
+            missing("/DocumentReference/status", &["RES-DOC-03"]),
+            missing("/DocumentReference/type", &["RES-DOC-04"]),
+            missing("/DocumentReference/indexed", &["RES-DOC-05"]),
+            missing("/DocumentReference/content", &["RES-DOC-06"]),
+            wrong(
                 "/DocumentReference/identifier/-",
                 json!({"system": booking::systems::UUID, "value": uuid()}),
-                PROFILE,
                 &["RES-DOC-02"],
             ),
-            (
+            wrong(
                 "/DocumentReference/type/coding/0/code",
                 json!("OTHER"),
-                PROFILE,
                 &["RES-DOC-04"],
             ),
-            (
+            wrong(
                 "/DocumentReference/content/0/attachment/contentType",
                 json!("text/plain"),
-                PROFILE,
                 &["RES-DOC-06"],
             ),
         ],
@@ -414,17 +344,15 @@ fn document(t: &mut Trial) -> Step {
 
 fn contained_count(t: &mut Trial) -> Step {
     let ids: Ids = &["RES-APPT-04"];
-    bent(
-        t,
-        "no DocumentReference",
-        "/DocumentReference",
-        Value::Null,
-        PROFILE,
-        ids,
-    )?;
-    bent(t, "no Patient", "/Patient", Value::Null, PATIENT, ids)?;
+    let none = missing("/DocumentReference", ids);
+    bent(t, "no DocumentReference", none)?;
+    let nobody = Change {
+        rows: PATIENT,
+        ..missing("/Patient", ids)
+    };
+    bent(t, "no Patient", nobody)?;
     let extra = json!({"resourceType": "Patient", "id": "other", "name": [{"family": "Other"}]});
-    bent(t, "two Patients", "/contained/-", extra, PROFILE, ids)
+    bent(t, "two Patients", wrong("/contained/-", extra, ids))
 }
 
 fn nhs_number(t: &mut Trial) -> Step {

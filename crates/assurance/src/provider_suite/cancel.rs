@@ -9,7 +9,7 @@ use super::bundle;
 use super::messages::{cancelled, uuid, with};
 use super::query::{Window, window};
 use super::registry::Test;
-use super::trial::{Ids, Step, Trial};
+use super::trial::{Booked, Ids, Step, Trial};
 
 const CANCELLED: Ids = &["P31", "PROV-INT-07", "PROV-CAN-05"];
 
@@ -118,14 +118,16 @@ fn happy_path(t: &mut Trial) -> Step {
     Ok(())
 }
 
+/// The body that cancels a booking, with another family name of the patient.
+fn renamed(booked: &Booked) -> Value {
+    let message = booked.message.clone();
+    let changed = with(message, "/Patient/name/0/family", json!("Otherwise"));
+    cancelled(&changed, booked.stored())
+}
+
 fn differences(t: &mut Trial) -> Step {
     let booked = t.booked()?;
-    let changed = with(
-        booked.message.clone(),
-        "/Patient/name/0/family",
-        json!("Otherwise"),
-    );
-    let body = cancelled(&changed, booked.stored());
+    let body = renamed(&booked);
     let request = t.session.cancel(&booked.id, &booked.etag, &body);
     let a = t
         .ask("another family name", &request)
@@ -151,12 +153,7 @@ fn still_booked(t: &mut Trial, id: &str) -> Step {
 
 fn conflict(t: &mut Trial) -> Step {
     let booked = t.booked()?;
-    let changed = with(
-        booked.message.clone(),
-        "/Patient/name/0/family",
-        json!("Otherwise"),
-    );
-    let body = cancelled(&changed, booked.stored());
+    let body = renamed(&booked);
     for odd in [
         "W/\"99999\"",
         "\"99999\"",
@@ -174,13 +171,8 @@ fn conflict(t: &mut Trial) -> Step {
 
 fn no_if_match(t: &mut Trial) -> Step {
     let booked = t.booked()?;
-    let changed = with(
-        booked.message.clone(),
-        "/Patient/name/0/family",
-        json!("Otherwise"),
-    );
     for message in [
-        cancelled(&changed, booked.stored()),
+        renamed(&booked),
         with(booked.stored().clone(), "/status", json!("cancelled")),
     ] {
         let request = t
@@ -205,23 +197,13 @@ fn forbidden(t: &mut Trial) -> Step {
     still_booked(t, &booked.id)
 }
 
-fn cancels(t: &mut Trial, about: &str, id: &str, etag: &str, body: &Value, ids: Ids) -> Step {
-    t.ask(about, &t.session.cancel(id, etag, body))
-        .cancels(id, ids)
-        .map(drop)
-}
-
 fn stored(t: &mut Trial) -> Step {
     let booked = t.booked()?;
     let body = with(booked.stored().clone(), "/status", json!("cancelled"));
-    cancels(
-        t,
-        "cancel with the stored body",
-        &booked.id,
-        &booked.etag,
-        &body,
-        CANCELLED,
-    )
+    let request = t.session.cancel(&booked.id, &booked.etag, &body);
+    t.ask("cancel with the stored body", &request)
+        .cancels(&booked.id, CANCELLED)
+        .map(drop)
 }
 
 fn shuffled(t: &mut Trial) -> Step {
@@ -232,28 +214,20 @@ fn shuffled(t: &mut Trial) -> Step {
     }
     super::messages::set(&mut body, "/meta", Value::Null);
     super::messages::set(&mut body, "/language", Value::Null);
-    cancels(
-        t,
-        "cancel with another order and without meta",
-        &booked.id,
-        &booked.etag,
-        &body,
-        &["PROV-CAN-02"],
-    )
+    let request = t.session.cancel(&booked.id, &booked.etag, &body);
+    t.ask("cancel with another order and without meta", &request)
+        .cancels(&booked.id, &["PROV-CAN-02"])
+        .map(drop)
 }
 
 fn strong(t: &mut Trial) -> Step {
     let booked = t.booked()?;
     let body = booked.cancelled();
     let strong = booked.etag.trim_start_matches("W/").to_owned();
-    cancels(
-        t,
-        "cancel with a strong ETag",
-        &booked.id,
-        &strong,
-        &body,
-        &["PROV-HDR-06"],
-    )
+    let request = t.session.cancel(&booked.id, &strong, &body);
+    t.ask("cancel with a strong ETag", &request)
+        .cancels(&booked.id, &["PROV-HDR-06"])
+        .map(drop)
 }
 
 fn slot_free(t: &mut Trial) -> Step {
@@ -273,7 +247,8 @@ fn slot_free(t: &mut Trial) -> Step {
             .or("The second booking of a slot has the id of the first, which was cancelled");
         let etag = a.header("etag").unwrap_or_default().to_owned();
         let body = cancelled(&message, &a.resource);
-        cancels(t, "cancel", &id, &etag, &body, CANCELLED)?;
+        let request = t.session.cancel(&id, &etag, &body);
+        t.ask("cancel", &request).cancels(&id, CANCELLED)?;
         found_free(t, &slot)?;
         used.push(id);
     }

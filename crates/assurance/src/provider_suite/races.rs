@@ -13,6 +13,9 @@ const CLIENTS: usize = 8;
 /// Rounds of each race: one may go well by chance.
 const ROUNDS: usize = 3;
 
+/// A request id that counts once.
+const AGAIN: Ids = &["PROV-BOOK-11", "D-03"];
+
 /// The tests of this file.
 pub(super) static TESTS: &[Test] = &[
     Test::new("Race_OneSlot", one_slot)
@@ -62,6 +65,13 @@ fn one_won(t: &mut Trial, all: &[Answer], status: u16, ids: Ids) -> bool {
         ))
 }
 
+/// All but those that succeeded have to be refused.
+fn others(t: &mut Trial, all: &[Answer], status: u16, situation: Situation, ids: Ids) {
+    for a in all.iter().filter(|a| a.status != status) {
+        t.is_refused(a, situation, ids, "the others");
+    }
+}
+
 fn one_slot(t: &mut Trial) -> Step {
     for _ in 0..ROUNDS {
         let slot = t.slot()?;
@@ -73,13 +83,9 @@ fn one_slot(t: &mut Trial) -> Step {
             .collect();
         let all = t.together("book one slot at once", &requests)?;
         one_won(t, &all, 201, &["P24", "PROV-BOOK-03"]);
+        const IDS: Ids = &["P29", "PROV-BOOK-03"];
         for a in all.iter().filter(|a| a.status != 201) {
-            if t.is_refused(
-                a,
-                Situation::SlotTaken,
-                &["P29", "PROV-BOOK-03"],
-                "the others",
-            ) {
+            if t.is_refused(a, Situation::SlotTaken, IDS, "the others") {
                 taken(t, a);
             }
         }
@@ -96,15 +102,8 @@ fn one_request_id(t: &mut Trial) -> Step {
         requests.push(t.session.book(&message).with("X-Request-ID", id.clone()));
     }
     let all = t.together("book several slots under one X-Request-ID", &requests)?;
-    one_won(t, &all, 201, &["PROV-BOOK-11", "D-03"]);
-    for a in all.iter().filter(|a| a.status != 201) {
-        t.is_refused(
-            a,
-            Situation::RequestIdReused,
-            &["PROV-BOOK-11"],
-            "the others",
-        );
-    }
+    one_won(t, &all, 201, AGAIN);
+    others(t, &all, 201, Situation::RequestIdReused, &["PROV-BOOK-11"]);
     Ok(())
 }
 
@@ -113,15 +112,8 @@ fn same_request(t: &mut Trial) -> Step {
         let message = t.message()?;
         let request = t.session.book(&message);
         let all = t.together("send one booking several times", &vec![request; CLIENTS])?;
-        one_won(t, &all, 201, &["PROV-BOOK-11", "D-03"]);
-        for a in all.iter().filter(|a| a.status != 201) {
-            t.is_refused(
-                a,
-                Situation::RequestIdReused,
-                &["PROV-BOOK-11", "D-03"],
-                "the others",
-            );
-        }
+        one_won(t, &all, 201, AGAIN);
+        others(t, &all, 201, Situation::RequestIdReused, AGAIN);
         t.session.tidy();
     }
     Ok(())
@@ -135,14 +127,8 @@ fn cancel(t: &mut Trial) -> Step {
         .collect();
     let all = t.together("cancel one appointment at once", &requests)?;
     one_won(t, &all, 200, &["PROV-CAN-03", "PROV-CAN-05"]);
-    for a in all.iter().filter(|a| a.status != 200) {
-        t.is_refused(
-            a,
-            Situation::VersionConflict,
-            &["PROV-CAN-03", "D-04"],
-            "the others",
-        );
-    }
+    let ids: Ids = &["PROV-CAN-03", "D-04"];
+    others(t, &all, 200, Situation::VersionConflict, ids);
     let a = t
         .ask("read it afterwards", &t.session.read(&booked.id))
         .succeeds(200, "Appointment", &["PROV-READ-01"])?;

@@ -54,41 +54,47 @@ fn content(a: &Answer) -> HashSet<(String, String)> {
     .collect()
 }
 
-/// Searches and compares with what the plain spelling finds.
-fn same(
-    t: &mut Trial,
-    wanted: &HashSet<(String, String)>,
-    query: &str,
+/// What the usual spelling finds: every other one has to find the same.
+struct Usual {
+    found: HashSet<(String, String)>,
+    at: &'static str,
     ids: Ids,
-    at: &str,
-    spelling: &str,
-) -> Step {
-    let request = t.session.search(query);
-    let mut a = t.send("search in another spelling", &request)?;
-    if t.status(&a, 200, ids, spelling).is_ok() {
-        later_pages(t, &mut a, &request)?;
-        let given = content(&a);
-        let what = format!(
-            "{spelling}: {} instead of {}",
-            counted(given.len(), "resource", "resources"),
-            wanted.len()
-        );
-        t.at(&a, at, ids)
-            .must(given == *wanted)
-            .right("the same result in every spelling")
-            .or(what);
+}
+
+impl Usual {
+    fn of(a: &Answer, at: &'static str, ids: Ids) -> Usual {
+        let found = content(a);
+        Usual { found, at, ids }
     }
-    Ok(())
+
+    /// Searches in another spelling.
+    fn same(&self, t: &mut Trial, query: &str, spelling: &str) -> Step {
+        let request = t.session.search(query);
+        let mut a = t.send("search in another spelling", &request)?;
+        if t.status(&a, 200, self.ids, spelling).is_ok() {
+            later_pages(t, &mut a, &request)?;
+            let given = content(&a);
+            t.at(&a, self.at, self.ids)
+                .must(given == self.found)
+                .right("the same result in every spelling")
+                .or(format!(
+                    "{spelling}: {} instead of {}",
+                    counted(given.len(), "resource", "resources"),
+                    self.found.len()
+                ));
+        }
+        Ok(())
+    }
 }
 
 fn services(t: &mut Trial) -> Step {
     let name = service(t);
     let bounds = format!("{}&status=free", Window::usual().query());
     let request = t.session.search(&window(&name, Window::usual(), "free"));
-    let wanted = content(
-        &t.ask("search in the usual spelling", &request)
-            .found(&["PROV-SLOT-01"])?,
-    );
+    let a = t
+        .ask("search in the usual spelling", &request)
+        .found(&["PROV-SLOT-01"])?;
+    let usual = Usual::of(&a, "query service", &["PROV-SLOT-01"]);
     for parameter in [
         "schedule.actor:healthcareservice",
         "schedule.actor:HealthcareService",
@@ -99,14 +105,7 @@ fn services(t: &mut Trial) -> Step {
         "service",
     ] {
         let query = format!("{parameter}={name}{bounds}");
-        same(
-            t,
-            &wanted,
-            &query,
-            &["PROV-SLOT-01"],
-            "query service",
-            parameter,
-        )?;
+        usual.same(t, &query, parameter)?;
     }
     let system = "https%3A%2F%2Ffhir.nhs.uk%2FId%2Fdos-service-id";
     for value in [
@@ -117,35 +116,21 @@ fn services(t: &mut Trial) -> Step {
         format!("HealthcareService%2F{name}"),
     ] {
         let query = format!("schedule.actor:healthcareservice={value}{bounds}");
-        same(
-            t,
-            &wanted,
-            &query,
-            &["PROV-SLOT-01"],
-            "query service",
-            &value,
-        )?;
+        usual.same(t, &query, &value)?;
     }
     // The order of the parameters means nothing.
     let query = format!("status=free{}&service={name}", Window::usual().query());
-    same(
-        t,
-        &wanted,
-        &query,
-        &["PROV-SLOT-01"],
-        "query service",
-        "another order",
-    )
+    usual.same(t, &query, "another order")
 }
 
 fn includes(t: &mut Trial) -> Step {
     let name = service(t);
     let base = window(&name, Window::usual(), "free");
     let request = t.session.search(&full(&name));
-    let wanted = content(
-        &t.ask("search in the usual spelling", &request)
-            .found(&["PROV-SLOT-08"])?,
-    );
+    let a = t
+        .ask("search in the usual spelling", &request)
+        .found(&["PROV-SLOT-08"])?;
+    let usual = Usual::of(&a, "query _include", &["PROV-SLOT-08"]);
     let all = |name: &str, value: fn(&str) -> String| -> String {
         INCLUDES
             .iter()
@@ -177,28 +162,14 @@ fn includes(t: &mut Trial) -> Step {
         ),
         ("each twice", format!("{0}{0}", all("_include", plain))),
     ] {
-        same(
-            t,
-            &wanted,
-            &format!("{base}{query}"),
-            &["PROV-SLOT-08"],
-            "query _include",
-            spelling,
-        )?;
+        usual.same(t, &format!("{base}{query}"), spelling)?;
     }
     let reversed: String = INCLUDES
         .iter()
         .rev()
         .map(|i| format!("&_include={i}"))
         .collect();
-    same(
-        t,
-        &wanted,
-        &format!("{base}{reversed}"),
-        &["PROV-SLOT-08"],
-        "query _include",
-        "in reverse order",
-    )
+    usual.same(t, &format!("{base}{reversed}"), "in reverse order")
 }
 
 fn one_by_one(t: &mut Trial) -> Step {
@@ -244,18 +215,14 @@ fn one_by_one(t: &mut Trial) -> Step {
 
 fn unknown_includes(t: &mut Trial) -> Step {
     let base = window(&service(t), Window::usual(), "free");
-    let request = t.session.search(&base);
-    let wanted = content(
-        &t.ask("search without includes", &request)
-            .found(&["PROV-SLOT-09"])?,
-    );
+    let a = t
+        .ask("search without includes", &t.session.search(&base))
+        .found(&["PROV-SLOT-09"])?;
+    let usual = Usual::of(&a, "query _include", &["PROV-SLOT-09"]);
     for value in ["Slot:nonsense", "Patient:link", "Slot:*", ""] {
-        same(
+        usual.same(
             t,
-            &wanted,
             &format!("{base}&_include={value}"),
-            &["PROV-SLOT-09"],
-            "query _include",
             &format!("_include={value}"),
         )?;
     }
@@ -265,10 +232,10 @@ fn unknown_includes(t: &mut Trial) -> Step {
 fn times(t: &mut Trial) -> Step {
     let name = service(t);
     let request = t.session.search(&window(&name, Window::usual(), "free"));
-    let wanted = content(
-        &t.ask("search in the usual spelling", &request)
-            .found(&["PROV-SLOT-03"])?,
-    );
+    let a = t
+        .ask("search in the usual spelling", &request)
+        .found(&["PROV-SLOT-03"])?;
+    let usual = Usual::of(&a, "query start", &["PROV-SLOT-03", "PROV-SLOT-04"]);
     let (lower, upper) = (midnight(1), midnight(5));
     let local = |pattern: &str| {
         let at = |t: jiff::Timestamp| t.to_zoned(london()).strftime(pattern).to_string();
@@ -297,14 +264,7 @@ fn times(t: &mut Trial) -> Step {
         ("local time without offset", local("%Y-%m-%dT%H:%M:%S")),
     ] {
         let query = format!("service={name}&status=free&start=ge{l}&start=le{u}");
-        same(
-            t,
-            &wanted,
-            &query,
-            &["PROV-SLOT-03", "PROV-SLOT-04"],
-            "query start",
-            spelling,
-        )?;
+        usual.same(t, &query, spelling)?;
     }
     let (l, u) = local("%Y-%m-%d");
     // `le` of a whole day takes the day in, `lt` leaves it out.
@@ -312,7 +272,7 @@ fn times(t: &mut Trial) -> Step {
     let a = t
         .ask("search with dates only", &t.session.search(&query))
         .searched(&["PROV-SLOT-04"])?;
-    let starts: HashSet<String> = wanted.iter().map(|(_, id)| id.clone()).collect();
+    let starts: HashSet<String> = usual.found.iter().map(|(_, id)| id.clone()).collect();
     let given = ids(&a);
     // A slot at exactly midnight of the last day is in the one and not in the other.
     let fits = given.is_subset(&starts) && given.len() + 8 >= starts.len() && !given.is_empty();
@@ -334,20 +294,13 @@ fn statuses(t: &mut Trial) -> Step {
     let a = t
         .ask("search for free and busy slots", &t.session.search(&both))
         .searched(&["PROV-SLOT-07"])?;
-    let wanted = content(&a);
+    let usual = Usual::of(&a, "query status", &["PROV-SLOT-07"]);
     for spelling in [
         "&status=free%2Cbusy",
         "&status=busy,free",
         "&status=free&status=busy",
     ] {
-        same(
-            t,
-            &wanted,
-            &format!("{base}{spelling}"),
-            &["PROV-SLOT-07"],
-            "query status",
-            spelling,
-        )?;
+        usual.same(t, &format!("{base}{spelling}"), spelling)?;
     }
     for status in ["busy-unavailable", "busy-tentative", "entered-in-error"] {
         let request = t.session.search(&format!("{base}&status={status}"));
@@ -371,7 +324,7 @@ fn statuses(t: &mut Trial) -> Step {
         .ask("search without status", &t.session.search(&base))
         .searched(&["PROV-SLOT-07", "D-11"])?;
     t.at(&a, "query status", &["PROV-SLOT-07", "D-11"])
-        .must(content(&a).is_superset(&wanted))
+        .must(content(&a).is_superset(&usual.found))
         .right("slots of every status")
         .or("Without status fewer slots were found than with free and busy");
     Ok(())
@@ -379,17 +332,12 @@ fn statuses(t: &mut Trial) -> Step {
 
 fn unknown_parameters(t: &mut Trial) -> Step {
     let base = window(&service(t), Window::usual(), "free");
-    let request = t.session.search(&base);
-    let wanted = content(&t.ask("search", &request).found(&["PROV-SLOT-11"])?);
+    let a = t
+        .ask("search", &t.session.search(&base))
+        .found(&["PROV-SLOT-11"])?;
+    let usual = Usual::of(&a, "query", &["PROV-SLOT-11"]);
     let query = format!("{base}&colour=blue&_summary=false");
-    same(
-        t,
-        &wanted,
-        &query,
-        &["PROV-SLOT-11"],
-        "query",
-        "an unknown parameter",
-    )?;
+    usual.same(t, &query, "an unknown parameter")?;
     let request = t.session.search(&query);
     let a = t
         .ask("search with an unknown parameter", &request)

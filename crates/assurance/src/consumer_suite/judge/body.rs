@@ -21,7 +21,7 @@ const NOW_SECONDS: i64 = 300;
 const MAX_ISSUES: usize = 20;
 
 /// Judges a booking. `slot` is what its contained Slot names, with its service.
-pub(in crate::consumer_suite) fn judge(
+pub(crate) fn judge(
     root: &Element,
     issues: &[Issue],
     slot: Option<(&str, &Slot)>,
@@ -70,7 +70,7 @@ pub(in crate::consumer_suite) fn judge(
 }
 
 /// The contained resources of a type.
-pub(in crate::consumer_suite) fn contained<'a>(root: &'a Element, kind: &str) -> Vec<&'a Element> {
+pub(crate) fn contained<'a>(root: &'a Element, kind: &str) -> Vec<&'a Element> {
     root.children()
         .iter()
         .filter(|c| c.name() == "contained" && c.resource_type() == Some(kind))
@@ -78,14 +78,14 @@ pub(in crate::consumer_suite) fn contained<'a>(root: &'a Element, kind: &str) ->
 }
 
 /// The slot that a booking names: its identifier, else its id.
-pub(in crate::consumer_suite) fn slot_id(root: &Element) -> Option<String> {
+pub(crate) fn slot_id(root: &Element) -> Option<String> {
     let slot = *contained(root, "Slot").first()?;
     let identifier = slot.at("identifier.value").and_then(Element::as_str);
     Some(identifier.or(slot.str_of("id"))?.to_ascii_lowercase())
 }
 
 /// What tells two patients apart: the NHS number, else family name and date of birth.
-pub(in crate::consumer_suite) fn patient_key(root: &Element) -> String {
+pub(crate) fn patient_key(root: &Element) -> String {
     let Some(patient) = contained(root, "Patient").first().copied() else {
         return String::new();
     };
@@ -108,7 +108,7 @@ pub(in crate::consumer_suite) fn patient_key(root: &Element) -> String {
 }
 
 /// Whether a resource states the profile of its type.
-pub(in crate::consumer_suite) fn states_profile(resource: &Element) -> bool {
+pub(crate) fn states_profile(resource: &Element) -> bool {
     let wanted = resource.resource_type().and_then(systems::profile);
     resource.get("meta").is_some_and(|m| {
         m.all("profile")

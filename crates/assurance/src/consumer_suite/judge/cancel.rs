@@ -12,12 +12,7 @@ use crate::consumer_suite::state::{Stored, clipped};
 const SHOWN: usize = 5;
 
 /// Judges a cancellation against what was stored and read.
-pub(in crate::consumer_suite) fn judge(
-    stored: &Stored,
-    asked: &Asked,
-    body: &Element,
-    notes: &mut Notes,
-) {
+pub(crate) fn judge(stored: &Stored, asked: &Asked, body: &Element, notes: &mut Notes) {
     let version = stored.version();
     if_match(asked, version, notes);
     let fresh = stored

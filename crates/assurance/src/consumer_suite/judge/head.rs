@@ -24,12 +24,7 @@ const TYPES: [&str; 4] = [
 const VERBATIM: &str = "exactly one of application/fhir+json and application/fhir+xml, bare or followed by ;charset=utf-8";
 
 /// Judges what can be judged of any request.
-pub(in crate::consumer_suite) fn judge(
-    state: &State,
-    asked: &Asked,
-    wanted: &Wanted,
-    notes: &mut Notes,
-) {
+pub(crate) fn judge(state: &State, asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
     address(state, asked, wanted, notes);
     from(state, asked, notes);
     trace(asked, notes);
@@ -181,7 +176,7 @@ fn from(state: &State, asked: &Asked, notes: &mut Notes) {
 }
 
 /// Judges `Ssp-To`, once it is known which service a request is about.
-pub(in crate::consumer_suite) fn receiver(
+pub(crate) fn receiver(
     state: &State,
     asked: &Asked,
     scenario: Option<&'static Scenario>,

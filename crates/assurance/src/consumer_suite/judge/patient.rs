@@ -20,7 +20,7 @@ fn place(name: &str) -> String {
 }
 
 /// Judges the patient of a booking.
-pub(in crate::consumer_suite) fn judge(patient: &Element, now: Timestamp, notes: &mut Notes) {
+pub(crate) fn judge(patient: &Element, now: Timestamp, notes: &mut Notes) {
     let id = patient.str_of("id").unwrap_or_default();
     let local = !id.is_empty() && !id.contains('/');
     notes

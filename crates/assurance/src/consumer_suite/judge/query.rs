@@ -28,10 +28,7 @@ const INCLUDES: [&str; 8] = [
 const SERVICE: &str = "schedule.actor%3Ahealthcareservice";
 
 /// Judges a slot search. Gives the scenario of the service that it names.
-pub(in crate::consumer_suite) fn judge(
-    asked: &Asked,
-    notes: &mut Notes,
-) -> Option<&'static Scenario> {
+pub(crate) fn judge(asked: &Asked, notes: &mut Notes) -> Option<&'static Scenario> {
     let service = service_of(&asked.query);
     let known = service.as_ref().and_then(|s| scenario(s.as_str()));
     names_service(asked, known.is_some(), notes);
@@ -75,7 +72,7 @@ pub(in crate::consumer_suite) fn judge(
 }
 
 /// True for a name that a Provider understands as the service criterion (PROV-SLOT-01), encoded or not.
-pub(in crate::consumer_suite) fn is_service_name(name: &str) -> bool {
+pub(crate) fn is_service_name(name: &str) -> bool {
     let plain = name.to_ascii_lowercase().replace("%3a", ":");
     matches!(
         plain.as_str(),

@@ -27,18 +27,13 @@ const APART: Duration = Duration::from_secs(5);
 
 /// Which tokens were used for which request.
 #[derive(Debug, Default)]
-pub(in crate::consumer_suite) struct TokenUses {
+pub(crate) struct TokenUses {
     of_token: HashMap<u64, Instant>,
     of_pair: HashSet<(u64, u64)>,
 }
 
 /// Judges the token of a request.
-pub(in crate::consumer_suite) fn judge(
-    state: &mut State,
-    asked: &Asked,
-    interaction: Interaction,
-    notes: &mut Notes,
-) {
+pub(crate) fn judge(state: &mut State, asked: &Asked, interaction: Interaction, notes: &mut Notes) {
     let token = match text(asked) {
         Ok(token) => token,
         Err(what) => {

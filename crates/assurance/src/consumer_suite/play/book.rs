@@ -30,7 +30,7 @@ type Answered = Result<Reply, Box<Refusal>>;
 
 impl State {
     /// Reads a body, and judges whether it can be read.
-    pub(in crate::consumer_suite) fn parse(&self, asked: &Asked, notes: &mut Notes) -> Parsed {
+    pub(crate) fn parse(&self, asked: &Asked, notes: &mut Notes) -> Parsed {
         let parsed = body_of(asked).and_then(|bytes| {
             let format =
                 format::body_format(asked.headers.get("content-type").map(|v| v.as_bytes()));
@@ -70,7 +70,7 @@ impl State {
     }
 
     /// Whom a booking is for, and which slot it claims; its scenario is told by the slot.
-    pub(in crate::consumer_suite) fn booking_of(
+    pub(crate) fn booking_of(
         &mut self,
         asked: &Asked,
         call: &mut Call,
@@ -144,7 +144,7 @@ impl State {
     }
 
     /// Answers a booking.
-    pub(in crate::consumer_suite) fn book(
+    pub(crate) fn book(
         &mut self,
         asked: &Asked,
         parsed: fhir::Parsed,
@@ -308,7 +308,7 @@ impl State {
     }
 
     /// Answers a cancellation (PROV-CAN-01..09).
-    pub(in crate::consumer_suite) fn cancel(
+    pub(crate) fn cancel(
         &mut self,
         asked: &Asked,
         id: &str,
@@ -372,7 +372,7 @@ impl State {
     }
 
     /// What should have followed, and did not, when the run ends.
-    pub(in crate::consumer_suite) fn unfinished(&mut self) {
+    pub(crate) fn unfinished(&mut self) {
         let lost: Vec<bool> = self
             .attempts
             .lost()

@@ -25,7 +25,7 @@ type Answered = Result<Reply, Box<Refusal>>;
 
 impl State {
     /// Answers a slot search.
-    pub(in crate::consumer_suite) fn search(&mut self, asked: &Asked, call: &mut Call) -> Answered {
+    pub(crate) fn search(&mut self, asked: &Asked, call: &mut Call) -> Answered {
         let query = SlotQuery::parse(&asked.query, call.now, &london(), &Window::default())?;
         let known = scenario(query.service.as_str()).filter(|s| is_served(s));
         let Some(scenario) = known else {
@@ -119,11 +119,7 @@ impl State {
     }
 
     /// Answers a search by patient (PROV-SRCH-01..04).
-    pub(in crate::consumer_suite) fn search_appointments(
-        &mut self,
-        asked: &Asked,
-        call: &mut Call,
-    ) -> Answered {
+    pub(crate) fn search_appointments(&mut self, asked: &Asked, call: &mut Call) -> Answered {
         let query = AppointmentQuery::parse(&asked.query, &london())?;
         if let Some(number) = &query.nhs_number {
             let wanted = number.as_str().to_owned();
@@ -167,7 +163,7 @@ impl State {
     }
 
     /// Answers a read (PROV-READ-01..03).
-    pub(in crate::consumer_suite) fn read(
+    pub(crate) fn read(
         &mut self,
         asked: &Asked,
         id: &str,
@@ -208,7 +204,7 @@ impl State {
     }
 
     /// Answers a history (PROV-INT-06).
-    pub(in crate::consumer_suite) fn history(&mut self, id: &str, call: &mut Call) -> Answered {
+    pub(crate) fn history(&mut self, id: &str, call: &mut Call) -> Answered {
         let url = self.url(id);
         let Some(stored) = self.appointments.get(id) else {
             return Err(Box::new(unknown(id)));
@@ -247,7 +243,7 @@ fn is_served(scenario: &Scenario) -> bool {
 }
 
 /// 404 for an appointment (ERR-09).
-pub(in crate::consumer_suite) fn unknown(id: &str) -> Refusal {
+pub(crate) fn unknown(id: &str) -> Refusal {
     let shown =
         ResourceId::parse(id).map_or_else(|_| "with this id".to_owned(), |id| id.to_string());
     Refusal::new(
@@ -278,7 +274,7 @@ fn entry(url: &str, mode: &str, resource: Element) -> Element {
 }
 
 /// The service id of a query, if it can be read at all.
-pub(in crate::consumer_suite) fn service_of(raw_query: &str) -> Option<ServiceId> {
+pub(crate) fn service_of(raw_query: &str) -> Option<ServiceId> {
     let parameters = query::parameters(raw_query).ok()?;
     let is_service = |name: &str| {
         name.to_ascii_lowercase()
