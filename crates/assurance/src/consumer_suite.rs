@@ -8,6 +8,7 @@
 mod asked;
 mod attempts;
 mod diary;
+mod driver;
 mod judge;
 mod ledger;
 mod national;
