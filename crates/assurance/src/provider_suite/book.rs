@@ -49,7 +49,7 @@ pub(super) static TESTS: &[Test] = &[
 
 impl Ask<'_, '_, '_> {
     /// What every booking of the published tests is checked for.
-    pub(super) fn is_booked(self, ids: Ids) -> Step<Answer> {
+    pub(super) fn books(self, ids: Ids) -> Step<Answer> {
         let Ask {
             t,
             purpose,
@@ -122,7 +122,7 @@ pub(super) fn location(t: &mut Trial, a: &Answer, id: &str, version: &str) {
     let versioned = given.ends_with(&format!("/Appointment/{id}/_history/{version}"));
     t.at(a, "header Location", ids)
         .must(!absolute || versioned)
-        .right(&format!("`…/Appointment/{id}/_history/{version}`"))
+        .right(format!("`…/Appointment/{id}/_history/{version}`"))
         .or(format!(
             "Location is `{given}`, which does not name the version that was made"
         ));
@@ -136,7 +136,7 @@ pub(super) fn location(t: &mut Trial, a: &Answer, id: &str, version: &str) {
 fn happy_path(t: &mut Trial) -> Step {
     let message = t.message()?;
     t.ask("book a free slot", &t.session.book(&message))
-        .is_booked(BOOKED)
+        .books(BOOKED)
         .map(drop)
 }
 
@@ -148,7 +148,7 @@ fn no_nhs_number(t: &mut Trial) -> Step {
     );
     let a = t
         .ask("book without NHS number", &t.session.book(&message))
-        .is_booked(&["PROV-BOOK-05"])?;
+        .books(&["PROV-BOOK-05"])?;
     let local = !list(contained(&a.resource, "Patient"), "/identifier").is_empty();
     t.at(&a, "Patient.identifier", &["PROV-BOOK-05", "RES-PAT-02", "D-17"]).must(!local).right("no identifier in the contained Patient").or("A patient without NHS number was given an identifier, on which TKW's report of this answer fails");
     Ok(())
@@ -158,7 +158,7 @@ fn contact(t: &mut Trial) -> Step {
     let message = contact_only(t.message()?);
     let request = t.session.book(&message);
     t.ask("book with a third party's telephone only", &request)
-        .is_booked(&["PROV-BOOK-06"])
+        .books(&["PROV-BOOK-06"])
         .map(drop)
 }
 
@@ -169,9 +169,7 @@ fn gzip(t: &mut Trial) -> Step {
         .book(&message)
         .with("Accept-Encoding", "gzip")
         .gzipped();
-    let a = t
-        .ask("book gzipped", &request)
-        .is_booked(&["PROV-GEN-13"])?;
+    let a = t.ask("book gzipped", &request).books(&["PROV-GEN-13"])?;
     t.at(&a, "header Content-Encoding", &["PROV-GEN-13"])
         .must(a.gzipped)
         .right("gzip, as Accept-Encoding asks")
@@ -183,7 +181,7 @@ fn already_booked(t: &mut Trial) -> Step {
     let slot = t.slot()?;
     let first = t.session.booking(&slot);
     t.ask("book a free slot", &t.session.book(&first))
-        .is_booked(BOOKED)?;
+        .books(BOOKED)?;
     let second = t.session.booking(&slot);
     let a = t
         .ask("book the same slot again", &t.session.book(&second))
@@ -227,7 +225,7 @@ pub(super) fn taken(t: &mut Trial, a: &Answer) {
         ("diagnostics", "/diagnostics", "Slot no longer available"),
     ] {
         let given = text(&issue, pointer).to_owned();
-        t.at(a, &format!("OperationOutcome.issue[0].{at}"), ids)
+        t.at(a, format!("OperationOutcome.issue[0].{at}"), ids)
             .must(given == right)
             .right(right)
             .or(format!(
@@ -239,7 +237,7 @@ pub(super) fn taken(t: &mut Trial, a: &Answer) {
 fn resent(t: &mut Trial) -> Step {
     let first = t.message()?;
     let request = t.session.book(&first);
-    let booked = t.ask("book a free slot", &request).is_booked(BOOKED)?;
+    let booked = t.ask("book a free slot", &request).books(BOOKED)?;
     let used = request
         .header("x-request-id")
         .unwrap_or_default()
@@ -277,7 +275,7 @@ fn xml(t: &mut Trial) -> Step {
     let message = t.message()?;
     let a = t
         .ask("book in XML", &t.session.book_xml(to_xml(&message)))
-        .is_booked(&["PROV-GEN-07"])?;
+        .books(&["PROV-GEN-07"])?;
     is_format(
         t,
         &a,
@@ -289,7 +287,7 @@ fn xml(t: &mut Trial) -> Step {
     let request = t.session.book_xml(to_xml(&message)).without("Accept");
     let a = t
         .ask("book in XML without Accept", &request)
-        .is_booked(&["PROV-GEN-07"])?;
+        .books(&["PROV-GEN-07"])?;
     is_format(
         t,
         &a,
@@ -303,7 +301,7 @@ fn xml(t: &mut Trial) -> Step {
 fn chunked(t: &mut Trial) -> Step {
     let message = t.message()?;
     t.ask("book in chunks", &t.session.book(&message).in_chunks())
-        .is_booked(&["PROV-GEN-06"])
+        .books(&["PROV-GEN-06"])
         .map(drop)
 }
 

@@ -388,7 +388,7 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
             }
             t.at(a, "HealthcareService", &["P19", "PROV-SLOT-17"])
                 .must(has(reference))
-                .right(&format!("the {kind} of the service, when included"))
+                .right(format!("the {kind} of the service, when included"))
                 .or(format!("{reference} is not in the Bundle"));
         }
     }
@@ -430,7 +430,7 @@ fn people(t: &mut Trial, a: &Answer, own: &str, actors: &[&str]) {
 fn identified(t: &mut Trial, a: &Answer, resource: &Value, ids: Ids) {
     let kind = text(resource, "/resourceType");
     let count = list(resource, "/identifier").len();
-    t.at(a, &format!("{kind}.identifier"), ids)
+    t.at(a, format!("{kind}.identifier"), ids)
         .must(count == 1)
         .right("exactly one")
         .or(format!(

@@ -245,7 +245,7 @@ fn content(t: &mut Trial) -> Step {
         ),
     ] {
         let what = format!("`{at}` is missing or says something else");
-        t.at(&a, &format!("CapabilityStatement.{at}"), &["RES-CAP-01"])
+        t.at(&a, format!("CapabilityStatement.{at}"), &["RES-CAP-01"])
             .must(holds)
             .right(right)
             .or(what);

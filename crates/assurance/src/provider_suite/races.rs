@@ -57,7 +57,7 @@ fn one_won(t: &mut Trial, all: &[Answer], status: u16, ids: Ids) -> bool {
     let Some(odd) = odd else { return false };
     t.at(odd, "status", ids)
         .must(won == 1)
-        .right(&format!("exactly one {status}"))
+        .right(format!("exactly one {status}"))
         .or(format!(
             "{won} of {} requests at the same time succeeded (answers: {})",
             all.len(),

@@ -112,7 +112,7 @@ fn versions(t: &mut Trial) -> Step {
         );
         t.at(&a, "Appointment.status", ids)
             .must(given == (status.to_owned(), version.clone()))
-            .right(&format!("version {version}, {status}"))
+            .right(format!("version {version}, {status}"))
             .or(format!("Version {} has the status {}", given.1, given.0));
     }
     Ok(())

@@ -58,7 +58,7 @@ fn without_request_id(t: &mut Trial) -> Step {
     let post = t.session.book(&message).without("X-Request-ID");
     let a = t
         .ask("book without X-Request-ID", &post)
-        .is_booked(&["VER-02"])?;
+        .books(&["VER-02"])?;
     let again = t.send("book once more without X-Request-ID", &post)?;
     let _ = t.status(
         &again,
@@ -85,7 +85,7 @@ fn without_rank(t: &mut Trial) -> Step {
     let message = with(t.message()?, "/Patient/telecom/0/rank", Value::Null);
     let message = with(message, "/Patient/contact/0/telecom/0/rank", Value::Null);
     t.ask("book without ranks", &t.session.book(&message))
-        .is_booked(&["VER-03"])
+        .books(&["VER-03"])
         .map(drop)
 }
 
@@ -107,13 +107,13 @@ fn fewer_contained(t: &mut Trial) -> Step {
     let message = without_document(t.message()?);
     let post = t.session.book(&message);
     t.ask("book without DocumentReference", &post)
-        .is_booked(&["VER-05"])?;
+        .books(&["VER-05"])?;
     let message = t.message()?;
     let slot = text(&message, "/slot/0/reference").replace('#', "Slot/");
     let message = with(message, "/Slot", Value::Null);
     let message = without_document(with(message, "/slot/0/reference", json!(slot)));
     t.ask("book without contained Slot", &t.session.book(&message))
-        .is_booked(&["VER-05"])
+        .books(&["VER-05"])
         .map(drop)
 }
 
@@ -123,7 +123,7 @@ fn further_participants(t: &mut Trial) -> Step {
     let message = with(t.message()?, "/participant/1", other);
     let a = t
         .ask("book with another participant", &t.session.book(&message))
-        .is_booked(&["VER-06"])?;
+        .books(&["VER-06"])?;
     t.at(&a, "Appointment.participant", &["VER-06"])
         .must(list(&a.resource, "/participant").len() == 2)
         .right("both participants, as they were sent")

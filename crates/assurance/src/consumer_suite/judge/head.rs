@@ -149,7 +149,7 @@ fn single<'a>(asked: &'a Asked, name: &str, rule: Rule, notes: &mut Notes) -> Op
         _ => "stands more than once",
     };
     notes
-        .at(rule, &format!("header {name}"))
+        .at(rule, format!("header {name}"))
         .must(false)
         .or(format!("The header {name} {fault}"));
     None

@@ -24,7 +24,7 @@ pub(crate) fn judge(patient: &Element, now: Timestamp, notes: &mut Notes) {
     let id = patient.str_of("id").unwrap_or_default();
     let local = !id.is_empty() && !id.contains('/');
     notes
-        .at(Rule::PatientProfile, &place("meta.profile"))
+        .at(Rule::PatientProfile, place("meta.profile"))
         .must(local && states_profile(patient))
         .or("The Patient has no local id, or does not state its profile");
     number(patient, notes);
@@ -34,7 +34,7 @@ pub(crate) fn judge(patient: &Element, now: Timestamp, notes: &mut Notes) {
     let gender = patient.str_of("gender").unwrap_or_default();
     let known = matches!(gender, "male" | "female" | "other" | "unknown");
     notes
-        .at(Rule::Gender, &place("gender"))
+        .at(Rule::Gender, place("gender"))
         .must(known)
         .or("gender is missing, or none of the four");
     birth(patient, now, notes);
@@ -48,7 +48,7 @@ fn number(patient: &Element, notes: &mut Notes) {
         [one] => number_fault(one),
         _ => Some("The Patient has more than one identifier"),
     };
-    notes.fault(Rule::PatientNumber, &place("identifier"), what);
+    notes.fault(Rule::PatientNumber, place("identifier"), what);
 }
 
 fn number_fault(identifier: &Element) -> Option<&'static str> {
@@ -91,7 +91,7 @@ fn name(patient: &Element, notes: &mut Notes) {
         [_] => None,
         _ => Some("The Patient has not exactly one name"),
     };
-    notes.fault(Rule::PatientName, &place("name"), what);
+    notes.fault(Rule::PatientName, place("name"), what);
 }
 
 fn contact_points(patient: &Element, notes: &mut Notes) {
@@ -131,7 +131,7 @@ fn contact_points(patient: &Element, notes: &mut Notes) {
         [_] => None,
         _ => Some("More than one contact point has rank 1"),
     };
-    notes.fault(Rule::Contact, &place("telecom"), what);
+    notes.fault(Rule::Contact, place("telecom"), what);
     for point in points
         .iter()
         .filter(|p| p.str_of("system") == Some("email"))
@@ -141,7 +141,7 @@ fn contact_points(patient: &Element, notes: &mut Notes) {
             !user.is_empty() && !host.is_empty() && !value.contains(char::is_whitespace)
         });
         notes
-            .at(Rule::Email, &place("telecom.value"))
+            .at(Rule::Email, place("telecom.value"))
             .must(fine)
             .or("An e-mail address has not the form name@host");
     }
@@ -153,12 +153,12 @@ fn third_parties(patient: &Element, notes: &mut Notes) {
             .get("name")
             .is_some_and(|n| n.get("family").is_some() || n.get("text").is_some());
         notes
-            .at(Rule::ThirdParty, &place("contact.name"))
+            .at(Rule::ThirdParty, place("contact.name"))
             .must(named)
             .or("A third party has no name");
         let related = contact.get("relationship").is_some();
         notes
-            .at(Rule::ThirdParty, &place("contact.relationship"))
+            .at(Rule::ThirdParty, place("contact.relationship"))
             .must(related)
             .or("A third party has no relationship to the patient");
     }
@@ -175,7 +175,7 @@ fn birth(patient: &Element, now: Timestamp, notes: &mut Notes) {
             Ok(_) => None,
         },
     };
-    notes.fault(Rule::Birth, &place("birthDate"), what);
+    notes.fault(Rule::Birth, place("birthDate"), what);
 }
 
 fn address(patient: &Element, notes: &mut Notes) {
@@ -189,7 +189,7 @@ fn address(patient: &Element, notes: &mut Notes) {
         (_, 0) => Some("No address has the use home"),
         _ => Some("There is more than one address"),
     };
-    notes.fault(Rule::Address, &place("address"), what);
+    notes.fault(Rule::Address, place("address"), what);
     let postcode = homes
         .first()
         .and_then(|h| h.str_of("postalCode"))
@@ -201,7 +201,7 @@ fn address(patient: &Element, notes: &mut Notes) {
             "The postcode has not the usual form"
         };
         notes
-            .at(Rule::Postcode, &place("address.postalCode"))
+            .at(Rule::Postcode, place("address.postalCode"))
             .must(is_postcode(postcode))
             .or(what);
     }
