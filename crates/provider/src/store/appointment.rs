@@ -176,14 +176,10 @@ pub trait Counts {
     /// Live bookings. If they cannot be counted, this says so by [`u32::MAX`], which no cap allows, and the
     /// transaction fails with the store's own error.
     fn bookings_on(&self, of: &BookingCount<'_>) -> u32;
-
-    /// The tenant's catalogue version now.
-    fn catalogue_version(&self) -> i64;
 }
 
 /// The rule of a booking: gets the slot as it is now, or nothing if there is none, and decides. It is asked again when
-/// its transaction is done again. A refusal as [`booking::refusal::Situation::Unavailable`] is no verdict: it is not
-/// recorded with the transaction, since the caller may try again before anybody is answered.
+/// its transaction is done again.
 pub type DecideBooking =
     Box<dyn Fn(Option<&PlacedSlot>, &dyn Counts) -> Result<Accepted, Refusal> + Send>;
 
@@ -204,6 +200,9 @@ pub struct Booking {
     pub asid: Asid,
     /// Organisation that books.
     pub ods: OdsCode,
+    /// The catalogue version that the rule was read from: with another, it decides nothing. `None`: the rule reads nothing
+    /// of what is declared.
+    pub declared: Option<i64>,
     /// Which of the two is only claimed.
     pub claimed: Claimed,
     /// Kind of that consumer, for caps per kind.

@@ -224,13 +224,15 @@ impl StoreError {
     }
 }
 
-/// Why a write did not happen: the rules refused it, or the store failed. Either way nothing of it was stored,
-/// except the audit row of a refusal.
+/// Why a write did not happen. In every case nothing of it was stored, except the audit row of a refusal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
     /// A rule refused it.
     #[error("{0}")]
     Refused(Refusal),
+    /// What is declared was changed since the rule was read: nobody is refused, and it is asked again by the rule of now.
+    #[error("the declarations were changed meanwhile")]
+    DiaryChanged,
     /// The store failed.
     #[error("{0}")]
     Store(#[from] StoreError),

@@ -377,9 +377,6 @@ impl Counts for NoBookings {
     fn bookings_on(&self, _: &BookingCount<'_>) -> u32 {
         0
     }
-    fn catalogue_version(&self) -> i64 {
-        1
-    }
 }
 
 /// Whether the imported slot is there, may be booked, and is held back.

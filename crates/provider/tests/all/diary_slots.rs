@@ -344,9 +344,6 @@ async fn a_booking_belongs_to_the_first_service_that_permits_it() {
         fn bookings_on(&self, _: &store::BookingCount<'_>) -> u32 {
             0
         }
-        fn catalogue_version(&self) -> i64 {
-            1
-        }
     }
     let store = clinic().await;
     let catalogue = diary::catalogue(&store);

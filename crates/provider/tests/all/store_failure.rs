@@ -60,7 +60,7 @@ async fn a_full_disk_fails_the_group_and_the_writer_goes_on() {
                     assert!(error.is_transient());
                     full += 1;
                 }
-                Err(WriteError::Refused(refusal)) => panic!("{refusal}"),
+                Err(refused) => panic!("{refused}"),
             }
         }
     }

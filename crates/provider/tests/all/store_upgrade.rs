@@ -184,7 +184,7 @@ fn an_old_booking_that_is_gone_is_found_without_a_digest() {
 async fn goes_on(tenant: Tenant<'_>) {
     let refused = |outcome: Result<_, WriteError>| match outcome {
         Err(WriteError::Refused(refusal)) => refusal.situation,
-        Err(WriteError::Store(error)) => panic!("{error}"),
+        Err(error) => panic!("{error}"),
         Ok::<provider::store::StoredAppointment, _>(_) => panic!("it was taken"),
     };
     let repeat = tenant.book(booking(uuid(9), request(100))).await;

@@ -267,6 +267,7 @@ impl Ceiling {
             document_id: Some(document_id),
             asid: Asid::parse(message::CONSUMER_ASID).map_err(text)?,
             ods: OdsCode::parse(message::CONSUMER_ODS).map_err(text)?,
+            declared: None,
             claimed: Claimed::Nothing,
             kind: Some("111".to_owned()),
             request_id: Some(request_id),

@@ -9,7 +9,7 @@ use super::tenants::{Found, TenantView};
 use crate::http::admission::receiving::Share;
 use crate::http::trust;
 use crate::metrics::requests::{Asked, Traffic};
-use crate::store::{Conflict, Revision, WriteIntent};
+use crate::store::{Conflict, Revision};
 use booking::ids::{Asid, OdsCode, RequestId, ResourceId, VersionId};
 use booking::refusal::{Refusal, Situation};
 use booking::rules::release::ConsumerFacts;
@@ -75,11 +75,9 @@ pub struct CheckedRequest {
     /// Body, decompressed.
     pub body: Bytes,
     /// The memory that it holds.
-    pub(in crate::http) share: Share,
+    pub(in crate::http) _share: Share,
     /// Format of the body.
     pub body_format: Format,
-    /// Tells the store that a write comes; taken back before it does.
-    pub(in crate::http) announced: Option<WriteIntent>,
 }
 
 impl CheckedRequest {
@@ -181,43 +179,56 @@ impl Edge {
             request_id.ok().flatten()
         };
         ctx.entry.request_id = request_id.clone();
-        let mut checked = CheckedRequest {
+        if write && request_id.is_none() && standard.requires_request_id() {
+            return Err(Refusal::new(
+                Situation::RequestIdMissing,
+                "The header X-Request-ID is missing: send a new UUID with every create and update, and the same one \
+                 with a retry.",
+            )
+            .location("http.X-Request-ID"));
+        }
+        let if_match = headers::read_if_match(&view);
+        let (query, (body, share)) = match write {
+            false => (
+                parts.uri.query().unwrap_or("").to_owned(),
+                Default::default(),
+            ),
+            true => {
+                // While the body comes, only what was read of the head is kept.
+                (parts.headers, parts.uri) = Default::default();
+                let asked = Asked::Interaction(matched.interaction);
+                (String::new(), self.body(ctx, body, coding, asked).await?)
+            }
+        };
+        Ok(CheckedRequest {
             matched,
             tenant: found.view.clone(),
             revision: found.revision,
-            query: parts.uri.query().unwrap_or("").to_owned(),
-            if_match: headers::read_if_match(&view),
+            query,
+            if_match,
             request_id,
-            body: Bytes::new(),
-            share: Share::default(),
+            body,
+            _share: share,
             body_format,
-            announced: None,
-        };
-        if write {
-            if checked.request_id.is_none() && standard.requires_request_id() {
-                return Err(Refusal::new(
-                    Situation::RequestIdMissing,
-                    "The header X-Request-ID is missing: send a new UUID with every create and update, and the same \
-                     one with a retry.",
-                )
-                .location("http.X-Request-ID"));
-            }
-            // While the body comes, only what was read of the head is kept.
-            (parts.headers, parts.uri) = Default::default();
-            checked.query = String::new();
-            let received = self.bodies.receive(body).await?;
-            checked.share = received.share;
-            checked.body = body::decode(received.bytes, coding, self.settings.limits.body_bytes)?;
-            self.bodies
-                .grow(&mut checked.share, checked.body.len())
-                .await?;
-            self.enter(ctx, false)?;
-            self.reserve(ctx, checked.body.len())?;
-            let asked = Asked::Interaction(checked.matched.interaction);
-            self.metrics.requests.received(asked, checked.body.len());
-            checked.announced = Some(self.store.tenant(found.view.key).announce());
-        }
-        Ok(checked)
+        })
+    }
+
+    /// Step 5, first half: the body of a write, with the memory that it holds. Then the request enters.
+    async fn body(
+        &self,
+        ctx: &mut RequestContext,
+        body: Incoming,
+        coding: Coding,
+        asked: Asked,
+    ) -> Result<(Bytes, Share), Refusal> {
+        let received = self.bodies.receive(body).await?;
+        let mut share = received.share;
+        let body = body::decode(received.bytes, coding, self.settings.limits.body_bytes)?;
+        self.bodies.grow(&mut share, body.len()).await?;
+        self.enter(ctx, false)?;
+        self.reserve(ctx, body.len())?;
+        self.metrics.requests.received(asked, body.len());
+        Ok((body, share))
     }
 
     /// Step 5, second half: an id that an earlier create or update succeeded with is refused before anything else that

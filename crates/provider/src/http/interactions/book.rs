@@ -10,7 +10,6 @@ use booking::ids::ResourceId;
 use booking::refusal::{Refusal, Situation};
 use booking::rules::{book, release};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
 /// How often a booking starts again because the diary's declarations changed under it.
@@ -20,9 +19,10 @@ const TRIES: usize = 3;
 pub async fn run(
     edge: &Edge,
     ctx: &mut RequestContext,
-    mut checked: CheckedRequest,
+    checked: CheckedRequest,
     caller: Caller,
 ) -> Result<Answer, Refusal> {
+    let mut coming = Some(edge.store.tenant(checked.tenant.key).announce());
     let parsed = checked.tree(edge.settings.limits.body_bytes)?;
     let mut request = BookingRequest::read_as(parsed, caller.standard)?;
     ctx.entry.consumer_faults = request
@@ -55,14 +55,13 @@ pub async fn run(
     });
     let mut tenant = checked.tenant.clone();
     for _ in 0..TRIES {
-        let stale = Arc::new(AtomicBool::new(false));
-        let booking = transaction(ctx, &checked, &tenant, &attempt, &id, &stale);
-        checked.announced = None;
+        let booking = transaction(ctx, &checked, &tenant, &attempt, &id);
+        drop(coming.take());
         ctx.recorded = true;
         match edge.store.tenant(tenant.key).book(booking).await {
             Ok(stored) => return Ok(read::of_stored(&checked, 201, stored)),
             // Nothing of it is recorded: this try refused nobody.
-            Err(WriteError::Refused(_)) if stale.load(Ordering::Relaxed) => {
+            Err(WriteError::DiaryChanged) => {
                 ctx.recorded = false;
                 tenant = match edge.tenants.find(&edge.store, &checked.matched.ods).await? {
                     Some(current) => current.view,
@@ -77,7 +76,10 @@ pub async fn run(
         }
     }
     ctx.entry.appointment = None;
-    Err(changing())
+    Err(Refusal::new(
+        Situation::Unavailable,
+        "The diary is being changed at this moment; try again in a second.",
+    ))
 }
 
 /// What a booking is tried with; a second try takes it again.
@@ -88,26 +90,18 @@ struct Attempt {
     document: Vec<u8>,
 }
 
-fn changing() -> Refusal {
-    Refusal::new(
-        Situation::Unavailable,
-        "The diary is being changed at this moment; try again in a second.",
-    )
-}
-
 /// What the store does in one transaction: it hands the slot as it is to the rules and writes what they decide. Rules
-/// that were read before the last change of the diary decide nothing: `stale` is set then.
+/// that were read before the last change of the diary decide nothing ([`WriteError::DiaryChanged`]).
 fn transaction(
     ctx: &RequestContext,
     checked: &CheckedRequest,
     tenant: &Arc<TenantView>,
     attempt: &Arc<Attempt>,
     id: &ResourceId,
-    stale: &Arc<AtomicBool>,
 ) -> Booking {
     let now = ctx.now;
     let (request, caller) = (&attempt.request, &attempt.caller);
-    let (attempt, tenant, stale) = (attempt.clone(), tenant.clone(), stale.clone());
+    let (attempt, tenant) = (attempt.clone(), tenant.clone());
     Booking {
         slot: request.slot.uuid(),
         id: id.clone(),
@@ -115,6 +109,7 @@ fn transaction(
         document_id: request.document_id.clone(),
         asid: caller.ssp.from.clone(),
         ods: caller.claims.organization.ods.clone(),
+        declared: Some(tenant.version),
         claimed: match &caller.facts {
             facts if !facts.ods_believed => Claimed::Organization,
             facts if facts.asid.is_none() => Claimed::System,
@@ -126,10 +121,6 @@ fn transaction(
         received: Some(checked.body.clone()),
         entry: ctx.entry.clone(),
         decide: Box::new(move |placed, counts| {
-            if counts.catalogue_version() != tenant.version {
-                stale.store(true, Ordering::Relaxed);
-                return Err(changing());
-            }
             let snapshot = placed.map(PlacedSlot::snapshot);
             book::check_claim(&attempt.request, snapshot.as_ref(), now)?;
             let Some(placed) = placed else {

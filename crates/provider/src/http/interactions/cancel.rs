@@ -13,9 +13,10 @@ use booking::wire::headers::IfMatch;
 pub async fn run(
     edge: &Edge,
     ctx: &mut RequestContext,
-    mut request: CheckedRequest,
+    request: CheckedRequest,
     caller: Caller,
 ) -> Result<Answer, Refusal> {
+    let coming = edge.store.tenant(request.tenant.key).announce();
     let id = read::path_id(&request)?.clone();
     ctx.entry.appointment = Some(id.as_str().to_owned());
     let parsed = request.tree(edge.settings.limits.body_bytes)?;
@@ -59,13 +60,18 @@ pub async fn run(
             )))
         }),
     };
-    request.announced = None;
+    drop(coming);
     match edge.store.tenant(request.tenant.key).cancel(change).await {
         Ok(stored) => Ok(read::of_stored(&request, 200, stored)),
         Err(WriteError::Refused(refusal)) => Err(refusal),
         Err(WriteError::Store(error)) => {
             ctx.recorded = false;
             Err(store_refusal(error))
+        }
+        // What is declared has no part in a cancellation.
+        Err(WriteError::DiaryChanged) => {
+            ctx.recorded = false;
+            Err(Refusal::new(Situation::Unexpected, "An unexpected fault."))
         }
     }
 }

@@ -12,7 +12,6 @@ use crate::store::driver::{Connection, Fault, values};
 use crate::store::error::{StoreError, WriteError};
 use crate::store::model::{BookingCount, PlacedSlot, TenantKey, london_day, utc_day};
 use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId};
-use booking::refusal::Situation;
 use booking::slot::SlotStatus;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -26,25 +25,13 @@ struct Asked<'c> {
     failed: RefCell<Option<StoreError>>,
 }
 
-impl Asked<'_> {
-    fn note<T>(&self, outcome: Result<T, StoreError>, instead: T) -> T {
-        outcome.unwrap_or_else(|error| {
-            self.failed.borrow_mut().get_or_insert(error);
-            instead
-        })
-    }
-}
-
 impl Counts for Asked<'_> {
     fn bookings_on(&self, of: &BookingCount<'_>) -> u32 {
-        self.note(
-            read::bookings_on(self.connection, self.tenant, of),
-            u32::MAX,
-        )
-    }
-
-    fn catalogue_version(&self) -> i64 {
-        self.note(read::catalogue_version(self.connection, self.tenant), -1)
+        let counted = read::bookings_on(self.connection, self.tenant, of);
+        counted.unwrap_or_else(|error| {
+            self.failed.borrow_mut().get_or_insert(error);
+            u32::MAX
+        })
     }
 }
 
@@ -89,17 +76,14 @@ fn book(
     record_refusal(group, tenant, entry, outcome)
 }
 
-/// Writes the audit row of a refused attempt, in the same transaction as everything else (AUD-01). An attempt that will be
-/// made again has no row: nobody was refused.
+/// Writes the audit row of a refused attempt, in the same transaction as everything else (AUD-01).
 pub(super) fn record_refusal<T>(
     group: &mut Group<'_>,
     tenant: TenantKey,
     mut entry: AuditEntry,
     outcome: Result<T, WriteError>,
 ) -> Result<T, WriteError> {
-    if let Err(WriteError::Refused(refusal)) = &outcome
-        && refusal.situation != Situation::Unavailable
-    {
+    if let Err(WriteError::Refused(refusal)) = &outcome {
         entry.refused(refusal, audit::Fault::of(refusal));
         entry.slot_after = entry.slot_before;
         group.attempt(|g| Ok(g.append_audit(tenant, &entry.body())?))?;
@@ -183,7 +167,7 @@ fn taken_or(fault: Fault) -> WriteError {
     }
 }
 
-/// Reads the slot and asks the rule.
+/// Reads the slot and asks the rule, unless it was read before the last change of the diary.
 fn decided(
     c: &Connection,
     tenant: TenantKey,
@@ -195,6 +179,11 @@ fn decided(
         None => None,
     };
     learned.slot = slot.as_ref().map(|s| (s.slot.uuid, s.slot.status));
+    if let Some(declared) = booking.declared
+        && declared != read::catalogue_version(c, tenant)?
+    {
+        return Err(WriteError::DiaryChanged);
+    }
     let asked = Asked {
         connection: c,
         tenant,

@@ -29,7 +29,7 @@ where
     fn run(&mut self, group: &mut Group<'_>) -> bool {
         let outcome = self.outcome.insert((self.work)(group));
         match outcome {
-            Ok(_) | Err(WriteError::Refused(_)) => true,
+            Ok(_) | Err(WriteError::Refused(_) | WriteError::DiaryChanged) => true,
             Err(WriteError::Store(error)) => {
                 matches!(
                     error,

@@ -285,8 +285,8 @@ impl Drop for Writer {
 pub(in crate::store) fn store_only(error: WriteError) -> StoreError {
     match error {
         WriteError::Store(error) => error,
-        WriteError::Refused(refusal) => {
-            StoreError::unexpected(format!("refused without a rule: {refusal}"))
+        WriteError::Refused(_) | WriteError::DiaryChanged => {
+            StoreError::unexpected(format!("refused without a rule: {error}"))
         }
     }
 }

@@ -338,7 +338,7 @@ async fn a_server_killed_under_load_comes_back_with_everything() {
                             booked.fetch_add(1, Ordering::Relaxed);
                         }
                         Err(WriteError::Store(error)) => assert!(error.is_transient(), "{error}"),
-                        Err(WriteError::Refused(refusal)) => panic!("refused: {refusal}"),
+                        Err(refused) => panic!("refused: {refused}"),
                     }
                 }
                 made

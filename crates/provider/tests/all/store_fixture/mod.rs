@@ -266,6 +266,7 @@ pub fn booking(slot: Uuid, request_id: RequestId) -> Booking {
         document_id: Some("A1B2C3D4-0000-4000-8000-000000000002".to_owned()),
         asid: asid(),
         ods: ods(),
+        declared: None,
         claimed: Claimed::Nothing,
         kind: Some("111".to_owned()),
         request_id: Some(request_id),
