@@ -332,9 +332,9 @@ class Provider(Server):
         submitted, book = copy.deepcopy(body), self.book
         if on("race-lost"):
             self.check_slot(body)
-            book.pause()
+            book.meet()
         if on("repeat-race-lost"):
-            book.pause()
+            book.meet()
         with book.lock:
             slot = self.find_slot(body)
             gone = slot.status != "free" and not on("double-booking") and not on("race-lost")

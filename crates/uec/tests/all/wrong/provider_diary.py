@@ -2,12 +2,13 @@
 
 import datetime
 import hashlib
-import random
 import threading
-import time
 import uuid
 
 from provider_faults import on
+
+# Seconds that a racy fault waits for another request; a test waits longer for its answer.
+MEETING = 20
 
 PROFILE = "https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-{}-1"
 UUID = "https://tools.ietf.org/html/rfc4122"
@@ -151,6 +152,7 @@ class Book:
 
     def __init__(self, diary):
         self.diary, self.lock = diary, threading.RLock()
+        self.meeting, self.met = threading.Condition(), 0
         self.versions, self.used, self.documents = {}, {}, set()
 
     def new_id(self, slot):
@@ -158,9 +160,13 @@ class Book:
             return hashlib.sha1(slot.id.encode()).hexdigest()
         return uuid.uuid4().hex
 
-    def pause(self):
-        """Where a racy fault leaves the lock open, others get the time to come between."""
-        time.sleep(random.uniform(0.03, 0.06))
+    def meet(self):
+        """Where a racy fault leaves the lock open, one waits there until another has come, if one comes at all."""
+        with self.meeting:
+            self.met += 1
+            self.meeting.notify_all()
+            if not self.meeting.wait_for(lambda: self.met > 1, MEETING):
+                self.met -= 1
 
     def current(self, ident):
         versions = self.versions.get(ident)
