@@ -131,11 +131,12 @@ impl Process {
     /// Tells the process to stop and waits for its end.
     fn stop(mut self) {
         let pid = fs::read_to_string(self.folder.join("pid")).expect("its id");
+        // Before it is told: then it cannot have waited for less, however late this thread gets its turn.
+        let begun = Instant::now();
         let told = Command::new("sh")
             .args(["-c", "kill -TERM \"$0\"", pid.trim()])
             .status();
         assert!(told.expect("sh runs").success(), "the process was there");
-        let begun = Instant::now();
         let status = testkit::found("it ends", || self.child.try_wait().expect("its end"));
         assert!(status.success(), "{status}: {}", self.log());
         assert!(begun.elapsed() >= Duration::from_secs(DRAIN_WAIT));

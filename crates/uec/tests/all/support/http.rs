@@ -4,12 +4,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use serde_json::Value;
 
-/// No answer may take longer.
-const TIMEOUT: Duration = Duration::from_secs(60);
 /// Larger than any answer of the demo data.
 const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 
@@ -189,10 +186,10 @@ pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Option<Response> {
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("the server accepts connections");
     stream
-        .set_read_timeout(Some(TIMEOUT))
+        .set_read_timeout(Some(testkit::PATIENCE))
         .expect("read time-out");
     stream
-        .set_write_timeout(Some(TIMEOUT))
+        .set_write_timeout(Some(testkit::PATIENCE))
         .expect("write time-out");
     stream.set_nodelay(true).expect("no delay");
     stream
