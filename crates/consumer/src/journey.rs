@@ -31,7 +31,7 @@ pub use cancel::{CancelReport, Cancelled, not_booked};
 pub use capability::Capability;
 pub use draft::{ReferralDraft, referred};
 pub use identity::{Expected, Proven, Status, Unproven};
-pub use progress::{OnItsWay, Progress};
+pub use progress::{PendingChange, Progress};
 pub use rebook::{Old, Rebooked};
 pub use search::{NextFree, Shown, SlotSearch, Window};
 pub use settle::{Lost, REQUEST_LIFE, slot_of};

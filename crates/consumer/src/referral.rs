@@ -24,4 +24,4 @@ pub use model::{
     Replacement, Section,
 };
 pub use send::{Message, Receipt, Retries, Sender};
-pub use unsent::{Unsent, Why};
+pub use unsent::{ReferralFailure, Why};

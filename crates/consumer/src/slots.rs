@@ -7,7 +7,7 @@ mod paging;
 mod times;
 mod unreadable;
 
-pub use bundle::{Gathering, MAX_SLOTS};
+pub use bundle::{MAX_SLOTS, SearchPages};
 pub(crate) use bundle::{envelope_modifier, modifier};
 pub use describe::human_name;
 pub use paging::next_tail;

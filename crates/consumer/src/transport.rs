@@ -13,7 +13,7 @@ pub use answer::{Answer, Outcome, OutcomeIssue, Source};
 use crate::journal::{ExchangeRow, Journal, StepId};
 use crate::plan::Request;
 use jiff::Timestamp;
-use leaving::{Departure, Progress};
+use leaving::{GuardedBody, Progress};
 use receive::Received;
 use std::time::{Duration, Instant};
 
@@ -114,7 +114,7 @@ impl Transport {
     /// Like [`Transport::send`], for a booking of the journal, named by its document. The journal records that the body may
     /// have left before its first byte does.
     pub async fn send_booking(&self, request: &Request, step: StepId, document: &str) -> Delivery {
-        let departure = Departure::of(self.journal.clone(), document);
+        let departure = GuardedBody::of(self.journal.clone(), document);
         self.repeat(request, step, Some(&departure)).await
     }
 
@@ -122,7 +122,7 @@ impl Transport {
         &self,
         request: &Request,
         step: StepId,
-        departure: Option<&Departure>,
+        departure: Option<&GuardedBody>,
     ) -> Delivery {
         let begun = Instant::now();
         let (mut uncertain, mut unsaid) = (false, false);
@@ -235,8 +235,8 @@ fn leaves_open(status: u16) -> bool {
 
 /// The result of an attempt, given how far the body has come in all attempts. If nobody asked for the body, the request has
 /// reached nobody. If the body was withheld, there is no further try.
-fn withheld(received: Received, departure: Option<&Departure>) -> Received {
-    match (departure.map(Departure::progress), received) {
+fn withheld(received: Received, departure: Option<&GuardedBody>) -> Received {
+    match (departure.map(GuardedBody::progress), received) {
         (Some(Progress::Settled), Received::Lost(why, _)) => {
             Received::NotSent(why, Hindrance::Settled)
         }

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// What all connections of a server share.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct ServerState {
     pub limits: Limits,
     pub gauges: Arc<Gauges>,
     /// Becomes true when the server stops.
@@ -32,9 +32,9 @@ pub(crate) struct Door {
     peers: Arc<Peers>,
 }
 
-impl Door {
-    pub fn new(limits: Limits, gauges: Arc<Gauges>) -> Door {
-        Door {
+impl ServerState {
+    pub fn new(limits: Limits, gauges: Arc<Gauges>) -> ServerState {
+        ServerState {
             limits,
             gauges,
             stopping: watch::Sender::new(false),
@@ -51,18 +51,18 @@ pub struct Accepted {
     /// Its bytes, before any TLS.
     pub stream: TcpStream,
     link: Link,
-    place: Place,
+    permit: ConnectionPermit,
 }
 
 /// The place of a connection among those of its server and of its peer. Dropping it frees the place.
 #[derive(Debug)]
-pub struct Place {
+pub struct ConnectionPermit {
     peer: Option<Counted>,
     gauges: Arc<Gauges>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.gauges.open.fetch_sub(1, Ordering::Relaxed);
     }
@@ -82,14 +82,14 @@ pub struct Secured {
     /// The watch over the connection, for [`crate::http`] or a server of another protocol.
     pub link: Link,
     /// Keep it until the connection ends.
-    pub place: Place,
+    pub permit: ConnectionPermit,
 }
 
 impl Accepted {
     /// Does the TLS handshake, if there is a configuration. Returns `None`, logged and counted, when the handshake fails or
     /// the holder of the certificate has reached the limit.
     pub async fn secure(mut self, tls: Option<&Arc<ServerConfig>>) -> Option<Secured> {
-        let (address, door) = (self.address, self.link.door());
+        let (address, server) = (self.address, self.link.server());
         let Some(tls) = tls else {
             return Some(Secured {
                 address,
@@ -97,7 +97,7 @@ impl Accepted {
                 tls: false,
                 stream: Stream::new(Bytes::Plain(self.stream), self.link.clone()),
                 link: self.link,
-                place: self.place,
+                permit: self.permit,
             });
         };
         let handshake = TlsAcceptor::from(tls.clone()).accept(self.stream);
@@ -108,8 +108,8 @@ impl Accepted {
                     Ok(Err(error)) => error.to_string(),
                     _ => "it took too long".to_owned(),
                 };
-                if self.place.peer.is_some() {
-                    door.gauges.end(Ended::Handshake);
+                if self.permit.peer.is_some() {
+                    server.gauges.end(Ended::Handshake);
                     tracing::info!(peer = %address.ip(), "TLS handshake failed: {why}");
                 }
                 return None;
@@ -122,12 +122,12 @@ impl Accepted {
             .map(|all| all.iter().map(|c| c.clone().into_owned()).collect());
         if let Some(leaf) = certificates.as_deref().and_then(<[_]>::first) {
             // A client with a certificate counts by the certificate: clients behind one proxy do not share a limit.
-            let Some(counted) = door.peers.certificate(leaf, door.limits.per_peer) else {
-                door.gauges.end(Ended::Peer);
+            let Some(counted) = server.peers.certificate(leaf, server.limits.per_peer) else {
+                server.gauges.end(Ended::Peer);
                 tracing::warn!(peer = %address.ip(), "refused: the holder of this certificate has as many connections as it may");
                 return None;
             };
-            self.place.peer = Some(counted);
+            self.permit.peer = Some(counted);
         }
         Some(Secured {
             address,
@@ -135,7 +135,7 @@ impl Accepted {
             tls: true,
             stream: Stream::new(Bytes::Tls(Box::new(stream)), self.link.clone()),
             link: self.link,
-            place: self.place,
+            permit: self.permit,
         })
     }
 }
@@ -153,7 +153,7 @@ pub async fn run<S, F>(
     F: Future<Output = ()> + Send + 'static,
 {
     let places = Arc::new(Semaphore::new(limits.connections));
-    let door = Arc::new(Door::new(limits, gauges));
+    let server = Arc::new(ServerState::new(limits, gauges));
     let mut tasks = JoinSet::new();
     tokio::pin!(stop);
     loop {
@@ -169,7 +169,7 @@ pub async fn run<S, F>(
         };
         match accepted {
             Ok((stream, address)) => {
-                if let Some(accepted) = take(&door, stream, address, permit) {
+                if let Some(accepted) = take(&server, stream, address, permit) {
                     tasks.spawn(serve(accepted));
                 }
             }
@@ -190,7 +190,7 @@ pub async fn run<S, F>(
         else {
             break;
         };
-        if let Some(accepted) = take(&door, stream, address, permit) {
+        if let Some(accepted) = take(&server, stream, address, permit) {
             tasks.spawn(serve(accepted));
         }
     }
@@ -200,27 +200,30 @@ pub async fn run<S, F>(
         // A new connection may still be sending its first request; closing would not wait for that.
         tokio::time::sleep(FIRST_REQUEST).await;
     }
-    door.stopping.send_replace(true);
+    server.stopping.send_replace(true);
     let all = async { while tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(door.limits.drain, all).await.is_err() {
-        let open = door.gauges.open();
-        let seconds = door.limits.drain.as_secs();
+    if tokio::time::timeout(server.limits.drain, all)
+        .await
+        .is_err()
+    {
+        let open = server.gauges.open();
+        let seconds = server.limits.drain.as_secs();
         tracing::warn!("{open} connections were still open after {seconds} seconds");
     }
 }
 
 /// Gives a connection its place. `None`: its peer has reached the limit.
 fn take(
-    door: &Arc<Door>,
+    server: &Arc<ServerState>,
     stream: TcpStream,
     address: SocketAddr,
     permit: OwnedSemaphorePermit,
 ) -> Option<Accepted> {
-    let gauges = door.gauges.clone();
+    let gauges = server.gauges.clone();
     let peer = match gauges.is_probe(address) {
         true => None,
         false => {
-            let Some(counted) = door.peers.address(address.ip(), door.limits.per_peer) else {
+            let Some(counted) = server.peers.address(address.ip(), server.limits.per_peer) else {
                 gauges.end(Ended::Peer);
                 tracing::debug!(peer = %address.ip(), "refused: this peer has as many connections as it may");
                 return None;
@@ -234,8 +237,8 @@ fn take(
     Some(Accepted {
         address,
         stream,
-        link: Link::new(door.clone()),
-        place: Place {
+        link: Link::new(server.clone()),
+        permit: ConnectionPermit {
             peer,
             gauges,
             _permit: permit,

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const END: u64 = 253_402_300_800;
 
 /// True from 1970 to the end of 9999.
-pub(crate) fn is_there() -> bool {
+pub(crate) fn can_be_written() -> bool {
     is_one(SystemTime::now())
 }
 

@@ -9,7 +9,7 @@ pub fn names_one_host<B>(request: &Request<B>) -> Result<(), &'static str> {
     let (first, second) = (hosts.next(), hosts.next());
     let is_2 = request.version() == Version::HTTP_2;
     let authority = request.uri().authority().map(|a| a.as_str());
-    if second.is_some() || first.is_none() && !named_otherwise(request.version(), authority) {
+    if second.is_some() || first.is_none() && !may_lack_host(request.version(), authority) {
         return Err(
             "The header Host is missing or stands more than once: a request names one host.",
         );
@@ -29,7 +29,7 @@ pub fn names_one_host<B>(request: &Request<B>) -> Result<(), &'static str> {
 }
 
 /// Whether a request without `Host` is valid: HTTP/1.0, or HTTP/2 with an authority.
-fn named_otherwise(version: Version, authority: Option<&str>) -> bool {
+fn may_lack_host(version: Version, authority: Option<&str>) -> bool {
     match version {
         Version::HTTP_2 => authority.is_some(),
         Version::HTTP_11 => false,

@@ -19,7 +19,7 @@ mod probe;
 mod serve;
 mod stream;
 
-pub use accept::{Accepted, Place, Secured, run};
+pub use accept::{Accepted, ConnectionPermit, Secured, run};
 pub use host::names_one_host;
 pub use link::Link;
 pub use probe::probe;

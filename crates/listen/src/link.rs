@@ -1,6 +1,6 @@
 //! Tracks the requests of one connection, and decides when the connection has lasted too long.
 
-use crate::accept::Door;
+use crate::accept::ServerState;
 use crate::{Ended, LEAST_RATE, Limits};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ pub struct Link(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    door: Arc<Door>,
+    server: Arc<ServerState>,
     state: Mutex<State>,
 }
 
@@ -49,9 +49,9 @@ pub(crate) enum Verdict {
 }
 
 impl Link {
-    pub(crate) fn new(door: Arc<Door>) -> Link {
+    pub(crate) fn new(server: Arc<ServerState>) -> Link {
         Link(Arc::new(Shared {
-            door,
+            server,
             state: Mutex::new(State {
                 under_way: 0,
                 since: Instant::now(),
@@ -62,17 +62,17 @@ impl Link {
         }))
     }
 
-    pub(crate) fn door(&self) -> &Door {
-        &self.0.door
+    pub(crate) fn server(&self) -> &ServerState {
+        &self.0.server
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.0.door.limits
+        &self.0.server.limits
     }
 
     /// Becomes true when the server stops.
     pub fn stopping(&self) -> watch::Receiver<bool> {
-        self.door().stopping.subscribe()
+        self.server().stopping.subscribe()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -131,7 +131,7 @@ pub(crate) struct UnderWay {
 
 impl UnderWay {
     /// Records that the answer begins.
-    pub fn answers(&mut self) {
+    pub fn begin_answer(&mut self) {
         let limit = self.link.limits().write;
         let mut state = self.link.state();
         let id = state.next;
@@ -146,7 +146,7 @@ impl UnderWay {
     }
 
     /// Records that the connection took so many bytes of the answer and asked for more.
-    pub fn gave(&self, bytes: usize) {
+    pub fn record_sent(&self, bytes: usize) {
         let limit = self.link.limits().write;
         self.sending(|sending, now| {
             let paused = sending.paused.take().map_or(Duration::ZERO, |p| now - p);
@@ -156,7 +156,7 @@ impl UnderWay {
     }
 
     /// Records that the connection waits for the next bytes of the answer.
-    pub fn pauses(&self) {
+    pub fn record_wait(&self) {
         self.sending(|sending, now| {
             sending.paused.get_or_insert(now);
         });
@@ -198,8 +198,11 @@ mod tests {
             write: Duration::from_secs(30),
             ..Limits::default()
         };
-        let door = Arc::new(Door::new(limits.clone(), Arc::new(Gauges::default())));
-        (Link::new(door), limits)
+        let server = Arc::new(ServerState::new(
+            limits.clone(),
+            Arc::new(Gauges::default()),
+        ));
+        (Link::new(server), limits)
     }
 
     #[test]
@@ -220,18 +223,18 @@ mod tests {
     fn an_answer_that_nobody_takes_ends_the_connection_also_beside_others() {
         let (link, limits) = link();
         let mut stuck = link.begin();
-        stuck.answers();
-        stuck.gave(LEAST_RATE as usize * 10);
+        stuck.begin_answer();
+        stuck.record_sent(LEAST_RATE as usize * 10);
         let mut other = link.begin();
-        other.answers();
-        other.gave(LEAST_RATE as usize * 1_000);
+        other.begin_answer();
+        other.record_sent(LEAST_RATE as usize * 1_000);
         let at = |more| Instant::now() + limits.write + Duration::from_secs(more);
         assert!(matches!(link.judge(at(9)), Verdict::Until(_)));
         assert_eq!(link.judge(at(10)), Verdict::Over(Ended::Write));
         // Waiting for us is not the client's fault.
-        stuck.pauses();
+        stuck.record_wait();
         assert!(matches!(link.judge(at(10)), Verdict::Until(_)));
-        stuck.gave(0);
+        stuck.record_sent(0);
         assert_eq!(link.judge(at(11)), Verdict::Over(Ended::Write));
         drop(stuck);
         assert!(matches!(link.judge(at(10)), Verdict::Until(_)));

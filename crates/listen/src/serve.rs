@@ -49,7 +49,7 @@ where
         let answered = Box::pin(handler(request));
         async move {
             answered.await.map(|response| {
-                under_way.answers();
+                under_way.begin_answer();
                 response.map(|body| Tracked {
                     body,
                     rest: Bytes::new(),
@@ -59,42 +59,42 @@ where
             })
         }
     });
-    let (limits, door) = (link.limits(), link.door());
+    let (limits, server) = (link.limits(), link.server());
     let builder = builder(limits);
     let served = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
-    let mut stopping = door.stopping.subscribe();
+    let mut stopping = server.stopping.subscribe();
     // Deadline of the connection, once the client was told that it ends.
-    let mut told: Option<Instant> = None;
+    let mut close_by: Option<Instant> = None;
     let mut look = Instant::now();
     loop {
         tokio::select! {
             biased;
             // Somebody may set the clock at any time. Without a date for HTTP the connection ends.
-            ended = poll_fn(|cx| match date::is_there() {
+            ended = poll_fn(|cx| match date::can_be_written() {
                 true => served.as_mut().poll(cx),
                 false => Poll::Ready(Ok(())),
             }) => return ended,
-            _ = stopping.wait_for(|stopping| *stopping), if told.is_none() => {
+            _ = stopping.wait_for(|stopping| *stopping), if close_by.is_none() => {
                 served.as_mut().graceful_shutdown();
-                told = Some(Instant::now() + limits.drain);
+                close_by = Some(Instant::now() + limits.drain);
             }
             () = tokio::time::sleep_until(look.into()) => {
                 let now = Instant::now();
-                look = match (link.judge(now), told) {
+                look = match (link.judge(now), close_by) {
                     (Verdict::Over(Ended::Idle), None) => {
-                        door.gauges.end(Ended::Idle);
+                        server.gauges.end(Ended::Idle);
                         served.as_mut().graceful_shutdown();
-                        told = Some(now + GOODBYE);
+                        close_by = Some(now + GOODBYE);
                         now + GOODBYE
                     }
                     (_, Some(until)) if now >= until => return Ok(()),
                     (Verdict::Over(Ended::Idle), Some(until)) => until,
                     (Verdict::Over(why), _) => {
-                        door.gauges.end(why);
+                        server.gauges.end(why);
                         return Ok(());
                     }
-                    (Verdict::Until(next), told) => told.map_or(next, |until| until.min(next)),
+                    (Verdict::Until(next), close_by) => close_by.map_or(next, |until| until.min(next)),
                 };
             }
         }
@@ -145,7 +145,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Tracked<B> {
         let this = self.get_mut();
         if this.rest.has_remaining() {
             let piece = this.rest.split_to(PIECE.min(this.rest.len()));
-            this.under_way.gave(piece.len());
+            this.under_way.record_sent(piece.len());
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         let polled = Pin::new(&mut this.body).poll_frame(cx);
@@ -157,11 +157,12 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Tracked<B> {
                     }
                     data
                 });
-                this.under_way.gave(frame.data_ref().map_or(0, Bytes::len));
+                this.under_way
+                    .record_sent(frame.data_ref().map_or(0, Bytes::len));
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Pending => {
-                this.under_way.pauses();
+                this.under_way.record_wait();
                 Poll::Pending
             }
             over => over,

@@ -113,7 +113,7 @@ impl Stream {
                 if timer.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                self.link.door().gauges.end(Ended::Write);
+                self.link.server().gauges.end(Ended::Write);
                 Poll::Ready(Err(Error::new(
                     ErrorKind::TimedOut,
                     "the client does not take the answer",

@@ -1,19 +1,19 @@
 //! Reads certificates, keys and revocation lists from files that a user names, for rustls.
 //!
-//! Every program reads such files through this crate. A bound ends the reading of a device or a wrong file. [`words`] says
+//! Every program reads such files through this crate. A bound ends the reading of a device or a wrong file. [`messages`] says
 //! what is wrong. `setting` is the setting that names the file, for the error message.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))] // They panic when the stream is broken.
 
 mod key;
-mod words;
+mod messages;
 
 use booking::named_file::{self, SMALL};
+use messages::{Mismatch, Wanted, fault};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use std::fs::File;
 use std::path::Path;
-use words::{Unfit, Wanted, fault};
 
 /// Largest file of revocation lists, bytes. The national list has some hundred kilobytes.
 const LISTS: u64 = 16 << 20;
@@ -32,7 +32,7 @@ pub fn authorities(path: &Path, setting: &str) -> Result<RootCertStore, String> 
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path, setting)? {
         let added = roots.add(certificate);
-        added.map_err(|_| words::no_authority(setting, path))?;
+        added.map_err(|_| messages::no_authority(setting, path))?;
     }
     Ok(roots)
 }
@@ -63,13 +63,13 @@ pub fn revocation_lists(
 /// The error message for a chain and a key that do not fit together.
 pub fn not_together(chain: &Path, key: &Path, error: &rustls::Error) -> String {
     let unfit = match error {
-        rustls::Error::InconsistentKeys(_) => Unfit::OtherKey,
-        rustls::Error::InvalidCertificate(_) => Unfit::Certificate,
-        _ => Unfit::Key {
+        rustls::Error::InconsistentKeys(_) => Mismatch::OtherKey,
+        rustls::Error::InvalidCertificate(_) => Mismatch::Certificate,
+        _ => Mismatch::Key {
             kind: private_key(key, "tls").ok().and_then(|k| key::kind(&k)),
         },
     };
-    words::not_together(chain, key, unfit)
+    messages::not_together(chain, key, unfit)
 }
 
 fn read(path: &Path, setting: &str, most: u64) -> Result<Vec<u8>, String> {

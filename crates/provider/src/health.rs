@@ -3,7 +3,7 @@
 //! [`Health::watch`] checks reading and writing the database, the disk and the certificates every few seconds. A probe
 //! costs nothing and never hangs. Checks that hang are themselves a reason.
 
-use crate::anchor::state::TrailState;
+use crate::anchor::state::AnchorState;
 use crate::certificate::Validity;
 use crate::config::Settings;
 use crate::log_state::LogState;
@@ -83,7 +83,7 @@ pub struct Health {
     /// State of the log.
     pub log: Arc<LogState>,
     /// State of the signed audit trail.
-    pub trail: Arc<TrailState>,
+    pub trail: Arc<AnchorState>,
     ready_despite_loss: bool,
 }
 

@@ -5,7 +5,7 @@
 
 use crate::audit::AuditEntry;
 use crate::metrics::Metrics;
-use crate::metrics::requests::{Asked, Traffic};
+use crate::metrics::requests::{RequestKind, Traffic};
 use booking::ids::{OdsCode, RequestId};
 use booking::refusal::Situation;
 use jiff::Timestamp;
@@ -143,7 +143,7 @@ impl Tracer {
         &self,
         metrics: &Metrics,
         seen: &Seen<'_>,
-        asked: Asked,
+        asked: RequestKind,
         status: u16,
         took: Duration,
     ) {

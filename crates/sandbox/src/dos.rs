@@ -7,6 +7,7 @@
 //! `soap-fault`, and per service of an answer `no-endpoint` and `two-endpoints`.
 
 mod answer;
+mod call;
 mod case;
 mod edge;
 mod envelope;
@@ -14,7 +15,6 @@ mod fault;
 mod fields;
 mod search;
 mod server;
-mod service;
 mod wsdl;
 
 pub use edge::{MAX_BODY, PATH};

@@ -5,7 +5,7 @@
 
 use crate::web;
 use provider::anchor::keeper::Keeper;
-use provider::anchor::state::{Sink, TrailState};
+use provider::anchor::state::{AnchorState, Sink};
 use provider::config::Audit;
 use provider::store::Store;
 use reqwest::Client;
@@ -41,7 +41,7 @@ impl Anchoring {
     pub async fn start(
         settings: &Audit,
         store: &Store,
-        state: &Arc<TrailState>,
+        state: &Arc<AnchorState>,
     ) -> Result<Option<Anchoring>, String> {
         let (to_http, poster) = match &settings.url {
             None => (None, None),
@@ -111,7 +111,7 @@ fn rounds(
 
 fn send_to(
     url: String,
-    state: Arc<TrailState>,
+    state: Arc<AnchorState>,
 ) -> Result<(Sender<String>, JoinHandle<()>), String> {
     let client = web::client(ANSWER_WITHIN).map_err(|e| format!("audit.url: {e}"))?;
     let (lines, queue) = channel(QUEUE);
@@ -127,7 +127,7 @@ fn send_to(
 struct Poster {
     client: Client,
     url: String,
-    state: Arc<TrailState>,
+    state: Arc<AnchorState>,
     is_failing: bool,
 }
 

@@ -148,7 +148,7 @@ enum Stopped {
     /// An obstacle of the journey.
     Obstacle(Box<consumer::obstacle::Obstacle>),
     /// The referral was not sent, or nobody can say whether it arrived.
-    Unsent(Box<consumer::referral::Unsent>),
+    ReferralFailure(Box<consumer::referral::ReferralFailure>),
     /// Refused or failed: a sentence.
     Refused(String),
     /// Nobody can say whether something was done: a sentence.
@@ -172,9 +172,9 @@ impl From<consumer::obstacle::Obstacle> for Stopped {
     }
 }
 
-impl From<consumer::referral::Unsent> for Stopped {
-    fn from(unsent: consumer::referral::Unsent) -> Stopped {
-        Stopped::Unsent(Box::new(unsent))
+impl From<consumer::referral::ReferralFailure> for Stopped {
+    fn from(unsent: consumer::referral::ReferralFailure) -> Stopped {
+        Stopped::ReferralFailure(Box::new(unsent))
     }
 }
 
@@ -212,7 +212,7 @@ impl Stopped {
                 );
                 Failure::Refused(obstacle.to_string())
             }
-            Stopped::Unsent(unsent) => {
+            Stopped::ReferralFailure(unsent) => {
                 if json {
                     let log: Vec<_> = unsent
                         .log

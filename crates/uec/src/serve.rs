@@ -4,7 +4,7 @@ use crate::anchors::Anchoring;
 use crate::{Failure, log, output, telemetry};
 use booking::named_file;
 use clap::{Args, ValueEnum};
-use provider::anchor::state::TrailState;
+use provider::anchor::state::AnchorState;
 use provider::config::{LogFormat, Settings, Tls, Unsigned, check_base_url};
 use provider::diary::{apply, seed};
 use provider::http::edge::Edge;
@@ -149,7 +149,7 @@ impl Serve {
                 ..Options::default()
             };
             let store = Store::open(&database, &options).map_err(not_opened)?;
-            let trail = Arc::<TrailState>::default();
+            let trail = Arc::<AnchorState>::default();
             // Before anything is written: what is missing is told from the first row on.
             let anchoring = Anchoring::start(&settings.audit, &store, &trail)
                 .await
@@ -250,7 +250,7 @@ pub async fn prepare(
     store: Store,
     settings: Settings,
     seeded: bool,
-    trail: Arc<TrailState>,
+    trail: Arc<AnchorState>,
 ) -> Result<Server, Failure> {
     let address = listener
         .local_addr()

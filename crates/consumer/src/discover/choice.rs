@@ -3,7 +3,7 @@
 
 use super::{Endpoint, ServiceDetails};
 use crate::obstacle::Obstacle;
-use crate::referral::{self, Unsent};
+use crate::referral::{self, ReferralFailure};
 
 /// What may be done with a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct Reachable {
     /// Where bookings go, or why there are none. The obstacle is for the user too: it has a next step.
     pub booking: Result<Endpoint, Obstacle>,
     /// Where referrals go, the first for the service itself, then copies (REF-CON-07).
-    pub referral: Result<Vec<referral::Endpoint>, Unsent>,
+    pub referral: Result<Vec<referral::Endpoint>, ReferralFailure>,
     /// What may be done.
     pub offer: Offer,
     /// The same in words for the user.

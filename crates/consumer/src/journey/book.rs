@@ -5,9 +5,9 @@
 
 use super::appointment::{AppointmentShown, Located};
 use super::identity::{Expected, Proven, SlotKey, Status, Unproven};
-use super::look::{Sight, of_body};
+use super::look::{LookupResult, of_body};
 use super::outcome::{Posted, Taken, posted, taken};
-use super::progress::OnItsWay;
+use super::progress::PendingChange;
 use super::search::SlotSearch;
 use super::timeframe::Cleared;
 use super::wish::digest;
@@ -190,7 +190,8 @@ impl Consultation {
             Err(obstacle) => return self.ended(step, obstacle).await,
         };
         let document = attempt.document.to_string();
-        self.journey.leaves(OnItsWay::Booking(document.clone()));
+        self.journey
+            .leaves(PendingChange::Booking(document.clone()));
         let (delivery, asked_at) = self.send_booking(&attempt).await;
         let mut ended = self.result(&attempt, delivery).await;
         let recorded = self.keep(&attempt, &ended, asked_at, cleared).await;
@@ -386,8 +387,8 @@ impl Consultation {
             let sight = self.sight(attempt, Some(answer)).await;
             let unsaid = answer.unsaid && !attempt.lacks(&sight);
             match sight {
-                Sight::Booked(proven) => return Ok(attempt.booked(*proven, true)).into(),
-                Sight::Not {
+                LookupResult::Booked(proven) => return Ok(attempt.booked(*proven, true)).into(),
+                LookupResult::Not {
                     unproven, unread, ..
                 } => {
                     let ours = unproven.as_ref().is_some_and(|u| !u.is_other());
@@ -418,7 +419,7 @@ impl Consultation {
     }
 
     /// Reads the appointments that an answer names, then the patient's.
-    async fn sight(&self, attempt: &Attempt<'_>, answer: Option<&Answer>) -> Sight {
+    async fn sight(&self, attempt: &Attempt<'_>, answer: Option<&Answer>) -> LookupResult {
         let root = &attempt.target.booking_root;
         let pointers = answer.map(|a| self.pointed_to(root, a)).unwrap_or_default();
         self.look(attempt.target, &attempt.expected, &pointers, attempt.step)
@@ -444,12 +445,12 @@ impl Consultation {
             return Err(faults::refused(answer, faults::Stage::Book, attempt.target)).into();
         }
         match sight {
-            Sight::Booked(proven) => {
+            LookupResult::Booked(proven) => {
                 // A 201 with only a location is a complete answer.
                 let plain = answer.is_some_and(|a| a.status == 201) && unproven.is_none();
                 Ok(attempt.booked(*proven, !plain)).into()
             }
-            Sight::Not { unproven: seen, .. } => {
+            LookupResult::Not { unproven: seen, .. } => {
                 let telling = match (seen, unproven) {
                     (Some(seen), _) if !seen.is_other() => Some(seen),
                     (seen, said) => said.or(seen),
@@ -558,7 +559,7 @@ impl Attempt<'_> {
     }
 
     /// Whether the search proves that the booking does not exist. Services leave out past appointments (PROV-SRCH-02).
-    fn lacks(&self, sight: &Sight) -> bool {
+    fn lacks(&self, sight: &LookupResult) -> bool {
         sight.is_absent() && self.slot.start > Timestamp::now()
     }
 

@@ -4,7 +4,7 @@
 use super::appointment::{AppointmentShown, Located};
 use super::identity::{Expected, Field, Proven, Status, Unproven};
 use super::outcome::put_may_follow;
-use super::progress::OnItsWay;
+use super::progress::PendingChange;
 use super::{Consultation, faults};
 use crate::journal::{ELSEWHERE, StepId};
 use crate::obstacle::{Kind, Obstacle};
@@ -247,7 +247,7 @@ impl Consultation {
             Err(obstacle) => return Put::NotProven(Why::refused(obstacle)),
         };
         let id = located.id.as_str().to_owned();
-        self.journey.leaves(OnItsWay::Cancellation(id));
+        self.journey.leaves(PendingChange::Cancellation(id));
         let answer = match self.journey.send(&request, step).await {
             Ok(answer) => answer,
             Err(undelivered) => {

@@ -27,7 +27,7 @@ const SEARCHSET: &str = "searchset";
 
 /// The result of looking.
 #[derive(Debug)]
-pub(super) enum Sight {
+pub(super) enum LookupResult {
     /// It is booked.
     Booked(Box<Proven>),
     /// No booking in force was found.
@@ -41,12 +41,12 @@ pub(super) enum Sight {
     },
 }
 
-impl Sight {
+impl LookupResult {
     /// Whether all of the patient's appointments were checked, and none can be the booking.
     pub(super) fn is_absent(&self) -> bool {
         match self {
-            Sight::Booked(_) => false,
-            Sight::Not {
+            LookupResult::Booked(_) => false,
+            LookupResult::Not {
                 unproven,
                 complete,
                 unread,
@@ -81,11 +81,11 @@ impl Consultation {
         expected: &Expected,
         pointers: &[AppointmentUrl],
         step: StepId,
-    ) -> Sight {
+    ) -> LookupResult {
         let mut seen = Seen::default();
         for at in pointers.iter().take(MAX_POINTERS) {
             match self.look_at(target, expected, at, step).await {
-                Ok(proven) => return Sight::Booked(proven),
+                Ok(proven) => return LookupResult::Booked(proven),
                 Err(Some(unproven)) => seen.keep(*unproven),
                 Err(None) => seen.unread = true,
             }
@@ -95,9 +95,9 @@ impl Consultation {
                 .among_the_patients(target, expected, number, step, &mut seen)
                 .await
         {
-            return Sight::Booked(proven);
+            return LookupResult::Booked(proven);
         }
-        Sight::Not {
+        LookupResult::Not {
             unproven: seen.unproven,
             complete: seen.complete,
             unread: seen.unread,

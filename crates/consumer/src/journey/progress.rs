@@ -6,7 +6,7 @@ use std::sync::{MutexGuard, PoisonError};
 
 /// A changing request without an answer yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OnItsWay {
+pub enum PendingChange {
     /// A booking, with the id of its document.
     Booking(String),
     /// A cancellation, with the id of the appointment.
@@ -21,7 +21,7 @@ pub struct Progress {
     /// True when another change was sent before the current one.
     pub sent: bool,
     /// The change without a certain answer.
-    pub on_its_way: Option<OnItsWay>,
+    pub on_its_way: Option<PendingChange>,
     /// The document of the completed booking.
     pub booked: Option<String>,
 }
@@ -41,7 +41,7 @@ impl Journey {
     /// later; it is then no longer under way.
     pub async fn stopped(&self) -> Progress {
         let mut progress = self.progress();
-        if let Some(OnItsWay::Booking(document)) = &progress.on_its_way {
+        if let Some(PendingChange::Booking(document)) = &progress.on_its_way {
             let never = self.journal().not_sent(document, Timestamp::now()).await;
             if matches!(never, Ok(true)) {
                 progress.on_its_way = None;
@@ -51,7 +51,7 @@ impl Journey {
     }
 
     /// Records the next change before it leaves.
-    pub fn leaves(&self, request: OnItsWay) {
+    pub fn leaves(&self, request: PendingChange) {
         let mut progress = self.locked();
         progress.sent |= progress.on_its_way.is_some();
         progress.on_its_way = Some(request);

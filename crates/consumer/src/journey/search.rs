@@ -5,7 +5,7 @@ use super::{Consultation, Target, faults, success, timeframe};
 use crate::journal::{ShownSlot, StepId};
 use crate::obstacle::Obstacle;
 use crate::plan::{Route, search_slots};
-use crate::slots::{FreeSlot, Gathering, SlotList, next_tail, page_key};
+use crate::slots::{FreeSlot, SearchPages, SlotList, next_tail, page_key};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::json;
@@ -149,7 +149,7 @@ impl Consultation {
         let mut request = self.journey.plan(&route, |s| {
             search_slots::plan(s, &target.service, search.window)
         })?;
-        let mut gathering = Gathering::new();
+        let mut gathering = SearchPages::new();
         let mut asked = HashSet::from([page_key(&request.url)]);
         for page in 1.. {
             let delivery = self.journey.send(&request, step).await;

@@ -5,7 +5,7 @@ use super::appointment::Located;
 use super::book::Booked;
 use super::identity::{Expected, Proven};
 use super::location::{self, AppointmentUrl};
-use super::look::Sight;
+use super::look::LookupResult;
 use super::wish::is_theirs;
 use super::{Consultation, Target, faults};
 use crate::journal::{KnownBooking, Settled, State, Which, Whose};
@@ -48,7 +48,7 @@ impl Consultation {
         let sight = self.look(target, &expected, &pointers, step).await;
         let mut detail = json!({ "document": known.document });
         let lost = match sight {
-            Sight::Booked(proven) => {
+            LookupResult::Booked(proven) => {
                 let shown = proven.appointment();
                 detail["appointment"] = json!(shown.id);
                 let settled = Settled {
@@ -69,7 +69,7 @@ impl Consultation {
                     Err(error) => return self.ended(step, faults::damaged(&error)).await,
                 }
             }
-            Sight::Not {
+            LookupResult::Not {
                 unproven: Some(unproven),
                 ..
             } if unproven.is_only_status() && unproven.appointment.status == "cancelled" => {
@@ -83,7 +83,7 @@ impl Consultation {
                 kept.map_err(faults::journal)?;
                 Lost::Cancelled
             }
-            Sight::Not {
+            LookupResult::Not {
                 unproven: Some(unproven),
                 ..
             } if !unproven.is_other() => Lost::CannotTell(format!(
@@ -91,8 +91,10 @@ impl Consultation {
                 unproven.plain()
             )),
             // Services leave out past appointments (PROV-SRCH-02).
-            Sight::Not { complete: true, .. } if known.start > Timestamp::now() => Lost::Absent,
-            Sight::Not { .. } => Lost::CannotTell(match known.nhs_number {
+            LookupResult::Not { complete: true, .. } if known.start > Timestamp::now() => {
+                Lost::Absent
+            }
+            LookupResult::Not { .. } => Lost::CannotTell(match known.nhs_number {
                 None => "It was made without an NHS number, by which the service could be asked."
                     .to_owned(),
                 Some(_) => "The service did not show all appointments of the patient.".to_owned(),

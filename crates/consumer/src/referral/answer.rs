@@ -1,7 +1,7 @@
 //! Reads a service's answer to a referral.
 
 use super::endpoint::Wrapping;
-use super::unsent::{Unsent, Why};
+use super::unsent::{ReferralFailure, Why};
 use booking::bounded_xml::{self, Bounds};
 use fhir::schema::Schema;
 use roxmltree::Node;
@@ -178,26 +178,26 @@ fn has_error(outcome: &fhir::Element) -> bool {
 
 impl Fault {
     /// The answer in plain words.
-    pub(super) fn unsent(&self) -> Unsent {
+    pub(super) fn unsent(&self) -> ReferralFailure {
         const RING: &str =
             "Ring the service to hand over, and report the fault with the details in the log.";
         let unsent = match self.code.as_str() {
-            "2100" => Unsent::new(
+            "2100" => ReferralFailure::new(
                 Why::ServiceFault,
                 "The service's system has a fault and could not take the referral.",
                 "Try again in some minutes; if it stays so, ring the service to hand over.",
             ),
-            "2200" => Unsent::new(
+            "2200" => ReferralFailure::new(
                 Why::Refused,
                 "The service's system refused the referral.",
                 "Ring the service to hand over; a referral that was sent with a booking cannot be replaced.",
             ),
-            "3000" => Unsent::new(
+            "3000" => ReferralFailure::new(
                 Why::Denied,
                 "The service's system does not take referrals from us.",
                 RING,
             ),
-            _ => Unsent::new(
+            _ => ReferralFailure::new(
                 Why::Malformed,
                 "The service's system could not read the referral.",
                 RING,

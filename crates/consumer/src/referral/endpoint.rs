@@ -1,6 +1,6 @@
 //! Chooses where and how to send a referral, from a service's endpoints in the Directory of Services (REF-CON-07).
 
-use super::unsent::{Unsent, Why};
+use super::unsent::{ReferralFailure, Why};
 
 /// Prefix of a referral's interaction.
 const INTERACTION: &str = "urn:nhs-itk:interaction:";
@@ -68,7 +68,7 @@ impl Endpoint {
 
 /// The endpoints of a referral: the first primary one, then those for copies, in the directory's order. Skips endpoints for
 /// booking (`Scheduling`), e-mail and telephone.
-pub fn endpoints(listed: &[DosEndpoint]) -> Result<Vec<Endpoint>, Unsent> {
+pub fn endpoints(listed: &[DosEndpoint]) -> Result<Vec<Endpoint>, ReferralFailure> {
     let mut usable: Vec<(u32, Endpoint)> = listed
         .iter()
         .filter_map(|e| Some((e.order, usable(e)?)))
@@ -83,7 +83,7 @@ pub fn endpoints(listed: &[DosEndpoint]) -> Result<Vec<Endpoint>, Unsent> {
     }
     match found.first() {
         Some(first) if !first.copy => Ok(found),
-        _ => Err(Unsent::new(
+        _ => Err(ReferralFailure::new(
             Why::NoEndpoint,
             "The directory names no electronic address for referrals to this service.",
             "Ring the service to hand over, and tell the directory's team.",

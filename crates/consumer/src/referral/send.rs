@@ -5,7 +5,7 @@ use super::cda;
 use super::endpoint::{Endpoint, Wrapping};
 use super::model::Referral;
 use super::rules;
-use super::unsent::{Unsent, Why};
+use super::unsent::{ReferralFailure, Why};
 use super::{fhir_document, itk};
 use crate::body::{self, BodyFault};
 use crate::redact::{self, Identifying};
@@ -45,12 +45,12 @@ impl Message {
         endpoint: &Endpoint,
         booking_required: bool,
         tracking: Uuid,
-    ) -> Result<Message, Unsent> {
+    ) -> Result<Message, ReferralFailure> {
         rules::may_send(referral, booking_required)?;
         redact::keep_out(&Identifying::from(&referral.patient));
         let cda = cda::write(referral);
         let too_large = || {
-            Unsent::new(
+            ReferralFailure::new(
                 Why::TooLarge,
                 "The referral is too large to be sent.",
                 "Shorten what was written, and ring the service to hand over if it is urgent.",
@@ -148,7 +148,7 @@ impl Sender {
 
     /// Sends until the service has the document, refuses it, or the tries are used up. Retries only passing faults: a
     /// broken connection, an unintelligible answer, a fault that the service calls temporary.
-    pub async fn send(&self, message: &Message) -> Result<Receipt, Unsent> {
+    pub async fn send(&self, message: &Message) -> Result<Receipt, ReferralFailure> {
         let mut pause = self.retries.pause;
         let mut perhaps_there = false;
         let most = self.retries.tries.max(1);
@@ -184,7 +184,7 @@ impl Sender {
         Err(unreachable_service("no try was made").certain())
     }
 
-    async fn once(&self, message: &Message) -> Result<u16, Unsent> {
+    async fn once(&self, message: &Message) -> Result<u16, ReferralFailure> {
         let mut request = self
             .client
             .post(&message.endpoint.address)
@@ -208,7 +208,7 @@ impl Sender {
     }
 }
 
-async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, Unsent> {
+async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, ReferralFailure> {
     let status = response.status().as_u16();
     body::read(&mut response, MAX_ANSWER)
         .await
@@ -220,12 +220,12 @@ async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, Unsent> {
 }
 
 /// No answer. A certificate that was refused will be refused again.
-fn unsent(error: reqwest::Error) -> Unsent {
+fn unsent(error: reqwest::Error) -> ReferralFailure {
     let tls = body::tls_fault(&error);
     let never_left = error.is_connect();
     let why = body::reasons(error);
     match tls {
-        None if never_left => Unsent::new(
+        None if never_left => ReferralFailure::new(
             Why::Unreachable,
             "The service's system could not be reached, so nothing was sent.",
             "Send the referral again in some minutes; if it stays so, ring the service to hand over.",
@@ -234,7 +234,7 @@ fn unsent(error: reqwest::Error) -> Unsent {
         .text("error", &why),
         None => unreachable_service(&why),
         Some(_) => {
-            let mut unsent = Unsent::new(
+            let mut unsent = ReferralFailure::new(
                 Why::Unreachable,
                 "The service's system and this computer could not prove to each other who they are, so nothing was sent.",
                 "Ring the service to hand over, and report the fault with the details in the log.",
@@ -247,17 +247,17 @@ fn unsent(error: reqwest::Error) -> Unsent {
 
 /// An unintelligible answer. After 2xx, 408, 429 and 5xx a repeat may help. A 4xx means that the message was not taken
 /// (except 408, 409 and 499, which may come after it was); after anything else the outcome is unknown.
-fn not_understood(status: u16) -> Unsent {
+fn not_understood(status: u16) -> ReferralFailure {
     let passing = (200..300).contains(&status) || matches!(status, 408 | 429 | 500..);
     let refused = (400..500).contains(&status) && !matches!(status, 408 | 409 | 499);
     let unsent = match refused {
-        true => Unsent::new(
+        true => ReferralFailure::new(
             Why::Unreadable,
             "The service's system did not take the referral, and did not say why.",
             "Ring the service to hand over, and report the fault with the details in the log.",
         )
         .certain(),
-        false => Unsent::new(
+        false => ReferralFailure::new(
             Why::Unreadable,
             "The service's system answered, but it is not clear whether it has the referral.",
             "Ring the service to make sure, and hand over by telephone if it has nothing.",
@@ -268,8 +268,8 @@ fn not_understood(status: u16) -> Unsent {
     unsent
 }
 
-fn unreachable_service(what: &str) -> Unsent {
-    Unsent::new(
+fn unreachable_service(what: &str) -> ReferralFailure {
+    ReferralFailure::new(
         Why::Unreachable,
         "The service's system could not be reached, so it is not certain that it has the referral.",
         "Send the same referral again in some minutes; if it stays so, ring the service to hand over.",

@@ -35,7 +35,7 @@ pub enum Why {
 
 /// Why a referral was not sent, or not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Unsent {
+pub struct ReferralFailure {
     /// The kind of failure.
     pub why: Why,
     /// For the user: what happened, without codes.
@@ -50,9 +50,9 @@ pub struct Unsent {
     pub uncertain: bool,
 }
 
-impl Unsent {
-    pub(super) fn new(why: Why, plain: &str, next: &str) -> Unsent {
-        Unsent {
+impl ReferralFailure {
+    pub(super) fn new(why: Why, plain: &str, next: &str) -> ReferralFailure {
+        ReferralFailure {
             why,
             plain: plain.to_owned(),
             next: next.to_owned(),
@@ -63,13 +63,13 @@ impl Unsent {
     }
 
     /// Marks it as certain that the service lacks the document.
-    pub(super) fn certain(mut self) -> Unsent {
+    pub(super) fn certain(mut self) -> ReferralFailure {
         self.uncertain = false;
         self
     }
 
     /// Marks that an earlier try of the message may have arrived.
-    pub(super) fn after_uncertain(mut self) -> Unsent {
+    pub(super) fn after_uncertain(mut self) -> ReferralFailure {
         if !self.uncertain {
             self.uncertain = true;
             self.plain = format!(
@@ -80,18 +80,18 @@ impl Unsent {
         self
     }
 
-    pub(super) fn note(mut self, key: &'static str, value: impl Into<String>) -> Unsent {
+    pub(super) fn note(mut self, key: &'static str, value: impl Into<String>) -> ReferralFailure {
         self.log.push((key, value.into()));
         self
     }
 
     /// Adds a text from outside, redacted.
-    pub(super) fn text(self, key: &'static str, text: &str) -> Unsent {
+    pub(super) fn text(self, key: &'static str, text: &str) -> ReferralFailure {
         self.note(key, redact::foreign(text, MAX_TEXT))
     }
 }
 
-impl fmt::Display for Unsent {
+impl fmt::Display for ReferralFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.plain, self.next)
     }

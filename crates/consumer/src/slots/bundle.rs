@@ -33,7 +33,7 @@ const MAX_REMARK: usize = 300;
 
 /// Collects the pages of a search. An included resource may be on another page than its slots.
 #[derive(Default)]
-pub struct Gathering {
+pub struct SearchPages {
     resources: Vec<Element>,
     /// Index in `resources`, by full address and by `Type/id`.
     index: HashMap<String, usize>,
@@ -44,10 +44,10 @@ pub struct Gathering {
     cut_off: bool,
 }
 
-impl Gathering {
+impl SearchPages {
     /// Nothing yet.
-    pub fn new() -> Gathering {
-        Gathering::default()
+    pub fn new() -> SearchPages {
+        SearchPages::default()
     }
 
     /// Adds a page. The error, for the log, says that the answer is no Bundle.

@@ -1,6 +1,6 @@
 //! Describes a slot through its Schedule: service, place, clinician, organisation (CONS-SLOT-06).
 
-use super::bundle::Gathering;
+use super::bundle::SearchPages;
 use super::{Clinician, Place};
 use booking::foreign::Foreign;
 use booking::systems;
@@ -16,7 +16,7 @@ pub(super) struct Described {
 }
 
 /// Describes the slots of a Schedule. Without the Schedule nothing is known.
-pub(super) fn of(found: &Gathering, schedule: Option<&Element>) -> Described {
+pub(super) fn of(found: &SearchPages, schedule: Option<&Element>) -> Described {
     let Some(schedule) = schedule.and_then(|s| found.resolve(s, "Schedule")) else {
         return Described::default();
     };
@@ -43,7 +43,7 @@ pub(super) fn of(found: &Gathering, schedule: Option<&Element>) -> Described {
 }
 
 /// The Schedule's actor of a type, by its resource or by the reference text.
-fn actor<'a>(schedule: &'a Element, kind: &'a str, found: &Gathering) -> Option<&'a Element> {
+fn actor<'a>(schedule: &'a Element, kind: &'a str, found: &SearchPages) -> Option<&'a Element> {
     schedule.all("actor").find(|a| {
         let named = a.str_of("reference").is_some_and(|r| {
             r.rsplit('/').nth(1) == Some(kind) || r.contains(&format!("/{kind}/"))
@@ -63,7 +63,7 @@ fn display(reference: &Element) -> Option<Foreign> {
     text(reference, "display")
 }
 
-fn place(reference: &Element, found: &Gathering) -> Option<Place> {
+fn place(reference: &Element, found: &SearchPages) -> Option<Place> {
     let place = match found.resolve(reference, "Location") {
         Some(location) => Place {
             name: text(location, "name").or_else(|| display(reference)),
@@ -93,7 +93,7 @@ fn address(address: &Element) -> Option<Foreign> {
     }
 }
 
-fn clinician(schedule: &Element, found: &Gathering) -> Option<Clinician> {
+fn clinician(schedule: &Element, found: &SearchPages) -> Option<Clinician> {
     let practitioner_actor = actor(schedule, "Practitioner", found);
     let role_actor = actor(schedule, "PractitionerRole", found);
     let mut role = role_actor.and_then(|a| found.resolve(a, "PractitionerRole"));
@@ -116,7 +116,7 @@ fn clinician(schedule: &Element, found: &Gathering) -> Option<Clinician> {
 }
 
 /// The role whose id is the practitioner's role profile (D-35), or which names the practitioner.
-fn role_of<'a>(practitioner: &Element, found: &'a Gathering) -> Option<&'a Element> {
+fn role_of<'a>(practitioner: &Element, found: &'a SearchPages) -> Option<&'a Element> {
     let profile = practitioner
         .all("identifier")
         .find(|i| i.str_of("system") == Some(systems::SDS_ROLE_PROFILE))

@@ -29,15 +29,15 @@ pub(super) enum Progress {
 
 /// The booking of a request.
 #[derive(Clone, Debug)]
-pub(super) struct Departure {
+pub(super) struct GuardedBody {
     journal: Journal,
     document: String,
     progress: Arc<AtomicU8>,
 }
 
-impl Departure {
-    pub fn of(journal: Journal, document: &str) -> Departure {
-        Departure {
+impl GuardedBody {
+    pub fn of(journal: Journal, document: &str) -> GuardedBody {
+        GuardedBody {
             journal,
             document: document.to_owned(),
             progress: Arc::default(),
@@ -74,7 +74,7 @@ impl Departure {
 struct Withheld;
 
 struct Guarded {
-    departure: Departure,
+    departure: GuardedBody,
     asked: Option<JoinHandle<Result<bool, JournalError>>>,
     bytes: Option<Bytes>,
 }

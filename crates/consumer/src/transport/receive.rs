@@ -2,7 +2,7 @@
 
 use super::Hindrance;
 use super::answer::{self, Answer};
-use super::leaving::Departure;
+use super::leaving::GuardedBody;
 use crate::body::{self, BodyFault, TlsFault};
 use crate::plan::Request;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(super) enum Received {
 pub(super) async fn once(
     client: &reqwest::Client,
     request: &Request,
-    departure: Option<&Departure>,
+    departure: Option<&GuardedBody>,
     patience: Duration,
 ) -> Received {
     match tokio::time::timeout(patience, exchange(client, request, departure)).await {
@@ -38,7 +38,7 @@ pub(super) async fn once(
 async fn exchange(
     client: &reqwest::Client,
     request: &Request,
-    departure: Option<&Departure>,
+    departure: Option<&GuardedBody>,
 ) -> Received {
     let mut builder = client
         .request(request.method.clone(), &request.url)

@@ -5,7 +5,7 @@ use super::journey_support::scripted::{Reply, Scripted, Seen, say};
 use super::journey_support::*;
 use consumer::journal::{BookingRow, Found, Journal, KnownBooking, State, Which, Whose};
 use consumer::journey::timeframe::{Confirmation, clear};
-use consumer::journey::{Consultation, Lost, OnItsWay, SlotSearch, Target};
+use consumer::journey::{Consultation, Lost, PendingChange, SlotSearch, Target};
 use consumer::obstacle::Kind;
 use consumer::plan::{self, Route, Setting};
 use consumer::slots::FreeSlot;
@@ -144,7 +144,10 @@ async fn who_is_stopped_while_connecting_has_sent_nothing() {
     came.notified().await;
     let row = only_row(c.journey().journal()).await;
     let progress = c.journey().stopped().await;
-    assert_eq!(progress.on_its_way, Some(OnItsWay::Booking(row.document)));
+    assert_eq!(
+        progress.on_its_way,
+        Some(PendingChange::Booking(row.document))
+    );
     end(booking).await;
 }
 

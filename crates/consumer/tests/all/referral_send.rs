@@ -1,7 +1,7 @@
 //! Sending over real sockets to a service that cuts the line, is slow, or answers anything.
 
 use super::referral_sample::*;
-use consumer::referral::{Message, Receipt, Retries, Sender, Unsent, Why, Wrapping};
+use consumer::referral::{Message, Receipt, ReferralFailure, Retries, Sender, Why, Wrapping};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
@@ -56,7 +56,7 @@ fn read_message(stream: &TcpStream) -> Option<(String, Vec<u8>)> {
 }
 
 /// What came of it, and the messages that the service got: head and body.
-type Sent = (Result<Receipt, Unsent>, Vec<(String, Vec<u8>)>);
+type Sent = (Result<Receipt, ReferralFailure>, Vec<(String, Vec<u8>)>);
 
 /// Sends to a service that does these things, one with each message; gives the outcome and what the service got.
 fn sent(wrapping: Wrapping, script: Vec<Does>) -> Sent {

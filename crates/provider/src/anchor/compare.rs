@@ -9,7 +9,7 @@ use std::fmt;
 
 /// What happened to a trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum LossKind {
     /// The trail ends before the signed row.
     Missing,
     /// The row differs from the signed one.
@@ -24,7 +24,7 @@ pub struct Loss {
     /// ODS code of the provider.
     pub provider: String,
     /// What happened to its trail.
-    pub what: What,
+    pub what: LossKind,
     /// First row that is, or may be, affected. The rows before it are proven.
     pub first: i64,
     /// Row of the last anchor.
@@ -38,16 +38,16 @@ impl fmt::Display for Loss {
         let (provider, first, anchored) = (&self.provider, self.first, self.anchored);
         let at = &self.at;
         match self.what {
-            What::Missing => write!(
+            LossKind::Missing => write!(
                 f,
                 "the audit trail of {provider} lacks rows {first} to {anchored} at least: row {anchored} was signed at {at}"
             ),
-            What::Changed => write!(
+            LossKind::Changed => write!(
                 f,
                 "the audit trail of {provider} is another one from row {first} on: row {anchored} was signed at {at} with \
                  another hash"
             ),
-            What::NoProvider => write!(
+            LossKind::NoProvider => write!(
                 f,
                 "the provider {provider} is gone with its audit trail: row {anchored} of it was signed at {at}"
             ),
@@ -67,7 +67,7 @@ pub fn losses(store: &Store, anchors: &Anchors) -> Result<Vec<Loss>, StoreError>
         };
         let tenant = tenants.iter().find(|t| t.ods.as_str() == provider);
         let found = match tenant {
-            None => Some((What::NoProvider, 1)),
+            None => Some((LossKind::NoProvider, 1)),
             Some(tenant) => loss_of(store, tenant, &points)?,
         };
         losses.extend(found.map(|(what, first)| Loss {
@@ -86,7 +86,7 @@ fn loss_of(
     store: &Store,
     tenant: &TenantRow,
     points: &[&Point],
-) -> Result<Option<(What, i64)>, StoreError> {
+) -> Result<Option<(LossKind, i64)>, StoreError> {
     let fits = |point: &Point| {
         let found = store.tenant(tenant.key).audit_hash(point.anchor.row)?;
         Ok::<_, StoreError>(
@@ -111,8 +111,8 @@ fn loss_of(
     let proven = low.checked_sub(1).map_or(0, |n| points[n].anchor.row);
     let end = store.tenant(tenant.key).audit_end()?.seq;
     Ok(Some(match points[low].anchor.row > end {
-        true => (What::Missing, end + 1),
-        false => (What::Changed, proven + 1),
+        true => (LossKind::Missing, end + 1),
+        false => (LossKind::Changed, proven + 1),
     }))
 }
 
@@ -151,9 +151,9 @@ pub fn check(store: &Store, tenant: &TenantRow, anchors: &Anchors) -> Result<Che
         Loss {
             provider: tenant.ods.to_string(),
             what: if missing {
-                What::Missing
+                LossKind::Missing
             } else {
-                What::Changed
+                LossKind::Changed
             },
             first: if missing { seen.end + 1 } else { proven + 1 },
             anchored: point.anchor.row,

@@ -3,11 +3,11 @@
 //! It has a thread of its own, so no request waits for it. It stops signing a trail that does not match its anchors until
 //! somebody accepts the loss; otherwise the next start would forget the loss.
 
-use super::compare::{Loss, What, losses};
+use super::compare::{Loss, LossKind, losses};
 use super::folder::{Anchors, Folder};
 use super::key::{PublicKey, SigningKey};
 use super::line::{Anchor, shown};
-use super::state::{Sink, TrailState};
+use super::state::{AnchorState, Sink};
 use crate::audit::hex;
 use crate::config::Audit;
 use crate::store::{AuditHead, Store, TenantRow};
@@ -38,7 +38,7 @@ pub fn keys(settings: &Audit) -> Result<Option<(SigningKey, Vec<PublicKey>)>, St
 /// The signer of heads.
 pub struct Keeper {
     store: Store,
-    state: Arc<TrailState>,
+    state: Arc<AnchorState>,
     key: SigningKey,
     keys: Vec<PublicKey>,
     every: Duration,
@@ -63,7 +63,7 @@ impl Keeper {
     pub fn open(
         settings: &Audit,
         store: &Store,
-        state: Arc<TrailState>,
+        state: Arc<AnchorState>,
         to_http: Option<Sender<String>>,
     ) -> Result<Option<Keeper>, String> {
         let Some((key, keys)) = keys(settings)? else {
@@ -163,8 +163,8 @@ impl Keeper {
                 .map_err(text)?;
             if there != Some(last.hash) {
                 let (what, first) = match there {
-                    None => (What::Missing, head.seq.min(last.seq - 1) + 1),
-                    Some(_) => (What::Changed, last.seq),
+                    None => (LossKind::Missing, head.seq.min(last.seq - 1) + 1),
+                    Some(_) => (LossKind::Changed, last.seq),
                 };
                 self.lose(Loss {
                     provider: provider.to_owned(),

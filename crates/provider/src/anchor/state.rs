@@ -31,7 +31,7 @@ impl Sink {
 
 /// Counters and losses.
 #[derive(Debug, Default)]
-pub struct TrailState {
+pub struct AnchorState {
     written: [AtomicU64; Sink::ALL.len()],
     failed: [AtomicU64; Sink::ALL.len()],
     /// When all heads were last read and stored, or the start; seconds since 1970. 0: nothing is signed.
@@ -39,7 +39,7 @@ pub struct TrailState {
     losses: Mutex<Vec<Loss>>,
 }
 
-impl TrailState {
+impl AnchorState {
     /// Counts heads that a destination took.
     pub fn wrote(&self, to: Sink, heads: usize) {
         self.written[to as usize].fetch_add(heads as u64, Ordering::Relaxed);

@@ -5,7 +5,7 @@
 use super::catalogue::Catalogue;
 use super::declaration::{Declaration, ImportedSlot};
 use super::plan::{Affected, Plan};
-use super::reconcile::{self, Difference, HeldPlace, Target};
+use super::reconcile::{self, Difference, HeldSlot, Target};
 use crate::audit::AuditEntry;
 use crate::store::{
     self, NewSlot, SLOTS_PER_JOB, ScheduleKey, SlotChange, SlotFilter, Store, StoreError,
@@ -97,7 +97,7 @@ pub async fn apply(
         .tenants()?
         .into_iter()
         .find(|t| t.ods == declaration.provider.ods);
-    let mut hand = Hand {
+    let mut hand = SlotChanger {
         store,
         now,
         entry: &entry,
@@ -163,7 +163,7 @@ pub async fn top_up(store: &Store, now: Timestamp, report: Report<'_>) -> Result
     let (mut added, mut failed) = (0, None);
     for tenant in store.tenants()? {
         let entry = AuditEntry::local(now, "slots.top-up", "provider");
-        let mut hand = Hand {
+        let mut hand = SlotChanger {
             store,
             now,
             entry: &entry,
@@ -203,7 +203,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Changes slots and reports the progress.
-struct Hand<'a, 'r> {
+struct SlotChanger<'a, 'r> {
     store: &'a Store,
     now: Timestamp,
     entry: &'a AuditEntry,
@@ -211,7 +211,7 @@ struct Hand<'a, 'r> {
     done: Progress,
 }
 
-impl Hand<'_, '_> {
+impl SlotChanger<'_, '_> {
     async fn remove_all(
         &mut self,
         tenant: TenantKey,
@@ -262,7 +262,7 @@ impl Hand<'_, '_> {
         &mut self,
         catalogue: &Catalogue,
         imported: Option<&[ImportedSlot]>,
-        held_back: &HashMap<ScheduleKey, Vec<HeldPlace>>,
+        held_back: &HashMap<ScheduleKey, Vec<HeldSlot>>,
     ) -> Result<(), StoreError> {
         for (schedule, mut difference) in self.differences(catalogue, imported).await? {
             difference.keep_held(held_back.get(&schedule).map_or(&[], Vec::as_slice));

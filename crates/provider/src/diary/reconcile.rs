@@ -32,7 +32,7 @@ pub struct Missing {
 }
 
 /// The time of a slot (start, end) and its track.
-pub type HeldPlace = (Timestamp, Timestamp, u16);
+pub type HeldSlot = (Timestamp, Timestamp, u16);
 
 /// A slot that is taken and no longer declared.
 #[derive(Clone, Debug)]
@@ -57,12 +57,12 @@ pub struct Difference {
     /// Taken, ahead and not declared.
     pub stranded: Vec<Stranded>,
     /// Where surplus slots are held back. Their replacements begin held back too, since a change of hours is no release.
-    pub held_back: Vec<HeldPlace>,
+    pub held_back: Vec<HeldSlot>,
 }
 
 impl Difference {
     /// Holds back missing slots that replace held ones.
-    pub fn keep_held(&mut self, held_back: &[HeldPlace]) {
+    pub fn keep_held(&mut self, held_back: &[HeldSlot]) {
         for missing in &mut self.missing {
             let (wanted, on) = (&mut missing.wanted, missing.track);
             wanted.held |= held_back.iter().any(|(start, end, track)| {

@@ -33,7 +33,7 @@ use crate::config::Settings;
 use crate::health::Health;
 use crate::log_state::LogState;
 use crate::metrics::Metrics;
-use crate::metrics::requests::{Answered, Asked, Traffic};
+use crate::metrics::requests::{Answered, RequestKind, Traffic};
 use crate::metrics::sample::Sampler;
 use crate::store::Store;
 use crate::telemetry::Tracer;
@@ -161,7 +161,7 @@ impl Edge {
         let asked = ctx
             .entry
             .interaction
-            .map_or(Asked::Nothing, Asked::Interaction);
+            .map_or(RequestKind::Nothing, RequestKind::Interaction);
         self.answered(&ctx, asked, &response, started.elapsed());
         response
     }
@@ -170,7 +170,7 @@ impl Edge {
     pub(in crate::http) fn answered(
         &self,
         ctx: &RequestContext,
-        asked: Asked,
+        asked: RequestKind,
         response: &Response<Body>,
         took: Duration,
     ) {

@@ -3,7 +3,7 @@
 use super::sample::Sample;
 use super::text::{Kind, Text, label};
 use super::{Metrics, Shed};
-use crate::anchor::state::{Sink, TrailState};
+use crate::anchor::state::{AnchorState, Sink};
 use crate::store::{Gauges, Load, Waiting};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -51,7 +51,7 @@ pub struct Page<'p> {
     /// Whether `/health/ready` says ready.
     pub ready: bool,
     /// Anchors of the audit trail.
-    pub trail: &'p TrailState,
+    pub trail: &'p AnchorState,
     /// Finished health checks since the start.
     pub looks: u64,
     /// Log lines that could not be written.

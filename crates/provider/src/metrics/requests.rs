@@ -26,7 +26,7 @@ const OUTCOMES: usize = CLASSES + Situation::ALL.len();
 
 /// The kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum RequestKind {
     /// An interaction of the Standard.
     Interaction(Interaction),
     /// A referral was sent.
@@ -35,27 +35,27 @@ pub enum Asked {
     Nothing,
 }
 
-impl Asked {
+impl RequestKind {
     const fn place(self) -> usize {
         match self {
-            Asked::Interaction(interaction) => interaction as usize,
-            Asked::Referral => KINDS - 2,
-            Asked::Nothing => KINDS - 1,
+            RequestKind::Interaction(interaction) => interaction as usize,
+            RequestKind::Referral => KINDS - 2,
+            RequestKind::Nothing => KINDS - 1,
         }
     }
 
     /// Label value in metrics, logs and traces.
     pub fn name(self) -> &'static str {
         match self {
-            Asked::Interaction(interaction) => interaction.name(),
-            Asked::Referral => "referral",
-            Asked::Nothing => "none",
+            RequestKind::Interaction(interaction) => interaction.name(),
+            RequestKind::Referral => "referral",
+            RequestKind::Nothing => "none",
         }
     }
 
-    fn all() -> impl Iterator<Item = Asked> {
-        let interactions = Interaction::ALL.into_iter().map(Asked::Interaction);
-        interactions.chain([Asked::Referral, Asked::Nothing])
+    fn all() -> impl Iterator<Item = RequestKind> {
+        let interactions = Interaction::ALL.into_iter().map(RequestKind::Interaction);
+        interactions.chain([RequestKind::Referral, RequestKind::Nothing])
     }
 }
 
@@ -95,7 +95,7 @@ pub struct Answered {
     /// Its tenant, if it was known.
     pub tenant: Option<TenantKey>,
     /// The kind of request.
-    pub asked: Asked,
+    pub asked: RequestKind,
     /// Part of a trial or not.
     pub traffic: Traffic,
     /// HTTP status.
@@ -163,7 +163,7 @@ impl Requests {
     }
 
     /// Counts the bytes of a received body.
-    pub fn received(&self, asked: Asked, bytes: usize) {
+    pub fn received(&self, asked: RequestKind, bytes: usize) {
         self.received[asked.place()].fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
@@ -220,7 +220,7 @@ impl Requests {
             ),
         ] {
             out.head(name, Kind::Counter, help);
-            for asked in Asked::all() {
+            for asked in RequestKind::all() {
                 let labels = label("interaction", asked.name());
                 out.value(name, &labels, values[asked.place()].load(Ordering::Relaxed));
             }
@@ -242,7 +242,7 @@ impl Requests {
             "From the head of a request to the head of its answer.",
         );
         for traffic in Traffic::ALL {
-            for asked in Asked::all() {
+            for asked in RequestKind::all() {
                 let histogram = &self.took[traffic as usize][asked.place()];
                 if histogram.count() > 0 {
                     let labels = format!(
@@ -259,7 +259,7 @@ impl Requests {
 
 fn write_tenant(out: &mut Text, name: &str, tenant: &Tenant) {
     for traffic in Traffic::ALL {
-        for asked in Asked::all() {
+        for asked in RequestKind::all() {
             let row = &tenant.outcomes[traffic as usize][asked.place()];
             for (outcome, count) in row.iter().enumerate() {
                 let count = count.load(Ordering::Relaxed);
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn places_do_not_overlap() {
-        let places: Vec<usize> = Asked::all().map(Asked::place).collect();
+        let places: Vec<usize> = RequestKind::all().map(RequestKind::place).collect();
         assert_eq!(places, (0..KINDS).collect::<Vec<_>>());
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn header(envelope: Node<'_, '_>, wrapper: &mut Wrapper) {
 }
 
 /// The documents of a message. They outlive the message's XML tree.
-pub(super) struct TakenOut {
+pub(super) struct ExtractedDocument {
     leading: Leading,
     further: Vec<FurtherDocument>,
 }
@@ -88,7 +88,7 @@ enum Leading {
     Plain(Box<Facts>, Vec<u8>),
 }
 
-impl TakenOut {
+impl ExtractedDocument {
     /// Parses the leading document.
     pub(super) fn read(self) -> Result<Document, Reason> {
         let document = match self.leading {
@@ -111,7 +111,7 @@ pub(super) fn documents(
     text: &str,
     envelope: Node<'_, '_>,
     wrapper: &Wrapper,
-) -> Result<TakenOut, Reason> {
+) -> Result<ExtractedDocument, Reason> {
     let header = child(envelope, "header")
         .ok_or_else(|| Reason::invalid("The distribution envelope has no header."))?;
     if wrapper.tracking.is_none() {
@@ -148,7 +148,7 @@ pub(super) fn documents(
             bytes: content_of(text, *item, *payload, &mut room),
         })
         .collect();
-    Ok(TakenOut {
+    Ok(ExtractedDocument {
         leading: leading_document,
         further,
     })

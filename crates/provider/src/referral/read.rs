@@ -1,7 +1,7 @@
 //! Reads a message: how to answer it, who its recipients are, and its document or why it has none.
 
 use super::cda::Facts;
-use super::envelope::TakenOut;
+use super::envelope::ExtractedDocument;
 use super::reason::Reason;
 use super::{envelope, fhir_document, xml};
 use booking::ids::OdsCode;
@@ -147,7 +147,7 @@ fn taken_out(
     root: Node<'_, '_>,
     wire: &mut Wire,
     wrapper: &mut Wrapper,
-) -> Result<TakenOut, Reason> {
+) -> Result<ExtractedDocument, Reason> {
     if root.tag_name().name() == "Envelope" {
         *wire = match root.tag_name().namespace() {
             Some(SOAP12) => Wire::Soap12,

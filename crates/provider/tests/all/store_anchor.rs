@@ -4,12 +4,12 @@
 use super::store_fixture::raw::Raw;
 use super::store_fixture::*;
 use jiff::Timestamp;
-use provider::anchor::compare::{self, Loss, What};
+use provider::anchor::compare::{self, Loss, LossKind};
 use provider::anchor::folder::{Anchors, Folder};
 use provider::anchor::keeper::Keeper;
 use provider::anchor::key::{PublicKey, SigningKey};
 use provider::anchor::line::Anchor;
-use provider::anchor::state::{Sink, TrailState};
+use provider::anchor::state::{AnchorState, Sink};
 use provider::config::Audit;
 use provider::store::{AuditHead, AuditVerdict, CopyOptions, Store, TenantKey, copy};
 use std::ops::ControlFlow;
@@ -22,7 +22,7 @@ struct Scene {
     store: Store,
     tenant: TenantKey,
     settings: Audit,
-    state: Arc<TrailState>,
+    state: Arc<AnchorState>,
     keeper: Keeper,
 }
 
@@ -38,7 +38,7 @@ impl Scene {
             ..Audit::default()
         };
         let store = place.open();
-        let state = Arc::<TrailState>::default();
+        let state = Arc::<AnchorState>::default();
         let (tenant, gp) = tenant(&store).await;
         let mut keeper = opened(&settings, &store, &state);
         keeper.round();
@@ -93,7 +93,7 @@ impl Scene {
         );
         let loss = checked.loss.expect("not noticed");
         // The start of a server says the same.
-        let state = Arc::<TrailState>::default();
+        let state = Arc::<AnchorState>::default();
         drop(opened(&self.settings, store, &state));
         assert_eq!(state.losses(), std::slice::from_ref(&loss));
         loss
@@ -105,7 +105,7 @@ impl Scene {
     }
 }
 
-fn opened(settings: &Audit, store: &Store, state: &Arc<TrailState>) -> Keeper {
+fn opened(settings: &Audit, store: &Store, state: &Arc<AnchorState>) -> Keeper {
     let keeper = Keeper::open(settings, store, state.clone(), None);
     let mut keeper = keeper.unwrap().expect("the settings name a key");
     keeper.begin();
@@ -136,7 +136,7 @@ async fn a_removed_tail_is_found_although_its_end_was_moved() {
     let loss = scene.lost(&scene.store);
     assert_eq!(
         (loss.what, loss.first, loss.anchored),
-        (What::Missing, 5, 6)
+        (LossKind::Missing, 5, 6)
     );
     assert!(loss.to_string().contains("rows 5 to 6"), "{loss}");
 }
@@ -152,7 +152,7 @@ async fn a_chain_that_was_computed_anew_is_found() {
     // The anchor of row 1 fits, that of row 6 does not.
     assert_eq!(
         (loss.what, loss.first, loss.anchored),
-        (What::Changed, 2, 6)
+        (LossKind::Changed, 2, 6)
     );
 }
 
@@ -172,7 +172,7 @@ async fn a_trail_that_was_removed_with_its_bookings_is_found() {
     let loss = scene.lost(&scene.store);
     assert_eq!(
         (loss.what, loss.first, loss.anchored),
-        (What::Missing, 2, 6)
+        (LossKind::Missing, 2, 6)
     );
 }
 
@@ -207,7 +207,7 @@ async fn an_old_copy_that_is_put_back_is_found() {
     let loss = scene.lost(&restored);
     assert_eq!(
         (loss.what, loss.first, loss.anchored),
-        (What::Missing, 7, 9)
+        (LossKind::Missing, 7, 9)
     );
     // It is used, and grows longer than the trail that was signed.
     let tenant = restored.tenants().unwrap()[0].key;
@@ -217,7 +217,7 @@ async fn an_old_copy_that_is_put_back_is_found() {
     let loss = scene.lost(&restored);
     assert_eq!(
         (loss.what, loss.first, loss.anchored),
-        (What::Changed, 7, 9)
+        (LossKind::Changed, 7, 9)
     );
 }
 
@@ -228,7 +228,7 @@ async fn a_provider_that_is_gone_is_found() {
     let other = memory();
     let losses = compare::losses(&other, &scene.anchors()).unwrap();
     assert_eq!(losses.len(), 1);
-    assert_eq!((losses[0].what, losses[0].first), (What::NoProvider, 1));
+    assert_eq!((losses[0].what, losses[0].first), (LossKind::NoProvider, 1));
 }
 
 /// While it runs a server does not sign what is not the continuation of what it signed.
@@ -393,7 +393,7 @@ async fn nothing_is_signed_before_the_folder_was_compared() {
     let mut chain = Chain::read(&scene.raw());
     chain.bodies.truncate(5);
     chain.write(&scene.raw(), scene.tenant);
-    let state = Arc::<TrailState>::default();
+    let state = Arc::<AnchorState>::default();
     let mut keeper = opened(&scene.settings, &scene.store, &state);
     keeper.round();
     assert_eq!(state.counts(Sink::Log), (0, 0));

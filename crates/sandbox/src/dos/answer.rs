@@ -1,6 +1,6 @@
 //! Renders the answers, in the published order of elements and the world's spellings (NAT-DOS-08, D-31).
 
-use super::case::Case;
+use super::case::ClinicalNeed;
 use super::search::Found;
 use crate::world::model::{Endpoint, Service, Session, Settings, SpecifiedDay, Spelling};
 use crate::world::written::{ClockTime, RotaDay};
@@ -15,7 +15,7 @@ const CATCH_ALL_MARK: &str = " (Catch-all)";
 
 /// The effect of a fault on a service's endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tampering {
+pub enum EndpointFault {
     /// No booking endpoint.
     NoBooking,
     /// One booking endpoint too many.
@@ -23,7 +23,7 @@ pub enum Tampering {
 }
 
 /// Decides which endpoints of a service are shown; called once per service in an answer.
-pub type Tamper<'t> = &'t dyn Fn(&Service) -> Option<Tampering>;
+pub type Tamper<'t> = &'t dyn Fn(&Service) -> Option<EndpointFault>;
 
 /// Id and time for the head of an answer.
 pub struct Transaction {
@@ -36,7 +36,7 @@ pub struct Transaction {
 /// `CheckCapacitySummaryResponse`.
 pub fn summary(
     settings: &Settings,
-    case: &Case<'_>,
+    case: &ClinicalNeed<'_>,
     found: &[Found<'_>],
     transaction: &Transaction,
     zone: &TimeZone,
@@ -111,7 +111,7 @@ fn destination(
     w: &mut XmlWriter,
     settings: &Settings,
     found: &Found<'_>,
-    tampering: Option<Tampering>,
+    tampering: Option<EndpointFault>,
 ) {
     let service = found.service;
     let mark = if found.catch_all { CATCH_ALL_MARK } else { "" };
@@ -243,17 +243,17 @@ fn rota_session(w: &mut XmlWriter, day: RotaDay, session: &Session) {
 }
 
 /// The endpoints to show, with their order.
-fn shown(service: &Service, tampering: Option<Tampering>) -> Vec<(u32, Endpoint)> {
+fn shown(service: &Service, tampering: Option<EndpointFault>) -> Vec<(u32, Endpoint)> {
     let numbered = service
         .endpoint
         .iter()
         .zip(1..)
         .map(|(e, n)| (e.order.unwrap_or(n), e.clone()));
     let mut list: Vec<(u32, Endpoint)> = match tampering {
-        Some(Tampering::NoBooking) => numbered.filter(|(_, e)| !e.is_booking()).collect(),
+        Some(EndpointFault::NoBooking) => numbered.filter(|(_, e)| !e.is_booking()).collect(),
         _ => numbered.collect(),
     };
-    if tampering == Some(Tampering::TwoBookings) {
+    if tampering == Some(EndpointFault::TwoBookings) {
         let next = list
             .iter()
             .map(|(n, _)| *n)

@@ -37,7 +37,7 @@ const PAST: SignedDuration = SignedDuration::from_mins(1);
 
 /// A clinical need.
 #[derive(Debug)]
-pub struct Case<'w> {
+pub struct ClinicalNeed<'w> {
     /// Where the patient is, by postcode.
     pub place: &'w Postcode,
     /// The patient's surgery, if known.
@@ -62,14 +62,14 @@ pub struct Case<'w> {
     pub at: Timestamp,
 }
 
-impl<'w> Case<'w> {
+impl<'w> ClinicalNeed<'w> {
     /// Reads the fields. The first wrong one is the fault.
     pub fn read(
         node: Node<'_, '_>,
         world: &'w World,
         now: Timestamp,
         zone: &TimeZone,
-    ) -> Result<Case<'w>, DosFault> {
+    ) -> Result<ClinicalNeed<'w>, DosFault> {
         let strict = world.settings.strict;
         let fields = Fields::read(node, &FIELDS, strict)?;
         let force = forced(&fields, strict)?;
@@ -92,7 +92,7 @@ impl<'w> Case<'w> {
         let group = number(&fields, "symptomGroup", 120)?
             .and_then(|id| world.symptom_group(id))
             .ok_or_else(|| DosFault::new(120))?;
-        Ok(Case {
+        Ok(ClinicalNeed {
             place,
             surgery: surgery(&fields)?,
             age_days,

@@ -1,8 +1,8 @@
 //! The HTTP edge: paths, methods, media types, bounds, and injected faults.
 
-use super::answer::Tampering;
+use super::answer::EndpointFault;
+use super::call::{self, Call, RequestSubject};
 use super::fault::DosFault;
-use super::service::{self, About, Call};
 use super::wsdl;
 use crate::faults::{self, Fault, Faults, Key, Point};
 use crate::watch::{Observer, Seen};
@@ -88,7 +88,7 @@ impl Edge {
             Ok(bytes) => bytes,
             Err((status, why)) => return Ok(respond(status, PLAIN, why)),
         };
-        let mut about = About::default();
+        let mut about = RequestSubject::default();
         let action = action(&parts.headers);
         let outcome = self.call(&bytes, action.as_deref(), &mut about);
         let (operation, service) = (about.operation, about.service.as_deref());
@@ -119,14 +119,14 @@ impl Edge {
         &self,
         bytes: &[u8],
         action: Option<&str>,
-        about: &mut About,
+        about: &mut RequestSubject,
     ) -> Result<String, DosFault> {
         let text = std::str::from_utf8(bytes)
             .map_err(|_| DosFault::malformed("the SOAP message is not UTF-8"))?;
-        let document = service::parse(text)?;
+        let document = call::parse(text)?;
         let call = Call::read(&document, action, self.world.settings.strict)?;
         *about = call.about();
-        let transaction = service::transaction(Timestamp::now());
+        let transaction = call::transaction(Timestamp::now());
         let operation = about.operation;
         // Called once per service, so it collects the answer's services.
         let services = RefCell::new(Vec::new());
@@ -145,8 +145,8 @@ impl Edge {
         Ok(answer)
     }
 
-    fn tampering(&self, service: &Service, operation: Option<&str>) -> Option<Tampering> {
-        let id = service::service_key(service);
+    fn tampering(&self, service: &Service, operation: Option<&str>) -> Option<EndpointFault> {
+        let id = call::service_key(service);
         let key = Key {
             service: Some(&id),
             interaction: operation,
@@ -154,8 +154,8 @@ impl Edge {
         };
         let ours = |f: &Fault| matches!(f, Fault::NoEndpoint | Fault::TwoEndpoints);
         match self.faults.take_if(Point::Dos, &key, ours)? {
-            Fault::TwoEndpoints => Some(Tampering::TwoBookings),
-            _ => Some(Tampering::NoBooking),
+            Fault::TwoEndpoints => Some(EndpointFault::TwoBookings),
+            _ => Some(EndpointFault::NoBooking),
         }
     }
 

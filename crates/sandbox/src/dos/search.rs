@@ -1,6 +1,6 @@
 //! Finds the services for a clinical need and sorts them (NAT-DOS-04).
 
-use super::case::Case;
+use super::case::ClinicalNeed;
 use crate::world::World;
 use crate::world::model::{Account, AgeRange, Capacity, Postcode, Service, Status};
 use jiff::tz::TimeZone;
@@ -29,7 +29,7 @@ pub struct Found<'w> {
 /// The services for a need, the best first; emergency departments if there are none.
 pub fn services<'w>(
     world: &'w World,
-    case: &Case<'w>,
+    case: &ClinicalNeed<'w>,
     account: &Account,
     zone: &TimeZone,
 ) -> Vec<Found<'w>> {
@@ -65,7 +65,7 @@ pub fn services<'w>(
 }
 
 /// All criteria except place and time.
-fn suits(service: &Service, case: &Case<'_>, account: &Account) -> bool {
+fn suits(service: &Service, case: &ClinicalNeed<'_>, account: &Account) -> bool {
     service.status == Status::Active
         && service.capacity != Capacity::None
         && service.roles.contains(&account.role)
@@ -77,7 +77,7 @@ fn suits(service: &Service, case: &Case<'_>, account: &Account) -> bool {
 }
 
 /// Checks the group and all discriminators of the request.
-fn takes_symptom(service: &Service, case: &Case<'_>) -> bool {
+fn takes_symptom(service: &Service, case: &ClinicalNeed<'_>) -> bool {
     service
         .symptom
         .iter()
@@ -88,13 +88,13 @@ fn takes_symptom(service: &Service, case: &Case<'_>) -> bool {
         })
 }
 
-fn is_for_surgery(service: &Service, case: &Case<'_>) -> bool {
+fn is_for_surgery(service: &Service, case: &ClinicalNeed<'_>) -> bool {
     case.surgery
         .as_ref()
         .is_some_and(|surgery| service.surgeries.iter().any(|s| s == surgery.as_str()))
 }
 
-fn ages<'w>(service: &'w Service, case: &Case<'_>) -> impl Iterator<Item = &'w AgeRange> {
+fn ages<'w>(service: &'w Service, case: &ClinicalNeed<'_>) -> impl Iterator<Item = &'w AgeRange> {
     let (youngest, oldest) = case.age_days;
     service
         .ages
@@ -103,7 +103,7 @@ fn ages<'w>(service: &'w Service, case: &Case<'_>) -> impl Iterator<Item = &'w A
 }
 
 /// The directory searches a square around the patient (CheckCapacitySummary search logic).
-fn in_box(case: &Case<'_>, place: &Postcode) -> bool {
+fn in_box(case: &ClinicalNeed<'_>, place: &Postcode) -> bool {
     let reach = case.distance_km * 1000;
     place.easting.abs_diff(case.place.easting) <= reach
         && place.northing.abs_diff(case.place.northing) <= reach
@@ -113,7 +113,7 @@ fn metres(a: &Postcode, b: &Postcode) -> f64 {
     f64::from(a.easting - b.easting).hypot(f64::from(a.northing - b.northing))
 }
 
-fn catch_all<'w>(world: &'w World, case: &Case<'w>) -> Vec<Found<'w>> {
+fn catch_all<'w>(world: &'w World, case: &ClinicalNeed<'w>) -> Vec<Found<'w>> {
     let mut near: Vec<Found<'w>> = world
         .services
         .iter()
@@ -155,7 +155,7 @@ struct Rank {
 }
 
 impl Rank {
-    fn of(service: &Service, case: &Case<'_>, open: bool, metres: f64) -> Rank {
+    fn of(service: &Service, case: &ClinicalNeed<'_>, open: bool, metres: f64) -> Rank {
         let ranking = &case.disposition.ranking;
         Rank {
             not_for_surgery: !is_for_surgery(service, case),

@@ -5,7 +5,7 @@
 
 use super::{note, shown};
 use crate::serve::stop_signal_of;
-use consumer::journey::{Journey, OnItsWay, Progress};
+use consumer::journey::{Journey, PendingChange, Progress};
 use serde_json::json;
 use std::sync::{Arc, OnceLock};
 
@@ -91,19 +91,19 @@ fn told(progress: &Progress, command: Command) -> Told {
         message,
     };
     match (&progress.on_its_way, &progress.booked) {
-        (Some(OnItsWay::Booking(document)), _) => uncertain(format!(
+        (Some(PendingChange::Booking(document)), _) => uncertain(format!(
             "Stopped while the booking was on its way: it is not certain whether the appointment was booked. Find out with: \
              uec consumer settle {document}"
         )),
-        (Some(OnItsWay::Cancellation(id)), Some(_)) => uncertain(format!(
+        (Some(PendingChange::Cancellation(id)), Some(_)) => uncertain(format!(
             "Stopped while the cancellation was on its way: the new appointment is booked, and it is not certain whether the \
              old one, {id}, was cancelled. Finish it with: uec consumer settle"
         )),
-        (Some(OnItsWay::Cancellation(id)), None) => uncertain(format!(
+        (Some(PendingChange::Cancellation(id)), None) => uncertain(format!(
             "Stopped while the cancellation was on its way: it is not certain whether the appointment {id} was cancelled. \
              Look at it with: uec consumer show {id}"
         )),
-        (Some(OnItsWay::Referral(again)), _) => {
+        (Some(PendingChange::Referral(again)), _) => {
             let next = match again {
                 true => "Run the same command again, which does no harm.",
                 false => "Ring the service before you send another one.",

@@ -12,12 +12,12 @@ use clap::Args;
 use consumer::discover::ServiceDetails;
 use consumer::journal;
 use consumer::journey::{
-    AppointmentShown, OnItsWay, ReferralDraft, ReferralPermit, not_booked, referred,
+    AppointmentShown, PendingChange, ReferralDraft, ReferralPermit, not_booked, referred,
 };
 use consumer::plan;
 use consumer::referral::{
-    Appointment, AppointmentUrl, Endpoint, Message, Patient, Receipt, Referral, Retries, Sender,
-    Unsent,
+    Appointment, AppointmentUrl, Endpoint, Message, Patient, Receipt, Referral, ReferralFailure,
+    Retries, Sender,
 };
 use consumer::slots::day_and_time;
 use serde_json::json;
@@ -263,7 +263,7 @@ impl Refer {
         details: &ServiceDetails,
         referral: &Referral,
         endpoint: &Endpoint,
-        sent: &Result<Receipt, Unsent>,
+        sent: &Result<Receipt, ReferralFailure>,
     ) -> Done {
         let document = referral.document_id.to_string();
         let (outcome, detail) = match sent {
@@ -323,13 +323,13 @@ async fn deliver(
     referral: &Referral,
     endpoint: &Endpoint,
     booking_required: bool,
-) -> Result<Receipt, Unsent> {
+) -> Result<Receipt, ReferralFailure> {
     let message = Message::new(referral, endpoint, booking_required, Uuid::new_v4())?;
     let again = referral.appointment.is_some();
     session
         .consultation
         .journey()
-        .leaves(OnItsWay::Referral(again));
+        .leaves(PendingChange::Referral(again));
     sender.send(&message).await
 }
 

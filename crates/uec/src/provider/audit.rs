@@ -8,7 +8,7 @@ use booking::count::{counted, plural};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use provider::anchor::compare::{self, Checked, Loss, What};
+use provider::anchor::compare::{self, Checked, Loss, LossKind};
 use provider::anchor::folder::{Anchors, Folder};
 use provider::anchor::keeper;
 use provider::anchor::key::{PublicKey, SigningKey};
@@ -228,7 +228,9 @@ impl Verify {
     /// Providers that have anchors, and are not in the database.
     fn gone(&self, store: &Store, anchors: &Anchors) -> Result<Vec<Loss>, Failure> {
         let losses = compare::losses(store, anchors).map_err(|e| e.to_string())?;
-        let gone = losses.into_iter().filter(|l| l.what == What::NoProvider);
+        let gone = losses
+            .into_iter()
+            .filter(|l| l.what == LossKind::NoProvider);
         Ok(gone.collect())
     }
 }

@@ -4,11 +4,16 @@ use super::referral_fixture::{show, uec};
 use super::referral_sample;
 use super::support::Server;
 use consumer::referral::{
-    Message, Receipt, Referral, Replacement, Retries, Sender, Unsent, Why, Wrapping, write_cda,
+    Message, Receipt, Referral, ReferralFailure, Replacement, Retries, Sender, Why, Wrapping,
+    write_cda,
 };
 use uuid::Uuid;
 
-fn send(server: &Server, referral: &Referral, wrapping: Wrapping) -> Result<Receipt, Unsent> {
+fn send(
+    server: &Server,
+    referral: &Referral,
+    wrapping: Wrapping,
+) -> Result<Receipt, ReferralFailure> {
     // A second call finds it installed.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let address = format!("http://{}/itk", server.address);

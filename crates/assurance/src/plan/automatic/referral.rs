@@ -4,13 +4,14 @@ use super::Stop;
 use super::rig::{Place, Standing, Work};
 use consumer::journey::{Consultation, ReferralDraft, referred};
 use consumer::referral::{
-    Appointment, AppointmentUrl, Message, Receipt, Referral, Retries, Sender, Unsent, write_cda,
+    Appointment, AppointmentUrl, Message, Receipt, Referral, ReferralFailure, Retries, Sender,
+    write_cda,
 };
 use serde_json::json;
 use uuid::Uuid;
 
-impl From<Unsent> for Stop {
-    fn from(unsent: Unsent) -> Stop {
+impl From<ReferralFailure> for Stop {
+    fn from(unsent: ReferralFailure) -> Stop {
         Stop::Failed(vec![unsent.to_string()])
     }
 }

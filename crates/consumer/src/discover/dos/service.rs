@@ -4,7 +4,7 @@ use super::endpoint::{self, BookingAddress};
 use super::opening::Opening;
 use super::soap::{below, child, shown_of, text_of};
 use crate::obstacle::Obstacle;
-use crate::referral::{self, DosEndpoint, Organisation, Unsent};
+use crate::referral::{self, DosEndpoint, Organisation, ReferralFailure};
 use booking::foreign::Foreign;
 use booking::ids::{OdsCode, ServiceId};
 use roxmltree::Node;
@@ -148,7 +148,7 @@ impl ServiceDetails {
     }
 
     /// Where referrals go: the first for the service itself, then those for copies (REF-CON-07).
-    pub fn referral_endpoints(&self) -> Result<Vec<referral::Endpoint>, Unsent> {
+    pub fn referral_endpoints(&self) -> Result<Vec<referral::Endpoint>, ReferralFailure> {
         referral::endpoints(&self.endpoints)
     }
 

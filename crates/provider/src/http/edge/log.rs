@@ -2,14 +2,14 @@
 
 use crate::audit::Fault;
 use crate::http::edge::RequestContext;
-use crate::metrics::requests::Asked;
+use crate::metrics::requests::RequestKind;
 use booking::ids::{OdsCode, RequestId};
 use booking::refusal::Refusal;
 use booking::wire::interaction::Interaction;
 use std::time::Duration;
 
 /// One line a request, without patient data: the path is logged by interaction, not as it was sent.
-pub fn request(ctx: &RequestContext, asked: Asked, status: u16, took: Duration) {
+pub fn request(ctx: &RequestContext, asked: RequestKind, status: u16, took: Duration) {
     let (interaction, tenant) = (asked.name(), tenant(ctx));
     let asid = ctx.entry.asid_from.as_deref().unwrap_or("-");
     let organisation = ctx.entry.ods.as_deref().unwrap_or("-");

@@ -8,7 +8,7 @@ use super::routes::Matched;
 use super::tenants::{Found, TenantView};
 use crate::http::admission::receiving::Share;
 use crate::http::trust;
-use crate::metrics::requests::{Asked, Traffic};
+use crate::metrics::requests::{RequestKind, Traffic};
 use crate::store::{Conflict, Revision};
 use booking::ids::{Asid, OdsCode, RequestId, ResourceId, VersionId};
 use booking::refusal::{Refusal, Situation};
@@ -196,7 +196,7 @@ impl Edge {
             true => {
                 // While the body comes, only what was read of the head is kept.
                 (parts.headers, parts.uri) = Default::default();
-                let asked = Asked::Interaction(matched.interaction);
+                let asked = RequestKind::Interaction(matched.interaction);
                 (String::new(), self.body(ctx, body, coding, asked).await?)
             }
         };
@@ -219,7 +219,7 @@ impl Edge {
         ctx: &mut RequestContext,
         body: Incoming,
         coding: Coding,
-        asked: Asked,
+        asked: RequestKind,
     ) -> Result<(Bytes, Share), Refusal> {
         let received = self.bodies.receive(body).await?;
         let mut share = received.share;

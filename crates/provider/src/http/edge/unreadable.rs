@@ -4,7 +4,7 @@
 use crate::http::edge::Edge;
 use crate::http::edge::answer;
 use crate::http::trust::Peer;
-use crate::metrics::requests::Asked;
+use crate::metrics::requests::RequestKind;
 use booking::refusal::{Refusal, Situation};
 use bytes::Bytes;
 use http::{Method, Request, Response, Version, header};
@@ -205,7 +205,7 @@ impl Edge {
         x.refused = Some(refusal.situation);
         crate::http::edge::log::refusal(&x, refusal);
         let response = answer::refuse(&x, refusal, None, None);
-        self.answered(&x, Asked::Nothing, &response, started.elapsed());
+        self.answered(&x, RequestKind::Nothing, &response, started.elapsed());
         response
     }
 }

@@ -18,7 +18,7 @@ use crate::http::edge::body;
 use crate::http::edge::log;
 use crate::http::edge::{Edge, RequestContext};
 use crate::http::trust::Peer;
-use crate::metrics::requests::Asked;
+use crate::metrics::requests::RequestKind;
 use crate::referral::answer::{acknowledgement, fault};
 use crate::referral::{Arrived, Code, Reason, Wire, Wrapper, read};
 use crate::store::{Arrival, Filed, REFERRAL_BYTES, StoreError, TenantKey, TenantRow};
@@ -81,7 +81,7 @@ pub async fn serve(edge: &Edge, peer: Peer, request: Request<Incoming>) -> Respo
             refused(&mut ctx, wire, &refusal)
         }
     };
-    edge.answered(&ctx, Asked::Referral, &response, started.elapsed());
+    edge.answered(&ctx, RequestKind::Referral, &response, started.elapsed());
     response
 }
 
@@ -293,7 +293,9 @@ async fn file(
     tenants: Vec<TenantRow>,
 ) -> Result<Response<Body>, Refusal> {
     let (message, body, share) = read_received(edge, wire, coding, received).await?;
-    edge.metrics.requests.received(Asked::Referral, body.len());
+    edge.metrics
+        .requests
+        .received(RequestKind::Referral, body.len());
     let _share = edge.intake.grown(share, body.len()).await?;
     let (message, tenant) = addressed_to(edge, message, named, tenants).await?;
     let _filing = edge.intake.filing(body.len()).await;

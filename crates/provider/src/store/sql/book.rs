@@ -287,7 +287,7 @@ fn insert(
             values![tenant.0, document, id, at],
         )?;
     }
-    // In the order of `made::BOOKING_COLUMNS`.
+    // In the order of `made::DIGESTED_COLUMNS`.
     let booked = made::booked(values![
         slot.key.0,
         placed.schedule.0,

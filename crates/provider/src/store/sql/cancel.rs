@@ -2,7 +2,7 @@
 
 use super::book::{Version, bump_day, insert_version, record_refusal, refuse_repeat};
 use super::group::Group;
-use super::made::{self, BOOKING_COLUMNS};
+use super::made::{self, DIGESTED_COLUMNS};
 use super::read::{self, millis, moment};
 use crate::audit::AuditEntry;
 use crate::store::Tenant;
@@ -50,7 +50,7 @@ fn held(c: &Connection, tenant: TenantKey, id: &str) -> Result<Held, WriteError>
         &format!(
             "SELECT a.key, a.schedule, a.start, a.service,
                (SELECT l.document FROM document_link l
-                WHERE l.tenant = a.tenant AND l.appointment = a.key AND l.ended_at IS NULL LIMIT 1), {BOOKING_COLUMNS}
+                WHERE l.tenant = a.tenant AND l.appointment = a.key AND l.ended_at IS NULL LIMIT 1), {DIGESTED_COLUMNS}
              FROM appointment a WHERE a.tenant = ?1 AND a.id = ?2"
         ),
         values![tenant.0, id],

@@ -33,12 +33,12 @@ const FILED: &str = "filed;";
 const SET_ASIDE: &str = "refused; kept in quarantine";
 
 /// Columns of an appointment that say what its booking is of, and that nothing changes afterwards.
-pub(super) const BOOKING_COLUMNS: &str = "a.slot, a.schedule, a.start, a.finish, a.day, a.service, a.nhs_number, \
+pub(super) const DIGESTED_COLUMNS: &str = "a.slot, a.schedule, a.start, a.finish, a.day, a.service, a.nhs_number, \
      a.booked_at, a.booked_asid, a.booked_ods, a.booked_kind, a.booked_claimed";
 /// How many they are.
-const BOOKING_WIDTH: usize = 12;
+const DIGESTED_WIDTH: usize = 12;
 /// How many of them rows held digests of before what was only claimed of the booker was stored.
-const BOOKING_WIDTH_BEFORE: usize = 11;
+const DIGESTED_WIDTH_BEFORE: usize = 11;
 
 fn digest<'c>(cells: impl IntoIterator<Item = Cell<'c>>) -> [u8; 32] {
     let mut sha = Sha256::new();
@@ -48,14 +48,14 @@ fn digest<'c>(cells: impl IntoIterator<Item = Cell<'c>>) -> [u8; 32] {
     sha.finalize().into()
 }
 
-/// Digest of the values of [`BOOKING_COLUMNS`].
-pub(super) fn booked(values: &[Value<'_>; BOOKING_WIDTH]) -> [u8; 32] {
+/// Digest of the values of [`DIGESTED_COLUMNS`].
+pub(super) fn booked(values: &[Value<'_>; DIGESTED_WIDTH]) -> [u8; 32] {
     digest(values.iter().map(|value| Cell::from(*value)))
 }
 
 /// The same of a row, from a column on.
 pub(super) fn booked_of(row: &Row<'_>, from: usize) -> Result<[u8; 32], StoreError> {
-    booked_in::<BOOKING_WIDTH>(row, from)
+    booked_in::<DIGESTED_WIDTH>(row, from)
 }
 
 fn booked_in<const WIDTH: usize>(row: &Row<'_>, from: usize) -> Result<[u8; 32], StoreError> {
@@ -96,7 +96,7 @@ fn record<'c>(
 fn version_columns() -> String {
     format!(
         "a.id, a.version, a.status, a.live, a.cancelled_at, a.cancelled_asid, a.cancelled_ods, \
-         v.json, v.version, v.status, v.at, v.asid, v.ods, v.request_id, v.received, {BOOKING_COLUMNS}"
+         v.json, v.version, v.status, v.at, v.asid, v.ods, v.request_id, v.received, {DIGESTED_COLUMNS}"
     )
 }
 /// Where in it the columns of the version that its record is of begin, and how many they are.
@@ -564,7 +564,7 @@ fn is_stored(id: &str, row: &Row<'_>, said: Short) -> Result<bool, StoreError> {
         digests(&hex(&document), &hex(&record)) == said
     };
     Ok(is(booked_of(row, BOOKING_FROM)?)
-        || is(booked_in::<BOOKING_WIDTH_BEFORE>(row, BOOKING_FROM)?))
+        || is(booked_in::<DIGESTED_WIDTH_BEFORE>(row, BOOKING_FROM)?))
 }
 
 /// Whether the appointment says what its newest version says.

@@ -287,7 +287,7 @@ impl Tenant<'_> {
         let limit = limit.min(LIST_MOST);
         self.read(|c| {
             let sql = format!(
-                "SELECT {PLACED_COLUMNS}, {BOOKING_COLUMNS} FROM {PLACED_FROM}
+                "SELECT {PLACED_COLUMNS}, {LISTED_COLUMNS} FROM {PLACED_FROM}
          WHERE s.tenant = ?1 AND s.schedule IN (SELECT CAST(?2 AS BIGINT) UNION ALL
              SELECT key FROM schedule WHERE tenant = ?1 AND diary = ?2)
            AND s.start >= ?3 AND a.live = 1
@@ -322,7 +322,7 @@ impl Tenant<'_> {
     let document = document.to_ascii_lowercase();
     let found = c.all(
         &format!(
-            "SELECT {PLACED_COLUMNS}, {BOOKING_COLUMNS} FROM document_link k
+            "SELECT {PLACED_COLUMNS}, {LISTED_COLUMNS} FROM document_link k
              JOIN appointment a ON a.tenant = k.tenant AND a.key = k.appointment AND a.live = 1
              JOIN slot s ON s.tenant = a.tenant AND s.key = a.slot
              JOIN schedule d ON d.tenant = s.tenant AND d.key = s.schedule
@@ -552,7 +552,7 @@ pub(in crate::store) fn bookings_on(
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-const BOOKING_COLUMNS: &str = "a.service, a.booked_at, a.booked_asid, a.booked_ods, \
+const LISTED_COLUMNS: &str = "a.service, a.booked_at, a.booked_asid, a.booked_ods, \
      (SELECT document FROM document_link l \
       WHERE l.tenant = a.tenant AND l.appointment = a.key AND l.ended_at IS NULL LIMIT 1)";
 /// Where these columns begin after those of the slot.

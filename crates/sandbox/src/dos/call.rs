@@ -1,7 +1,7 @@
 //! Answers one SOAP request, from text to text, without sockets.
 
-use super::answer::{self, Tampering, Transaction};
-use super::case::Case;
+use super::answer::{self, EndpointFault, Transaction};
+use super::case::ClinicalNeed;
 use super::envelope::{Envelope, Operation, document};
 use super::fault::DosFault;
 use super::fields::text_of;
@@ -18,7 +18,7 @@ const MAX_SERVICE_ID: usize = 32;
 
 /// The subject of a request, for injected faults and the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct About {
+pub struct RequestSubject {
     /// The operation.
     pub operation: Option<&'static str>,
     /// `serviceId` of ServiceDetailsById.
@@ -57,12 +57,12 @@ impl<'a, 'i> Call<'a, 'i> {
     }
 
     /// The subject of the request.
-    pub fn about(&self) -> About {
+    pub fn about(&self) -> RequestSubject {
         let service = match (self.envelope.operation, self.envelope.payload) {
             (Operation::ServiceDetailsById, Some(node)) => text_of(node).ok().flatten(),
             _ => None,
         };
-        About {
+        RequestSubject {
             operation: Some(self.envelope.operation.name()),
             service: service.filter(|id| id.len() <= MAX_SERVICE_ID),
         }
@@ -74,7 +74,7 @@ impl<'a, 'i> Call<'a, 'i> {
         world: &World,
         transaction: &Transaction,
         zone: &TimeZone,
-        tamper: &dyn Fn(&Service) -> Option<Tampering>,
+        tamper: &dyn Fn(&Service) -> Option<EndpointFault>,
     ) -> Result<String, DosFault> {
         let account = self.login(world)?;
         match self.envelope.version.as_deref() {
@@ -120,9 +120,9 @@ fn summary(
     account: &Account,
     transaction: &Transaction,
     zone: &TimeZone,
-    tamper: &dyn Fn(&Service) -> Option<Tampering>,
+    tamper: &dyn Fn(&Service) -> Option<EndpointFault>,
 ) -> Result<String, DosFault> {
-    let case = Case::read(node, world, transaction.requested, zone)?;
+    let case = ClinicalNeed::read(node, world, transaction.requested, zone)?;
     let found = search::services(world, &case, account, zone);
     match found.is_empty() {
         true => Err(DosFault::new(102)),
@@ -141,7 +141,7 @@ fn summary(
 fn details(
     id: Option<&str>,
     world: &World,
-    tamper: &dyn Fn(&Service) -> Option<Tampering>,
+    tamper: &dyn Fn(&Service) -> Option<EndpointFault>,
 ) -> Result<String, DosFault> {
     let id = id
         .filter(|id| id.len() <= MAX_SERVICE_ID)

@@ -41,7 +41,7 @@ impl Wanted {
 
 /// Why a certificate and a key cannot be used together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unfit {
+pub enum Mismatch {
     /// The key belongs to another certificate.
     OtherKey,
     /// The certificate cannot be read.
@@ -84,17 +84,17 @@ pub fn fault(setting: &str, path: &Path, wanted: Wanted, bytes: &[u8]) -> String
 }
 
 /// The error message for a chain and a key that could be read but do not fit together.
-pub fn not_together(chain: &Path, key: &Path, unfit: Unfit) -> String {
+pub fn not_together(chain: &Path, key: &Path, unfit: Mismatch) -> String {
     let (chain, key) = (chain.display(), key.display());
     match unfit {
-        Unfit::OtherKey => format!(
+        Mismatch::OtherKey => format!(
             "tls: the private key in {key} does not belong to the first certificate in {chain}: give the key that this \
              certificate was made with; in the chain, one's own certificate comes first"
         ),
-        Unfit::Certificate => format!(
+        Mismatch::Certificate => format!(
             "tls: the first certificate in {chain} cannot be used: it is no X.509 certificate that TLS understands"
         ),
-        Unfit::Key { kind } => {
+        Mismatch::Key { kind } => {
             let is = kind.map_or_else(String::new, |kind| format!(" it is {kind};"));
             format!(
                 "tls: the private key in {key} cannot be used with the certificate in {chain}:{is} right would be an RSA key \
