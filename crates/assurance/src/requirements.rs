@@ -154,6 +154,7 @@ mod tests {
     #[test]
     fn the_text_is_read_whole() {
         let rows = read().unwrap();
+        assert_eq!(rows.len(), 71);
         assert!(
             rows.iter()
                 .all(|row| row.why.contains(' ') && row.change.contains(' '))

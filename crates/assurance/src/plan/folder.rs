@@ -237,9 +237,7 @@ impl PlanFolder {
                 attachment::MAX_COUNT
             )));
         }
-        let there = fs::read_dir(self.path.join(attachment::FOLDER));
-        let there = there.into_iter().flatten().flatten();
-        taken.extend(there.map(|e| e.file_name().to_string_lossy().into_owned()));
+        taken.extend(names_in(&self.path.join(attachment::FOLDER))?);
         let is_free = |stem: &String| {
             let begins = format!("{stem}-");
             !taken.iter().any(|file| file.starts_with(&begins))
@@ -247,6 +245,18 @@ impl PlanFolder {
         let stems = (1..=taken.len() + 1).map(|n| format!("{}-{n}", step.file_name()));
         Ok(stems.into_iter().find(is_free).unwrap_or_default())
     }
+}
+
+/// The names of the files in a folder; none when it is not there. What cannot be listed might be overwritten.
+fn names_in(folder: &Path) -> Result<Vec<String>, PlanError> {
+    let names = match fs::read_dir(folder) {
+        Ok(entries) => entries
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(e),
+    };
+    names.map_err(|e| PlanError::io(folder, e))
 }
 
 /// Reads a plan without working on it. What is read is whole, even while another program works on it.
@@ -289,5 +299,20 @@ fn lock(folder: &Path) -> Result<fs::File, PlanError> {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(PlanError::Busy(folder.to_owned())),
         Err(fs::TryLockError::Error(e)) => Err(PlanError::io(&path, e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("attachments");
+        assert_eq!(names_in(&folder).unwrap(), Vec::<String>::new());
+        fs::write(&folder, "no folder").unwrap();
+        let refused = names_in(&folder).unwrap_err().to_string();
+        assert!(refused.contains("attachments"), "{refused}");
     }
 }
