@@ -16,9 +16,11 @@ mod token;
 mod validate;
 mod web;
 
+use booking::foreign::visible_lines;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use output::Unwritten;
 pub use output::print;
+use std::borrow::Cow;
 use std::process::ExitCode;
 
 /// Faster than the system's allocator where JSON is read and written.
@@ -153,13 +155,18 @@ fn parse() -> Result<Arguments, clap::Error> {
 /// Help, the version, or what is wrong with the command line.
 fn not_run(error: &clap::Error) -> Outcome {
     let wrong = error.use_stderr();
-    let text = match output::is_coloured(!wrong) {
+    let plain = error.render().to_string();
+    // An argument that it quotes may have been pasted from anywhere: styles are for what hides nothing.
+    let hides = matches!(visible_lines(&plain), Cow::Owned(_));
+    let text = match output::is_coloured(!wrong) && !hides {
         true => error.render().ansi().to_string(),
-        false => error.render().to_string(),
+        false => plain,
     };
     if wrong {
-        // Styled by us; the argument that it quotes was typed by the user.
-        output::steer(&text);
+        match hides {
+            true => output::note(&text),
+            false => output::steer(&text),
+        }
         return Err(Failure::Usage(String::new()));
     }
     output::print_exactly(&text);

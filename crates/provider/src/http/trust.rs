@@ -1,6 +1,7 @@
 //! Whose token is believed: the policy on unsigned tokens, and signatures by a key set.
 
 use crate::config::{Settings, Unsigned};
+use booking::foreign::visible_text;
 use booking::ids::{Asid, OdsCode};
 use booking::named_file;
 use booking::refusal::{Refusal, Situation};
@@ -8,6 +9,7 @@ use booking::rules::release::Believed;
 use booking::wire::token::{self, Claims, Expectation};
 use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use rustls::pki_types::ServerName;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -67,6 +69,17 @@ impl Trust {
                 Some(Arc::new(set))
             }
         };
+        if let Some(wrong) = settings
+            .ssp_names
+            .iter()
+            .find(|name| ServerName::try_from(name.as_str()).is_err())
+        {
+            return Err(format!(
+                "trust.ssp_names: `{}` is no DNS name, so no certificate can carry it: write the whole name as it stands in \
+                 the Spine Secure Proxy's certificate, such as msg-out.spine.example",
+                visible_text(wrong)
+            ));
+        }
         let unsigned = settings.unsigned;
         let no_proxy = settings.ssp_names.is_empty() || !asks;
         if unsigned == Unsigned::Ssp && no_proxy && keys.is_none() {
@@ -207,4 +220,22 @@ pub fn other_organization(asid: &Asid, ods: &OdsCode) -> Refusal {
 
 fn refused(diagnostics: &str) -> Refusal {
     Refusal::new(Situation::TokenRefused, diagnostics).location("http.Authorization")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_no_certificate_can_carry_is_refused() {
+        for name in ["*", "", "msg out.example", "https://msg-out.spine.example"] {
+            let mut settings = Settings::default();
+            settings.trust.ssp_names = vec!["msg-out.spine.example".to_owned(), name.to_owned()];
+            let refused = Trust::open(&settings).err().unwrap_or_default();
+            assert!(
+                refused.contains(&format!("`{name}` is no DNS name")),
+                "{refused}"
+            );
+        }
+    }
 }

@@ -107,7 +107,7 @@ pub enum StoreError {
     },
     /// The file is damaged.
     #[error(
-        "the database is damaged ({what}): stop the program, keep the file, and restore the latest good backup"
+        "the database is damaged ({what}): stop the program, keep what is there, and restore the latest good backup"
     )]
     Corrupt {
         /// What was seen.

@@ -140,6 +140,19 @@ async fn bookings_without_a_trail_are_found() {
     assert_eq!(scene.broken_at().0, 1);
 }
 
+/// Proves: AUD-07
+#[tokio::test]
+async fn rows_of_nobody_are_counted() {
+    let scene = Scene::new().await;
+    assert_eq!(scene.place.open().audit_strays().unwrap(), 0);
+    scene.raw.run(text(
+        "PRAGMA foreign_keys = OFF; INSERT INTO audit SELECT (77 << 40) + 1, at, body, hash FROM audit LIMIT 1",
+        "INSERT INTO audit SELECT 77, 1, at, body, hash FROM audit LIMIT 1",
+    ));
+    assert_eq!(scene.place.open().audit_strays().unwrap(), 1);
+    scene.verdict();
+}
+
 /// Proves: AUD-07, D-73
 #[tokio::test]
 async fn a_recomputed_chain_that_leaves_out_a_booking_is_found() {

@@ -112,6 +112,16 @@ impl Verify {
             };
             out.push(value);
         }
+        let strays = store.audit_strays().map_err(|e| e.to_string())?;
+        if strays > 0 {
+            wrong.broken += 1;
+            let of = counted(strays, "row belongs", "rows belong");
+            let what = format!(
+                "{of} to no provider of this database, and were not written by this program"
+            );
+            self.say(&format!("BROKEN: {what}\n"));
+            out.push(json!({"provider": null, "verified": false, "what": what}));
+        }
         if let Some(anchors) = &anchors {
             for loss in self.gone(&store, anchors)? {
                 wrong.lost += 1;

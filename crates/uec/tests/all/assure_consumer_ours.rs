@@ -105,6 +105,7 @@ fn interrupt(simulator: &Simulator) {
 struct Desk<'s> {
     simulator: &'s Simulator,
     folder: tempfile::TempDir,
+    number: u32,
     config: Option<String>,
 }
 
@@ -117,6 +118,7 @@ impl<'s> Desk<'s> {
         Desk {
             simulator,
             folder,
+            number: desk,
             config: None,
         }
     }
@@ -131,6 +133,8 @@ impl<'s> Desk<'s> {
             .current_dir(self.folder.path())
             .env_clear()
             .env("XDG_DATA_HOME", self.folder.path())
+            // Two desks of one device that ask in the same second would send equal tokens.
+            .env("UEC_DEVICE_VERSION", format!("desk {}", self.number))
             .env("UEC_DOS_URL", dos)
             .env("UEC_SDS_URL", self.simulator.at("SDS"))
             .env("UEC_SSP_URL", self.simulator.at("SSP"))

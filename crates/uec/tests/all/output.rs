@@ -247,3 +247,13 @@ fn the_sandbox_serves_without_a_log() {
         child.wait().expect("it ends");
     }
 }
+
+/// Proves: D-70
+#[test]
+fn an_argument_that_is_wrong_is_quoted_with_nothing_hidden() {
+    let told = Ended::run(command("provider").arg("ser\u{202e}ve"))
+        .with(2)
+        .stderr;
+    assert!(!told.contains('\u{202e}'), "{told:?}");
+    assert_contains(&told, &["ser\u{fffd}ve"]);
+}

@@ -2,7 +2,7 @@
 
 use super::support::operations::command;
 use std::os::unix::fs::MetadataExt as _;
-use testkit::Ended;
+use testkit::{Ended, assert_contains};
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -122,4 +122,22 @@ fn a_command_is_recorded_with_the_user_that_the_system_knows() {
     for row in found {
         assert_eq!(row["actor"], format!("operator mallory (uid {uid})"));
     }
+}
+
+/// Proves: AUD-07
+#[test]
+fn rows_of_no_provider_break_the_trail() {
+    let server = Server::start("strays", true);
+    let database = server.database();
+    let verify = format!("provider audit verify --database '{database}'");
+    Ended::run(&mut command(&verify)).with(0);
+    let connection = open(&server);
+    connection
+        .execute_batch("INSERT INTO audit SELECT (77 << 40) + 1, at, body, hash FROM audit LIMIT 1")
+        .expect("a row of nobody");
+    let told = Ended::run(&mut command(&verify)).with(1);
+    assert_contains(
+        &told.stdout,
+        &["BROKEN: 1 row belongs to no provider of this database"],
+    );
 }

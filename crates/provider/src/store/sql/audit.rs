@@ -7,7 +7,7 @@ use crate::audit::{AuditEntry, hex};
 use crate::store::appointment::{AuditHead, AuditRow, AuditVerdict};
 use crate::store::driver::{Connection, Row, Value, corrupt, values};
 use crate::store::error::StoreError;
-use crate::store::{LIST_MOST, Tenant};
+use crate::store::{LIST_MOST, Store, Tenant};
 use crate::tenant_key::TenantKey;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -303,6 +303,20 @@ impl Tenant<'_> {
     /// The same; every row that fits is shown on the way.
     pub fn audit_verify_seeing(self, see: &dyn Fn(&AuditHead)) -> Result<AuditVerdict, StoreError> {
         self.read_long(|connection| verify(connection, self.key, see))
+    }
+}
+
+impl Store {
+    /// How many audit rows belong to no tenant: nothing of ours writes such rows, and no chain holds them.
+    pub fn audit_strays(&self) -> Result<i64, StoreError> {
+        self.read_long(|connection| {
+            let sql = connection.text(
+                "SELECT count(*) FROM audit WHERE key & 1099511627775 = 0 OR key >> 40 NOT IN (SELECT key FROM tenant)",
+                "SELECT count(*) FROM audit WHERE tenant NOT IN (SELECT key FROM tenant)",
+            );
+            let strays: Option<i64> = connection.one(sql, values![], |row| row.get(0))?;
+            Ok(strays.unwrap_or_default())
+        })
     }
 }
 

@@ -88,7 +88,7 @@ fn whole(seen: &Inspection, out: &mut Findings<'_>) {
     match &seen.damage {
         Some(what) => out.problem(
             format!("The database is damaged: {what}."),
-            "Stop the server, keep the file, and restore the latest good backup.",
+            "Stop the server, keep what is there, and restore the latest good backup.",
         ),
         None if seen.pages_checked => out.ok(format!(
             "The database is whole, {} MB, schema {}.",

@@ -49,7 +49,7 @@ impl Location {
         };
         let Some(rest) = url.strip_prefix("sqlite:") else {
             return Err(wrong(
-                "write sqlite:PATH, such as sqlite:/var/lib/uec/provider.db",
+                "write sqlite:PATH, such as sqlite:/var/lib/uec/provider.db, or postgres://USER@HOST/DATABASE",
             ));
         };
         let rest = rest.strip_prefix("//").unwrap_or(rest);
