@@ -130,7 +130,7 @@ impl BookingRequest {
         if let Some(issue) = slot_fault(&root, &contained, version) {
             return Err(Refusal::from_issues(Situation::BodyUnreadable, &[issue]));
         }
-        let ranks = rank::faults(&contained, version);
+        let ranks = rank::faults(&root, &contained, version);
         if !ranks.is_empty() {
             return Err(Refusal::from_issues(Situation::ContactRank, &ranks));
         }

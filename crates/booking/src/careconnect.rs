@@ -1,7 +1,7 @@
 //! Checks resources against the CareConnect profiles with the Standard's overrides.
 
 use crate::overrides::{
-    BORN_LATER, Contained, Purpose, Report, appointment, contained_path, first_day, is_future, rank,
+    BORN_LATER, Contained, Purpose, appointment, contained_path, first_day, is_future, rank,
 };
 use crate::overrides::{is_unreadable, slot_fault};
 use crate::placing::complete;
@@ -83,7 +83,7 @@ impl Conformance {
         // These come first, as in a refusal.
         let (mut all, codec): (Vec<Issue>, Vec<Issue>) = codec.into_iter().partition(is_unreadable);
         all.extend(slot_fault(resource, &contained, version));
-        all.extend(rank::faults(&contained, version));
+        all.extend(rank::faults(resource, &contained, version));
         all.extend(born_later(&contained, now));
         all.extend(self.judge(&mut resource.clone(), codec, Purpose::Book(version)));
         all
@@ -97,9 +97,7 @@ impl Conformance {
         codec: Vec<Issue>,
         purpose: Purpose,
     ) -> Vec<Issue> {
-        let mut report = Report::default();
-        appointment(root, &Contained::of(root), purpose, &mut report);
-        let mut all = report.issues;
+        let mut all = appointment(root, purpose);
         all.extend(codec);
         complete(root);
         all.extend(self.check_profiles(root));

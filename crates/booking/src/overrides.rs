@@ -11,9 +11,12 @@ pub(crate) use appointment::{Purpose, appointment};
 pub(crate) use patient::{BORN_LATER, first_day, is_future};
 
 use crate::instant;
+use crate::systems;
 use crate::version::StandardVersion;
-use fhir::{Element, Issue, IssueCode, Stage};
+use fhir::{Element, Issue, IssueCode, Severity, Stage};
 use jiff::Timestamp;
+use std::cell::RefCell;
+use std::fmt::Write as _;
 
 /// Rule of issues about an invalid NHS number.
 pub(crate) const RULE_NHS_NUMBER: &str = "ERR-18";
@@ -48,148 +51,172 @@ pub(crate) fn contained_path(index: usize) -> String {
     format!("Appointment.contained[{index}]")
 }
 
-/// Collects issues.
-#[derive(Default)]
-pub(crate) struct Report {
-    pub issues: Vec<Issue>,
+/// An element under check: where it stands, which requirement it is checked for, and where its issues go.
+///
+/// A path is written only for an issue; a message without one costs no text.
+#[derive(Clone, Copy)]
+pub(crate) struct Checked<'a> {
+    element: &'a Element,
+    within: Option<&'a Checked<'a>>,
+    name: &'a str,
+    index: Option<usize>,
+    rule: &'static str,
+    issues: &'a RefCell<Vec<Issue>>,
 }
 
-impl Report {
-    fn error(
-        &mut self,
-        code: IssueCode,
-        at: &Element,
-        path: String,
-        rule: &str,
-        message: impl Into<String>,
-    ) {
-        let issue = Issue::error(Stage::Conformance, code, message);
-        self.issues.push(issue.at(path).pos(at.pos()).rule(rule));
+impl<'a> Checked<'a> {
+    /// An Appointment as a whole.
+    fn root(appointment: &'a Element, issues: &'a RefCell<Vec<Issue>>) -> Checked<'a> {
+        Checked {
+            element: appointment,
+            within: None,
+            name: "Appointment",
+            index: None,
+            rule: "",
+            issues,
+        }
     }
 
-    fn fault(
-        &mut self,
-        code: IssueCode,
-        at: &Element,
-        path: String,
-        rule: &str,
-        message: impl Into<String>,
-    ) {
-        let issue =
-            Issue::error(Stage::Conformance, code, message).severity(fhir::Severity::Warning);
-        self.issues.push(issue.at(path).pos(at.pos()).rule(rule));
+    /// The same element for another requirement.
+    fn rule(self, rule: &'static str) -> Checked<'a> {
+        Checked { rule, ..self }
+    }
+
+    /// An element below this one, for the same requirement; `index` counts in a list.
+    fn below(&'a self, name: &'a str, index: Option<usize>, element: &'a Element) -> Checked<'a> {
+        Checked {
+            element,
+            within: Some(self),
+            name,
+            index,
+            ..*self
+        }
+    }
+
+    /// The first child of a name.
+    fn child(&'a self, name: &'a str) -> Option<Checked<'a>> {
+        let element = self.element.get(name)?;
+        Some(self.below(name, None, element))
+    }
+
+    fn path(&self) -> String {
+        let mut path = self.within.map_or_else(String::new, |w| w.path() + ".");
+        path.push_str(self.name);
+        if let Some(index) = self.index {
+            // Writing to a String cannot fail.
+            let _ = write!(path, "[{index}]");
+        }
+        path
+    }
+
+    /// The element breaks a MUST.
+    fn error(&self, code: IssueCode, message: impl Into<String>) {
+        self.add(Severity::Error, self.path(), code, message);
+    }
+
+    /// The element breaks a MUST at a path below it; the position is that of the element.
+    fn error_at(&self, below: &str, code: IssueCode, message: impl Into<String>) {
+        let path = format!("{}.{below}", self.path());
+        self.add(Severity::Error, path, code, message);
+    }
+
+    /// What is wrong with the element is tolerated.
+    fn fault(&self, code: IssueCode, message: impl Into<String>) {
+        self.add(Severity::Warning, self.path(), code, message);
+    }
+
+    /// What is wrong at a path below the element is tolerated.
+    fn fault_at(&self, below: &str, code: IssueCode, message: impl Into<String>) {
+        let path = format!("{}.{below}", self.path());
+        self.add(Severity::Warning, path, code, message);
+    }
+
+    fn add(&self, severity: Severity, path: String, code: IssueCode, message: impl Into<String>) {
+        let issue = Issue::error(Stage::Conformance, code, message).severity(severity);
+        let issue = issue.at(path).pos(self.element.pos()).rule(self.rule);
+        self.issues.borrow_mut().push(issue);
     }
 
     /// A child that must occur exactly once.
-    fn one<'a>(
-        &mut self,
-        parent: &'a Element,
-        path: &str,
-        name: &str,
-        rule: &str,
-    ) -> Option<&'a Element> {
-        match parent.count(name) {
+    fn one(&'a self, name: &'a str) -> Option<Checked<'a>> {
+        match self.element.count(name) {
             1 => {}
-            0 => self.error(
-                IssueCode::Required,
-                parent,
-                format!("{path}.{name}"),
-                rule,
-                format!("`{name}` is missing; exactly one is needed."),
-            ),
-            n => self.error(
-                IssueCode::Structure,
-                parent,
-                format!("{path}.{name}"),
-                rule,
-                format!("`{name}` stands {n} times; exactly one is allowed."),
-            ),
+            0 => {
+                let message = format!("`{name}` is missing; exactly one is needed.");
+                self.error_at(name, IssueCode::Required, message);
+            }
+            n => {
+                let message = format!("`{name}` stands {n} times; exactly one is allowed.");
+                self.error_at(name, IssueCode::Structure, message);
+            }
         }
-        parent.get(name)
+        self.child(name)
     }
 
-    /// The non-blank text of a child that must occur exactly once.
-    fn text<'a>(
-        &mut self,
-        parent: &'a Element,
-        path: &str,
-        name: &str,
-        rule: &str,
-    ) -> Option<&'a str> {
-        let child = self.one(parent, path, name, rule)?;
-        let text = child.as_str().filter(|t| !t.trim().is_empty());
+    /// The same of an element that is a list.
+    fn one_of_list(&'a self, name: &'a str) -> Option<Checked<'a>> {
+        let one = self.one(name)?;
+        Some(Checked {
+            index: Some(0),
+            ..one
+        })
+    }
+
+    /// A child that must occur exactly once with a text that is not blank.
+    fn filled(&'a self, name: &'a str) -> Option<(Checked<'a>, &'a str)> {
+        let child = self.one(name)?;
+        let text = child.element.as_str().filter(|t| !t.trim().is_empty());
         if text.is_none() {
-            let path = format!("{path}.{name}");
-            self.error(
-                IssueCode::Required,
-                child,
-                path,
-                rule,
-                format!("`{name}` has no value."),
-            );
+            child.error(IssueCode::Required, format!("`{name}` has no value."));
         }
-        text
+        Some((child, text?))
+    }
+
+    /// The text of such a child.
+    fn text(&'a self, name: &'a str) -> Option<&'a str> {
+        self.filled(name).map(|(_, text)| text)
     }
 
     /// A child that must occur exactly once with one of these values.
-    fn fixed(&mut self, parent: &Element, path: &str, name: &str, rule: &str, wanted: &[&str]) {
-        if let Some(text) = self.text(parent, path, name, rule)
+    fn fixed(&self, name: &str, wanted: &[&str]) {
+        if let Some((child, text)) = self.filled(name)
             && !wanted.contains(&text)
         {
-            let wanted = wanted.join("` or `");
-            let at = parent.get(name).unwrap_or(parent);
-            let message = format!("`{name}` must be `{wanted}`.");
-            self.error(
-                IssueCode::Value,
-                at,
-                format!("{path}.{name}"),
-                rule,
-                message,
-            );
+            let message = format!("`{name}` must be `{}`.", wanted.join("` or `"));
+            child.error(IssueCode::Value, message);
         }
     }
 
     /// A child that must occur exactly once and be an instant.
-    fn instant(
-        &mut self,
-        parent: &Element,
-        path: &str,
-        name: &str,
-        rule: &str,
-    ) -> Option<Timestamp> {
-        let text = self.text(parent, path, name, rule)?;
+    fn instant(&self, name: &str) -> Option<Timestamp> {
+        let (child, text) = self.filled(name)?;
         let parsed = instant::parse(text);
         if parsed.is_none() {
-            self.error(
-                IssueCode::Value,
-                parent.get(name).unwrap_or(parent),
-                format!("{path}.{name}"),
-                rule,
-                format!("`{name}` is no instant; write it as 2031-03-04T09:30:00.000+00:00."),
-            );
+            let message =
+                format!("`{name}` is no instant; write it as 2031-03-04T09:30:00.000+00:00.");
+            child.error(IssueCode::Value, message);
         }
         parsed
     }
 
     /// `id` and `meta.profile` of a contained resource. A missing profile is added (RES-GEN-01).
-    fn contained_head(&mut self, resource: &Element, path: &str, rule: &str) {
-        self.text(resource, path, "id", rule);
-        let Some(profile) = resource.resource_type().and_then(crate::systems::profile) else {
-            return;
-        };
-        let stated = resource
-            .get("meta")
-            .is_some_and(|m| m.all("profile").any(|p| p.as_str() == Some(profile)));
-        if !stated {
-            self.fault(
-                IssueCode::Required,
-                resource,
-                format!("{path}.meta.profile"),
-                "RES-GEN-01",
-                format!("The profile {profile} is not stated; a Provider adds it."),
-            );
+    fn contained_head(self) {
+        self.text("id");
+        let profile = self.element.resource_type().and_then(systems::profile);
+        if let Some(profile) = profile
+            && !states_profile(self.element, profile)
+        {
+            let message = format!("The profile {profile} is not stated; a Provider adds it.");
+            let resource = self.rule("RES-GEN-01");
+            resource.fault_at("meta.profile", IssueCode::Required, message);
         }
     }
+}
+
+/// Whether a resource states a profile in `meta.profile`.
+pub(crate) fn states_profile(resource: &Element, profile: &str) -> bool {
+    let meta = resource.get("meta");
+    meta.is_some_and(|m| m.all("profile").any(|p| p.as_str() == Some(profile)))
 }
 
 /// The first identifier of a system.

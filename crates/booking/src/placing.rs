@@ -1,6 +1,6 @@
 //! Inserts elements in FHIR's order, which XML readers check (D-06), and completes a received Appointment.
 
-use crate::overrides::Contained;
+use crate::overrides::{Contained, states_profile};
 use fhir::{Element, Value};
 
 /// Elements before `meta`.
@@ -52,29 +52,23 @@ pub(crate) fn place(parent: &mut Element, child: Element, before: &[&str]) {
         *old = child;
         return;
     }
+    insert(parent, child, before);
+}
+
+/// Inserts a child after the last one that must precede it: its index.
+fn insert(parent: &mut Element, child: Element, before: &[&str]) -> usize {
     let children = parent.children_mut();
-    let at = children
-        .iter()
-        .rposition(|c| before.contains(&c.name()))
-        .map_or(0, |i| i + 1);
+    let last = children.iter().rposition(|c| before.contains(&c.name()));
+    let at = last.map_or(0, |i| i + 1);
     children.insert(at, child);
+    at
 }
 
 /// The child of a name, inserted in order if absent.
 pub(crate) fn ensure<'a>(parent: &'a mut Element, name: &str, before: &[&str]) -> &'a mut Element {
-    let children = parent.children_mut();
-    let at = match children.iter().position(|c| c.name() == name) {
-        Some(at) => at,
-        None => {
-            let at = children
-                .iter()
-                .rposition(|c| before.contains(&c.name()))
-                .map_or(0, |i| i + 1);
-            children.insert(at, Element::new(name));
-            at
-        }
-    };
-    &mut children[at]
+    let known = parent.children().iter().position(|c| c.name() == name);
+    let at = known.unwrap_or_else(|| insert(parent, Element::new(name), before));
+    &mut parent.children_mut()[at]
 }
 
 /// Adds a resource's CareConnect profile to `meta.profile`. False: it is there already, or the type has none.
@@ -82,25 +76,12 @@ pub fn state_profile(resource: &mut Element) -> bool {
     let Some(profile) = resource.resource_type().and_then(crate::systems::profile) else {
         return false;
     };
-    if resource
-        .get("meta")
-        .is_some_and(|m| m.all("profile").any(|p| p.as_str() == Some(profile)))
-    {
+    if states_profile(resource, profile) {
         return false;
     }
     let meta = ensure(resource, "meta", BEFORE_META);
-    let at = meta
-        .children()
-        .iter()
-        .rposition(|c| {
-            matches!(
-                c.name(),
-                "id" | "extension" | "versionId" | "lastUpdated" | "profile"
-            )
-        })
-        .map_or(0, |i| i + 1);
-    meta.children_mut()
-        .insert(at, Element::text("profile", profile).in_list());
+    let before = ["id", "extension", "versionId", "lastUpdated", "profile"];
+    insert(meta, Element::text("profile", profile).in_list(), &before);
     true
 }
 

@@ -1,33 +1,42 @@
 //! Checks the contact ranks (RES-RANK-01, RES-RANK-02), a separate 400 (D-05).
 
-use super::{Contained, Report, contained_path};
+use super::{Checked, Contained};
 use crate::version::StandardVersion;
 use fhir::{Element, Issue, IssueCode};
+use std::cell::RefCell;
 
 /// All contact points of the Patient and its contacts together: at least one, each with a positive rank, exactly one of
 /// rank 1. If ranks are optional, the first telephone without rank counts as rank 1 unless another has it (VER-03). A
 /// missing Patient is reported elsewhere.
-pub(crate) fn faults(contained: &Contained, version: StandardVersion) -> Vec<Issue> {
-    let Some((index, patient)) = contained.patient else {
-        return Vec::new();
-    };
-    let mut report = Report::default();
+pub(crate) fn faults(
+    root: &Element,
+    contained: &Contained,
+    version: StandardVersion,
+) -> Vec<Issue> {
+    let issues = RefCell::default();
+    if let Some((index, patient)) = contained.patient {
+        let root = Checked::root(root, &issues);
+        ranks(&root.below("contained", Some(index), patient), version);
+    }
+    issues.into_inner()
+}
+
+fn ranks(patient: &Checked, version: StandardVersion) {
     let (mut points, mut firsts, mut unranked_telephone) = (0usize, 0usize, false);
-    for (path, point) in contact_points(patient) {
+    each_contact_point(&patient.rule("RES-RANK-01"), |point| {
         points += 1;
-        match rank(point) {
+        match rank(point.element) {
             Some(1) => firsts += 1,
             Some(_) => {}
-            None if point.get("rank").is_none() && !version.requires_ranks() => {
-                unranked_telephone |= point.str_of("system") == Some("phone");
+            None if point.element.get("rank").is_none() && !version.requires_ranks() => {
+                unranked_telephone |= point.element.str_of("system") == Some("phone");
             }
             None => {
-                let path = format!("{}.{}.rank", contained_path(index), path.text());
                 let message = "Every contact point has a `rank`, a positive integer; 1 is the one to try first.";
-                report.error(IssueCode::Value, point, path, "RES-RANK-01", message);
+                point.error_at("rank", IssueCode::Value, message);
             }
         }
-    }
+    });
     if firsts == 0 && unranked_telephone {
         firsts = 1;
     }
@@ -41,57 +50,22 @@ pub(crate) fn faults(contained: &Contained, version: StandardVersion) -> Vec<Iss
             "Exactly one contact point of the patient and the contacts together has rank 1, the one to try \
              first; {found}."
         );
-        let path = format!("{}.telecom.rank", contained_path(index));
-        report.error(
-            IssueCode::BusinessRule,
-            patient,
-            path,
-            "RES-RANK-02",
-            sentence,
-        );
+        let patient = patient.rule("RES-RANK-02");
+        patient.error_at("telecom.rank", IssueCode::BusinessRule, sentence);
     }
-    report.issues
 }
 
-/// The path of a contact point in its Patient.
-#[derive(Clone, Copy)]
-pub(super) struct PointPath {
-    contact: Option<usize>,
-    telecom: usize,
-}
-
-impl PointPath {
-    pub fn text(self) -> String {
-        match self.contact {
-            None => format!("telecom[{}]", self.telecom),
-            Some(contact) => format!("contact[{contact}].telecom[{}]", self.telecom),
+/// Calls with every contact point of a Patient: its own, then those of its contacts.
+pub(super) fn each_contact_point(patient: &Checked, mut each: impl FnMut(&Checked)) {
+    for (i, telecom) in patient.element.all("telecom").enumerate() {
+        each(&patient.below("telecom", Some(i), telecom));
+    }
+    for (i, contact) in patient.element.all("contact").enumerate() {
+        let contact = patient.below("contact", Some(i), contact);
+        for (i, telecom) in contact.element.all("telecom").enumerate() {
+            each(&contact.below("telecom", Some(i), telecom));
         }
     }
-}
-
-/// Every contact point of a Patient with its path.
-pub(super) fn contact_points(patient: &Element) -> impl Iterator<Item = (PointPath, &Element)> {
-    let own = patient.all("telecom").enumerate().map(|(telecom, e)| {
-        (
-            PointPath {
-                contact: None,
-                telecom,
-            },
-            e,
-        )
-    });
-    let others = patient.all("contact").enumerate().flat_map(|(contact, c)| {
-        c.all("telecom").enumerate().map(move |(telecom, e)| {
-            (
-                PointPath {
-                    contact: Some(contact),
-                    telecom,
-                },
-                e,
-            )
-        })
-    });
-    own.chain(others)
 }
 
 fn rank(point: &Element) -> Option<u32> {

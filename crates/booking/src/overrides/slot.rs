@@ -1,63 +1,41 @@
 //! Checks the Slot contained in an Appointment: RES-SLOT-01..07.
 
-use super::Report;
+use super::Checked;
 use crate::systems;
-use fhir::{Element, IssueCode};
+use fhir::IssueCode;
 
-pub(super) fn slot(slot: &Element, path: &str, report: &mut Report) {
-    report.contained_head(slot, path, "RES-SLOT-01");
-    if let Some(identifier) = report.one(slot, path, "identifier", "RES-SLOT-02") {
-        let path = format!("{path}.identifier[0]");
-        report.fixed(identifier, &path, "system", "RES-SLOT-02", &[systems::UUID]);
-        report.text(identifier, &path, "value", "RES-SLOT-02");
+pub(super) fn slot(slot: &Checked) {
+    slot.rule("RES-SLOT-01").contained_head();
+    if let Some(identifier) = slot.rule("RES-SLOT-02").one_of_list("identifier") {
+        identifier.fixed("system", &[systems::UUID]);
+        identifier.text("value");
     }
-    if let Some(schedule) = report.one(slot, path, "schedule", "RES-SLOT-03") {
-        let path = format!("{path}.schedule");
-        if let Some(reference) = report.text(schedule, &path, "reference", "RES-SLOT-03")
-            && schedule_id(reference).is_none()
-        {
-            let message = "`reference` must be relative: `Schedule/` and the id, as the slot search returned it.";
-            report.error(
-                IssueCode::Value,
-                schedule,
-                format!("{path}.reference"),
-                "RES-SLOT-03",
-                message,
-            );
-        }
-    }
-    match slot.str_of("status") {
-        Some("free") => {
-            let at = slot.get("status").unwrap_or(slot);
-            let message = "The contained Slot is `free`; a Provider stores `busy`.";
-            report.fault(
-                IssueCode::Value,
-                at,
-                format!("{path}.status"),
-                "RES-SLOT-04",
-                message,
-            );
-        }
-        _ => report.fixed(slot, path, "status", "RES-SLOT-04", &["busy", "free"]),
-    }
-    let start = report.instant(slot, path, "start", "RES-SLOT-05");
-    let end = report.instant(slot, path, "end", "RES-SLOT-05");
-    if let (Some(start), Some(end)) = (start, end)
-        && end <= start
+    if let Some(schedule) = slot.rule("RES-SLOT-03").one("schedule")
+        && let Some(reference) = schedule.text("reference")
+        && schedule_id(reference).is_none()
     {
-        let at = slot.get("end").unwrap_or(slot);
-        report.error(
-            IssueCode::BusinessRule,
-            at,
-            format!("{path}.end"),
-            "RES-GEN-04",
-            "`end` must be after `start`.",
-        );
+        let message =
+            "`reference` must be relative: `Schedule/` and the id, as the slot search returned it.";
+        schedule.error_at("reference", IssueCode::Value, message);
+    }
+    match slot.rule("RES-SLOT-04").child("status") {
+        Some(status) if status.element.as_str() == Some("free") => {
+            let message = "The contained Slot is `free`; a Provider stores `busy`.";
+            status.fault(IssueCode::Value, message);
+        }
+        _ => slot.rule("RES-SLOT-04").fixed("status", &["busy", "free"]),
+    }
+    let times = slot.rule("RES-SLOT-05");
+    if let (Some(start), Some(end)) = (times.instant("start"), times.instant("end"))
+        && end <= start
+        && let Some(end) = slot.rule("RES-GEN-04").child("end")
+    {
+        end.error(IssueCode::BusinessRule, "`end` must be after `start`.");
     }
 }
 
 /// The id of a relative Schedule reference.
-pub(crate) fn schedule_id(reference: &str) -> Option<&str> {
+fn schedule_id(reference: &str) -> Option<&str> {
     reference
         .strip_prefix("Schedule/")
         .filter(|id| crate::ids::ResourceId::parse(id).is_ok())
