@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use fuzz::dictionary;
 use fuzz::mutate::mutate;
 use fuzz::random::Random;
 use fuzz::{Outcome, Target};
@@ -172,6 +173,7 @@ impl Run<'_> {
     fn drive(&mut self, time: Duration) -> Result<bool, String> {
         let mut random = Random::new(self.seed);
         let mut corpus = (self.target.seeds)();
+        let words = dictionary::lists(self.target.words);
         let mut outcomes = HashSet::new();
         let begun = Instant::now();
         let mut tries = 0_u64;
@@ -185,7 +187,7 @@ impl Run<'_> {
             let empty = Vec::new();
             let (base, other) = (random.pick(&corpus), random.pick(&corpus));
             let (base, other) = (base.unwrap_or(&empty), other.unwrap_or(&empty));
-            let input = mutate(&mut random, base, other, self.target.words);
+            let input = mutate(&mut random, base, other, &words);
             tries += 1;
             if let Tried::Fine(outcome) = self.attempt(&input)?
                 && outcomes.insert(outcome)

@@ -1,7 +1,7 @@
 //! JSON codec: reading never panics; what was read without structural error is the same after writing
 //! and reading it again.
 
-use fhir::{Element, Limits, json, xml};
+use fhir::{Element, Issue, Limits, Parsed, json, xml};
 
 use crate::Outcome;
 
@@ -14,41 +14,39 @@ pub fn run(bytes: &[u8]) -> Outcome {
     // Whatever the issues: what can be read can be written, in both formats, and read again.
     let written = json::write(&parsed.root);
     let again = json::parse(&written, &Limits::unbounded());
-    let in_xml = fhir::xml::parse(&xml::write(&parsed.root), &Limits::unbounded());
+    let in_xml = xml::parse(&xml::write(&parsed.root), &Limits::unbounded());
     let outcome = Outcome::of_issues(&parsed.issues);
     if parsed.has_errors() {
         return outcome;
     }
-    let again = again.unwrap_or_else(|e| panic!("what was written is no JSON: {e}"));
-    assert!(
-        !again.has_errors(),
-        "what was written has errors: {:?}",
-        again.issues
-    );
-    assert!(again.root == parsed.root, "writing changed the resource");
-    let pretty = json::parse(&json::write_pretty(&parsed.root), &Limits::unbounded())
-        .unwrap_or_else(|e| panic!("pretty JSON is no JSON: {e}"));
-    assert!(
-        pretty.root == parsed.root,
-        "pretty writing changed the resource"
-    );
+    let again = sound(again, "what was written");
+    assert!(again == parsed.root, "writing changed the resource");
+    let pretty = json::parse(&json::write_pretty(&parsed.root), &Limits::unbounded());
+    let pretty = sound(pretty, "pretty JSON");
+    assert!(pretty == parsed.root, "pretty writing changed the resource");
     if !parsed.issues.is_empty() || !fits_xml(&parsed.root) {
         return outcome;
     }
-    let in_xml = in_xml.unwrap_or_else(|e| panic!("its XML is no XML: {e}"));
-    assert!(
-        !in_xml.has_errors(),
-        "its XML has errors: {:?}",
-        in_xml.issues
-    );
+    let in_xml = sound(in_xml, "its XML");
     // XML has one order, JSON any: they meet in the XML.
-    let back = json::parse(&json::write(&in_xml.root), &Limits::unbounded())
-        .unwrap_or_else(|e| panic!("the JSON of its XML is no JSON: {e}"));
+    let back = json::parse(&json::write(&in_xml), &Limits::unbounded());
+    let back = sound(back, "the JSON of its XML");
     assert!(
-        xml::write(&back.root) == xml::write(&parsed.root),
+        xml::write(&back) == xml::write(&parsed.root),
         "the way through XML changed the resource"
     );
     outcome
+}
+
+/// The resource in a text that a codec wrote. Panics when it cannot be read without an error; `what` names the text.
+pub(crate) fn sound(parsed: Result<Parsed, Issue>, what: &str) -> Element {
+    let parsed = parsed.unwrap_or_else(|e| panic!("{what} cannot be read: {e}"));
+    assert!(
+        !parsed.has_errors(),
+        "{what} has errors: {:?}",
+        parsed.issues
+    );
+    parsed.root
 }
 
 /// Whether XML 1.0 can carry all text of the resource; it has no way to write most control characters.

@@ -5,16 +5,21 @@ use std::ops::Range;
 /// Furthest that the end of a piece is looked for: pieces of real messages are smaller, and inputs may be large.
 const MAX_PIECE: usize = 16 * 1024;
 
+/// The first byte of a kind at or behind `from`.
+fn find(bytes: &[u8], from: usize, is: impl Fn(u8) -> bool) -> Option<usize> {
+    let mut tail = bytes.get(from..)?.iter().take(MAX_PIECE);
+    Some(from + tail.position(|b| is(*b))?)
+}
+
 /// The JSON value that begins at or behind `from`.
 pub(crate) fn json_value(bytes: &[u8], from: usize) -> Option<Range<usize>> {
-    let tail = bytes.get(from..)?;
-    let skip = tail.iter().take(MAX_PIECE).position(|b| {
+    let opens = |b| {
         matches!(
             b,
             b'"' | b'{' | b'[' | b'0'..=b'9' | b'-' | b't' | b'f' | b'n'
         )
-    })?;
-    let start = from + skip;
+    };
+    let start = find(bytes, from, opens)?;
     Some(start..end_of_value(bytes, start)?)
 }
 
@@ -23,12 +28,7 @@ pub(crate) fn json_member(bytes: &[u8], from: usize) -> Option<Range<usize>> {
     let mut at = from;
     // A string without a colon behind it is a value: a few tries reach the next member.
     for _ in 0..8 {
-        let start = at
-            + bytes
-                .get(at..)?
-                .iter()
-                .take(MAX_PIECE)
-                .position(|b| *b == b'"')?;
+        let start = find(bytes, at, |b| b == b'"')?;
         let name_end = end_of_string(bytes, start)?;
         if bytes.get(name_end) == Some(&b':') {
             return Some(start..end_of_value(bytes, name_end + 1)?);
@@ -93,19 +93,8 @@ pub(crate) fn xml_element(bytes: &[u8], from: usize) -> Option<Range<usize>> {
     let mut at = start;
     let mut depth = 0_usize;
     for _ in 0..MAX_PIECE {
-        let open = at
-            + bytes
-                .get(at..)?
-                .iter()
-                .take(MAX_PIECE)
-                .position(|b| *b == b'<')?;
-        let end = open
-            + bytes
-                .get(open..)?
-                .iter()
-                .take(MAX_PIECE)
-                .position(|b| *b == b'>')?
-            + 1;
+        let open = find(bytes, at, |b| b == b'<')?;
+        let end = find(bytes, open, |b| b == b'>')? + 1;
         let tag = bytes.get(open..end)?;
         match tag {
             [b'<', b'/', ..] => depth = depth.checked_sub(1)?,
@@ -122,8 +111,7 @@ pub(crate) fn xml_element(bytes: &[u8], from: usize) -> Option<Range<usize>> {
 
 /// The run of digits at or behind `from`.
 pub(crate) fn number(bytes: &[u8], from: usize) -> Option<Range<usize>> {
-    let tail = bytes.get(from..)?;
-    let start = from + tail.iter().take(MAX_PIECE).position(u8::is_ascii_digit)?;
+    let start = find(bytes, from, |b| b.is_ascii_digit())?;
     let length = bytes
         .get(start..)?
         .iter()
@@ -134,15 +122,8 @@ pub(crate) fn number(bytes: &[u8], from: usize) -> Option<Range<usize>> {
 
 /// The piece between two quotes at or behind `from`.
 pub(crate) fn quoted(bytes: &[u8], from: usize) -> Option<Range<usize>> {
-    let quote = |at: usize| {
-        bytes
-            .get(at..)?
-            .iter()
-            .take(MAX_PIECE)
-            .position(|b| *b == b'"')
-    };
-    let start = from + quote(from)? + 1;
-    Some(start..start + quote(start)?)
+    let start = find(bytes, from, |b| b == b'"')? + 1;
+    Some(start..find(bytes, start, |b| b == b'"')?)
 }
 
 #[cfg(test)]
