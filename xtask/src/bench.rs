@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: builds the program and its benchmarks as they are shipped and runs them.
 
 use clap::Args;
+use std::process::Command;
 
 use crate::workspace::Workspace;
 
@@ -31,38 +32,30 @@ pub struct Arguments {
 
 /// Fails when a target is not met.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<(), String> {
-    cargo(
-        workspace,
-        &["build", "--profile", "dist", "--package", "uec"],
-    )?;
-    let mut line = vec!["run", "--profile", "dist", "--package", "bench", "--"];
-    line.extend(arguments.rows.iter().map(String::as_str));
+    succeed(&mut workspace.cargo("build --profile dist --package uec"))?;
+    let mut run = workspace.cargo("run --profile dist --package bench --");
+    run.args(&arguments.rows);
     for (given, flag) in [(arguments.quick, "--quick"), (arguments.json, "--json")] {
         if given {
-            line.push(flag);
+            run.arg(flag);
         }
     }
-    line.extend(["--store", &arguments.store]);
+    run.args(["--store", &arguments.store]);
     if arguments.write {
-        line.extend(["--write", PAGE]);
+        run.args(["--write", PAGE]);
     }
     if let Some(folder) = &arguments.data {
-        line.extend(["--data", folder]);
+        run.args(["--data", folder]);
     }
-    cargo(workspace, &line)
+    succeed(&mut run)
 }
 
-fn cargo(workspace: &Workspace, line: &[&str]) -> Result<(), String> {
-    let status = workspace
-        .cargo()
-        .args(line)
+fn succeed(command: &mut Command) -> Result<(), String> {
+    let status = command
         .status()
         .map_err(|e| format!("cargo does not start: {e}"))?;
     match status.success() {
         true => Ok(()),
-        false => Err(format!(
-            "`cargo {}` failed, or a target was not met",
-            line.join(" ")
-        )),
+        false => Err(format!("{command:?} failed, or a target was not met")),
     }
 }

@@ -93,7 +93,7 @@ impl State {
         let open = Exceptions::read(workspace, exceptions::OPEN_FILE)?;
         let proofs = Proofs::read(workspace, |id| {
             catalogue.knows(id) && exceptions.reason(id).is_none() && open.reason(id).is_none()
-        });
+        })?;
         Ok(State {
             catalogue,
             proofs,

@@ -33,46 +33,17 @@ pub fn quick(workspace: &Workspace, run: Run<'_>) -> Result<(), String> {
 }
 
 fn with(workspace: &Workspace, options: &[&str], runs: Run<'_>) -> Result<(), String> {
-    let cargo = |line: &[&str]| {
-        let mut command = workspace.cargo();
-        command.args(line);
-        command
-    };
     if options.contains(&"--quick") {
         // With the tests, so that nothing is compiled a second time for having fewer features.
-        let built = [
-            "build",
-            "--quiet",
-            "--locked",
-            "--workspace",
-            "--bins",
-            "--tests",
-        ];
-        runs(&mut cargo(&built))?;
+        let build = "build --quiet --locked --workspace --bins --tests";
+        runs(&mut workspace.cargo(build))?;
         let own = std::env::current_exe().map_err(|e| format!("no folder of the build: {e}"))?;
         return runs(Command::new(own.with_file_name("faults")).args(options));
     }
-    let uec = [
-        "build",
-        "--quiet",
-        "--locked",
-        "--profile",
-        FULL,
-        "--package",
-        "uec",
-    ];
-    runs(&mut cargo(&uec))?;
-    let run = [
-        "run",
-        "--quiet",
-        "--locked",
-        "--profile",
-        FULL,
-        "--package",
-        "faults",
-        "--",
-    ];
-    runs(cargo(&run).args(options))
+    let build = format!("build --quiet --locked --profile {FULL} --package uec");
+    runs(&mut workspace.cargo(&build))?;
+    let run = format!("run --quiet --locked --profile {FULL} --package faults --");
+    runs(workspace.cargo(&run).args(options))
 }
 
 fn plainly(command: &mut Command) -> Result<(), String> {

@@ -8,6 +8,7 @@ mod base;
 mod profiles;
 
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -120,6 +121,30 @@ fn collect(concepts: &[Value], codes: &mut Vec<String>) {
         codes.push(text(concept, "code").to_owned());
         collect(list(concept, "concept"), codes);
     }
+}
+
+/// `V url`, then one `C system code code …` per system; a set that cannot be listed has a line `U`.
+fn write_set(out: &mut String, url: &str, set: Option<&Value>, systems: &BTreeMap<String, Value>) {
+    let _ = writeln!(out, "V\t{url}");
+    let mut listed = true;
+    let mut lines = String::new();
+    for include in set.map_or(&[][..], |set| list(&set["compose"], "include")) {
+        let system = text(include, "system");
+        let given = list(include, "concept");
+        let mut codes = Vec::new();
+        if !given.is_empty() {
+            codes.extend(given.iter().map(|c| text(c, "code").to_owned()));
+        } else if let Some(whole) = systems.get(system) {
+            collect(list(whole, "concept"), &mut codes);
+        }
+        // A filter, a set of sets or a system that is not here cannot be listed.
+        listed &= !codes.is_empty()
+            && list(include, "filter").is_empty()
+            && list(include, "valueSet").is_empty();
+        let _ = writeln!(lines, "C\t{system}\t{}", codes.join(" "));
+    }
+    let is_complete = listed && !lines.is_empty();
+    out.push_str(if is_complete { &lines } else { "U\n" });
 }
 
 /// A code system as a line, if it is complete.

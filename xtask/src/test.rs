@@ -212,7 +212,7 @@ fn house_rules(workspace: &Workspace, report: &mut Report) -> Result<(), String>
 fn format(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
     component(workspace, "fmt", "rustfmt")?;
     succeed(
-        workspace.cargo().args(["fmt", "--all", "--check"]),
+        &mut workspace.cargo("fmt --all --check"),
         (output::format, report),
         "run `cargo fmt --all`",
     )
@@ -220,18 +220,8 @@ fn format(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
 
 fn lints(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
     component(workspace, "clippy", "clippy")?;
-    let mut command = workspace.cargo();
-    command.args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--locked",
-        "--",
-        "-D",
-        "warnings",
-    ]);
     succeed(
-        &mut command,
+        &mut workspace.cargo("clippy --workspace --all-targets --locked -- -D warnings"),
         (output::compiler, report),
         "mend the warnings above",
     )
@@ -240,8 +230,7 @@ fn lints(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
 fn tests(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
     let skips = workspace.root.join(SKIPS.0);
     let _ = std::fs::remove_file(&skips);
-    let mut command = workspace.cargo();
-    command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    let mut command = workspace.cargo("test --workspace --locked --no-fail-fast");
     command.env(SKIPS.1, &skips);
     // Most of the time of most tests is waiting for programs that they started.
     if std::env::var_os(THREADS.0).is_none() {
@@ -266,9 +255,9 @@ fn tests(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
 
 /// Always the same seed, so that a change is judged by what it changes.
 fn fuzz(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
-    let mut command = workspace.cargo();
-    command.args(["run", "--quiet", "--locked", "--package", "fuzz"]);
-    command.args(["--profile", "fuzz", "--", "--seconds", FUZZ_SECONDS]);
+    let mut command =
+        workspace.cargo("run --quiet --locked --package fuzz --profile fuzz -- --seconds");
+    command.arg(FUZZ_SECONDS);
     succeed(
         &mut command,
         (output::fuzz, report),
@@ -284,8 +273,7 @@ fn faults(workspace: &Workspace, report: &mut Report) -> Result<(), String> {
 
 /// Says what is missing, instead of cargo's guess at a command name.
 fn component(workspace: &Workspace, command: &str, component: &str) -> Result<(), String> {
-    let output = workspace.cargo().args([command, "--version"]).output();
-    match output {
+    match workspace.cargo(command).arg("--version").output() {
         Ok(output) if output.status.success() => Ok(()),
         _ => Err(format!(
             "`cargo {command}` is missing: `rustup component add {component}`"

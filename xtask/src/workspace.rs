@@ -1,5 +1,7 @@
 //! The checkout: its root, its text files, its crates as `cargo metadata` describes them.
 
+use crate::rust_source::RustSource;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ pub struct Workspace {
     /// Folder of the workspace.
     pub root: PathBuf,
     files: BTreeMap<String, String>,
+    rust: OnceCell<Vec<RustSource>>,
 }
 
 impl Workspace {
@@ -38,7 +41,11 @@ impl Workspace {
             .to_path_buf();
         let mut files = BTreeMap::new();
         read_folder(&root, "", &mut files)?;
-        Ok(Workspace { root, files })
+        Ok(Workspace {
+            root,
+            files,
+            rust: OnceCell::new(),
+        })
     }
 
     /// A workspace made of the given files, for tests of checks.
@@ -50,6 +57,7 @@ impl Workspace {
         Workspace {
             root: PathBuf::from("."),
             files: files.collect(),
+            rust: OnceCell::new(),
         }
     }
 
@@ -63,6 +71,17 @@ impl Workspace {
     /// The text files whose path ends in this, with its dot.
     pub fn with_ending(&self, ending: &'static str) -> impl Iterator<Item = (&str, &str)> {
         self.files().filter(move |(path, _)| path.ends_with(ending))
+    }
+
+    /// All Rust files, read once.
+    pub fn rust(&self) -> Result<&[RustSource], String> {
+        if let Some(read) = self.rust.get() {
+            return Ok(read);
+        }
+        let files = self.with_ending(".rs");
+        let read = files.map(|(path, text)| RustSource::read(path, text));
+        let read = read.collect::<Result<Vec<_>, _>>()?;
+        Ok(self.rust.get_or_init(|| read))
     }
 
     /// One text file.
@@ -80,11 +99,11 @@ impl Workspace {
         fs::write(self.root.join(path), text).map_err(|e| format!("{path}: cannot be written: {e}"))
     }
 
-    /// A cargo command that runs in the root with the cargo that started this program.
-    pub fn cargo(&self) -> Command {
+    /// A cargo command of these words, which runs in the root with the cargo that started this program.
+    pub fn cargo(&self, words: &str) -> Command {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
-        command.current_dir(&self.root);
+        command.args(words.split(' ')).current_dir(&self.root);
         command
     }
 
@@ -95,15 +114,8 @@ impl Workspace {
         let mut problem = String::new();
         for locked in ["--frozen", "--locked"] {
             let output = self
-                .cargo()
-                .args([
-                    "metadata",
-                    "--format-version",
-                    "1",
-                    locked,
-                    "--filter-platform",
-                    &target,
-                ])
+                .cargo("metadata --format-version 1 --filter-platform")
+                .args([target.as_str(), locked])
                 .output()
                 .map_err(|e| format!("cargo metadata does not start: {e}"))?;
             if output.status.success() {

@@ -105,7 +105,7 @@ mod tests {
         let catalogue = Catalogue::read(&workspace).unwrap();
         let found = Exceptions::read(&workspace, FILE)
             .unwrap()
-            .findings(&catalogue, &Proofs::read(&workspace, |_| true));
+            .findings(&catalogue, &Proofs::read(&workspace, |_| true).unwrap());
         let places: Vec<usize> = found.iter().map(|f| f.line).collect();
         assert_eq!(places, [1, 3, 4]);
     }

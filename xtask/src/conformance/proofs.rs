@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use super::catalogue::Catalogue;
 use crate::finding::Finding;
-use crate::rust_source::RustSource;
 use crate::workspace::Workspace;
 
 /// What opens a line of proof.
@@ -41,19 +40,19 @@ pub struct Proofs {
 impl Proofs {
     /// Scans all Rust files. The suite's table also says what a finding is about; of its ids those count that are for it to
     /// prove.
-    pub fn read(workspace: &Workspace, is_for_suite: impl Fn(&str) -> bool) -> Proofs {
+    pub fn read(
+        workspace: &Workspace,
+        is_for_suite: impl Fn(&str) -> bool,
+    ) -> Result<Proofs, String> {
         let mut proofs = Vec::new();
         let mut stray = Vec::new();
-        for (path, text) in workspace.with_ending(".rs") {
+        for source in workspace.rust()? {
+            let (path, text) = (source.path.as_str(), source.text.as_str());
             if path.starts_with(SUITE) {
                 proofs.extend(of_suite(path, text).filter(|proof| is_for_suite(&proof.id)));
             }
-            let marked: Vec<usize> = marked_lines(text);
-            if marked.is_empty() {
-                continue;
-            }
             let mut attached = Vec::new();
-            for test in RustSource::read(text, true).tests() {
+            for test in &source.tests {
                 for (line, above) in &test.above {
                     let Some(list) = above.strip_prefix(MARK) else {
                         continue;
@@ -70,7 +69,7 @@ impl Proofs {
                     }
                 }
             }
-            for line in marked.into_iter().filter(|line| !attached.contains(line)) {
+            for line in marked_lines(text).filter(|line| !attached.contains(line)) {
                 stray.push(Finding::at(
                     path,
                     line,
@@ -89,11 +88,11 @@ impl Proofs {
             tests.sort();
             tests.dedup();
         }
-        Proofs {
+        Ok(Proofs {
             proofs,
             stray,
             by_id,
-        }
+        })
     }
 
     /// The tests that prove an id, sorted. Tests that are ignored prove nothing.
@@ -155,12 +154,11 @@ fn listed<'t>(list: &'t str, text: &'t str) -> Option<&'t str> {
     list.strip_prefix("&[")?.split(']').next()
 }
 
-fn marked_lines(text: &str) -> Vec<usize> {
-    let lines = text.lines().enumerate();
+fn marked_lines(text: &str) -> impl Iterator<Item = usize> {
+    let lines = text.lines().zip(1..);
     lines
-        .filter(|(_, line)| line.trim().starts_with(MARK))
-        .map(|(i, _)| i + 1)
-        .collect()
+        .filter(|(line, _)| line.trim().starts_with(MARK))
+        .map(|(_, number)| number)
 }
 
 /// `crates/booking/src/wire/token.rs` as `booking::wire::token`, `crates/uec/tests/all/a.rs` as `uec::a`.
@@ -191,7 +189,7 @@ mod tests {
         ]
         .concat();
         let workspace = Workspace::of_files(&[("crates/booking/src/wire/token.rs", &text)]);
-        let proofs = Proofs::read(&workspace, |_| true);
+        let proofs = Proofs::read(&workspace, |_| true).unwrap();
         assert_eq!(proofs.of("A-02"), ["booking::wire::token::holds"]);
         assert_eq!(proofs.of("A-03").len(), 1);
         assert!(proofs.of("A-04").is_empty() && proofs.of("A-05").is_empty());
@@ -208,7 +206,7 @@ mod tests {
                 Test::new("Book_B", run).tries("A title").of(TWO),
             ];"#;
         let workspace = Workspace::of_files(&[("crates/assurance/src/provider_suite/a.rs", table)]);
-        let proofs = Proofs::read(&workspace, |_| true);
+        let proofs = Proofs::read(&workspace, |_| true).unwrap();
         for (test, ids) in [
             ("Book_A", ["A-01", "A-02", "Book_A"]),
             ("Book_B", ["A-03", "A-04", "Book_B"]),

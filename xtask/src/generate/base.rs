@@ -1,6 +1,6 @@
 //! The base table: types, elements, invariants and the value sets of required bindings.
 
-use super::{bound_set, list, read_json, tail, text, write_system};
+use super::{bound_set, list, read_json, tail, text, write_set, write_system};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -55,7 +55,12 @@ pub fn tables(folder: &Path) -> Result<(String, String), String> {
     }
     write_other_resources(&mut out, &definitions, &done);
     for url in &sets {
-        write_set(&mut out, url, &definitions);
+        write_set(
+            &mut out,
+            url,
+            definitions.sets.get(url),
+            &definitions.systems,
+        );
     }
     Ok((out, systems_of(&named, &definitions)))
 }
@@ -233,32 +238,4 @@ fn write_other_resources(out: &mut String, definitions: &Definitions, done: &BTr
         .map(|(name, _)| name.as_str())
         .collect();
     let _ = writeln!(out, "N\t{}", others.join(" "));
-}
-
-/// `V url`, then one `C system code code …` per system; a set that cannot be listed has a line `U`.
-fn write_set(out: &mut String, url: &str, definitions: &Definitions) {
-    let _ = writeln!(out, "V\t{url}");
-    let includes = definitions
-        .sets
-        .get(url)
-        .map_or(&[][..], |set| list(&set["compose"], "include"));
-    let mut listed = !includes.is_empty();
-    let mut lines = String::new();
-    for include in includes {
-        let system = text(include, "system");
-        let given = list(include, "concept");
-        let mut codes = Vec::new();
-        if !given.is_empty() {
-            codes.extend(given.iter().map(|c| text(c, "code").to_owned()));
-        } else if let (Some(whole), true) = (
-            definitions.systems.get(system),
-            list(include, "filter").is_empty(),
-        ) {
-            super::collect(list(whole, "concept"), &mut codes);
-        } else {
-            listed = false;
-        }
-        let _ = writeln!(lines, "C\t{system}\t{}", codes.join(" "));
-    }
-    out.push_str(if listed { &lines } else { "U\n" });
 }

@@ -45,7 +45,7 @@ pub fn table(folder: &Path, base: &str) -> Result<String, String> {
         .profile(url, profile)?;
     }
     for (url, set) in &sets {
-        write_set(&mut out, url, set, &systems);
+        super::write_set(&mut out, url, Some(set), &systems);
     }
     for system in systems.values() {
         super::write_system(&mut out, system);
@@ -308,41 +308,6 @@ fn profiles(element: &Value) -> String {
         .filter(|p| !p.is_empty())
         .collect();
     all.join(",")
-}
-
-fn write_set(out: &mut String, url: &str, set: &Value, systems: &BTreeMap<String, Value>) {
-    let _ = writeln!(out, "V\t{url}");
-    let mut listed = true;
-    let mut lines = String::new();
-    for include in list(&set["compose"], "include") {
-        let system = text(include, "system");
-        let given = list(include, "concept");
-        let codes: Vec<&str> = match (given.is_empty(), systems.get(system)) {
-            (false, _) => given.iter().map(|c| text(c, "code")).collect(),
-            (true, Some(whole)) => codes_of(whole),
-            (true, None) => Vec::new(),
-        };
-        // A filter, a set of sets or a system that is not here cannot be listed.
-        listed &= !codes.is_empty()
-            && list(include, "filter").is_empty()
-            && list(include, "valueSet").is_empty();
-        let _ = writeln!(lines, "C\t{system}\t{}", codes.join(" "));
-    }
-    out.push_str(if listed && !lines.is_empty() {
-        &lines
-    } else {
-        "U\n"
-    });
-}
-
-/// All codes of a system, whatever their place in its hierarchy.
-fn codes_of(concepts: &Value) -> Vec<&str> {
-    let each = |concept| {
-        let mut codes = vec![text(concept, "code")];
-        codes.extend(codes_of(concept));
-        codes
-    };
-    list(concepts, "concept").iter().flat_map(each).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! another, so that each can be read and tried without those that stand upon it.
 
 use crate::finding::Finding;
-use crate::rust_source::{RustSource, is_test_path};
+use crate::rust_source::is_test_path;
 use crate::workspace::Workspace;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,8 @@ type Uses<'w> = BTreeMap<&'w str, BTreeMap<String, (&'w str, usize)>>;
 /// Finds each use that leads back to where it stands.
 pub fn findings(workspace: &Workspace) -> Result<Vec<Finding>, String> {
     let mut crates: BTreeMap<&str, Uses> = BTreeMap::new();
-    for (path, text) in workspace.with_ending(".rs") {
+    for source in workspace.rust()? {
+        let path = source.path.as_str();
         let Some((name, file)) = path
             .strip_prefix("crates/")
             .and_then(|p| p.split_once("/src/"))
@@ -28,9 +29,10 @@ pub fn findings(workspace: &Workspace) -> Result<Vec<Finding>, String> {
             continue;
         }
         let uses = crates.entry(name).or_default().entry(room).or_default();
-        for (line, code) in RustSource::read(text, false).product_lines() {
-            for named in rooms_named(code).filter(|named| *named != room) {
-                uses.entry(named.to_owned()).or_insert((path, line));
+        for line in source.product_lines() {
+            for named in rooms_named(line.code).filter(|named| *named != room) {
+                let at = (path, line.number);
+                uses.entry(named.to_owned()).or_insert(at);
             }
         }
     }

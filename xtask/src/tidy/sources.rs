@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::finding::Finding;
-use crate::rust_source::{RustSource, is_test_path};
+use crate::rust_source::{Line, RustSource, is_test_path};
 use crate::workspace::Workspace;
 
 /// Longer files are two jobs in one room.
@@ -64,18 +64,20 @@ const EMPTY_NAMES: &[&str] = &["util", "utils", "common", "helper", "helpers", "
 /// Checks every Rust file.
 pub fn findings(workspace: &Workspace) -> Result<Vec<Finding>, String> {
     let mut found = Vec::new();
-    let test_files = files_for_tests_only(workspace);
+    let test_files = files_for_tests_only(workspace)?;
     let mut invariants = Vec::new();
-    for (path, text) in workspace.with_ending(".rs") {
+    for source in workspace.rust()? {
+        let path = source.path.as_str();
         let is_test = is_test_path(path) || test_files.contains(path);
-        opens_with_doc(path, text, &mut found);
-        length(path, text, is_test, &mut found);
+        opens_with_doc(source, &mut found);
+        length(source, is_test, &mut found);
         name(path, &mut found);
-        let source = RustSource::read(text, is_test);
-        unwraps(path, &source, &mut found, &mut invariants);
-        sql(path, &source, &mut found);
-        unbounded(path, &source, &mut found);
-        shown_raw(path, &source, &mut found);
+        if !is_test {
+            unwraps(source, &mut found, &mut invariants);
+            sql(source, &mut found);
+            unbounded(source, &mut found);
+            shown_raw(source, &mut found);
+        }
     }
     if invariants.len() > MAX_INVARIANTS {
         found.push(Finding::of(
@@ -91,43 +93,35 @@ pub fn findings(workspace: &Workspace) -> Result<Vec<Finding>, String> {
 }
 
 /// Files that are reached only by `#[cfg(test)] mod name;`.
-fn files_for_tests_only(workspace: &Workspace) -> BTreeSet<String> {
+fn files_for_tests_only(workspace: &Workspace) -> Result<BTreeSet<String>, String> {
     let mut files = BTreeSet::new();
-    for (path, text) in workspace.with_ending(".rs") {
-        if !text.contains("cfg(") {
-            continue;
-        }
+    for source in workspace.rust()? {
+        let path = source.path.as_str();
         let folder = match path.rsplit_once('/') {
             Some((folder, "lib.rs" | "main.rs" | "mod.rs")) => folder.to_owned(),
             _ => path.trim_end_matches(".rs").to_owned(),
         };
-        for module in RustSource::read(text, false).test_modules() {
+        for module in &source.test_modules {
             files.insert(format!("{folder}/{module}.rs"));
             files.insert(format!("{folder}/{module}/mod.rs"));
         }
     }
-    files
+    Ok(files)
 }
 
-fn opens_with_doc(path: &str, text: &str, found: &mut Vec<Finding>) {
-    if !text.starts_with("//!") {
-        found.push(Finding::at(
-            path,
-            1,
-            "open the file with a `//!` doc that says what it is for",
-        ));
+fn opens_with_doc(source: &RustSource, found: &mut Vec<Finding>) {
+    if !source.text.starts_with("//!") {
+        let message = "open the file with a `//!` doc that says what it is for";
+        found.push(Finding::at(&source.path, 1, message));
     }
 }
 
-fn length(path: &str, text: &str, is_test: bool, found: &mut Vec<Finding>) {
-    let lines = text.lines().count();
+fn length(source: &RustSource, is_test: bool, found: &mut Vec<Finding>) {
+    let lines = source.text.lines().count();
     let most = if is_test { MAX_TEST_LINES } else { MAX_LINES };
     if lines > most {
-        found.push(Finding::at(
-            path,
-            most + 1,
-            format!("{lines} lines, at most {most}: split the file by noun"),
-        ));
+        let message = format!("{lines} lines, at most {most}: split the file by noun");
+        found.push(Finding::at(&source.path, most + 1, message));
     }
 }
 
@@ -148,106 +142,82 @@ fn name(path: &str, found: &mut Vec<Finding>) {
     }
 }
 
-fn unwraps(
-    path: &str,
-    source: &RustSource,
-    found: &mut Vec<Finding>,
-    invariants: &mut Vec<String>,
-) {
-    let text: Vec<&str> = source.text.lines().collect();
-    for (line, code) in source.product_lines() {
+fn unwraps(source: &RustSource, found: &mut Vec<Finding>, invariants: &mut Vec<String>) {
+    let path = &source.path;
+    for line in source.product_lines() {
         // A type's own method of that name (a parser's `self.expect(token)`) is no panic.
-        let code = code.replace("self.expect(", "");
+        let code = line.code.replace("self.expect(", "");
         let call = [".unwrap(", ".expect(", ".unwrap_err(", ".expect_err("]
             .into_iter()
             .find(|c| code.contains(c));
         let Some(call) = call else { continue };
-        let reason = text
-            .get(line - 1)
-            .and_then(|l| l.split_once(INVARIANT))
-            .map(|(_, reason)| reason.trim());
-        match reason {
-            Some(reason) if !reason.is_empty() => invariants.push(format!("{path}:{line}")),
-            _ => found.push(Finding::at(
-                path,
-                line,
-                format!("`{call}…)` outside tests: return an error, or prove it on the same line with `{INVARIANT}…`"),
-            )),
+        let reason = line.text.split_once(INVARIANT);
+        if reason.is_some_and(|(_, reason)| !reason.trim().is_empty()) {
+            invariants.push(format!("{path}:{}", line.number));
+            continue;
         }
+        let message = format!(
+            "`{call}…)` outside tests: return an error, or prove it on the same line with `{INVARIANT}…`"
+        );
+        found.push(Finding::at(path, line.number, message));
     }
 }
 
-fn sql(path: &str, source: &RustSource, found: &mut Vec<Finding>) {
+fn sql(source: &RustSource, found: &mut Vec<Finding>) {
+    let path = &source.path;
     let mut known = STORES.iter().chain(&STORE_TESTS);
     if known.any(|place| path.starts_with(place)) {
         return;
     }
-    let text: Vec<&str> = source.text.lines().collect();
-    for (line, code) in source.product_lines() {
-        let names = code.split(|c: char| !c.is_alphanumeric() && c != '_');
-        let of_a_database = names.into_iter().find(|word| SQL_CRATES.contains(word));
-        if let Some(word) = of_a_database {
-            found.push(Finding::at(
-                path,
-                line,
-                format!(
-                    "`{word}` outside {}: put the query into the store",
-                    STORES.join(" and ")
-                ),
-            ));
+    let outside = format!(
+        "outside {}: put the query into the store",
+        STORES.join(" and ")
+    );
+    for line in source.product_lines() {
+        let mut names = line.code.split(|c: char| !c.is_alphanumeric() && c != '_');
+        if let Some(word) = names.find(|word| SQL_CRATES.contains(word)) {
+            let message = format!("`{word}` {outside}");
+            found.push(Finding::at(path, line.number, message));
         }
-        let literal = text
-            .get(line - 1)
-            .and_then(|l| SQL.iter().find(|start| l.contains(*start)));
-        if literal.is_some() {
-            found.push(Finding::at(
-                path,
-                line,
-                format!(
-                    "SQL outside {}: put the query into the store",
-                    STORES.join(" and ")
-                ),
-            ));
+        if SQL.iter().any(|start| line.text.contains(start)) {
+            let message = format!("SQL {outside}");
+            found.push(Finding::at(path, line.number, message));
         }
     }
 }
 
 /// A file that a user names may be a device or of any length.
-fn unbounded(path: &str, source: &RustSource, found: &mut Vec<Finding>) {
+fn unbounded(source: &RustSource, found: &mut Vec<Finding>) {
+    let path = &source.path;
     if OWN_FILES.iter().any(|place| path.starts_with(place)) {
         return;
     }
-    let text: Vec<&str> = source.text.lines().collect();
-    for (line, code) in source.product_lines() {
-        let Some(call) = UNBOUNDED.iter().find(|call| code.contains(**call)) else {
+    for line in source.product_lines() {
+        let Some(call) = UNBOUNDED.iter().find(|call| line.code.contains(**call)) else {
             continue;
         };
         let of_the_kernel = format!("{call}\"/proc/");
-        if !text
-            .get(line - 1)
-            .is_some_and(|l| l.contains(&of_the_kernel))
-        {
-            found.push(Finding::at(
-                path,
-                line,
-                format!(
-                    "`{call}…)` reads without a bound: use `booking::named_file`, or `pemfile`"
-                ),
-            ));
+        if !line.text.contains(&of_the_kernel) {
+            let message = format!(
+                "`{call}…)` reads without a bound: use `booking::named_file`, or `pemfile`"
+            );
+            found.push(Finding::at(path, line.number, message));
         }
     }
 }
 
 /// Text from outside is formatted as `booking::foreign::Foreign`, which cleans it, not as it came.
-fn shown_raw(path: &str, source: &RustSource, found: &mut Vec<Finding>) {
-    let lines: Vec<(usize, &str)> = source.product_lines().collect();
-    for (at, (line, code)) in lines.iter().enumerate() {
-        let Some(call) = FORMATS.iter().find_map(|call| code.find(call)) else {
+fn shown_raw(source: &RustSource, found: &mut Vec<Finding>) {
+    let path = &source.path;
+    let lines: Vec<Line> = source.product_lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(call) = FORMATS.iter().find_map(|call| line.code.find(call)) else {
             continue;
         };
         // The arguments end with the bracket that the macro's name opens.
         let mut open = 0;
-        let rest = std::iter::once(&code[call..]).chain(lines[at + 1..].iter().map(|(_, c)| *c));
+        let rest = lines[at + 1..].iter().map(|line| line.code);
+        let rest = std::iter::once(&line.code[call..]).chain(rest);
         for (below, code) in rest.enumerate() {
             let ends = code.char_indices().find(|(_, c)| {
                 open += i32::from(*c == '(') - i32::from(*c == ')');
@@ -257,7 +227,7 @@ fn shown_raw(path: &str, source: &RustSource, found: &mut Vec<Finding>) {
             if arguments.contains(AS_RECEIVED) {
                 found.push(Finding::at(
                     path,
-                    line + below,
+                    line.number + below,
                     "text from outside is formatted as it came: format the `Foreign` itself",
                 ));
             }

@@ -4,7 +4,6 @@
 //! The patterns are put together from pieces, so that this file does not contain them.
 
 use crate::finding::Finding;
-use crate::rust_source::RustSource;
 use crate::workspace::Workspace;
 
 /// Checks every text file but lock files, which cargo writes.
@@ -59,26 +58,16 @@ pub fn findings(workspace: &Workspace) -> Result<Vec<Finding>, String> {
                 ));
             }
         }
-        if path.ends_with(".rs") {
-            placeholders(path, text, &macros, &mut found);
+    }
+    for source in workspace.rust()? {
+        for line in source.lines() {
+            if let Some(name) = macros.iter().find(|name| line.code.contains(name.as_str())) {
+                let message = format!("`{name}`: write what belongs here");
+                found.push(Finding::at(&source.path, line.number, message));
+            }
         }
     }
     Ok(found)
-}
-
-fn placeholders(path: &str, text: &str, macros: &[String], found: &mut Vec<Finding>) {
-    if !macros.iter().any(|name| text.contains(name.as_str())) {
-        return;
-    }
-    for (i, line) in RustSource::read(text, true).code.lines().enumerate() {
-        if let Some(name) = macros.iter().find(|name| line.contains(name.as_str())) {
-            found.push(Finding::at(
-                path,
-                i + 1,
-                format!("`{name}`: write what belongs here"),
-            ));
-        }
-    }
 }
 
 /// Whether the folder stands at the start of a path, not inside one (a folder of the same name further down, a URL).
