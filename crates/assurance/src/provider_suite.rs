@@ -42,10 +42,9 @@ pub use preflight::SetUp;
 pub use registry::{Group, Test};
 pub use target::{Endpoint, PATIENCE, Target, TargetError};
 
-use crate::evidence::{Id, Kind, Outcome, Run, Verdict};
+use crate::evidence::{Kind, Outcome, Run, Verdict};
 use booking::version::StandardVersion;
 use jiff::Timestamp;
-use registry::How;
 use session::Session;
 use trial::Trial;
 
@@ -68,12 +67,12 @@ impl Choice {
             None => id == wanted,
         };
         let superseded = self.standard == StandardVersion::Superseded;
-        if self.groups.contains(&Group::Versions) && !superseded {
+        if self.groups.contains(&Group::VERSIONS) && !superseded {
             let why = "part V tries the superseded version: name it with --standard 2.0.1-beta";
             return Err(TargetError(why.to_owned()));
         }
-        let groups = Group::ALL.into_iter();
-        let groups = groups.filter(|g| superseded || *g != Group::Versions);
+        let groups = Group::all();
+        let groups = groups.filter(|g| superseded || *g != Group::VERSIONS);
         let groups = groups.filter(|g| self.groups.is_empty() || self.groups.contains(g));
         let all: Vec<&'static Test> = groups.flat_map(Group::tests).collect();
         if let Some(unknown) = self
@@ -184,7 +183,7 @@ fn run_all(suite: Suite<'_>, progress: &mut dyn FnMut(Progress<'_>)) -> Run {
     let mut run = Run::started(Kind::Provider, session.target.endpoint.root());
     run.started = started;
     // After the tests come the rules for every answer, and that nothing is left behind.
-    let of = tests.len() + watch::RULES.len() + 1;
+    let of = tests.len() + watch::rules() + 1;
     let superseded = standard == StandardVersion::Superseded;
     for (at, test) in tests.into_iter().enumerate() {
         let number = at + 1;
@@ -193,13 +192,13 @@ fn run_all(suite: Suite<'_>, progress: &mut dyn FnMut(Progress<'_>)) -> Run {
             of,
             id: test.id,
         });
-        let outcome = match (test.how, session.over()) {
-            (How::Skip(why), _) => skipped(test, why),
-            _ if superseded && versions::is_of_the_current_version(test) => {
-                skipped(test, versions::WHY_NOT)
-            }
-            (How::Run(_), Some(why)) => skipped(test, why),
-            (How::Run(function), None) => Trial::of(test, function, &mut session),
+        let superseded = superseded && test.current_version_only;
+        let why_not = test
+            .not_tried
+            .or(superseded.then_some(OF_THE_CURRENT_VERSION));
+        let outcome = match (why_not.or(session.over()), test.run) {
+            (None, Some(run)) => Trial::of(test, run, &mut session),
+            (why, _) => skipped(test, why.unwrap_or_default()),
         };
         session.test_ended();
         progress(Progress::Ended {
@@ -230,14 +229,15 @@ fn run_all(suite: Suite<'_>, progress: &mut dyn FnMut(Progress<'_>)) -> Run {
     run
 }
 
-fn skipped(test: &Test, why: &str) -> Outcome {
+/// Why some tests are not run for a consumer of the superseded version.
+const OF_THE_CURRENT_VERSION: &str = "It asks for what the superseded version lets a consumer leave out; run the suite \
+    once more without --standard, as a consumer of the current version.";
+
+fn skipped(test: &'static Test, why: &str) -> Outcome {
+    let tried = Outcome::tried(test.id, test.title, &test.requirements, vec![], vec![]);
     Outcome {
-        id: Id::Borrowed(test.id),
-        title: test.title.to_owned(),
-        requirements: test.requirements.iter().map(|r| Id::Borrowed(r)).collect(),
         verdict: Verdict::Skipped(why.to_owned()),
-        findings: Vec::new(),
-        exchanges: Vec::new(),
+        ..tried
     }
 }
 

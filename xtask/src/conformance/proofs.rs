@@ -10,14 +10,11 @@ use crate::workspace::Workspace;
 /// What opens a line of proof.
 const MARK: &str = "/// Proves:";
 
-/// Where the tests of the Provider suite stand, how an entry of the table begins, and the test that runs all of them.
-const SUITE: &str = "crates/assurance/src/provider_suite/";
-const ENTRY: &str = "Test::new(";
-/// What stands before the ids of an entry.
-const IDS: &str = ".of(";
+/// The table of the Provider suite, and the test that runs all of it.
+const SUITE: &str = "crates/assurance/src/provider_suite/tests.toml";
 const SUITE_TEST: &str = "uec::assure_own::our_own_provider_passes";
-/// The tests of the superseded version, and the test that runs these.
-const VERSIONS: &str = "versions.rs";
+/// The part of the superseded version, and the test that runs it.
+const VERSIONS: &str = "V";
 const VERSIONS_TEST: &str =
     "uec::assure_own::our_own_provider_passes_for_a_consumer_of_the_superseded_version";
 
@@ -44,13 +41,11 @@ impl Proofs {
         workspace: &Workspace,
         is_for_suite: impl Fn(&str) -> bool,
     ) -> Result<Proofs, String> {
-        let mut proofs = Vec::new();
+        let mut proofs = of_suite(workspace.text(SUITE).unwrap_or_default());
+        proofs.retain(|proof| is_for_suite(&proof.id));
         let mut stray = Vec::new();
         for source in workspace.rust()? {
             let (path, text) = (source.path.as_str(), source.text.as_str());
-            if path.starts_with(SUITE) {
-                proofs.extend(of_suite(path, text).filter(|proof| is_for_suite(&proof.id)));
-            }
             let mut attached = Vec::new();
             for test in &source.tests {
                 for (line, above) in &test.above {
@@ -117,41 +112,34 @@ impl Proofs {
     }
 }
 
-/// The entries of the suite's table: the name, and a list of ids, which may be a constant of the same file. A test that is
-/// named like a published one proves that one too.
-fn of_suite<'t>(path: &'t str, text: &'t str) -> impl Iterator<Item = Proof> + 't {
-    let runs = match path.ends_with(VERSIONS) {
-        true => VERSIONS_TEST,
-        false => SUITE_TEST,
-    };
-    let entries = text.match_indices(ENTRY).filter_map(move |(at, _)| {
-        let entry = text.get(at + ENTRY.len()..)?;
-        let name = entry.trim_start().strip_prefix('"')?.split('"').next()?;
-        let entry = entry.split(ENTRY).next()?;
-        let list = listed(entry.split_once(IDS)?.1, text)?;
-        let line = text.get(..at)?.lines().count().max(1);
-        let ids = list.split('"').skip(1).step_by(2).chain([name]);
-        Some(ids.map(move |id| Proof {
+/// The ids of the suite's table. A test that is named like a published one proves that one too; one that is not tried proves
+/// nothing. A text that cannot be read proves nothing either: the suite's own tests say what is wrong with it.
+fn of_suite(text: &str) -> Vec<Proof> {
+    let table: toml::Table = toml::from_str(text).unwrap_or_default();
+    let tests = table.get("test").and_then(toml::Value::as_array);
+    let mut proofs = Vec::new();
+    for test in tests.into_iter().flatten() {
+        let of = |key: &str| test.get(key).and_then(toml::Value::as_str);
+        let (Some(name), None) = (of("name"), of("not-tried")) else {
+            continue;
+        };
+        let runs = match of("part") {
+            Some(VERSIONS) => VERSIONS_TEST,
+            _ => SUITE_TEST,
+        };
+        let is_named = |line: &str| line.trim() == format!("name = \"{name}\"");
+        let line = text.lines().position(is_named).map_or(1, |at| at + 1);
+        let ids = test.get("requirements").and_then(toml::Value::as_array);
+        let ids = ids.into_iter().flatten().filter_map(toml::Value::as_str);
+        proofs.extend(ids.chain([name]).map(|id| Proof {
             id: id.to_owned(),
             test: format!("{runs} ({name})"),
-            path: path.to_owned(),
+            path: SUITE.to_owned(),
             line,
             ignored: false,
-        }))
-    });
-    entries.flatten()
-}
-
-/// What stands between the brackets of a list, or of the list that a constant names.
-fn listed<'t>(list: &'t str, text: &'t str) -> Option<&'t str> {
-    let list = match list.starts_with('&') {
-        true => list,
-        false => {
-            let name = list.split(')').next()?;
-            text.split_once(&format!("const {name}: Ids = "))?.1
-        }
-    };
-    list.strip_prefix("&[")?.split(']').next()
+        }));
+    }
+    proofs
 }
 
 fn marked_lines(text: &str) -> impl Iterator<Item = usize> {
@@ -200,12 +188,20 @@ mod tests {
     #[test]
     fn the_table_of_the_provider_suite_proves_what_its_tests_name() {
         let table = r#"
-            const TWO: Ids = &["A-03", "A-04"];
-            const T: &[Test] = &[
-                Test::new("Book_A", |t| bad(t, &["A-05"])).tries("A title").of(&["A-01", "A-02"]),
-                Test::new("Book_B", run).tries("A title").of(TWO),
-            ];"#;
-        let workspace = Workspace::of_files(&[("crates/assurance/src/provider_suite/a.rs", table)]);
+            [[test]]
+            part = "B"
+            name = "Book_A"
+            requirements = ["A-01", "A-02"]
+            [[test]]
+            part = "B"
+            name = "Book_B"
+            requirements = ["A-03", "A-04"]
+            [[test]]
+            part = "B"
+            name = "Book_C"
+            requirements = ["A-05"]
+            not-tried = "For this reason.""#;
+        let workspace = Workspace::of_files(&[(SUITE, table)]);
         let proofs = Proofs::read(&workspace, |_| true).unwrap();
         for (test, ids) in [
             ("Book_A", ["A-01", "A-02", "Book_A"]),

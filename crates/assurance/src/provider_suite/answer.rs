@@ -69,6 +69,12 @@ impl Answer {
         appointment_id(&self.resource, self.header("location"))
     }
 
+    /// Its version as `If-Match` names it: the ETag, else the version in the body.
+    pub(super) fn etag(&self) -> String {
+        let version = || format!("W/\"{}\"", text(&self.resource, "/meta/versionId"));
+        self.header("etag").map_or_else(version, str::to_owned)
+    }
+
     /// Resources of a Bundle's entries with this search mode. Where an entry names none, its type tells.
     pub(super) fn entries(&self, mode: &str) -> Vec<&Value> {
         let all = list(&self.resource, "/entry").iter();
@@ -170,11 +176,30 @@ pub(super) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     found.map(Vec::as_slice).unwrap_or(&[])
 }
 
+/// A text of each member of a list.
+pub(super) fn texts<'a>(
+    value: &'a Value,
+    members: &str,
+    pointer: &'a str,
+) -> impl Iterator<Item = &'a str> {
+    list(value, members).iter().map(|m| text(m, pointer))
+}
+
+/// True for a resource of this type.
+pub(super) fn is(resource: &Value, kind: &str) -> bool {
+    text(resource, "/resourceType") == kind
+}
+
 /// The contained resource of a type.
 pub(super) fn contained<'a>(resource: &'a Value, kind: &str) -> &'a Value {
     let mut all = list(resource, "/contained").iter();
-    let found = all.find(|r| text(r, "/resourceType") == kind);
-    found.unwrap_or(&Value::Null)
+    all.find(|r| is(r, kind)).unwrap_or(&Value::Null)
+}
+
+/// The resources of a Bundle's entries.
+pub(super) fn resources(bundle: &Value) -> impl Iterator<Item = &Value> {
+    let entries = list(bundle, "/entry").iter();
+    entries.filter_map(|e| e.get("resource"))
 }
 
 /// At most 160 characters: a finding is a sentence.

@@ -71,7 +71,7 @@ impl Ask<'_, '_, '_> {
                 "A cancellation was answered with {which} of the status `{}`",
                 given.1
             ));
-        let request = t.session.read(id);
+        let request = t.read(id);
         let read = t.send("read what was cancelled", &request)?;
         let status = text(&read.resource, "/status");
         let what =

@@ -1,77 +1,36 @@
 //! Group B: bookings that have to be refused, each for its own reason.
 
 use booking::situation::Situation;
+use serde::Deserialize;
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 use super::messages::{to_xml, uuid, with};
-use super::registry::Test;
+use super::registry::Table;
 use super::request::Request;
 use super::trial::{Ids, Step, Trial};
 
 /// The tests of this file.
-pub(super) static TESTS: &[Test] = &[
-    Test::new("BookAppointment_Invalid", out_of_order)
-        .tries("XML with an element out of order")
-        .of(&["PROV-GEN-14", "D-06", "P35"]),
-    Test::new("BookAppointment_Forbidden", forbidden)
-        .tries("No token")
-        .of(&["P1", "PROV-HDR-01", "D-01"]),
-    Test::new("BookAppointment_UnsupportedMediaType", unsupported)
-        .tries("Content-Type application/xml")
-        .of(&["PROV-GEN-11"]),
-    Test::new("BookRefused_Unreadable", unreadable)
-        .tries("Bodies that are no Appointment")
-        .of(&["P35", "P36", "D-06"]),
-    Test::new("BookRefused_WithId", |t| {
-        let own = wrong("/id", json!("own-id"), &["PROV-BOOK-10"]);
-        bent(t, "an id", own)
-    })
-    .tries("A body with an id")
-    .of(&["PROV-BOOK-10", "RES-APPT-01"]),
-    Test::new("BookRefused_Appointment", appointment)
-        .tries("Required elements of the Appointment left out, one by one")
-        .of(&[
-            "PROV-BOOK-04",
-            "RES-APPT-05",
-            "RES-APPT-06",
-            "RES-APPT-08",
-            "RES-APPT-09",
-            "RES-APPT-10",
-            "RES-APPT-12",
-        ]),
-    Test::new("BookRefused_Patient", patient)
-        .tries("Required elements of the Patient left out, one by one")
-        .of(&[
-            "PROV-BOOK-04",
-            "RES-PAT-04",
-            "RES-PAT-05",
-            "RES-PAT-06",
-            "RES-PAT-07",
-        ]),
-    Test::new("BookRefused_Document", document)
-        .tries("Required elements of the DocumentReference left out, one by one")
-        .of(&[
-            "PROV-BOOK-04",
-            "RES-DOC-02",
-            "RES-DOC-03",
-            "RES-DOC-04",
-            "RES-DOC-06",
-        ]),
-    Test::new("BookRefused_Contained", contained_count)
-        .tries("A contained resource too few or too many")
-        .of(&["PROV-BOOK-04", "RES-APPT-04"]),
-    Test::new("BookRefused_NhsNumber", nhs_number)
-        .tries("NHS numbers that cannot be")
-        .of(&["ERR-18", "RES-PAT-03"]),
-    Test::new("BookRefused_UnknownSlot", unknown_slot)
-        .tries("A slot that does not exist")
-        .of(&["PROV-BOOK-02"]),
-    Test::new("BookRefused_SlotDiffers", slot_differs)
-        .tries("A slot whose times or schedule are not those of the diary")
-        .of(&["PROV-BOOK-02", "RES-APPT-06"]),
-    Test::new("BookRefused_Coding", coding)
-        .tries("A content coding that nobody has")
-        .of(&["PROV-GEN-13", "PROV-GEN-11"]),
+pub(super) const TESTS: Table = &[
+    ("BookAppointment_Invalid", out_of_order),
+    ("BookAppointment_Forbidden", forbidden),
+    ("BookAppointment_UnsupportedMediaType", unsupported),
+    ("BookRefused_Unreadable", unreadable),
+    ("BookRefused_WithId", |t| changed(t, "BookRefused_WithId")),
+    ("BookRefused_Appointment", |t| {
+        changed(t, "BookRefused_Appointment")
+    }),
+    ("BookRefused_Patient", |t| changed(t, "BookRefused_Patient")),
+    ("BookRefused_Document", |t| {
+        changed(t, "BookRefused_Document")
+    }),
+    ("BookRefused_Contained", |t| {
+        changed(t, "BookRefused_Contained")
+    }),
+    ("BookRefused_NhsNumber", nhs_number),
+    ("BookRefused_UnknownSlot", unknown_slot),
+    ("BookRefused_SlotDiffers", slot_differs),
+    ("BookRefused_Coding", coding),
 ];
 
 fn out_of_order(t: &mut Trial) -> Step {
@@ -81,7 +40,7 @@ fn out_of_order(t: &mut Trial) -> Step {
     let moved = ordered
         .replacen(language, "", 1)
         .replace("</Appointment>", &format!("{language}</Appointment>"));
-    let request = t.session.book_xml(moved.into_bytes());
+    let request = t.book_xml(moved.into_bytes());
     let a = t
         .ask("`language` after `participant`", &request)
         .refused(Situation::BodyUnreadable, &["PROV-GEN-14", "D-06"])?;
@@ -92,17 +51,14 @@ fn out_of_order(t: &mut Trial) -> Step {
             .or("A request in XML that accepts XML was answered in JSON");
     }
     // The same message in order is fine, so it was the order.
-    let request = t.session.book_xml(ordered.into_bytes());
+    let request = t.book_xml(ordered.into_bytes());
     let a = t.send("the same in order", &request)?;
     t.status(&a, 201, &["PROV-GEN-07"], "the same message in order")
 }
 
 fn forbidden(t: &mut Trial) -> Step {
     let message = t.message()?;
-    let request = t
-        .session
-        .book_xml(to_xml(&message))
-        .without("Authorization");
+    let request = t.book_xml(to_xml(&message)).without("Authorization");
     t.ask("no Authorization", &request)
         .refused(Situation::TokenRefused, &["P1", "PROV-HDR-01"])
         .map(drop)
@@ -116,10 +72,7 @@ fn unsupported(t: &mut Trial) -> Step {
         "application/json",
         "application/x-www-form-urlencoded",
     ] {
-        let request = t
-            .session
-            .book_xml(to_xml(&message))
-            .with("Content-Type", media);
+        let request = t.book_xml(to_xml(&message)).with("Content-Type", media);
         t.ask(media, &request)
             .refused(Situation::MediaTypeUnsupported, &["PROV-GEN-11"])?;
     }
@@ -128,10 +81,7 @@ fn unsupported(t: &mut Trial) -> Step {
 
 fn coding(t: &mut Trial) -> Step {
     let message = t.message()?;
-    let request = t
-        .session
-        .book(&message)
-        .with("Content-Encoding", "compress");
+    let request = t.book(&message).with("Content-Encoding", "compress");
     t.ask("Content-Encoding: compress", &request)
         .refused(Situation::MediaTypeUnsupported, &["PROV-GEN-11"])
         .map(drop)
@@ -164,12 +114,12 @@ fn unreadable(t: &mut Trial) -> Step {
             whole.replace("\"rank\":1", "\"rank\":\"1\""),
         ),
     ] {
-        t.ask(about, &t.session.book(&Value::Null).body(body))
+        t.ask(about, &t.book(&Value::Null).body(body))
             .refused(Situation::BodyUnreadable, &["P35", "D-06"])?;
     }
     let twice = "\"status\":\"booked\",\"status\":\"booked\"";
     let twice = whole.replace("\"status\":\"booked\"", twice);
-    let request = t.session.book(&Value::Null).body(twice);
+    let request = t.book(&Value::Null).body(twice);
     let a = t.send("the same name twice", &request)?;
     // Many readers take the last one; the catalogue does not forbid it.
     t.at(&a, "status", &["ERR-04"])
@@ -179,181 +129,92 @@ fn unreadable(t: &mut Trial) -> Step {
             "A body with the same name twice was answered with {}",
             a.status
         ));
-    t.session.tidy();
+    t.tidy();
     let message = t.message()?;
-    let request = t.session.book(&with(message, "/Slot/id", Value::Null));
+    let request = t.book(&with(message, "/Slot/id", Value::Null));
     t.ask("a contained Slot without id", &request)
         .refused(Situation::BodyUnreadable, &["ASR-20"])
         .map(drop)
 }
 
-/// Rows of the error table of which each is right for a fault.
-type Rows = &'static [Situation];
-/// It can be read and does not keep to the profile.
-const PROFILE: Rows = &[Situation::NotConformant];
-/// A text that is no value of its type: one reader stops at it (D-06), another finds it when it looks at the profile.
-const LEXICAL: Rows = &[Situation::NotConformant, Situation::BodyUnreadable];
-/// A reference that leads nowhere.
-const REFERENCE: Rows = &[Situation::NotConformant, Situation::ReferenceUnknown];
-/// Who has no Patient has no contact point either, and ranks come first (section 2).
-const PATIENT: Rows = &[Situation::NotConformant, Situation::ContactRank];
-/// An NHS number that is none is a fault of the profile too.
-const NUMBER: Rows = &[Situation::NhsNumberInvalid, Situation::NotConformant];
+const TEXT: &str = include_str!("book_refused.toml");
+
+/// A test reads the same text, so that it is never empty.
+static CHANGES: LazyLock<Vec<Change>> = LazyLock::new(|| read().unwrap_or_default());
 
 /// A change of one place that makes a booking wrong.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Change {
+    test: &'static str,
+    #[serde(borrow)]
+    about: Option<&'static str>,
     place: &'static str,
+    #[serde(default)]
     value: Value,
-    rows: Rows,
-    ids: Ids,
+    #[serde(default)]
+    answer: Answers,
+    #[serde(borrow)]
+    requirements: Vec<&'static str>,
 }
 
-/// Nothing is at this place.
-fn missing(place: &'static str, ids: Ids) -> Change {
-    wrong(place, Value::Null, ids)
+/// What `book_refused.toml` holds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'static"))]
+struct Changes {
+    change: Vec<Change>,
 }
 
-/// What is at this place does not keep to the profile.
-fn wrong(place: &'static str, value: Value, ids: Ids) -> Change {
-    Change {
-        place,
-        value,
-        rows: PROFILE,
-        ids,
+/// Rows of the error table of which each is right for a fault.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answers {
+    /// It can be read and does not keep to the profile.
+    #[default]
+    Profile,
+    /// A text that is no value of its type: one reader stops at it (D-06), another finds it when it looks at the profile.
+    Lexical,
+    /// A reference that leads nowhere.
+    Reference,
+    /// Who has no Patient has no contact point either, and ranks come first (section 2).
+    Patient,
+}
+
+impl Answers {
+    fn rows(self) -> &'static [Situation] {
+        match self {
+            Answers::Profile => &[Situation::NotConformant],
+            Answers::Lexical => &[Situation::NotConformant, Situation::BodyUnreadable],
+            Answers::Reference => &[Situation::NotConformant, Situation::ReferenceUnknown],
+            Answers::Patient => &[Situation::NotConformant, Situation::ContactRank],
+        }
     }
 }
 
-/// What is at this place is no value of its type.
-fn illegal(place: &'static str, value: Value, ids: Ids) -> Change {
-    Change {
-        rows: LEXICAL,
-        ..wrong(place, value, ids)
-    }
+fn read() -> Result<Vec<Change>, toml::de::Error> {
+    toml::from_str(TEXT).map(|changes: Changes| changes.change)
 }
 
-/// A reference at this place leads nowhere.
-fn dangling(place: &'static str, ids: Ids) -> Change {
-    Change {
-        rows: REFERENCE,
-        ..wrong(place, json!("#nowhere"), ids)
-    }
-}
-
-/// Books with one place changed; wants one of the refusals of the change.
-fn bent(t: &mut Trial, about: &str, change: Change) -> Step {
-    let message = with(t.message()?, change.place, change.value);
-    t.ask(about, &t.session.book(&message))
-        .refused_as(change.rows, change.ids)?;
-    // What a wrong server booked nevertheless would make the next step fail for another reason.
-    t.session.tidy();
-    Ok(())
-}
-
-fn each(t: &mut Trial, changes: Vec<Change>) -> Step {
-    for change in changes {
+/// Books with one place changed, for each change of a test; wants one of the refusals of the change.
+fn changed(t: &mut Trial, test: &str) -> Step {
+    for change in CHANGES.iter().filter(|change| change.test == test) {
         let named = change.place.trim_start_matches('/').replace('/', ".");
-        let about = match change.value {
-            Value::Null => format!("without {named}"),
-            _ => format!("a wrong {named}"),
+        let about = match (change.about, &change.value) {
+            (Some(about), _) => about.to_owned(),
+            (None, Value::Null) => format!("without {named}"),
+            (None, _) => format!("a wrong {named}"),
         };
-        bent(t, &about, change)?;
+        let message = with(t.message()?, change.place, change.value.clone());
+        t.ask(&about, &t.book(&message))
+            .refused_as(change.answer.rows(), &change.requirements)?;
+        // What a wrong server booked nevertheless would make the next step fail for another reason.
+        t.tidy();
     }
     Ok(())
 }
 
-fn appointment(t: &mut Trial) -> Step {
-    each(
-        t,
-        vec![
-            missing("/description", &["RES-APPT-08"]),
-            missing("/supportingInformation", &["RES-APPT-10"]),
-            missing("/start", &["RES-APPT-06"]),
-            missing("/end", &["RES-APPT-06"]),
-            missing("/slot", &["RES-APPT-09"]),
-            missing("/created", &["RES-APPT-07"]),
-            missing("/participant", &["RES-APPT-12"]),
-            missing("/participant/0/actor", &["RES-APPT-12"]),
-            wrong("/status", json!("proposed"), &["RES-APPT-05"]),
-            illegal("/status", json!("nonsense"), &["RES-APPT-05"]),
-            wrong("/status", json!("cancelled"), &["RES-APPT-05"]),
-            illegal(
-                "/start",
-                json!("2031-03-04"),
-                &["RES-APPT-06", "RES-GEN-02"],
-            ),
-            dangling("/slot/0/reference", &["RES-APPT-09"]),
-            dangling("/participant/0/actor/reference", &["RES-APPT-13"]),
-        ],
-    )
-}
-
-fn patient(t: &mut Trial) -> Step {
-    each(
-        t,
-        vec![
-            missing("/Patient/name", &["RES-PAT-04"]),
-            missing("/Patient/name/0/family", &["RES-PAT-04"]),
-            missing("/Patient/name/0/given", &["RES-PAT-04"]),
-            missing("/Patient/gender", &["RES-PAT-05"]),
-            illegal("/Patient/gender", json!("nonsense"), &["RES-PAT-05"]),
-            missing("/Patient/birthDate", &["RES-PAT-06"]),
-            illegal("/Patient/birthDate", json!("12.3.1979"), &["RES-PAT-06"]),
-            wrong("/Patient/birthDate", json!("2999-01-01"), &["RES-PAT-06"]),
-            missing("/Patient/address", &["RES-PAT-07"]),
-            wrong(
-                "/Patient/name/-",
-                json!({"use": "official", "family": "Other", "given": ["A"]}),
-                &["RES-PAT-04"],
-            ),
-            missing("/Patient/telecom/0/value", &["RES-PAT-08"]),
-            missing("/Patient/telecom/0/system", &["RES-PAT-08"]),
-            missing("/Patient/identifier/0/extension", &["RES-PAT-03"]),
-            missing("/Patient/identifier/0/use", &["RES-PAT-03"]),
-            missing("/Patient/address/0/postalCode", &["RES-PAT-07"]),
-        ],
-    )
-}
-
-fn document(t: &mut Trial) -> Step {
-    each(
-        t,
-        vec![
-            missing("/DocumentReference/identifier", &["RES-DOC-02"]),
-            missing("/DocumentReference/status", &["RES-DOC-03"]),
-            missing("/DocumentReference/type", &["RES-DOC-04"]),
-            missing("/DocumentReference/indexed", &["RES-DOC-05"]),
-            missing("/DocumentReference/content", &["RES-DOC-06"]),
-            wrong(
-                "/DocumentReference/identifier/-",
-                json!({"system": booking::systems::UUID, "value": uuid()}),
-                &["RES-DOC-02"],
-            ),
-            wrong(
-                "/DocumentReference/type/coding/0/code",
-                json!("OTHER"),
-                &["RES-DOC-04"],
-            ),
-            wrong(
-                "/DocumentReference/content/0/attachment/contentType",
-                json!("text/plain"),
-                &["RES-DOC-06"],
-            ),
-        ],
-    )
-}
-
-fn contained_count(t: &mut Trial) -> Step {
-    let ids: Ids = &["RES-APPT-04"];
-    let none = missing("/DocumentReference", ids);
-    bent(t, "no DocumentReference", none)?;
-    let nobody = Change {
-        rows: PATIENT,
-        ..missing("/Patient", ids)
-    };
-    bent(t, "no Patient", nobody)?;
-    let extra = json!({"resourceType": "Patient", "id": "other", "name": [{"family": "Other"}]});
-    bent(t, "two Patients", wrong("/contained/-", extra, ids))
-}
+/// An NHS number that is none is a fault of the profile too.
+const NUMBER: &[Situation] = &[Situation::NhsNumberInvalid, Situation::NotConformant];
 
 fn nhs_number(t: &mut Trial) -> Step {
     for (about, number) in [
@@ -367,9 +228,9 @@ fn nhs_number(t: &mut Trial) -> Step {
             "/participant/0/actor/identifier/value",
             json!(number),
         );
-        t.ask(about, &t.session.book(&message))
+        t.ask(about, &t.book(&message))
             .refused_as(NUMBER, &["RES-PAT-03"])?;
-        t.session.tidy();
+        t.tidy();
     }
     Ok(())
 }
@@ -384,7 +245,7 @@ fn slot_refused(t: &mut Trial, about: &str, request: &Request) -> Step {
             .right("an OperationOutcome")
             .or("No OperationOutcome");
     }
-    t.session.tidy();
+    t.tidy();
     Ok(())
 }
 
@@ -398,7 +259,7 @@ fn unknown_slot(t: &mut Trial) -> Step {
     ] {
         super::messages::set(&mut message, place, json!(value));
     }
-    let request = t.session.book(&message);
+    let request = t.book(&message);
     slot_refused(t, "a slot that does not exist", &request)
 }
 
@@ -428,8 +289,21 @@ fn slot_differs(t: &mut Trial) -> Step {
         for (place, value) in changes {
             super::messages::set(&mut message, place, json!(value));
         }
-        let request = t.session.book(&message);
+        let request = t.book(&message);
         slot_refused(t, about, &request)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_change_belongs_to_a_test() {
+        let changes = read().unwrap();
+        assert_eq!(changes.len(), 41);
+        let named = |change: &Change| TESTS.iter().any(|(name, _)| *name == change.test);
+        assert!(changes.iter().all(named));
+    }
 }

@@ -5,39 +5,23 @@ use serde_json::{Value, json};
 use super::answer::{contained, text};
 use super::book::BOOKED;
 use super::messages::{set, uuid, with};
-use super::registry::Test;
+use super::registry::Table;
 use super::trial::{Ids, Step, Trial};
 
 /// The tests of this file.
-pub(super) static TESTS: &[Test] = &[
-    Test::new("Book_Returned", returned)
-        .tries("The answer is the stored Appointment")
-        .of(&["P26", "PROV-BOOK-08", "PROV-BOOK-09"]),
-    Test::new("Book_UnknownElements", unknown_elements)
-        .tries("Unknown elements and extensions are ignored")
-        .of(&["PROV-GEN-14"]),
-    Test::new("Book_SameDocument", same_document)
-        .tries("One document identifier in two bookings")
-        .of(&["PROV-BOOK-07"]),
-    Test::new("Book_Offsets", offsets)
-        .tries("The times of the slot under another offset")
-        .of(&["RES-GEN-03"]),
-    Test::new("Book_NoProfiles", no_profiles)
-        .tries("Contained resources without profile, no language, no participant status")
-        .of(&["RES-GEN-01", "RES-APPT-03", "RES-APPT-12", "D-48"]),
-    Test::new("Book_ReadBack", read_back)
-        .tries("A booking can be read under its id at once")
-        .of(&["P26", "PROV-READ-01", "PROV-HDR-15"]),
-    Test::new("Book_Created", created)
-        .tries("The time of creation is the Provider's")
-        .of(&["RES-APPT-07", "D-16", "PROV-GEN-18"]),
+pub(super) const TESTS: Table = &[
+    ("Book_Returned", returned),
+    ("Book_UnknownElements", unknown_elements),
+    ("Book_SameDocument", same_document),
+    ("Book_Offsets", offsets),
+    ("Book_NoProfiles", no_profiles),
+    ("Book_ReadBack", read_back),
+    ("Book_Created", created),
 ];
 
 fn returned(t: &mut Trial) -> Step {
     let message = t.message()?;
-    let a = t
-        .ask("book a free slot", &t.session.book(&message))
-        .books(BOOKED)?;
+    let a = t.ask("book a free slot", &t.book(&message)).books(BOOKED)?;
     let r = a.resource.clone();
     let ids: Ids = &["PROV-BOOK-09"];
     let (sent, back) = (
@@ -118,11 +102,11 @@ fn returned(t: &mut Trial) -> Step {
 fn unknown_elements(t: &mut Trial) -> Step {
     let extension = json!([{"url": "https://consumer.example.nhs.uk/StructureDefinition/case", "valueString": "C-1"}]);
     let message = with(t.message()?, "/extension", extension);
-    let request = t.session.book(&message);
+    let request = t.book(&message);
     t.ask("book with an unknown extension", &request)
         .books(&["PROV-GEN-14"])?;
     let message = with(t.message()?, "/futureElement", json!("a"));
-    t.ask("book with an unknown element", &t.session.book(&message))
+    t.ask("book with an unknown element", &t.book(&message))
         .books(&["PROV-GEN-14"])
         .map(drop)
 }
@@ -135,7 +119,7 @@ fn same_document(t: &mut Trial) -> Step {
             "/DocumentReference/identifier/0/value",
             document.clone(),
         );
-        let request = t.session.book(&message);
+        let request = t.book(&message);
         t.ask("book with a document identifier", &request)
             .books(&["PROV-BOOK-07"])?;
     }
@@ -156,7 +140,7 @@ fn offsets(t: &mut Trial) -> Step {
         let moved = at.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S.000%:z");
         set(&mut message, place, json!(moved.to_string()));
     }
-    t.ask("book with times at +02:00", &t.session.book(&message))
+    t.ask("book with times at +02:00", &t.book(&message))
         .books(&["RES-GEN-03"])
         .map(drop)
 }
@@ -172,7 +156,7 @@ fn no_profiles(t: &mut Trial) -> Step {
     ] {
         set(&mut message, place, Value::Null);
     }
-    let request = t.session.book(&message);
+    let request = t.book(&message);
     t.ask("book as the API's own examples are written", &request)
         .books(&["RES-GEN-01", "RES-APPT-03", "D-48"])
         .map(drop)
@@ -185,16 +169,18 @@ fn read_back(t: &mut Trial) -> Step {
         .header("location")
         .unwrap_or_default()
         .to_owned();
-    let a = t
-        .ask("read the booking", &t.session.read(&booked.id))
-        .succeeds(200, "Appointment", &["PROV-READ-01"])?;
+    let a = t.ask("read the booking", &t.read(&booked.id)).succeeds(
+        200,
+        "Appointment",
+        &["PROV-READ-01"],
+    )?;
     t.at(&a, "Appointment", &["PROV-READ-01", "PROV-BOOK-08"])
         .must(a.resource == *booked.stored())
         .right("the stored Appointment in both")
         .or("What is read is not what the booking answered");
     // The last part of Location is the version that can be read as such.
     if let Some((_, version)) = location.rsplit_once("/_history/") {
-        let request = t.session.read(&format!("{}/_history/{version}", booked.id));
+        let request = t.read(&format!("{}/_history/{version}", booked.id));
         t.ask("read what Location names", &request).succeeds(
             200,
             "Appointment",
@@ -216,7 +202,7 @@ fn created(t: &mut Trial) -> Step {
     let long_ago = now - jiff::SignedDuration::from_hours(26);
     let sent = booking::instant::seconds(long_ago);
     let message = with(t.message()?, "/created", json!(sent));
-    let request = t.session.book(&message);
+    let request = t.book(&message);
     let a = t
         .ask("book with `created` of yesterday", &request)
         .books(ids)?;

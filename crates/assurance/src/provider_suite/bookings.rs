@@ -5,10 +5,9 @@
 //! slots are booked.
 
 use crate::evidence::{Exchange, Finding, Outcome};
-use booking::systems;
 use serde_json::{Value, json};
 
-use super::answer::{self, Answer, appointment_id, contained, list, text};
+use super::answer::{self, Answer, appointment_id, contained, resources, text};
 use super::messages;
 use super::paging::{self, MAX_PAGES};
 use super::query::{Window, window};
@@ -199,8 +198,7 @@ impl Session<'_> {
                         .iter()
                         .any(|known| text(known, "/id") == text(slot, "/id"))
             };
-            let slots = list(&page.resource, "/entry").iter();
-            let slots = slots.filter_map(|e| e.get("resource")).filter(usable);
+            let slots = resources(&page.resource).filter(usable);
             let slots: Vec<Value> = slots.cloned().collect();
             let found = !slots.is_empty();
             self.free.extend(slots);
@@ -253,8 +251,8 @@ impl Session<'_> {
     /// Ids of the live appointments of a synthetic patient, over all pages. A list that is not whole says nothing about
     /// what is not on it, so the error is why it was not read to its end.
     fn booked_for(&mut self, number: &str) -> Result<Vec<String>, String> {
-        let system = systems::NHS_NUMBER.replace(':', "%3A").replace('/', "%2F");
-        let mut request = self.appointments(&format!("patient.identifier={system}%7C{number}"));
+        let query = format!("patient.identifier={}", super::read::token(number));
+        let mut request = self.appointments(&query);
         let mut live: Vec<String> = Vec::new();
         for _ in 0..MAX_PAGES {
             let exchanged = self.quiet(&request, "look for a booking whose answer was lost");
@@ -263,8 +261,8 @@ impl Session<'_> {
             let next = page
                 .as_ref()
                 .map(|p| paging::next(&p.resource, self.target));
-            let listed = page.iter().flat_map(|p| list(&p.resource, "/entry"));
-            for id in listed.filter_map(|e| booked(e.get("resource")?)) {
+            let listed = page.iter().flat_map(|p| resources(&p.resource));
+            for id in listed.filter_map(booked) {
                 if !live.contains(&id) {
                     live.push(id);
                 }
@@ -313,9 +311,7 @@ impl Session<'_> {
                 _ => break false,
             };
             tries += 1;
-            let version = || format!("W/\"{}\"", text(&read.resource, "/meta/versionId"));
-            let etag = read.header("etag").map_or_else(version, str::to_owned);
-            let request = self.cancel(id, &etag, &body);
+            let request = self.cancel(id, &read.etag(), &body);
             let exchanged = self.quiet(&request, "cancel a test booking");
             said |= answer::read(&exchanged).is_some_and(|a| says_cancelled(&a, id));
             kept.push(exchanged.exchange);
@@ -422,13 +418,10 @@ fn posted(request: &Request) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider_suite::Endpoint;
     use crate::provider_suite::target::Target;
-    use booking::ids::{Asid, OdsCode, ServiceId};
     use booking::version::StandardVersion;
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
-    use std::time::Duration;
 
     /// What the scripted Provider is asked for, as method and path below the root.
     type Script = fn(&str, &str) -> Value;
@@ -479,18 +472,7 @@ mod tests {
 
     /// The findings and what is left after a booking whose answer was lost.
     fn after_a_lost_answer(script: Script) -> (Vec<String>, Vec<String>) {
-        let target = Target {
-            endpoint: Endpoint::parse(&scripted(script)).unwrap(),
-            audience: None,
-            from: Asid::parse("918999000099").unwrap(),
-            to: Asid::parse("918999000011").unwrap(),
-            organization: OdsCode::parse("FX900").unwrap(),
-            service: ServiceId::parse("2000000011").unwrap(),
-            service_empty: None,
-            service_slots_only: None,
-            tls: None,
-            patience: Duration::from_secs(60),
-        };
+        let target = Target::of_tests(&scripted(script));
         let mut session = Session::new(&target, StandardVersion::default()).unwrap();
         session.made.push(Made::Unclear {
             number: "9990000018".to_owned(),

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use booking::systems;
 
-use super::answer::{Answer, list, shortened, text};
+use super::answer::{Answer, is, list, resources, shortened, text, texts};
 use super::ask::Ask;
 use super::messages::uuid;
 use super::paging::{self, MAX_PAGES};
@@ -55,7 +55,7 @@ pub(super) fn later_pages(t: &mut Trial, a: &mut Answer, first: &Request) -> Ste
     let mut seen = HashSet::from([first.path.clone()]);
     let mut page = a.clone();
     for _ in 1..MAX_PAGES {
-        let path = match paging::next(&page.resource, t.session.target) {
+        let path = match paging::next(&page.resource, t.target) {
             None => return Ok(true),
             Some(Ok(path)) => path,
             Some(Err(url)) => {
@@ -89,18 +89,11 @@ pub(super) fn later_pages(t: &mut Trial, a: &mut Answer, first: &Request) -> Ste
 
 /// Adds the entries of a later page. What is included may stand on every page that uses it; a Slot stands once.
 fn join(t: &mut Trial, a: &mut Answer, page: &Answer) {
-    let key = |e: &Value| {
-        (
-            text(e, "/resource/resourceType").to_owned(),
-            text(e, "/resource/id").to_owned(),
-        )
-    };
+    let key = |e: &Value| named(e.get("resource").unwrap_or(&Value::Null));
     let before: HashSet<_> = list(&a.resource, "/entry").iter().map(key).collect();
     let again = |e: &&Value| before.contains(&key(e));
-    let slots = list(&page.resource, "/entry").iter().filter(again);
-    let twice = slots
-        .filter(|e| text(e, "/resource/resourceType") == "Slot")
-        .count();
+    let entries = list(&page.resource, "/entry").iter().filter(again);
+    let twice = entries.filter(|e| key(e).0 == "Slot").count();
     t.at(page, "Bundle.entry", &["PROV-SLOT-15", "P11"])
         .must(twice == 0)
         .right("each Slot once over all pages")
@@ -175,7 +168,7 @@ fn form(t: &mut Trial, a: &Answer) {
         .must(full)
         .right("an absolute URL on each entry")
         .or("An entry has no absolute fullUrl");
-    let modes = || list(&b, "/entry").iter().map(|e| text(e, "/search/mode"));
+    let modes = || texts(&b, "/entry", "/search/mode");
     let (at, right) = ("Bundle.entry.search.mode", "match, include or outcome");
     t.at(a, at, ids)
         .must(modes().all(|m| matches!(m, "" | "match" | "include" | "outcome")))
@@ -192,15 +185,7 @@ fn form(t: &mut Trial, a: &Answer) {
         .right("match for Slots, include for others")
         .or("An entry that matches is no Slot");
     let mut seen = HashSet::new();
-    let once = list(&b, "/entry")
-        .iter()
-        .filter_map(|e| e.get("resource"))
-        .all(|r| {
-            seen.insert((
-                text(r, "/resourceType").to_owned(),
-                text(r, "/id").to_owned(),
-            ))
-        });
+    let once = resources(&b).all(|r| seen.insert(named(r)));
     t.at(a, "Bundle.entry", &["PROV-SLOT-15", "P11"])
         .must(once)
         .right("each resource once, however many slots use it")
@@ -275,12 +260,7 @@ pub(super) fn slots(t: &mut Trial, a: &Answer, window: Window, statuses: &[&str]
 /// PROV-SLOT-16, PROV-SLOT-17: what was included belongs together.
 pub(super) fn included(t: &mut Trial, a: &Answer) {
     let included: Vec<Value> = a.entries("include").into_iter().cloned().collect();
-    let of = |kind: &str| -> Vec<&Value> {
-        included
-            .iter()
-            .filter(|r| text(r, "/resourceType") == kind)
-            .collect()
-    };
+    let of = |kind: &str| -> Vec<&Value> { included.iter().filter(|r| is(r, kind)).collect() };
     let has = |reference: &str| {
         let Some((kind, id)) = reference.split_once('/') else {
             return false;
@@ -305,24 +285,15 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
             .right("only what returned slots use")
             .or(format!("{own} belongs to no returned slot"));
         identified(t, a, schedule, &["RES-SCH-01"]);
-        let actors: Vec<&str> = list(schedule, "/actor")
-            .iter()
-            .map(|r| text(r, "/reference"))
-            .collect();
-        let services = actors
-            .iter()
-            .filter(|r| r.starts_with("HealthcareService/"))
-            .count();
+        let actors: Vec<&str> = texts(schedule, "/actor", "/reference").collect();
+        let is_service = |r: &&&str| r.starts_with("HealthcareService/");
+        let services = actors.iter().filter(is_service).count();
         t.at(a, "Schedule.actor", &["P13", "PROV-SLOT-17", "RES-SCH-02"])
             .must(services == 1)
             .right("exactly one")
             .or(format!(
                 "{own} has {}",
-                number_of(
-                    services,
-                    "HealthcareService actor",
-                    "HealthcareService actors"
-                )
+                many(services, "HealthcareService actor")
             ));
         people(t, a, &own, &actors);
         for actor in actors {
@@ -351,11 +322,7 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
         )
         .must(one)
         .right("exactly one")
-        .or(number_of(
-            roles.len(),
-            "sds-role-profile-id identifier",
-            "sds-role-profile-id identifiers",
-        ));
+        .or(many(roles.len(), "sds-role-profile-id identifier"));
         let there = roles
             .first()
             .is_none_or(|role| has(&format!("PractitionerRole/{role}")));
@@ -398,9 +365,20 @@ pub(super) fn included(t: &mut Trial, a: &Answer) {
         .right("one HealthcareService for each Organization")
         .or(format!(
             "{} for {}",
-            number_of(organizations, "Organization", "Organizations"),
-            number_of(services, "service", "services")
+            many(organizations, "Organization"),
+            many(services, "service")
         ));
+}
+
+/// Type and id of a resource.
+pub(super) fn named(resource: &Value) -> (String, String) {
+    let of = |pointer: &str| text(resource, pointer).to_owned();
+    (of("/resourceType"), of("/id"))
+}
+
+/// A number of things whose plural is regular.
+fn many(count: usize, thing: &str) -> String {
+    number_of(count, thing, &format!("{thing}s"))
 }
 
 /// RES-SCH-02: how many actors a Schedule has, and how many of each kind.
@@ -410,18 +388,14 @@ fn people(t: &mut Trial, a: &Answer, own: &str, actors: &[&str]) {
         "Schedule.actor",
         "at most three, among them at most one Practitioner, one PractitionerRole and one Location",
     );
-    let many = actors.len();
     t.at(a, at, ids)
-        .must(many <= 3)
+        .must(actors.len() <= 3)
         .right(right)
-        .or(format!("{own} has {many} actors"));
+        .or(format!("{own} has {} actors", actors.len()));
     for kind in ["Practitioner", "PractitionerRole", "Location"] {
         let of_kind = |r: &&&str| r.split('/').rev().nth(1) == Some(kind);
         let count = actors.iter().filter(of_kind).count();
-        let what = format!(
-            "{own} has {} of the type {kind}",
-            number_of(count, "actor", "actors")
-        );
+        let what = format!("{own} has {} of the type {kind}", many(count, "actor"));
         t.at(a, at, ids).must(count <= 1).right(right).or(what);
     }
 }
@@ -436,16 +410,14 @@ fn identified(t: &mut Trial, a: &Answer, resource: &Value, ids: Ids) {
         .or(format!(
             "{kind}/{} has {}",
             text(resource, "/id"),
-            number_of(count, "identifier", "identifiers")
+            many(count, "identifier")
         ));
 }
 
 /// The service of the search is that of the schedules (RES-HCS-01).
 pub(super) fn of_service(t: &mut Trial, a: &Answer, service: &str) {
-    let services = a
-        .entries("include")
-        .into_iter()
-        .filter(|r| text(r, "/resourceType") == "HealthcareService");
+    let included = a.entries("include").into_iter();
+    let services = included.filter(|r| is(r, "HealthcareService"));
     let others = services.filter(|r| text(r, "/id") != service).count();
     t.at(a, "HealthcareService.id", &["RES-HCS-01", "PROV-SLOT-15"])
         .must(others == 0)

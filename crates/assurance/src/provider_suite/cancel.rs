@@ -8,65 +8,37 @@ use super::book::location;
 use super::bundle;
 use super::messages::{cancelled, uuid, with};
 use super::query::{Window, window};
-use super::registry::Test;
+use super::registry::Table;
 use super::trial::{Booked, Ids, Step, Trial};
 
 const CANCELLED: Ids = &["P31", "PROV-INT-07", "PROV-CAN-05"];
 
 /// The tests of this file.
-pub(super) static TESTS: &[Test] = &[
-    Test::new("CancelAppointment_HappyPath", happy_path)
-        .tries("Book, read, cancel with the ETag")
-        .of(CANCELLED),
-    Test::new("CancelAppointment_DifferencesDetected", differences)
-        .tries("A cancellation that changes the patient's name")
-        .of(&["PROV-CAN-02"]),
-    Test::new("CancelAppointment_VersionConflict", conflict)
-        .tries("If-Match of another version, however quoted")
-        .of(&["PROV-CAN-03", "PROV-CAN-04", "D-04"]),
-    Test::new("CancelAppointment_If-MatchHeaderMissing", no_if_match)
-        .tries("No If-Match")
-        .of(&["PROV-CAN-03", "PROV-CAN-04", "D-04"]),
-    Test::new("CancelAppointment_Forbidden", forbidden)
-        .tries("No token")
-        .of(&["P1", "PROV-HDR-01", "D-01"]),
-    Test::new("Cancel_Stored", stored)
-        .tries("A cancellation with the stored Appointment as body")
-        .of(CANCELLED),
-    Test::new("Cancel_Shuffled", shuffled)
-        .tries("A cancellation whose contained resources stand in another order")
-        .of(&["PROV-CAN-02"]),
-    Test::new("Cancel_StrongETag", strong)
-        .tries("If-Match in strong form")
-        .of(&["PROV-HDR-06"]),
-    Test::new("Cancel_SlotFree", slot_free)
-        .tries("The slot of a cancelled booking can be booked again")
-        .of(&["P31", "PROV-CAN-05", "OPS-C9"]),
-    Test::new("Cancel_EveryDifference", every_difference)
-        .tries("Every other change is refused, one by one")
-        .of(&["PROV-CAN-01", "PROV-CAN-02"]),
-    Test::new("Cancel_Statuses", statuses)
-        .tries("Other statuses than cancelled")
-        .of(&["PROV-CAN-01", "D-18"]),
-    Test::new("Cancel_Twice", twice)
-        .tries("A second cancellation")
-        .of(&["PROV-CAN-03", "PROV-CAN-07"]),
-    Test::new("Cancel_UnknownId", unknown_id)
-        .tries("An appointment that does not exist")
-        .of(&["PROV-CAN-03"]),
-    Test::new("Cancel_OtherId", other_id)
-        .tries("A body with another id than the address")
-        .of(&["PROV-CAN-03"]),
-    Test::new("Cancel_ResentRequestID", resent)
-        .tries("A request id that has been used")
-        .of(&["PROV-CAN-09", "D-03"]),
+pub(super) const TESTS: Table = &[
+    ("CancelAppointment_HappyPath", happy_path),
+    ("CancelAppointment_DifferencesDetected", differences),
+    ("CancelAppointment_VersionConflict", conflict),
+    ("CancelAppointment_If-MatchHeaderMissing", no_if_match),
+    ("CancelAppointment_Forbidden", forbidden),
+    ("Cancel_Stored", stored),
+    ("Cancel_Shuffled", shuffled),
+    ("Cancel_StrongETag", strong),
+    ("Cancel_SlotFree", slot_free),
+    ("Cancel_EveryDifference", every_difference),
+    ("Cancel_Statuses", statuses),
+    ("Cancel_Twice", twice),
+    ("Cancel_UnknownId", unknown_id),
+    ("Cancel_OtherId", other_id),
+    ("Cancel_ResentRequestID", resent),
 ];
 
 fn happy_path(t: &mut Trial) -> Step {
     let booked = t.booked()?;
-    let read = t
-        .ask("read the booking", &t.session.read(&booked.id))
-        .succeeds(200, "Appointment", &["PROV-READ-01"])?;
+    let read = t.ask("read the booking", &t.read(&booked.id)).succeeds(
+        200,
+        "Appointment",
+        &["PROV-READ-01"],
+    )?;
     let etag = read.header("etag").unwrap_or_default().to_owned();
     t.at(&read, "header ETag", &["PROV-HDR-13"])
         .must(!etag.is_empty())
@@ -81,23 +53,13 @@ fn happy_path(t: &mut Trial) -> Step {
     let made = booked.answer.header("location");
     let made = made.unwrap_or_default().to_owned();
     // The published test sends a Location with its PUT (PROV-HDR-07).
-    let request = t
-        .session
-        .cancel(&booked.id, &etag, &body)
-        .with("Location", made);
+    let request = t.cancel(&booked.id, &etag, &body).with("Location", made);
     // What was posted, with `id` and the returned `created`: what the Provider added need not come back.
     let a = t.ask("cancel the booking", &request).cancels(
         &booked.id,
         &["P31", "PROV-INT-07", "PROV-CAN-02", "PROV-CAN-05"],
     )?;
-    let (sent, back) = (
-        request.header("x-request-id"),
-        a.header("x-correlation-id").map(str::to_owned),
-    );
-    t.at(&a, "header X-Correlation-ID", &["PROV-HDR-11"])
-        .must(sent == back.as_deref())
-        .right("the request's X-Request-ID")
-        .or("X-Correlation-ID is not the X-Request-ID of the cancellation");
+    t.is_correlated(&a, &request, "cancellation");
     let new = a.header("etag").unwrap_or_default().to_owned();
     t.at(&a, "header ETag", &["P31", "PROV-HDR-13", "PROV-CAN-05"])
         .must(!new.is_empty() && new != etag)
@@ -128,7 +90,7 @@ fn renamed(booked: &Booked) -> Value {
 fn differences(t: &mut Trial) -> Step {
     let booked = t.booked()?;
     let body = renamed(&booked);
-    let request = t.session.cancel(&booked.id, &booked.etag, &body);
+    let request = t.cancel(&booked.id, &booked.etag, &body);
     let a = t
         .ask("another family name", &request)
         .refused(Situation::CancelDiffers, &["PROV-CAN-02"])?;
@@ -141,9 +103,11 @@ fn differences(t: &mut Trial) -> Step {
 }
 
 fn still_booked(t: &mut Trial, id: &str) -> Step {
-    let a = t
-        .ask("read what was not cancelled", &t.session.read(id))
-        .succeeds(200, "Appointment", &["PROV-READ-01"])?;
+    let a = t.ask("read what was not cancelled", &t.read(id)).succeeds(
+        200,
+        "Appointment",
+        &["PROV-READ-01"],
+    )?;
     t.at(&a, "Appointment.status", &["PROV-CAN-02"])
         .must(text(&a.resource, "/status") == "booked")
         .right("booked, as before")
@@ -162,7 +126,7 @@ fn conflict(t: &mut Trial) -> Step {
         "nonsense",
         "W/\"\"",
     ] {
-        let request = t.session.cancel(&booked.id, odd, &body);
+        let request = t.cancel(&booked.id, odd, &body);
         t.ask(&format!("If-Match: {odd}"), &request)
             .refused(Situation::VersionConflict, &["PROV-CAN-03", "PROV-CAN-04"])?;
     }
@@ -175,10 +139,7 @@ fn no_if_match(t: &mut Trial) -> Step {
         renamed(&booked),
         with(booked.stored().clone(), "/status", json!("cancelled")),
     ] {
-        let request = t
-            .session
-            .cancel(&booked.id, "", &message)
-            .without("If-Match");
+        let request = t.cancel(&booked.id, "", &message).without("If-Match");
         t.ask("no If-Match", &request)
             .refused(Situation::VersionMissing, &["PROV-CAN-03", "PROV-CAN-04"])?;
     }
@@ -187,11 +148,7 @@ fn no_if_match(t: &mut Trial) -> Step {
 
 fn forbidden(t: &mut Trial) -> Step {
     let booked = t.booked()?;
-    let body = booked.cancelled();
-    let request = t
-        .session
-        .cancel(&booked.id, &booked.etag, &body)
-        .without("Authorization");
+    let request = t.cancellation(&booked).without("Authorization");
     t.ask("no Authorization", &request)
         .refused(Situation::TokenRefused, &["P1", "PROV-HDR-01"])?;
     still_booked(t, &booked.id)
@@ -200,7 +157,7 @@ fn forbidden(t: &mut Trial) -> Step {
 fn stored(t: &mut Trial) -> Step {
     let booked = t.booked()?;
     let body = with(booked.stored().clone(), "/status", json!("cancelled"));
-    let request = t.session.cancel(&booked.id, &booked.etag, &body);
+    let request = t.cancel(&booked.id, &booked.etag, &body);
     t.ask("cancel with the stored body", &request)
         .cancels(&booked.id, CANCELLED)
         .map(drop)
@@ -214,7 +171,7 @@ fn shuffled(t: &mut Trial) -> Step {
     }
     super::messages::set(&mut body, "/meta", Value::Null);
     super::messages::set(&mut body, "/language", Value::Null);
-    let request = t.session.cancel(&booked.id, &booked.etag, &body);
+    let request = t.cancel(&booked.id, &booked.etag, &body);
     t.ask("cancel with another order and without meta", &request)
         .cancels(&booked.id, &["PROV-CAN-02"])
         .map(drop)
@@ -224,7 +181,7 @@ fn strong(t: &mut Trial) -> Step {
     let booked = t.booked()?;
     let body = booked.cancelled();
     let strong = booked.etag.trim_start_matches("W/").to_owned();
-    let request = t.session.cancel(&booked.id, &strong, &body);
+    let request = t.cancel(&booked.id, &strong, &body);
     t.ask("cancel with a strong ETag", &request)
         .cancels(&booked.id, &["PROV-HDR-06"])
         .map(drop)
@@ -234,8 +191,8 @@ fn slot_free(t: &mut Trial) -> Step {
     let slot = t.slot()?;
     let mut used = Vec::new();
     for round in ["book", "book again"] {
-        let message = t.session.booking(&slot);
-        let a = t.ask(round, &t.session.book(&message)).succeeds(
+        let message = t.booking(&slot);
+        let a = t.ask(round, &t.book(&message)).succeeds(
             201,
             "Appointment",
             &["P31", "PROV-CAN-05"],
@@ -247,7 +204,7 @@ fn slot_free(t: &mut Trial) -> Step {
             .or("The second booking of a slot has the id of the first, which was cancelled");
         let etag = a.header("etag").unwrap_or_default().to_owned();
         let body = cancelled(&message, &a.resource);
-        let request = t.session.cancel(&id, &etag, &body);
+        let request = t.cancel(&id, &etag, &body);
         t.ask("cancel", &request).cancels(&id, CANCELLED)?;
         found_free(t, &slot)?;
         used.push(id);
@@ -260,12 +217,7 @@ fn found_free(t: &mut Trial, slot: &Value) -> Step {
     let Some(at) = bundle::start(slot) else {
         return Ok(());
     };
-    let service = t.session.target.service.as_str();
-    let around = Window {
-        lower: at,
-        upper: at,
-    };
-    let request = t.session.search(&window(service, around, "free"));
+    let request = t.search(&window(t.service(), Window::at(at), "free"));
     let a = t
         .ask("search for the slot that was released", &request)
         .searched(&["PROV-CAN-05"])?;
@@ -294,7 +246,7 @@ fn every_difference(t: &mut Trial) -> Step {
         ),
     ] {
         let body = with(base.clone(), place, value);
-        let request = t.session.cancel(&booked.id, &booked.etag, &body);
+        let request = t.cancel(&booked.id, &booked.etag, &body);
         t.ask(
             &format!("another {}", place.trim_start_matches('/')),
             &request,
@@ -314,7 +266,7 @@ fn statuses(t: &mut Trial) -> Step {
         "entered-in-error",
     ] {
         let body = with(booked.cancelled(), "/status", json!(status));
-        let request = t.session.cancel(&booked.id, &booked.etag, &body);
+        let request = t.cancel(&booked.id, &booked.etag, &body);
         let a = t.send("an update to another status", &request)?;
         let _ = t.status(&a, 422, &["PROV-CAN-01", "D-18", "ERR-20"], status);
     }
@@ -323,15 +275,14 @@ fn statuses(t: &mut Trial) -> Step {
 
 fn twice(t: &mut Trial) -> Step {
     let booked = t.booked()?;
-    let body = booked.cancelled();
-    let request = t.session.cancel(&booked.id, &booked.etag, &body);
+    let request = t.cancellation(&booked);
     let a = t.ask("cancel", &request).cancels(&booked.id, CANCELLED)?;
     let new = a.header("etag").unwrap_or_default().to_owned();
-    let request = t.session.cancel(&booked.id, &booked.etag, &body);
+    let request = t.cancellation(&booked);
     t.ask("cancel again with the old ETag", &request)
         .refused(Situation::VersionConflict, &["PROV-CAN-03"])?;
     let body = with(a.resource.clone(), "/status", json!("cancelled"));
-    let request = t.session.cancel(&booked.id, &new, &body);
+    let request = t.cancel(&booked.id, &new, &body);
     t.ask("cancel again with the new ETag", &request)
         .refused(Situation::StateForbids, &["PROV-CAN-07"])
         .map(drop)
@@ -341,7 +292,7 @@ fn unknown_id(t: &mut Trial) -> Step {
     let booked = t.booked()?;
     let unknown = uuid();
     let body = with(booked.cancelled(), "/id", json!(unknown));
-    let request = t.session.cancel(&unknown, "W/\"1\"", &body);
+    let request = t.cancel(&unknown, "W/\"1\"", &body);
     t.ask("PUT under an unknown id", &request)
         .refused(Situation::AppointmentUnknown, &["PROV-CAN-03"])
         .map(drop)
@@ -350,7 +301,7 @@ fn unknown_id(t: &mut Trial) -> Step {
 fn other_id(t: &mut Trial) -> Step {
     let booked = t.booked()?;
     let body = with(booked.cancelled(), "/id", json!(uuid()));
-    let request = t.session.cancel(&booked.id, &booked.etag, &body);
+    let request = t.cancel(&booked.id, &booked.etag, &body);
     let a = t.send("a body with another id", &request)?;
     let _ = t.status(&a, 400, &["PROV-CAN-03"], "a body with another id");
     still_booked(t, &booked.id)
@@ -359,18 +310,13 @@ fn other_id(t: &mut Trial) -> Step {
 fn resent(t: &mut Trial) -> Step {
     let booked = t.booked()?;
     let other = t.booked()?;
-    let body = booked.cancelled();
-    let request = t.session.cancel(&booked.id, &booked.etag, &body);
+    let request = t.cancellation(&booked);
     t.ask("cancel", &request).cancels(&booked.id, CANCELLED)?;
     t.ask("the same cancellation again", &request)
         .refused(Situation::RequestIdReused, &["PROV-CAN-09"])?;
     // Nothing but the request id stands in the way of this one.
     let used = request.header("x-request-id").unwrap_or_default();
-    let body = other.cancelled();
-    let request = t
-        .session
-        .cancel(&other.id, &other.etag, &body)
-        .with("X-Request-ID", used);
+    let request = t.cancellation(&other).with("X-Request-ID", used);
     t.ask("another cancellation under a used X-Request-ID", &request)
         .refused(Situation::RequestIdReused, &["PROV-CAN-09"])
         .map(drop)

@@ -6,87 +6,50 @@ use booking::systems;
 use serde_json::Value;
 use std::collections::HashSet;
 
-use super::answer::{Answer, list, text};
-use super::registry::Test;
+use super::answer::{Answer, list, text, texts};
+use super::registry::Table;
 use super::trial::{Ids, Step, Trial};
 
 const FORMATS: Ids = &["P8", "P9", "PROV-GEN-07", "PROV-GEN-08"];
 
+const XML: &str = "application/fhir+xml";
+const JSON: &str = "application/fhir+json";
+const XML_ASKED: &str = "?_format=application/fhir%2Bxml";
+const JSON_ASKED: &str = "?_format=application/fhir%2Bjson";
+
 /// The tests of this file.
-pub(super) static TESTS: &[Test] = &[
-    Test::new("Capability_xml_accept", |t| {
-        capability(t, "", Some("application/fhir+xml"), true).map(drop)
-    })
-    .tries("Capability in XML, asked by Accept")
-    .of(FORMATS),
-    Test::new("Capability_json_accept", |t| {
-        capability(t, "", Some("application/fhir+json"), false).map(drop)
-    })
-    .tries("Capability in JSON, asked by Accept")
-    .of(FORMATS),
-    Test::new("Capability_xml_parameter", |t| {
-        capability(t, "?_format=application/fhir%2Bxml", None, true).map(drop)
-    })
-    .tries("Capability in XML, asked by _format")
-    .of(FORMATS),
-    Test::new("Capability_json_parameter", |t| {
-        capability(t, "?_format=application/fhir%2Bjson", None, false).map(drop)
-    })
-    .tries("Capability in JSON, asked by _format")
-    .of(FORMATS),
-    Test::new("Capability_xml_parameter_json_accept", |t| {
-        capability(
-            t,
-            "?_format=application/fhir%2Bxml",
-            Some("application/fhir+json"),
-            true,
-        )
-        .map(drop)
-    })
-    .tries("_format beats Accept: XML")
-    .of(FORMATS),
-    Test::new("Capability_json_parameter_xml_accept", |t| {
-        capability(
-            t,
-            "?_format=application/fhir%2Bjson",
-            Some("application/fhir+xml"),
-            false,
-        )
-        .map(drop)
-    })
-    .tries("_format beats Accept: JSON")
-    .of(FORMATS),
-    Test::new("Capability_xml_accept_gzip", gzip)
-        .tries("Capability in XML, gzipped")
-        .of(&["P8", "P9", "PROV-GEN-13"]),
-    Test::new("Capability_FormatSpellings", spellings)
-        .tries("Every spelling of _format")
-        .of(&["P9", "PROV-GEN-09"]),
-    Test::new("Capability_AcceptSpellings", accepts)
-        .tries("Every form of Accept")
-        .of(&["P9", "PROV-GEN-08", "PROV-GEN-10"]),
-    Test::new("Capability_UnsupportedFormat", unsupported)
-        .tries("A format that nobody has")
-        .of(&["PROV-GEN-11", "D-14"]),
-    Test::new("Capability_Content", content)
-        .tries("What the CapabilityStatement says")
-        .of(&[
-            "P8",
-            "PROV-META-01",
-            "RES-CAP-01",
-            "RES-CAP-02",
-            "RES-CAP-03",
-            "RES-CAP-04",
-            "RES-CAP-05",
-            "RES-CAP-06",
-        ]),
-    Test::new("Capability_TokenNeeded", token_needed)
-        .tries("The CapabilityStatement needs token and headers as well")
-        .of(&["PROV-META-03"]),
+pub(super) const TESTS: Table = &[
+    ("Capability_xml_accept", |t| asked(t, "", Some(XML), true)),
+    ("Capability_json_accept", |t| {
+        asked(t, "", Some(JSON), false)
+    }),
+    ("Capability_xml_parameter", |t| {
+        asked(t, XML_ASKED, None, true)
+    }),
+    ("Capability_json_parameter", |t| {
+        asked(t, JSON_ASKED, None, false)
+    }),
+    ("Capability_xml_parameter_json_accept", |t| {
+        asked(t, XML_ASKED, Some(JSON), true)
+    }),
+    ("Capability_json_parameter_xml_accept", |t| {
+        asked(t, JSON_ASKED, Some(XML), false)
+    }),
+    ("Capability_xml_accept_gzip", gzip),
+    ("Capability_FormatSpellings", spellings),
+    ("Capability_AcceptSpellings", accepts),
+    ("Capability_UnsupportedFormat", unsupported),
+    ("Capability_Content", content),
+    ("Capability_TokenNeeded", token_needed),
 ];
 
+/// Asks for the CapabilityStatement in XML or JSON.
+fn asked(t: &mut Trial, query: &str, accept: Option<&str>, xml: bool) -> Step {
+    capability(t, query, accept, xml).map(drop)
+}
+
 fn capability(t: &mut Trial, query: &str, accept: Option<&str>, xml: bool) -> Step<Answer> {
-    let request = t.session.metadata().path(format!("/metadata{query}"));
+    let request = t.metadata().path(format!("/metadata{query}"));
     let request = match accept {
         Some(accept) => request.with("Accept", accept),
         None => request.without("Accept"),
@@ -102,13 +65,9 @@ fn capability(t: &mut Trial, query: &str, accept: Option<&str>, xml: bool) -> St
 
 /// Notes an error unless the answer has this format.
 pub(super) fn is_format(t: &mut Trial, a: &Answer, xml: bool, ids: Ids, asked: &str) -> bool {
-    let wanted = if xml {
-        "application/fhir+xml"
-    } else {
-        "application/fhir+json"
-    };
+    let wanted = format!("application/fhir+{}", if xml { "xml" } else { "json" });
     let given = a.header("content-type").unwrap_or("nothing").to_owned();
-    let fits = given.to_ascii_lowercase().starts_with(wanted);
+    let fits = given.to_ascii_lowercase().starts_with(&wanted);
     t.at(a, "header Content-Type", ids)
         .must(fits)
         .right(wanted)
@@ -117,7 +76,6 @@ pub(super) fn is_format(t: &mut Trial, a: &Answer, xml: bool, ids: Ids, asked: &
 
 fn gzip(t: &mut Trial) -> Step {
     let request = t
-        .session
         .metadata()
         .with("Accept", "application/fhir+xml")
         .with("Accept-Encoding", "gzip");
@@ -125,10 +83,7 @@ fn gzip(t: &mut Trial) -> Step {
         .ask("get the CapabilityStatement gzipped", &request)
         .succeeds(200, "CapabilityStatement", FORMATS)?;
     is_format(t, &a, true, FORMATS, "Accept: application/fhir+xml");
-    t.at(&a, "header Content-Encoding", &["PROV-GEN-13"])
-        .must(a.gzipped)
-        .right("gzip, as Accept-Encoding asks")
-        .or("The answer is not gzipped");
+    t.is_gzipped(&a);
     Ok(())
 }
 
@@ -146,7 +101,6 @@ fn spellings(t: &mut Trial) -> Step {
         ("application%2Ffhir%2Bxml", true),
     ] {
         let request = t
-            .session
             .metadata()
             .path(format!("/metadata?_format={value}"))
             .without("Accept");
@@ -168,14 +122,14 @@ fn accepts(t: &mut Trial) -> Step {
         ("application/fhir+json;q=0.2, application/fhir+xml", true),
         ("text/html, application/fhir+xml", true),
     ] {
-        let request = t.session.metadata().with("Accept", value);
+        let request = t.metadata().with("Accept", value);
         let a = t.send("ask for a format by header", &request)?;
         let ids: Ids = &["PROV-GEN-10"];
         if t.status(&a, 200, ids, &format!("Accept: {value}")).is_ok() {
             is_format(t, &a, xml, ids, value);
         }
     }
-    let request = t.session.metadata().without("Accept");
+    let request = t.metadata().without("Accept");
     let a = t.send("ask for no format", &request)?;
     t.status(&a, 200, &["PROV-GEN-08"], "no Accept")?;
     is_format(t, &a, false, &["PROV-GEN-08", "P9"], "no Accept");
@@ -184,10 +138,10 @@ fn accepts(t: &mut Trial) -> Step {
 
 fn unsupported(t: &mut Trial) -> Step {
     let ids: Ids = &["PROV-GEN-11", "D-14"];
-    let request = t.session.metadata().path("/metadata?_format=text/turtle");
+    let request = t.metadata().path("/metadata?_format=text/turtle");
     t.ask("_format=text/turtle", &request)
         .refused(Situation::MediaTypeUnsupported, ids)?;
-    let request = t.session.metadata().with("Accept", "application/pdf");
+    let request = t.metadata().with("Accept", "application/pdf");
     t.ask("Accept: application/pdf", &request)
         .refused(Situation::MediaTypeUnsupported, ids)?;
     Ok(())
@@ -195,9 +149,9 @@ fn unsupported(t: &mut Trial) -> Step {
 
 fn token_needed(t: &mut Trial) -> Step {
     let ids: Ids = &["PROV-META-03"];
-    t.ask("no token", &t.session.metadata().without("Authorization"))
+    t.ask("no token", &t.metadata().without("Authorization"))
         .refused(Situation::TokenRefused, ids)?;
-    t.ask("no Ssp-From", &t.session.metadata().without("Ssp-From"))
+    t.ask("no Ssp-From", &t.metadata().without("Ssp-From"))
         .refused(Situation::HeaderInvalid, ids)?;
     Ok(())
 }
@@ -205,44 +159,24 @@ fn token_needed(t: &mut Trial) -> Step {
 fn content(t: &mut Trial) -> Step {
     let a = capability(t, "", None, false)?;
     let c = a.resource.clone();
+    let has = |pointer: &str| !text(&c, pointer).is_empty();
+    let of_stu3 = text(&c, "/fhirVersion").starts_with("3.0.");
+    let kind = matches!(text(&c, "/kind"), "instance" | "capability");
+    let both = "application/fhir+json and application/fhir+xml";
     for (at, holds, right) in [
-        (
-            "publisher",
-            !text(&c, "/publisher").is_empty(),
-            "the supplier",
-        ),
-        (
-            "fhirVersion",
-            text(&c, "/fhirVersion").starts_with("3.0."),
-            "3.0.1",
-        ),
-        (
-            "kind",
-            matches!(text(&c, "/kind"), "instance" | "capability"),
-            "instance or capability",
-        ),
-        ("status", !text(&c, "/status").is_empty(), "active"),
-        ("date", !text(&c, "/date").is_empty(), "the date"),
-        (
-            "software.name",
-            !text(&c, "/software/name").is_empty(),
-            "the product",
-        ),
-        (
-            "software.version",
-            !text(&c, "/software/version").is_empty(),
-            "its version",
-        ),
+        ("publisher", has("/publisher"), "the supplier"),
+        ("fhirVersion", of_stu3, "3.0.1"),
+        ("kind", kind, "instance or capability"),
+        ("status", has("/status"), "active"),
+        ("date", has("/date"), "the date"),
+        ("software.name", has("/software/name"), "the product"),
+        ("software.version", has("/software/version"), "its version"),
         (
             "acceptUnknown",
             text(&c, "/acceptUnknown") == "both",
             "both",
         ),
-        (
-            "format",
-            formats(&c),
-            "application/fhir+json and application/fhir+xml",
-        ),
+        ("format", formats(&c), both),
     ] {
         let what = format!("`{at}` is missing or says something else");
         t.at(&a, format!("CapabilityStatement.{at}"), &["RES-CAP-01"])
@@ -254,10 +188,7 @@ fn content(t: &mut Trial) -> Step {
         .must(!text(&c, "/version").is_empty())
         .right("the version of the API that is served")
         .or("No version of the booking API");
-    let given: HashSet<&str> = list(&c, "/profile")
-        .iter()
-        .map(|p| text(p, "/reference"))
-        .collect();
+    let given: HashSet<&str> = texts(&c, "/profile", "/reference").collect();
     let wanted: HashSet<&str> = PROFILED
         .iter()
         .filter_map(|kind| systems::profile(kind))
@@ -320,7 +251,7 @@ fn resources(t: &mut Trial, a: &Answer, c: &Value) {
             text(c, "/rest/0/mode")
         ));
     let resources = list(c, "/rest/0/resource");
-    let kinds: HashSet<&str> = resources.iter().map(|r| text(r, "/type")).collect();
+    let kinds: HashSet<&str> = texts(c, "/rest/0/resource", "/type").collect();
     let two = resources.len() == 2 && kinds == HashSet::from(["Appointment", "Slot"]);
     t.at(a, "CapabilityStatement.rest.resource", &["RES-CAP-03"])
         .must(two)
@@ -330,29 +261,14 @@ fn resources(t: &mut Trial, a: &Answer, c: &Value) {
             listed(kinds.iter().copied())
         ));
     let of = |kind: &str| {
-        resources
-            .iter()
-            .find(|r| text(r, "/type") == kind)
-            .unwrap_or(&Value::Null)
-    };
-    let codes = |r: &Value| {
-        list(r, "/interaction")
-            .iter()
-            .map(|i| text(i, "/code").to_owned())
-            .collect::<Vec<_>>()
-    };
-    let names = |r: &Value| {
-        list(r, "/searchParam")
-            .iter()
-            .map(|p| text(p, "/name").to_owned())
-            .collect::<HashSet<_>>()
+        let found = resources.iter().find(|r| text(r, "/type") == kind);
+        found.unwrap_or(&Value::Null)
     };
     let (appointment, slot) = (of("Appointment"), of("Slot"));
-    let given = codes(appointment);
-    let distinct: HashSet<&String> = given.iter().collect();
-    let enough = ["read", "create", "search-type"]
-        .iter()
-        .all(|c| given.iter().any(|g| g == c));
+    let given: Vec<&str> = texts(appointment, "/interaction", "/code").collect();
+    let distinct: HashSet<&str> = given.iter().copied().collect();
+    let needed = ["read", "create", "search-type"];
+    let enough = needed.iter().all(|code| given.contains(code));
     t.at(a, "Appointment.interaction", &["RES-CAP-04"])
         .must(enough && distinct.len() == given.len())
         .right("distinct, at least read, create and search-type")
@@ -364,36 +280,34 @@ fn resources(t: &mut Trial, a: &Answer, c: &Value) {
         .must(appointment.get("updateCreate") == Some(&Value::Bool(false)))
         .right("false")
         .or("updateCreate is not false");
-    let wanted: HashSet<String> = ["identifier", "_id", "version"].map(str::to_owned).into();
-    let documented = list(appointment, "/searchParam")
-        .iter()
-        .all(|p| !text(p, "/documentation").is_empty());
+    let names: HashSet<&str> = texts(appointment, "/searchParam", "/name").collect();
+    let mut words = texts(appointment, "/searchParam", "/documentation");
+    let documented = words.all(|words| !words.is_empty());
     t.at(a, "Appointment.searchParam", &["RES-CAP-04"])
-        .must(names(appointment) == wanted && documented)
+        .must(names == HashSet::from(["identifier", "_id", "version"]) && documented)
         .right("identifier, _id and version, each with documentation")
         .or(format!(
             "The search parameters of Appointment are {}{}",
-            listed(names(appointment).iter().map(String::as_str)),
+            listed(names.into_iter()),
             if documented {
                 ""
             } else {
                 ", not all documented"
             }
         ));
+    let codes: Vec<&str> = texts(slot, "/interaction", "/code").collect();
+    let what = format!("The interactions of Slot are {}", codes.join(", "));
     t.at(a, "Slot.interaction", &["RES-CAP-05"])
-        .must(codes(slot) == ["search-type"])
+        .must(codes == ["search-type"])
         .right("search-type only")
-        .or(format!(
-            "The interactions of Slot are {}",
-            codes(slot).join(", ")
-        ));
-    let wanted: HashSet<String> = ["service", "status", "start"].map(str::to_owned).into();
+        .or(what);
+    let names: HashSet<&str> = texts(slot, "/searchParam", "/name").collect();
     t.at(a, "Slot.searchParam", &["RES-CAP-05"])
-        .must(names(slot) == wanted)
+        .must(names == HashSet::from(["service", "status", "start"]))
         .right("service, status and start")
         .or(format!(
             "The search parameters of Slot are {}",
-            listed(names(slot).iter().map(String::as_str))
+            listed(names.into_iter())
         ));
     let typed: Vec<String> = list(slot, "/searchParam")
         .iter()

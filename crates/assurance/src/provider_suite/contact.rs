@@ -4,37 +4,31 @@ use booking::situation::Situation;
 use serde_json::{Value, json};
 
 use super::messages::{contact_only, with};
-use super::registry::Test;
+use super::registry::Table;
 use super::trial::{Ids, Step, Trial};
 
 const RANK: Ids = &["RES-RANK-02", "D-05"];
 
 /// The tests of this file.
-pub(super) static TESTS: &[Test] = &[
-    Test::new("BookAppointment_TwoRank1", |t| {
+pub(super) const TESTS: Table = &[
+    ("BookAppointment_TwoRank1", |t| {
         refused(
             t,
             "two contact points of rank 1",
             &[("/Patient/contact/0/telecom/0/rank", json!(1))],
         )
-    })
-    .tries("Two contact points of rank 1")
-    .of(RANK),
-    Test::new("BookAppointment_NoRank1", |t| {
+    }),
+    ("BookAppointment_NoRank1", |t| {
         refused(t, "ranks 2 and 2", &[("/Patient/telecom/0/rank", json!(2))])
-    })
-    .tries("No contact point of rank 1")
-    .of(RANK),
-    Test::new("Contact_NoRank", |t| {
+    }),
+    ("Contact_NoRank", |t| {
         refused(
             t,
             "a telecom without rank",
             &[("/Patient/contact/0/telecom/0/rank", Value::Null)],
         )
-    })
-    .tries("A contact point without rank")
-    .of(&["RES-RANK-01", "RES-PAT-08"]),
-    Test::new("Contact_None", |t| {
+    }),
+    ("Contact_None", |t| {
         refused(
             t,
             "no contact point",
@@ -43,10 +37,8 @@ pub(super) static TESTS: &[Test] = &[
                 ("/Patient/contact", Value::Null),
             ],
         )
-    })
-    .tries("No contact point at all")
-    .of(&["RES-RANK-01"]),
-    Test::new("Contact_TwoRank1InTelecom", |t| {
+    }),
+    ("Contact_TwoRank1InTelecom", |t| {
         let second =
             json!({"system": "phone", "value": "07700 900457", "use": "mobile", "rank": 1});
         refused(
@@ -54,32 +46,26 @@ pub(super) static TESTS: &[Test] = &[
             "two telephones of rank 1",
             &[("/Patient/telecom/-", second)],
         )
-    })
-    .tries("Two telephones of the patient, both of rank 1")
-    .of(RANK),
-    Test::new("Contact_OrderMeansNothing", order)
-        .tries("Rank decides, not the order; equal lower ranks are fine")
-        .of(&["RES-RANK-01", "RES-RANK-03"]),
-    Test::new("Contact_ThirdPartyFirst", third_party_first)
-        .tries("The third party is called first, the patient second")
-        .of(&["PROV-BOOK-06", "RES-RANK-02"]),
+    }),
+    ("Contact_OrderMeansNothing", order),
+    ("Contact_ThirdPartyFirst", third_party_first),
 ];
 
 fn refused(t: &mut Trial, about: &str, changes: &[(&str, Value)]) -> Step {
     let slot = t.slot()?;
-    let mut message = t.session.booking(&slot);
+    let mut message = t.booking(&slot);
     for (place, value) in changes {
         message = with(message, place, value.clone());
     }
     let a = t
-        .ask(about, &t.session.book(&message))
+        .ask(about, &t.book(&message))
         .refused(Situation::ContactRank, RANK)?;
     if a.status != 400 {
         return Ok(());
     }
     // What was refused has left the slot free.
-    let message = t.session.booking(&slot);
-    let a = t.send("book the same slot rightly", &t.session.book(&message))?;
+    let message = t.booking(&slot);
+    let a = t.send("book the same slot rightly", &t.book(&message))?;
     t.status(
         &a,
         201,
@@ -95,7 +81,7 @@ fn order(t: &mut Trial) -> Step {
         {"system": "phone", "value": "01632 960123", "use": "home", "rank": 1},
     ]);
     let message = with(t.message()?, "/Patient/telecom", telecom);
-    let request = t.session.book(&message);
+    let request = t.book(&message);
     let a = t.send("book with rank 1 last and two of rank 2", &request)?;
     t.status(
         &a,
@@ -108,7 +94,7 @@ fn order(t: &mut Trial) -> Step {
 fn third_party_first(t: &mut Trial) -> Step {
     let own = json!([{"system": "phone", "value": "01632 960123", "use": "home", "rank": 2}]);
     let message = with(contact_only(t.message()?), "/Patient/telecom", own);
-    let request = t.session.book(&message);
+    let request = t.book(&message);
     let a = t.send("book with the third party first", &request)?;
     t.status(
         &a,

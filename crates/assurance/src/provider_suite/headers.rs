@@ -4,45 +4,38 @@ use booking::situation::Situation;
 
 use super::answer::Answer;
 use super::messages::uuid;
-use super::query::{Window, window};
-use super::registry::Test;
+use super::registry::Table;
 use super::request::Request;
 use super::session::INTERACTION;
 use super::trial::{Ids, Step, Trial, answered};
 
 /// The tests of this file.
-pub(super) static TESTS: &[Test] = &[
-    Test::new("Header_Ssp-TraceID", |t| {
+pub(super) const TESTS: Table = &[
+    ("Header_Ssp-TraceID", |t| {
         bad(
             t,
             "Ssp-TraceID",
             &["", "not-a-uuid", "12345"],
             &["PROV-HDR-02"],
         )
-    })
-    .tries("Ssp-TraceID missing or malformed")
-    .of(&["PROV-HDR-02"]),
-    Test::new("Header_Ssp-From", |t| {
+    }),
+    ("Header_Ssp-From", |t| {
         bad(
             t,
             "Ssp-From",
             &["", "91899900009", "9189990000999", "91899900009X"],
             &["PROV-HDR-03"],
         )
-    })
-    .tries("Ssp-From missing or malformed")
-    .of(&["PROV-HDR-03"]),
-    Test::new("Header_Ssp-To", |t| {
+    }),
+    ("Header_Ssp-To", |t| {
         bad(
             t,
             "Ssp-To",
             &["", "91899900001", "abcdefghijkl"],
             &["PROV-HDR-03"],
         )
-    })
-    .tries("Ssp-To missing or malformed")
-    .of(&["PROV-HDR-03"]),
-    Test::new("Header_Ssp-InteractionID", |t| {
+    }),
+    ("Header_Ssp-InteractionID", |t| {
         let other = "urn:nhs:names:services:gpconnect:fhir:rest:search:slot";
         bad(
             t,
@@ -50,53 +43,24 @@ pub(super) static TESTS: &[Test] = &[
             &["", "search:slot", other],
             &["PROV-HDR-04"],
         )
-    })
-    .tries("Ssp-InteractionID missing or malformed")
-    .of(&["PROV-HDR-04"]),
-    Test::new("Header_InteractionFits", fits)
-        .tries("The interaction suits method and path")
-        .of(&[
-            "PROV-HDR-04",
-            "PROV-INT-01",
-            "PROV-INT-02",
-            "PROV-INT-03",
-            "PROV-INT-04",
-            "PROV-INT-07",
-        ]),
-    Test::new("Header_Case", case)
-        .tries("Names of headers and the trace id in any case")
-        .of(&["PROV-HDR-02", "RES-GEN-05"]),
-    Test::new("Header_X-Request-ID", request_id)
-        .tries("X-Request-ID is required on POST and PUT only")
-        .of(&["PROV-HDR-05", "D-21"]),
-    Test::new("Header_X-Correlation-ID", echo)
-        .tries("Whatever X-Request-ID is, it comes back byte for byte")
-        .of(&["PROV-HDR-11"]),
-    Test::new("Header_Others", others)
-        .tries("Prefer, Location and Forwarded change nothing")
-        .of(&["PROV-HDR-07"]),
-    Test::new("Header_KeepAlive", keep_alive)
-        .tries("Several requests over one connection")
-        .of(&["PROV-GEN-06"]),
-    Test::new("Header_NoRouting", no_routing)
-        .tries("Ssp-To of another system is refused or changes nothing: the URL routes")
-        .of(&["PROV-GEN-05", "PROV-HDR-08"]),
+    }),
+    ("Header_InteractionFits", fits),
+    ("Header_Case", case),
+    ("Header_X-Request-ID", request_id),
+    ("Header_X-Correlation-ID", echo),
+    ("Header_Others", others),
+    ("Header_KeepAlive", keep_alive),
+    ("Header_NoRouting", no_routing),
 ];
 
-fn search(t: &Trial) -> Request {
-    let service = t.session.target.service.as_str();
-    t.session
-        .search(&window(service, Window::days(1, 2), "free"))
-}
-
 fn bad(t: &mut Trial, name: &str, values: &[&str], ids: Ids) -> Step {
-    let request = search(t).without(name);
+    let request = t.usual_search().without(name);
     refused(t, name, &format!("no {name}"), &request, ids)?;
     for value in values {
-        let request = search(t).with(name, *value);
+        let request = t.usual_search().with(name, *value);
         refused(t, name, &format!("{name}: {value}"), &request, ids)?;
     }
-    let request = search(t);
+    let request = t.usual_search();
     let value = request.header(name).unwrap_or_default().to_owned();
     let a = t.send(&format!("{name} twice"), &request.also(name, value))?;
     ambiguous(t, &a, ids, &format!("{name} twice"));
@@ -130,25 +94,23 @@ fn refused(t: &mut Trial, name: &str, about: &str, request: &Request, ids: Ids) 
 
 fn fits(t: &mut Trial) -> Step {
     let booked = t.booked()?;
-    let body = booked.cancelled();
     let other = t.message()?;
-    let s = &t.session;
     let wrong = [
-        ("metadata as search:slot", s.metadata(), "search:slot"),
+        ("metadata as search:slot", t.metadata(), "search:slot"),
         (
             "search as create:appointment",
-            search(t),
+            t.usual_search(),
             "create:appointment",
         ),
         (
             "book as update:appointment",
-            s.book(&other),
+            t.book(&other),
             "update:appointment",
         ),
-        ("read as search:slot", s.read(&booked.id), "search:slot"),
+        ("read as search:slot", t.read(&booked.id), "search:slot"),
         (
             "cancel as create:appointment",
-            s.cancel(&booked.id, &booked.etag, &body),
+            t.cancellation(&booked),
             "create:appointment",
         ),
     ];
@@ -162,7 +124,7 @@ fn fits(t: &mut Trial) -> Step {
 
 fn case(t: &mut Trial) -> Step {
     let trace = uuid().to_uppercase();
-    let request = search(t).with("ssp-traceid", trace);
+    let request = t.usual_search().with("ssp-traceid", trace);
     let a = t.send("a trace id in capitals", &request)?;
     let _ = t.status(
         &a,
@@ -170,7 +132,7 @@ fn case(t: &mut Trial) -> Step {
         &["PROV-HDR-02", "RES-GEN-05"],
         "a trace id in capitals",
     );
-    let mut request = search(t);
+    let mut request = t.usual_search();
     for (name, _) in &mut request.headers {
         *name = name.to_ascii_uppercase();
     }
@@ -181,17 +143,13 @@ fn case(t: &mut Trial) -> Step {
 
 fn request_id(t: &mut Trial) -> Step {
     let ids: Ids = &["PROV-HDR-05", "D-21"];
-    let request = search(t).without("X-Request-ID");
+    let request = t.usual_search().without("X-Request-ID");
     let a = t.send("a search without X-Request-ID", &request)?;
     let _ = t.status(&a, 200, ids, "a search without X-Request-ID");
     let booked = t.booked()?;
-    let body = booked.cancelled();
     let other = t.message()?;
-    let put = t
-        .session
-        .cancel(&booked.id, &booked.etag, &body)
-        .without("X-Request-ID");
-    let post = t.session.book(&other).without("X-Request-ID");
+    let put = t.cancellation(&booked).without("X-Request-ID");
+    let post = t.book(&other).without("X-Request-ID");
     for (about, request) in [
         ("a cancellation without X-Request-ID", put),
         ("a booking without X-Request-ID", post),
@@ -209,7 +167,7 @@ fn echo(t: &mut Trial) -> Step {
         format!("{{{}}}", uuid()),
         "case-17:a.b_c~1".to_owned(),
     ] {
-        let request = search(t).with("X-Request-ID", id.clone());
+        let request = t.usual_search().with("X-Request-ID", id.clone());
         let a = t.send("a search with this X-Request-ID", &request)?;
         let back = a.header("x-correlation-id").unwrap_or_default().to_owned();
         t.at(&a, "header X-Correlation-ID", &["PROV-HDR-11"])
@@ -223,7 +181,6 @@ fn echo(t: &mut Trial) -> Step {
 fn others(t: &mut Trial) -> Step {
     let message = t.message()?;
     let request = t
-        .session
         .book(&message)
         .with("Prefer", "return=minimal")
         .with("Location", "https://elsewhere.example.nhs.uk/")
@@ -234,11 +191,11 @@ fn others(t: &mut Trial) -> Step {
 }
 
 fn no_routing(t: &mut Trial) -> Step {
-    let request = search(t);
+    let request = t.usual_search();
     let a = t.send("search with the right Ssp-To", &request)?;
     t.status(&a, 200, &["PROV-GEN-05"], "search")?;
     // The last digit changed: another ASID, well formed.
-    let to = t.session.target.to.as_str();
+    let to = t.target.to.as_str();
     let (head, last) = to.split_at(to.len().saturating_sub(1));
     let other = format!("{head}{}", if last == "7" { "8" } else { "7" });
     let request = request.with("Ssp-To", other);
@@ -261,7 +218,7 @@ fn no_routing(t: &mut Trial) -> Step {
 }
 
 fn keep_alive(t: &mut Trial) -> Step {
-    let requests = [t.session.metadata(), search(t), t.session.metadata()];
+    let requests = [t.metadata(), t.usual_search(), t.metadata()];
     for a in t.in_turn("several requests over one connection", &requests)? {
         let _ = t.status(
             &a,

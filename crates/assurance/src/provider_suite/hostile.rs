@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 use super::messages::{to_xml, with};
-use super::query::{Window, window};
-use super::registry::Test;
+use super::registry::Table;
 use super::request::Request;
 use super::trial::{Ids, Step, Trial, answered};
 use super::wire::gzip;
@@ -22,45 +21,21 @@ const LAUGHS: usize = 10;
 const LONG: usize = 300 << 10;
 
 /// The tests of this file.
-pub(super) static TESTS: &[Test] = &[
-    Test::new("Hostile_Json", json_that_is_none)
-        .tries("JSON that is none")
-        .of(&["P35", "P36"]),
-    Test::new("Hostile_Bytes", bytes)
-        .tries("Bytes that are no UTF-8")
-        .of(&["P35", "PROV-GEN-12"]),
-    Test::new("Hostile_Depth", depth)
-        .tries("Nesting without end")
-        .of(SAFE),
-    Test::new("Hostile_XmlEntities", entities)
-        .tries("XML that reaches out or swells")
-        .of(SAFE),
-    Test::new("Hostile_GzipBomb", bombs)
-        .tries("A small gzip body that swells, and broken gzip")
-        .of(&["P36", "PROV-GEN-13"]),
-    Test::new("Hostile_Queries", queries)
-        .tries("Queries that cannot be read, or that try something")
-        .of(&["P36", "ERR-01"]),
-    Test::new("Hostile_Ids", ids)
-        .tries("Ids that lead elsewhere")
-        .of(&["P36", "ERR-09"]),
-    Test::new("Hostile_Texts", texts)
-        .tries("Texts of a booking that try something come back as they were")
-        .of(&["PROV-BOOK-09"]),
-    Test::new("Hostile_Heads", heads)
-        .tries("Heads that mean two things")
-        .of(&["PROV-GEN-06"]),
-    Test::new("Hostile_LongHeads", long_heads)
-        .tries("Heads that are too long")
-        .of(SAFE),
+pub(super) const TESTS: Table = &[
+    ("Hostile_Json", json_that_is_none),
+    ("Hostile_Bytes", bytes),
+    ("Hostile_Depth", depth),
+    ("Hostile_XmlEntities", entities),
+    ("Hostile_GzipBomb", bombs),
+    ("Hostile_Queries", queries),
+    ("Hostile_Ids", ids),
+    ("Hostile_Texts", texts),
+    ("Hostile_Heads", heads),
+    ("Hostile_LongHeads", long_heads),
 ];
 
 fn still_serves(t: &mut Trial) -> Step {
-    let service = t.session.target.service.as_str().to_owned();
-    let request = t
-        .session
-        .search(&window(&service, Window::days(1, 2), "free"));
-    let a = t.send("search afterwards", &request)?;
+    let a = t.send("search afterwards", &t.usual_search())?;
     t.status(&a, 200, &["PROV-META-01"], "a search afterwards")
 }
 
@@ -85,12 +60,12 @@ fn refused(t: &mut Trial, about: &str, request: &Request, allowed: &[u16]) -> St
         .right(&right)
         .or(answered(about, &a));
     // What was booked nevertheless does not stand in the way of the next step.
-    t.session.tidy();
+    t.tidy();
     Ok(())
 }
 
 fn post(t: &Trial, body: impl Into<Vec<u8>>) -> Request {
-    t.session.book(&Value::Null).body(body)
+    t.book(&Value::Null).body(body)
 }
 
 fn json_that_is_none(t: &mut Trial) -> Step {
@@ -145,7 +120,7 @@ fn depth(t: &mut Trial) -> Step {
         "<extension url=\"a\">".repeat(DEEP),
         "</extension>".repeat(DEEP)
     );
-    let request = t.session.book_xml(body.into_bytes());
+    let request = t.book_xml(body.into_bytes());
     refused(t, "deep XML", &request, &[400, 413, 422])?;
     still_serves(t)
 }
@@ -174,7 +149,7 @@ fn entities(t: &mut Trial) -> Step {
         ("an entity that is not declared", "", "&undefined;"),
     ] {
         let body = format!("{doctype}{}", good.replace("Conformance", entity));
-        let request = t.session.book_xml(body.into_bytes());
+        let request = t.book_xml(body.into_bytes());
         refused(t, about, &request, &[400])?;
     }
     still_serves(t)
@@ -199,9 +174,9 @@ fn bombs(t: &mut Trial) -> Step {
 }
 
 fn queries(t: &mut Trial) -> Step {
-    let service = t.session.target.service.as_str().to_owned();
+    let service = t.service();
     for bad in ["&start=%", "&start=%zz", "&status=%ff%fe", "&start=ge%00"] {
-        let request = t.session.search(&format!("service={service}{bad}"));
+        let request = t.search(&format!("service={service}{bad}"));
         refused(t, bad, &request, &[400])?;
     }
     for value in [
@@ -211,11 +186,11 @@ fn queries(t: &mut Trial) -> Step {
         "%3Cscript%3E",
         "$%7Bjndi:x%7D",
     ] {
-        let request = t.session.search(&format!("service={value}"));
+        let request = t.search(&format!("service={value}"));
         refused(t, value, &request, &[400, 404])?;
     }
     let many = "&_include=Slot:schedule".repeat(2_000);
-    let request = t.session.search(&format!("service={service}{many}"));
+    let request = t.search(&format!("service={service}{many}"));
     // To answer it is as right as to refuse it: each of the parameters is a good one.
     if let Some(a) = t.send_or_closed("two thousand parameters", &request)? {
         t.at(&a, "status", SAFE)
@@ -236,11 +211,11 @@ fn ids(t: &mut Trial) -> Step {
         "'%20OR%201=1",
         "$%7Bjndi:x%7D",
     ] {
-        let request = t.session.read(id);
+        let request = t.read(id);
         refused(t, id, &request, &[400, 404])?;
     }
     let long = "a".repeat(5_000);
-    let request = t.session.read(&long);
+    let request = t.read(&long);
     refused(t, "an id of 5000 characters", &request, &[400, 404, 414])?;
     still_serves(t)
 }
@@ -249,7 +224,7 @@ fn texts(t: &mut Trial) -> Step {
     let odd = "'; DROP TABLE slot; -- <script>alert(1)</script> ${jndi:x} \u{202e}é日本";
     let message = with(t.message()?, "/description", json!(odd));
     let a = t
-        .ask("book with an odd description", &t.session.book(&message))
+        .ask("book with an odd description", &t.book(&message))
         .succeeds(201, "Appointment", &["PROV-BOOK-09"])?;
     let same = a.resource.get("description") == Some(&json!(odd));
     t.at(
@@ -292,8 +267,8 @@ fn raw(t: &mut Trial, about: &str, bytes: &[u8]) -> Step {
 }
 
 fn heads(t: &mut Trial) -> Step {
-    let path = format!("{}/Appointment", t.session.target.endpoint.path);
-    let host = t.session.target.endpoint.authority();
+    let path = format!("{}/Appointment", t.target.endpoint.path);
+    let host = t.target.endpoint.authority();
     let head = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close");
     let smuggled = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
     for extra in [
@@ -320,8 +295,8 @@ fn heads(t: &mut Trial) -> Step {
 }
 
 fn long_heads(t: &mut Trial) -> Step {
-    let path = format!("{}/metadata", t.session.target.endpoint.path);
-    let host = t.session.target.endpoint.authority();
+    let path = format!("{}/metadata", t.target.endpoint.path);
+    let host = t.target.endpoint.authority();
     let long = "a".repeat(LONG);
     for (about, head) in [
         (

@@ -47,30 +47,15 @@ fn relative(url: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider_suite::Endpoint;
-    use booking::ids::{Asid, OdsCode, ServiceId};
     use serde_json::json;
-    use std::time::Duration;
-
-    fn target(root: &str) -> Target {
-        Target {
-            endpoint: Endpoint::parse(root).unwrap(),
-            audience: Some("https://public.example/STU3/1/FX1".to_owned()),
-            from: Asid::parse("918999000099").unwrap(),
-            to: Asid::parse("918999000011").unwrap(),
-            organization: OdsCode::parse("FX900").unwrap(),
-            service: ServiceId::parse("2000000011").unwrap(),
-            service_empty: None,
-            service_slots_only: None,
-            tls: None,
-            patience: Duration::from_secs(1),
-        }
-    }
 
     /// Proves: PROV-SLOT-20
     #[test]
     fn a_next_link_is_read_below_the_root_and_nowhere_else() {
-        let t = target("http://127.0.0.1:8001/STU3/1/FX101");
+        let t = Target {
+            audience: Some("https://public.example/STU3/1/FX1".to_owned()),
+            ..Target::of_tests("http://127.0.0.1:8001/STU3/1/FX101")
+        };
         let at = |url: &str| {
             next(
                 &json!({"link": [{"relation": "self", "url": "x"}, {"relation": "next", "url": url}]}),

@@ -48,6 +48,14 @@ impl Window {
         }
     }
 
+    /// The very start of a slot.
+    pub(super) fn at(start: Timestamp) -> Window {
+        Window {
+            lower: start,
+            upper: start,
+        }
+    }
+
     /// The window of the published tests: tomorrow 00:00 to four days on.
     pub(super) fn usual() -> Window {
         Window::days(1, 5)

@@ -5,7 +5,7 @@ use booking::situation::Situation;
 
 use super::answer::{Answer, text};
 use super::book::taken;
-use super::registry::Test;
+use super::registry::Table;
 use super::trial::{Ids, Step, Trial};
 
 /// Clients side by side: enough to meet, few enough for a test environment.
@@ -17,22 +17,12 @@ const ROUNDS: usize = 3;
 const AGAIN: Ids = &["PROV-BOOK-11", "D-03"];
 
 /// The tests of this file.
-pub(super) static TESTS: &[Test] = &[
-    Test::new("Race_OneSlot", one_slot)
-        .tries("Eight clients book one slot")
-        .of(&["P24", "PROV-BOOK-01", "PROV-BOOK-03"]),
-    Test::new("Race_OneRequestID", one_request_id)
-        .tries("Eight bookings under one X-Request-ID")
-        .of(&["PROV-BOOK-11", "D-03"]),
-    Test::new("Race_SameRequest", same_request)
-        .tries("One booking sent eight times at once")
-        .of(&["PROV-BOOK-11", "D-03"]),
-    Test::new("Race_Cancel", cancel)
-        .tries("Eight clients cancel one appointment")
-        .of(&["PROV-CAN-03", "PROV-CAN-05", "D-04"]),
-    Test::new("Race_ManySlots", many_slots)
-        .tries("Eight clients book eight slots")
-        .of(&["P24", "PROV-BOOK-01"]),
+pub(super) const TESTS: Table = &[
+    ("Race_OneSlot", one_slot),
+    ("Race_OneRequestID", one_request_id),
+    ("Race_SameRequest", same_request),
+    ("Race_Cancel", cancel),
+    ("Race_ManySlots", many_slots),
 ];
 
 fn count(all: &[Answer], status: u16) -> usize {
@@ -77,8 +67,8 @@ fn one_slot(t: &mut Trial) -> Step {
         let slot = t.slot()?;
         let requests: Vec<_> = (0..CLIENTS)
             .map(|_| {
-                let message = t.session.booking(&slot);
-                t.session.book(&message)
+                let message = t.booking(&slot);
+                t.book(&message)
             })
             .collect();
         let all = t.together("book one slot at once", &requests)?;
@@ -89,7 +79,7 @@ fn one_slot(t: &mut Trial) -> Step {
                 taken(t, a);
             }
         }
-        t.session.tidy();
+        t.tidy();
     }
     Ok(())
 }
@@ -99,7 +89,7 @@ fn one_request_id(t: &mut Trial) -> Step {
     let mut requests = Vec::new();
     for _ in 0..CLIENTS {
         let message = t.message()?;
-        requests.push(t.session.book(&message).with("X-Request-ID", id.clone()));
+        requests.push(t.book(&message).with("X-Request-ID", id.clone()));
     }
     let all = t.together("book several slots under one X-Request-ID", &requests)?;
     one_won(t, &all, 201, AGAIN);
@@ -110,28 +100,27 @@ fn one_request_id(t: &mut Trial) -> Step {
 fn same_request(t: &mut Trial) -> Step {
     for _ in 0..ROUNDS {
         let message = t.message()?;
-        let request = t.session.book(&message);
+        let request = t.book(&message);
         let all = t.together("send one booking several times", &vec![request; CLIENTS])?;
         one_won(t, &all, 201, AGAIN);
         others(t, &all, 201, Situation::RequestIdReused, AGAIN);
-        t.session.tidy();
+        t.tidy();
     }
     Ok(())
 }
 
 fn cancel(t: &mut Trial) -> Step {
     let booked = t.booked()?;
-    let body = booked.cancelled();
-    let requests: Vec<_> = (0..CLIENTS)
-        .map(|_| t.session.cancel(&booked.id, &booked.etag, &body))
-        .collect();
+    let requests: Vec<_> = (0..CLIENTS).map(|_| t.cancellation(&booked)).collect();
     let all = t.together("cancel one appointment at once", &requests)?;
     one_won(t, &all, 200, &["PROV-CAN-03", "PROV-CAN-05"]);
     let ids: Ids = &["PROV-CAN-03", "D-04"];
     others(t, &all, 200, Situation::VersionConflict, ids);
-    let a = t
-        .ask("read it afterwards", &t.session.read(&booked.id))
-        .succeeds(200, "Appointment", &["PROV-READ-01"])?;
+    let a = t.ask("read it afterwards", &t.read(&booked.id)).succeeds(
+        200,
+        "Appointment",
+        &["PROV-READ-01"],
+    )?;
     t.at(&a, "Appointment.status", &["PROV-CAN-05"])
         .must(text(&a.resource, "/status") == "cancelled")
         .right("cancelled")
@@ -143,7 +132,7 @@ fn many_slots(t: &mut Trial) -> Step {
     let mut requests = Vec::new();
     for _ in 0..CLIENTS {
         let message = t.message()?;
-        requests.push(t.session.book(&message));
+        requests.push(t.book(&message));
     }
     let all = t.together("book several slots at once", &requests)?;
     let won = count(&all, 201);

@@ -4,53 +4,26 @@ use booking::count::counted;
 use booking::situation::Situation;
 use booking::systems;
 
-use super::answer::{contained, list, text};
+use super::answer::{contained, text, texts};
 use super::messages::uuid;
-use super::registry::Test;
-use super::trial::{Ids, Step, Stop, Trial};
+use super::registry::Table;
+use super::trial::{Ids, Step, Trial, skip};
 
 /// The tests of this file.
-pub(super) static TESTS: &[Test] = &[
-    Test::new("ReadNonExistentAppointment", unknown)
-        .tries("An appointment that does not exist, in XML")
-        .of(&["PROV-READ-02"]),
-    Test::new("Read_IdCase", id_case)
-        .tries("Ids are case sensitive")
-        .of(&["PROV-GEN-01", "PROV-READ-02"]),
-    Test::new("Read_Versions", versions)
-        .tries("Every version stays readable, the current one without naming it")
-        .of(&[
-            "P31",
-            "PROV-READ-01",
-            "PROV-READ-02",
-            "PROV-INT-05",
-            "PROV-CAN-06",
-        ]),
-    Test::new("Read_UnknownVersion", unknown_version)
-        .tries("A version that does not exist")
-        .of(&["PROV-READ-02"]),
-    Test::new("Read_History", history)
-        .tries("All versions of an appointment at once")
-        .of(&["PROV-INT-06", "PROV-CAN-06"]),
-    Test::new("Read_Xml", xml)
-        .tries("An appointment in XML")
-        .of(&["P9", "PROV-GEN-08"]),
-    Test::new("Read_UnknownParameters", parameters)
-        .tries("Query parameters on a read")
-        .of(&["PROV-READ-03"]),
-    Test::new("Search_Patient", of_patient)
-        .tries("The appointments of a patient by NHS number")
-        .of(&[
-            "PROV-INT-08",
-            "PROV-SRCH-01",
-            "PROV-SRCH-02",
-            "PROV-SRCH-03",
-        ]),
+pub(super) const TESTS: Table = &[
+    ("ReadNonExistentAppointment", unknown),
+    ("Read_IdCase", id_case),
+    ("Read_Versions", versions),
+    ("Read_UnknownVersion", unknown_version),
+    ("Read_History", history),
+    ("Read_Xml", xml),
+    ("Read_UnknownParameters", parameters),
+    ("Search_Patient", of_patient),
 ];
 
 fn unknown(t: &mut Trial) -> Step {
     for id in [uuid(), "no-such-appointment".to_owned()] {
-        let request = t.session.read(&id).with("Accept", "application/fhir+xml");
+        let request = t.read(&id).with("Accept", "application/fhir+xml");
         let a = t
             .ask("read an unknown id", &request)
             .refused(Situation::AppointmentUnknown, &["PROV-READ-02"])?;
@@ -72,11 +45,9 @@ fn id_case(t: &mut Trial) -> Step {
     };
     let other: String = booked.id.chars().map(swap).collect();
     if other == booked.id {
-        return Err(Stop::Skip(
-            "the ids of this Provider have no letters".into(),
-        ));
+        return skip("the ids of this Provider have no letters");
     }
-    t.ask("read an id in the other case", &t.session.read(&other))
+    t.ask("read an id in the other case", &t.read(&other))
         .refused(
             Situation::AppointmentUnknown,
             &["PROV-GEN-01", "PROV-READ-02"],
@@ -87,8 +58,7 @@ fn id_case(t: &mut Trial) -> Step {
 fn versions(t: &mut Trial) -> Step {
     let booked = t.booked()?;
     let first = text(booked.stored(), "/meta/versionId").to_owned();
-    let body = booked.cancelled();
-    let request = t.session.cancel(&booked.id, &booked.etag, &body);
+    let request = t.cancellation(&booked);
     let a = t
         .ask("cancel it", &request)
         .cancels(&booked.id, &["PROV-INT-07"])?;
@@ -103,9 +73,9 @@ fn versions(t: &mut Trial) -> Step {
         ),
         (format!("{}/_history/{first}", booked.id), "booked", &first),
     ] {
-        let a =
-            t.ask("read a version", &t.session.read(&path))
-                .succeeds(200, "Appointment", ids)?;
+        let a = t
+            .ask("read a version", &t.read(&path))
+            .succeeds(200, "Appointment", ids)?;
         let given = (
             text(&a.resource, "/status").to_owned(),
             text(&a.resource, "/meta/versionId").to_owned(),
@@ -120,23 +90,17 @@ fn versions(t: &mut Trial) -> Step {
 
 fn history(t: &mut Trial) -> Step {
     let booked = t.booked()?;
-    let body = booked.cancelled();
-    let request = t.session.cancel(&booked.id, &booked.etag, &body);
+    let request = t.cancellation(&booked);
     t.ask("cancel it", &request)
         .cancels(&booked.id, &["PROV-INT-07"])?;
-    let request = t.session.read(&format!("{}/_history", booked.id));
+    let request = t.read(&format!("{}/_history", booked.id));
     let a = t.send("read the history", &request)?;
     if matches!(a.status, 404 | 405 | 501) {
-        return Err(Stop::Skip(
-            "the Provider does not offer the history, which is a MAY".into(),
-        ));
+        return skip("the Provider does not offer the history, which is a MAY");
     }
     let ids: Ids = &["PROV-INT-06", "PROV-CAN-06"];
     t.status(&a, 200, ids, "read the history")?;
-    let mut statuses: Vec<&str> = list(&a.resource, "/entry")
-        .iter()
-        .map(|e| text(e, "/resource/status"))
-        .collect();
+    let mut statuses: Vec<&str> = texts(&a.resource, "/entry", "/resource/status").collect();
     statuses.sort_unstable();
     let whole = text(&a.resource, "/type") == "history" && statuses == ["booked", "cancelled"];
     t.at(&a, "Bundle.entry", ids)
@@ -156,7 +120,7 @@ fn unknown_version(t: &mut Trial) -> Step {
         format!("{}/_history/no-such-version", booked.id),
         format!("{}/_history/1", uuid()),
     ] {
-        t.ask("read an unknown version", &t.session.read(&path))
+        t.ask("read an unknown version", &t.read(&path))
             .refused(Situation::AppointmentUnknown, &["PROV-READ-02"])?;
     }
     Ok(())
@@ -165,7 +129,6 @@ fn unknown_version(t: &mut Trial) -> Step {
 fn xml(t: &mut Trial) -> Step {
     let booked = t.booked()?;
     let request = t
-        .session
         .read(&format!("{}?_format=application/fhir%2Bxml", booked.id))
         .without("Accept");
     let a = t
@@ -185,10 +148,10 @@ fn xml(t: &mut Trial) -> Step {
 
 fn parameters(t: &mut Trial) -> Step {
     let booked = t.booked()?;
-    let request = t.session.read(&format!("{}?status=booked", booked.id));
+    let request = t.read(&format!("{}?status=booked", booked.id));
     t.ask("a search parameter on a read", &request)
         .refused(Situation::InvalidParameter, &["PROV-READ-03"])?;
-    let request = t.session.read(&format!("{}?_format=json", booked.id));
+    let request = t.read(&format!("{}?_format=json", booked.id));
     t.ask("_format on a read", &request)
         .succeeds(200, "Appointment", &["PROV-READ-03"])
         .map(drop)
@@ -197,13 +160,8 @@ fn parameters(t: &mut Trial) -> Step {
 fn of_patient(t: &mut Trial) -> Step {
     let booked = t.booked()?;
     let number = text(contained(&booked.message, "Patient"), "/identifier/0/value").to_owned();
-    let token = format!(
-        "{}%7C{number}",
-        systems::NHS_NUMBER.replace(':', "%3A").replace('/', "%2F")
-    );
-    let request = t
-        .session
-        .appointments(&format!("patient.identifier={token}"));
+    let token = token(&number);
+    let request = t.appointments(&format!("patient.identifier={token}"));
     let a = t.send("search by NHS number", &request)?;
     if matches!(a.status, 404 | 405 | 501) {
         // PROV-INT-08 is a SHOULD.
@@ -214,9 +172,7 @@ fn of_patient(t: &mut Trial) -> Step {
                 "The search for a patient's appointments is not offered ({})",
                 a.status
             ));
-        return Err(Stop::Skip(
-            "the Provider does not offer this search, which is a SHOULD".into(),
-        ));
+        return skip("the Provider does not offer this search, which is a SHOULD");
     }
     t.status(&a, 200, &["PROV-SRCH-02"], "search by NHS number")?;
     for name in [
@@ -226,7 +182,7 @@ fn of_patient(t: &mut Trial) -> Step {
         "patient",
         "identifier",
     ] {
-        let request = t.session.appointments(&format!("{name}={token}"));
+        let request = t.appointments(&format!("{name}={token}"));
         let a = t.send("search by NHS number in another spelling", &request)?;
         let what = format!(
             "{name}: answered {} with {}",
@@ -277,9 +233,7 @@ fn of_patient(t: &mut Trial) -> Step {
             more.join(", ")
         ));
     let url = format!("/Appointment/{}", booked.id);
-    let full = list(&a.resource, "/entry")
-        .iter()
-        .all(|e| text(e, "/fullUrl").ends_with(&url));
+    let full = texts(&a.resource, "/entry", "/fullUrl").all(|full| full.ends_with(&url));
     t.at(&a, "Bundle.entry.fullUrl", &["PROV-SRCH-03", "D-51"])
         .must(full)
         .right("the appointment's URL without its version")
@@ -287,13 +241,16 @@ fn of_patient(t: &mut Trial) -> Step {
     no_patient(t)
 }
 
+/// An NHS number as queries carry it.
+pub(super) fn token(number: &str) -> String {
+    let system = systems::NHS_NUMBER.replace(':', "%3A").replace('/', "%2F");
+    format!("{system}%7C{number}")
+}
+
 /// A patient without appointments, and a search that names none.
 fn no_patient(t: &mut Trial) -> Step {
-    let system = systems::NHS_NUMBER.replace(':', "%3A").replace('/', "%2F");
-    let number = t.session.nhs_number();
-    let request = t
-        .session
-        .appointments(&format!("patient.identifier={system}%7C{number}"));
+    let number = t.nhs_number();
+    let request = t.appointments(&format!("patient.identifier={}", token(&number)));
     let a = t
         .ask("search for a patient without appointments", &request)
         .succeeds(200, "Bundle", &["PROV-SRCH-02"])?;
@@ -301,7 +258,7 @@ fn no_patient(t: &mut Trial) -> Step {
         .must(a.slots().is_empty())
         .right("an empty Bundle")
         .or("Appointments were found for a patient who has none");
-    t.ask("no patient named", &t.session.appointments("colour=blue"))
+    t.ask("no patient named", &t.appointments("colour=blue"))
         .refused(Situation::InvalidParameter, &["PROV-SRCH-01"])?;
     Ok(())
 }

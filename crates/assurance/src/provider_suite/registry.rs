@@ -1,186 +1,137 @@
-//! The table of tests: what each is called, what it tries, and how.
+//! The tests. What each is called, what it tries and for which requirements stands in `tests.toml`, which a person can read and
+//! correct without reading the program; how it is done stands in the [`Table`] of a file of its part.
 
-use super::trial::{Ids, Step, Trial};
+use serde::Deserialize;
+use std::sync::LazyLock;
+
+use super::trial::{Step, Trial};
 use super::{
     book, book_refused, book_stored, cancel, capability, contact, headers, hostile, order, races,
     read, search, search_refused, spelling, tokens, versions,
 };
 
+const TEXT: &str = include_str!("tests.toml");
+
+/// A test reads the same text, so that it is never empty.
+static TESTS: LazyLock<Vec<Test>> = LazyLock::new(|| all(TEXT).unwrap_or_default());
+
+/// How the tests of one file are done, by their names.
+pub(super) type Table = &'static [(&'static str, Run)];
+
+/// How one test is done.
+pub(super) type Run = fn(&mut Trial<'_, '_>) -> Step;
+
+const TABLES: [Table; 16] = [
+    capability::TESTS,
+    search::TESTS,
+    spelling::TESTS,
+    search_refused::TESTS,
+    book::TESTS,
+    book_stored::TESTS,
+    contact::TESTS,
+    book_refused::TESTS,
+    read::TESTS,
+    cancel::TESTS,
+    tokens::TESTS,
+    headers::TESTS,
+    order::TESTS,
+    races::TESTS,
+    versions::TESTS,
+    hostile::TESTS,
+];
+
+/// What `tests.toml` holds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'static"))]
+struct Suite {
+    test: Vec<Test>,
+}
+
 /// One test.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Test {
     /// Its name: that of the published test where there is one.
+    #[serde(rename = "name")]
     pub id: &'static str,
     /// What it tries, in plain words.
+    #[serde(rename = "tries")]
     pub title: &'static str,
     /// The requirements that it tries: rows of the SCAL and ids of the catalogue.
-    pub requirements: Ids,
-    pub(super) how: How,
+    #[serde(borrow)]
+    pub requirements: Vec<&'static str>,
+    part: Group,
+    /// It asks for what the superseded version does not demand.
+    #[serde(default)]
+    pub(super) current_version_only: bool,
+    /// Why it is not done, if it is not.
+    #[serde(borrow)]
+    pub(super) not_tried: Option<&'static str>,
+    #[serde(skip)]
+    pub(super) run: Option<Run>,
 }
 
-/// How a test is done.
-#[derive(Clone, Copy)]
-pub(super) enum How {
-    /// By this function.
-    Run(fn(&mut Trial<'_, '_>) -> Step),
-    /// Not at all, for this reason.
-    Skip(&'static str),
+/// Reads the tests, each with the function that does it.
+fn all(text: &'static str) -> Result<Vec<Test>, toml::de::Error> {
+    let Suite { mut test } = toml::from_str(text)?;
+    for test in &mut test {
+        let mut rows = TABLES.into_iter().flatten();
+        test.run = rows.find(|(name, _)| *name == test.id).map(|(_, run)| *run);
+    }
+    Ok(test)
 }
 
-impl Test {
-    /// A test that this function does.
-    pub(super) const fn new(id: &'static str, run: fn(&mut Trial<'_, '_>) -> Step) -> Test {
-        Test {
-            id,
-            title: "",
-            requirements: &[],
-            how: How::Run(run),
-        }
-    }
-
-    /// A test that is not done.
-    pub(super) const fn skipped(id: &'static str, why: &'static str) -> Test {
-        Test {
-            id,
-            title: "",
-            requirements: &["ASR-11", "D-40"],
-            how: How::Skip(why),
-        }
-    }
-
-    /// What it tries, in plain words.
-    pub(super) const fn tries(self, title: &'static str) -> Test {
-        Test { title, ..self }
-    }
-
-    /// The requirements behind it.
-    pub(super) const fn of(self, requirements: Ids) -> Test {
-        Test {
-            requirements,
-            ..self
-        }
-    }
-}
-
-/// A part of the suite, named by a letter. A, S, B and C are the parts of the published tests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    /// A: the CapabilityStatement and the formats.
-    Capability,
-    /// S: slot searches.
-    Search,
-    /// B: bookings.
-    Book,
-    /// C: reading and cancelling.
-    Cancel,
-    /// T: tokens, claim by claim.
-    Tokens,
-    /// H: headers, methods, paths, the order of checks.
-    Headers,
-    /// R: races.
-    Races,
-    /// V: what the superseded version lets a consumer leave out.
-    Versions,
-    /// X: hostile input.
-    Hostile,
-}
+/// A part of the suite, named by a letter. A the CapabilityStatement and the formats, S slot searches, B bookings, C reading and
+/// cancelling: these are the parts of the published tests. T tokens, claim by claim; H headers, methods, paths, the order of
+/// checks; R races; V what the superseded version lets a consumer leave out; X hostile input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Group(char);
 
 impl Group {
+    /// What the superseded version lets a consumer leave out.
+    pub(super) const VERSIONS: Group = Group('V');
     /// All of them, in the order they run: what is hostile comes last.
-    pub const ALL: [Group; 9] = [
-        Group::Capability,
-        Group::Search,
-        Group::Book,
-        Group::Cancel,
-        Group::Tokens,
-        Group::Headers,
-        Group::Races,
-        Group::Versions,
-        Group::Hostile,
-    ];
+    const LETTERS: [char; 9] = ['A', 'S', 'B', 'C', 'T', 'H', 'R', 'V', 'X'];
+
+    /// All of them, in the order they run.
+    pub fn all() -> impl Iterator<Item = Group> {
+        Group::LETTERS.into_iter().map(Group)
+    }
 
     /// The letter on the command line.
     pub fn letter(self) -> char {
-        match self {
-            Group::Capability => 'A',
-            Group::Search => 'S',
-            Group::Book => 'B',
-            Group::Cancel => 'C',
-            Group::Tokens => 'T',
-            Group::Headers => 'H',
-            Group::Races => 'R',
-            Group::Versions => 'V',
-            Group::Hostile => 'X',
-        }
+        self.0
     }
 
     /// The group of a letter, in either case.
     pub fn of(letter: char) -> Option<Group> {
-        let letter = letter.to_ascii_uppercase();
-        Group::ALL.into_iter().find(|g| g.letter() == letter)
+        Group::all().find(|group| group.0 == letter.to_ascii_uppercase())
     }
 
     /// Its tests.
     pub fn tests(self) -> impl Iterator<Item = &'static Test> {
-        let tables: Vec<&'static [Test]> = match self {
-            Group::Capability => vec![capability::TESTS],
-            Group::Search => vec![search::TESTS, spelling::TESTS, search_refused::TESTS],
-            Group::Book => vec![
-                book::TESTS,
-                book_stored::TESTS,
-                contact::TESTS,
-                book_refused::TESTS,
-                BOOK_NOT_TRIED,
-            ],
-            Group::Cancel => vec![read::TESTS, cancel::TESTS, CANCEL_NOT_TRIED],
-            Group::Tokens => vec![tokens::TESTS],
-            Group::Headers => vec![headers::TESTS, order::TESTS],
-            Group::Races => vec![races::TESTS],
-            Group::Versions => vec![versions::TESTS],
-            Group::Hostile => vec![hostile::TESTS],
-        };
-        tables.into_iter().flatten()
+        TESTS.iter().filter(move |t| t.part == self)
     }
 }
-
-const SENTINEL: &str = "The request of the published test is an ordinary one; only a simulator that knows the test's own \
-    slots gives this answer. Declare it as not applicable in the SCAL.";
-const ALTERED: &str = "The request of the published test is valid, so that a real system books it; it passes only if the \
-    tester alters the message by hand. Invalid messages are tried by the tests whose names begin with BookRefused.";
-
-static BOOK_NOT_TRIED: &[Test] = &[
-    Test::skipped("BookAppointment_FailedValidation", ALTERED)
-        .tries("A booking that fails validation"),
-    Test::skipped("BookAppointment_ServerError", SENTINEL)
-        .tries("A booking that the server fails on (500)"),
-    Test::skipped("BookAppointment_BadGateway", SENTINEL)
-        .tries("A booking that the gateway fails on (502)"),
-];
-
-static CANCEL_NOT_TRIED: &[Test] = &[
-    Test::skipped("CancelAppointment_ServerError", SENTINEL)
-        .tries("A cancellation that the server fails on (500)"),
-    Test::skipped("CancelAppointment_BadGateway", SENTINEL)
-        .tries("A cancellation that the gateway fails on"),
-    Test::skipped("CancelAppointment_GatewayTimeout", SENTINEL)
-        .tries("A cancellation that times out (504)"),
-];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::HashSet;
 
+    /// Every test has a name of its own, a part, requirements, and a function or the reason why not; no function is without a
+    /// test.
     #[test]
-    fn every_test_has_its_own_name_and_names_requirements() {
-        let all: Vec<&Test> = Group::ALL.into_iter().flat_map(Group::tests).collect();
+    fn every_test_is_whole() {
+        let all = all(TEXT).unwrap();
         let names: HashSet<&str> = all.iter().map(|t| t.id).collect();
         assert_eq!(names.len(), all.len());
-        assert!(
-            all.iter()
-                .all(|t| !t.requirements.is_empty() && !t.title.is_empty())
-        );
-        for group in Group::ALL {
-            assert_eq!(Group::of(group.letter()), Some(group));
+        for test in &all {
+            assert!(!test.requirements.is_empty() && !test.title.is_empty());
+            assert_eq!(Group::of(test.part.0), Some(test.part), "{}", test.id);
+            assert_ne!(test.run.is_some(), test.not_tried.is_some(), "{}", test.id);
         }
+        let mut rows = TABLES.into_iter().flatten();
+        assert!(rows.all(|(name, _)| names.contains(name)));
     }
 }

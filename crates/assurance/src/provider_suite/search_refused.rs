@@ -4,7 +4,7 @@ use booking::situation::Situation;
 
 use super::bundle::told;
 use super::query::{encoded, from_now, midnight};
-use super::registry::Test;
+use super::registry::Table;
 use super::trial::{Ids, Step, Trial};
 
 /// An id that no directory has given: ten digits like a DoS id, of a range that is not used.
@@ -13,36 +13,18 @@ const UNKNOWN_SERVICE: &str = "2099999999";
 const HOUR: i64 = 3600;
 
 /// The tests of this file.
-pub(super) static TESTS: &[Test] = &[
-    Test::new("Slots_NoService", no_service)
-        .tries("A search without service")
-        .of(&["P10", "PROV-SLOT-02", "D-09"]),
-    Test::new("Slots_UnknownService", unknown_service)
-        .tries("A service that the Provider does not know")
-        .of(&["P10", "PROV-SLOT-02", "D-08"]),
-    Test::new("Slots_NoTimes", no_times)
-        .tries("Values of start that are no time")
-        .of(&["PROV-SLOT-04", "P35"]),
-    Test::new("Slots_PastBounds", past)
-        .tries("All bounds in the past, or one of them")
-        .of(&["PROV-SLOT-06"]),
-    Test::new("Slots_InvertedWindow", inverted)
-        .tries("An upper bound below the lower one")
-        .of(&["PROV-SLOT-06", "D-10"]),
-    Test::new("Slots_UnknownStatus", status)
-        .tries("A status that does not exist")
-        .of(&["PROV-SLOT-07"]),
-    Test::new("Slots_MisspeltCriteria", misspelt)
-        .tries("Names that begin like a criterion")
-        .of(&["PROV-SLOT-11", "D-07"]),
+pub(super) const TESTS: Table = &[
+    ("Slots_NoService", no_service),
+    ("Slots_UnknownService", unknown_service),
+    ("Slots_NoTimes", no_times),
+    ("Slots_PastBounds", past),
+    ("Slots_InvertedWindow", inverted),
+    ("Slots_UnknownStatus", status),
+    ("Slots_MisspeltCriteria", misspelt),
 ];
 
-fn service(t: &Trial) -> String {
-    t.session.target.service.as_str().to_owned()
-}
-
 fn refused(t: &mut Trial, query: &str, situation: Situation, ids: Ids) -> Step {
-    t.ask(query, &t.session.search(query))
+    t.ask(query, &t.search(query))
         .refused(situation, ids)
         .map(drop)
 }
@@ -65,7 +47,7 @@ fn no_service(t: &mut Trial) -> Step {
 
 fn unknown_service(t: &mut Trial) -> Step {
     let query = super::query::full(UNKNOWN_SERVICE);
-    let request = t.session.search(&query);
+    let request = t.search(&query);
     let a = t
         .ask("a service that is not mapped here", &request)
         .refused(Situation::ServiceUnknown, &["PROV-SLOT-02", "P10"])?;
@@ -84,7 +66,7 @@ fn unknown_service(t: &mut Trial) -> Step {
 }
 
 fn no_times(t: &mut Trial) -> Step {
-    let name = service(t);
+    let name = t.service();
     let good = encoded(midnight(2));
     for value in [
         "gewhen".to_owned(),
@@ -109,7 +91,7 @@ fn no_times(t: &mut Trial) -> Step {
 }
 
 fn past(t: &mut Trial) -> Step {
-    let name = service(t);
+    let name = t.service();
     let (long_ago, before, ahead) = (
         encoded(from_now(-5 * HOUR)),
         encoded(from_now(-HOUR)),
@@ -121,7 +103,7 @@ fn past(t: &mut Trial) -> Step {
     ] {
         refused(t, &query, Situation::InvalidParameter, &["PROV-SLOT-06"])?;
     }
-    let request = t.session.search(&format!(
+    let request = t.search(&format!(
         "service={name}&status=free&start=ge{before}&start=le{ahead}"
     ));
     t.ask("a lower bound in the past, an upper one ahead", &request)
@@ -130,11 +112,9 @@ fn past(t: &mut Trial) -> Step {
 }
 
 fn inverted(t: &mut Trial) -> Step {
-    let name = service(t);
+    let name = t.service();
     let (early, late) = (encoded(midnight(2)), encoded(midnight(4)));
-    let request = t
-        .session
-        .search(&format!("service={name}&start=ge{late}&start=le{early}"));
+    let request = t.search(&format!("service={name}&start=ge{late}&start=le{early}"));
     let a = t
         .ask("an upper bound below the lower one", &request)
         .searched(&["PROV-SLOT-06", "D-10"])?;
@@ -149,7 +129,7 @@ fn inverted(t: &mut Trial) -> Step {
 }
 
 fn status(t: &mut Trial) -> Step {
-    let name = service(t);
+    let name = t.service();
     let bounds = format!(
         "start=ge{}&start=le{}",
         encoded(midnight(1)),
@@ -167,7 +147,7 @@ fn status(t: &mut Trial) -> Step {
 }
 
 fn misspelt(t: &mut Trial) -> Step {
-    let name = service(t);
+    let name = t.service();
     let good = encoded(midnight(2));
     for query in [
         format!("service={name}&startDate=ge{good}"),
@@ -175,7 +155,7 @@ fn misspelt(t: &mut Trial) -> Step {
         format!("service={name}&statuses=free"),
     ] {
         let a = t
-            .ask(&query, &t.session.search(&query))
+            .ask(&query, &t.search(&query))
             .refused(Situation::InvalidParameter, &["PROV-SLOT-11", "D-07"])?;
         let named = ["startDate", "start_time", "statuses"]
             .iter()

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use super::answer::Answer;
 use super::bookings::Made;
 use super::messages::{self, uuid};
+use super::query::{Window, window};
 use super::request::Request;
 use super::target::{Target, TargetError};
 use super::token::{READ, SLOT_READ, Token, WRITE};
+use super::trial::Booked;
 use super::watch::Watch;
 use super::wire::{Exchanged, Wire};
 
@@ -112,6 +114,21 @@ impl<'t> Session<'t> {
 
     pub(super) fn metadata(&self) -> Request {
         self.call("GET", "/metadata", "read:metadata", SLOT_READ)
+    }
+
+    /// The service that is booked.
+    pub(super) fn service(&self) -> &'t str {
+        self.target.service.as_str()
+    }
+
+    /// An ordinary search, for what is tried of any request.
+    pub(super) fn usual_search(&self) -> Request {
+        self.search(&window(self.service(), Window::days(1, 2), "free"))
+    }
+
+    /// The request that cancels a booking.
+    pub(super) fn cancellation(&self, booked: &Booked) -> Request {
+        self.cancel(&booked.id, &booked.etag, &booked.cancelled())
     }
 
     pub(super) fn search(&self, query: &str) -> Request {

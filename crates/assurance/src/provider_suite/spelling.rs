@@ -1,57 +1,31 @@
 //! Group S: every spelling of the parameters that Consumers use gives the same result.
 
 use booking::count::counted;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::answer::{Answer, text};
-use super::bundle::{ids, later_pages};
+use super::bundle::{ids, later_pages, named};
 use super::query::{INCLUDES, Window, full, midnight, window};
-use super::registry::Test;
+use super::registry::Table;
 use super::trial::{Ids, Step, Trial};
 use booking::instant::london;
 
 /// The tests of this file.
-pub(super) static TESTS: &[Test] = &[
-    Test::new("Slots_ServiceSpellings", services)
-        .tries("Every spelling of the service parameter")
-        .of(&["P10", "PROV-SLOT-01"]),
-    Test::new("Slots_IncludeSpellings", includes)
-        .tries("Every spelling of the includes")
-        .of(&["P19", "PROV-SLOT-08"]),
-    Test::new("Slots_IncludesOneByOne", one_by_one)
-        .tries("Each include on its own brings only what it names")
-        .of(&["P19", "PROV-SLOT-08", "PROV-SLOT-15"]),
-    Test::new("Slots_UnknownIncludes", unknown_includes)
-        .tries("Unknown includes are no error")
-        .of(&["PROV-SLOT-09"]),
-    Test::new("Slots_TimeSpellings", times)
-        .tries("Every spelling of a time")
-        .of(&["PROV-SLOT-03", "PROV-SLOT-04", "D-19"]),
-    Test::new("Slots_StatusSpellings", statuses)
-        .tries("Every spelling of the status")
-        .of(&["PROV-SLOT-07"]),
-    Test::new("Slots_UnknownParameters", unknown_parameters)
-        .tries("Unknown parameters are ignored and not in the self link")
-        .of(&["PROV-SLOT-11", "PROV-SLOT-12"]),
-    Test::new("Slots_InteractionSpellings", interactions)
-        .tries("search:slot and read:slot")
-        .of(&["PROV-INT-02", "D-22"]),
+pub(super) const TESTS: Table = &[
+    ("Slots_ServiceSpellings", services),
+    ("Slots_IncludeSpellings", includes),
+    ("Slots_IncludesOneByOne", one_by_one),
+    ("Slots_UnknownIncludes", unknown_includes),
+    ("Slots_TimeSpellings", times),
+    ("Slots_StatusSpellings", statuses),
+    ("Slots_UnknownParameters", unknown_parameters),
+    ("Slots_InteractionSpellings", interactions),
 ];
-
-fn service(t: &Trial) -> String {
-    t.session.target.service.as_str().to_owned()
-}
 
 /// Kinds and ids of everything in a Bundle.
 fn content(a: &Answer) -> HashSet<(String, String)> {
     let all = a.entries("match").into_iter().chain(a.entries("include"));
-    all.map(|r| {
-        (
-            text(r, "/resourceType").to_owned(),
-            text(r, "/id").to_owned(),
-        )
-    })
-    .collect()
+    all.map(named).collect()
 }
 
 /// What the usual spelling finds: every other one has to find the same.
@@ -69,7 +43,7 @@ impl Usual {
 
     /// Searches in another spelling.
     fn same(&self, t: &mut Trial, query: &str, spelling: &str) -> Step {
-        let request = t.session.search(query);
+        let request = t.search(query);
         let mut a = t.send("search in another spelling", &request)?;
         if t.status(&a, 200, self.ids, spelling).is_ok() {
             later_pages(t, &mut a, &request)?;
@@ -88,9 +62,9 @@ impl Usual {
 }
 
 fn services(t: &mut Trial) -> Step {
-    let name = service(t);
+    let name = t.service();
     let bounds = format!("{}&status=free", Window::usual().query());
-    let request = t.session.search(&window(&name, Window::usual(), "free"));
+    let request = t.search(&window(name, Window::usual(), "free"));
     let a = t
         .ask("search in the usual spelling", &request)
         .found(&["PROV-SLOT-01"])?;
@@ -124,9 +98,9 @@ fn services(t: &mut Trial) -> Step {
 }
 
 fn includes(t: &mut Trial) -> Step {
-    let name = service(t);
-    let base = window(&name, Window::usual(), "free");
-    let request = t.session.search(&full(&name));
+    let name = t.service();
+    let base = window(name, Window::usual(), "free");
+    let request = t.search(&full(name));
     let a = t
         .ask("search in the usual spelling", &request)
         .found(&["PROV-SLOT-08"])?;
@@ -173,8 +147,8 @@ fn includes(t: &mut Trial) -> Step {
 }
 
 fn one_by_one(t: &mut Trial) -> Step {
-    let name = service(t);
-    let base = window(&name, Window::usual(), "free");
+    let name = t.service();
+    let base = window(name, Window::usual(), "free");
     let first = "&_include=Slot:schedule";
     for (query, allowed) in [
         (first.to_owned(), &["Schedule"][..]),
@@ -187,20 +161,14 @@ fn one_by_one(t: &mut Trial) -> Step {
             &["Schedule", "Practitioner"],
         ),
     ] {
-        let request = t.session.search(&format!("{base}{query}"));
+        let request = t.search(&format!("{base}{query}"));
         let a = t
             .ask("search with some includes", &request)
             .found(&["PROV-SLOT-08"])?;
-        let kinds: HashSet<&str> = a
-            .entries("include")
-            .iter()
-            .map(|r| text(r, "/resourceType"))
-            .collect();
-        let mut more: Vec<&str> = kinds
-            .difference(&allowed.iter().copied().collect())
-            .copied()
-            .collect();
-        more.sort_unstable();
+        let included = a.entries("include").into_iter();
+        let kinds: BTreeSet<&str> = included.map(|r| text(r, "/resourceType")).collect();
+        let more = kinds.iter().copied().filter(|kind| !allowed.contains(kind));
+        let more: Vec<&str> = more.collect();
         t.at(&a, "query _include", &["PROV-SLOT-15"])
             .must(more.is_empty())
             .right("only what was asked for")
@@ -214,9 +182,9 @@ fn one_by_one(t: &mut Trial) -> Step {
 }
 
 fn unknown_includes(t: &mut Trial) -> Step {
-    let base = window(&service(t), Window::usual(), "free");
+    let base = window(t.service(), Window::usual(), "free");
     let a = t
-        .ask("search without includes", &t.session.search(&base))
+        .ask("search without includes", &t.search(&base))
         .found(&["PROV-SLOT-09"])?;
     let usual = Usual::of(&a, "query _include", &["PROV-SLOT-09"]);
     for value in ["Slot:nonsense", "Patient:link", "Slot:*", ""] {
@@ -230,8 +198,8 @@ fn unknown_includes(t: &mut Trial) -> Step {
 }
 
 fn times(t: &mut Trial) -> Step {
-    let name = service(t);
-    let request = t.session.search(&window(&name, Window::usual(), "free"));
+    let name = t.service();
+    let request = t.search(&window(name, Window::usual(), "free"));
     let a = t
         .ask("search in the usual spelling", &request)
         .found(&["PROV-SLOT-03"])?;
@@ -270,7 +238,7 @@ fn times(t: &mut Trial) -> Step {
     // `le` of a whole day takes the day in, `lt` leaves it out.
     let query = format!("service={name}&status=free&start=ge{l}&start=lt{u}");
     let a = t
-        .ask("search with dates only", &t.session.search(&query))
+        .ask("search with dates only", &t.search(&query))
         .searched(&["PROV-SLOT-04"])?;
     let starts: HashSet<String> = usual.found.iter().map(|(_, id)| id.clone()).collect();
     let given = ids(&a);
@@ -288,11 +256,11 @@ fn times(t: &mut Trial) -> Step {
 }
 
 fn statuses(t: &mut Trial) -> Step {
-    let name = service(t);
+    let name = t.service();
     let base = format!("service={name}{}", Window::usual().query());
     let both = format!("{base}&status=free,busy");
     let a = t
-        .ask("search for free and busy slots", &t.session.search(&both))
+        .ask("search for free and busy slots", &t.search(&both))
         .searched(&["PROV-SLOT-07"])?;
     let usual = Usual::of(&a, "query status", &["PROV-SLOT-07"]);
     for spelling in [
@@ -303,7 +271,7 @@ fn statuses(t: &mut Trial) -> Step {
         usual.same(t, &format!("{base}{spelling}"), spelling)?;
     }
     for status in ["busy-unavailable", "busy-tentative", "entered-in-error"] {
-        let request = t.session.search(&format!("{base}&status={status}"));
+        let request = t.search(&format!("{base}&status={status}"));
         let a = t
             .ask("search for another status", &request)
             .searched(&["PROV-SLOT-07"])?;
@@ -321,7 +289,7 @@ fn statuses(t: &mut Trial) -> Step {
             ));
     }
     let a = t
-        .ask("search without status", &t.session.search(&base))
+        .ask("search without status", &t.search(&base))
         .searched(&["PROV-SLOT-07", "D-11"])?;
     t.at(&a, "query status", &["PROV-SLOT-07", "D-11"])
         .must(content(&a).is_superset(&usual.found))
@@ -331,14 +299,12 @@ fn statuses(t: &mut Trial) -> Step {
 }
 
 fn unknown_parameters(t: &mut Trial) -> Step {
-    let base = window(&service(t), Window::usual(), "free");
-    let a = t
-        .ask("search", &t.session.search(&base))
-        .found(&["PROV-SLOT-11"])?;
+    let base = window(t.service(), Window::usual(), "free");
+    let a = t.ask("search", &t.search(&base)).found(&["PROV-SLOT-11"])?;
     let usual = Usual::of(&a, "query", &["PROV-SLOT-11"]);
     let query = format!("{base}&colour=blue&_summary=false");
     usual.same(t, &query, "an unknown parameter")?;
-    let request = t.session.search(&query);
+    let request = t.search(&query);
     let a = t
         .ask("search with an unknown parameter", &request)
         .searched(&["PROV-SLOT-11"])?;
@@ -354,10 +320,10 @@ fn unknown_parameters(t: &mut Trial) -> Step {
 }
 
 fn interactions(t: &mut Trial) -> Step {
-    let query = window(&service(t), Window::usual(), "free");
+    let query = window(t.service(), Window::usual(), "free");
     for suffix in ["search:slot", "read:slot"] {
         let name = format!("{}{suffix}", super::session::INTERACTION);
-        let request = t.session.search(&query).with("Ssp-InteractionID", name);
+        let request = t.search(&query).with("Ssp-InteractionID", name);
         let a = t.send("search under this interaction", &request)?;
         let _ = t.status(&a, 200, &["PROV-INT-02", "D-22"], suffix);
     }

@@ -38,6 +38,25 @@ impl Target {
     }
 }
 
+#[cfg(test)]
+impl Target {
+    /// A Provider at this service root.
+    pub(super) fn of_tests(root: &str) -> Target {
+        Target {
+            endpoint: Endpoint::parse(root).unwrap(),
+            audience: None,
+            from: Asid::parse("918999000099").unwrap(),
+            to: Asid::parse("918999000011").unwrap(),
+            organization: OdsCode::parse("FX900").unwrap(),
+            service: ServiceId::parse("2000000011").unwrap(),
+            service_empty: None,
+            service_slots_only: None,
+            tls: None,
+            patience: Duration::from_secs(60),
+        }
+    }
+}
+
 /// Patience with one exchange when nothing else is said; NHS sets 100 ms for commands, proxies give up after 30 s.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -4,72 +4,29 @@ use booking::situation::Situation;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::query::{Window, window};
-use super::registry::Test;
+use super::registry::Table;
 use super::request::Request;
 use super::token::{READ, SLOT_READ, Token, WRITE};
 use super::trial::{Ids, Step, Trial};
 
 /// The tests of this file.
-pub(super) static TESTS: &[Test] = &[
-    Test::new("Token_Form", form)
-        .tries("Three parts, the third empty, algorithm none")
-        .of(&["P1", "NAT-JWT-01", "PROV-HDR-01", "D-01"]),
-    Test::new("Token_iss", |t| needed(t, "iss", &["P1", "NAT-JWT-02"]))
-        .tries("The claim iss")
-        .of(&["P1", "NAT-JWT-02"]),
-    Test::new("Token_sub", sub)
-        .tries("The claim sub")
-        .of(&["P1", "NAT-JWT-03"]),
-    Test::new("Token_aud", aud).tries("The claim aud").of(&[
-        "P1",
-        "P3",
-        "NAT-JWT-04",
-        "PROV-GEN-03",
-    ]),
-    Test::new("Token_iat", iat)
-        .tries("The claim iat")
-        .of(&["P1", "P2", "NAT-JWT-05"]),
-    Test::new("Token_exp", exp)
-        .tries("The claim exp")
-        .of(&["P1", "P2", "NAT-JWT-06"]),
-    Test::new("Token_reason_for_request", reason)
-        .tries("The claim reason_for_request")
-        .of(&["P1", "NAT-JWT-07"]),
-    Test::new("Token_requested_scope", scope)
-        .tries("The claim requested_scope")
-        .of(&["P1", "P4", "NAT-JWT-08"]),
-    Test::new("Token_ScopeOfEachInteraction", scopes)
-        .tries("Each interaction needs its own scope")
-        .of(&[
-            "P4",
-            "NAT-JWT-08",
-            "PROV-INT-01",
-            "PROV-INT-02",
-            "PROV-INT-03",
-            "PROV-INT-04",
-            "PROV-INT-07",
-            "D-23",
-        ]),
-    Test::new("Token_requesting_device", device)
-        .tries("The claim requesting_device")
-        .of(&["P1", "NAT-JWT-09"]),
-    Test::new("Token_requesting_organization", organization)
-        .tries("The claim requesting_organization")
-        .of(&["P1", "NAT-JWT-10"]),
-    Test::new("Token_requesting_practitioner", practitioner)
-        .tries("The claim requesting_practitioner")
-        .of(&["P1", "NAT-JWT-11"]),
+pub(super) const TESTS: Table = &[
+    ("Token_Form", form),
+    ("Token_iss", |t| needed(t, "iss", &["P1", "NAT-JWT-02"])),
+    ("Token_sub", sub),
+    ("Token_aud", aud),
+    ("Token_iat", iat),
+    ("Token_exp", exp),
+    ("Token_reason_for_request", reason),
+    ("Token_requested_scope", scope),
+    ("Token_ScopeOfEachInteraction", scopes),
+    ("Token_requesting_device", device),
+    ("Token_requesting_organization", organization),
+    ("Token_requesting_practitioner", practitioner),
 ];
 
-fn search(t: &Trial) -> Request {
-    let service = t.session.target.service.as_str();
-    t.session
-        .search(&window(service, Window::days(1, 2), "free"))
-}
-
 fn refused(t: &mut Trial, about: &str, token: &Token, ids: Ids) -> Step {
-    let request = search(t).with("Authorization", token.bearer());
+    let request = t.usual_search().with("Authorization", token.bearer());
     refused_as(t, about, &request, ids)
 }
 
@@ -91,25 +48,50 @@ fn refused_as(t: &mut Trial, about: &str, request: &Request, ids: Ids) -> Step {
 }
 
 fn accepted(t: &mut Trial, about: &str, token: &Token, ids: Ids) -> Step {
-    let a = t.send(about, &search(t).with("Authorization", token.bearer()))?;
+    let a = t.send(
+        about,
+        &t.usual_search().with("Authorization", token.bearer()),
+    )?;
     let _ = t.status(&a, 200, ids, about);
     Ok(())
 }
 
 fn token(t: &Trial) -> Token {
-    t.session.token(SLOT_READ)
+    t.token(SLOT_READ)
+}
+
+/// A token with another value of one claim is refused.
+fn wrong<'c>(
+    t: &mut Trial,
+    place: &str,
+    values: impl IntoIterator<Item = (&'c str, Value)>,
+    ids: Ids,
+) -> Step {
+    for (about, value) in values {
+        let bent = token(t).claim(place, value);
+        refused(t, about, &bent, ids)?;
+    }
+    Ok(())
+}
+
+/// A token without one of these is refused.
+fn without(t: &mut Trial, places: &[&str], ids: Ids) -> Step {
+    for place in places {
+        let about = format!("without {place}");
+        wrong(t, place, [(about.as_str(), Value::Null)], ids)?;
+    }
+    Ok(())
 }
 
 /// Missing, of another type, and (for texts) empty.
 fn needed(t: &mut Trial, claim: &str, ids: Ids) -> Step {
-    let place = format!("/{claim}");
     for (about, value) in [
         ("missing", Value::Null),
         ("of another type", json!([17])),
         ("empty", json!("")),
     ] {
-        let bent = token(t).claim(&place, value);
-        refused(t, &format!("{claim} {about}"), &bent, ids)?;
+        let about = format!("{claim} {about}");
+        wrong(t, &format!("/{claim}"), [(about.as_str(), value)], ids)?;
     }
     Ok(())
 }
@@ -119,19 +101,14 @@ fn form(t: &mut Trial) -> Step {
     let good = token(t);
     let (head, payload) = good.parts();
     let with_header = |header: Value| {
-        Token {
-            header,
-            claims: good.claims.clone(),
-        }
-        .bearer()
+        let claims = good.claims.clone();
+        Token { header, claims }.bearer()
     };
-    let plain = search(t);
-    refused_as(
-        t,
-        "no Authorization",
-        &plain.clone().without("Authorization"),
-        ids,
-    )?;
+    let signed = with_header(json!({"alg": "HS256", "typ": "JWT"}));
+    let twice = format!("Bearer {head}.{payload}. {head}.{payload}.");
+    let plain = t.usual_search();
+    let bare = plain.clone().without("Authorization");
+    refused_as(t, "no Authorization", &bare, ids)?;
     for (about, value) in [
         ("only the scheme", "Bearer".to_owned()),
         ("another scheme", "Basic dXNlcjpwYXNz".to_owned()),
@@ -143,14 +120,8 @@ fn form(t: &mut Trial) -> Step {
         ("no header", format!("Bearer .{payload}.")),
         ("no base64url", format!("Bearer {head}.{payload}!.")),
         ("the header twice", format!("Bearer {head}.{head}.")),
-        (
-            "two tokens",
-            format!("Bearer {head}.{payload}. {head}.{payload}."),
-        ),
-        (
-            "alg HS256",
-            with_header(json!({"alg": "HS256", "typ": "JWT"})),
-        ),
+        ("two tokens", twice),
+        ("alg HS256", signed),
         ("no alg", with_header(json!({"typ": "JWT"}))),
     ] {
         refused_as(t, about, &plain.clone().with("Authorization", value), ids)?;
@@ -164,29 +135,24 @@ fn form(t: &mut Trial) -> Step {
 fn sub(t: &mut Trial) -> Step {
     let ids: Ids = &["P1", "NAT-JWT-03"];
     needed(t, "sub", ids)?;
-    let other = token(t).claim("/sub", json!("someone-else"));
-    refused(t, "sub unlike requesting_practitioner.id", &other, ids)
+    let other = json!("someone-else");
+    let about = "sub unlike requesting_practitioner.id";
+    wrong(t, "/sub", [(about, other)], ids)
 }
 
 fn aud(t: &mut Trial) -> Step {
     let ids: Ids = &["P1", "P3", "NAT-JWT-04"];
     needed(t, "aud", ids)?;
-    let own = t.session.target.audience();
-    for (about, value) in [
-        (
-            "another host",
-            "https://elsewhere.example.nhs.uk/STU3/1/booking".to_owned(),
-        ),
-        ("more than the root", format!("{own}/Slot")),
-        ("another routing segment", format!("{own}x")),
-        (
-            "the host only",
-            own.split('/').take(3).collect::<Vec<_>>().join("/"),
-        ),
-    ] {
-        let bent = token(t).claim("/aud", json!(value));
-        refused(t, about, &bent, ids)?;
-    }
+    let own = t.target.audience();
+    let host: Vec<&str> = own.split('/').take(3).collect();
+    let elsewhere = "https://elsewhere.example.nhs.uk/STU3/1/booking";
+    let others = [
+        ("another host", json!(elsewhere)),
+        ("more than the root", json!(format!("{own}/Slot"))),
+        ("another routing segment", json!(format!("{own}x"))),
+        ("the host only", json!(host.join("/"))),
+    ];
+    wrong(t, "/aud", others, ids)?;
     let slash = token(t).claim("/aud", json!(format!("{own}/")));
     accepted(t, "aud with a trailing slash", &slash, ids)
 }
@@ -204,15 +170,13 @@ fn iat(t: &mut Trial) -> Step {
     let ahead = at(t, 900, 1200);
     refused(t, "iat a quarter of an hour ahead", &ahead, ids)?;
     let now = Timestamp::now().as_second();
-    for (about, value) in [
+    let others = [
         ("iat as a text", json!(now.to_string())),
         ("iat in milliseconds", json!(now * 1000)),
         ("iat with a fraction", json!(now as f64 + 0.5)),
         ("iat negative", json!(-1)),
-    ] {
-        let bent = token(t).claim("/iat", value);
-        refused(t, about, &bent, ids)?;
-    }
+    ];
+    wrong(t, "/iat", others, ids)?;
     let drift = at(t, 20, 320);
     accepted(t, "a clock 20 seconds ahead", &drift, &["P2", "NAT-JWT-05"])
 }
@@ -230,8 +194,8 @@ fn exp(t: &mut Trial) -> Step {
         refused(t, about, &bent, ids)?;
     }
     let now = Timestamp::now().as_second();
-    let bent = token(t).claim("/exp", json!((now + 300).to_string()));
-    refused(t, "exp as a text", &bent, ids)?;
+    let text = json!((now + 300).to_string());
+    wrong(t, "/exp", [("exp as a text", text)], ids)?;
     let old = at(t, -240, 60);
     accepted(t, "a token of four minutes ago", &old, ids)
 }
@@ -239,49 +203,42 @@ fn exp(t: &mut Trial) -> Step {
 fn reason(t: &mut Trial) -> Step {
     let ids: Ids = &["P1", "NAT-JWT-07"];
     needed(t, "reason_for_request", ids)?;
-    let bent = token(t).claim("/reason_for_request", json!("secondaryuses"));
-    refused(t, "secondaryuses", &bent, ids)
+    let other = "secondaryuses";
+    wrong(t, "/reason_for_request", [(other, json!(other))], ids)
 }
 
 fn scope(t: &mut Trial) -> Step {
     let ids: Ids = &["P1", "P4", "NAT-JWT-08"];
     needed(t, "requested_scope", ids)?;
-    for value in [
+    let others = [
         WRITE,
         READ,
         "organization/slot.write",
         "organization/slot.reader",
         "organization/*.read",
-    ] {
-        let bent = token(t).claim("/requested_scope", json!(value));
-        refused(t, value, &bent, ids)?;
-    }
+    ];
+    let others = others.map(|scope| (scope, json!(scope)));
+    wrong(t, "/requested_scope", others, ids)?;
     let several = token(t).claim("/requested_scope", json!(format!("{READ} {SLOT_READ}")));
     accepted(t, "a list that holds the scope", &several, ids)
 }
 
 fn scopes(t: &mut Trial) -> Step {
     let booked = t.booked()?;
-    let body = booked.cancelled();
     let other = t.message()?;
-    let s = &t.session;
     let wrong = [
-        ("metadata", s.metadata(), READ),
-        ("search", search(t), WRITE),
-        ("book", s.book(&other), READ),
-        ("book with slot scope", s.book(&other), SLOT_READ),
-        ("read", s.read(&booked.id), WRITE),
-        ("cancel", s.cancel(&booked.id, &booked.etag, &body), READ),
+        ("metadata", t.metadata(), READ),
+        ("search", t.usual_search(), WRITE),
+        ("book", t.book(&other), READ),
+        ("book with slot scope", t.book(&other), SLOT_READ),
+        ("read", t.read(&booked.id), WRITE),
+        ("cancel", t.cancellation(&booked), READ),
     ];
     for (about, request, scope) in wrong {
-        let token = t.session.token(scope);
+        let token = t.token(scope);
         let request = request.with("Authorization", token.bearer());
-        refused_as(
-            t,
-            &format!("{about} under {scope}"),
-            &request,
-            &["P4", "NAT-JWT-08", "D-23"],
-        )?;
+        let about = format!("{about} under {scope}");
+        refused_as(t, &about, &request, &["P4", "NAT-JWT-08", "D-23"])?;
     }
     Ok(())
 }
@@ -289,56 +246,47 @@ fn scopes(t: &mut Trial) -> Step {
 fn device(t: &mut Trial) -> Step {
     let ids: Ids = &["P1", "NAT-JWT-09"];
     needed(t, "requesting_device", ids)?;
-    for place in [
+    let parts = [
         "/requesting_device/identifier",
         "/requesting_device/identifier/0/system",
         "/requesting_device/identifier/0/value",
         "/requesting_device/model",
         "/requesting_device/version",
-    ] {
-        let bent = token(t).claim(place, Value::Null);
-        refused(t, &format!("without {place}"), &bent, ids)?;
-    }
-    Ok(())
+    ];
+    without(t, &parts, ids)
 }
 
 fn organization(t: &mut Trial) -> Step {
     let ids: Ids = &["P1", "NAT-JWT-10"];
     needed(t, "requesting_organization", ids)?;
-    for place in [
+    let parts = [
         "/requesting_organization/name",
         "/requesting_organization/identifier",
         "/requesting_organization/identifier/0/system",
         "/requesting_organization/identifier/0/value",
-    ] {
-        let bent = token(t).claim(place, Value::Null);
-        refused(t, &format!("without {place}"), &bent, ids)?;
-    }
-    let other = token(t).claim(
-        "/requesting_organization/identifier/0/system",
-        json!("https://elsewhere.example/Id"),
-    );
-    refused(t, "an identifier of another system", &other, ids)
+    ];
+    without(t, &parts, ids)?;
+    let other = json!("https://elsewhere.example/Id");
+    let place = "/requesting_organization/identifier/0/system";
+    let about = "an identifier of another system";
+    wrong(t, place, [(about, other)], ids)
 }
 
 fn practitioner(t: &mut Trial) -> Step {
     let ids: Ids = &["P1", "NAT-JWT-11"];
-    let without = token(t).claim("/requesting_practitioner", Value::Null);
-    accepted(t, "no practitioner", &without, ids)?;
+    let none = token(t).claim("/requesting_practitioner", Value::Null);
+    accepted(t, "no practitioner", &none, ids)?;
     let one = token(t)
         .claim("/requesting_practitioner/identifier/2", Value::Null)
         .claim("/requesting_practitioner/identifier/1", Value::Null);
     accepted(t, "a practitioner with one identifier", &one, ids)?;
     let no_prefix = token(t).claim("/requesting_practitioner/name/0/prefix", Value::Null);
     accepted(t, "a practitioner without prefix", &no_prefix, ids)?;
-    for place in [
+    let parts = [
         "/requesting_practitioner/id",
         "/requesting_practitioner/name",
         "/requesting_practitioner/name/0/family",
         "/requesting_practitioner/name/0/given",
-    ] {
-        let bent = token(t).claim(place, Value::Null);
-        refused(t, &format!("without {place}"), &bent, ids)?;
-    }
-    Ok(())
+    ];
+    without(t, &parts, ids)
 }

@@ -1,12 +1,13 @@
 //! One test as it runs: it sends, judges, and notes what is not right.
 
-use crate::evidence::{Exchange, Finding, Id, Outcome, Verdict};
+use crate::evidence::{Exchange, Finding, Outcome, Severity, Verdict};
 use booking::situation::Situation;
 use serde_json::Value;
+use std::ops::{Deref, DerefMut};
 
-use super::answer::{Answer, list, text};
+use super::answer::{Answer, list, text, texts};
 use super::messages::cancelled;
-use super::registry::Test;
+use super::registry::{Run, Test};
 use super::request::Request;
 use super::session::{self, Session};
 use super::wire::Exchanged;
@@ -27,27 +28,43 @@ pub(super) enum Stop {
 /// How a step ends.
 pub(super) type Step<T = ()> = Result<T, Stop>;
 
+/// Ends a test that cannot be tried, for this reason.
+pub(super) fn skip<T>(why: impl Into<String>) -> Step<T> {
+    Err(Stop::Skip(why.into()))
+}
+
 /// A requirement list as tests name it.
 pub(super) type Ids = &'static [&'static str];
 
 /// A test that runs.
 pub(super) struct Trial<'s, 't> {
-    pub(super) session: &'s mut Session<'t>,
+    session: &'s mut Session<'t>,
     requirements: Ids,
     findings: Vec<Finding>,
     exchanges: Vec<Exchange>,
 }
 
+/// What a test sends is made by the session of its run.
+impl<'t> Deref for Trial<'_, 't> {
+    type Target = Session<'t>;
+
+    fn deref(&self) -> &Session<'t> {
+        self.session
+    }
+}
+
+impl<'t> DerefMut for Trial<'_, 't> {
+    fn deref_mut(&mut self) -> &mut Session<'t> {
+        self.session
+    }
+}
+
 impl<'s, 't> Trial<'s, 't> {
     /// Runs a test to its verdict.
-    pub(super) fn of(
-        test: &Test,
-        run: fn(&mut Trial<'_, '_>) -> Step,
-        session: &'s mut Session<'t>,
-    ) -> Outcome {
+    pub(super) fn of(test: &'static Test, run: Run, session: &'s mut Session<'t>) -> Outcome {
         let mut trial = Trial {
             session,
-            requirements: test.requirements,
+            requirements: &test.requirements,
             findings: Vec::new(),
             exchanges: Vec::new(),
         };
@@ -55,7 +72,7 @@ impl<'s, 't> Trial<'s, 't> {
         let mut outcome = Outcome::tried(
             test.id,
             test.title,
-            test.requirements,
+            &test.requirements,
             trial.findings,
             trial.exchanges,
         );
@@ -81,11 +98,14 @@ impl<'s, 't> Trial<'s, 't> {
 
     /// Sends a request; no whole answer is a finding and ends the test.
     pub(super) fn send(&mut self, purpose: &str, request: &Request) -> Step<Answer> {
-        if let Some(why) = self.session.over() {
-            return Err(Stop::Skip(why.to_owned()));
-        }
+        self.goes_on()?;
         let exchanged = self.session.exchange(request, purpose);
         self.kept(exchanged)
+    }
+
+    /// Nothing more is tried once the run was given up.
+    fn goes_on(&self) -> Step {
+        self.session.over().map_or(Ok(()), skip)
     }
 
     /// Sends a request whose sender may also be hung up on: none when the server closed the connection.
@@ -94,9 +114,7 @@ impl<'s, 't> Trial<'s, 't> {
         purpose: &str,
         request: &Request,
     ) -> Step<Option<Answer>> {
-        if let Some(why) = self.session.over() {
-            return Err(Stop::Skip(why.to_owned()));
-        }
+        self.goes_on()?;
         let exchanged = self.session.exchange(request, purpose);
         if exchanged.closed {
             self.exchanges.push(exchanged.exchange);
@@ -107,23 +125,17 @@ impl<'s, 't> Trial<'s, 't> {
 
     /// Sends requests one after the other over one connection.
     pub(super) fn in_turn(&mut self, purpose: &str, requests: &[Request]) -> Step<Vec<Answer>> {
-        if let Some(why) = self.session.over() {
-            return Err(Stop::Skip(why.to_owned()));
-        }
+        self.goes_on()?;
         let all = self.session.in_turn(requests, purpose).into_iter();
         all.map(|exchanged| self.kept(exchanged)).collect()
     }
 
     /// Sends requests side by side; the answers that came, in their order.
     pub(super) fn together(&mut self, purpose: &str, requests: &[Request]) -> Step<Vec<Answer>> {
-        if let Some(why) = self.session.over() {
-            return Err(Stop::Skip(why.to_owned()));
-        }
+        self.goes_on()?;
         let all = self.session.together(requests, purpose);
         if all.len() < requests.len() {
-            return Err(Stop::Skip(
-                "not all requests could be sent side by side".into(),
-            ));
+            return skip("not all requests could be sent side by side");
         }
         all.into_iter()
             .map(|exchanged| self.kept(exchanged))
@@ -136,9 +148,7 @@ impl<'s, 't> Trial<'s, 't> {
         purpose: &str,
         bytes: &[u8],
     ) -> Step<(usize, Option<u16>, Option<String>)> {
-        if let Some(why) = self.session.over() {
-            return Err(Stop::Skip(why.to_owned()));
-        }
+        self.goes_on()?;
         let exchanged = self.session.raw(bytes, purpose);
         let index = self.exchanges.len();
         let (status, broken) = (exchanged.exchange.status, exchanged.exchange.broken.clone());
@@ -151,19 +161,14 @@ impl<'s, 't> Trial<'s, 't> {
         let answer = session::answer(index, &exchanged);
         let broken = exchanged.exchange.broken.clone();
         self.exchanges.push(exchanged.exchange);
-        match answer {
-            Some(answer) => Ok(answer),
-            None => {
-                let why = broken.unwrap_or_default();
-                self.note(
-                    Finding::error(self.requirements, format!("No whole answer came: {why}"))
-                        .at("response")
-                        .right("A complete HTTP answer in time and of a bounded size.")
-                        .in_exchange(index),
-                );
-                Err(Stop::Failed)
-            }
-        }
+        answer.ok_or_else(|| {
+            let what = format!("No whole answer came: {}", broken.unwrap_or_default());
+            let finding = Finding::error(self.requirements, what)
+                .at("response")
+                .right("A complete HTTP answer in time and of a bounded size.");
+            self.note(finding.in_exchange(index));
+            Stop::Failed
+        })
     }
 
     /// Notes an error unless the answer has this status.
@@ -176,6 +181,25 @@ impl<'s, 't> Trial<'s, 't> {
             .ok_or(Stop::Failed)
     }
 
+    /// Notes an error unless the answer is compressed, as it was asked for.
+    pub(super) fn is_gzipped(&mut self, a: &Answer) {
+        self.at(a, "header Content-Encoding", &["PROV-GEN-13"])
+            .must(a.gzipped)
+            .right("gzip, as Accept-Encoding asks")
+            .or("The answer is not gzipped");
+    }
+
+    /// Notes an error unless the answer names the request that it answers.
+    pub(super) fn is_correlated(&mut self, a: &Answer, request: &Request, what: &str) {
+        let (sent, back) = (request.header("x-request-id"), a.header("x-correlation-id"));
+        self.at(a, "header X-Correlation-ID", &["PROV-HDR-11"])
+            .must(sent == back)
+            .right("the request's X-Request-ID")
+            .or(format!(
+                "X-Correlation-ID is not the X-Request-ID of the {what}"
+            ));
+    }
+
     /// Judges a refusal: status and `issue.code` are MUST, the Spine code is SHOULD.
     pub(super) fn is_refused(
         &mut self,
@@ -185,59 +209,48 @@ impl<'s, 't> Trial<'s, 't> {
         about: &str,
     ) -> bool {
         let row = situation.row();
-        let named_ids = |ids: Ids| -> Vec<Id> {
-            let all = ids
-                .iter()
-                .copied()
-                .chain([row.id])
-                .filter(|id| !id.is_empty());
-            all.map(Id::Borrowed).collect()
+        let mut note = |severity, at: &str, ids: Ids, what: String, right: String| {
+            let ids = ids.iter().copied().chain([row.id]);
+            let ids: Vec<&str> = ids.filter(|id| !id.is_empty()).collect();
+            let finding = Finding {
+                severity,
+                ..Finding::error(&ids, what)
+            };
+            self.note(finding.at(at).right(right).in_exchange(a.index));
         };
         if a.status != row.status {
-            let what = answered(about, a);
-            let mut finding = Finding::error(&[], what).at("status").in_exchange(a.index);
-            finding.requirement = named_ids(ids);
-            self.note(finding.right(format!("{} with an OperationOutcome", row.status)));
+            let right = format!("{} with an OperationOutcome", row.status);
+            note(Severity::Error, "status", ids, answered(about, a), right);
             return false;
         }
         if a.kind() != "OperationOutcome" {
+            let ids: Ids = &["PROV-GEN-17", "P36"];
             let what = format!("The error that answers “{about}” is {}", named(a.kind()));
-            let mut finding = Finding::error(&[], what).at("body").in_exchange(a.index);
-            finding.requirement = named_ids(&["PROV-GEN-17", "P36"]);
-            self.note(finding.right("An OperationOutcome on every 4xx and 5xx."));
+            let right = "An OperationOutcome on every 4xx and 5xx.".to_owned();
+            note(Severity::Error, "body", ids, what, right);
             return false;
         }
-        let codes: Vec<&str> = list(&a.resource, "/issue")
-            .iter()
-            .map(|i| text(i, "/code"))
-            .collect();
+        let codes: Vec<&str> = texts(&a.resource, "/issue", "/code").collect();
         let fits = codes.contains(&row.code);
         if !fits {
+            let at = "OperationOutcome.issue[0].code";
             let codes = codes.join("`, `");
             let what = format!("“{about}” was refused with the issue code `{codes}`");
-            let mut finding = Finding::error(&[], what)
-                .at("OperationOutcome.issue[0].code")
-                .in_exchange(a.index);
-            finding.requirement = named_ids(&[]);
-            self.note(finding.right(format!("`{}`", row.code)));
+            note(Severity::Error, at, &[], what, format!("`{}`", row.code));
         }
         let spine = situation != Situation::SlotTaken && !row.id.is_empty();
         if spine && !has_coding(a, row.spine) {
+            let at = "OperationOutcome.issue[0].details.coding";
             let what = format!("The refusal of “{about}” does not carry the right Spine code");
-            let mut finding = Finding::warning(&[], what)
-                .at("OperationOutcome.issue[0].details.coding")
-                .in_exchange(a.index);
-            finding.requirement = named_ids(&["PROV-ERR-02"]);
-            self.note(finding.right(format!("`{}` of {SPINE}", row.spine)));
+            let right = format!("`{}` of {SPINE}", row.spine);
+            note(Severity::Warning, at, &["PROV-ERR-02"], what, right);
         }
         fits
     }
 
     /// A free slot of this test's own.
     pub(super) fn slot(&mut self) -> Step<Value> {
-        if let Some(why) = self.session.over() {
-            return Err(Stop::Skip(why.to_owned()));
-        }
+        self.goes_on()?;
         self.session.take_slot().map_err(Stop::Skip)
     }
 
@@ -262,8 +275,7 @@ impl<'s, 't> Trial<'s, 't> {
                 .or("The booking has no id");
             return Err(Stop::Failed);
         };
-        let version = || format!("W/\"{}\"", text(&answer.resource, "/meta/versionId"));
-        let etag = answer.header("etag").map_or_else(version, str::to_owned);
+        let etag = answer.etag();
         Ok(Booked {
             message,
             id,

@@ -3,59 +3,27 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{list, text};
+use super::answer::{is, list, resources, text};
 use super::messages::{cancelled, with};
 use super::query::{Window, window};
-use super::registry::Test;
+use super::registry::Table;
 use super::token::WRITE;
 use super::trial::{Step, Trial};
 
-/// Tests that ask for what the superseded version does not demand.
-const OF_THE_CURRENT_VERSION: [&str; 5] = [
-    "BookRefused_Contained",
-    "Contact_NoRank",
-    "Header_X-Request-ID",
-    "Order_OfAHead",
-    "Token_ScopeOfEachInteraction",
-];
-
-/// Why those are not run for a consumer of the superseded version.
-pub(super) const WHY_NOT: &str = "It asks for what the superseded version lets a consumer leave out; run the suite \
-    once more without --standard, as a consumer of the current version.";
-
-/// True for a test that holds for the current version only.
-pub(super) fn is_of_the_current_version(test: &Test) -> bool {
-    OF_THE_CURRENT_VERSION.contains(&test.id)
-}
-
 /// The tests of this file.
-pub(super) static TESTS: &[Test] = &[
-    Test::new("Version_RequestIdOptional", without_request_id)
-        .tries("Bookings and cancellations without X-Request-ID")
-        .of(&["NFR-09", "VER-02", "ERR-12", "ERR-15"]),
-    Test::new("Version_RankOptional", without_rank)
-        .tries("Contact points without rank")
-        .of(&["NFR-09", "VER-03"]),
-    Test::new("Version_WriteScopeReads", write_scope_reads)
-        .tries("Reads under the scope for writing")
-        .of(&["NFR-09", "VER-04", "D-23"]),
-    Test::new("Version_FewerContained", fewer_contained)
-        .tries("A booking without DocumentReference, and one without contained Slot")
-        .of(&["NFR-09", "VER-05"]),
-    Test::new("Version_FurtherParticipants", further_participants)
-        .tries("A participant beside the patient")
-        .of(&["NFR-09", "VER-06"]),
-    Test::new("Version_Includes", includes)
-        .tries("HealthcareService.providedBy and .location without iterate")
-        .of(&["NFR-09", "VER-07", "PROV-SLOT-08"]),
-    Test::new("Version_Capability", capability)
-        .tries("The CapabilityStatement names both versions")
-        .of(&["NFR-09", "VER-08", "RES-CAP-06"]),
+pub(super) const TESTS: Table = &[
+    ("Version_RequestIdOptional", without_request_id),
+    ("Version_RankOptional", without_rank),
+    ("Version_WriteScopeReads", write_scope_reads),
+    ("Version_FewerContained", fewer_contained),
+    ("Version_FurtherParticipants", further_participants),
+    ("Version_Includes", includes),
+    ("Version_Capability", capability),
 ];
 
 fn without_request_id(t: &mut Trial) -> Step {
     let message = t.message()?;
-    let post = t.session.book(&message).without("X-Request-ID");
+    let post = t.book(&message).without("X-Request-ID");
     let a = t
         .ask("book without X-Request-ID", &post)
         .books(&["VER-02"])?;
@@ -69,7 +37,7 @@ fn without_request_id(t: &mut Trial) -> Step {
     let id = text(&a.resource, "/id").to_owned();
     let etag = a.header("etag").unwrap_or_default().to_owned();
     let body = cancelled(&message, &a.resource);
-    let put = t.session.cancel(&id, &etag, &body).without("X-Request-ID");
+    let put = t.cancel(&id, &etag, &body).without("X-Request-ID");
     t.ask("cancel without X-Request-ID", &put)
         .succeeds(200, "Appointment", &["VER-02"])?;
     let again = t.send("cancel once more without X-Request-ID", &put)?;
@@ -84,15 +52,15 @@ fn without_request_id(t: &mut Trial) -> Step {
 fn without_rank(t: &mut Trial) -> Step {
     let message = with(t.message()?, "/Patient/telecom/0/rank", Value::Null);
     let message = with(message, "/Patient/contact/0/telecom/0/rank", Value::Null);
-    t.ask("book without ranks", &t.session.book(&message))
+    t.ask("book without ranks", &t.book(&message))
         .books(&["VER-03"])
         .map(drop)
 }
 
 fn write_scope_reads(t: &mut Trial) -> Step {
     let booked = t.booked()?;
-    let token = t.session.token(WRITE);
-    let read = t.session.read(&booked.id);
+    let token = t.token(WRITE);
+    let read = t.read(&booked.id);
     let read = read.with("Authorization", token.bearer());
     t.ask("read under the scope for writing", &read)
         .succeeds(200, "Appointment", &["VER-04"])
@@ -105,14 +73,14 @@ fn fewer_contained(t: &mut Trial) -> Step {
         with(message, "/supportingInformation", Value::Null)
     };
     let message = without_document(t.message()?);
-    let post = t.session.book(&message);
+    let post = t.book(&message);
     t.ask("book without DocumentReference", &post)
         .books(&["VER-05"])?;
     let message = t.message()?;
     let slot = text(&message, "/slot/0/reference").replace('#', "Slot/");
     let message = with(message, "/Slot", Value::Null);
     let message = without_document(with(message, "/slot/0/reference", json!(slot)));
-    t.ask("book without contained Slot", &t.session.book(&message))
+    t.ask("book without contained Slot", &t.book(&message))
         .books(&["VER-05"])
         .map(drop)
 }
@@ -122,7 +90,7 @@ fn further_participants(t: &mut Trial) -> Step {
         "status": "accepted"});
     let message = with(t.message()?, "/participant/1", other);
     let a = t
-        .ask("book with another participant", &t.session.book(&message))
+        .ask("book with another participant", &t.book(&message))
         .books(&["VER-06"])?;
     t.at(&a, "Appointment.participant", &["VER-06"])
         .must(list(&a.resource, "/participant").len() == 2)
@@ -132,28 +100,21 @@ fn further_participants(t: &mut Trial) -> Step {
 }
 
 fn includes(t: &mut Trial) -> Step {
-    let service = t.session.target.service.as_str();
+    let service = t.target.service.as_str();
     let query = format!(
         "{}&_include=Slot%3Aschedule&_include=Schedule%3Aactor%3AHealthcareService\
          &_include=HealthcareService.providedBy&_include=HealthcareService.location",
         window(service, Window::usual(), "free")
     );
     let a = t
-        .ask("search with these includes", &t.session.search(&query))
+        .ask("search with these includes", &t.search(&query))
         .succeeds(200, "Bundle", &["VER-07"])?;
-    let kinds: Vec<&str> = list(&a.resource, "/entry")
-        .iter()
-        .map(|entry| text(entry, "/resource/resourceType"))
-        .collect();
-    let services = list(&a.resource, "/entry")
-        .iter()
-        .filter_map(|e| e.get("resource"));
     for (element, kind) in [("providedBy", "Organization"), ("location", "Location")] {
-        let named = services
-            .clone()
-            .any(|r| text(r, "/resourceType") == "HealthcareService" && r.get(element).is_some());
+        let names = |r: &Value| is(r, "HealthcareService") && r.get(element).is_some();
+        let named = resources(&a.resource).any(names);
+        let came = resources(&a.resource).any(|r| is(r, kind));
         t.at(&a, "Bundle.entry", &["VER-07", "PROV-SLOT-08"])
-            .must(!named || kinds.contains(&kind))
+            .must(!named || came)
             .right("the resource that the service names")
             .or(format!(
                 "HealthcareService.{element} is asked for and named, and no {kind} came"
@@ -163,7 +124,7 @@ fn includes(t: &mut Trial) -> Step {
 }
 
 fn capability(t: &mut Trial) -> Step {
-    let request = t.session.metadata();
+    let request = t.metadata();
     let ids = &["VER-08", "RES-CAP-06"];
     let a = t.ask("read the CapabilityStatement", &request).succeeds(
         200,

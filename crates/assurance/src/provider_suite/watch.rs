@@ -7,13 +7,14 @@ use booking::count::{counted, plural};
 use booking::systems;
 use booking::version::StandardVersion;
 use fhir::article::with_article;
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use super::answer::{Content, JSON, XML, list, shortened, text};
 use super::messages::{FAMILY, PHONE, POSTCODE};
 use super::request::Request;
-use super::trial::Ids;
 use super::wire::Received;
 
 /// Most different findings of one rule.
@@ -23,8 +24,14 @@ const MAX_ENTRIES: usize = 200;
 /// Most issues of one answer that are looked at.
 const MAX_ISSUES: usize = 50;
 
-/// A rule for every answer.
-#[derive(Clone, Copy, PartialEq, Eq)]
+const TEXT: &str = include_str!("watch.toml");
+
+/// A test reads the same text, so that no rule is without its row.
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| read().unwrap_or_default());
+
+/// A rule for every answer: the rows stand in this order.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 enum Rule {
     RequestId,
     CorrelationId,
@@ -40,37 +47,39 @@ enum Rule {
     NoLeak,
 }
 
-pub(super) struct Row {
+/// A row of `watch.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
     rule: Rule,
-    id: &'static str,
-    title: &'static str,
-    requirements: Ids,
+    name: &'static str,
+    tries: &'static str,
+    #[serde(borrow)]
+    requirements: Vec<&'static str>,
+    #[serde(default)]
+    at: &'static str,
+    #[serde(default)]
+    right: &'static str,
 }
 
-const fn row(rule: Rule, id: &'static str, title: &'static str, requirements: Ids) -> Row {
-    Row {
-        rule,
-        id,
-        title,
-        requirements,
-    }
+/// What `watch.toml` holds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'static"))]
+struct Rules {
+    rule: Vec<Row>,
 }
 
-#[rustfmt::skip] // a row a line
-pub(super) static RULES: [Row; 12] = [
-    row(Rule::RequestId, "EveryAnswer_RequestId", "Every answer carries an X-Request-ID of its own", &["PROV-HDR-10"]),
-    row(Rule::CorrelationId, "EveryAnswer_CorrelationId", "Every answer returns the request's X-Request-ID as X-Correlation-ID", &["PROV-HDR-11"]),
-    row(Rule::NoStore, "EveryAnswer_NoStore", "No answer may be stored on the way", &["PROV-HDR-12"]),
-    row(Rule::ContentType, "EveryAnswer_ContentType", "Every body is FHIR in UTF-8 and says so", &["PROV-GEN-07", "PROV-GEN-12", "P9"]),
-    row(Rule::Coding, "EveryAnswer_Coding", "No answer is compressed for a caller that did not ask", &["PROV-GEN-13"]),
-    row(Rule::Hsts, "EveryAnswer_StrictTransportSecurity", "Every answer over HTTPS asks for HTTPS", &["PROV-GEN-04", "PROV-HDR-17"]),
-    row(Rule::Outcome, "EveryAnswer_OperationOutcome", "Every error carries an OperationOutcome with id, severity and code", &["PROV-GEN-17", "PROV-ERR-01", "P36"]),
-    row(Rule::Readable, "EveryAnswer_Readable", "Every body can be read as FHIR STU3", &["PROV-GEN-16"]),
-    row(Rule::Profiles, "EveryAnswer_Profiles", "Every resource states its CareConnect profile", &["RES-GEN-01", "P14"]),
-    row(Rule::Conforms, "EveryAnswer_Conforms", "Every resource keeps to STU3, its profile and the Standard", &["PROV-GEN-16"]),
-    row(Rule::Version, "EveryAnswer_Version", "Every Appointment comes with ETag and Last-Modified", &["PROV-HDR-13", "PROV-HDR-14", "P31"]),
-    row(Rule::NoLeak, "EveryAnswer_NoLeak", "No error tells patient data or the inside of the server", &["PROV-ERR-04"]),
-];
+fn read() -> Result<Vec<Row>, toml::de::Error> {
+    toml::from_str(TEXT).map(|rules: Rules| rules.rule)
+}
+
+/// How many rules there are.
+pub(super) fn rules() -> usize {
+    ROWS.len()
+}
+
+/// What is wrong with an answer, where, and what would be right.
+type Fault<'f> = (&'f str, &'f str, &'f str);
 
 /// What was seen of one rule.
 #[derive(Default)]
@@ -86,7 +95,7 @@ struct Kept {
 pub(super) struct Watch {
     https: bool,
     standard: StandardVersion,
-    kept: [Kept; RULES.len()],
+    kept: Vec<Kept>,
     request_ids: HashSet<String>,
 }
 
@@ -109,7 +118,7 @@ impl Watch {
         Watch {
             https,
             standard,
-            kept: std::array::from_fn(|_| Kept::default()),
+            kept: ROWS.iter().map(|_| Kept::default()).collect(),
             request_ids: HashSet::new(),
         }
     }
@@ -144,25 +153,12 @@ impl Watch {
         } else {
             None
         };
-        self.judge(
-            Rule::RequestId,
-            seen,
-            fault,
-            "header X-Request-ID",
-            "A new value on every answer.",
-        );
-        let (sent, back) = (
-            seen.request.header("x-request-id"),
-            seen.header("x-correlation-id"),
-        );
-        let repeated = seen
-            .request
-            .headers
-            .iter()
-            .filter(|(n, _)| n.eq_ignore_ascii_case("x-request-id"))
-            .count()
-            > 1;
-        if !repeated {
+        self.judge(Rule::RequestId, seen, fault);
+        let sent = seen.request.header("x-request-id");
+        let back = seen.header("x-correlation-id");
+        let headers = seen.request.headers.iter();
+        let named = headers.filter(|(n, _)| n.eq_ignore_ascii_case("x-request-id"));
+        if named.count() <= 1 {
             let fault = match (sent, back) {
                 (Some(_), None) => Some("The answer has no X-Correlation-ID"),
                 (Some(sent), Some(back)) if sent != back => {
@@ -173,14 +169,7 @@ impl Watch {
                 ),
                 _ => None,
             };
-            let right = "The request's X-Request-ID, byte for byte; none if the request had none.";
-            self.judge(
-                Rule::CorrelationId,
-                seen,
-                fault,
-                "header X-Correlation-ID",
-                right,
-            );
+            self.judge(Rule::CorrelationId, seen, fault);
         }
         let cache = seen
             .header("cache-control")
@@ -188,13 +177,7 @@ impl Watch {
             .to_ascii_lowercase();
         let fault = (!cache.contains("no-store"))
             .then_some("The answer does not forbid to store it on the way");
-        self.judge(
-            Rule::NoStore,
-            seen,
-            fault,
-            "header Cache-Control",
-            "`Cache-Control: no-store` on all answers.",
-        );
+        self.judge(Rule::NoStore, seen, fault);
         let asked = seen.request.header("accept-encoding").unwrap_or_default();
         let coding = seen.header("content-encoding").unwrap_or("identity");
         let fits = coding.eq_ignore_ascii_case("identity")
@@ -204,23 +187,11 @@ impl Watch {
                 "The answer says Content-Encoding `{coding}` and the request did not ask for it"
             )
         });
-        self.judge(
-            Rule::Coding,
-            seen,
-            fault.as_deref(),
-            "header Content-Encoding",
-            "gzip only when Accept-Encoding has it.",
-        );
+        self.judge(Rule::Coding, seen, fault.as_deref());
         if self.https {
             let fault = seen.header("strict-transport-security").is_none();
             let fault = fault.then_some("The answer has no Strict-Transport-Security");
-            self.judge(
-                Rule::Hsts,
-                seen,
-                fault,
-                "header Strict-Transport-Security",
-                "On all answers over HTTPS.",
-            );
+            self.judge(Rule::Hsts, seen, fault);
         }
     }
 
@@ -232,15 +203,7 @@ impl Watch {
             "" => "A body came without Content-Type".to_owned(),
             given => format!("The Content-Type is `{given}`"),
         });
-        let right =
-            "`application/fhir+json;charset=utf-8` or `application/fhir+xml;charset=utf-8`.";
-        self.judge(
-            Rule::ContentType,
-            seen,
-            fault.as_deref(),
-            "header Content-Type",
-            right,
-        );
+        self.judge(Rule::ContentType, seen, fault.as_deref());
         let fault = match &seen.content.parsed {
             None => seen.content.fault.clone(),
             Some(parsed) => parsed
@@ -251,61 +214,55 @@ impl Watch {
         };
         let fault =
             fault.map(|why| format!("The body cannot be read as FHIR: {}", shortened(&why)));
-        self.judge(
-            Rule::Readable,
-            seen,
-            fault.as_deref(),
-            "body",
-            "A FHIR STU3 resource in the format that Content-Type names.",
-        );
+        self.judge(Rule::Readable, seen, fault.as_deref());
     }
 
     fn outcome(&mut self, seen: &Seen) {
         let outcome = &seen.content.value;
         let issues = list(outcome, "/issue");
-        let (fault, at, right) = if text(outcome, "/resourceType") != "OperationOutcome" {
-            (
-                Some("The error carries no OperationOutcome"),
+        let fault: Option<Fault> = if text(outcome, "/resourceType") != "OperationOutcome" {
+            Some((
+                "The error carries no OperationOutcome",
                 "body",
                 "An OperationOutcome on every 4xx and 5xx.",
-            )
+            ))
         } else if text(outcome, "/id").is_empty() {
-            (
-                Some("The OperationOutcome has no id"),
+            Some((
+                "The OperationOutcome has no id",
                 "OperationOutcome.id",
                 "The local id of the error.",
-            )
+            ))
         } else if !list(outcome, "/meta/profile")
             .iter()
             .any(|p| p == "http://hl7.org/fhir/StructureDefinition/OperationOutcome")
         {
-            (
-                Some("The OperationOutcome does not state its profile"),
+            Some((
+                "The OperationOutcome does not state its profile",
                 "OperationOutcome.meta.profile",
                 "http://hl7.org/fhir/StructureDefinition/OperationOutcome",
-            )
+            ))
         } else if issues.is_empty() || issues.iter().any(|i| text(i, "/code").is_empty()) {
-            (
-                Some("An issue has no code, or there is no issue"),
+            Some((
+                "An issue has no code, or there is no issue",
                 "OperationOutcome.issue.code",
                 "A code of the error table.",
-            )
+            ))
         } else if issues.iter().any(|i| {
             !matches!(
                 text(i, "/severity"),
                 "error" | "fatal" | "warning" | "information"
             )
         }) {
-            (
-                Some("An issue has no severity"),
+            Some((
+                "An issue has no severity",
                 "OperationOutcome.issue.severity",
                 "`error`",
-            )
+            ))
         } else {
-            (None, "", "")
+            None
         };
-        let is_one = fault != Some("The error carries no OperationOutcome");
-        self.judge(Rule::Outcome, seen, fault, at, right);
+        let is_one = text(outcome, "/resourceType") == "OperationOutcome";
+        self.judge_at(Rule::Outcome, seen, fault);
         if is_one && issues.iter().any(|i| list(i, "/details/coding").len() != 1) {
             let what = "An issue has not exactly one coding in its details";
             let finding = Finding::warning(&["PROV-ERR-01", "PROV-ERR-02"], what)
@@ -339,7 +296,7 @@ impl Watch {
             (false, Some(_)) => Some("The error shows the inside of the server"),
             _ => None,
         };
-        self.judge(Rule::NoLeak, seen, fault, "OperationOutcome.issue.diagnostics", "What is wrong, by element names, without values of a patient and without a stack trace.");
+        self.judge(Rule::NoLeak, seen, fault);
     }
 
     fn resource(&mut self, seen: &Seen) {
@@ -368,13 +325,7 @@ impl Watch {
         });
         // The entries of an appointment search are limited to some elements (PROV-SRCH-03).
         if !seen.request.path.starts_with("/Appointment?") && !value.is_null() {
-            self.judge(
-                Rule::Profiles,
-                seen,
-                unnamed.as_deref(),
-                "meta.profile",
-                "The CareConnect profile of its type, in contained resources too.",
-            );
+            self.judge(Rule::Profiles, seen, unnamed.as_deref());
         }
         if kind == "Appointment" {
             self.version(seen, value);
@@ -388,40 +339,40 @@ impl Watch {
             .bytes()
             .all(|b| b.is_ascii_digit() || b.is_ascii_lowercase() || b == b'-');
         let modified = seen.header("last-modified").unwrap_or_default();
-        let (fault, at, right) = if version.is_empty() {
-            (
-                Some("The Appointment has no version id"),
+        let fault: Option<Fault> = if version.is_empty() {
+            Some((
+                "The Appointment has no version id",
                 "Appointment.meta.versionId",
                 "The version id.",
-            )
+            ))
         } else if !legal {
-            (
-                Some("The version id has other characters than a-z, 0-9 and -"),
+            Some((
+                "The version id has other characters than a-z, 0-9 and -",
                 "Appointment.meta.versionId",
                 "Only a-z, 0-9 and -.",
-            )
+            ))
         } else if etag.is_empty() {
-            (
-                Some("The Appointment came without ETag"),
+            Some((
+                "The Appointment came without ETag",
                 "header ETag",
                 "`W/\"<versionId>\"`",
-            )
+            ))
         } else if etag != format!("W/\"{version}\"") {
-            (
-                Some("ETag does not name the version of the body in weak form"),
+            Some((
+                "ETag does not name the version of the body in weak form",
                 "header ETag",
                 "`W/\"<versionId>\"`",
-            )
+            ))
         } else if jiff::fmt::rfc2822::parse(modified).is_err() {
-            (
-                Some("Last-Modified is missing or no HTTP date"),
+            Some((
+                "Last-Modified is missing or no HTTP date",
                 "header Last-Modified",
                 "When this version was made, as HTTP date.",
-            )
+            ))
         } else {
-            (None, "", "")
+            None
         };
-        self.judge(Rule::Version, seen, fault, at, right);
+        self.judge_at(Rule::Version, seen, fault);
     }
 
     fn conforms(&mut self, seen: &Seen, root: &fhir::Element, is_appointment: bool) {
@@ -444,7 +395,7 @@ impl Watch {
             .filter(|i| i.is_error() && !excused(i))
             .take(MAX_ISSUES)
             .collect();
-        self.judge(Rule::Conforms, seen, None, "", "");
+        self.judge(Rule::Conforms, seen, None);
         if !faults.is_empty() {
             self.of(Rule::Conforms).broken += 1;
         }
@@ -465,21 +416,22 @@ impl Watch {
     }
 
     fn of(&mut self, rule: Rule) -> &mut Kept {
-        // Every rule stands once in the table, so the first place is never a stand-in.
-        let at = RULES.iter().position(|r| r.rule == rule).unwrap_or(0);
-        &mut self.kept[at]
+        &mut self.kept[rule as usize]
     }
 
-    fn judge(&mut self, rule: Rule, seen: &Seen, fault: Option<&str>, at: &str, right: &str) {
+    fn judge(&mut self, rule: Rule, seen: &Seen, fault: Option<&str>) {
+        let Row { at, right, .. } = ROWS[rule as usize];
+        self.judge_at(rule, seen, fault.map(|fault| (fault, at, right)));
+    }
+
+    fn judge_at(&mut self, rule: Rule, seen: &Seen, fault: Option<Fault>) {
         self.of(rule).judged += 1;
-        let Some(fault) = fault else { return };
-        self.of(rule).broken += 1;
-        let ids = RULES
-            .iter()
-            .find(|r| r.rule == rule)
-            .map_or(&[][..], |r| r.requirements);
-        let finding = Finding::error(ids, fault).at(at).right(right);
-        self.keep(rule, seen, finding, fault);
+        if let Some((fault, at, right)) = fault {
+            self.of(rule).broken += 1;
+            let ids = &ROWS[rule as usize].requirements;
+            let finding = Finding::error(ids, fault).at(at).right(right);
+            self.keep(rule, seen, finding, fault);
+        }
     }
 
     fn keep(&mut self, rule: Rule, seen: &Seen, finding: Finding, key: &str) {
@@ -497,7 +449,7 @@ impl Watch {
 
     /// One outcome a rule.
     pub(super) fn outcomes(self) -> Vec<Outcome> {
-        let pairs = RULES.iter().zip(self.kept);
+        let pairs = ROWS.iter().zip(self.kept);
         pairs
             .map(|(row, mut kept)| {
                 if kept.broken > 0 {
@@ -507,12 +459,12 @@ impl Watch {
                         counted(kept.judged, "answer", "answers"),
                         plural(kept.broken, "breaks", "break")
                     );
-                    kept.findings.push(Finding::note(row.requirements, what));
+                    kept.findings.push(Finding::note(&row.requirements, what));
                 }
                 let mut outcome = Outcome::tried(
-                    row.id,
-                    row.title,
-                    row.requirements,
+                    row.name,
+                    row.tries,
+                    &row.requirements,
                     kept.findings,
                     kept.exchanges,
                 );
@@ -535,7 +487,6 @@ impl Watch {
     }
 }
 
-/// What the checker has to say, as a finding. Its messages say both: what is wrong, and what would be right.
 /// True when the contained Patient has an identifier and the first is no NHS number.
 fn is_patient_identifier_local(appointment: &Value) -> bool {
     let patient = super::answer::contained(appointment, "Patient");
@@ -543,6 +494,7 @@ fn is_patient_identifier_local(appointment: &Value) -> bool {
         && text(patient, "/identifier/0/system") != systems::NHS_NUMBER
 }
 
+/// What the checker has to say, as a finding. Its messages say both: what is wrong, and what would be right.
 fn nonconformance(issue: &fhir::Issue) -> Finding {
     let allowed = match issue.rule.contains("://") {
         true => format!("As {} has it.", issue.rule),
@@ -564,12 +516,12 @@ fn nonconformance(issue: &fhir::Issue) -> Finding {
 /// A message of the checker as a sentence of bounded length.
 fn sentence(what: &str) -> String {
     let mut letters = what.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string());
-    shortened(&format!(
-        "{}{}",
-        first.unwrap_or_default(),
-        letters.as_str()
-    ))
+    let first: String = letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
+    shortened(&format!("{first}{}", letters.as_str()))
 }
 
 /// The NHS number that a request names.
@@ -577,4 +529,17 @@ fn number_in(sent: &str) -> Option<&str> {
     let at = sent.find("\"999")? + 1;
     let number = sent.get(at..at + 10)?;
     number.bytes().all(|b| b.is_ascii_digit()).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_its_row() {
+        let rows = read().unwrap();
+        let at = |(at, row): (usize, &Row)| row.rule as usize == at;
+        assert!(rows.iter().enumerate().all(at));
+        assert_eq!(rows.len(), Rule::NoLeak as usize + 1);
+    }
 }

@@ -139,7 +139,7 @@ impl Provider {
         let mut groups = Vec::new();
         for letter in self.suite.iter().flat_map(|part| part.trim().chars()) {
             let group = Group::of(letter).ok_or_else(|| {
-                let all: Vec<String> = Group::ALL.iter().map(|g| g.letter().to_string()).collect();
+                let all: Vec<String> = Group::all().map(|g| g.letter().to_string()).collect();
                 usage(format!(
                     "--suite: there is no part {letter}; there are {}",
                     all.join(", ")
