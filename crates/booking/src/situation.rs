@@ -15,7 +15,8 @@ pub enum Retry {
 }
 
 /// A situation of the error table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Situation {
     /// ERR-01: a bad query value, a misspelt criterion, no service, all bounds past.
     InvalidParameter,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::asked::{Asked, Wanted};
 use super::ledger::Notes;
 use super::rules::Rule;
-use crate::evidence::Finding;
+use super::scenario::Scenario;
 
 /// Most attempts remembered; a repeat follows within seconds.
 const MAX_REMEMBERED: usize = 2048;
@@ -57,7 +57,7 @@ pub(super) struct Attempt {
     pub recovered: bool,
     /// The appointment that a lost booking made.
     pub made: Option<String>,
-    pub scenario: Option<&'static str>,
+    pub scenario: Option<&'static Scenario>,
 }
 
 /// What an attempt repeats.
@@ -113,7 +113,7 @@ impl Attempts {
         let identical = earlier.is_some_and(|a| same_place(&a) && a.content == content);
         if writes && earlier.is_some() {
             let what = "The X-Request-ID of an earlier, different request is used again";
-            notes.judge(Rule::RequestIdNew, identical, "header X-Request-ID", what);
+            notes.judge(Rule::RequestIdNew, identical, what);
         } else if writes {
             notes.holds(Rule::RequestIdNew);
         }
@@ -180,20 +180,18 @@ impl Attempts {
         let open = bookings
             .iter()
             .any(|a| a.ended == Ended::Open && !is_slot(a));
-        notes
-            .at(Rule::OneAtATime, "request")
-            .must(!open)
-            .or("Another slot is booked for this patient while a booking is still under way");
+        let what = "Another slot is booked for this patient while a booking is still under way";
+        notes.judge(Rule::OneAtATime, !open, what);
         let lost = bookings
             .iter()
             .filter(|a| a.ended == Ended::Lost && !a.recovered && a.request_id != *request_id);
         for a in lost {
             if is_slot(a) {
                 let what = "The booking whose answer was lost is sent again under another X-Request-ID, or changed";
-                notes.judge(Rule::RequestIdKept, false, "header X-Request-ID", what);
+                notes.judge(Rule::RequestIdKept, false, what);
             } else {
                 let what = "Another slot is booked although nobody looked whether the booking whose answer was lost was made";
-                notes.judge(Rule::Recovers, false, "request", what);
+                notes.judge(Rule::Recovers, false, what);
             }
         }
     }
@@ -240,7 +238,7 @@ fn judged_repeat(a: &Attempt, sent: usize, gap: Duration, notes: &mut Notes) -> 
                 ordinal(sent)
             );
             // Once more is unwise; going on is a fault.
-            let place = notes.at(Rule::NoRepeat, "request");
+            let place = notes.of(Rule::NoRepeat);
             match sent {
                 2 => place.should(false).or(what),
                 _ => place.must(false).or(what),
@@ -250,7 +248,7 @@ fn judged_repeat(a: &Attempt, sent: usize, gap: Duration, notes: &mut Notes) -> 
         Ended::Done => Repeats::Finished,
         Ended::Open | Ended::Lost | Ended::Failed => {
             let what = format!("The same request is sent for the {} time", ordinal(sent));
-            notes.judge(Rule::RetryBound, sent <= MAX_SENT, "request", what);
+            notes.judge(Rule::RetryBound, sent <= MAX_SENT, what);
             judged_pause(a, gap, notes);
             if a.writes() {
                 notes.holds(Rule::RequestIdKept);
@@ -268,15 +266,11 @@ fn judged_pause(a: &Attempt, gap: Duration, notes: &mut Notes) {
     }
     let ms = gap.as_millis();
     let what = format!("The request is repeated without a pause, after {ms} ms");
-    notes.judge(Rule::RetryPause, gap >= PAUSE, "request", what);
+    notes.judge(Rule::RetryPause, gap >= PAUSE, what);
     if a.pause.is_some_and(|before| gap < before.mul_f32(0.6)) {
         // Pauses with chance in them may shrink now and then: worth knowing, no fault.
-        let row = Rule::RetryPause.row();
         let what = format!("The pause before the repeat, {ms} ms, is shorter than the one before");
-        let finding = Finding::note(row.requirements, what)
-            .at("request")
-            .right(row.right);
-        notes.note(Rule::RetryPause, Some(finding));
+        notes.remark(Rule::RetryPause, false, what);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The way of one request through the simulator: judged first, then answered as a Provider would.
 
-use crate::evidence::{Body, Exchange, Headers, Severity};
+use crate::evidence::{Body, Exchange, Finding, Headers, Severity};
 use booking::ids::Asid;
 use booking::refusal::{Refusal, Situation};
 use booking::wire::format::{self, Format};
@@ -64,7 +64,7 @@ impl State {
         if let (Some(serial), Some(scenario)) = (call.serial, call.scenario)
             && let Some(attempt) = self.attempts.get_mut(serial)
         {
-            attempt.scenario = Some(scenario.id);
+            attempt.scenario = Some(scenario);
         }
         Taken {
             reply,
@@ -134,7 +134,7 @@ impl State {
             }
         }
         match &call.wanted.clone() {
-            Wanted::Capability => Ok(Reply::ok(super::resources::capability())),
+            Wanted::Capability => Ok(Reply::ok(super::resources::made("capability", ""))),
             Wanted::SearchSlots => self.search(asked, call),
             Wanted::SearchAppointments => self.search_appointments(asked, call),
             Wanted::Read { id } => self.read(asked, id, None, call),
@@ -172,21 +172,24 @@ impl State {
         };
         let first = !std::mem::replace(&mut attempt.recovered, true);
         let (cancel, scenario) = (attempt.appointment().is_some(), attempt.scenario);
-        if let Some(scenario) = scenario
-            .filter(|_| first)
-            .and_then(super::scenario::scenario)
-        {
-            let tally = self.tally(scenario);
-            match cancel {
-                true => tally.recovered_cancels += 1,
-                false => tally.recovered += 1,
-            }
+        if first {
+            self.took_up(cancel, scenario);
+        }
+    }
+
+    /// A lost request of a scenario was taken up again.
+    fn took_up(&mut self, cancel: bool, scenario: Option<&'static Scenario>) {
+        let Some(scenario) = scenario else { return };
+        let tally = self.tally(scenario);
+        match cancel {
+            true => tally.recovered_cancels += 1,
+            false => tally.recovered += 1,
         }
     }
 
     /// A look at an appointment, or at a patient's appointments, is a way to learn what became of a lost request.
     pub fn looked(&mut self, about: &dyn Fn(&super::attempts::Attempt) -> bool) {
-        let found: Vec<(bool, Option<&'static str>)> = self
+        let found: Vec<(bool, Option<&'static Scenario>)> = self
             .attempts
             .lost()
             .filter(|a| a.writes() && about(a))
@@ -196,15 +199,8 @@ impl State {
             })
             .collect();
         for (cancel, scenario) in found {
-            self.ledger.late(Rule::Recovers, None, None);
-            let Some(scenario) = scenario.and_then(super::scenario::scenario) else {
-                continue;
-            };
-            let tally = self.tally(scenario);
-            match cancel {
-                true => tally.recovered_cancels += 1,
-                false => tally.recovered += 1,
-            }
+            self.ledger.late(Rule::Recovers, None);
+            self.took_up(cancel, scenario);
         }
     }
 
@@ -248,28 +244,41 @@ impl State {
             response_body: out.kept,
             took: ended.saturating_duration_since(asked.began),
         };
-        self.ledger
-            .keep(exchange, operation, scenario.map(|s| s.id), &notes);
-        self.tell(&notes);
+        let shown = self.keep(exchange, operation, scenario, &notes);
+        self.tell(&shown);
+        shown
+    }
+
+    /// Keeps an exchange and what was judged of it.
+    pub fn keep(
+        &mut self,
+        exchange: Exchange,
+        operation: &'static str,
+        scenario: Option<&'static Scenario>,
+        notes: &Notes,
+    ) -> Shown {
+        let status = exchange.status;
+        let id = scenario.map(|s| s.id);
+        self.ledger.keep(exchange, operation, id, notes);
         Shown {
             number: self.ledger.seen,
             operation,
             scenario,
-            status: out.status,
+            status,
             findings: notes.findings().cloned().collect(),
         }
     }
 
     /// The last findings, for the status page.
-    fn tell(&mut self, notes: &Notes) {
-        let serious = notes.findings().filter(|f| f.severity != Severity::Note);
-        for finding in serious {
+    fn tell(&mut self, shown: &Shown) {
+        let is_serious = |f: &&Finding| f.severity != Severity::Note;
+        for finding in shown.findings.iter().filter(is_serious) {
             if self.recent.len() >= MAX_RECENT {
                 self.recent.pop_back();
             }
             self.recent.push_front(format!(
                 "Request {}: {}. Right: {}",
-                self.ledger.seen, finding.what, finding.right
+                shown.number, finding.what, finding.right
             ));
         }
     }
@@ -287,26 +296,17 @@ impl State {
         let mut notes = Notes::default();
         let what =
             "The address holds characters that have to be encoded, and no server can read it";
-        notes.judge(Rule::Encoded, false, "request", what);
-        let mut exchange = Exchange::sent(
-            method,
-            &format!("{}{target}", self.root.base()),
-            Headers::new(),
-            Body::default(),
-        );
-        exchange.purpose = "unreadable request".to_owned();
-        exchange.status = Some(400);
-        let scenario = scenarios().iter().find(|s| target.contains(s.id));
-        self.ledger
-            .keep(exchange, "unreadable", scenario.map(|s| s.id), &notes);
-        self.tell(&notes);
-        Some(Shown {
-            number: self.ledger.seen,
-            operation: "unreadable",
-            scenario,
+        notes.judge(Rule::Encoded, false, what);
+        let url = format!("{}{target}", self.root.base());
+        let exchange = Exchange {
+            purpose: "unreadable request".to_owned(),
             status: Some(400),
-            findings: notes.findings().cloned().collect(),
-        })
+            ..Exchange::sent(method, &url, Headers::new(), Body::default())
+        };
+        let scenario = scenarios().iter().find(|s| target.contains(s.id));
+        let shown = self.keep(exchange, "unreadable", scenario, &notes);
+        self.tell(&shown);
+        Some(shown)
     }
 
     /// The slots or appointments of a call came through the SSP, or not.
@@ -354,10 +354,7 @@ impl State {
             false => "One trace id is used for the bookings of two patients",
             true => "One trace id is used for bookings at three services and more",
         };
-        notes
-            .at(Rule::TraceOfCase, "header Ssp-TraceID")
-            .must(same_patient && known.1.len() < 3)
-            .or(what);
+        notes.judge(Rule::TraceOfCase, same_patient && known.1.len() < 3, what);
     }
 }
 

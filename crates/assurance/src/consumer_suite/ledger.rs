@@ -3,7 +3,7 @@
 use crate::evidence::{Exchange, Finding, Severity};
 use std::collections::HashSet;
 
-use super::rules::{ALL, Rule};
+use super::rules::{Rule, rules};
 
 /// Most exchanges kept; a walk of all scenarios has about three hundred. Further ones are counted.
 const MAX_KEPT: usize = 2000;
@@ -30,7 +30,12 @@ pub(super) struct Noted {
 pub(super) struct Notes(pub Vec<Noted>);
 
 impl Notes {
-    /// Looks at a place of the request under a rule.
+    /// Looks at the place of the request that a rule is about.
+    pub fn of(&mut self, rule: Rule) -> Place<'_> {
+        self.at(rule, rule.row().at)
+    }
+
+    /// Looks at another place of the request under a rule.
     pub fn at(&mut self, rule: Rule, at: impl Into<String>) -> Place<'_> {
         Place {
             notes: self,
@@ -44,17 +49,31 @@ impl Notes {
         self.note(rule, None);
     }
 
-    /// The rule was judged, and holds or not: [`Notes::at`] in short. Gives what holds.
-    pub fn judge(&mut self, rule: Rule, holds: bool, at: &str, what: impl Into<String>) -> bool {
-        self.at(rule, at).must(holds).or(what)
+    /// The rule was judged, and holds or not: [`Notes::of`] in short. Gives what holds.
+    pub fn judge(&mut self, rule: Rule, holds: bool, what: impl Into<String>) -> bool {
+        self.of(rule).must(holds).or(what)
+    }
+
+    /// What a Provider takes otherwise, and the test kit's report shows as wrong: advice unless it holds.
+    pub fn advise(
+        &mut self,
+        rule: Rule,
+        holds: bool,
+        right: &'static str,
+        what: impl Into<String>,
+    ) {
+        self.of(rule).advise(holds).right(right).or(what);
+    }
+
+    /// What is worth knowing and no fault: a note unless it holds.
+    pub fn remark(&mut self, rule: Rule, holds: bool, what: impl Into<String>) {
+        self.of(rule).expect(Severity::Note, holds).or(what);
     }
 
     /// The rule was judged; this is wrong, if anything is.
-    pub fn fault<W: Into<String>>(&mut self, rule: Rule, at: impl Into<String>, what: Option<W>) {
+    pub fn fault<W: Into<String>>(&mut self, rule: Rule, what: Option<W>) {
         let holds = what.is_none();
-        self.at(rule, at)
-            .must(holds)
-            .or(what.map_or_else(String::new, Into::into));
+        self.judge(rule, holds, what.map_or_else(String::new, Into::into));
     }
 
     /// The rule was judged; this is what was found.
@@ -112,11 +131,6 @@ impl<'n> Place<'n> {
         self.expect(Severity::Advice, holds)
     }
 
-    /// What is worth knowing and no fault.
-    pub fn remark(self, holds: bool) -> Expectation<'n> {
-        self.expect(Severity::Note, holds)
-    }
-
     fn expect(self, severity: Severity, holds: bool) -> Expectation<'n> {
         Expectation {
             place: self,
@@ -140,7 +154,7 @@ impl Expectation<'_> {
         let row = rule.row();
         let finding = (!self.holds).then(|| Finding {
             severity: self.severity,
-            ..Finding::error(row.requirements, what)
+            ..Finding::error(&row.requirements, what)
                 .at(at)
                 .right(self.right.unwrap_or(row.right))
         });
@@ -176,19 +190,19 @@ impl Ledger {
             exchanges: Vec::new(),
             bytes: 0,
             seen: 0,
-            rules: ALL.iter().map(|_| OfRule::default()).collect(),
+            rules: rules().iter().map(|_| OfRule::default()).collect(),
             scenarios: Vec::new(),
         }
     }
 
-    /// Keeps an exchange and what was judged of it. Gives its place, if there was room.
+    /// Keeps an exchange, if there is room, and what was judged of it.
     pub fn keep(
         &mut self,
         exchange: Exchange,
         operation: &'static str,
         scenario: Option<&'static str>,
         notes: &Notes,
-    ) -> Option<usize> {
+    ) {
         self.seen += 1;
         let place = self.store(exchange);
         if let (Some(place), Some(id)) = (place, scenario) {
@@ -197,16 +211,15 @@ impl Ledger {
         for noted in &notes.0 {
             self.judged(noted, operation, place);
         }
-        place
     }
 
-    /// A finding about something that did not happen, or that was seen elsewhere.
-    pub fn late(&mut self, rule: Rule, finding: Option<Finding>, place: Option<usize>) {
-        let noted = Noted {
-            rule,
-            findings: finding.into_iter().collect(),
-        };
-        self.judged(&noted, "", place);
+    /// A rule was judged by what did not happen, or was seen elsewhere: this is wrong, if anything is.
+    pub fn late(&mut self, rule: Rule, fault: Option<&str>) {
+        let mut notes = Notes::default();
+        notes.fault(rule, fault);
+        for noted in &notes.0 {
+            self.judged(noted, "", None);
+        }
     }
 
     fn store(&mut self, mut exchange: Exchange) -> Option<usize> {

@@ -1,6 +1,6 @@
 //! What was seen at the national services in front: directory, SDS and SSP (C1..C17, C21).
 
-use crate::evidence::{Exchange, Finding, Headers};
+use crate::evidence::{Body, Exchange, Finding, Headers};
 use booking::wire::headers::Headers as _;
 use fhir::article::with_article;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -230,7 +230,7 @@ impl State {
         place: Option<usize>,
     ) {
         self.tally(scenario).trespasses += 1;
-        let finding = Finding::error(scenario.requirements, what)
+        let finding = Finding::error(&scenario.requirements, what)
             .at("request")
             .right(scenario.right);
         if self.national.trespasses.len() < MAX_TRESPASSES
@@ -310,23 +310,16 @@ impl State {
             }
         }
         judge::head::receiver(self, &asked, found, &mut notes);
-        let mut exchange = Exchange::sent(
-            &asked.method,
-            &format!("[SSP]{}", asked.target),
-            headers,
-            crate::evidence::Body::default(),
-        );
-        exchange.purpose = "refused by the SSP".to_owned();
-        exchange.status = Some(status);
-        exchange.at = asked.at;
-        self.ledger
-            .keep(exchange, wanted.word(), found.map(|s| s.id), &notes);
-        Shown {
-            number: self.ledger.seen,
-            operation: "SSP refused",
-            scenario: found,
+        let url = format!("[SSP]{}", asked.target);
+        let exchange = Exchange {
+            purpose: "refused by the SSP".to_owned(),
             status: Some(status),
-            findings: notes.findings().cloned().collect(),
+            at: asked.at,
+            ..Exchange::sent(&asked.method, &url, headers, Body::default())
+        };
+        Shown {
+            operation: "SSP refused",
+            ..self.keep(exchange, wanted.word(), found, &notes)
         }
     }
 
@@ -358,12 +351,10 @@ impl State {
                 "The service was searched without having been looked up in the directory".to_owned()
             }
         };
-        notes.judge(Rule::AsidOfService, listed && right, "header Ssp-To", what);
+        notes.judge(Rule::AsidOfService, listed && right, what);
         let known = self.national.systems.contains(&asid);
-        notes
-            .at(Rule::SystemQuery, "request")
-            .must(known)
-            .or(format!("SDS was not asked for the ASID {asid}"));
+        let what = format!("SDS was not asked for the ASID {asid}");
+        notes.judge(Rule::SystemQuery, known, what);
         let of_slots = |i: &Option<String>| {
             i.as_ref()
                 .is_some_and(|i| i.ends_with(":read:slot") || i.ends_with(":search:slot"))
@@ -376,7 +367,7 @@ impl State {
         let what = format!(
             "SDS was not asked for the endpoint of {asid} with party key and interaction read:slot"
         );
-        notes.judge(Rule::EndpointQuery, found, "request", what);
+        notes.judge(Rule::EndpointQuery, found, what);
         // It came here, so the address is that of nhsMHSEndPoint; another one ends at the SSP.
         notes.holds(Rule::EndpointUsed);
     }

@@ -5,7 +5,7 @@ use booking::count::{counted, plural};
 use jiff::Timestamp;
 
 use super::ledger::Ledger;
-use super::rules::{ALL, Rule};
+use super::rules::{RuleRow, rules};
 use super::scenario::{Play, Scenario};
 use super::state::State;
 
@@ -21,7 +21,7 @@ pub(super) fn run(state: &mut State, started: Timestamp) -> Run {
     run.outcomes
         .extend(state.chosen.iter().map(|s| of_scenario(state, s)));
     run.outcomes
-        .extend(ALL.iter().map(|rule| of_rule(&state.ledger, *rule)));
+        .extend(rules().iter().map(|row| of_rule(&state.ledger, row)));
     run.outcomes.push(declared());
     if state.ledger.dropped() > 0 {
         let what = format!(
@@ -87,7 +87,7 @@ fn of_scenario(state: &State, scenario: &'static Scenario) -> Outcome {
     if let (true, Some(left)) = (abandoned, left) {
         let what = format!("It was left in the middle; what should have followed: {left}");
         findings.push(
-            Finding::error(scenario.requirements, what)
+            Finding::error(&scenario.requirements, what)
                 .at("request")
                 .right(scenario.right),
         );
@@ -108,16 +108,15 @@ fn of_scenario(state: &State, scenario: &'static Scenario) -> Outcome {
     Outcome {
         id: Id::Owned(format!("Scenario_{}", scenario.id)),
         title: format!("{}: {} {}", scenario.name, scenario.task, scenario.right),
-        requirements: ids(scenario.requirements),
+        requirements: ids(&scenario.requirements),
         verdict,
         findings,
         exchanges: shelf.exchanges,
     }
 }
 
-fn of_rule(ledger: &Ledger, rule: Rule) -> Outcome {
-    let row = rule.row();
-    let of = ledger.of(rule);
+fn of_rule(ledger: &Ledger, row: &'static RuleRow) -> Outcome {
+    let of = ledger.of(row.rule);
     let mut shelf = Shelf::default();
     let mut findings: Vec<Finding> = Vec::new();
     for (finding, place) in &of.findings {
@@ -132,7 +131,7 @@ fn of_rule(ledger: &Ledger, rule: Rule) -> Outcome {
             counted(of.judged, "request", "requests"),
             plural(of.broken, "breaks", "break")
         );
-        findings.push(Finding::note(row.requirements, what));
+        findings.push(Finding::note(&row.requirements, what));
     } else {
         for (_, place) in &of.examples {
             shelf.put(ledger, *place);
@@ -141,7 +140,7 @@ fn of_rule(ledger: &Ledger, rule: Rule) -> Outcome {
     let mut outcome = Outcome::tried(
         row.id,
         row.title,
-        row.requirements,
+        &row.requirements,
         findings,
         shelf.exchanges,
     );

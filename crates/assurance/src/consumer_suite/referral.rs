@@ -1,7 +1,7 @@
 //! Referrals, as far as a Provider sees them: the document that comes by ITK, and the appointment that it names
 //! (C2..C4, REF-CON-01..06).
 
-use crate::evidence::{Body, Exchange, Finding};
+use crate::evidence::{Body, Exchange};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use booking::bounded_xml::{self, Bounds};
@@ -93,18 +93,15 @@ impl State {
                 }
             }
         }
-        let mut exchange = Exchange::sent(
-            &asked.method,
-            &format!("{}{}", self.root.base(), asked.target),
-            Vec::new(),
-            Body::new(asked.body.to_vec()),
-        );
-        exchange.purpose = "referral".to_owned();
-        exchange.at = asked.at;
-        exchange.status = Some(status);
-        exchange.response_body = Body::new(text.clone().into_bytes());
-        self.ledger
-            .keep(exchange, "referral", found.map(|s| s.id), &notes);
+        let url = format!("{}{}", self.root.base(), asked.target);
+        let body = Body::new(asked.body.to_vec());
+        let exchange = Exchange {
+            purpose: "referral".to_owned(),
+            at: asked.at,
+            status: Some(status),
+            response_body: Body::new(text.clone().into_bytes()),
+            ..Exchange::sent(&asked.method, &url, Vec::new(), body)
+        };
         let mut response = plain(
             StatusCode::from_u16(status).unwrap_or(StatusCode::OK),
             &text,
@@ -115,17 +112,7 @@ impl State {
                 .headers_mut()
                 .insert(http::header::CONTENT_TYPE, media);
         }
-        let findings: Vec<Finding> = notes.findings().cloned().collect();
-        (
-            response,
-            Shown {
-                number: self.ledger.seen,
-                operation: "referral",
-                scenario: found,
-                status: Some(status),
-                findings,
-            },
-        )
+        (response, self.keep(exchange, "referral", found, &notes))
     }
 
     /// Whether the document belongs to a live booking; judges what it says about it.
@@ -166,7 +153,7 @@ impl State {
             }
             _ => None,
         };
-        notes.fault(Rule::ReferralAfter, "ClinicalDocument", what);
+        notes.fault(Rule::ReferralAfter, what);
         of_document.is_some_and(|(_, s)| {
             s.current()
                 .is_some_and(|(d, _)| d.str_of("status") == Some("booked"))
@@ -189,7 +176,7 @@ impl State {
                 false => format!("The document gives `{}` as the address", clipped(given)),
             };
             let fine = plain(given) == plain(&right);
-            notes.judge(Rule::ReferralAddress, fine, "linkHtml/@href", what);
+            notes.judge(Rule::ReferralAddress, fine, what);
         }
         let (place, what) = match (&said.link, &said.coded) {
             (None, _) => ("linkHtml/@href", "The link for readers does not name it"),
@@ -200,7 +187,7 @@ impl State {
             ),
         };
         let same = said.link.is_some() && said.link == said.coded;
-        notes.judge(Rule::ReferralPlaces, same, place, what);
+        notes.at(Rule::ReferralPlaces, place).must(same).or(what);
     }
 }
 

@@ -1,13 +1,23 @@
-//! The scenarios: each its own DoS service, so that a consumer walks them in any order (ASR-22).
+//! The scenarios: each its own DoS service, so that a consumer walks them in any order (ASR-22). They stand in `scenarios.toml`,
+//! which a person can read and correct without reading the program.
 
 use super::tally::Tally;
 use booking::refusal::Situation;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+const TEXT: &str = include_str!("scenarios.toml");
+
+/// A test reads the same text, so that it is never empty.
+static SCENARIOS: LazyLock<Vec<Scenario>> = LazyLock::new(|| read().unwrap_or_default());
 
 /// ASID of the simulated Provider, unless another one is given.
 pub const PROVIDER_ASID: &str = "918999009001";
 
 /// What part of the journey a scenario is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// Slot search.
     Search,
@@ -32,7 +42,8 @@ impl Part {
 }
 
 /// How the simulator plays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub(super) enum Play {
     /// As a Provider does when nothing goes wrong.
     Plain,
@@ -73,7 +84,8 @@ pub(super) enum Play {
 }
 
 /// Where a consumer has to turn back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum StopAt {
     /// The directory's answer is enough; SDS is not asked.
     Directory,
@@ -83,8 +95,17 @@ pub(super) enum StopAt {
     Endpoint,
 }
 
+/// What `scenarios.toml` holds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "'de: 'static"))]
+struct Scenarios {
+    sentences: BTreeMap<&'static str, &'static str>,
+    scenario: Vec<Scenario>,
+}
+
 /// A scenario.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// DoS service id.
     pub id: &'static str,
@@ -97,8 +118,10 @@ pub struct Scenario {
     /// What is right.
     pub right: &'static str,
     /// Requirement ids.
-    pub requirements: &'static [&'static str],
+    #[serde(borrow)]
+    pub requirements: Vec<&'static str>,
     /// ASID of the system that the directory names; the simulator's own if none.
+    #[serde(borrow)]
     pub asid: Option<&'static str>,
     pub(super) play: Play,
 }
@@ -175,6 +198,20 @@ impl Scenario {
     }
 }
 
+/// Reads the scenarios, with the shared sentences in the place of their names.
+fn read() -> Result<Vec<Scenario>, toml::de::Error> {
+    let Scenarios {
+        sentences,
+        mut scenario,
+    } = toml::from_str(TEXT)?;
+    for scenario in &mut scenario {
+        if let Some(sentence) = sentences.get(scenario.right) {
+            scenario.right = sentence;
+        }
+    }
+    Ok(scenario)
+}
+
 /// The scenario of a service.
 pub fn scenario(id: &str) -> Option<&'static Scenario> {
     SCENARIOS.iter().find(|s| s.id == id)
@@ -185,155 +222,14 @@ pub fn scenarios() -> &'static [Scenario] {
     &SCENARIOS
 }
 
-type Ids = &'static [&'static str];
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[allow(clippy::too_many_arguments)]
-const fn at(
-    id: &'static str,
-    part: Part,
-    play: Play,
-    name: &'static str,
-    task: &'static str,
-    right: &'static str,
-    requirements: Ids,
-) -> Scenario {
-    Scenario {
-        id,
-        name,
-        part,
-        task,
-        right,
-        requirements,
-        asid: None,
-        play,
+    #[test]
+    fn the_text_is_read_whole() {
+        let all = read().unwrap();
+        assert_eq!(all.len(), 43);
+        assert!(all.iter().all(|s| s.right.contains(' ')));
     }
 }
-
-const fn discover(
-    id: &'static str,
-    asid: &'static str,
-    play: Play,
-    name: &'static str,
-    task: &'static str,
-    right: &'static str,
-    requirements: Ids,
-) -> Scenario {
-    Scenario {
-        id,
-        name,
-        part: Part::Discover,
-        task,
-        right,
-        requirements,
-        asid: Some(asid),
-        play,
-    }
-}
-
-use Part::{Book, Cancel, Search};
-
-const PLAIN: &str = "Plain words and a next step; the same request is not sent again.";
-const LOST: &str = "The identical request again under the same X-Request-ID, at most three times with growing pauses, or a look whether it succeeded.";
-const REFUSED: &str = "Search and book a slot.";
-const CANCEL: &str = "Book a slot, then cancel the appointment.";
-const STOP: &str = "Choose the service and try to book.";
-const ON: &str = "The error is logged, the user is told that booking is not possible, and the journey goes on without it.";
-
-#[rustfmt::skip] // a scenario an entry, its texts a line each
-static SCENARIOS: [Scenario; 43] = [
-    at("999999999", Search, Play::Plain, "Happy path",
-        "Search, book, read and cancel; book another slot for the same patient (rebook).",
-        "Every request is accepted.",
-        &["ASR-20", "CONS-SLOT-01", "CONS-BOOK-01", "CONS-BOOK-03", "CONS-CAN-01", "CONS-CAN-02", "CONS-REB-01"]),
-    at("999999998", Search, Play::NoSlots, "No slots",
-        "Search for slots.", "The user is told that there are none; other services stay selectable.", &["CONS-SLOT-08", "ASR-22"]),
-    at("999999997", Search, Play::SearchRefused(Situation::InvalidParameter), "Search refused with 400",
-        "Search for slots.", PLAIN, &["CONS-ERR-02", "CONS-ERR-04", "ASR-22"]),
-    at("999999996", Search, Play::SearchRefused(Situation::NotPermitted), "Search refused with 403",
-        "Search for slots.", PLAIN, &["CONS-ERR-02", "CONS-ERR-04", "ASR-22"]),
-    at("999999995", Search, Play::SearchRefused(Situation::Unexpected), "Search fails with 500",
-        "Search for slots.", "Plain words and a next step; few repeats, with pauses.", &["CONS-ERR-02", "CONS-ERR-04", "ASR-22"]),
-    at("999999994", Search, Play::SearchRefused(Situation::MethodNotAllowed), "Search refused with 405",
-        "Search for slots.", PLAIN, &["CONS-ERR-02", "CONS-ERR-04", "ASR-22"]),
-    at("999999993", Search, Play::SlotsOnly, "Slots only",
-        "Search, and book a slot whose schedule names nobody and no place.",
-        "The slots are shown with what is known of them, and can be booked.", &["CONS-SLOT-04", "CONS-SLOT-07", "ASR-22"]),
-    at("999999961", Search, Play::SearchEmpty(502), "Search meets a bad gateway",
-        "Search for slots.", "Plain words; at most three repeats, with pauses; no body is expected.", &["NAT-SSP-06", "CONS-ERR-03"]),
-    at("999999962", Search, Play::SearchHangs, "Search is never answered",
-        "Search for slots.", "The wait ends by itself, with plain words.", &["NAT-SSP-06", "CONS-ERR-02"]),
-    at("999999963", Search, Play::SearchBroken, "Malformed answer",
-        "Search for slots.", "A fault of the Provider in plain words; no crash.", &["CONS-ERR-01", "CONS-ERR-03"]),
-    at("999999964", Search, Play::ManySlots, "Ten thousand slots",
-        "Search for slots.", "All slots can be reached, and the screen stays usable.", &["CONS-SLOT-05"]),
-    at("999999981", Book, Play::SlotTaken, "Slot taken",
-        "Book a slot; when it is gone, search again and book another one.",
-        "The slots are fetched anew, the user chooses again.", &["CONS-BOOK-04", "ERR-15"]),
-    at("999999982", Book, Play::BookRefused(Situation::NotConformant), "Booking refused with 422",
-        REFUSED, PLAIN, &["CONS-BOOK-04", "CONS-ERR-02", "CONS-ERR-04", "ASR-22"]),
-    at("999999983", Book, Play::BookRefused(Situation::BodyUnreadable), "Booking refused with 400",
-        REFUSED, PLAIN, &["CONS-BOOK-04", "CONS-ERR-02", "CONS-ERR-04", "ASR-22"]),
-    at("999999984", Book, Play::BookRefused(Situation::NotPermitted), "Booking refused with 403",
-        REFUSED, PLAIN, &["CONS-BOOK-04", "CONS-ERR-02", "CONS-ERR-04", "ASR-22"]),
-    at("999999985", Book, Play::BookRefused(Situation::Unexpected), "Booking fails with 500",
-        REFUSED, "Plain words; a repeat keeps the X-Request-ID.", &["CONS-BOOK-04", "CONS-ERR-02", "ASR-22"]),
-    at("999999986", Book, Play::BookRefused(Situation::MediaTypeUnsupported), "Booking refused with 415",
-        REFUSED, PLAIN, &["CONS-BOOK-04", "CONS-ERR-02", "CONS-ERR-04", "ASR-22"]),
-    at("999999987", Book, Play::BookEmpty(502), "Booking meets a bad gateway",
-        REFUSED, LOST, &["CONS-BOOK-05", "CONS-REQ-03", "NAT-SSP-06", "ASR-22"]),
-    at("999999988", Book, Play::BookRefused(Situation::RequestIdReused), "Booking refused as a duplicate",
-        REFUSED, "Not taken for a booking without proof; not sent again under the same X-Request-ID.", &["CONS-BOOK-05", "ERR-11"]),
-    at("999999989", Book, Play::BookHangs, "Booking is never answered",
-        "Search and book a slot; the booking is made, its answer is lost.", LOST, &["CONS-BOOK-05", "CONS-REQ-03", "NAT-SSP-06"]),
-    at("999999971", Cancel, Play::CancelRefused(Situation::StateForbids), "Cancellation refused with 422",
-        CANCEL, PLAIN, &["CONS-CAN-04", "CONS-ERR-04", "ASR-22"]),
-    at("999999972", Cancel, Play::CancelMeetsChange(Situation::VersionConflict), "Cancellation meets a new version (409)",
-        "Book a slot, then cancel it; somebody changes it meanwhile.",
-        "The appointment is read again, and cancelled with its new version.", &["CONS-CAN-03", "ASR-22"]),
-    at("999999973", Cancel, Play::CancelMeetsChange(Situation::VersionMissing), "Cancellation meets a new version (412)",
-        "Book a slot, then cancel it; somebody changes it meanwhile.",
-        "The appointment is read again, and cancelled with its new version.", &["CONS-CAN-03", "ASR-22"]),
-    at("999999974", Cancel, Play::CancelRefused(Situation::NotPermitted), "Cancellation refused with 403",
-        CANCEL, PLAIN, &["CONS-CAN-04", "CONS-ERR-04", "ASR-22"]),
-    at("999999975", Cancel, Play::CancelRefused(Situation::Unexpected), "Cancellation fails with 500",
-        CANCEL, "Plain words; the booking is not taken for cancelled.", &["CONS-CAN-04", "ASR-22"]),
-    at("999999976", Cancel, Play::CancelEmpty(504), "Cancellation meets a gateway time-out",
-        CANCEL, LOST, &["CONS-CAN-04", "CONS-REQ-03", "NAT-SSP-06", "ASR-22"]),
-    at("999999977", Cancel, Play::CancelHangs, "Cancellation is never answered",
-        "Book a slot, then cancel it; it is cancelled, the answer is lost.", LOST, &["CONS-CAN-04", "CONS-REQ-03", "NAT-SSP-06"]),
-    discover("999999941", "918999009041", Play::Referral { needs_booking: false }, "Booking-only attribute absent",
-        "Choose the service and send the referral without a booking.", "The referral is allowed.", &["C2", "CONS-BO-02"]),
-    discover("999999942", "918999009042", Play::Referral { needs_booking: true }, "Booking-only attribute true",
-        "Choose the service and try to send the referral without a booking.",
-        "The referral is withheld until a booking is made.", &["C3", "CONS-BO-01", "CONS-BO-03"]),
-    discover("999999943", "918999009043", Play::Referral { needs_booking: false }, "Booking-only attribute false",
-        "Choose the service and send the referral without a booking.", "The referral is allowed.", &["C4", "CONS-BO-02"]),
-    discover("999999944", "918999009044", Play::Stop(StopAt::Directory), "Several ASIDs",
-        STOP, "Booking stops with an error to the user; neither ASID is used.", &["C7", "CONS-DOS-06"]),
-    discover("999999945", "918999009045", Play::Stop(StopAt::Directory), "No ASID",
-        STOP, "Booking is not offered; the existing workflow goes on.", &["C8", "CONS-DOS-05"]),
-    discover("999999946", "918999009046", Play::Stop(StopAt::Directory), "ASID without its prefix",
-        STOP, "Booking stops with an error to the user; a fault of the directory's configuration is logged.", &["C7", "CONS-DOS-06"]),
-    discover("999999947", "918999009047", Play::Stop(StopAt::System), "No nhsAs entry",
-        STOP, ON, &["C10", "CONS-SDS-02", "NAT-SDS-08"]),
-    discover("999999948", "918999009048", Play::Stop(StopAt::System), "Interaction create:appointment missing",
-        STOP, ON, &["C11", "CONS-SDS-02", "NAT-SDS-08"]),
-    discover("999999949", "918999009049", Play::Stop(StopAt::System), "Interactions of slots missing",
-        STOP, ON, &["C11", "CONS-SDS-02", "NAT-SDS-08"]),
-    discover("999999950", "918999009050", Play::Stop(StopAt::System), "CareConnect and GP Connect both",
-        STOP, ON, &["C12", "CONS-SDS-02", "NAT-SDS-08"]),
-    discover("999999951", "918999009051", Play::Stop(StopAt::Endpoint), "Several nhsMhs entries",
-        STOP, ON, &["C14", "CONS-SDS-02", "NAT-SDS-08"]),
-    discover("999999952", "918999009052", Play::Stop(StopAt::Endpoint), "No nhsMhs entry",
-        STOP, ON, &["C14", "CONS-SDS-02", "NAT-SDS-08"]),
-    discover("999999953", "918999009053", Play::Stop(StopAt::Endpoint), "Endpoint without its scheme",
-        STOP, ON, &["C17", "CONS-SDS-02", "NAT-SDS-08"]),
-    discover("999999954", "918999009054", Play::Stop(StopAt::Endpoint), "Endpoint empty",
-        STOP, ON, &["C17", "CONS-SDS-02", "NAT-SDS-08"]),
-    discover("999999955", "918999009055", Play::Stop(StopAt::Endpoint), "Endpoint is no address",
-        STOP, ON, &["C17", "CONS-SDS-02", "NAT-SDS-08"]),
-    discover("999999956", "918999009056", Play::Plain, "A system of its own",
-        "Search, book, read and cancel; book another slot for the same patient (rebook).",
-        "Ssp-To is the ASID that the directory names for this service, the address the one that SDS names.",
-        &["C1", "C6", "C9", "C13", "C16", "CONS-DOS-03", "CONS-SDS-01"]),
-];

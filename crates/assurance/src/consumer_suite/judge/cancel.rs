@@ -19,27 +19,21 @@ pub(crate) fn judge(stored: &Stored, asked: &Asked, body: &Element, notes: &mut 
         .read
         .as_ref()
         .is_some_and(|(read, _)| *read == version);
-    notes
-        .at(Rule::CancelRead, "request")
-        .must(stored.read.is_some())
-        .or("The appointment is cancelled without having been read");
+    let what = "The appointment is cancelled without having been read";
+    notes.judge(Rule::CancelRead, stored.read.is_some(), what);
     if stored.changed {
         let what = "After the cancellation met another version the appointment was not read again";
-        notes.judge(Rule::RereadsConflict, fresh, "request", what);
+        notes.judge(Rule::RereadsConflict, fresh, what);
     }
     let live = stored
         .current()
         .is_some_and(|(document, _)| document.str_of("status") == Some("booked"));
-    notes
-        .at(Rule::CancelOwn, "request")
-        .must(live)
-        .or("The appointment is cancelled already");
+    let what = "The appointment is cancelled already";
+    notes.judge(Rule::CancelOwn, live, what);
     let status = body.str_of("status").unwrap_or("missing");
     if status != "cancelled" {
-        notes
-            .at(Rule::CancelBody, "Appointment.status")
-            .must(false)
-            .or(format!("status is {}", clipped(status)));
+        let what = format!("status is {}", clipped(status));
+        notes.judge(Rule::CancelBody, false, what);
     }
     let base = match &stored.read {
         Some((_, read)) => Some(read),
@@ -65,12 +59,9 @@ pub(crate) fn judge(stored: &Stored, asked: &Asked, body: &Element, notes: &mut 
 }
 
 fn if_match(asked: &Asked, version: u32, notes: &mut Notes) {
-    let place = "header If-Match";
     let Some(value) = asked.header("if-match") else {
-        notes
-            .at(Rule::IfMatch, place)
-            .must(false)
-            .or("The header If-Match is missing");
+        let what = "The header If-Match is missing";
+        notes.judge(Rule::IfMatch, false, what);
         return;
     };
     let inner = value
@@ -87,10 +78,11 @@ fn if_match(asked: &Asked, version: u32, notes: &mut Notes) {
             clipped(value)
         ),
     };
-    notes
-        .at(Rule::IfMatch, place)
-        .must(inner == Some(version.to_string().as_str()))
-        .or(what);
+    notes.judge(
+        Rule::IfMatch,
+        inner == Some(version.to_string().as_str()),
+        what,
+    );
 }
 
 /// The paths at which two versions differ, `status`, `meta`, `text` and the order of lists apart; never a value.

@@ -46,26 +46,19 @@ fn address(state: &State, asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
             state.root.url()
         ),
     };
-    notes.judge(Rule::Reachable, known, "request", what);
+    notes.judge(Rule::Reachable, known, what);
     encoded(asked, notes);
     let through = asked.way != Way::Direct;
     // Where there is no proxy in front, a straight call proves nothing.
     if through || state.through_ssp || state.ssp_seen {
-        notes
-            .at(Rule::ThroughSsp, "request")
-            .must(through)
-            .or("The request came straight to the Provider, without the SSP");
+        let what = "The request came straight to the Provider, without the SSP";
+        notes.judge(Rule::ThroughSsp, through, what);
     }
     let path = asked.target.split('?').next().unwrap_or_default();
     if path.ends_with("/Slot") || path.ends_with("/Slot/") {
         let fine = *wanted == Wanted::SearchSlots && asked.target.contains("/Slot?");
-        notes
-            .at(Rule::SlotAddress, "request")
-            .must(fine)
-            .or(format!(
-                "A slot search is not at {}/Slot?",
-                state.root.url()
-            ));
+        let what = format!("A slot search is not at {}/Slot?", state.root.url());
+        notes.judge(Rule::SlotAddress, fine, what);
     }
 }
 
@@ -106,7 +99,7 @@ fn encoded(asked: &Asked, notes: &mut Notes) {
         ),
         () => (true, String::new()),
     };
-    notes.judge(Rule::Encoded, fine, "request", what);
+    notes.judge(Rule::Encoded, fine, what);
 }
 
 /// `:` may stand raw in a query by RFC 3986; in times it is judged (ASR-21).
@@ -148,10 +141,7 @@ fn single<'a>(asked: &'a Asked, name: &str, rule: Rule, notes: &mut Notes) -> Op
         (1, None) => "is no ASCII text",
         _ => "stands more than once",
     };
-    notes
-        .at(rule, format!("header {name}"))
-        .must(false)
-        .or(format!("The header {name} {fault}"));
+    notes.judge(rule, false, format!("The header {name} {fault}"));
     None
 }
 
@@ -172,7 +162,7 @@ fn from(state: &State, asked: &Asked, notes: &mut Notes) {
         Ok(_) => format!("Ssp-From is {}, not the consumer's ASID", clipped(value)),
     };
     let fine = Asid::parse(value).is_ok() && own && !state.is_announced(value);
-    notes.judge(Rule::SspFrom, fine, "header Ssp-From", what);
+    notes.judge(Rule::SspFrom, fine, what);
 }
 
 /// Judges `Ssp-To`, once it is known which service a request is about.
@@ -194,7 +184,7 @@ pub(crate) fn receiver(
         Err(_) => format!("Ssp-To `{}` is not 12 digits", clipped(value)),
         Ok(_) => format!("Ssp-To is {}; the directory names {wanted}", clipped(value)),
     };
-    notes.judge(Rule::SspTo, fine, "header Ssp-To", what);
+    notes.judge(Rule::SspTo, fine, what);
 }
 
 fn trace(asked: &Asked, notes: &mut Notes) {
@@ -206,10 +196,7 @@ fn trace(asked: &Asked, notes: &mut Notes) {
         true => "Ssp-TraceID has capital letters",
         false => "Ssp-TraceID is no UUID",
     };
-    notes
-        .at(Rule::SspTrace, "header Ssp-TraceID")
-        .must(is_uuid(value) && lower)
-        .or(what);
+    notes.judge(Rule::SspTrace, is_uuid(value) && lower, what);
 }
 
 fn interaction(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
@@ -219,21 +206,14 @@ fn interaction(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
     let Some(value) = single(asked, "Ssp-InteractionID", Rule::SspInteraction, notes) else {
         return;
     };
-    let what = format!(
-        "Ssp-InteractionID is `{}`; this request takes {}",
-        clipped(value),
-        interaction.urns().join(" or ")
-    );
-    const PLACE: &str = "header Ssp-InteractionID";
+    let urns = interaction.urns().join(" or ");
+    let given = format!("Ssp-InteractionID is `{}`", clipped(value));
+    let what = format!("{given}; this request takes {urns}");
     let fine = interaction.accepts(value);
-    notes.judge(Rule::SspInteraction, fine, PLACE, what);
+    notes.judge(Rule::SspInteraction, fine, what);
     // D-22: the directory knows another id than the test kit.
     let first = interaction.urns().first().copied().unwrap_or_default();
-    notes
-        .at(Rule::SspInteraction, PLACE)
-        .advise(!fine || value == first)
-        .right(first)
-        .or(format!("Ssp-InteractionID is `{}`", clipped(value)));
+    notes.advise(Rule::SspInteraction, !fine || value == first, first, given);
 }
 
 fn media_types(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
@@ -250,38 +230,24 @@ fn media_types(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
             .iter()
             .all(|one| is_exact(one) || one.trim().starts_with("*/*"));
         let what = format!("Accept is `{}`", clipped(&given.join(",")));
-        const PLACE: &str = "header Accept";
-        notes.judge(Rule::Accept, fine, PLACE, what.clone());
+        notes.judge(Rule::Accept, fine, what.clone());
         let one = asked.count("accept") == 1 && asked.header("accept").is_some_and(is_verbatim);
-        notes
-            .at(Rule::Accept, PLACE)
-            .advise(!fine || one)
-            .right(VERBATIM)
-            .or(what);
+        notes.advise(Rule::Accept, !fine || one, VERBATIM, what);
     } else if asked.query.contains("_format=") {
         notes.holds(Rule::Accept);
     } else if wanted.interaction().is_some() {
         let what = "There is neither Accept nor _format";
-        notes
-            .at(Rule::Accept, "header Accept")
-            .advise(false)
-            .right(VERBATIM)
-            .or(what);
+        notes.advise(Rule::Accept, false, VERBATIM, what);
     }
     if matches!(wanted, Wanted::Book | Wanted::Cancel { .. }) {
         let Some(value) = single(asked, "Content-Type", Rule::ContentType, notes) else {
             return;
         };
-        const PLACE: &str = "header Content-Type";
         let what = format!("Content-Type is `{}`", clipped(value));
         let fine = is_exact(value);
-        notes.judge(Rule::ContentType, fine, PLACE, what.clone());
+        notes.judge(Rule::ContentType, fine, what.clone());
         let one = !fine || is_verbatim(value);
-        notes
-            .at(Rule::ContentType, PLACE)
-            .advise(one)
-            .right(VERBATIM)
-            .or(what);
+        notes.advise(Rule::ContentType, one, VERBATIM, what);
     }
 }
 
@@ -307,14 +273,12 @@ fn request_id(asked: &Asked, wanted: &Wanted, notes: &mut Notes) {
         let Some(value) = single(asked, NAME, Rule::RequestId, notes) else {
             return;
         };
-        notes
-            .at(Rule::RequestId, "header X-Request-ID")
-            .must(is_uuid(value))
-            .or("X-Request-ID is no UUID");
+        let what = "X-Request-ID is no UUID";
+        notes.judge(Rule::RequestId, is_uuid(value), what);
     } else if asked.count(NAME) > 0 {
         let fine = asked.count(NAME) == 1 && asked.header(NAME).is_some_and(is_uuid);
         notes
-            .at(Rule::RequestId, "header X-Request-ID")
+            .of(Rule::RequestId)
             .should(fine)
             .or("X-Request-ID is no UUID");
     }

@@ -15,28 +15,20 @@ use crate::consumer_suite::rules::Rule;
 /// Nobody alive was born earlier (RES-PAT-06).
 const FIRST_BIRTH_YEAR: i16 = 1900;
 
-fn place(name: &str) -> String {
-    format!("Appointment.contained.ofType(Patient).{name}")
-}
-
 /// Judges the patient of a booking.
 pub(crate) fn judge(patient: &Element, now: Timestamp, notes: &mut Notes) {
     let id = patient.str_of("id").unwrap_or_default();
     let local = !id.is_empty() && !id.contains('/');
-    notes
-        .at(Rule::PatientProfile, place("meta.profile"))
-        .must(local && states_profile(patient))
-        .or("The Patient has no local id, or does not state its profile");
+    let what = "The Patient has no local id, or does not state its profile";
+    notes.judge(Rule::PatientProfile, local && states_profile(patient), what);
     number(patient, notes);
     name(patient, notes);
     contact_points(patient, notes);
     third_parties(patient, notes);
     let gender = patient.str_of("gender").unwrap_or_default();
     let known = matches!(gender, "male" | "female" | "other" | "unknown");
-    notes
-        .at(Rule::Gender, place("gender"))
-        .must(known)
-        .or("gender is missing, or none of the four");
+    let what = "gender is missing, or none of the four";
+    notes.judge(Rule::Gender, known, what);
     birth(patient, now, notes);
     address(patient, notes);
 }
@@ -48,7 +40,7 @@ fn number(patient: &Element, notes: &mut Notes) {
         [one] => number_fault(one),
         _ => Some("The Patient has more than one identifier"),
     };
-    notes.fault(Rule::PatientNumber, place("identifier"), what);
+    notes.fault(Rule::PatientNumber, what);
 }
 
 fn number_fault(identifier: &Element) -> Option<&'static str> {
@@ -91,7 +83,7 @@ fn name(patient: &Element, notes: &mut Notes) {
         [_] => None,
         _ => Some("The Patient has not exactly one name"),
     };
-    notes.fault(Rule::PatientName, place("name"), what);
+    notes.fault(Rule::PatientName, what);
 }
 
 fn contact_points(patient: &Element, notes: &mut Notes) {
@@ -131,7 +123,7 @@ fn contact_points(patient: &Element, notes: &mut Notes) {
         [_] => None,
         _ => Some("More than one contact point has rank 1"),
     };
-    notes.fault(Rule::Contact, place("telecom"), what);
+    notes.fault(Rule::Contact, what);
     for point in points
         .iter()
         .filter(|p| p.str_of("system") == Some("email"))
@@ -140,10 +132,8 @@ fn contact_points(patient: &Element, notes: &mut Notes) {
         let fine = value.split_once('@').is_some_and(|(user, host)| {
             !user.is_empty() && !host.is_empty() && !value.contains(char::is_whitespace)
         });
-        notes
-            .at(Rule::Email, place("telecom.value"))
-            .must(fine)
-            .or("An e-mail address has not the form name@host");
+        let what = "An e-mail address has not the form name@host";
+        notes.judge(Rule::Email, fine, what);
     }
 }
 
@@ -152,13 +142,14 @@ fn third_parties(patient: &Element, notes: &mut Notes) {
         let named = contact
             .get("name")
             .is_some_and(|n| n.get("family").is_some() || n.get("text").is_some());
-        notes
-            .at(Rule::ThirdParty, place("contact.name"))
-            .must(named)
-            .or("A third party has no name");
+        let what = "A third party has no name";
+        notes.judge(Rule::ThirdParty, named, what);
         let related = contact.get("relationship").is_some();
         notes
-            .at(Rule::ThirdParty, place("contact.relationship"))
+            .at(
+                Rule::ThirdParty,
+                "Appointment.contained.ofType(Patient).contact.relationship",
+            )
             .must(related)
             .or("A third party has no relationship to the patient");
     }
@@ -175,7 +166,7 @@ fn birth(patient: &Element, now: Timestamp, notes: &mut Notes) {
             Ok(_) => None,
         },
     };
-    notes.fault(Rule::Birth, place("birthDate"), what);
+    notes.fault(Rule::Birth, what);
 }
 
 fn address(patient: &Element, notes: &mut Notes) {
@@ -189,7 +180,7 @@ fn address(patient: &Element, notes: &mut Notes) {
         (_, 0) => Some("No address has the use home"),
         _ => Some("There is more than one address"),
     };
-    notes.fault(Rule::Address, place("address"), what);
+    notes.fault(Rule::Address, what);
     let postcode = homes
         .first()
         .and_then(|h| h.str_of("postalCode"))
@@ -200,9 +191,6 @@ fn address(patient: &Element, notes: &mut Notes) {
         } else {
             "The postcode has not the usual form"
         };
-        notes
-            .at(Rule::Postcode, place("address.postalCode"))
-            .must(is_postcode(postcode))
-            .or(what);
+        notes.judge(Rule::Postcode, is_postcode(postcode), what);
     }
 }

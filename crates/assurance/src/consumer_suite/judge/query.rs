@@ -10,7 +10,6 @@ use crate::consumer_suite::play::search::service_of;
 use crate::consumer_suite::rules::Rule;
 use crate::consumer_suite::scenario::{Scenario, scenario};
 use crate::consumer_suite::state::clipped;
-use crate::evidence::Finding;
 
 /// The includes of the Standard, in lower case with colons (PROV-SLOT-08).
 const INCLUDES: [&str; 8] = [
@@ -39,34 +38,22 @@ pub(crate) fn judge(asked: &Asked, notes: &mut Notes) -> Option<&'static Scenari
         match name.as_ref() {
             "status" => {
                 let fine = value.split(',').all(|s| matches!(s, "free" | "busy"));
-                notes
-                    .at(Rule::QueryStatus, "query status")
-                    .must(fine)
-                    .or(format!("status is `{}`", clipped(value)));
+                let what = format!("status is `{}`", clipped(value));
+                notes.judge(Rule::QueryStatus, fine, what);
             }
             name if name.starts_with("_include") => {
                 let plain = value.to_ascii_lowercase().replace('.', ":");
                 // Includes are optional, and unknown ones are ignored: never more than a note.
                 let fine = INCLUDES.contains(&plain.as_str());
-                let finding = Finding::note(
-                    Rule::QueryIncludes.row().requirements,
-                    format!("The include `{}` is none of the Standard", clipped(value)),
-                );
-                notes.note(
-                    Rule::QueryIncludes,
-                    (!fine).then(|| {
-                        finding
-                            .at("query _include")
-                            .right(Rule::QueryIncludes.row().right)
-                    }),
-                );
+                let what = format!("The include `{}` is none of the Standard", clipped(value));
+                notes.remark(Rule::QueryIncludes, fine, what);
             }
             _ => {}
         }
     }
     match SlotQuery::parse(&asked.query, asked.at, &london(), &Window::default()) {
         Ok(_) => notes.holds(Rule::QueryReadable),
-        Err(refusal) => notes.fault(Rule::QueryReadable, "query", Some(refusal.to_string())),
+        Err(refusal) => notes.fault(Rule::QueryReadable, Some(refusal.to_string())),
     }
     known
 }
@@ -83,7 +70,6 @@ pub(crate) fn is_service_name(name: &str) -> bool {
 }
 
 fn names_service(asked: &Asked, known: bool, notes: &mut Notes) {
-    const PLACE: &str = "query schedule.actor:healthcareservice";
     let pairs = asked.query.split('&').filter_map(|p| p.split_once('='));
     let named: Vec<(&str, &str)> = pairs.filter(|(name, _)| is_service_name(name)).collect();
     let what = match named.as_slice() {
@@ -95,16 +81,13 @@ fn names_service(asked: &Asked, known: bool, notes: &mut Notes) {
         _ => "The service is named more than once".to_owned(),
     };
     let fine = named.len() == 1 && known;
-    notes.judge(Rule::QueryService, fine, PLACE, what);
+    notes.judge(Rule::QueryService, fine, what);
     let spelt = named.first().map_or("", |(name, _)| name);
-    notes
-        .at(Rule::QueryService, PLACE)
-        .advise(!fine || spelt == SERVICE)
-        .right(SERVICE)
-        .or(format!(
-            "The service is named by `{}`, to which the test kit's simulator answers 400",
-            clipped(spelt)
-        ));
+    let what = format!(
+        "The service is named by `{}`, to which the test kit's simulator answers 400",
+        clipped(spelt)
+    );
+    notes.advise(Rule::QueryService, !fine || spelt == SERVICE, SERVICE, what);
 }
 
 /// What the report of the test kit wants of the criteria beside that (ASR-21).
@@ -118,48 +101,25 @@ fn as_the_test_kit(asked: &Asked, notes: &mut Notes) {
         let what = format!("A start has the prefix {prefix}");
         // The rule about the earliest start is judged only where there is one.
         if found {
-            notes
-                .at(rule, "query start")
-                .advise(false)
-                .right(right)
-                .or(what);
+            notes.advise(rule, false, right, what);
         }
     }
     for (_, value) in pairs().filter(|(name, _)| *name == "start") {
         let lower = value.contains("%3a") || value.contains("%2b");
-        let (place, right) = (
-            "query start",
-            "le2031-03-04T08%3A15%3A00%2B00%3A00, or with Z",
-        );
+        let right = "le2031-03-04T08%3A15%3A00%2B00%3A00, or with Z";
         let what = "A time is encoded in lower case, %3a or %2b";
-        notes
-            .at(Rule::QueryTimes, place)
-            .advise(!lower)
-            .right(right)
-            .or(what);
+        notes.advise(Rule::QueryTimes, !lower, right, what);
         let minutes = is_time(value) && booking::instant::parse(&plain_time(value)).is_none();
         let what = "A time has no seconds";
-        notes
-            .at(Rule::QueryTimes, place)
-            .advise(!minutes)
-            .right(right)
-            .or(what);
+        notes.advise(Rule::QueryTimes, !minutes, right, what);
     }
-    let (place, right) = ("query status", "&status=free behind another criterion");
+    let right = "&status=free behind another criterion";
     let there = pairs().any(|(name, _)| name == "status");
     let what = "The search has no status";
-    notes
-        .at(Rule::QueryStatus, place)
-        .advise(there)
-        .right(right)
-        .or(what);
+    notes.advise(Rule::QueryStatus, there, right, what);
     let first = asked.query.starts_with("status=");
     let what = "status is the first criterion";
-    notes
-        .at(Rule::QueryStatus, place)
-        .advise(!first)
-        .right(right)
-        .or(what);
+    notes.advise(Rule::QueryStatus, !first, right, what);
 }
 
 fn starts(asked: &Asked, notes: &mut Notes) {
@@ -175,22 +135,18 @@ fn starts(asked: &Asked, notes: &mut Notes) {
             .count()
     };
     let (upper, lower) = (of(["le", "lt"]), of(["ge", "gt"]));
-    notes
-        .at(Rule::QueryEnd, "query start")
-        .must(upper > 0)
-        .or("The search names no latest start (le or lt)");
+    let what = "The search names no latest start (le or lt)";
+    notes.judge(Rule::QueryEnd, upper > 0, what);
     if given.len() > 1 {
         let what = "The search names two starts, and none is the earliest (ge or gt)";
-        notes.judge(Rule::QueryBegin, lower > 0, "query start", what);
+        notes.judge(Rule::QueryBegin, lower > 0, what);
     } else if lower > 0 {
         notes.holds(Rule::QueryBegin);
     }
     for value in &given {
         let fine = is_time(value);
-        notes
-            .at(Rule::QueryTimes, "query start")
-            .must(fine)
-            .or(format!("start is `{}`", clipped(value)));
+        let what = format!("start is `{}`", clipped(value));
+        notes.judge(Rule::QueryTimes, fine, what);
     }
 }
 

@@ -16,7 +16,6 @@ use crate::consumer_suite::ledger::Notes;
 use crate::consumer_suite::rules::Rule;
 use crate::consumer_suite::state::{State, TOLERANCE_SECONDS, clipped};
 
-const WHERE: &str = "header Authorization";
 /// Most tokens remembered; only their hashes are kept.
 const MAX_USES: usize = 20_000;
 /// Two requests of one second may have equal tokens; so long after it was made a token has been kept back.
@@ -34,22 +33,15 @@ pub(crate) struct TokenUses {
 
 /// Judges the token of a request.
 pub(crate) fn judge(state: &mut State, asked: &Asked, interaction: Interaction, notes: &mut Notes) {
-    let token = match text(asked) {
-        Ok(token) => token,
+    let read = text(asked).and_then(|token| Ok((token, payload(token)?)));
+    let (token, claims) = match read {
+        Ok(read) => read,
         Err(what) => {
-            notes.judge(Rule::JwtForm, false, WHERE, what);
+            notes.judge(Rule::JwtForm, false, what);
             return;
         }
     };
-    let claims = match payload(token) {
-        Ok(claims) => claims,
-        Err(what) => {
-            notes.judge(Rule::JwtForm, false, WHERE, what);
-            return;
-        }
-    };
-    let form = form(token);
-    notes.fault(Rule::JwtForm, WHERE, form);
+    notes.fault(Rule::JwtForm, form(token));
     own(state, asked, token, &claims, notes);
     who(&claims, notes);
     audience(state.root.url(), &claims, notes);
@@ -146,10 +138,8 @@ fn own(state: &mut State, asked: &Asked, token: &str, claims: &Value, notes: &mu
             .and_then(Value::as_i64)
             .unwrap_or_default();
     let again = known && !same_request && age >= KEPT_BACK_SECONDS;
-    notes
-        .at(Rule::JwtOwn, WHERE)
-        .must(!again)
-        .or("The token of an earlier request is used again");
+    let what = "The token of an earlier request is used again";
+    notes.judge(Rule::JwtOwn, !again, what);
 }
 
 fn of<'a>(value: &'a Value, pointer: &str) -> &'a str {
@@ -171,7 +161,7 @@ fn who(claims: &Value, notes: &mut Notes) {
     } else {
         format!("iss is `{}`, which is no URL", clipped(iss))
     };
-    notes.judge(Rule::JwtIss, url, "claim iss", what);
+    notes.judge(Rule::JwtIss, url, what);
     let (sub, id) = (
         of(claims, "/sub"),
         of(claims, "/requesting_practitioner/id"),
@@ -181,10 +171,11 @@ fn who(claims: &Value, notes: &mut Notes) {
     } else {
         "sub is not requesting_practitioner.id"
     };
-    notes
-        .at(Rule::JwtSub, "claim sub")
-        .must(!sub.is_empty() && (id.is_empty() || id == sub))
-        .or(what);
+    notes.judge(
+        Rule::JwtSub,
+        !sub.is_empty() && (id.is_empty() || id == sub),
+        what,
+    );
 }
 
 fn audience(root: &str, claims: &Value, notes: &mut Notes) {
@@ -193,10 +184,11 @@ fn audience(root: &str, claims: &Value, notes: &mut Notes) {
         "" => "aud is missing, or no text".to_owned(),
         given => format!("aud is `{}`; the service root is {root}", clipped(given)),
     };
-    notes
-        .at(Rule::JwtAud, "claim aud")
-        .must(aud.strip_suffix('/').unwrap_or(aud) == root)
-        .or(what);
+    notes.judge(
+        Rule::JwtAud,
+        aud.strip_suffix('/').unwrap_or(aud) == root,
+        what,
+    );
 }
 
 fn times(claims: &Value, now: i64, notes: &mut Notes) {
@@ -213,14 +205,12 @@ fn times(claims: &Value, now: i64, notes: &mut Notes) {
     let iat = whole("iat");
     match iat {
         None => {
-            notes.judge(Rule::JwtIat, false, "claim iat", missing("iat"));
+            notes.judge(Rule::JwtIat, false, missing("iat"));
         }
         Some(iat) => {
             let ahead = iat - now;
-            notes
-                .at(Rule::JwtIat, "claim iat")
-                .must(ahead <= TOLERANCE_SECONDS)
-                .or(format!("iat lies {ahead} seconds in the future"));
+            let what = format!("iat lies {ahead} seconds in the future");
+            notes.judge(Rule::JwtIat, ahead <= TOLERANCE_SECONDS, what);
         }
     }
     let what = match (whole("exp"), iat) {
@@ -233,7 +223,7 @@ fn times(claims: &Value, now: i64, notes: &mut Notes) {
         }
         _ => None,
     };
-    notes.fault(Rule::JwtExp, "claim exp", what);
+    notes.fault(Rule::JwtExp, what);
 }
 
 fn purpose(claims: &Value, interaction: Interaction, notes: &mut Notes) {
@@ -243,10 +233,7 @@ fn purpose(claims: &Value, interaction: Interaction, notes: &mut Notes) {
     } else {
         format!("reason_for_request is `{}`", clipped(reason))
     };
-    notes
-        .at(Rule::JwtReason, "claim reason_for_request")
-        .must(reason == "directcare")
-        .or(what);
+    notes.judge(Rule::JwtReason, reason == "directcare", what);
     let (scope, wanted) = (of(claims, "/requested_scope"), interaction.scope());
     let what = match scope {
         "" => "requested_scope is missing".to_owned(),
@@ -256,10 +243,11 @@ fn purpose(claims: &Value, interaction: Interaction, notes: &mut Notes) {
             interaction.name()
         ),
     };
-    notes
-        .at(Rule::JwtScope, "claim requested_scope")
-        .must(scope.split_ascii_whitespace().any(|s| s == wanted))
-        .or(what);
+    notes.judge(
+        Rule::JwtScope,
+        scope.split_ascii_whitespace().any(|s| s == wanted),
+        what,
+    );
 }
 
 fn identifiers(resource: &Value) -> Vec<(&str, &str)> {
@@ -272,29 +260,28 @@ fn identifiers(resource: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
+/// Judges a claim that is a resource: what it lacks is named.
+fn holds(rule: Rule, claim: &str, parts: &[(bool, &str)], notes: &mut Notes) {
+    let missing = parts.iter().filter(|(there, _)| !there);
+    let missing: Vec<&str> = missing.map(|(_, name)| *name).collect();
+    let what = format!("{claim} lacks {}", missing.join(", "));
+    notes.judge(rule, missing.is_empty(), what);
+}
+
 fn device(claims: &Value, notes: &mut Notes) {
     let device = &claims["requesting_device"];
     let named = identifiers(device)
         .iter()
         .any(|(system, value)| !system.is_empty() && !value.is_empty());
-    let missing: Vec<&str> = [
+    let is_device = of(device, "/resourceType") == "Device";
+    let parts = [
         (device.is_object(), "the claim itself"),
-        (
-            of(device, "/resourceType") == "Device",
-            "resourceType Device",
-        ),
+        (is_device, "resourceType Device"),
         (named, "identifier with system and value"),
         (!of(device, "/model").is_empty(), "model"),
         (!of(device, "/version").is_empty(), "version"),
-    ]
-    .into_iter()
-    .filter_map(|(there, name)| (!there).then_some(name))
-    .collect();
-    let what = format!("requesting_device lacks {}", missing.join(", "));
-    notes
-        .at(Rule::JwtDevice, "claim requesting_device")
-        .must(missing.is_empty())
-        .or(what);
+    ];
+    holds(Rule::JwtDevice, "requesting_device", &parts, notes);
 }
 
 fn organization(claims: &Value, notes: &mut Notes) {
@@ -302,29 +289,23 @@ fn organization(claims: &Value, notes: &mut Notes) {
     let ods = identifiers(organization)
         .iter()
         .any(|(system, value)| *system == ODS_ORGANIZATION && OdsCode::parse(value).is_ok());
-    let missing: Vec<&str> = [
+    let is_organization = of(organization, "/resourceType") == "Organization";
+    let parts = [
         (organization.is_object(), "the claim itself"),
-        (
-            of(organization, "/resourceType") == "Organization",
-            "resourceType Organization",
-        ),
+        (is_organization, "resourceType Organization"),
         (ods, "an identifier with its ODS code"),
         (!of(organization, "/name").is_empty(), "name"),
-    ]
-    .into_iter()
-    .filter_map(|(there, name)| (!there).then_some(name))
-    .collect();
-    let what = format!("requesting_organization lacks {}", missing.join(", "));
-    notes
-        .at(Rule::JwtOrganization, "claim requesting_organization")
-        .must(missing.is_empty())
-        .or(what);
+    ];
+    let rule = Rule::JwtOrganization;
+    holds(rule, "requesting_organization", &parts, notes);
 }
 
 fn practitioner(claims: &Value, notes: &mut Notes) {
-    let Some(practitioner) = claims.get("requesting_practitioner") else {
+    const CLAIM: &str = "requesting_practitioner";
+    let Some(practitioner) = claims.get(CLAIM) else {
         return;
     };
+    let named = identifiers(practitioner);
     let given = practitioner
         .pointer("/name/0/given")
         .and_then(Value::as_array)
@@ -333,35 +314,21 @@ fn practitioner(claims: &Value, notes: &mut Notes) {
         let fine = |value: &str| {
             value == "UNK" || (value.len() == 12 && value.bytes().all(|b| b.is_ascii_digit()))
         };
-        identifiers(practitioner)
-            .iter()
-            .filter(|(s, _)| *s == system)
-            .all(|(_, value)| fine(value))
+        let mut of_system = named.iter().filter(|(s, _)| *s == system);
+        of_system.all(|(_, value)| fine(value))
     };
-    let wrong: Vec<&str> = [
-        (
-            of(practitioner, "/resourceType") == "Practitioner",
-            "resourceType Practitioner",
-        ),
+    let is_practitioner = of(practitioner, "/resourceType") == "Practitioner";
+    let family = of(practitioner, "/name/0/family");
+    let role = sds(SDS_ROLE_PROFILE);
+    let parts = [
+        (is_practitioner, "resourceType Practitioner"),
         (!of(practitioner, "/id").is_empty(), "id"),
-        (
-            !of(practitioner, "/name/0/family").is_empty(),
-            "name.family",
-        ),
+        (!family.is_empty(), "name.family"),
         (given, "name.given"),
         (sds(SDS_USER), "an SDS user id of 12 digits or UNK"),
-        (
-            sds(SDS_ROLE_PROFILE),
-            "an SDS role profile id of 12 digits or UNK",
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(there, name)| (!there).then_some(name))
-    .collect();
-    let what = format!("requesting_practitioner lacks {}", wrong.join(", "));
-    const PLACE: &str = "claim requesting_practitioner";
-    notes.judge(Rule::JwtPractitioner, wrong.is_empty(), PLACE, what);
-    let named = identifiers(practitioner);
+        (role, "an SDS role profile id of 12 digits or UNK"),
+    ];
+    holds(Rule::JwtPractitioner, CLAIM, &parts, notes);
     let has = |system: &str| named.iter().any(|(s, _)| *s == system);
     let local = |(s, v): &(&str, &str)| {
         !s.is_empty() && !v.is_empty() && *s != SDS_USER && *s != SDS_ROLE_PROFILE
@@ -371,6 +338,7 @@ fn practitioner(claims: &Value, notes: &mut Notes) {
         (has(SDS_ROLE_PROFILE), "SDS role profile id"),
         (named.iter().any(local), "local identifier of the user"),
     ] {
-        notes.at(Rule::JwtPractitioner, PLACE).advise(there).right("three identifiers: the SDS user id and the SDS role profile id (UNK without smartcard), and the consumer's own id of the user").or(format!("requesting_practitioner has no {name}"));
+        let what = format!("requesting_practitioner has no {name}");
+        notes.advise(Rule::JwtPractitioner, there, "three identifiers: the SDS user id and the SDS role profile id (UNK without smartcard), and the consumer's own id of the user", what);
     }
 }

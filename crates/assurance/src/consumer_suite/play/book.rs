@@ -1,6 +1,5 @@
 //! Bookings and cancellations, as each scenario plays them.
 
-use crate::evidence::Finding;
 use booking::appointment::{BookingRequest, check_update};
 use booking::ids::ResourceId;
 use booking::refusal::{Refusal, Situation};
@@ -65,7 +64,7 @@ impl State {
                     .or(other.then(|| "The body is no Appointment".to_owned()))
             }
         };
-        notes.fault(Rule::Body, "body", fault);
+        notes.fault(Rule::Body, fault);
         parsed
     }
 
@@ -122,24 +121,19 @@ impl State {
             None => !self.searched.is_empty(),
         };
         let first = notes
-            .at(Rule::SearchFirst, "request")
+            .of(Rule::SearchFirst)
             .must(searched)
             .or("A slot is booked, and nobody has searched the slots of this service");
         if first {
-            notes
-                .at(Rule::Offered, "Appointment.contained")
-                .must(offered)
-                .or("The slot that is booked was not in any search result");
+            let what = "The slot that is booked was not in any search result";
+            notes.judge(Rule::Offered, offered, what);
         }
         if let Some(s) = scenario
             && matches!(s.play, Play::SlotTaken)
             && self.tallies.get(s.id).is_some_and(|t| t.taken > 0)
         {
             let what = "The next slot is booked from the old list; it was not fetched anew after a slot was gone";
-            notes
-                .at(Rule::AgainAfterTaken, "request")
-                .must(!self.stale.contains(s.id))
-                .or(what);
+            notes.judge(Rule::AgainAfterTaken, !self.stale.contains(s.id), what);
         }
     }
 
@@ -251,13 +245,7 @@ impl State {
         let fresh = self.documents.len() >= MAX_IDS || self.documents.insert(named);
         // D-61: NHS Digital's own consumer uses one UUID for all its bookings; worth knowing, no fault.
         let what = "The document's UUID is that of an earlier booking";
-        notes
-            .at(
-                Rule::NewDocument,
-                "Appointment.contained.ofType(DocumentReference).identifier",
-            )
-            .remark(fresh)
-            .or(what);
+        notes.remark(Rule::NewDocument, fresh, what);
         if let Some((_, slot)) = self.diary.find(slot) {
             slot.free = false;
         }
@@ -318,10 +306,8 @@ impl State {
     ) -> Answered {
         let now = call.now;
         let Some(stored) = self.appointments.get_mut(id) else {
-            notes
-                .at(Rule::CancelOwn, "request")
-                .must(false)
-                .or("The appointment that is cancelled does not exist");
+            let what = "The appointment that is cancelled does not exist";
+            notes.judge(Rule::CancelOwn, false, what);
             return Err(Box::new(unknown(id)));
         };
         let scenario = stored.service;
@@ -388,24 +374,16 @@ impl State {
                     "A booking whose answer was lost was neither sent again nor looked for: the patient may hold a booking that nobody knows of"
                 }
             };
-            let finding = Finding::error(Rule::Recovers.row().requirements, what)
-                .at("request")
-                .right(Rule::Recovers.row().right);
-            self.ledger.late(Rule::Recovers, Some(finding), None);
+            self.ledger.late(Rule::Recovers, Some(what));
         }
         let unread = self
             .appointments
             .values()
             .filter(|s| s.unread_conflict)
             .count();
+        let what = "After the cancellation met another version the appointment was not read again";
         for _ in 0..unread {
-            let row = Rule::RereadsConflict.row();
-            let what =
-                "After the cancellation met another version the appointment was not read again";
-            let finding = Finding::error(row.requirements, what)
-                .at("request")
-                .right(row.right);
-            self.ledger.late(Rule::RereadsConflict, Some(finding), None);
+            self.ledger.late(Rule::RereadsConflict, Some(what));
         }
     }
 }

@@ -81,25 +81,32 @@ impl State {
         }
         let i = &query.includes;
         let mut included = Vec::new();
-        let schedules = || (0..2).filter(|s| used[*s]);
+        let form = if bare { "bare-" } else { "" };
+        let of_schedules = |kind: &str| -> Vec<Element> {
+            let schedules = (0..2).filter(|s| used[*s]);
+            let names = schedules.map(|s| format!("{kind}-{}", s + 1));
+            names.map(|n| resources::made(&n, service)).collect()
+        };
         let any = !matches.is_empty();
         if i.schedule {
-            included.extend(schedules().map(|s| resources::schedule(service, s, bare)));
+            included.extend(of_schedules(&format!("{form}schedule")));
         }
         if i.healthcare_service && any {
-            included.push(resources::service(service, scenario.name, bare));
+            let name = format!("Simulated clinic: {}", scenario.name);
+            let clinic = resources::made(&format!("{form}service"), service);
+            included.push(clinic.with(Element::text("name", name)));
         }
         if i.practitioner && !bare {
-            included.extend(schedules().map(resources::practitioner));
+            included.extend(of_schedules("practitioner"));
         }
         if i.practitioner_role && !bare {
-            included.extend(schedules().map(resources::role));
+            included.extend(of_schedules("role"));
         }
         if i.location && any && !bare {
-            included.push(resources::location());
+            included.push(resources::made("location", service));
         }
         if i.organization && any && !bare {
-            included.push(resources::organization());
+            included.push(resources::made("organization", service));
         }
         let total = matches.len();
         let own = format!("{}/Slot?{}", self.root.published(), query.self_query);
