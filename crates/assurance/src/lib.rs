@@ -6,3 +6,4 @@ pub mod evidence;
 pub mod plan;
 pub mod provider_suite;
 pub mod requirements;
+mod rows;

@@ -65,32 +65,26 @@ pub(super) enum Wanted {
 
 impl Wanted {
     pub fn interaction(&self) -> Option<Interaction> {
-        Some(match self {
-            Wanted::Capability => Interaction::Capability,
-            Wanted::SearchSlots => Interaction::SearchSlots,
-            Wanted::Book => Interaction::Book,
-            Wanted::SearchAppointments => Interaction::SearchAppointments,
-            Wanted::Read { .. } => Interaction::Read,
-            Wanted::VersionRead { .. } => Interaction::VersionRead,
-            Wanted::History { .. } => Interaction::History,
-            Wanted::Cancel { .. } => Interaction::Cancel,
-            Wanted::WrongMethod { .. } | Wanted::Nothing => return None,
-        })
+        self.named().map(|(interaction, _)| interaction)
     }
 
     /// The word shown to a reader.
     pub fn word(&self) -> &'static str {
-        match self {
-            Wanted::Capability => "capability",
-            Wanted::SearchSlots => "search",
-            Wanted::Book => "book",
-            Wanted::SearchAppointments => "search patient",
-            Wanted::Read { .. } => "read",
-            Wanted::VersionRead { .. } => "read version",
-            Wanted::History { .. } => "history",
-            Wanted::Cancel { .. } => "cancel",
-            Wanted::WrongMethod { .. } | Wanted::Nothing => "other",
-        }
+        self.named().map_or("other", |(_, word)| word)
+    }
+
+    fn named(&self) -> Option<(Interaction, &'static str)> {
+        Some(match self {
+            Wanted::Capability => (Interaction::Capability, "capability"),
+            Wanted::SearchSlots => (Interaction::SearchSlots, "search"),
+            Wanted::Book => (Interaction::Book, "book"),
+            Wanted::SearchAppointments => (Interaction::SearchAppointments, "search patient"),
+            Wanted::Read { .. } => (Interaction::Read, "read"),
+            Wanted::VersionRead { .. } => (Interaction::VersionRead, "read version"),
+            Wanted::History { .. } => (Interaction::History, "history"),
+            Wanted::Cancel { .. } => (Interaction::Cancel, "cancel"),
+            Wanted::WrongMethod { .. } | Wanted::Nothing => return None,
+        })
     }
 }
 
@@ -102,36 +96,29 @@ impl Asked {
         };
         let steps: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
         let id = |text: &str| text.to_owned();
-        let (wanted, allow) = match steps.as_slice() {
-            ["metadata"] => (vec![("GET", Wanted::Capability)], "GET"),
-            ["Slot"] => (vec![("GET", Wanted::SearchSlots)], "GET"),
-            ["Appointment"] => (
-                vec![("GET", Wanted::SearchAppointments), ("POST", Wanted::Book)],
-                "GET, POST",
-            ),
+        let (get, other, allow) = match steps.as_slice() {
+            ["metadata"] => (Wanted::Capability, None, "GET"),
+            ["Slot"] => (Wanted::SearchSlots, None, "GET"),
+            ["Appointment"] => {
+                let book = ("POST", Wanted::Book);
+                (Wanted::SearchAppointments, Some(book), "GET, POST")
+            }
             ["Appointment", one] if !one.is_empty() => {
-                let (read, cancel) = (Wanted::Read { id: id(one) }, Wanted::Cancel { id: id(one) });
-                (vec![("GET", read), ("PUT", cancel)], "GET, PUT")
+                let cancel = ("PUT", Wanted::Cancel { id: id(one) });
+                (Wanted::Read { id: id(one) }, Some(cancel), "GET, PUT")
             }
-            ["Appointment", one, "_history"] => {
-                (vec![("GET", Wanted::History { id: id(one) })], "GET")
+            ["Appointment", one, "_history"] => (Wanted::History { id: id(one) }, None, "GET"),
+            ["Appointment", one, "_history", version] => {
+                let (id, version) = (id(one), id(version));
+                (Wanted::VersionRead { id, version }, None, "GET")
             }
-            ["Appointment", one, "_history", version] => (
-                vec![(
-                    "GET",
-                    Wanted::VersionRead {
-                        id: id(one),
-                        version: id(version),
-                    },
-                )],
-                "GET",
-            ),
             _ => return Wanted::Nothing,
         };
-        let found = wanted
-            .into_iter()
-            .find(|(method, _)| *method == self.method);
-        found.map_or(Wanted::WrongMethod { allow }, |(_, wanted)| wanted)
+        match other {
+            _ if self.method == "GET" => get,
+            Some((method, other)) if self.method == method => other,
+            _ => Wanted::WrongMethod { allow },
+        }
     }
 
     /// The first value of a header, if it is text.

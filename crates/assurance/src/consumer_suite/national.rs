@@ -28,15 +28,9 @@ const MAX_TRESPASSES: usize = 100;
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A case search of the directory, and the services that it answered with.
-    DosSearch {
-        /// Service ids.
-        services: Vec<String>,
-    },
+    DosSearch(Vec<String>),
     /// The directory was asked for the details of a service.
-    DosDetails {
-        /// Service id.
-        service: String,
-    },
+    DosDetails(String),
     /// A search of SDS.
     SdsSearch {
         /// `uniqueIdentifier` of the filter.
@@ -46,25 +40,16 @@ pub enum Event {
         /// `nhsMhsSvcIA` of the filter.
         interaction: Option<String>,
     },
-    /// The SSP passes a request on; told before it leaves.
-    SspPassed {
+    /// The SSP passes a request on, told before it leaves; or it refused it.
+    Ssp {
         /// Method.
         method: String,
         /// Request target as received, prefix and all.
         target: String,
         /// Headers.
         headers: Headers,
-    },
-    /// The SSP refused a request.
-    SspRefused {
-        /// Method.
-        method: String,
-        /// Request target as received.
-        target: String,
-        /// Headers.
-        headers: Headers,
-        /// The status that it answered.
-        status: u16,
+        /// The status of a refusal.
+        refused: Option<u16>,
     },
 }
 
@@ -138,12 +123,12 @@ impl State {
     pub(super) fn saw(&mut self, event: Event) -> Option<Shown> {
         self.national.there = true;
         match event {
-            Event::DosSearch { services } => {
+            Event::DosSearch(services) => {
                 let known = services.into_iter().filter(|s| scenario(s).is_some());
                 self.national.listed.extend(known);
                 None
             }
-            Event::DosDetails { service } => {
+            Event::DosDetails(service) => {
                 let found = scenario(&service)?;
                 self.tally(found).chosen += 1;
                 self.national.listed.insert(found.id.to_owned());
@@ -154,13 +139,17 @@ impl State {
                 party_key,
                 interaction,
             } => self.saw_sds(asid, party_key, interaction),
-            Event::SspPassed {
+            Event::Ssp {
                 method,
                 target,
                 headers,
+                refused,
             } => {
                 let asked = self.at_ssp(method, target, &headers);
                 self.trespass_by_asid(&asked);
+                if let Some(status) = refused {
+                    return Some(self.refused_by_ssp(&asked, headers, status));
+                }
                 if let Some(pass) = Pass::of(&asked) {
                     if self.national.passes.len() >= MAX_PASSES {
                         self.national.passes.pop_front();
@@ -169,12 +158,6 @@ impl State {
                 }
                 None
             }
-            Event::SspRefused {
-                method,
-                target,
-                headers,
-                status,
-            } => Some(self.refused_by_ssp(method, target, headers, status)),
         }
     }
 
@@ -290,26 +273,18 @@ impl State {
     }
 
     /// A request that the SSP refused is judged like any other, but for its body.
-    fn refused_by_ssp(
-        &mut self,
-        method: String,
-        target: String,
-        headers: Headers,
-        status: u16,
-    ) -> Shown {
-        let asked = self.at_ssp(method, target, &headers);
-        self.trespass_by_asid(&asked);
+    fn refused_by_ssp(&mut self, asked: &Asked, headers: Headers, status: u16) -> Shown {
         let wanted = asked.wanted();
         let mut notes = Notes::default();
-        judge::head::judge(self, &asked, &wanted, &mut notes);
+        judge::head::judge(self, asked, &wanted, &mut notes);
         let mut found = None;
         if let Some(interaction) = wanted.interaction() {
-            judge::token::judge(self, &asked, interaction, &mut notes);
+            judge::token::judge(self, asked, interaction, &mut notes);
             if wanted == Wanted::SearchSlots {
-                found = judge::query::judge(&asked, &mut notes);
+                found = judge::query::judge(asked, &mut notes);
             }
         }
-        judge::head::receiver(self, &asked, found, &mut notes);
+        judge::head::receiver(self, asked, found, &mut notes);
         let url = format!("[SSP]{}", asked.target);
         let exchange = Exchange {
             purpose: "refused by the SSP".to_owned(),

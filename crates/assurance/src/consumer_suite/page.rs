@@ -1,6 +1,7 @@
 //! The status page: what can be walked, what to do for it, and what was seen so far. One page, no scripts, nothing
 //! from elsewhere.
 
+use crate::evidence::markup::escape;
 use booking::count::counted;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -53,8 +54,8 @@ fn page(state: &State) -> String {
          <title>Simulated Provider: {done} of {} walked</title><style>{STYLE}</style></head>\
          <body><main><h1>Simulated Provider</h1><p>Service root <code>{}</code>, ASID <code>{}</code>. {} seen, {}.</p><p><a href=\"/\">Fetch anew</a></p>",
         counted(progress.scenarios.len(), "scenario", "scenarios"),
-        escaped(state.root.url()),
-        escaped(state.to.as_str()),
+        escape(state.root.url()),
+        escape(state.to.as_str()),
         counted(progress.requests, "request", "requests"),
         counted(progress.faults, "different finding", "different findings"),
     );
@@ -74,10 +75,10 @@ fn page(state: &State) -> String {
             out,
             "<tr role=\"row\"><th scope=\"row\" role=\"rowheader\"><code>{}</code></th><td role=\"cell\">{}</td><td role=\"cell\">{}</td><td role=\"cell\">{}</td><td role=\"cell\" class=\"{class}\">{}</td></tr>",
             s.scenario.id,
-            escaped(s.scenario.name),
-            escaped(s.scenario.task),
-            escaped(s.scenario.right),
-            escaped(&state),
+            escape(s.scenario.name),
+            escape(s.scenario.task),
+            escape(s.scenario.right),
+            escape(&state),
         );
     }
     out.push_str("</tbody></table></div><h2>Last findings</h2>");
@@ -86,17 +87,10 @@ fn page(state: &State) -> String {
     } else {
         out.push_str("<ul>");
         for line in &state.recent {
-            let _ = write!(out, "<li>{}</li>", escaped(line));
+            let _ = write!(out, "<li>{}</li>", escape(line));
         }
         out.push_str("</ul>");
     }
     out.push_str("</main></body></html>\n");
     out
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

@@ -1,6 +1,7 @@
 //! Referrals, as far as a Provider sees them: the document that comes by ITK, and the appointment that it names
 //! (C2..C4, REF-CON-01..06).
 
+use crate::evidence::markup::escape;
 use crate::evidence::{Body, Exchange};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -286,19 +287,13 @@ fn acknowledgement(said: &Said) -> String {
     } else {
         &said.soap
     };
-    let escaped = |text: &str| {
-        text.replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;")
-            .replace('"', "&quot;")
-    };
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<soap:Envelope xmlns:soap=\"{}\" xmlns:wsa=\"http://www.w3.org/2005/08/addressing\">\
          <soap:Header><wsa:MessageID>{}</wsa:MessageID><wsa:RelatesTo>{}</wsa:RelatesTo></soap:Header><soap:Body>\
          <itk:SimpleMessageResponse xmlns:itk=\"urn:nhs-itk:ns:201005\">OK:{}</itk:SimpleMessageResponse></soap:Body></soap:Envelope>",
-        escaped(soap),
+        escape(soap),
         Uuid::new_v4().to_string().to_ascii_uppercase(),
-        escaped(&said.message),
-        escaped(&said.tracking),
+        escape(&said.message),
+        escape(&said.tracking),
     )
 }

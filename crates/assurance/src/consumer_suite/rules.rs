@@ -1,20 +1,14 @@
 //! The rules that every request of a consumer is judged by. Their texts stand in `rules.toml`, which a person can read and correct
 //! without reading the program.
 
+use crate::rows::rows;
 use serde::Deserialize;
 use std::sync::LazyLock;
 
 const TEXT: &str = include_str!("rules.toml");
 
 /// A test reads the same text, so that no rule is without its row.
-static ROWS: LazyLock<Vec<RuleRow>> = LazyLock::new(|| read().unwrap_or_default());
-
-/// What `rules.toml` holds.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, bound(deserialize = "'de: 'static"))]
-struct Rules {
-    rule: Vec<RuleRow>,
-}
+static ROWS: LazyLock<Vec<RuleRow>> = LazyLock::new(|| rows(TEXT, "rule").unwrap_or_default());
 
 /// One rule.
 #[derive(Debug, Deserialize)]
@@ -147,10 +141,6 @@ impl Rule {
     }
 }
 
-fn read() -> Result<Vec<RuleRow>, toml::de::Error> {
-    toml::from_str(TEXT).map(|rules: Rules| rules.rule)
-}
-
 /// Every rule, in the order of the report.
 pub fn rules() -> &'static [RuleRow] {
     &ROWS
@@ -162,7 +152,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_its_row() {
-        let rows = read().unwrap();
+        let rows: Vec<RuleRow> = rows(TEXT, "rule").unwrap();
         assert!(
             rows.iter()
                 .enumerate()

@@ -162,7 +162,7 @@ impl Markup {
 
 /// Escapes what is markup, and makes visible what a page or an XML file may not hold: control characters, and marks
 /// that turn the direction of the text and so could make it read as what it is not.
-pub(super) fn escape(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| !matches!(c, '&' | '<' | '>' | '"' | '\'') && !is_hidden(c);
     if text.chars().all(harmless) {
         return Cow::Borrowed(text);

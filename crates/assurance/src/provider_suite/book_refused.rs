@@ -1,5 +1,6 @@
 //! Group B: bookings that have to be refused, each for its own reason.
 
+use crate::rows::rows;
 use booking::situation::Situation;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -140,7 +141,7 @@ fn unreadable(t: &mut Trial) -> Step {
 const TEXT: &str = include_str!("book_refused.toml");
 
 /// A test reads the same text, so that it is never empty.
-static CHANGES: LazyLock<Vec<Change>> = LazyLock::new(|| read().unwrap_or_default());
+static CHANGES: LazyLock<Vec<Change>> = LazyLock::new(|| rows(TEXT, "change").unwrap_or_default());
 
 /// A change of one place that makes a booking wrong.
 #[derive(Deserialize)]
@@ -156,13 +157,6 @@ struct Change {
     answer: Answers,
     #[serde(borrow)]
     requirements: Vec<&'static str>,
-}
-
-/// What `book_refused.toml` holds.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, bound(deserialize = "'de: 'static"))]
-struct Changes {
-    change: Vec<Change>,
 }
 
 /// Rows of the error table of which each is right for a fault.
@@ -189,10 +183,6 @@ impl Answers {
             Answers::Patient => &[Situation::NotConformant, Situation::ContactRank],
         }
     }
-}
-
-fn read() -> Result<Vec<Change>, toml::de::Error> {
-    toml::from_str(TEXT).map(|changes: Changes| changes.change)
 }
 
 /// Books with one place changed, for each change of a test; wants one of the refusals of the change.
@@ -301,7 +291,7 @@ mod tests {
 
     #[test]
     fn every_change_belongs_to_a_test() {
-        let changes = read().unwrap();
+        let changes: Vec<Change> = rows(TEXT, "change").unwrap();
         assert_eq!(changes.len(), 41);
         let named = |change: &Change| TESTS.iter().any(|(name, _)| *name == change.test);
         assert!(changes.iter().all(named));

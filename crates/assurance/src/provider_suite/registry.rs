@@ -1,6 +1,7 @@
 //! The tests. What each is called, what it tries and for which requirements stands in `tests.toml`, which a person can read and
 //! correct without reading the program; how it is done stands in the [`Table`] of a file of its part.
 
+use crate::rows::rows;
 use serde::Deserialize;
 use std::sync::LazyLock;
 
@@ -40,13 +41,6 @@ const TABLES: [Table; 16] = [
     hostile::TESTS,
 ];
 
-/// What `tests.toml` holds.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, bound(deserialize = "'de: 'static"))]
-struct Suite {
-    test: Vec<Test>,
-}
-
 /// One test.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -73,12 +67,14 @@ pub struct Test {
 
 /// Reads the tests, each with the function that does it.
 fn all(text: &'static str) -> Result<Vec<Test>, toml::de::Error> {
-    let Suite { mut test } = toml::from_str(text)?;
-    for test in &mut test {
-        let mut rows = TABLES.into_iter().flatten();
-        test.run = rows.find(|(name, _)| *name == test.id).map(|(_, run)| *run);
+    let mut tests: Vec<Test> = rows(text, "test")?;
+    for test in &mut tests {
+        let mut functions = TABLES.into_iter().flatten();
+        test.run = functions
+            .find(|(name, _)| *name == test.id)
+            .map(|(_, run)| *run);
     }
-    Ok(test)
+    Ok(tests)
 }
 
 /// A part of the suite, named by a letter. A the CapabilityStatement and the formats, S slot searches, B bookings, C reading and

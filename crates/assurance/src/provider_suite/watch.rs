@@ -2,6 +2,7 @@
 //! header that is always missing is one failed test, not all of them.
 
 use crate::evidence::{Exchange, Finding, Id, Outcome, Severity, Verdict};
+use crate::rows::rows;
 use booking::careconnect::conformance;
 use booking::count::{counted, plural};
 use booking::systems;
@@ -27,7 +28,7 @@ const MAX_ISSUES: usize = 50;
 const TEXT: &str = include_str!("watch.toml");
 
 /// A test reads the same text, so that no rule is without its row.
-static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| read().unwrap_or_default());
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| rows(TEXT, "rule").unwrap_or_default());
 
 /// A rule for every answer: the rows stand in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -60,17 +61,6 @@ struct Row {
     at: &'static str,
     #[serde(default)]
     right: &'static str,
-}
-
-/// What `watch.toml` holds.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, bound(deserialize = "'de: 'static"))]
-struct Rules {
-    rule: Vec<Row>,
-}
-
-fn read() -> Result<Vec<Row>, toml::de::Error> {
-    toml::from_str(TEXT).map(|rules: Rules| rules.rule)
 }
 
 /// How many rules there are.
@@ -537,7 +527,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_its_row() {
-        let rows = read().unwrap();
+        let rows: Vec<Row> = rows(TEXT, "rule").unwrap();
         let at = |(at, row): (usize, &Row)| row.rule as usize == at;
         assert!(rows.iter().enumerate().all(at));
         assert_eq!(rows.len(), Rule::NoLeak as usize + 1);

@@ -237,9 +237,7 @@ fn turning_back_is_judged_by_what_was_seen() {
         national: true,
         ..Settings::default()
     };
-    let details = |service: &str| Event::DosDetails {
-        service: service.to_owned(),
-    };
+    let details = |service: &str| Event::DosDetails(service.to_owned());
     let system = |asid: &str| Event::SdsSearch {
         asid: Some(asid.to_owned()),
         party_key: None,
@@ -266,10 +264,11 @@ fn turning_back_is_judged_by_what_was_seen() {
     ));
 
     let stage = Stage::new(national());
-    let to = |asid: &str| Event::SspPassed {
+    let to = |asid: &str| Event::Ssp {
         method: "GET".to_owned(),
         target: format!("/{}/Slot?a=b", stage.simulator.root()),
         headers: vec![("ssp-to".to_owned(), asid.to_owned())],
+        refused: None,
     };
     for event in [
         details("999999944"),

@@ -283,41 +283,34 @@ fn told(run: &Run) -> String {
 
 /// Hands what the sandbox sees to the simulator.
 fn event(seen: sandbox::watch::Seen) -> Vec<Event> {
-    use sandbox::watch::Seen;
-    match seen {
+    use sandbox::watch::{Heard, Seen};
+    let ssp = |heard: Heard, refused| Event::Ssp {
+        method: heard.method,
+        target: heard.target,
+        headers: heard.headers,
+        refused,
+    };
+    vec![match seen {
         Seen::Dos {
-            operation: "ServiceDetailsById",
+            operation,
             services,
-        } => services
-            .iter()
-            .map(|id| Event::DosDetails {
-                service: id.to_string(),
-            })
-            .collect(),
-        Seen::Dos { services, .. } => vec![Event::DosSearch {
-            services: services.iter().map(u32::to_string).collect(),
-        }],
+        } => {
+            let services = services.iter().map(u32::to_string);
+            match operation {
+                "ServiceDetailsById" => return services.map(Event::DosDetails).collect(),
+                _ => Event::DosSearch(services.collect()),
+            }
+        }
         Seen::Sds {
             asid,
             party_key,
             interaction,
-        } => vec![Event::SdsSearch {
+        } => Event::SdsSearch {
             asid,
             party_key,
             interaction,
-        }],
-        Seen::SspPassed(h) => vec![Event::SspPassed {
-            method: h.method,
-            target: h.target,
-            headers: h.headers,
-        }],
-        Seen::SspRefused(h, status) => {
-            vec![Event::SspRefused {
-                method: h.method,
-                target: h.target,
-                headers: h.headers,
-                status,
-            }]
-        }
-    }
+        },
+        Seen::SspPassed(heard) => ssp(heard, None),
+        Seen::SspRefused(heard, status) => ssp(heard, Some(status)),
+    }]
 }

@@ -150,32 +150,31 @@ fn of<'a>(value: &'a Value, pointer: &str) -> &'a str {
         .trim()
 }
 
+/// What is wrong with the value of a claim: it is not there, or it is this, of which more is to be said.
+fn said(claim: &str, given: &str, more: &str) -> String {
+    match given {
+        "" => format!("{claim} is missing"),
+        given => format!("{claim} is `{}`{more}", clipped(given)),
+    }
+}
+
 fn who(claims: &Value, notes: &mut Notes) {
     let iss = of(claims, "/iss");
     let url = iss
         .strip_prefix("https://")
         .or_else(|| iss.strip_prefix("http://"))
         .is_some_and(|rest| !rest.is_empty());
-    let what = if iss.is_empty() {
-        "iss is missing".to_owned()
-    } else {
-        format!("iss is `{}`, which is no URL", clipped(iss))
-    };
+    let what = said("iss", iss, ", which is no URL");
     notes.judge(Rule::JwtIss, url, what);
-    let (sub, id) = (
-        of(claims, "/sub"),
-        of(claims, "/requesting_practitioner/id"),
-    );
+    let sub = of(claims, "/sub");
+    let id = of(claims, "/requesting_practitioner/id");
     let what = if sub.is_empty() {
         "sub is missing"
     } else {
         "sub is not requesting_practitioner.id"
     };
-    notes.judge(
-        Rule::JwtSub,
-        !sub.is_empty() && (id.is_empty() || id == sub),
-        what,
-    );
+    let fine = !sub.is_empty() && (id.is_empty() || id == sub);
+    notes.judge(Rule::JwtSub, fine, what);
 }
 
 fn audience(root: &str, claims: &Value, notes: &mut Notes) {
@@ -184,11 +183,8 @@ fn audience(root: &str, claims: &Value, notes: &mut Notes) {
         "" => "aud is missing, or no text".to_owned(),
         given => format!("aud is `{}`; the service root is {root}", clipped(given)),
     };
-    notes.judge(
-        Rule::JwtAud,
-        aud.strip_suffix('/').unwrap_or(aud) == root,
-        what,
-    );
+    let fine = aud.strip_suffix('/').unwrap_or(aud) == root;
+    notes.judge(Rule::JwtAud, fine, what);
 }
 
 fn times(claims: &Value, now: i64, notes: &mut Notes) {
@@ -228,26 +224,13 @@ fn times(claims: &Value, now: i64, notes: &mut Notes) {
 
 fn purpose(claims: &Value, interaction: Interaction, notes: &mut Notes) {
     let reason = of(claims, "/reason_for_request");
-    let what = if reason.is_empty() {
-        "reason_for_request is missing".to_owned()
-    } else {
-        format!("reason_for_request is `{}`", clipped(reason))
-    };
+    let what = said("reason_for_request", reason, "");
     notes.judge(Rule::JwtReason, reason == "directcare", what);
     let (scope, wanted) = (of(claims, "/requested_scope"), interaction.scope());
-    let what = match scope {
-        "" => "requested_scope is missing".to_owned(),
-        given => format!(
-            "requested_scope is `{}`; to {} it is `{wanted}`",
-            clipped(given),
-            interaction.name()
-        ),
-    };
-    notes.judge(
-        Rule::JwtScope,
-        scope.split_ascii_whitespace().any(|s| s == wanted),
-        what,
-    );
+    let right = format!("; to {} it is `{wanted}`", interaction.name());
+    let what = said("requested_scope", scope, &right);
+    let fine = scope.split_ascii_whitespace().any(|s| s == wanted);
+    notes.judge(Rule::JwtScope, fine, what);
 }
 
 fn identifiers(resource: &Value) -> Vec<(&str, &str)> {
