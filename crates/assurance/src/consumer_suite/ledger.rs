@@ -67,7 +67,7 @@ impl Notes {
 
     /// What is worth knowing and no fault: a note unless it holds.
     pub fn remark(&mut self, rule: Rule, holds: bool, what: impl Into<String>) {
-        self.of(rule).expect(Severity::Note, holds).or(what);
+        self.of(rule).expects(Severity::Note, holds).or(what);
     }
 
     /// The rule was judged; this is wrong, if anything is.
@@ -118,20 +118,20 @@ pub(super) struct Expectation<'n> {
 impl<'n> Place<'n> {
     /// What the Standard demands: else it is an error.
     pub fn must(self, holds: bool) -> Expectation<'n> {
-        self.expect(Severity::Error, holds)
+        self.expects(Severity::Error, holds)
     }
 
     /// What the Standard recommends: else it is a warning.
     pub fn should(self, holds: bool) -> Expectation<'n> {
-        self.expect(Severity::Warning, holds)
+        self.expects(Severity::Warning, holds)
     }
 
     /// What a Provider takes otherwise, and the report of the published test kit shows as wrong then.
     pub fn advise(self, holds: bool) -> Expectation<'n> {
-        self.expect(Severity::Advice, holds)
+        self.expects(Severity::Advice, holds)
     }
 
-    fn expect(self, severity: Severity, holds: bool) -> Expectation<'n> {
+    fn expects(self, severity: Severity, holds: bool) -> Expectation<'n> {
         Expectation {
             place: self,
             severity,

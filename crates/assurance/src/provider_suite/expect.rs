@@ -46,20 +46,20 @@ impl<'s, 'r> Trial<'s, 'r> {
 impl<'t, 's, 'r> Place<'t, 's, 'r> {
     /// A MUST: else it is an error.
     pub(super) fn must(self, holds: bool) -> Expectation<'t, 's, 'r> {
-        self.expect(Severity::Error, holds)
+        self.expects(Severity::Error, holds)
     }
 
     /// A SHOULD: else it is a warning.
     pub(super) fn should(self, holds: bool) -> Expectation<'t, 's, 'r> {
-        self.expect(Severity::Warning, holds)
+        self.expects(Severity::Warning, holds)
     }
 
     /// The Standard has it so, and the published test kit lets it pass: else it is advice.
     pub(super) fn advise(self, holds: bool) -> Expectation<'t, 's, 'r> {
-        self.expect(Severity::Advice, holds)
+        self.expects(Severity::Advice, holds)
     }
 
-    fn expect(self, severity: Severity, holds: bool) -> Expectation<'t, 's, 'r> {
+    fn expects(self, severity: Severity, holds: bool) -> Expectation<'t, 's, 'r> {
         Expectation {
             place: self,
             severity,
