@@ -358,7 +358,7 @@ pub enum LogFormat {
 impl Settings {
     /// Reads settings from TOML text. The error names file, line, key, and the nearest valid key.
     pub fn parse(text: &str, file: &str) -> Result<Settings, String> {
-        let settings: Settings = crate::toml_error::read(text, file)?;
+        let settings: Settings = sheet::read(text, file).map_err(|e| e.to_string())?;
         settings.check().map_err(|e| format!("{file}: {e}"))?;
         Ok(settings)
     }

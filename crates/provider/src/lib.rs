@@ -18,7 +18,6 @@ pub mod revocation;
 pub mod store;
 pub mod telemetry;
 mod tenant_key;
-mod toml_error;
 
 /// Path prefix of every service root: FHIR version and CareConnect major version (PROV-GEN-01).
 pub const ROOT_PREFIX: &str = "/STU3/1/";

@@ -123,7 +123,7 @@ impl Sandbox {
             Source::Demo => ("embedded world", DEMO),
             Source::File { name, text } => (name.as_str(), text.as_str()),
         };
-        let (world, remarks) = World::read(text, name, &addresses)?;
+        let (world, remarks) = World::read(text, name, &addresses).map_err(|e| e.to_string())?;
         let tls = match &setup.tls {
             None => Tls::default(),
             Some(folder) => Tls::from(certificates(folder, &names_of(&world))?)?,

@@ -12,28 +12,20 @@ mod advice;
 mod check;
 pub mod model;
 mod opening;
-mod sheet;
 pub mod written;
 
-use crate::directory::{Directory, WrittenEndpoint, WrittenSystem};
+use crate::directory::Directory;
 use model::{Account, Disposition, Distance, Postcode, Service, Settings, SymptomGroup};
-use sheet::Sheet;
+use sheet::{Faults, Sheet};
 use written::plain_postcode;
 
 /// The world file of the demonstration, with its placeholders.
 pub const DEMO: &str = include_str!("../data/world.toml");
 
-const SECTIONS: [&str; 9] = [
-    "dos",
-    "postcode",
-    "distance",
-    "disposition",
-    "symptom_group",
-    "account",
-    "service",
-    "system",
-    "endpoint",
-];
+/// Largest file: the directory of a whole region has a few megabytes.
+const MAX_BYTES: usize = 8 << 20;
+/// Most things of one kind.
+const MAX_ITEMS: usize = 20_000;
 
 /// Where the parts listen, in place of `{provider}`, `{ssp}`, `{dos}` and `{sds}` in a world file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +106,8 @@ impl World {
     /// Reads a world file with the addresses of the demonstration. The error holds one line per mistake, with place,
     /// key and the nearest valid key.
     pub fn parse(text: &str) -> Result<World, String> {
-        World::read(text, "world file", &Addresses::default()).map(|(world, _)| world)
+        let read = World::read(text, "world file", &Addresses::default());
+        read.map(|(world, _)| world).map_err(|e| e.to_string())
     }
 
     /// Reads a world file. `file` is its name for messages; `addresses` fill its placeholders.
@@ -122,26 +115,20 @@ impl World {
         text: &str,
         file: &str,
         addresses: &Addresses,
-    ) -> Result<(World, Vec<Remark>), String> {
-        let mut sheet = Sheet::new(text, file);
-        let Some(mut root) = sheet.tables() else {
-            return Err(sheet.faults());
-        };
-        sheet.known(&root, &SECTIONS);
-        sheet::fill(&mut root, &|text| addresses.fill(text));
-        let settings = sheet.single(&mut root, "dos");
-        let postcodes = sheet.items(&mut root, "postcode");
-        let distances = sheet.items(&mut root, "distance");
-        let dispositions = sheet.items(&mut root, "disposition");
-        let symptom_groups = sheet.items(&mut root, "symptom_group");
-        let accounts = sheet.items(&mut root, "account");
-        let services = sheet.items(&mut root, "service");
-        let systems: Vec<WrittenSystem> = sheet.items(&mut root, "system");
-        let endpoints: Vec<WrittenEndpoint> = sheet.items(&mut root, "endpoint");
-        if !sheet.is_clean() {
-            return Err(sheet.faults());
-        }
-        let directory = check::directory(systems, endpoints, &mut sheet);
+    ) -> Result<(World, Vec<Remark>), Faults> {
+        let mut sheet = Sheet::open(text, file, MAX_BYTES)?;
+        sheet.fill(&|text| addresses.fill(text));
+        let settings = sheet.single("dos").unwrap_or_default();
+        let postcodes = sheet.items("postcode", MAX_ITEMS);
+        let distances = sheet.items("distance", MAX_ITEMS);
+        let dispositions = sheet.items("disposition", MAX_ITEMS);
+        let symptom_groups = sheet.items("symptom_group", MAX_ITEMS);
+        let accounts = sheet.items("account", MAX_ITEMS);
+        let services = sheet.items("service", MAX_ITEMS);
+        let systems = sheet.items("system", MAX_ITEMS);
+        let endpoints = sheet.items("endpoint", MAX_ITEMS);
+        sheet.no_others();
+        sheet.clean()?;
         let world = World {
             settings,
             postcodes,
@@ -150,12 +137,10 @@ impl World {
             symptom_groups,
             accounts,
             services,
-            directory,
+            directory: check::directory(systems, endpoints, &mut sheet),
         };
         check::world(&world, &mut sheet);
-        if !sheet.is_clean() {
-            return Err(sheet.faults());
-        }
+        sheet.clean()?;
         let remarks = advice::remarks(&world, &sheet);
         Ok((world, remarks))
     }

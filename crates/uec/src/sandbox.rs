@@ -162,8 +162,7 @@ impl Check {
         let (world, remarks) = match World::read(&text, &name, &Addresses::default()) {
             Ok(read) => read,
             Err(faults) if self.json => {
-                let faults: Vec<&str> = faults.lines().collect();
-                let text = json!({ "faults": faults, "remarks": [] });
+                let text = json!({ "faults": faults.0, "remarks": [] });
                 output::print_json(&format!("{text}\n"));
                 return Err(Failure::Refused(format!("{name} cannot be served")));
             }

@@ -13,9 +13,25 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("booking", &["fhir"]),
     ("listen", &[]),
     ("pemfile", &["booking"]),
-    ("provider", &["booking", "fhir", "listen", "pemfile"]),
-    ("consumer", &["booking", "fhir", "pemfile"]),
-    ("sandbox", &["booking", "fhir", "listen", "pemfile"]),
+    ("sheet", &["booking"]),
+    (
+        "provider",
+        &["booking", "fhir", "listen", "pemfile", "sheet"],
+    ),
+    (
+        "consumer",
+        &["booking", "fhir", "pemfile", "sheet"],
+    ),
+    (
+        "sandbox",
+        &[
+            "booking",
+            "fhir",
+            "listen",
+            "pemfile",
+            "sheet",
+        ],
+    ),
     (
         "assurance",
         &["booking", "consumer", "fhir", "listen", "pemfile"],
@@ -31,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pemfile",
             "provider",
             "sandbox",
+            "sheet",
         ],
     ),
     ("testkit", &[]),

@@ -4,9 +4,7 @@ use super::keys::{Holds, KEYS, Key};
 use super::{Account, ConfigError, ConsumerConfig, Dos, Role, Secret, Timeouts, Tls, User, place};
 use booking::ids::{Asid, IdError, OdsCode};
 use booking::named_file;
-use booking::nearest::nearest;
 use booking::wire::token::{Device, Organization, Practitioner};
-use booking::wrong_value;
 use serde::Deserialize;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -25,7 +23,7 @@ const MAX_DAYS: u32 = 36_525;
 /// Longest text of a key: addresses and names are shorter.
 const MAX_TEXT: usize = 1_024;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Written {
     asid: Option<String>,
@@ -44,14 +42,14 @@ struct Written {
     timeouts: WrittenTimeouts,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenOrganisation {
     ods: Option<String>,
     name: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenDevice {
     system: Option<String>,
@@ -60,7 +58,7 @@ struct WrittenDevice {
     version: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenUser {
     id: Option<String>,
@@ -73,7 +71,7 @@ struct WrittenUser {
     local_system: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenDos {
     url: Option<String>,
@@ -89,26 +87,20 @@ struct WrittenAccount {
     password_file: Option<PathBuf>,
 }
 
-impl std::fmt::Debug for WrittenAccount {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("(account)")
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenSds {
     url: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenSsp {
     url: Option<String>,
     direct: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenTls {
     ca: Option<PathBuf>,
@@ -116,7 +108,7 @@ struct WrittenTls {
     key: Option<PathBuf>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct WrittenTimeouts {
     connect_seconds: Option<u64>,
@@ -141,8 +133,9 @@ pub(super) fn read(
     demo: bool,
 ) -> Result<ConsumerConfig, ConfigError> {
     // Read for itself first, so that mistakes in the file have their line.
-    let _: Written = toml::from_str(text).map_err(|error| placed(name, text, &error))?;
-    let mut table: Table = toml::from_str(text).map_err(|error| placed(name, text, &error))?;
+    let _: Written = sheet::read(text, name).map_err(|e| ConfigError(e.to_string()))?;
+    let unreadable = |error: toml::de::Error| ConfigError(format!("{name}: {}", error.message()));
+    let mut table: Table = toml::from_str(text).map_err(unreadable)?;
     let mut faults = Vec::new();
     for key in KEYS {
         if let Some(given) = environment(key.variable).filter(|v| !v.is_empty())
@@ -151,9 +144,7 @@ pub(super) fn read(
             faults.push(fault);
         }
     }
-    let written: Written = Value::Table(table)
-        .try_into()
-        .map_err(|error: toml::de::Error| placed(name, "", &error))?;
+    let written: Written = Value::Table(table).try_into().map_err(unreadable)?;
     let mut check = Check {
         name,
         default_journal: place::journal(environment, demo),
@@ -163,30 +154,6 @@ pub(super) fn read(
         Some(config) if check.faults.is_empty() => Ok(config),
         _ => Err(ConfigError(check.faults.join("\n"))),
     }
-}
-
-/// A mistake of the file with its place and the nearest valid key.
-fn placed(name: &str, text: &str, error: &toml::de::Error) -> ConfigError {
-    let place = error.span().map(|span| {
-        let before = text.get(..span.start).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
-        format!("{name}, line {line}, column {column}")
-    });
-    let place = place.unwrap_or_else(|| name.to_owned());
-    let message = error.message().trim();
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let near = match message.starts_with("unknown field") {
-        true => quoted.next().and_then(|wrong| nearest(wrong, quoted)),
-        false => None,
-    };
-    ConfigError(match near {
-        Some(key) => format!("{place}: {message}; did you mean `{key}`?"),
-        None => {
-            let plain = wrong_value::plain(message);
-            format!("{place}: {}", plain.as_deref().unwrap_or(message))
-        }
-    })
 }
 
 /// Puts a variable's value where the file has the key.

@@ -118,7 +118,7 @@ fn mistakes_name_their_place() {
     let wrong = COMPLETE.replace("journal =", "jurnal =");
     let error = parse(&wrong).unwrap_err();
     assert!(
-        error.starts_with("consumer.toml, line 4, column 1: unknown field `jurnal`"),
+        error.starts_with("consumer.toml, line 4, column 1: `jurnal`: there is no key `jurnal`"),
         "{error}"
     );
     assert!(error.ends_with("did you mean `journal`?"), "{error}");

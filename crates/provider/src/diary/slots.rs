@@ -9,8 +9,8 @@ use crate::audit::AuditEntry;
 use crate::store::{
     Channel, PlacedSlot, SlotChange, SlotCursor, SlotFilter, Store, StoreError, Tenant,
 };
-use crate::toml_error::nearest;
 use booking::ids::{OdsCode, ServiceId};
+use booking::nearest::nearest;
 use booking::slot::SlotStatus;
 use jiff::civil::Date;
 use jiff::{Timestamp, Zoned};

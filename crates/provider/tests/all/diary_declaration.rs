@@ -57,7 +57,7 @@ fn a_misspelt_key_names_line_column_and_the_nearest_key() {
         "[[location]]\nid = \"l\"\nname = \"Place\"\naddress = { lines = [\"1 Way\"], postcod = \"LS99 9ZZ\" }\n",
     );
     assert!(
-        nested.starts_with("clinic.toml, line 16, column 32: [[location]], `address`"),
+        nested.starts_with("clinic.toml, line 16, column 32: [[location]], `address.postcod`"),
         "{nested}"
     );
     assert!(nested.ends_with("did you mean `postcode`?"), "{nested}");
@@ -77,7 +77,7 @@ fn every_mistake_is_told_at_once() {
         "line 19, column 16: [[template]], `slot_minutes`: expected a whole number",
         "line 20, column 1: [[template]], `heldd`: there is no key `heldd`; did you mean `held`?",
         "line 23, column 7: [[consumer]], `ods`: ODS code has a character that is not allowed",
-        "[[consumer]], `may`: `serch` is not a value; did you mean `search`?",
+        "[[consumer]], `may`: there is no value `serch`; did you mean `search`?",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }

@@ -1,9 +1,9 @@
 //! Remarks for the DoS lead: entries that are served as written, and that consumers stumble over.
 
 use super::model::{Capacity, Endpoint, Service};
-use super::sheet::Sheet;
 use super::{Remark, World};
 use booking::ids::{Asid, OdsCode};
+use sheet::Sheet;
 
 /// The attribute that withholds referrals without a booking (NAT-DOS-09).
 const REQUIRE_BOOKING: &str = "requirebooking";

@@ -2,12 +2,11 @@
 
 use super::World;
 use super::model::{DISTANCES_KM, Service, Session, SpecifiedDay, WEB_SERVICE};
-use super::sheet::Sheet;
 use super::written::plain_postcode;
 use crate::directory::{Directory, WrittenEndpoint, WrittenSystem};
-use booking::ids::{Asid, OdsCode};
+use booking::ids::{Asid, IdError, OdsCode};
 use booking::nearest::nearest;
-use std::collections::BTreeSet;
+use sheet::{Sheet, Table};
 
 /// Longest free text of one entry.
 const MAX_TEXT: usize = 4096;
@@ -22,38 +21,28 @@ pub fn directory(
     endpoints: Vec<WrittenEndpoint>,
     sheet: &mut Sheet<'_>,
 ) -> Directory {
-    let before = sheet.is_clean();
-    let mut seen = BTreeSet::new();
     for (at, system) in systems.iter().enumerate() {
-        if let Err(error) = Asid::parse(&system.asid) {
-            sheet.fault("system", at, "asid", format!("the {error}"));
-        }
-        if let Err(error) = OdsCode::parse(&system.ods) {
-            sheet.fault("system", at, "ods", format!("the {error}"));
-        }
-        if !seen.insert(&system.asid) {
-            sheet.fault(
-                "system",
-                at,
-                "asid",
-                format!("{} stands twice", system.asid),
-            );
-        }
+        let mut table = sheet.table("system", at);
+        id(Asid::parse(&system.asid), "asid", &mut table);
+        id(OdsCode::parse(&system.ods), "ods", &mut table);
     }
+    sheet.unique("system", "asid", systems.iter().map(|s| &s.asid));
     for (at, endpoint) in endpoints.iter().enumerate() {
-        if let Err(error) = OdsCode::parse(&endpoint.ods) {
-            sheet.fault("endpoint", at, "ods", format!("the {error}"));
-        }
+        let mut table = sheet.table("endpoint", at);
+        id(OdsCode::parse(&endpoint.ods), "ods", &mut table);
     }
-    if before != sheet.is_clean() {
+    if sheet.clean().is_err() {
         return Directory::default();
     }
-    match Directory::new(systems, endpoints) {
-        Ok(directory) => directory,
-        Err(error) => {
-            sheet.fault("system", 0, "asid", error);
-            Directory::default()
-        }
+    Directory::new(systems, endpoints).unwrap_or_else(|error| {
+        sheet.fault("system", 0, "asid", error);
+        Directory::default()
+    })
+}
+
+fn id<T>(parsed: Result<T, IdError>, key: &str, table: &mut Table<'_, '_>) {
+    if let Err(error) = parsed {
+        table.fault(key, format!("the {error}"));
     }
 }
 
@@ -65,27 +54,20 @@ pub fn world(world: &World, sheet: &mut Sheet<'_>) {
     }
     tables(world, sheet);
     accounts(world, sheet);
-    let mut ids = BTreeSet::new();
+    sheet.unique("service", "id", world.services.iter().map(|s| s.id));
     for (at, service) in world.services.iter().enumerate() {
-        let mut fault = |key: &str, message: String| sheet.fault("service", at, key, message);
+        let mut table = sheet.table("service", at);
         if service.id == 0 || service.id > MAX_SERVICE_ID {
-            fault(
-                "id",
-                format!("{} is not between 1 and {MAX_SERVICE_ID}", service.id),
-            );
+            let what = format!("{} is not between 1 and {MAX_SERVICE_ID}", service.id);
+            table.fault("id", what);
         }
-        if !ids.insert(service.id) {
-            fault("id", format!("{} stands twice", service.id));
-        }
-        if let Err(error) = OdsCode::parse(&service.ods) {
-            fault("ods", format!("the {error}"));
-        }
+        id(OdsCode::parse(&service.ods), "ods", &mut table);
         if service.name.trim().is_empty() {
-            fault("name", "is empty".to_owned());
+            table.fault("name", "is empty");
         }
-        references(world, service, &mut fault);
-        times(service, &mut fault);
-        texts(service, &mut fault);
+        references(world, service, &mut table);
+        times(service, &mut table);
+        texts(service, &mut table);
     }
 }
 
@@ -99,102 +81,69 @@ fn distance_rule(km: u32) -> String {
 
 /// Postcodes, distances, dispositions, symptom groups.
 fn tables(world: &World, sheet: &mut Sheet<'_>) {
-    let mut seen = BTreeSet::new();
+    let postcodes = world.postcodes.iter();
+    let plain = postcodes.map(|place| plain_postcode(&place.postcode));
+    sheet.unique("postcode", "postcode", plain);
     for (at, place) in world.postcodes.iter().enumerate() {
+        let mut table = sheet.table("postcode", at);
         let plain = plain_postcode(&place.postcode);
         if !(5..=7).contains(&plain.len()) || !plain.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            let message = format!("`{}` is not a postcode, such as LS99 9ZA", place.postcode);
-            sheet.fault("postcode", at, "postcode", message);
-        }
-        if !seen.insert(plain) {
-            sheet.fault(
-                "postcode",
-                at,
-                "postcode",
-                format!("{} stands twice", place.postcode),
-            );
+            let what = format!("`{}` is not a postcode, such as LS99 9ZA", place.postcode);
+            table.fault("postcode", what);
         }
         for (key, metres) in [("easting", place.easting), ("northing", place.northing)] {
             // The national grid is 700 by 1300 km.
             if !(0..=1_300_000).contains(&metres) {
-                sheet.fault(
-                    "postcode",
-                    at,
-                    key,
-                    format!("{metres} m is not on the national grid"),
-                );
+                table.fault(key, format!("{metres} m is not on the national grid"));
             }
         }
     }
     for (at, distance) in world.distances.iter().enumerate() {
+        let mut table = sheet.table("distance", at);
         if !DISTANCES_KM.contains(&distance.km) {
-            sheet.fault("distance", at, "km", distance_rule(distance.km));
+            table.fault("km", distance_rule(distance.km));
         }
         if plain_postcode(&distance.area).len() < 2 {
-            let message = "write a postcode, a sector (LS99 9) or a district (LS99)".to_owned();
-            sheet.fault("distance", at, "area", message);
+            let what = "write a postcode, a sector (LS99 9) or a district (LS99)";
+            table.fault("area", what);
         }
     }
-    let mut seen = BTreeSet::new();
-    for (at, disposition) in world.dispositions.iter().enumerate() {
-        if !seen.insert(disposition.id) {
-            sheet.fault(
-                "disposition",
-                at,
-                "id",
-                format!("{} stands twice", disposition.id),
-            );
-        }
-    }
-    let mut seen = BTreeSet::new();
-    for (at, group) in world.symptom_groups.iter().enumerate() {
-        if !seen.insert(group.id) {
-            sheet.fault(
-                "symptom_group",
-                at,
-                "id",
-                format!("{} stands twice", group.id),
-            );
-        }
+    let (dispositions, groups) = (&world.dispositions, &world.symptom_groups);
+    sheet.unique("disposition", "id", dispositions.iter().map(|d| d.id));
+    sheet.unique("symptom_group", "id", groups.iter().map(|g| g.id));
+    for (at, group) in groups.iter().enumerate() {
         if group.discriminators.is_empty() {
-            let message = "is empty: no search could name a valid one".to_owned();
-            sheet.fault("symptom_group", at, "discriminators", message);
+            let what = "is empty: no search could name a valid one";
+            sheet.fault("symptom_group", at, "discriminators", what);
         }
     }
 }
 
 fn accounts(world: &World, sheet: &mut Sheet<'_>) {
-    let mut seen = BTreeSet::new();
+    let names = world.accounts.iter().map(|a| &a.username);
+    sheet.unique("account", "username", names);
     for (at, account) in world.accounts.iter().enumerate() {
+        let mut table = sheet.table("account", at);
         for (key, text) in [
             ("username", &account.username),
             ("password", &account.password),
             ("role", &account.role),
         ] {
             if text.trim().is_empty() || text.len() > MAX_TEXT {
-                sheet.fault("account", at, key, "is empty or too long".to_owned());
+                table.fault(key, "is empty or too long");
             }
-        }
-        if !seen.insert(&account.username) {
-            sheet.fault(
-                "account",
-                at,
-                "username",
-                format!("{} stands twice", account.username),
-            );
         }
         for permission in &account.permissions {
             if permission != WEB_SERVICE && permission.eq_ignore_ascii_case(WEB_SERVICE) {
-                let message =
-                    format!("`{permission}` gives no right; did you mean `{WEB_SERVICE}`?");
-                sheet.fault("account", at, "permissions", message);
+                let what = format!("`{permission}` gives no right; did you mean `{WEB_SERVICE}`?");
+                table.fault("permissions", what);
             }
         }
     }
 }
 
 /// What a service names must be in the tables.
-fn references(world: &World, service: &Service, fault: &mut dyn FnMut(&str, String)) {
+fn references(world: &World, service: &Service, table: &mut Table<'_, '_>) {
     if world.postcode(&service.postcode).is_none() {
         let known = world.postcodes.iter().map(|p| p.postcode.as_str());
         let hint = match nearest(&service.postcode, known) {
@@ -205,32 +154,27 @@ fn references(world: &World, service: &Service, fault: &mut dyn FnMut(&str, Stri
             "`{}` is not in the [[postcode]] table; {hint}",
             service.postcode
         );
-        fault("postcode", message);
+        table.fault("postcode", message);
     }
     for id in &service.dispositions {
         if world.disposition(*id).is_none() {
-            fault(
-                "dispositions",
-                format!("{id} is not in the [[disposition]] table"),
-            );
+            let what = format!("{id} is not in the [[disposition]] table");
+            table.fault("dispositions", what);
         }
     }
     for symptom in &service.symptom {
         match world.symptom_group(symptom.group) {
-            None => fault(
-                "symptom",
-                format!(
-                    "group {} is not in the [[symptom_group]] table",
-                    symptom.group
-                ),
-            ),
+            None => {
+                let group = symptom.group;
+                let what = format!("group {group} is not in the [[symptom_group]] table");
+                table.fault("symptom", what);
+            }
             Some(group) => {
                 let named = symptom.discriminators.iter().flatten();
                 for id in named.filter(|id| !group.discriminators.contains(id)) {
-                    fault(
-                        "symptom",
-                        format!("discriminator {id} does not belong to group {}", group.id),
-                    );
+                    let group = group.id;
+                    let what = format!("discriminator {id} does not belong to group {group}");
+                    table.fault("symptom", what);
                 }
             }
         }
@@ -242,42 +186,36 @@ fn references(world: &World, service: &Service, fault: &mut dyn FnMut(&str, Stri
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "an [[account]] gives it".to_owned(),
             };
-            fault("roles", format!("no account has the role `{role}`; {hint}"));
+            table.fault("roles", format!("no account has the role `{role}`; {hint}"));
         }
     }
     for surgery in &service.surgeries {
-        if let Err(error) = OdsCode::parse(surgery) {
-            fault("surgeries", format!("the {error}"));
-        }
+        id(OdsCode::parse(surgery), "surgeries", table);
     }
 }
 
-fn times(service: &Service, fault: &mut dyn FnMut(&str, String)) {
+fn times(service: &Service, table: &mut Table<'_, '_>) {
     for range in &service.ages {
         if range.from.first_day() > range.to.last_day() {
             let (from, to) = (String::from(range.from), String::from(range.to));
-            fault("ages", format!("from {from} to {to} is empty"));
+            table.fault("ages", format!("from {from} to {to} is empty"));
         }
     }
     if service.open_all_hours && !(service.opening.is_empty() && service.specified.is_empty()) {
-        let message = "a service that is open all hours has no opening times".to_owned();
-        fault("open_all_hours", message);
+        let message = "a service that is open all hours has no opening times";
+        table.fault("open_all_hours", message);
     }
     for Session { days, from, to } in &service.opening {
         if days.is_empty() {
-            fault("opening", "a session without days".to_owned());
+            table.fault("opening", "a session without days");
         }
         if from.minutes() == 24 * 60 {
-            fault(
-                "opening",
-                "a session that opens at 24:00 opens at 00:00 of the next day".to_owned(),
-            );
+            let what = "a session that opens at 24:00 opens at 00:00 of the next day";
+            table.fault("opening", what);
         }
         if from == to {
-            fault(
-                "opening",
-                format!("from {from} to {to} is empty; all day is 00:00 to 24:00"),
-            );
+            let what = format!("from {from} to {to} is empty; all day is 00:00 to 24:00");
+            table.fault("opening", what);
         }
     }
     for SpecifiedDay {
@@ -292,18 +230,18 @@ fn times(service: &Service, fault: &mut dyn FnMut(&str, String)) {
             (None, None, true) => {}
             (Some(from), Some(to), false) if from < to => {}
             (Some(_), Some(_), false) => {
-                fault("specified", format!("{day}: opens after it closes"))
+                table.fault("specified", format!("{day}: opens after it closes"));
             }
-            _ => fault(
-                "specified",
-                format!("{day}: write `closed = true`, or both `from` and `to`"),
-            ),
+            _ => {
+                let what = format!("{day}: write `closed = true`, or both `from` and `to`");
+                table.fault("specified", what);
+            }
         }
     }
 }
 
 /// Bounds, and control characters that no XML can carry.
-fn texts(service: &Service, fault: &mut dyn FnMut(&str, String)) {
+fn texts(service: &Service, table: &mut Table<'_, '_>) {
     for (key, count) in [
         ("endpoint", service.endpoint.len()),
         ("attribute", service.attribute.len()),
@@ -311,10 +249,8 @@ fn texts(service: &Service, fault: &mut dyn FnMut(&str, String)) {
         ("specified", service.specified.len()),
     ] {
         if count > MAX_PARTS {
-            fault(
-                key,
-                format!("there are {count}; at most {MAX_PARTS} are allowed"),
-            );
+            let what = format!("there are {count}; at most {MAX_PARTS} are allowed");
+            table.fault(key, what);
         }
     }
     let endpoints = service.endpoint.iter().flat_map(|e| {
@@ -351,13 +287,13 @@ fn texts(service: &Service, fault: &mut dyn FnMut(&str, String)) {
         .chain(attributes);
     for (key, text) in all {
         if text.len() > MAX_TEXT {
-            fault(key, format!("is longer than {MAX_TEXT} bytes"));
+            table.fault(key, format!("is longer than {MAX_TEXT} bytes"));
         }
         if text
             .chars()
             .any(|c| c.is_control() && !matches!(c, '\n' | '\t'))
         {
-            fault(key, "holds a control character".to_owned());
+            table.fault(key, "holds a control character");
         }
     }
 }

@@ -84,7 +84,9 @@ fn an_unknown_key_names_its_line_and_the_nearest_one() {
     ));
     assert_contains(
         &told,
-        &["[[service]], `endpoint`: there is no key `interacton`; did you mean `interaction`?"],
+        &[
+            "[[service]], `endpoint.interacton`: there is no key `interacton`; did you mean `interaction`?",
+        ],
     );
     let told = faults(&changed("capacity = \"high\"", "capacity = \"hihg\""));
     assert_contains(&told, &["there is no value `hihg`; did you mean `high`?"]);
@@ -126,7 +128,7 @@ fn wrong_values_and_references_are_told() {
         (
             "id = 2000000012",
             "id = 2000000011",
-            "2000000011 stands twice",
+            "`2000000011` is already the id of another one",
         ),
         (
             "id = 2000000012",

@@ -213,25 +213,18 @@ fn usage(flag: &str, why: &str) -> Stopped {
 }
 
 fn read(path: &PathBuf) -> Result<BookingDetails, Stopped> {
-    let shown = path.display();
+    let shown = path.display().to_string();
     let text = named_file::text(File::open(path), MAX_FILE)
         .map_err(|e| Stopped::Usage(format!("cannot read {shown}: {e}")))?;
-    // The parsers quote the line; the patient's own line on the user's own terminal tells no more than the file.
-    let parsed = match text.trim_start().starts_with('{') {
+    let details = match text.trim_start().starts_with('{') {
         true => serde_json::from_str(&text).map_err(|e| {
             let (told, line, column) = (e.to_string(), e.line(), e.column());
             match wrong_value::plain(&told) {
-                Some(plain) => format!("line {line}, column {column}: {plain}"),
-                None => told,
+                Some(plain) => format!("{shown}: line {line}, column {column}: {plain}"),
+                None => format!("{shown}: {told}"),
             }
         }),
-        false => toml::from_str(&text).map_err(|e: toml::de::Error| {
-            let told = e.to_string();
-            match wrong_value::plain(e.message()) {
-                Some(plain) => told.replace(e.message(), &plain),
-                None => told,
-            }
-        }),
+        false => sheet::read(&text, &shown).map_err(|e| e.to_string()),
     };
-    parsed.map_err(|e| Stopped::Usage(format!("{shown}: {e}")))
+    details.map_err(Stopped::Usage)
 }

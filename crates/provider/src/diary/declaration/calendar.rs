@@ -1,10 +1,10 @@
 //! Checks a declaration against the calendar: too many slots, and clinics that overlap.
 
-use super::read::Sheet;
 use super::{Declaration, MAX_AT_ONCE};
 use crate::diary::generate::{self, Clinic};
 use jiff::civil::{Date, DateTime};
 use jiff::{Timestamp, ToSpan};
+use sheet::Sheet;
 use std::collections::{HashMap, HashSet};
 
 /// Most slots within a provider's horizon: more than ten large hospitals have. A plan is held in memory.

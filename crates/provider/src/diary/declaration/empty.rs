@@ -1,16 +1,17 @@
 //! Reports empty lists. An absent list means everybody or everything, the opposite of what an empty one seems to say.
 
 use super::Declaration;
-use super::read::Sheet;
+use sheet::Sheet;
 
 /// Records each of them. A parsed empty list looks like an absent one, so this looks for the key in the file.
 pub(super) fn lists(d: &Declaration, sheet: &mut Sheet<'_>) {
     let mut refuse = |section, index: usize, key, is_empty: bool, without: &str| {
-        if is_empty && sheet.has(section, index, key) {
+        let mut table = sheet.table(section, index);
+        if is_empty && table.has(key) {
             let what = format!(
                 "is an empty list, and without the key {without}; name at least one, or leave the key out"
             );
-            sheet.fault(section, index, key, what);
+            table.fault(key, what);
         }
     };
     for (i, rule) in d.releases.iter().enumerate() {
@@ -25,33 +26,21 @@ pub(super) fn lists(d: &Declaration, sheet: &mut Sheet<'_>) {
         refuse("closure", i, "locations", locations.is_empty(), without);
         refuse("closure", i, "services", services.is_empty(), without);
     }
-    let of_service = "its slots are for everyone";
+    let without = "its slots are for everyone";
     for (i, service) in d.services.iter().enumerate() {
-        refuse(
-            "service",
-            i,
-            "release",
-            service.release.is_empty(),
-            of_service,
-        );
+        refuse("service", i, "release", service.release.is_empty(), without);
     }
-    let of_clinic = "the rules of the service count, or its slots are for everyone";
+    let without = "the rules of the service count, or its slots are for everyone";
     for (i, template) in d.templates.iter().enumerate() {
         refuse(
             "template",
             i,
             "release",
             template.release.is_empty(),
-            of_clinic,
+            without,
         );
     }
     for (i, session) in d.sessions.iter().enumerate() {
-        refuse(
-            "session",
-            i,
-            "release",
-            session.release.is_empty(),
-            of_clinic,
-        );
+        refuse("session", i, "release", session.release.is_empty(), without);
     }
 }

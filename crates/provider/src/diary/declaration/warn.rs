@@ -5,7 +5,7 @@ mod days;
 mod rights;
 
 use super::{Address, Declaration};
-use crate::toml_error::nearest;
+use booking::nearest::nearest;
 use jiff::civil::Date;
 use serde::Serialize;
 use std::fmt;
