@@ -9,14 +9,13 @@
 
 mod dn;
 mod filter;
-mod frame;
 mod schema;
 mod search;
 mod session;
 mod tree;
 
 pub use filter::MAX_TERMS;
-pub use frame::{MAX_DEPTH, MAX_MESSAGE};
+pub use session::MAX_MESSAGE;
 pub use tree::SERVICES;
 
 use crate::directory::Directory;
@@ -76,19 +75,8 @@ pub(crate) struct Service {
     settings: Settings,
 }
 
-/// Answers until `stop` is ready, with the usual limits.
-pub async fn serve(
-    listener: TcpListener,
-    directory: Arc<Directory>,
-    faults: Arc<Faults>,
-    tls: Option<Arc<ServerConfig>>,
-    stop: impl Future<Output = ()>,
-) {
-    serve_with(listener, directory, Settings::default(), faults, tls, stop).await;
-}
-
 /// Answers until `stop` is ready; then clients are told, and have five seconds to go.
-pub async fn serve_with(
+pub async fn serve(
     listener: TcpListener,
     directory: Arc<Directory>,
     settings: Settings,

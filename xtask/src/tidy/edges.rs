@@ -14,19 +14,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("listen", &[]),
     ("pemfile", &["booking"]),
     ("sheet", &["booking"]),
+    ("ldap_frame", &[]),
     (
         "provider",
         &["booking", "fhir", "listen", "pemfile", "sheet"],
     ),
     (
         "consumer",
-        &["booking", "fhir", "pemfile", "sheet"],
+        &["booking", "fhir", "ldap_frame", "pemfile", "sheet"],
     ),
     (
         "sandbox",
         &[
             "booking",
             "fhir",
+            "ldap_frame",
             "listen",
             "pemfile",
             "sheet",

@@ -3,7 +3,6 @@
 mod address;
 mod connection;
 mod filter;
-mod frame;
 
 use super::dos::BookingAddress;
 use crate::config::{ConfigError, ConsumerConfig};

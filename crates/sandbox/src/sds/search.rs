@@ -6,7 +6,7 @@ use super::filter::{self, Filter};
 use super::tree::{Entry, Tree};
 use crate::directory::Directory;
 use crate::faults::{Fault, Faults, Key, Point};
-use crate::watch::Seen;
+use crate::watch::Observation;
 use ldap3_proto::control::LdapControl;
 use ldap3_proto::proto::{
     LdapOp, LdapPartialAttribute, LdapResult, LdapResultCode, LdapSearchRequest,
@@ -322,7 +322,7 @@ impl Search<'_> {
 }
 
 /// What a search demands, for the observer.
-fn asked_for(base: &Dn, filter: &Filter) -> Seen {
+fn asked_for(base: &Dn, filter: &Filter) -> Observation {
     let demanded = |name: &str| {
         let mut found = Vec::new();
         filter.demanded(name, &mut found);
@@ -331,7 +331,7 @@ fn asked_for(base: &Dn, filter: &Filter) -> Seen {
     let of_base = base
         .first()
         .and_then(|part| part.strip_prefix("uniqueidentifier="));
-    Seen::Sds {
+    Observation::Sds {
         asid: demanded("uniqueidentifier").or(of_base.map(str::to_owned)),
         party_key: demanded("nhsmhspartykey"),
         interaction: demanded("nhsmhssvcia").or(demanded("nhsassvcia")),

@@ -1,10 +1,10 @@
 //! One connection: its operations in order of arrival, searches beside each other, abandon and unbind.
 
-use super::frame::{End, Reader, written};
 use super::schema::{MANAGE_DSA_IT, PAGED_RESULTS, START_TLS, WHO_AM_I};
 use super::search::{Cut, Search, result};
 use super::{Service, dn, filter};
 use bytes::BytesMut;
+use ldap_frame::{Broken, Framed, Limits, written};
 use ldap3_proto::control::LdapControl;
 use ldap3_proto::proto::{
     LdapBindCred, LdapBindRequest, LdapBindResponse, LdapCompareRequest, LdapExtendedResponse,
@@ -18,6 +18,15 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
+/// Largest message of a client: a search of the Standard has about 200 bytes, the rest is room for long filters.
+pub const MAX_MESSAGE: usize = 64 << 10;
+/// Each level of a filter is one of nesting.
+const LIMITS: Limits = Limits {
+    message: MAX_MESSAGE,
+    total: usize::MAX,
+    depth: 64,
+    operations: None,
+};
 /// Operations of one connection at once; a further one waits in the socket.
 const MAX_UNDER_WAY: usize = 16;
 /// Messages that wait for the socket; a search stops producing when they are full.
@@ -47,7 +56,7 @@ where
         under_way: HashMap::new(),
     };
     let leave = tokio::select! {
-        leave = session.run(Reader::new(from), link) => leave,
+        leave = session.run(Framed::new(from, LIMITS), link) => leave,
         // The client takes no answers: what is under way is dropped.
         _ = &mut writer => Leave::Silent,
     };
@@ -90,7 +99,7 @@ struct Session {
 }
 
 impl Session {
-    async fn run<R: AsyncRead + Unpin>(&mut self, mut reader: Reader<R>, link: &Link) -> Leave {
+    async fn run<R: AsyncRead + Unpin>(&mut self, mut messages: Framed<R>, link: &Link) -> Leave {
         let mut stop = link.stopping();
         let mut heard = false;
         let idle = self.service.settings.idle_time;
@@ -114,7 +123,7 @@ impl Session {
                     Err(_) => {}
                 },
                 _ = stop.changed() => return Leave::Notice(Code::Unavailable, "the server stops"),
-                ready = tokio::time::timeout(patience, reader.ready()), if room => {
+                ready = tokio::time::timeout(patience, messages.ready()), if room => {
                     match ready {
                         Ok(Ok(())) => {}
                         Ok(Err(_)) => return Leave::Silent,
@@ -124,10 +133,10 @@ impl Session {
                         Err(_) => continue,
                     }
                     heard = true;
-                    let message = match tokio::time::timeout(whole, reader.message()).await {
+                    let message = match tokio::time::timeout(whole, messages.receive()).await {
                         Ok(Ok(message)) => message,
-                        Ok(Err(End::Closed)) => return Leave::Silent,
-                        Ok(Err(End::Malformed(why))) => return Leave::Notice(Code::ProtocolError, why),
+                        Ok(Err(Broken::Stream(_))) => return Leave::Silent,
+                        Ok(Err(Broken::Malformed(why))) => return Leave::Notice(Code::ProtocolError, why),
                         Err(_) => return Leave::Notice(Code::ProtocolError, "the message did not arrive in time"),
                     };
                     if let Some(leave) = self.take(message).await {
@@ -251,8 +260,9 @@ impl Session {
 /// False when the connection takes no more.
 async fn send(out: &mpsc::Sender<BytesMut>, message: LdapMsg) -> bool {
     match written(message) {
-        Some(bytes) => out.send(bytes).await.is_ok(),
-        None => false,
+        Ok(bytes) => out.send(bytes).await.is_ok(),
+        // It cannot be written, which no message made here is.
+        Err(_) => false,
     }
 }
 

@@ -1,8 +1,8 @@
 //! One connection to SDS: TCP or TLS, an anonymous bind, searches one after the other (NAT-SDS-01).
 
 use super::filter::Filter;
-use super::frame::{Framed, Stream};
 use crate::config::{ConfigError, ConsumerConfig};
+use ldap_frame::{Broken, Framed, Limits};
 use ldap3_proto::proto::{
     LdapBindCred, LdapBindRequest, LdapDerefAliases, LdapMsg, LdapOp, LdapPartialAttribute,
     LdapResult, LdapResultCode, LdapSearchRequest, LdapSearchScope,
@@ -11,6 +11,7 @@ use rustls::pki_types::ServerName;
 use std::fmt;
 use std::io;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -20,6 +21,18 @@ const SIZE_LIMIT: i32 = 5;
 const MAX_ENTRIES: usize = 10;
 /// Messages of one search that are read, references and others besides entries included.
 const MAX_MESSAGES: usize = 50;
+/// An entry with several hundred interactions has some ten kilobytes and five levels; three searches with an entry each
+/// have less than a hundred kilobytes. A server sends bind, entry, end, reference, extended and intermediate.
+const LIMITS: Limits = Limits {
+    message: 256 << 10,
+    total: 2 << 20,
+    depth: 16,
+    operations: Some(&[0x61, 0x64, 0x65, 0x73, 0x78, 0x79]),
+};
+
+/// A stream that messages go over.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// Why a search has no result.
 #[derive(Debug)]
@@ -125,9 +138,9 @@ impl Server {
             Trouble::Unreachable(format!("no connection within {seconds} s"))
         };
         let stream = tokio::time::timeout(self.patience, self.open()).await;
-        let stream = stream.map_err(late)?.map_err(broken)?;
+        let stream = stream.map_err(late)?.map_err(|e| broken(e.into()))?;
         let mut connection = Connection {
-            framed: Framed::new(stream),
+            framed: Framed::new(stream, LIMITS),
             last: 0,
         };
         connection.bind().await?;
@@ -146,7 +159,7 @@ impl Server {
 
 /// A connection that is bound.
 pub struct Connection {
-    framed: Framed,
+    framed: Framed<Box<dyn Stream>>,
     last: i32,
 }
 
@@ -225,7 +238,8 @@ impl Connection {
             op,
             ctrl: Vec::new(),
         };
-        self.framed.send(message).await.map_err(broken)
+        let sent = self.framed.send(message).await;
+        sent.map_err(|e| broken(e.into()))
     }
 
     /// The next message to the last request. The server may end the connection with a message of its own (RFC 4511, 4.4).
@@ -269,17 +283,18 @@ fn said(result: &LdapResult, of: &str) -> Trouble {
 }
 
 /// A stream that failed. TLS refuses in both directions: our certificate or theirs.
-fn broken(error: io::Error) -> Trouble {
+fn broken(broken: Broken) -> Trouble {
+    let error = match broken {
+        Broken::Malformed(why) => return Trouble::Unreadable(why.to_owned()),
+        Broken::Stream(error) => error,
+    };
     let tls = error
         .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        .and_then(|e| e.downcast_ref::<rustls::Error>());
     match (tls, error.kind()) {
         (Some(tls), _) => Trouble::Refused(format!("TLS: {tls}")),
         (None, io::ErrorKind::UnexpectedEof) => {
             Trouble::Unreachable("the connection was closed".to_owned())
-        }
-        (None, io::ErrorKind::InvalidData | io::ErrorKind::Other | io::ErrorKind::OutOfMemory) => {
-            Trouble::Unreadable(error.to_string())
         }
         (None, _) => Trouble::Unreachable(error.to_string()),
     }
