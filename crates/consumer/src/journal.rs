@@ -20,10 +20,9 @@ pub use listed::{LISTED, ListedSlot, Listing, MAX_ROWS, Ranking};
 pub use retention::Forgotten;
 pub use rows::{Encounter, ExchangeRow, ShownSlot, State, StepId};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Params, Row, TransactionBehavior};
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// Jobs that wait for the writer. More than a hundred calls of one program at once would wait for the disk anyhow.
 const QUEUE: usize = 256;
@@ -59,7 +58,7 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 /// A handle to the journal, cheap to clone. The file is closed when the last handle is gone.
 #[derive(Clone)]
 pub struct Journal {
-    jobs: SyncSender<Job>,
+    jobs: mpsc::Sender<Job>,
 }
 
 impl std::fmt::Debug for Journal {
@@ -81,11 +80,11 @@ impl Journal {
     }
 
     fn start(mut connection: Connection) -> Result<Journal, JournalError> {
-        let (jobs, work) = sync_channel::<Job>(QUEUE);
+        let (jobs, mut work) = mpsc::channel::<Job>(QUEUE);
         std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
-                while let Ok(job) = work.recv() {
+                while let Some(job) = work.blocking_recv() {
                     job(&mut connection);
                 }
             })
@@ -108,7 +107,7 @@ impl Journal {
         work: impl FnOnce(&rusqlite::Transaction<'_>) -> Result<T, JournalError> + Send + 'static,
     ) -> Result<T, JournalError> {
         let (answer, answered) = oneshot::channel();
-        let mut job: Job = Box::new(move |connection| {
+        let job: Job = Box::new(move |connection| {
             let done = connection
                 .transaction_with_behavior(behavior)
                 .map_err(JournalError::from)
@@ -120,21 +119,43 @@ impl Journal {
             // Whoever asked may have gone away.
             let _ = answer.send(done);
         });
-        loop {
-            use std::sync::mpsc::TrySendError;
-            match self.jobs.try_send(job) {
-                Ok(()) => break,
-                // Full only when the disk stalls; the caller waits without holding a thread.
-                Err(TrySendError::Full(back)) => {
-                    job = back;
-                    tokio::time::sleep(FULL_PAUSE).await;
-                }
-                Err(TrySendError::Disconnected(_)) => return Err(JournalError::Closed),
-            }
-        }
+        let sent = self.jobs.send(job).await;
+        sent.map_err(|_| JournalError::Closed)?;
         answered.await.map_err(|_| JournalError::Closed)?
     }
-}
 
-/// Pause before a full queue is tried again: some commits' time.
-const FULL_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+    /// Executes one statement; returns how many rows it changed.
+    async fn execute(
+        &self,
+        sql: &'static str,
+        values: impl Params + Send + 'static,
+    ) -> Result<usize, JournalError> {
+        self.run(move |t| Ok(t.execute(sql, values)?)).await
+    }
+
+    /// The first row that a query finds.
+    async fn first<T: Send + 'static>(
+        &self,
+        sql: impl AsRef<str> + Send + 'static,
+        values: impl Params + Send + 'static,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<Option<T>, JournalError> {
+        self.run(move |t| Ok(t.query_row(sql.as_ref(), values, read).optional()?))
+            .await
+    }
+
+    /// All rows that a query finds.
+    async fn all<T: Send + 'static>(
+        &self,
+        sql: String,
+        values: impl Params + Send + 'static,
+        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, JournalError> {
+        self.run(move |t| {
+            Ok(t.prepare(&sql)?
+                .query_map(values, read)?
+                .collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+}

@@ -12,7 +12,6 @@ pub(crate) use bundle::{envelope_modifier, modifier};
 pub use describe::human_name;
 pub use paging::next_tail;
 pub(crate) use paging::{is_next, page_key, same_host};
-pub(crate) use times::rfc3339;
 pub use times::{counted, day, day_and_time, span, time};
 pub use unreadable::{Unreadable, Why};
 
@@ -94,10 +93,8 @@ pub struct FreeSlot {
     /// `Slot.id`, which names the slot in commands.
     pub id: String,
     /// Start.
-    #[serde(serialize_with = "times::rfc3339")]
     pub start: Timestamp,
     /// End.
-    #[serde(serialize_with = "times::rfc3339")]
     pub end: Timestamp,
     /// Delivery channel.
     #[serde(skip_serializing_if = "Option::is_none")]

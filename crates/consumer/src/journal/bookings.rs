@@ -142,10 +142,8 @@ pub struct KnownBooking {
     #[serde(skip)]
     pub root: String,
     /// Start.
-    #[serde(serialize_with = "crate::slots::rfc3339")]
     pub start: Timestamp,
     /// End.
-    #[serde(serialize_with = "crate::slots::rfc3339")]
     pub end: Timestamp,
     /// What became of it.
     pub state: State,
@@ -173,7 +171,6 @@ pub struct KnownBooking {
     #[serde(skip)]
     pub request_id: String,
     /// When it was asked for last.
-    #[serde(serialize_with = "crate::slots::rfc3339")]
     pub requested_at: Timestamp,
     /// The time inside the message.
     #[serde(skip)]

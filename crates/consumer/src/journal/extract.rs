@@ -29,7 +29,6 @@ pub struct Extract {
 #[derive(Clone, Debug, Serialize)]
 pub struct KeptStep {
     /// When it began.
-    #[serde(serialize_with = "crate::slots::rfc3339")]
     pub at: Timestamp,
     /// What it was.
     pub kind: String,
@@ -47,7 +46,6 @@ pub struct KeptStep {
 #[derive(Clone, Debug, Serialize)]
 pub struct Attempt {
     /// When it was sent.
-    #[serde(serialize_with = "crate::slots::rfc3339")]
     pub at: Timestamp,
     /// Which interaction.
     pub interaction: String,

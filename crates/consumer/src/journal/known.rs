@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 /// Most bookings of one report; a list for people ends long before.
-const MOST: i64 = 200;
+const MOST: usize = 200;
 
 pub(super) const COLUMNS: &str = "document, encounter, service, asid, root, start, end, state, appointment, url, etag, replaces, nhs_number, slot, slot_identifier, claim, request_id, requested_at, written_at, details_digest, open_question, old_appointment, old_service, rebook_open, service_name, place, clinician, cancelled_by, may_have_left";
 /// How many columns [`COLUMNS`] has: what a query adds comes behind them.
@@ -186,38 +186,30 @@ impl Journal {
             Whose::Of(number) => (false, Some(number.as_str().to_owned())),
         };
         let (condition, order) = which.sql();
-        self.run(move |t| {
-            let mut select = t.prepare(&format!(
-                "SELECT {COLUMNS} FROM booking
-                 WHERE start >= ?1 AND {condition} AND (?2 OR nhs_number IS ?3) ORDER BY {order}"
-            ))?;
-            let rows = select.query_map(params![from.as_millisecond(), all, number], booking)?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-        .await
+        let sql = format!(
+            "SELECT {COLUMNS} FROM booking
+             WHERE start >= ?1 AND {condition} AND (?2 OR nhs_number IS ?3) ORDER BY {order}"
+        );
+        self.all(sql, (from.as_millisecond(), all, number), booking)
+            .await
     }
 
     /// The booking of an appointment id, an appointment URL or a document id.
     pub async fn find(&self, key: &str) -> Result<Found, JournalError> {
         let key = key.trim().trim_end_matches('/').to_owned();
-        self.run(move |t| {
-            let mut select = t.prepare(&format!(
-                "SELECT {COLUMNS} FROM booking WHERE appointment = ?1 OR url = ?1 OR document = lower(?1)
-                 ORDER BY requested_at DESC"
-            ))?;
-            let mut rows = select
-                .query_map(params![key], booking)?
-                .collect::<Result<Vec<_>, _>>()?;
-            Ok(match (rows.len(), rows.pop()) {
-                (_, None) => Found::None,
-                (1, Some(one)) => Found::One(Box::new(one)),
-                (_, Some(last)) => {
-                    rows.push(last);
-                    Found::Several(rows)
-                }
-            })
+        let sql = format!(
+            "SELECT {COLUMNS} FROM booking WHERE appointment = ?1 OR url = ?1 OR document = lower(?1)
+             ORDER BY requested_at DESC"
+        );
+        let mut rows = self.all(sql, [key], booking).await?;
+        Ok(match (rows.len(), rows.pop()) {
+            (_, None) => Found::None,
+            (1, Some(one)) => Found::One(Box::new(one)),
+            (_, Some(last)) => {
+                rows.push(last);
+                Found::Several(rows)
+            }
         })
-        .await
     }
 
     /// Bookings outside their timeframe that were asked for in a time (CONS-TF-05), oldest first. More of them than a list
@@ -227,49 +219,37 @@ impl Journal {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<Vec<OutsideTimeframe>, JournalError> {
-        self.run(move |t| {
-            let columns = COLUMNS
-                .split(", ")
-                .map(|c| format!("b.{c}"))
-                .collect::<Vec<_>>()
-                .join(", ");
-            let mut select = t.prepare(&format!(
-                "SELECT {columns}, b.outside_minutes, e.user, b.approver, b.patient_agreed
-                 FROM booking b JOIN encounter e ON e.id = b.encounter
-                 WHERE b.outside_minutes IS NOT NULL AND b.requested_at BETWEEN ?1 AND ?2
-                 ORDER BY b.requested_at LIMIT {MOST} + 1"
-            ))?;
-            let rows: Vec<_> = select.query_map(
-                params![from.as_millisecond(), until.as_millisecond()],
-                |r| {
-                    Ok(OutsideTimeframe {
-                        booking: booking(r)?,
-                        minutes: r.get(OWN)?,
-                        user: r.get(OWN + 1)?,
-                        approver: r.get(OWN + 2)?,
-                        patient_agreed: r.get(OWN + 3)?,
-                    })
-                },
-            )?.collect::<Result<_, _>>()?;
-            match i64::try_from(rows.len()) {
-                Ok(found) if found <= MOST => Ok(rows),
-                _ => Err(JournalError::Failed(format!(
-                    "more than {MOST} bookings outside their timeframe in that time: ask for a shorter one"
-                ))),
-            }
-        })
-        .await
+        let columns = COLUMNS.replace(", ", ", b.");
+        let sql = format!(
+            "SELECT b.{columns}, b.outside_minutes, e.user, b.approver, b.patient_agreed
+             FROM booking b JOIN encounter e ON e.id = b.encounter
+             WHERE b.outside_minutes IS NOT NULL AND b.requested_at BETWEEN ?1 AND ?2
+             ORDER BY b.requested_at LIMIT {MOST} + 1"
+        );
+        let values = (from.as_millisecond(), until.as_millisecond());
+        let rows = self.all(sql, values, |r| {
+            Ok(OutsideTimeframe {
+                booking: booking(r)?,
+                minutes: r.get(OWN)?,
+                user: r.get(OWN + 1)?,
+                approver: r.get(OWN + 2)?,
+                patient_agreed: r.get(OWN + 3)?,
+            })
+        });
+        let rows = rows.await?;
+        match rows.len() <= MOST {
+            true => Ok(rows),
+            false => Err(JournalError::Failed(format!(
+                "more than {MOST} bookings outside their timeframe in that time: ask for a shorter one"
+            ))),
+        }
     }
 
     /// The booking that was tried last, whatever became of it.
     pub async fn last_tried(&self) -> Result<Option<KnownBooking>, JournalError> {
-        self.run(move |t| {
-            let select = format!(
-                "SELECT {COLUMNS} FROM booking ORDER BY requested_at DESC, rowid DESC LIMIT 1"
-            );
-            Ok(t.query_row(&select, [], booking).optional()?)
-        })
-        .await
+        let sql =
+            format!("SELECT {COLUMNS} FROM booking ORDER BY requested_at DESC, rowid DESC LIMIT 1");
+        self.first(sql, [], booking).await
     }
 
     /// Bookings still to come that were made in place of an appointment with which nothing was done yet: rebookings
@@ -278,15 +258,11 @@ impl Journal {
         &self,
         from: Timestamp,
     ) -> Result<Vec<KnownBooking>, JournalError> {
-        self.run(move |t| {
-            let mut select = t.prepare(&format!(
-                "SELECT {COLUMNS} FROM booking WHERE start >= ?1 AND rebook_open = 1 AND state <> 'failed'
-                 ORDER BY requested_at, rowid"
-            ))?;
-            let rows = select.query_map(params![from.as_millisecond()], booking)?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-        .await
+        let sql = format!(
+            "SELECT {COLUMNS} FROM booking WHERE start >= ?1 AND rebook_open = 1 AND state <> 'failed'
+             ORDER BY requested_at, rowid"
+        );
+        self.all(sql, [from.as_millisecond()], booking).await
     }
 
     /// What the newest list of services that named it said: whether it takes referrals only with a booking. The
@@ -295,34 +271,22 @@ impl Journal {
         &self,
         service: &str,
     ) -> Result<Option<bool>, JournalError> {
-        let service = service.to_owned();
-        self.run(move |t| {
-            Ok(t.query_row(
-                "SELECT json_extract(s.value, '$.booking_required')
-                 FROM (SELECT id, detail FROM step WHERE kind = 'services' ORDER BY id DESC LIMIT 200) AS l,
-                      json_each(l.detail, '$.ranked') AS s
-                 WHERE json_extract(s.value, '$.service') = ?1 ORDER BY l.id DESC LIMIT 1",
-                [service],
-                |r| r.get::<_, Option<bool>>(0),
-            )
-            .optional()?
-            .flatten())
-        })
-        .await
+        let sql = "SELECT json_extract(s.value, '$.booking_required')
+             FROM (SELECT id, detail FROM step WHERE kind = 'services' ORDER BY id DESC LIMIT 200) AS l,
+                  json_each(l.detail, '$.ranked') AS s
+             WHERE json_extract(s.value, '$.service') = ?1 ORDER BY l.id DESC LIMIT 1";
+        let found = self.first(sql, [service.to_owned()], |r| r.get(0)).await?;
+        Ok(found.flatten())
     }
 
     /// Whether a clinical document was sent and acknowledged (REF-CON-05).
     pub async fn is_referred(&self, document: &str) -> Result<bool, JournalError> {
-        let document = document.to_lowercase();
-        self.run(move |t| {
-            Ok(t.query_row(
-                "SELECT EXISTS (SELECT 1 FROM step WHERE kind = 'refer' AND outcome = 'acknowledged'
-                   AND json_extract(detail, '$.document') = ?1)",
-                [document],
-                |r| r.get(0),
-            )?)
-        })
-        .await
+        let sql = "SELECT 1 FROM step WHERE kind = 'refer' AND outcome = 'acknowledged'
+             AND json_extract(detail, '$.document') = ?1 LIMIT 1";
+        let found = self
+            .first(sql, [document.to_lowercase()], |_| Ok(()))
+            .await?;
+        Ok(found.is_some())
     }
 
     /// An encounter as it is kept; `None` when it is not known here.
@@ -333,14 +297,9 @@ impl Journal {
 
     /// Whether an encounter has a booking of a service that holds (CONS-BO-01, CONS-BO-03).
     pub async fn is_booked(&self, encounter: &str, service: &str) -> Result<bool, JournalError> {
-        let (encounter, service) = (encounter.to_owned(), service.to_owned());
-        self.run(move |t| {
-            Ok(t.query_row(
-                "SELECT EXISTS (SELECT 1 FROM booking WHERE encounter = ?1 AND service = ?2 AND state = 'booked')",
-                params![encounter, service],
-                |r| r.get(0),
-            )?)
-        })
-        .await
+        let sql = "SELECT 1 FROM booking
+             WHERE encounter = ?1 AND service = ?2 AND state = 'booked' LIMIT 1";
+        let values = (encounter.to_owned(), service.to_owned());
+        Ok(self.first(sql, values, |_| Ok(())).await?.is_some())
     }
 }

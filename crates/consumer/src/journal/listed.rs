@@ -1,10 +1,11 @@
 //! The lists of slots and of services that a user saw last, so that a row can be named by its number.
 
+use super::known::at;
+use super::rows::clipped;
 use super::{Journal, JournalError};
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Kind of the step that keeps a list.
 pub const LISTED: &str = "listed";
@@ -21,13 +22,7 @@ pub struct ListedSlot {
     /// Slot id.
     pub slot: String,
     /// Its start.
-    #[serde(serialize_with = "crate::slots::rfc3339", deserialize_with = "moment")]
     pub start: Timestamp,
-}
-
-fn moment<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-    let text = String::deserialize(from)?;
-    text.parse().map_err(D::Error::custom)
 }
 
 /// A list as it was shown; the first row is number 1.
@@ -57,25 +52,18 @@ impl Journal {
         user: &str,
         encounter: &str,
     ) -> Result<Option<Ranking>, JournalError> {
-        let (user, encounter) = (super::rows::clipped(user), super::rows::clipped(encounter));
-        self.run(move |t| {
-            let found = t
-                .query_row(
-                    "SELECT l.at, l.detail
-                     FROM (SELECT * FROM step WHERE kind = 'services' ORDER BY id DESC LIMIT ?1) AS l
-                          JOIN encounter e ON e.id = l.encounter
-                     WHERE l.outcome = 'shown' AND e.user = ?2 ORDER BY l.encounter = ?3 DESC, l.id DESC LIMIT 1",
-                    params![NEWEST, user, encounter],
-                    |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Option<String>>(1)?)),
-                )
-                .optional()?;
-            let id = |row: &serde_json::Value| row["service"].as_str().map(str::to_owned);
-            Ok(found.map(|(at, detail)| Ranking {
-                at: super::known::at(at),
-                services: detail
-                    .and_then(|d| serde_json::from_str::<serde_json::Value>(&d).ok())
+        let sql = "SELECT l.at, l.detail
+             FROM (SELECT * FROM step WHERE kind = 'services' ORDER BY id DESC LIMIT ?1) AS l
+                  JOIN encounter e ON e.id = l.encounter
+             WHERE l.outcome = 'shown' AND e.user = ?2 ORDER BY l.encounter = ?3 DESC, l.id DESC LIMIT 1";
+        let values = (NEWEST, clipped(user), clipped(encounter));
+        let id = |row: &Value| row["service"].as_str().map(str::to_owned);
+        self.first(sql, values, move |r| {
+            Ok(Ranking {
+                at: at(r.get(0)?),
+                services: detail(r.get(1)?)
                     .and_then(|d| d["ranked"].as_array()?.iter().map(id).collect()),
-            }))
+            })
         })
         .await
     }
@@ -86,20 +74,11 @@ impl Journal {
         service: &str,
         slot: &str,
     ) -> Result<Option<Timestamp>, JournalError> {
-        let (service, slot) = (service.to_owned(), slot.to_owned());
-        self.run(move |t| {
-            let start = t
-                .query_row(
-                    "SELECT shown.start FROM slot_shown AS shown JOIN step s ON s.id = shown.step
-                     WHERE shown.step > (SELECT coalesce(max(id), 0) FROM step) - ?3 AND shown.slot = ?2 AND s.service = ?1
-                     ORDER BY shown.step DESC LIMIT 1",
-                    params![service, slot, NEWEST_STEPS],
-                    |r| r.get::<_, i64>(0),
-                )
-                .optional()?;
-            Ok(start.map(super::known::at))
-        })
-        .await
+        let sql = "SELECT shown.start FROM slot_shown AS shown JOIN step s ON s.id = shown.step
+             WHERE shown.step > (SELECT coalesce(max(id), 0) FROM step) - ?3 AND shown.slot = ?2 AND s.service = ?1
+             ORDER BY shown.step DESC LIMIT 1";
+        let values = (service.to_owned(), slot.to_owned(), NEWEST_STEPS);
+        self.first(sql, values, |r| Ok(at(r.get(0)?))).await
     }
 
     /// The list that this user saw last: in this encounter if there was one, else in any.
@@ -108,36 +87,24 @@ impl Journal {
         user: &str,
         encounter: &str,
     ) -> Result<Option<Listing>, JournalError> {
-        let (user, encounter) = (super::rows::clipped(user), super::rows::clipped(encounter));
-        self.run(move |t| {
-            let found = t
-                .query_row(
-                    "SELECT l.at, l.service, l.detail
-                     FROM (SELECT * FROM step WHERE kind = ?1 ORDER BY id DESC LIMIT ?2) AS l
-                          JOIN encounter e ON e.id = l.encounter
-                     WHERE e.user = ?3 ORDER BY l.encounter = ?4 DESC, l.id DESC LIMIT 1",
-                    params![LISTED, NEWEST, user, encounter],
-                    |r| {
-                        Ok((
-                            r.get::<_, i64>(0)?,
-                            r.get::<_, Option<String>>(1)?,
-                            r.get::<_, Option<String>>(2)?,
-                        ))
-                    },
-                )
-                .optional()?;
-            let Some((at, Some(service), Some(detail))) = found else {
-                return Ok(None);
-            };
-            let rows = serde_json::from_str::<serde_json::Value>(&detail)
-                .ok()
-                .and_then(|d| serde_json::from_value(d["rows"].clone()).ok());
-            Ok(rows.map(|rows| Listing {
-                at: super::known::at(at),
-                service,
-                rows,
-            }))
-        })
-        .await
+        let sql = "SELECT l.at, l.service, l.detail
+             FROM (SELECT * FROM step WHERE kind = ?1 ORDER BY id DESC LIMIT ?2) AS l
+                  JOIN encounter e ON e.id = l.encounter
+             WHERE e.user = ?3 ORDER BY l.encounter = ?4 DESC, l.id DESC LIMIT 1";
+        let values = (LISTED, NEWEST, clipped(user), clipped(encounter));
+        let found = self.first(sql, values, |r| {
+            let (service, detail) = (r.get::<_, Option<String>>(1)?, detail(r.get(2)?));
+            let rows = detail.and_then(|d| serde_json::from_value(d["rows"].clone()).ok());
+            let at = at(r.get(0)?);
+            Ok(service
+                .zip(rows)
+                .map(|(service, rows)| Listing { at, service, rows }))
+        });
+        Ok(found.await?.flatten())
     }
+}
+
+/// What belongs to a step, if it can be read.
+fn detail(text: Option<String>) -> Option<Value> {
+    serde_json::from_str(&text?).ok()
 }

@@ -4,7 +4,7 @@ use super::bookings::{BookingRow, ELSEWHERE, Kept, Others, Settled};
 use super::{Journal, JournalError};
 use booking::foreign::Foreign;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, TransactionBehavior, params};
+use rusqlite::{TransactionBehavior, params};
 use serde::Serialize;
 
 /// Longest detail of a step, bytes: a ranked list of fifty services fits.
@@ -20,10 +20,8 @@ pub struct Encounter {
     /// Its id, of the caller's choice or a UUID.
     pub id: String,
     /// When it began.
-    #[serde(serialize_with = "crate::slots::rfc3339")]
     pub opened_at: Timestamp,
     /// When it ended.
-    #[serde(serialize_with = "optional")]
     pub closed_at: Option<Timestamp>,
     /// The caller's own number of the case.
     pub case_ref: Option<String>,
@@ -37,13 +35,6 @@ pub struct Encounter {
     pub within_minutes: Option<i64>,
     /// ODS code of the patient's registered practice.
     pub practice: Option<String>,
-}
-
-fn optional<S: serde::Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => to.collect_str(at),
-        None => to.serialize_none(),
-    }
 }
 
 impl Encounter {
@@ -187,15 +178,9 @@ impl Journal {
 
     /// Ends an encounter; one that has ended keeps its first end.
     pub async fn close(&self, encounter: &str, at: Timestamp) -> Result<(), JournalError> {
-        let id = encounter.to_owned();
-        self.run(move |t| {
-            t.execute(
-                "UPDATE encounter SET closed_at = ?2 WHERE id = ?1 AND closed_at IS NULL",
-                params![id, ms(at)],
-            )?;
-            Ok(())
-        })
-        .await
+        let sql = "UPDATE encounter SET closed_at = ?2 WHERE id = ?1 AND closed_at IS NULL";
+        self.execute(sql, (encounter.to_owned(), ms(at))).await?;
+        Ok(())
     }
 
     /// Begins a step.
@@ -225,39 +210,41 @@ impl Journal {
         detail: serde_json::Value,
         at: Timestamp,
     ) -> Result<(), JournalError> {
-        let outcome = clipped(outcome);
         let text = detail.to_string();
         let detail = match text.len() > MAX_DETAIL {
             true => serde_json::json!({ "left_out": "longer than is kept" }).to_string(),
             false => text,
         };
-        self.run(move |t| {
-            t.execute(
-                "UPDATE step SET outcome = ?2, detail = ?3, ended_at = ?4 WHERE id = ?1",
-                params![step.0, outcome, detail, ms(at)],
-            )?;
-            Ok(())
-        })
-        .await
+        let sql = "UPDATE step SET outcome = ?2, detail = ?3, ended_at = ?4 WHERE id = ?1";
+        self.execute(sql, (step.0, clipped(outcome), detail, ms(at)))
+            .await?;
+        Ok(())
     }
 
     /// Keeps an attempt.
     pub async fn exchange(&self, step: StepId, row: ExchangeRow) -> Result<(), JournalError> {
-        self.run(move |t| {
-            t.execute(
-                "INSERT INTO exchange (step, at, interaction, attempt, address, asid_from, asid_to, trace_id, request_id,
-                   response_id, correlation_id, status, elapsed_ms, fault)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-                params![
-                    step.0, ms(row.at), row.interaction, row.attempt, clipped(&row.address), row.asid_from, row.asid_to,
-                    row.trace_id, row.request_id, row.response_id.as_deref().map(clipped),
-                    row.correlation_id.as_deref().map(clipped), row.status, row.elapsed_ms,
-                    row.fault.as_deref().map(clipped)
-                ],
-            )?;
-            Ok(())
-        })
-        .await
+        let clip = |text: Option<String>| text.as_deref().map(clipped);
+        let sql = "INSERT INTO exchange (step, at, interaction, attempt, address, asid_from, asid_to, trace_id, request_id,
+               response_id, correlation_id, status, elapsed_ms, fault)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+        let values = (
+            step.0,
+            ms(row.at),
+            row.interaction,
+            row.attempt,
+            clipped(&row.address),
+            row.asid_from,
+            row.asid_to,
+            row.trace_id,
+            row.request_id,
+            clip(row.response_id),
+            clip(row.correlation_id),
+            row.status,
+            row.elapsed_ms,
+            clip(row.fault),
+        );
+        self.execute(sql, values).await?;
+        Ok(())
     }
 
     /// Keeps what a user was shown.
@@ -321,44 +308,25 @@ impl Journal {
         request_id: &str,
         at: Timestamp,
     ) -> Result<bool, JournalError> {
-        let (document, request_id) = (document.to_owned(), request_id.to_owned());
-        self.run(move |t| {
-            let open = t.execute(
-                "UPDATE booking SET request_id = ?2, requested_at = ?3, state = 'requested'
-                 WHERE document = ?1 AND state IN ('requested', 'unknown')",
-                params![document, request_id, ms(at)],
-            )?;
-            Ok(open == 1)
-        })
-        .await
+        let sql = "UPDATE booking SET request_id = ?2, requested_at = ?3, state = 'requested'
+             WHERE document = ?1 AND state IN ('requested', 'unknown')";
+        let values = (document.to_owned(), request_id.to_owned(), ms(at));
+        Ok(self.execute(sql, values).await? == 1)
     }
 
     /// Keeps that the request for a booking is about to leave, before its first byte may. False when somebody has kept
     /// meanwhile that it was never made: then it must not leave.
     pub async fn leaving(&self, document: &str) -> Result<bool, JournalError> {
-        let document = document.to_owned();
-        self.run(move |t| {
-            let open = t.execute(
-                "UPDATE booking SET may_have_left = 1 WHERE document = ?1 AND state IN ('requested', 'unknown')",
-                params![document],
-            )?;
-            Ok(open == 1)
-        })
-        .await
+        let sql = "UPDATE booking SET may_have_left = 1
+             WHERE document = ?1 AND state IN ('requested', 'unknown')";
+        Ok(self.execute(sql, [document.to_owned()]).await? == 1)
     }
 
     /// Keeps that a booking was never made whose request has not left. False when it may have left meanwhile.
     pub async fn not_sent(&self, document: &str, at: Timestamp) -> Result<bool, JournalError> {
-        let document = document.to_owned();
-        self.run(move |t| {
-            let settled = t.execute(
-                "UPDATE booking SET state = 'failed', settled_at = ?2
-                 WHERE document = ?1 AND may_have_left = 0 AND state IN ('requested', 'unknown')",
-                params![document, ms(at)],
-            )?;
-            Ok(settled == 1)
-        })
-        .await
+        let sql = "UPDATE booking SET state = 'failed', settled_at = ?2
+             WHERE document = ?1 AND may_have_left = 0 AND state IN ('requested', 'unknown')";
+        Ok(self.execute(sql, (document.to_owned(), ms(at))).await? == 1)
     }
 
     /// Keeps that an appointment of which its service said that it is cancelled stands all the same.
@@ -367,51 +335,43 @@ impl Journal {
         appointment: &str,
         asid: &str,
     ) -> Result<(), JournalError> {
-        let (appointment, asid) = (appointment.to_owned(), asid.to_owned());
-        self.run(move |t| {
-            t.execute(
-                "UPDATE booking SET state = 'booked', cancelled_at = NULL, cancelled_by = NULL, cancelled_in = NULL
-                 WHERE appointment = ?1 AND asid = ?2 AND state = 'cancelled' AND cancelled_by = ?3",
-                params![appointment, asid, ELSEWHERE],
-            )?;
-            Ok(())
-        })
-        .await
+        let sql = "UPDATE booking SET state = 'booked', cancelled_at = NULL, cancelled_by = NULL, cancelled_in = NULL
+             WHERE appointment = ?1 AND asid = ?2 AND state = 'cancelled' AND cancelled_by = ?3";
+        let values = (appointment.to_owned(), asid.to_owned(), ELSEWHERE);
+        self.execute(sql, values).await?;
+        Ok(())
     }
 
     /// Keeps that the old appointment of a rebooking was dealt with, one way or the other, and the user told.
     pub async fn rebook_closed(&self, document: &str) -> Result<(), JournalError> {
-        let document = document.to_owned();
-        self.run(move |t| {
-            t.execute(
-                "UPDATE booking SET rebook_open = 0 WHERE document = ?1",
-                params![document],
-            )?;
-            Ok(())
-        })
-        .await
+        let sql = "UPDATE booking SET rebook_open = 0 WHERE document = ?1";
+        self.execute(sql, [document.to_owned()]).await?;
+        Ok(())
     }
 
     /// Keeps how a booking ended; one that is cancelled was so elsewhere. What is known to be booked or cancelled is not unsettled by a program that knew less, and
     /// what another program has asked for again since is not called not booked.
     pub async fn settle(&self, document: &str, s: Settled) -> Result<(), JournalError> {
-        let document = document.to_owned();
-        self.run(move |t| {
-            t.execute(
-                "UPDATE booking SET state = ?2, appointment = coalesce(?3, appointment), url = coalesce(?4, url),
-                   version = coalesce(?5, version), etag = coalesce(?6, etag), settled_at = ?7, open_question = ?8,
-                   cancelled_at = CASE ?2 WHEN 'cancelled' THEN ?7 ELSE cancelled_at END,
-                   cancelled_by = CASE ?2 WHEN 'cancelled' THEN ?10 ELSE cancelled_by END
-                 WHERE document = ?1 AND state <> 'cancelled' AND (state <> 'booked' OR ?2 = 'booked')
-                   AND (?2 <> 'failed' OR ?9 IS NULL OR requested_at <= ?9)",
-                params![
-                    document, s.state.word(), s.appointment, s.url, s.version, s.etag, ms(s.at),
-                    s.open_question.as_deref().map(clipped), s.asked_at.map(ms), ELSEWHERE
-                ],
-            )?;
-            Ok(())
-        })
-        .await
+        let sql = "UPDATE booking SET state = ?2, appointment = coalesce(?3, appointment), url = coalesce(?4, url),
+               version = coalesce(?5, version), etag = coalesce(?6, etag), settled_at = ?7, open_question = ?8,
+               cancelled_at = CASE ?2 WHEN 'cancelled' THEN ?7 ELSE cancelled_at END,
+               cancelled_by = CASE ?2 WHEN 'cancelled' THEN ?10 ELSE cancelled_by END
+             WHERE document = ?1 AND state <> 'cancelled' AND (state <> 'booked' OR ?2 = 'booked')
+               AND (?2 <> 'failed' OR ?9 IS NULL OR requested_at <= ?9)";
+        let values = (
+            document.to_owned(),
+            s.state.word(),
+            s.appointment,
+            s.url,
+            s.version,
+            s.etag,
+            ms(s.at),
+            s.open_question.as_deref().map(clipped),
+            s.asked_at.map(ms),
+            ELSEWHERE,
+        );
+        self.execute(sql, values).await?;
+        Ok(())
     }
 
     /// Keeps that an appointment is cancelled. One that is not known here was made elsewhere: the step tells of it.
@@ -423,30 +383,20 @@ impl Journal {
         encounter: &str,
         at: Timestamp,
     ) -> Result<(), JournalError> {
+        let sql = "UPDATE booking SET state = 'cancelled', cancelled_at = ?3, cancelled_by = ?4, cancelled_in = ?5
+             WHERE appointment = ?1 AND asid = ?2 AND cancelled_at IS NULL";
         let (appointment, asid) = (appointment.to_owned(), asid.to_owned());
-        let (by, encounter) = (clipped(by), encounter.to_owned());
-        self.run(move |t| {
-            t.execute(
-                "UPDATE booking SET state = 'cancelled', cancelled_at = ?3, cancelled_by = ?4, cancelled_in = ?5
-                 WHERE appointment = ?1 AND asid = ?2 AND cancelled_at IS NULL",
-                params![appointment, asid, ms(at), by, encounter],
-            )?;
-            Ok(())
-        })
-        .await
+        let values = (appointment, asid, ms(at), clipped(by), encounter.to_owned());
+        self.execute(sql, values).await?;
+        Ok(())
     }
 
     /// Keeps that the patient was told of the cancellation (CONS-CAN-05).
     pub async fn patient_told(&self, appointment: &str, asid: &str) -> Result<(), JournalError> {
-        let (appointment, asid) = (appointment.to_owned(), asid.to_owned());
-        self.run(move |t| {
-            t.execute(
-                "UPDATE booking SET patient_told = 1 WHERE appointment = ?1 AND asid = ?2",
-                params![appointment, asid],
-            )?;
-            Ok(())
-        })
-        .await
+        let sql = "UPDATE booking SET patient_told = 1 WHERE appointment = ?1 AND asid = ?2";
+        self.execute(sql, (appointment.to_owned(), asid.to_owned()))
+            .await?;
+        Ok(())
     }
 
     /// Takes out everything older: the retention of local policy (AUD-07). Bookings that are still to come stay, with
@@ -476,15 +426,8 @@ impl Journal {
 
     /// The outcome of a step, for callers that look back.
     pub async fn outcome(&self, step: StepId) -> Result<Option<String>, JournalError> {
-        self.run(move |t| {
-            Ok(
-                t.query_row("SELECT outcome FROM step WHERE id = ?1", [step.0], |r| {
-                    r.get(0)
-                })
-                .optional()?
-                .flatten(),
-            )
-        })
-        .await
+        let sql = "SELECT outcome FROM step WHERE id = ?1";
+        let found = self.first(sql, [step.0], |r| r.get(0)).await?;
+        Ok(found.flatten())
     }
 }

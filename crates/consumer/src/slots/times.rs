@@ -22,11 +22,6 @@ pub fn day_and_time(at: Timestamp) -> String {
     format!("{} {}", day(at), time(at))
 }
 
-/// A moment in printed JSON: RFC 3339 in UTC.
-pub(crate) fn rfc3339<S: serde::Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(at)
-}
-
 /// A duration: `25 minutes`, `3 hours`, `2 hours 5 minutes`, `3 days 1 hour`.
 pub fn span(minutes: i64) -> String {
     let unit = |n: i64, name: &str| (n != 0).then(|| counted(n, name));
