@@ -256,17 +256,13 @@ impl ConsumerConfig {
         addresses: &DemoAddresses,
         tls: &Tls,
     ) -> Result<ConsumerConfig, ConfigError> {
-        let shown = |path: &Path| path.display().to_string();
-        let given = |name: &str| match (name, &tls.identity) {
-            ("UEC_DOS_URL", _) => Some(addresses.dos.clone()),
-            ("UEC_SDS_URL", _) => Some(addresses.sds.clone()),
-            ("UEC_SSP_URL", _) => Some(addresses.ssp.clone()),
-            ("UEC_CONSUMER_CA", _) => Some(shown(&tls.ca)),
-            ("UEC_CONSUMER_CERTIFICATE", Some((certificate, _))) => Some(shown(certificate)),
-            ("UEC_CONSUMER_KEY", Some((_, key))) => Some(shown(key)),
+        let shown = |path: &Path| Some(path.display().to_string());
+        ConsumerConfig::demo_with(addresses, &|name| match (name, &tls.identity) {
+            ("UEC_CONSUMER_CA", _) => shown(&tls.ca),
+            ("UEC_CONSUMER_CERTIFICATE", Some((certificate, _))) => shown(certificate),
+            ("UEC_CONSUMER_KEY", Some((_, key))) => shown(key),
             _ => None,
-        };
-        read::read(DEMO_NAME, DEMO, &given, true)
+        })
     }
 
     /// Opens the journal. In the default place its folder is made too.

@@ -8,20 +8,20 @@ mod answer;
 mod appointment_url;
 mod cda;
 mod endpoint;
+mod failure;
 mod fhir_document;
 mod itk;
 mod model;
 pub mod rules;
 mod send;
-mod unsent;
 
 pub use answer::{Answer, Fault};
 pub use appointment_url::{AppointmentUrl, NotAppointmentUrl};
 pub use cda::write as write_cda;
 pub use endpoint::{DosEndpoint, Endpoint, Wrapping, endpoints};
+pub use failure::{ReferralFailure, Why};
 pub use model::{
     Appointment, Author, Disposition, Encounter, Gender, Organisation, Patient, Referral,
     Replacement, Section,
 };
 pub use send::{Message, Receipt, Retries, Sender};
-pub use unsent::{ReferralFailure, Why};

@@ -4,7 +4,7 @@ use super::identity::{self, Expected, Proven, Status, Unproven};
 use super::location::{self, AppointmentUrl};
 use super::{Consultation, Target, faults, success};
 use crate::form;
-use crate::journal::{Found, KnownBooking, StepId};
+use crate::journal::{Found, KnownBooking, Settled, State, StepId};
 use crate::obstacle::Obstacle;
 use crate::plan;
 use crate::redact::{self, Identifying};
@@ -72,10 +72,8 @@ pub struct AppointmentShown {
     /// Version id.
     pub version: Option<Foreign>,
     /// Start.
-    #[serde(serialize_with = "optional")]
     pub start: Option<Timestamp>,
     /// End.
-    #[serde(serialize_with = "optional")]
     pub end: Option<Timestamp>,
     /// Reason.
     pub description: Option<Foreign>,
@@ -91,13 +89,6 @@ pub struct AppointmentShown {
     /// The whole resource.
     #[serde(skip)]
     pub resource: Element,
-}
-
-fn optional<S: serde::Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => to.collect_str(at),
-        None => to.serialize_none(),
-    }
 }
 
 impl fmt::Debug for AppointmentShown {
@@ -163,6 +154,17 @@ impl AppointmentShown {
                 .map(Foreign::from),
             etag,
             resource,
+        }
+    }
+
+    /// How a booking ended of which this is the appointment.
+    pub fn settled(&self, state: State) -> Settled {
+        Settled {
+            appointment: Some(self.id.clone()),
+            url: Some(self.url.clone()),
+            version: self.version.as_ref().map(|t| t.as_received().to_owned()),
+            etag: Some(self.etag.clone()),
+            ..Settled::without_appointment(state, None)
         }
     }
 

@@ -4,13 +4,13 @@
 //! the outcome is open, the booking is looked for, and reported as not certain until it is found.
 
 use super::appointment::{AppointmentShown, Located};
+use super::find_booking::{NotFound, of_body};
 use super::identity::{Expected, Proven, SlotKey, Status, Unproven};
-use super::look::{LookupResult, of_body};
 use super::outcome::{Posted, Taken, posted, taken};
 use super::progress::PendingChange;
+use super::same_booking::digest;
 use super::search::SlotSearch;
 use super::timeframe::Cleared;
-use super::wish::digest;
 use super::{Consultation, Target, faults};
 use crate::journal::{BookingRow, KnownBooking, Replaced, Settled, State, StepId, Told};
 use crate::obstacle::Obstacle;
@@ -56,6 +56,24 @@ pub struct Booked {
 }
 
 impl Booked {
+    /// A booking that is proven, found after its answer was lost.
+    pub(super) fn of(proven: Proven, document: String, slot: FreeSlot, target: &Target) -> Booked {
+        let shown = proven.appointment();
+        Booked {
+            appointment: shown.id.clone(),
+            url: shown.url.clone(),
+            version: shown.version.as_ref().map(|t| t.as_received().to_owned()),
+            etag: shown.etag.clone(),
+            document,
+            slot,
+            recovered: true,
+            recorded: true,
+            outside_timeframe_minutes: None,
+            target: target.clone(),
+            proven,
+        }
+    }
+
     /// The appointment, to show or cancel it.
     pub fn located(&self) -> Option<Located> {
         Located::of_text(&self.target, &self.appointment)
@@ -162,7 +180,7 @@ impl Consultation {
     }
 
     /// Repeats a booking of uncertain outcome: the same message under the same `X-Request-ID`. This finds the first one or
-    /// makes it, so that there is exactly one (D-53). The caller has checked that the wish is the same ([`is_same_wish`]).
+    /// makes it, so that there is exactly one (D-53). The caller has checked that the booking is the same ([`is_same_booking`]).
     pub async fn book_again(
         &self,
         target: &Target,
@@ -323,7 +341,10 @@ impl Consultation {
         answer.status == 415
             && match posted(answer) {
                 Posted::Refused => true,
-                Posted::Unsaid => self.sight(attempt, Some(answer)).await.is_absent(),
+                Posted::Unsaid => {
+                    let found = self.find_by_answer(attempt, Some(answer)).await;
+                    found.is_err_and(|not| not.is_absent())
+                }
                 _ => false,
             }
     }
@@ -384,17 +405,15 @@ impl Consultation {
         let pointers = self.pointed_to(&attempt.target.booking_root, answer);
         // If the request was duplicated on the way, our own booking is in the way.
         if said != Taken::No || !pointers.is_empty() || answer.unsaid {
-            let sight = self.sight(attempt, Some(answer)).await;
-            let unsaid = answer.unsaid && !attempt.lacks(&sight);
-            match sight {
-                LookupResult::Booked(proven) => return Ok(attempt.booked(*proven, true)).into(),
-                LookupResult::Not {
-                    unproven, unread, ..
-                } => {
-                    let ours = unproven.as_ref().is_some_and(|u| !u.is_other());
-                    if said == Taken::Repeat || unread || ours || unsaid {
+            let found = self.find_by_answer(attempt, Some(answer)).await;
+            let unsaid = answer.unsaid && !attempt.lacks(&found);
+            match found {
+                Ok(proven) => return Ok(attempt.booked(*proven, true)).into(),
+                Err(not) => {
+                    let ours = not.unproven.as_ref().is_some_and(|u| !u.is_other());
+                    if said == Taken::Repeat || not.unread || ours || unsaid {
                         let obstacle = faults::open(answer, attempt.target);
-                        return self.unknown(attempt, Some(answer), unproven, obstacle);
+                        return self.unknown(attempt, Some(answer), not.unproven, obstacle);
                     }
                 }
             }
@@ -419,10 +438,14 @@ impl Consultation {
     }
 
     /// Reads the appointments that an answer names, then the patient's.
-    async fn sight(&self, attempt: &Attempt<'_>, answer: Option<&Answer>) -> LookupResult {
+    async fn find_by_answer(
+        &self,
+        attempt: &Attempt<'_>,
+        answer: Option<&Answer>,
+    ) -> Result<Box<Proven>, NotFound> {
         let root = &attempt.target.booking_root;
         let pointers = answer.map(|a| self.pointed_to(root, a)).unwrap_or_default();
-        self.look(attempt.target, &attempt.expected, &pointers, attempt.step)
+        self.find_booking(attempt.target, &attempt.expected, &pointers, attempt.step)
             .await
     }
 
@@ -435,23 +458,23 @@ impl Consultation {
         unproven: Option<Box<Unproven>>,
         obstacle: Obstacle,
     ) -> Ended {
-        let sight = self.sight(attempt, answer).await;
+        let found = self.find_by_answer(attempt, answer).await;
         let ours = unproven.as_ref().is_some_and(|u| !u.is_other());
         if let Some(answer) = answer.filter(|a| posted(a) == Posted::Unsaid)
             && !attempt.earlier
             && !ours
-            && attempt.lacks(&sight)
+            && attempt.lacks(&found)
         {
             return Err(faults::refused(answer, faults::Stage::Book, attempt.target)).into();
         }
-        match sight {
-            LookupResult::Booked(proven) => {
+        match found {
+            Ok(proven) => {
                 // A 201 with only a location is a complete answer.
                 let plain = answer.is_some_and(|a| a.status == 201) && unproven.is_none();
                 Ok(attempt.booked(*proven, !plain)).into()
             }
-            LookupResult::Not { unproven: seen, .. } => {
-                let telling = match (seen, unproven) {
+            Err(not) => {
+                let telling = match (not.unproven, unproven) {
                     (Some(seen), _) if !seen.is_other() => Some(seen),
                     (seen, said) => said.or(seen),
                 };
@@ -503,12 +526,8 @@ impl Consultation {
         let (outcome, detail) = match &ended.result {
             Ok(Booking::Booked(booked)) => {
                 settled = Settled {
-                    state: State::Booked,
-                    appointment: Some(booked.appointment.clone()),
-                    url: Some(booked.url.clone()),
-                    version: booked.version.clone(),
-                    etag: Some(booked.etag.clone()),
-                    ..settled
+                    asked_at: Some(asked_at),
+                    ..booked.proven.appointment().settled(State::Booked)
                 };
                 let detail = json!({
                     "appointment": booked.appointment, "url": booked.url, "version": booked.version,
@@ -559,24 +578,20 @@ impl Attempt<'_> {
     }
 
     /// Whether the search proves that the booking does not exist. Services leave out past appointments (PROV-SRCH-02).
-    fn lacks(&self, sight: &LookupResult) -> bool {
-        sight.is_absent() && self.slot.start > Timestamp::now()
+    fn lacks(&self, found: &Result<Box<Proven>, NotFound>) -> bool {
+        found.as_ref().is_err_and(NotFound::is_absent) && self.slot.start > Timestamp::now()
     }
 
     fn booked(&self, proven: Proven, recovered: bool) -> Booking {
-        let shown = proven.appointment();
-        Booking::Booked(Box::new(Booked {
-            appointment: shown.id.clone(),
-            url: shown.url.clone(),
-            version: shown.version.as_ref().map(|t| t.as_received().to_owned()),
-            etag: shown.etag.clone(),
-            document: self.document.to_string(),
-            slot: self.slot.clone(),
-            recovered,
-            recorded: true,
-            outside_timeframe_minutes: None,
-            target: self.target.clone(),
+        let booked = Booked::of(
             proven,
+            self.document.to_string(),
+            self.slot.clone(),
+            self.target,
+        );
+        Booking::Booked(Box::new(Booked {
+            recovered,
+            ..booked
         }))
     }
 }

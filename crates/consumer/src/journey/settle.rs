@@ -3,10 +3,10 @@
 
 use super::appointment::Located;
 use super::book::Booked;
+use super::find_booking::NotFound;
 use super::identity::{Expected, Proven};
 use super::location::{self, AppointmentUrl};
-use super::look::LookupResult;
-use super::wish::is_theirs;
+use super::same_booking::is_theirs;
 use super::{Consultation, Target, faults};
 use crate::journal::{KnownBooking, Settled, State, Which, Whose};
 use crate::obstacle::Obstacle;
@@ -45,20 +45,13 @@ impl Consultation {
         let expected = Expected::unsettled(known);
         let pointers: Vec<AppointmentUrl> =
             pointer(known, &target.booking_root).into_iter().collect();
-        let sight = self.look(target, &expected, &pointers, step).await;
+        let found = self.find_booking(target, &expected, &pointers, step).await;
         let mut detail = json!({ "document": known.document });
-        let lost = match sight {
-            LookupResult::Booked(proven) => {
+        let lost = match found {
+            Ok(proven) => {
                 let shown = proven.appointment();
                 detail["appointment"] = json!(shown.id);
-                let settled = Settled {
-                    state: State::Booked,
-                    appointment: Some(shown.id.clone()),
-                    url: Some(shown.url.clone()),
-                    version: shown.version.as_ref().map(|t| t.as_received().to_owned()),
-                    etag: Some(shown.etag.clone()),
-                    ..Settled::without_appointment(State::Booked, None)
-                };
+                let settled = shown.settled(State::Booked);
                 let kept = self.journal().settle(&known.document, settled).await;
                 kept.map_err(faults::journal)?;
                 match ResourceId::parse(&shown.id) {
@@ -69,10 +62,10 @@ impl Consultation {
                     Err(error) => return self.ended(step, faults::damaged(&error)).await,
                 }
             }
-            LookupResult::Not {
+            Err(NotFound {
                 unproven: Some(unproven),
                 ..
-            } if unproven.is_only_status() && unproven.appointment.status == "cancelled" => {
+            }) if unproven.is_only_status() && unproven.appointment.status == "cancelled" => {
                 let shown = &unproven.appointment;
                 let settled = Settled {
                     appointment: Some(shown.id.clone()),
@@ -83,18 +76,16 @@ impl Consultation {
                 kept.map_err(faults::journal)?;
                 Lost::Cancelled
             }
-            LookupResult::Not {
+            Err(NotFound {
                 unproven: Some(unproven),
                 ..
-            } if !unproven.is_other() => Lost::CannotTell(format!(
+            }) if !unproven.is_other() => Lost::CannotTell(format!(
                 "The service has an appointment for it that does not fit: {}.",
                 unproven.plain()
             )),
             // Services leave out past appointments (PROV-SRCH-02).
-            LookupResult::Not { complete: true, .. } if known.start > Timestamp::now() => {
-                Lost::Absent
-            }
-            LookupResult::Not { .. } => Lost::CannotTell(match known.nhs_number {
+            Err(NotFound { complete: true, .. }) if known.start > Timestamp::now() => Lost::Absent,
+            Err(_) => Lost::CannotTell(match known.nhs_number {
                 None => "It was made without an NHS number, by which the service could be asked."
                     .to_owned(),
                 Some(_) => "The service did not show all appointments of the patient.".to_owned(),
@@ -193,22 +184,9 @@ fn pointer(known: &KnownBooking, root: &str) -> Option<AppointmentUrl> {
 impl Booked {
     /// A booking of the journal, found later.
     pub fn found(known: &KnownBooking, target: &Target, proven: Proven) -> Booked {
-        let shown = proven.appointment();
         let mut slot = slot_of(known);
-        slot.channel.clone_from(&shown.channel);
-        Booked {
-            appointment: shown.id.clone(),
-            url: shown.url.clone(),
-            version: shown.version.as_ref().map(|t| t.as_received().to_owned()),
-            etag: shown.etag.clone(),
-            document: known.document.clone(),
-            slot,
-            recovered: true,
-            recorded: true,
-            outside_timeframe_minutes: None,
-            target: target.clone(),
-            proven,
-        }
+        slot.channel.clone_from(&proven.appointment().channel);
+        Booked::of(proven, known.document.clone(), slot, target)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads a service's answer to a referral.
 
 use super::endpoint::Wrapping;
-use super::unsent::{ReferralFailure, Why};
+use super::failure::{ReferralFailure, Why};
 use booking::bounded_xml::{self, Bounds};
 use fhir::schema::Schema;
 use roxmltree::Node;

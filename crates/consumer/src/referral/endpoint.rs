@@ -1,6 +1,6 @@
 //! Chooses where and how to send a referral, from a service's endpoints in the Directory of Services (REF-CON-07).
 
-use super::unsent::{ReferralFailure, Why};
+use super::failure::{ReferralFailure, Why};
 
 /// Prefix of a referral's interaction.
 const INTERACTION: &str = "urn:nhs-itk:interaction:";

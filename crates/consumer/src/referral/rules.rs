@@ -1,7 +1,7 @@
 //! Decides whether a referral may be sent (REF-CON-05, REF-CON-06). Pure.
 
+use super::failure::{ReferralFailure, Why};
 use super::model::Referral;
-use super::unsent::{ReferralFailure, Why};
 
 /// The error says why it may not. `booking_required`: the service's attribute `requirebooking` is present and true
 /// (NAT-DOS-09).

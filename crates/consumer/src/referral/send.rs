@@ -3,9 +3,9 @@
 use super::answer::Answer;
 use super::cda;
 use super::endpoint::{Endpoint, Wrapping};
+use super::failure::{ReferralFailure, Why};
 use super::model::Referral;
 use super::rules;
-use super::unsent::{ReferralFailure, Why};
 use super::{fhir_document, itk};
 use crate::body::{self, BodyFault};
 use crate::redact::{self, Identifying};

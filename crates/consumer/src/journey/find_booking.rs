@@ -25,45 +25,23 @@ const MAX_POINTERS: usize = 4;
 /// Type of the Bundle that answers a search. Other Bundles do not list a patient's appointments.
 const SEARCHSET: &str = "searchset";
 
-/// The result of looking.
-#[derive(Debug)]
-pub(super) enum LookupResult {
-    /// It is booked.
-    Booked(Box<Proven>),
-    /// No booking in force was found.
-    Not {
-        /// The appointment with this document, or at the address, that did not match.
-        unproven: Option<Box<Unproven>>,
-        /// True when all of the patient's appointments were checked.
-        complete: bool,
-        /// True when an appointment at an address could not be read.
-        unread: bool,
-    },
+/// Why no booking in force was found.
+#[derive(Debug, Default)]
+pub(super) struct NotFound {
+    /// The appointment with this document, or at the address, that did not match.
+    pub unproven: Option<Box<Unproven>>,
+    /// True when all of the patient's appointments were checked.
+    pub complete: bool,
+    /// True when an appointment at an address could not be read.
+    pub unread: bool,
 }
 
-impl LookupResult {
+impl NotFound {
     /// Whether all of the patient's appointments were checked, and none can be the booking.
     pub(super) fn is_absent(&self) -> bool {
-        match self {
-            LookupResult::Booked(_) => false,
-            LookupResult::Not {
-                unproven,
-                complete,
-                unread,
-            } => *complete && !unread && unproven.as_ref().is_none_or(|u| u.is_other()),
-        }
+        self.complete && !self.unread && self.unproven.as_ref().is_none_or(|u| u.is_other())
     }
-}
 
-/// The findings so far.
-#[derive(Default)]
-struct Seen {
-    unproven: Option<Box<Unproven>>,
-    complete: bool,
-    unread: bool,
-}
-
-impl Seen {
     /// Keeps the most telling one: an appointment with our document before any other.
     fn keep(&mut self, unproven: Unproven) {
         let better = self.unproven.as_ref().is_none_or(|known| known.is_other());
@@ -75,33 +53,26 @@ impl Seen {
 
 impl Consultation {
     /// Reads the appointments at the addresses, then the patient's.
-    pub(super) async fn look(
+    pub(super) async fn find_booking(
         &self,
         target: &Target,
         expected: &Expected,
         pointers: &[AppointmentUrl],
         step: StepId,
-    ) -> LookupResult {
-        let mut seen = Seen::default();
+    ) -> Result<Box<Proven>, NotFound> {
+        let mut seen = NotFound::default();
         for at in pointers.iter().take(MAX_POINTERS) {
             match self.look_at(target, expected, at, step).await {
-                Ok(proven) => return LookupResult::Booked(proven),
+                Ok(proven) => return Ok(proven),
                 Err(Some(unproven)) => seen.keep(*unproven),
                 Err(None) => seen.unread = true,
             }
         }
-        if let Some(number) = expected.number()
-            && let Some(proven) = self
-                .among_the_patients(target, expected, number, step, &mut seen)
-                .await
-        {
-            return LookupResult::Booked(proven);
-        }
-        LookupResult::Not {
-            unproven: seen.unproven,
-            complete: seen.complete,
-            unread: seen.unread,
-        }
+        let Some(number) = expected.number() else {
+            return Err(seen);
+        };
+        let found = self.among_the_patients(target, expected, number, step, &mut seen);
+        found.await.ok_or(seen)
     }
 
     async fn look_at(
@@ -131,7 +102,7 @@ impl Consultation {
         expected: &Expected,
         number: &NhsNumber,
         step: StepId,
-        seen: &mut Seen,
+        seen: &mut NotFound,
     ) -> Option<Box<Proven>> {
         let (candidates, all_pages) = self.candidates(target, expected, number, step).await;
         let few = candidates.len() <= MAX_CANDIDATES;

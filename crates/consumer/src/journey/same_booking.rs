@@ -27,12 +27,12 @@ pub(super) fn digest(document: &str, details: &BookingDetails) -> String {
 pub fn is_theirs(known: &KnownBooking, details: &BookingDetails) -> bool {
     match details.patient.number() {
         Some(number) => known.nhs_number.as_ref() == Some(&number),
-        None => is_same_wish(known, details),
+        None => is_same_booking(known, details),
     }
 }
 
 /// Whether an earlier booking was for the same patient with the same details.
-pub fn is_same_wish(known: &KnownBooking, details: &BookingDetails) -> bool {
+pub fn is_same_booking(known: &KnownBooking, details: &BookingDetails) -> bool {
     known.details_digest.as_deref() == Some(digest(&known.document, details).as_str())
 }
 
