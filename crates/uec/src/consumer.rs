@@ -172,6 +172,12 @@ impl From<consumer::obstacle::Obstacle> for Stopped {
     }
 }
 
+impl From<consumer::journal::JournalError> for Stopped {
+    fn from(error: consumer::journal::JournalError) -> Stopped {
+        Stopped::refused(error.to_string())
+    }
+}
+
 impl From<consumer::referral::ReferralFailure> for Stopped {
     fn from(unsent: consumer::referral::ReferralFailure) -> Stopped {
         Stopped::ReferralFailure(Box::new(unsent))
@@ -179,6 +185,14 @@ impl From<consumer::referral::ReferralFailure> for Stopped {
 }
 
 impl Stopped {
+    fn refused(why: impl Into<String>) -> Stopped {
+        Stopped::Refused(why.into())
+    }
+
+    fn usage(why: impl Into<String>) -> Stopped {
+        Stopped::Usage(why.into())
+    }
+
     /// The reason for standard error; a script that asked for JSON gets the outcome as JSON too, codes and all.
     fn into_failure(self, json: bool, not_done: Option<&'static str>) -> Failure {
         let told = |mut value: serde_json::Value, outcome: Option<&str>| {

@@ -123,9 +123,9 @@ impl Show {
             .known_bookings(patient.as_ref())
             .await?;
         let whose = patient.clone().map_or(Whose::All, Whose::Of);
-        let journal = session.consultation.journey().journal();
+        let journal = session.journal();
         let said = journal.bookings(Which::SaidCancelled, whose, Timestamp::now());
-        rows.extend(said.await.map_err(|e| Stopped::Refused(e.to_string()))?);
+        rows.extend(said.await?);
         for mut known in rows {
             match read_for_list(session, &known, listed.len() + gone.len()).await {
                 Some(read) => {
@@ -264,7 +264,7 @@ pub(super) async fn heard(session: &Session, known: &Known, found: &AppointmentS
     let Some(booking) = &known.booking else {
         return;
     };
-    let journal = session.consultation.journey().journal();
+    let journal = session.journal();
     let asid = known.located.target.asid.as_str();
     let kept = match (booking.state, found.status.as_received()) {
         (State::Booked, "cancelled") => {
@@ -378,7 +378,7 @@ impl Cancel {
                 let named = found.named(&service);
                 let question = format!("Cancel the appointment of {named}?");
                 if !ask::confirm(&question, self.yes, "--yes")? {
-                    return Err(Stopped::Refused("Nothing was cancelled.".to_owned()));
+                    return Err(Stopped::refused("Nothing was cancelled."));
                 }
                 if self.yes {
                     note(&format!(

@@ -167,8 +167,7 @@ pub async fn service(session: &Session, given: Option<&Named>) -> Result<Service
     if let Some(given) = given {
         return ranked::service(session, given).await;
     }
-    let missing =
-        || Stopped::Usage("--service is missing: the directory (DoS) id of the service".to_owned());
+    let missing = || Stopped::usage("--service is missing: the directory (DoS) id of the service");
     if !can_ask(session.json) {
         return Err(missing());
     }
@@ -195,7 +194,5 @@ pub fn row(slots: &[&Shown]) -> Result<FreeSlot, Stopped> {
             return Ok(chosen.slot.clone());
         }
     }
-    Err(Stopped::Refused(
-        "No slot was chosen. Nothing was booked.".to_owned(),
-    ))
+    Err(Stopped::refused("No slot was chosen. Nothing was booked."))
 }

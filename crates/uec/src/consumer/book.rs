@@ -13,7 +13,7 @@ use clap::Args;
 use consumer::journal::{KnownBooking, Which};
 use consumer::journey::timeframe::{self, Cleared, Confirmation, Demand, Judgement};
 use consumer::journey::{
-    Booked, Booking, CancelReport, Consultation, Target, is_same_wish, is_theirs, slot_of,
+    Booked, Booking, CancelReport, Consultation, Target, is_same_booking, is_theirs, slot_of,
 };
 use consumer::obstacle::Obstacle;
 use consumer::plan::BookingDetails;
@@ -220,7 +220,7 @@ impl Earlier {
                 && row.asid == target.asid.as_str()
                 && row.claim.is_some()
                 && choice.is(row)
-                && is_same_wish(row, details)
+                && is_same_booking(row, details)
         });
         same.next()
     }
@@ -341,9 +341,8 @@ impl Choice {
     pub(super) fn can_choose(&self, session: &Session) -> Done {
         match self.slot.is_some() || self.first || asked::can_ask(session.json) {
             true => Ok(()),
-            false => Err(Stopped::Usage(
-                "which slot? Name it with --slot, or take the first free one with --first"
-                    .to_owned(),
+            false => Err(Stopped::usage(
+                "which slot? Name it with --slot, or take the first free one with --first",
             )),
         }
     }

@@ -195,9 +195,8 @@ impl Services {
             .as_deref()
             .and_then(disposition)
             .ok_or_else(|| {
-                Stopped::Usage(
-                    "--disposition: write the outcome of the assessment, such as Dx05 or 1005"
-                        .to_owned(),
+                Stopped::usage(
+                    "--disposition: write the outcome of the assessment, such as Dx05 or 1005",
                 )
             })?;
         let practice = contact.practice.as_deref().map(OdsCode::parse).transpose();
@@ -212,8 +211,8 @@ impl Services {
                 "female" | "f" => Sex::Female,
                 "other" | "unknown" | "i" => Sex::Indeterminate,
                 _ => {
-                    return Err(Stopped::Usage(
-                        "--gender: write male, female, other or unknown".to_owned(),
+                    return Err(Stopped::usage(
+                        "--gender: write male, female, other or unknown",
                     ));
                 }
             },

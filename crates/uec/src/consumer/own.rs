@@ -45,51 +45,39 @@ pub async fn holder(
     let Some(row) = row else {
         return Ok(None);
     };
-    Ok(what_became(session, &row).await?.map(|became| match became {
-        Became::Booked(named) => stop(
-            session,
-            &row,
-            format!(
-                "The patient has this time already, booked by another command from here: {named}. Nothing more was booked."
-            ),
-            Certainty::Certain,
+    let Some(became) = what_became(session, &row).await? else {
+        return Ok(None);
+    };
+    let reason = match &became {
+        Became::Booked(named) => format!(
+            "The patient has this time already, booked by another command from here: {named}. Nothing more was booked."
         ),
-        Became::Open(plain) => stop(
-            session,
-            &row,
-            format!("Another command from here is booking this time for this patient. {plain}"),
-            Certainty::Uncertain,
-        ),
-    }))
+        Became::Open(plain) => {
+            format!("Another command from here is booking this time for this patient. {plain}")
+        }
+    };
+    Ok(Some(stop(session, &row, reason, &became)))
 }
 
 /// Another command asked for a booking of the patient first.
 async fn other(session: &Session, document: &str) -> Result<Option<Stopped>, Stopped> {
-    let journal = session.consultation.journey().journal();
-    let found = journal.find(document).await;
-    let Found::One(row) = found.map_err(|e| Stopped::Refused(e.to_string()))? else {
+    let Found::One(row) = session.journal().find(document).await? else {
         return Ok(None);
     };
-    Ok(what_became(session, &row).await?.map(|became| match became {
-        Became::Booked(named) => stop(
-            session,
-            &row,
-            format!(
-                "The patient has an appointment already, booked by another command from here: {named}. Nothing was booked. \
+    let Some(became) = what_became(session, &row).await? else {
+        return Ok(None);
+    };
+    let reason = match &became {
+        Became::Booked(named) => format!(
+            "The patient has an appointment already, booked by another command from here: {named}. Nothing was booked. \
                  Confirm with the patient, then cancel it, or say --another to book another besides."
-            ),
-            Certainty::Certain,
         ),
-        Became::Open(plain) => stop(
-            session,
-            &row,
-            format!(
-                "The patient is being booked by another command from here, and it is not certain yet whether that succeeds. \
+        Became::Open(plain) => format!(
+            "The patient is being booked by another command from here, and it is not certain yet whether that succeeds. \
                  {plain} Nothing more was booked. --another books all the same."
-            ),
-            Certainty::Uncertain,
         ),
-    }))
+    };
+    Ok(Some(stop(session, &row, reason, &became)))
 }
 
 /// What became of the other booking.
@@ -125,12 +113,12 @@ async fn what_became(session: &Session, row: &KnownBooking) -> Result<Option<Bec
     })
 }
 
-fn stop(session: &Session, row: &KnownBooking, reason: String, certainty: Certainty) -> Stopped {
+fn stop(session: &Session, row: &KnownBooking, reason: String, became: &Became) -> Stopped {
+    let (outcome, certainty) = match became {
+        Became::Booked(_) => ("not_booked", Certainty::Certain),
+        Became::Open(_) => ("uncertain", Certainty::Uncertain),
+    };
     if session.json {
-        let outcome = match certainty {
-            Certainty::Certain => "not_booked",
-            Certainty::Uncertain => "uncertain",
-        };
         shown::json(&json!({ "outcome": outcome, "message": reason, "patient_has": [row] }));
     }
     Stopped::Told(reason, certainty)

@@ -35,9 +35,8 @@ impl Prune {
         let before = Timestamp::now()
             .checked_sub(SignedDuration::from_hours(i64::from(days) * 24))
             .map_err(|e| Stopped::Usage(format!("--days: {e}")))?;
-        let journal = session.consultation.journey().journal();
-        let failed = |e: consumer::journal::JournalError| Stopped::Refused(e.to_string());
-        let due = journal.forget(before, true).await.map_err(failed)?;
+        let journal = session.journal();
+        let due = journal.forget(before, true).await?;
         let nothing = due.encounters == 0;
         if !session.json || (!self.yes && !self.dry_run) {
             told(&due, days, before, session.json);
@@ -48,9 +47,9 @@ impl Prune {
                 let question =
                     "Take these personal data out of the journal? They cannot be brought back.";
                 if !ask::confirm(question, self.yes, "--yes")? {
-                    return Err(Stopped::Refused("Nothing was taken out.".to_owned()));
+                    return Err(Stopped::refused("Nothing was taken out."));
                 }
-                journal.forget(before, false).await.map_err(failed)?;
+                journal.forget(before, false).await?;
                 true
             }
         };

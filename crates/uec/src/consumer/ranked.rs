@@ -42,9 +42,8 @@ pub async fn service(session: &Session, named: &Named) -> Result<ServiceId, Stop
         Named::Row(number) => *number,
     };
     let encounter = session.consultation.encounter();
-    let journal = session.consultation.journey().journal();
-    let ranking = journal.last_ranking(&encounter.user, &encounter.id).await;
-    let ranking = ranking.map_err(|e| Stopped::Refused(e.to_string()))?;
+    let journal = session.journal();
+    let ranking = journal.last_ranking(&encounter.user, &encounter.id).await?;
     let id = of_ranking(ranking, number).map_err(|why| {
         Stopped::Usage(format!(
             "--service {number}: {why}; write {ID}{number} if that is the id of a service"

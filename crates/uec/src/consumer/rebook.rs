@@ -12,7 +12,7 @@ use booking::ids::ServiceId;
 use clap::Args;
 use consumer::journal::KnownBooking;
 use consumer::journey::{
-    AppointmentShown, Booking, CancelReport, Old, Rebooked, is_same_wish, not_booked, slot_of,
+    AppointmentShown, Booking, CancelReport, Old, Rebooked, is_same_booking, not_booked, slot_of,
 };
 use consumer::plan::BookingDetails;
 use consumer::slots::day_and_time;
@@ -90,8 +90,8 @@ impl Rebook {
             day_and_time(slot.start)
         );
         if !ask::confirm(&question, self.choice.yes, "--yes")? {
-            return Err(Stopped::Refused(
-                "Nothing was booked, and the old appointment stands.".to_owned(),
+            return Err(Stopped::refused(
+                "Nothing was booked, and the old appointment stands.",
             ));
         }
         let replaced = Old {
@@ -116,7 +116,7 @@ impl Rebook {
             return self.patient.details();
         }
         let mut details = BookingDetails::of_appointment(&shown.resource).ok_or_else(|| {
-            Stopped::Usage("the old appointment does not carry the patient's details: give them with --patient FILE".to_owned())
+            Stopped::usage("the old appointment does not carry the patient's details: give them with --patient FILE")
         })?;
         if let Some(reason) = &self.patient.reason {
             details.description.clone_from(reason);
@@ -135,7 +135,7 @@ impl Rebook {
     ) -> Done {
         let service = ServiceId::parse(&row.service)
             .map_err(|e| Stopped::Refused(format!("the journal is damaged: {e}")))?;
-        let same = is_same_wish(&row, details) && row.claim.is_some() && self.choice.is(&row);
+        let same = is_same_booking(&row, details) && row.claim.is_some() && self.choice.is(&row);
         if !same {
             let day = day_and_time(row.start);
             return Err(Stopped::Uncertain(format!(

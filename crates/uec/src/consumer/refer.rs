@@ -58,9 +58,7 @@ impl Refer {
                 self.with_booking(session, &known).await
             }
             (None, Some(service)) => self.without(session, service).await,
-            (None, None) => Err(Stopped::Usage(
-                "name an appointment or a --service".to_owned(),
-            )),
+            (None, None) => Err(Stopped::usage("name an appointment or a --service")),
         }
     }
 
@@ -83,10 +81,7 @@ impl Refer {
             .start
             .or_else(|| known.booking.as_ref().map(|b| b.start));
         let start = start.ok_or_else(|| {
-            Stopped::Refused(
-                "Nothing was sent: the service does not say when the appointment starts. Ring the service."
-                    .to_owned(),
-            )
+            Stopped::refused("Nothing was sent: the service does not say when the appointment starts. Ring the service.")
         })?;
         let document = found
             .document
@@ -94,18 +89,15 @@ impl Refer {
             .map(Foreign::as_received)
             .and_then(|d| Uuid::parse_str(d).ok())
             .ok_or_else(|| {
-                Stopped::Refused(
-                    "The appointment names no clinical document, so none can be sent for it."
-                        .to_owned(),
+                Stopped::refused(
+                    "The appointment names no clinical document, so none can be sent for it.",
                 )
             })?;
-        let journal = session.consultation.journey().journal();
-        let sent = journal.is_referred(&document.to_string()).await;
-        if sent.map_err(|e| Stopped::Refused(e.to_string()))? {
-            return Err(Stopped::Refused(
+        let document_id = document.to_string();
+        if session.journal().is_referred(&document_id).await? {
+            return Err(Stopped::refused(
                 "The document of this appointment was sent already; it cannot be changed or replaced. Cancel, book \
-                 again, and send the new one."
-                    .to_owned(),
+                 again, and send the new one.",
             ));
         }
         let details = &known.bookable.details;
@@ -143,10 +135,9 @@ impl Refer {
         let details = session.service(service).await?;
         let listed = session.listed_as_booking_only(service).await?;
         if listed.is_none() && !details.booking_required && !self.without_booking {
-            return Err(Stopped::Refused(
+            return Err(Stopped::refused(
                 "It is not known whether this service takes referrals without an appointment: the directory says so in \
-                 lists. List the services first, or say --without-booking."
-                    .to_owned(),
+                 lists. List the services first, or say --without-booking.",
             ));
         }
         let permit = session
@@ -304,9 +295,8 @@ async fn contact_of(session: &Session, known: &Known) -> Result<journal::Encount
     let Some(booking) = &known.booking else {
         return Ok(now.clone());
     };
-    let journal = session.consultation.journey().journal();
-    let then = journal.kept_encounter(&booking.encounter).await;
-    let then = then.map_err(|e| Stopped::Refused(e.to_string()))?;
+    let journal = session.journal();
+    let then = journal.kept_encounter(&booking.encounter).await?;
     Ok(match then {
         Some(then) => journal::Encounter {
             case_ref: now.case_ref.clone().or(then.case_ref),
@@ -338,6 +328,6 @@ fn of_appointment(found: &AppointmentShown) -> Result<Patient, Stopped> {
     plan::BookingDetails::of_appointment(&found.resource)
         .map(|details| referred(&details.patient))
         .ok_or_else(|| {
-            Stopped::Usage("the appointment does not carry the patient's details: give them with --patient FILE".to_owned())
+            Stopped::usage("the appointment does not carry the patient's details: give them with --patient FILE")
         })
 }

@@ -79,16 +79,12 @@ pub async fn keep(session: &Session, service: &ServiceId, all: &[&Shown]) -> boo
 pub async fn wanted(session: &Session, service: &ServiceId, text: &str) -> Result<Wanted, Stopped> {
     let text = text.trim();
     let encounter = session.consultation.encounter();
-    let journal = session.consultation.journey().journal();
-    let listing = journal
-        .last_listing(&encounter.user, &encounter.id)
-        .await
-        .map_err(|e| Stopped::Refused(e.to_string()))?;
+    let journal = session.journal();
+    let listing = journal.last_listing(&encounter.user, &encounter.id).await?;
     let mut wanted = of_listing(listing.as_ref(), service, text).map_err(Stopped::Usage)?;
     if wanted.start.is_none() {
         // It may have been shown in an earlier list, or to a script.
-        let shown = journal.last_shown(service.as_str(), &wanted.id).await;
-        wanted.start = shown.map_err(|e| Stopped::Refused(e.to_string()))?;
+        wanted.start = journal.last_shown(service.as_str(), &wanted.id).await?;
     }
     Ok(wanted)
 }
@@ -263,14 +259,17 @@ fn missing(list: &SlotList, wanted: Option<&Wanted>) -> Stopped {
     match wanted.start {
         Some(start) if list.lacks(&wanted.id) => {
             let row = Kind::SlotTaken.row();
-            let plain = format!("{} ({})", row.plain.trim_end_matches('.'), day_and_time(start));
+            let plain = format!(
+                "{} ({})",
+                row.plain.trim_end_matches('.'),
+                day_and_time(start)
+            );
             Obstacle::new(Kind::SlotTaken)
                 .saying(format!("{plain}."), row.next)
                 .into()
         }
-        _ => Stopped::Refused(
-            "This slot is not free in the time searched. Look at the slots again; --hours and --from widen the search."
-                .to_owned(),
+        _ => Stopped::refused(
+            "This slot is not free in the time searched. Look at the slots again; --hours and --from widen the search.",
         ),
     }
 }

@@ -7,7 +7,7 @@ use booking::ids::{NhsNumber, ServiceId};
 use clap::Args;
 use consumer::config::{ConsumerConfig, DemoAddresses, KEYS, Role};
 use consumer::discover::{self, Discovery, Endpoint, ServiceDetails};
-use consumer::journal::{Encounter, Found, KnownBooking, State};
+use consumer::journal::{Encounter, Found, Journal, KnownBooking, State};
 use consumer::journey::{Consultation, Journey, Located, Proven, Status, Target, timeframe};
 use consumer::obstacle::Obstacle;
 use consumer::slots::day_and_time;
@@ -210,6 +210,11 @@ impl Session {
         })
     }
 
+    /// The journal of this consumer.
+    pub fn journal(&self) -> &Journal {
+        self.consultation.journey().journal()
+    }
+
     /// Ends the encounter, unless it is to stay open.
     pub async fn close(&self) -> Result<(), Obstacle> {
         match self.close {
@@ -240,9 +245,7 @@ impl Session {
     /// Whether the newest list that named the service had it as booking-only; `None` when none did. The directory says so
     /// in lists only.
     pub async fn listed_as_booking_only(&self, id: &ServiceId) -> Result<Option<bool>, Stopped> {
-        let journal = self.consultation.journey().journal();
-        let listed = journal.listed_as_booking_only(id.as_str()).await;
-        listed.map_err(|e| Stopped::Refused(e.to_string()))
+        Ok(self.journal().listed_as_booking_only(id.as_str()).await?)
     }
 
     /// Goes through DoS and SDS to where a service is booked (DAT-02).
@@ -278,15 +281,14 @@ impl Session {
     }
 
     async fn find(&self, text: &str) -> Result<Found, Stopped> {
-        let journal = self.consultation.journey().journal();
-        let found = match text.eq_ignore_ascii_case(LAST) {
-            true => journal
-                .last_tried()
-                .await
-                .map(|last| last.map_or(Found::None, |k| Found::One(Box::new(k)))),
-            false => journal.find(text).await,
-        };
-        found.map_err(|e| Stopped::Refused(e.to_string()))
+        let journal = self.journal();
+        Ok(match text.eq_ignore_ascii_case(LAST) {
+            true => match journal.last_tried().await? {
+                Some(last) => Found::One(Box::new(last)),
+                None => Found::None,
+            },
+            false => journal.find(text).await?,
+        })
     }
 
     /// What the journal has of an appointment id, a URL, a document id or `last`.
@@ -339,9 +341,7 @@ impl Session {
                 .map_err(|e| Stopped::Refused(format!("the journal is damaged: {e}")))?,
             (Some(service), None) => service.clone(),
             (None, None) if text.eq_ignore_ascii_case(LAST) => {
-                return Err(Stopped::Refused(
-                    "Nothing was booked from here yet.".to_owned(),
-                ));
+                return Err(Stopped::refused("Nothing was booked from here yet."));
             }
             (None, None) => {
                 return Err(Stopped::Usage(format!(
@@ -359,9 +359,9 @@ impl Session {
             None => Located::of_text(&target, text),
         };
         let located = located.ok_or_else(|| match &known {
-            Some(_) => Stopped::Refused(
-                "The journal has no id of this appointment. Ring the service.".to_owned(),
-            ),
+            Some(_) => {
+                Stopped::refused("The journal has no id of this appointment. Ring the service.")
+            }
             None => Stopped::Usage(format!("{text} is no appointment id or URL")),
         })?;
         Ok(Known {

@@ -7,7 +7,7 @@ use crate::print;
 use booking::foreign::Foreign;
 use booking::ids::{ResourceId, ServiceId};
 use clap::Args;
-use consumer::journal::{KnownBooking, Settled, State, Which, Whose};
+use consumer::journal::{KnownBooking, State, Which, Whose};
 use consumer::journey::{CancelReport, Cancelled, Expected, Located, Lost, Proven, Status, Target};
 use consumer::plan::BookingDetails;
 use consumer::slots::{counted, day_and_time};
@@ -328,12 +328,13 @@ impl Settle {
             }
             None => {
                 if self.not_booked || self.booked.is_some() {
-                    return Err(Stopped::Usage("name the booking that is meant".to_owned()));
+                    return Err(Stopped::usage("name the booking that is meant"));
                 }
-                let journal = session.consultation.journey().journal();
-                let now = Timestamp::now();
-                let rows = journal.bookings(Which::Unsettled, Whose::All, now).await;
-                rows.map_err(|e| Stopped::Refused(e.to_string()))?
+                let (all, now) = (Whose::All, Timestamp::now());
+                session
+                    .journal()
+                    .bookings(Which::Unsettled, all, now)
+                    .await?
             }
         };
         match (&self.booked, rows.first()) {
@@ -390,16 +391,8 @@ async fn said_booked(session: &Session, row: &KnownBooking, appointment: &str) -
         ))
     })?;
     let shown = proven.appointment();
-    let settled = Settled {
-        appointment: Some(shown.id.clone()),
-        url: Some(shown.url.clone()),
-        version: shown.version.as_ref().map(|t| t.as_received().to_owned()),
-        etag: Some(shown.etag.clone()),
-        ..Settled::without_appointment(State::Booked, None)
-    };
-    let journal = session.consultation.journey().journal();
-    let kept = journal.settle(&row.document, settled).await;
-    kept.map_err(|e| Stopped::Refused(e.to_string()))?;
+    let settled = shown.settled(State::Booked);
+    session.journal().settle(&row.document, settled).await?;
     if session.json {
         shown::json(&json!({ "outcome": "booked", "appointment": shown }));
     } else {
