@@ -1,14 +1,15 @@
 //! The DoS client against a web service that answers in odd, foreign and hostile forms.
 
-use super::discover_support::soap::{Dos, Reply, attribute, destination, envelope, fault, summary};
+use super::discover_support::soap::{attribute, destination, envelope, fault, summary};
 use super::discover_support::*;
+use super::scripted::{Reply, Scripted, say};
 use booking::ids::OdsCode;
 use consumer::discover::{Age, Discovery, Service, Sex};
 use consumer::obstacle::Kind;
 use std::time::Duration;
 use testkit::assert_lacks;
 
-async fn services(dos: &Dos) -> Result<Vec<Service>, consumer::obstacle::Obstacle> {
+async fn services(dos: &Scripted) -> Result<Vec<Service>, consumer::obstacle::Obstacle> {
     discovery(&dos.address, NOWHERE).services(&search()).await
 }
 
@@ -16,7 +17,7 @@ async fn services(dos: &Dos) -> Result<Vec<Service>, consumer::obstacle::Obstacl
 /// What is sent: version, credentials, SOAPAction, and every element in its order.
 #[tokio::test]
 async fn requests_in_the_published_form() {
-    let dos = Dos::saying(200, summary(&destination("2000000011", ""))).await;
+    let dos = Scripted::saying(200, summary(&destination("2000000011", ""))).await;
     let mut wanted = search();
     wanted.case_id = Some("a<b&c>\u{1}".into());
     wanted.surgery = Some(OdsCode::parse("FX501").unwrap());
@@ -63,7 +64,7 @@ async fn requests_in_the_published_form() {
 /// An address with a path of its own is used as it is.
 #[tokio::test]
 async fn an_address_with_a_path() {
-    let dos = Dos::saying(200, fault(103, "x")).await;
+    let dos = Scripted::saying(200, fault(103, "x")).await;
     let mut config = config(&dos.address, NOWHERE);
     config.dos.url = format!("http://{}/gateway/dos/", dos.address);
     let asked = Discovery::new(&config)
@@ -78,7 +79,7 @@ async fn an_address_with_a_path() {
 /// What the DoS would refuse is told before it is sent, in words for the user.
 #[tokio::test]
 async fn impossible_searches_are_not_sent() {
-    let dos = Dos::saying(200, summary("")).await;
+    let dos = Scripted::saying(200, summary("")).await;
     let discovery = discovery(&dos.address, NOWHERE);
     type Change = fn(&mut consumer::discover::ServiceSearch);
     let wrong: [(&str, Change); 8] = [
@@ -130,7 +131,7 @@ async fn answers_in_foreign_spelling() {
         <serviceCareSummaryDestination><id>2000000011</id><name>again</name></serviceCareSummaryDestination>\
         <serviceCareSummaryDestination><id>2000000091</id><name>ED: E (Catch-all)</name></serviceCareSummaryDestination>\
         </CheckCapacitySummaryResult></CheckCapacitySummaryResponse></S:Body></S:Envelope>";
-    let dos = Dos::saying(200, format!("\u{feff}{odd}")).await;
+    let dos = Scripted::saying(200, format!("\u{feff}{odd}")).await;
     let found = services(&dos).await.unwrap();
     let names: Vec<&str> = found.iter().map(|s| s.name.as_received()).collect();
     assert_eq!(names, ["Second by name", "F & Co", "ED: E (Catch-all)"]);
@@ -185,7 +186,8 @@ async fn booking_only_in_every_spelling() {
         ),
     ];
     for (attributes, required) in cases {
-        let dos = Dos::saying(200, summary(&destination("2000000021", &one(attributes)))).await;
+        let dos =
+            Scripted::saying(200, summary(&destination("2000000021", &one(attributes)))).await;
         let found = services(&dos).await.unwrap();
         assert_eq!(found[0].booking_required, *required, "{attributes:?}");
     }
@@ -196,7 +198,7 @@ async fn booking_only_in_every_spelling() {
 /// included.
 #[tokio::test]
 async fn details_and_lists_complete_each_other() {
-    let dos = Dos::start(|seen| {
+    let dos = Scripted::start(|seen, _| {
         let endpoints = "<ns1:serviceEndpoints><ns1:endpoint><ns1:endpointOrder>2</ns1:endpointOrder>\
             <ns1:transport>http</ns1:transport><ns1:format>FHIR</ns1:format><ns1:interaction>Scheduling</ns1:interaction>\
             <ns1:businessScenario>Primary</ns1:businessScenario><ns1:address>ASID:918999000011</ns1:address>\
@@ -219,7 +221,7 @@ async fn details_and_lists_complete_each_other() {
             let inner = format!("<ns1:name>N</ns1:name>{endpoints}<ns1:attributes>{}</ns1:attributes>", attribute("requirebooking", "Y"));
             summary(&destination("2000000012", &inner))
         };
-        Reply::Say(200, body.into_bytes())
+        say(200, body)
     })
     .await;
     let discovery = discovery(&dos.address, NOWHERE);
@@ -294,7 +296,7 @@ async fn faults_and_statuses() {
             Kind::DosUnreadable,
         ),
     ] {
-        let dos = Dos::saying(status, body.clone()).await;
+        let dos = Scripted::saying(status, body.clone()).await;
         let obstacle = services(&dos).await.unwrap_err();
         assert_eq!(obstacle.kind, kind, "{status} {body}: {obstacle:?}");
         assert_eq!(obstacle.noted("role"), Some("health adviser"));
@@ -337,13 +339,13 @@ async fn hostile_answers() {
         b"<Envelope><Body>\xff\xfe</Body></Envelope>".to_vec(),
         vec![0; 100],
     ] {
-        let dos = Dos::saying(200, body).await;
+        let dos = Scripted::saying(200, body).await;
         let obstacle = services(&dos).await.unwrap_err();
         assert_eq!(obstacle.kind, Kind::DosUnreadable, "{obstacle:?}");
     }
     // A fault's text stays on its line, without the patient's number.
     let forged = fault(100, "down\nWARN forged 9990123454");
-    let dos = Dos::saying(500, forged).await;
+    let dos = Scripted::saying(500, forged).await;
     let obstacle = services(&dos).await.unwrap_err();
     assert_eq!(
         obstacle.noted("dos_text"),
@@ -361,7 +363,7 @@ async fn faults_that_quote_the_request() {
     ] {
         let long = format!("{}{quote}", "x ".repeat(220));
         for text in [quote.to_owned(), long] {
-            let dos = Dos::saying(500, fault(108, &text)).await;
+            let dos = Scripted::saying(500, fault(108, &text)).await;
             let obstacle = services(&dos).await.unwrap_err();
             let told = format!("{obstacle:?}");
             assert_lacks(
@@ -382,8 +384,8 @@ async fn a_dos_that_does_not_answer() {
         .unwrap_err();
     assert_eq!(gone.kind, Kind::DosUnreachable);
     assert!(gone.retry_safe && gone.noted("transport").is_some());
-    for reply in [Reply::Cut, Reply::Silence(LONG)] {
-        let dos = Dos::start(move |_| reply.clone()).await;
+    for reply in [Reply::Cut, Reply::Late(LONG, Box::new(Reply::Cut))] {
+        let dos = Scripted::start(move |_, _| reply.clone()).await;
         let mut config = config(&dos.address, NOWHERE);
         config.timeouts.dos = Duration::from_millis(300);
         let obstacle = Discovery::new(&config)

@@ -1,7 +1,7 @@
 //! What happens when an appointment changes under a cancellation, and when an own lost attempt stands in the way.
 
-use super::journey_support::scripted::{Reply, Scripted, say, say_with};
 use super::journey_support::*;
+use super::scripted::{Reply, Scripted, say, say_with};
 use consumer::journey::timeframe::{Confirmation, clear};
 use consumer::journey::{Booking, CancelReport, Cancelled, Located, SlotSearch};
 use consumer::obstacle::Kind;

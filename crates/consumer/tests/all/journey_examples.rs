@@ -43,12 +43,7 @@ fn run(name: &str, sandbox: &Sandbox, journal: &Path) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_example_runs() {
     let (address, _store) = journey_support::provider().await;
-    let ports = Ports {
-        dos: Some(0),
-        sds: Some(0),
-        ssp: Some(0),
-    };
-    let listeners = Listeners::bind("127.0.0.1", &ports).await.unwrap();
+    let listeners = Listeners::bind("127.0.0.1", &Ports::FREE).await.unwrap();
     let setup = Setup {
         provider: Some(format!("http://{address}")),
         ..Setup::default()

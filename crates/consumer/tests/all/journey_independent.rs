@@ -1,7 +1,7 @@
 //! The journey against a provider written by somebody else: XML only, no includes, unknown content, odd headers.
 
-use super::journey_support::scripted::{Reply, Scripted, Seen, say, say_with};
 use super::journey_support::*;
+use super::scripted::{Received, Reply, Scripted, say, say_with};
 use consumer::journey::timeframe::{Confirmation, clear};
 use consumer::journey::{Booking, Cancelled, Consultation, SlotSearch, Target};
 use consumer::obstacle::Kind;
@@ -62,7 +62,9 @@ struct Held {
 }
 
 /// Books what it gets, answers in XML under legal but unusual headers, and checks a cancellation itself.
-fn independent(held: Arc<Mutex<Held>>) -> impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static {
+fn independent(
+    held: Arc<Mutex<Held>>,
+) -> impl Fn(&Received, usize) -> Reply + Send + Sync + 'static {
     move |seen, _| {
         let mut held = held.lock().unwrap();
         let answer = |status: u16, held: &Held, more: &[(&'static str, &str)]| {

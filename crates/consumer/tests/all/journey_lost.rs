@@ -16,26 +16,11 @@ async fn interrupted(
     slot: &FreeSlot,
     patient: Option<&str>,
 ) -> String {
-    let document = Uuid::new_v4().to_string();
     let row = BookingRow {
-        document: document.clone(),
-        encounter: c.encounter().id.clone(),
-        service: target.service.as_str().to_owned(),
-        asid: target.asid.as_str().to_owned(),
-        root: target.booking_root.clone(),
-        request_id: Uuid::new_v4().to_string(),
         nhs_number: details(patient).patient.number(),
-        claim: slot.claim.clone(),
-        start: slot.start,
-        end: slot.end,
-        at: Timestamp::now(),
-        details_digest: None,
-        replaces: None,
-        told: Default::default(),
-        outside_minutes: None,
-        approver: None,
-        patient_agreed: None,
+        ..booking_row(c, target, slot)
     };
+    let document = row.document.clone();
     let journal = c.journey().journal();
     journal.requested(row, None).await.unwrap();
     assert!(journal.leaving(&document).await.unwrap());

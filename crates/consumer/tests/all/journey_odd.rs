@@ -1,7 +1,7 @@
 //! Answers that are odd, wrong or quote what they must not: each has its own words, and nothing of it vanishes.
 
-use super::journey_support::scripted::{Reply, Scripted, Seen, say, say_with};
 use super::journey_support::*;
+use super::scripted::{Received, Reply, Scripted, say, say_with};
 use consumer::journey::timeframe::{Confirmation, clear};
 use consumer::journey::{Booking, Consultation, Located, SlotSearch, Target};
 use consumer::obstacle::{Kind, Obstacle};
@@ -176,7 +176,7 @@ fn refusing(
     code: &'static str,
     words: &'static str,
     gone: bool,
-) -> impl Fn(&Seen, usize) -> Reply {
+) -> impl Fn(&Received, usize) -> Reply {
     move |seen, before| match (seen.method.as_str(), seen.path.rsplit('/').next()) {
         ("GET", Some("Slot")) if before > 0 && gone => {
             say(200, bundle(&[slot("other", 5)]).to_string())

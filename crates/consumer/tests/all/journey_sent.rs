@@ -1,8 +1,8 @@
 //! Whether the request for a booking can have left this machine when the program ended: until its body is asked for it
 //! cannot, and the booking is settled at once as never made (D-53).
 
-use super::journey_support::scripted::{Reply, Scripted, Seen, say};
 use super::journey_support::*;
+use super::scripted::{Received, Reply, Scripted, say};
 use consumer::journal::{BookingRow, Found, Journal, KnownBooking, State, Which, Whose};
 use consumer::journey::timeframe::{Confirmation, clear};
 use consumer::journey::{Consultation, Lost, PendingChange, SlotSearch, Target};
@@ -28,7 +28,7 @@ fn at(hours: i64) -> String {
 }
 
 /// Has a free slot and no appointments; a booking is told of and never answered.
-fn silent(came: Arc<Notify>) -> impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static {
+fn silent(came: Arc<Notify>) -> impl Fn(&Received, usize) -> Reply + Send + Sync + 'static {
     move |seen, _| {
         let found = match (&seen.method, seen.path.ends_with("/Slot")) {
             (&Method::POST, _) => {
@@ -186,22 +186,7 @@ async fn what_was_settled_does_not_leave() {
     let (document, journal) = (Uuid::new_v4(), journey.journal());
     let row = BookingRow {
         document: document.to_string(),
-        encounter: c.encounter().id.clone(),
-        service: target.service.as_str().to_owned(),
-        asid: target.asid.as_str().to_owned(),
-        root: target.booking_root.clone(),
-        request_id: "r".to_owned(),
-        nhs_number: None,
-        claim: slot.claim.clone(),
-        start: slot.start,
-        end: slot.end,
-        at: Timestamp::now(),
-        details_digest: None,
-        replaces: None,
-        told: Default::default(),
-        outside_minutes: None,
-        approver: None,
-        patient_agreed: None,
+        ..booking_row(&c, &target, &slot)
     };
     journal.requested(row, None).await.unwrap();
     let known = only_row(journal).await;

@@ -24,3 +24,4 @@ mod journey_support;
 mod referral_sample;
 mod referral_send;
 mod referral_write;
+mod scripted;

@@ -47,12 +47,7 @@ pub fn discovery(dos: &str, sds: &str) -> Discovery {
 
 /// All national services of the sandbox.
 pub async fn sandbox(tls: Option<&Path>) -> Sandbox {
-    let ports = Ports {
-        dos: Some(0),
-        sds: Some(0),
-        ssp: Some(0),
-    };
-    let listeners = Listeners::bind("127.0.0.1", &ports).await.unwrap();
+    let listeners = Listeners::bind("127.0.0.1", &Ports::FREE).await.unwrap();
     let setup = Setup {
         tls: tls.map(Path::to_owned),
         ..Setup::default()

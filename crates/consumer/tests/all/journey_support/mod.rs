@@ -1,13 +1,12 @@
 //! What the journey tests share: a real Provider with demo data behind the sandbox's SSP, and a scripted provider
 //! that answers as it is told. Each test program uses a part of it.
 
-pub mod scripted;
-
 use booking::ids::{Asid, OdsCode, ServiceId};
 use booking::wire::token::{Device, Organization, Practitioner};
-use consumer::journal::{Encounter, Journal};
+use consumer::journal::{BookingRow, Encounter, Journal};
 use consumer::journey::{Consultation, Journey, Target};
 use consumer::plan::{BookingDetails, Sender};
+use consumer::slots::FreeSlot;
 use consumer::transport::{Policy, Transport};
 use jiff::Timestamp;
 use provider::config::{Settings, Unsigned};
@@ -186,6 +185,29 @@ pub fn encounter(clinical: bool, within_minutes: Option<i64>) -> Encounter {
 
 pub async fn consultation(journey: &Journey) -> Consultation {
     journey.consultation(encounter(true, None)).await.unwrap()
+}
+
+/// A booking of this slot as the journal keeps it before it is asked for.
+pub fn booking_row(c: &Consultation, target: &Target, slot: &FreeSlot) -> BookingRow {
+    BookingRow {
+        document: Uuid::new_v4().to_string(),
+        encounter: c.encounter().id.clone(),
+        service: target.service.as_str().to_owned(),
+        asid: target.asid.as_str().to_owned(),
+        root: target.booking_root.clone(),
+        request_id: Uuid::new_v4().to_string(),
+        nhs_number: None,
+        claim: slot.claim.clone(),
+        start: slot.start,
+        end: slot.end,
+        at: Timestamp::now(),
+        details_digest: None,
+        replaces: None,
+        told: Default::default(),
+        outside_minutes: None,
+        approver: None,
+        patient_agreed: None,
+    }
 }
 
 /// An invented patient; the NHS number is one of the range that is never issued.

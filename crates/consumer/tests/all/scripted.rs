@@ -1,18 +1,17 @@
-//! A provider that answers as a test tells it: a small server that keeps what it was asked.
+//! A service that answers as a test tells it: a small HTTP server that keeps what it was asked.
 
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// What came.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct Received {
     pub method: Method,
     pub path: String,
     pub query: String,
@@ -20,13 +19,14 @@ pub struct Seen {
     pub body: String,
 }
 
-impl Seen {
+impl Received {
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |v| v.to_str().unwrap())
     }
 }
 
 /// What goes back.
+#[derive(Clone)]
 pub enum Reply {
     /// Status, headers, body.
     Say(u16, Vec<(&'static str, String)>, Vec<u8>),
@@ -45,30 +45,40 @@ pub fn say_with(status: u16, headers: &[(&'static str, &str)], body: impl Into<V
     Reply::Say(status, headers, body.into())
 }
 
-type Script = Arc<dyn Fn(&Seen, usize) -> Reply + Send + Sync>;
+type Script = Arc<dyn Fn(&Received, usize) -> Reply + Send + Sync>;
 
 /// A running script. Its `root` is a service root.
 pub struct Scripted {
+    pub address: String,
     pub root: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Scripted {
     /// Answers each request by the script, which also learns how many requests came before that had the same method
     /// and path. `metadata` is answered 404: a Consumer has to do without it (D-50).
-    pub async fn start(script: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Scripted {
+    pub async fn start(
+        script: impl Fn(&Received, usize) -> Reply + Send + Sync + 'static,
+    ) -> Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         tokio::spawn(accept(listener, Arc::new(script), seen.clone()));
         Scripted {
-            root: root(address),
+            address: address.to_string(),
+            root: format!("http://{address}/STU3/1/careconnect/booking"),
             seen,
         }
     }
 
+    /// Answers everything the same.
+    pub async fn saying(status: u16, body: impl Into<Vec<u8>>) -> Scripted {
+        let body = body.into();
+        Scripted::start(move |_, _| say(status, body.clone())).await
+    }
+
     /// Everything that came, without `metadata`.
-    pub fn seen(&self) -> Vec<Seen> {
+    pub fn seen(&self) -> Vec<Received> {
         let all = self.seen.lock().unwrap();
         all.iter()
             .filter(|s| !s.path.ends_with("/metadata"))
@@ -77,7 +87,7 @@ impl Scripted {
     }
 
     /// What came by this method.
-    pub fn by(&self, method: Method) -> Vec<Seen> {
+    pub fn by(&self, method: Method) -> Vec<Received> {
         self.seen()
             .into_iter()
             .filter(|s| s.method == method)
@@ -85,11 +95,7 @@ impl Scripted {
     }
 }
 
-fn root(address: SocketAddr) -> String {
-    format!("http://{address}/STU3/1/careconnect/booking")
-}
-
-async fn accept(listener: TcpListener, script: Script, seen: Arc<Mutex<Vec<Seen>>>) {
+async fn accept(listener: TcpListener, script: Script, seen: Arc<Mutex<Vec<Received>>>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             return;
@@ -111,7 +117,7 @@ async fn accept(listener: TcpListener, script: Script, seen: Arc<Mutex<Vec<Seen>
 async fn answer(
     request: Request<Incoming>,
     script: &Script,
-    seen: &Mutex<Vec<Seen>>,
+    seen: &Mutex<Vec<Received>>,
 ) -> Result<Response<Full<Bytes>>, std::io::Error> {
     let (head, body) = request.into_parts();
     let body = body
@@ -119,7 +125,7 @@ async fn answer(
         .await
         .map_err(std::io::Error::other)?
         .to_bytes();
-    let now = Seen {
+    let now = Received {
         method: head.method,
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
@@ -128,7 +134,7 @@ async fn answer(
     };
     let mut reply = {
         let mut all = seen.lock().unwrap();
-        let same = |s: &&Seen| s.method == now.method && s.path == now.path;
+        let same = |s: &&Received| s.method == now.method && s.path == now.path;
         let before = all.iter().filter(same).count();
         let reply = match now.path.ends_with("/metadata") {
             true => say(404, ""),
