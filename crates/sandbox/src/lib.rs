@@ -7,6 +7,7 @@ pub mod faults;
 pub mod pki;
 mod running;
 pub mod sds;
+mod small_http;
 pub mod ssp;
 pub mod watch;
 pub mod world;

@@ -34,6 +34,13 @@ impl Ports {
         dos: Some(8003),
         sds: Some(8004),
     };
+
+    /// A free port for each part.
+    pub const FREE: Ports = Ports {
+        ssp: Some(0),
+        dos: Some(0),
+        sds: Some(0),
+    };
 }
 
 /// Sockets that are bound; a part without one does not run.
@@ -172,7 +179,7 @@ impl Sandbox {
                 observer: observer.clone(),
                 ..sds::Settings::default()
             };
-            self.tasks.spawn(sds::serve_with(
+            self.tasks.spawn(sds::serve(
                 listener,
                 directory.clone(),
                 settings,

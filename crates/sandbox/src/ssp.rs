@@ -10,7 +10,7 @@
 
 mod check;
 mod forward;
-mod places;
+mod permits;
 mod refusal;
 mod relay;
 mod server;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Something that a part saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum Observation {
     /// The DoS answered a request; the services in its answer.
     Dos {
         /// The operation.
@@ -61,16 +61,16 @@ impl Heard {
 
 /// Who is told; nobody by default. It is called on the way of each request and must be quick.
 #[derive(Clone, Default)]
-pub struct Observer(Option<Arc<dyn Fn(Seen) + Send + Sync>>);
+pub struct Observer(Option<Arc<dyn Fn(Observation) + Send + Sync>>);
 
 impl Observer {
     /// An observer.
-    pub fn new(told: impl Fn(Seen) + Send + Sync + 'static) -> Observer {
+    pub fn new(told: impl Fn(Observation) + Send + Sync + 'static) -> Observer {
         Observer(Some(Arc::new(told)))
     }
 
     /// Tells what was seen; it is only put together if somebody watches.
-    pub(crate) fn saw(&self, seen: impl FnOnce() -> Seen) {
+    pub(crate) fn saw(&self, seen: impl FnOnce() -> Observation) {
         if let Some(told) = &self.0 {
             told(seen());
         }

@@ -5,26 +5,25 @@ use super::call::{self, Call, RequestSubject};
 use super::fault::DosFault;
 use super::wsdl;
 use crate::faults::{self, Fault, Faults, Key, Point};
-use crate::watch::{Observer, Seen};
+use crate::small_http::{read_body, respond};
+use crate::watch::{Observation, Observer};
 use crate::world::World;
 use crate::world::model::Service;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Path of the web service.
 pub const PATH: &str = "/app/api/webservices";
 /// Largest request, bytes; the largest legal one has some ten thousand.
 pub const MAX_BODY: usize = 256 << 10;
-/// Time for the body to arrive.
-const BODY_TIME: Duration = Duration::from_secs(10);
 /// Media type of answers (SOAP 1.2).
 const SOAP: &str = "application/soap+xml; charset=utf-8";
 /// Media type of pages and hints.
@@ -84,9 +83,9 @@ impl Edge {
         if let Err(hint) = media_type(&parts.headers) {
             return Ok(respond(StatusCode::UNSUPPORTED_MEDIA_TYPE, PLAIN, hint));
         }
-        let bytes = match read(body).await {
+        let bytes = match read_body(body, MAX_BODY).await {
             Ok(bytes) => bytes,
-            Err((status, why)) => return Ok(respond(status, PLAIN, why)),
+            Err((status, why)) => return Ok(respond(status, PLAIN, format!("{why}\n"))),
         };
         let mut about = RequestSubject::default();
         let action = action(&parts.headers);
@@ -137,7 +136,7 @@ impl Edge {
         let answer = call.answer(&self.world, &transaction, &self.zone, &tamper)?;
         if let Some(operation) = operation {
             let services = services.into_inner();
-            self.observer.saw(|| Seen::Dos {
+            self.observer.saw(|| Observation::Dos {
                 operation,
                 services,
             });
@@ -322,24 +321,6 @@ fn action(headers: &HeaderMap) -> Option<String> {
     header.or_else(parameter)
 }
 
-async fn read(body: Incoming) -> Result<Bytes, (StatusCode, String)> {
-    match tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err((
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("A request has at most {MAX_BODY} bytes\n"),
-        )),
-        Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "The body broke off\n".to_owned())),
-        Err(_) => Err((
-            StatusCode::REQUEST_TIMEOUT,
-            format!(
-                "The body did not arrive within {} seconds\n",
-                BODY_TIME.as_secs()
-            ),
-        )),
-    }
-}
-
 /// The first half of a text, which is no longer XML.
 fn broken(mut text: String) -> String {
     let mut half = text.len() / 2;
@@ -355,14 +336,5 @@ fn not_allowed(allow: &'static str, hint: &str) -> Answer {
     response
         .headers_mut()
         .insert(header::ALLOW, HeaderValue::from_static(allow));
-    response
-}
-
-fn respond(status: StatusCode, media: &'static str, text: String) -> Answer {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -11,20 +11,18 @@
 //! What is wrong answers 400, 404, 405 or 413 with `{"error":"…"}`.
 
 use super::{Faults, Rule};
+use crate::small_http::{Failure, read_body, respond};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::Full;
 use serde::Deserialize;
 use serde_json::json;
-use std::time::Duration;
 
 /// Path of the resource.
 pub const CONTROL_PATH: &str = "/sandbox/faults";
 /// Largest body: [`super::MAX_RULES`] rules of a few hundred bytes.
 pub const MAX_CONTROL_BYTES: usize = 128 << 10;
-/// Time for the body to arrive.
-const BODY: Duration = Duration::from_secs(10);
 
 /// True when the request is for the control resource.
 pub fn is_control(path: &str) -> bool {
@@ -45,9 +43,9 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     match answer(faults, request).await {
-        Ok(status) => respond(status, &json!({ "faults": faults.active() })),
+        Ok(status) => json_response(status, &json!({ "faults": faults.active() })),
         Err((status, why)) => {
-            let mut response = respond(status, &json!({ "error": why }));
+            let mut response = json_response(status, &json!({ "error": why }));
             if status == StatusCode::METHOD_NOT_ALLOWED {
                 response.headers_mut().insert(
                     header::ALLOW,
@@ -58,8 +56,6 @@ where
         }
     }
 }
-
-type Failure = (StatusCode, String);
 
 async fn answer<B>(faults: &Faults, request: Request<B>) -> Result<StatusCode, Failure>
 where
@@ -90,7 +86,7 @@ where
             Ok(StatusCode::OK)
         }
         Method::POST => {
-            let rule = serde_json::from_slice(&read(body).await?)
+            let rule = serde_json::from_slice(&read_body(body, MAX_CONTROL_BYTES).await?)
                 .map_err(|e| bad(e.to_string()))
                 .and_then(rule)?;
             faults.add(rule).map_err(bad)?;
@@ -98,7 +94,8 @@ where
         }
         Method::PUT => {
             let list: Replacement =
-                serde_json::from_slice(&read(body).await?).map_err(|e| bad(e.to_string()))?;
+                serde_json::from_slice(&read_body(body, MAX_CONTROL_BYTES).await?)
+                    .map_err(|e| bad(e.to_string()))?;
             if list.faults.len() > super::MAX_RULES {
                 return Err(bad(format!("at most {} faults at once", super::MAX_RULES)));
             }
@@ -142,25 +139,6 @@ fn rule(value: serde_json::Value) -> Result<Rule, Failure> {
     }
 }
 
-async fn read<B>(body: B) -> Result<Bytes, Failure>
-where
-    B: http_body::Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    match tokio::time::timeout(BODY, Limited::new(body, MAX_CONTROL_BYTES).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err((
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("at most {MAX_CONTROL_BYTES} bytes"),
-        )),
-        Ok(Err(_)) => Err(bad("the body broke off".to_owned())),
-        Err(_) => Err((
-            StatusCode::REQUEST_TIMEOUT,
-            "the body did not arrive in time".to_owned(),
-        )),
-    }
-}
-
 fn bad(why: String) -> Failure {
     (StatusCode::BAD_REQUEST, why)
 }
@@ -173,14 +151,6 @@ fn not_allowed(why: &str) -> Failure {
     (StatusCode::METHOD_NOT_ALLOWED, why.to_owned())
 }
 
-fn respond(status: StatusCode, value: &serde_json::Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(value.to_string() + "\n")));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+fn json_response(status: StatusCode, value: &serde_json::Value) -> Response<Full<Bytes>> {
+    respond(status, "application/json", format!("{value}\n"))
 }

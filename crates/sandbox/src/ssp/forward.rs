@@ -38,7 +38,7 @@ const HOP_BY_HOP: [&str; 10] = [
     "expect",
 ];
 
-type Guard = Option<super::places::Place>;
+type Guard = Option<super::permits::RequestPermit>;
 
 /// The HTTP client of the proxy.
 #[derive(Clone)]

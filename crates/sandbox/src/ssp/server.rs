@@ -3,13 +3,13 @@
 use super::Settings;
 use super::check::{self, Peer, SspHeaders};
 use super::forward::Forwarder;
-use super::places::{Place, Places};
+use super::permits::{RequestPermit, RequestPermits};
 use super::refusal::{Kind, Refusal};
 use super::relay::{Body, whole};
 use super::trace::{Key as LogKey, Line};
 use crate::directory::Directory;
 use crate::faults::{self, Fault, Faults, Key, Point};
-use crate::watch::{Heard, Seen};
+use crate::watch::{Heard, Observation};
 use http::header::HeaderMap;
 use http::request::Parts;
 use http::{Request, Response};
@@ -44,7 +44,7 @@ struct Proxy {
     faults: Arc<Faults>,
     settings: Arc<Settings>,
     forwarder: Forwarder,
-    places: Arc<Places>,
+    permits: Arc<RequestPermits>,
     log_key: LogKey,
 }
 
@@ -63,7 +63,7 @@ pub async fn serve(
         Err(error) => return tracing::error!(%error, "the proxy cannot start"),
     };
     let proxy = Arc::new(Proxy {
-        places: Places::new(settings.under_way, settings.per_sender),
+        permits: RequestPermits::new(settings.under_way, settings.per_sender),
         directory,
         faults,
         forwarder,
@@ -154,7 +154,7 @@ impl Proxy {
                 line.done(refusal.status(), why);
                 // A request that ended in a Provider's silence was reported before.
                 if refusal.status() < 500 {
-                    let seen = || Seen::SspRefused(Heard::of(&parts), refusal.status());
+                    let seen = || Observation::SspRefused(Heard::of(&parts), refusal.status());
                     self.settings.observer.saw(seen);
                 }
                 Ok(refuse(&refusal, &parts))
@@ -174,7 +174,7 @@ impl Proxy {
         let ssp = check::headers(parts)?;
         line.ssp(&ssp);
         let passed = check::rights(&self.directory, peer, &ssp, parts)?;
-        let place = self.places.take(ssp.from.as_str())?;
+        let permit = self.permits.take(ssp.from.as_str())?;
         let slow = self.fault(&ssp, |f| f.delay().is_some());
         let delay = slow.and_then(|f| f.delay()).unwrap_or_default();
         let fault = self.fault(&ssp, |f| f.delay().is_none());
@@ -182,7 +182,7 @@ impl Proxy {
             tokio::time::sleep(delay).await;
             return Err(refusal);
         }
-        let heard = || Seen::SspPassed(Heard::of(parts));
+        let heard = || Observation::SspPassed(Heard::of(parts));
         self.settings.observer.saw(heard);
         let answer = self
             .forwarder
@@ -195,7 +195,7 @@ impl Proxy {
             self.forwarder.drain(answer).await;
             return Err(timed_out());
         }
-        self.finish(fault, answer, place).await
+        self.finish(fault, answer, permit).await
     }
 
     /// Handles the Provider's answer.
@@ -203,7 +203,7 @@ impl Proxy {
         &self,
         fault: Option<Fault>,
         answer: Response<Incoming>,
-        place: Place,
+        permit: RequestPermit,
     ) -> Result<Option<Response<Body>>, Refusal> {
         match fault {
             Some(Fault::LostAnswer { cut }) => {
@@ -214,7 +214,7 @@ impl Proxy {
                 }
             }
             Some(Fault::Malformed) => Ok(Some(self.forwarder.mangled(answer).await)),
-            _ => self.forwarder.back(answer, Some(place)).map(Some),
+            _ => self.forwarder.back(answer, Some(permit)).map(Some),
         }
     }
 

@@ -36,9 +36,7 @@ async fn details_have_the_published_shape() {
         answer.texts("address"),
         ["http://127.0.0.1:8001/itk", "ASID:918999000011"]
     );
-    let document =
-        booking::bounded_xml::parse(&answer.body, booking::bounded_xml::Bounds::nodes(100_000))
-            .unwrap();
+    let document = answer.document();
     let qualified = document
         .descendants()
         .filter(|n| n.is_element())
@@ -152,9 +150,7 @@ async fn the_other_legal_spellings_can_be_chosen() {
         answer.texts("isCompressionEnabled"),
         ["uncompressed", "uncompressed"]
     );
-    let document =
-        booking::bounded_xml::parse(&answer.body, booking::bounded_xml::Bounds::nodes(100_000))
-            .unwrap();
+    let document = answer.document();
     let named = |name: &str| {
         document
             .descendants()

@@ -12,9 +12,7 @@ async fn description_and_help() {
     for query in ["?wsdl", "?WSDL"] {
         let answer = dos.request("GET", &format!("{PATH}{query}"), "", "").await;
         assert_eq!(answer.status, 200);
-        let document =
-            booking::bounded_xml::parse(&answer.body, booking::bounded_xml::Bounds::nodes(100_000))
-                .unwrap();
+        let document = answer.document();
         let wsdl = "http://schemas.xmlsoap.org/wsdl/";
         let operations = document
             .descendants()
@@ -167,9 +165,7 @@ async fn endpoints_can_be_taken_away_or_doubled_per_service() {
     assert_eq!(bookings("2000000014").await, 1);
     // The search shows the same.
     let summary = dos.post(&Need::usual().envelope()).await;
-    let document =
-        booking::bounded_xml::parse(&summary.body, booking::bounded_xml::Bounds::nodes(100_000))
-            .unwrap();
+    let document = summary.document();
     let first = document
         .descendants()
         .find(|n| n.tag_name().name() == "serviceCareSummaryDestination")

@@ -8,12 +8,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-const FREE: Ports = Ports {
-    dos: Some(0),
-    sds: Some(0),
-    ssp: Some(0),
-};
-
 async fn start(ports: &Ports, setup: Setup) -> Sandbox {
     let listeners = Listeners::bind("127.0.0.1", ports).await.unwrap();
     Sandbox::start(listeners, setup).await.unwrap()
@@ -43,7 +37,7 @@ async fn all_parts_start_and_stop() {
         provider: Some("http://127.0.0.1:9/".to_owned()),
         ..Setup::default()
     };
-    let sandbox = start(&FREE, setup).await;
+    let sandbox = start(&Ports::FREE, setup).await;
     let running = sandbox.running();
     let parts: Vec<_> = running.iter().map(|(part, _)| *part).collect();
     assert_eq!(parts, ["DoS", "SDS", "SSP"]);
@@ -121,7 +115,7 @@ async fn tls_with_certificates_made_on_the_spot() {
         tls: Some(folder.path().join("tls")),
         ..Setup::default()
     };
-    let first = start(&FREE, setup()).await;
+    let first = start(&Ports::FREE, setup()).await;
     assert!(first.addresses().dos.starts_with("https://"));
     assert!(first.addresses().sds.starts_with("ldaps://"));
     let files = first.certificates().unwrap().clone();
@@ -146,7 +140,7 @@ async fn tls_with_certificates_made_on_the_spot() {
     first.stop().await;
     // The second start takes the same certificates: clients go on trusting them.
     let before = std::fs::read(&files.ca).unwrap();
-    let second = start(&FREE, setup()).await;
+    let second = start(&Ports::FREE, setup()).await;
     assert_eq!(std::fs::read(&files.ca).unwrap(), before);
     assert_eq!(
         over_tls(&files.ca, port(&second.addresses().dos))

@@ -22,6 +22,19 @@ async fn ask(ssp: &Running, method: &str, path: &str, body: &str) -> (u16, Value
     (status, serde_json::from_slice(&body).unwrap())
 }
 
+const NOT_OF_SDS: &str = r#"{"at":"sds","kind":"lost-answer"}"#;
+const SECOND_NOT_OF_DOS: &str =
+    r#"{"faults":[{"at":"sds","kind":"no-object"},{"at":"dos","kind":"no-object"}]}"#;
+
+/// The request is refused with this status and a word that says why.
+async fn refused(ssp: &Running, request: (&str, &str, &str), status: u16, why: &str) {
+    let (method, path, body) = request;
+    let (found, said) = ask(ssp, method, path, body).await;
+    assert_eq!(found, status, "{body:.80}: {said}");
+    let told = said["error"].as_str().unwrap();
+    assert!(told.contains(why), "{body:.80}: {said}");
+}
+
 async fn ssp() -> Running {
     start_ssp(
         directory("http://127.0.0.1:9/STU3/1/FX101"),
@@ -85,68 +98,26 @@ async fn what_is_wrong_is_said_and_changes_nothing() {
     let large = " ".repeat(MAX_CONTROL_BYTES + 1);
     let many =
         json!({"faults": vec![json!({"at": "ssp", "kind": "offline"}); MAX_RULES + 1]}).to_string();
+    let of_ssp = [
+        (r#""kind":"gone""#, "gone"),
+        (r#""kind":"slow""#, "milliseconds"),
+        (r#""kind":"slow","milliseconds":999999999"#, "at most"),
+        (r#""kind":"offline","milliseconds":1"#, "milliseconds"),
+        (r#""kind":"offline","asids":"1""#, "asids"),
+        (r#""kind":"offline","count":0"#, "count"),
+        (r#""kind":"status","status":200"#, "status"),
+    ];
+    for (rest, why) in of_ssp {
+        let body = format!(r#"{{"at":"ssp",{rest}}}"#);
+        refused(&ssp, ("POST", "", &body), 400, why).await;
+    }
     for (method, path, body, status, why) in [
         ("POST", "", "{", 400, "EOF"),
         ("POST", "", "[]", 400, "object"),
-        ("POST", "", r#"{"at":"ssp","kind":"gone"}"#, 400, "gone"),
         ("POST", "", r#"{"at":"pds","kind":"offline"}"#, 400, "pds"),
         ("POST", "", r#"{"kind":"offline"}"#, 400, "at"),
-        (
-            "POST",
-            "",
-            r#"{"at":"ssp","kind":"slow"}"#,
-            400,
-            "milliseconds",
-        ),
-        (
-            "POST",
-            "",
-            r#"{"at":"ssp","kind":"slow","milliseconds":999999999}"#,
-            400,
-            "at most",
-        ),
-        (
-            "POST",
-            "",
-            r#"{"at":"ssp","kind":"offline","milliseconds":1}"#,
-            400,
-            "milliseconds",
-        ),
-        (
-            "POST",
-            "",
-            r#"{"at":"ssp","kind":"offline","asids":"1"}"#,
-            400,
-            "asids",
-        ),
-        (
-            "POST",
-            "",
-            r#"{"at":"ssp","kind":"offline","count":0}"#,
-            400,
-            "count",
-        ),
-        (
-            "POST",
-            "",
-            r#"{"at":"ssp","kind":"status","status":200}"#,
-            400,
-            "status",
-        ),
-        (
-            "POST",
-            "",
-            r#"{"at":"sds","kind":"lost-answer"}"#,
-            400,
-            "point",
-        ),
-        (
-            "PUT",
-            "",
-            r#"{"faults":[{"at":"sds","kind":"no-object"},{"at":"dos","kind":"no-object"}]}"#,
-            400,
-            "faults[1]",
-        ),
+        ("POST", "", NOT_OF_SDS, 400, "point"),
+        ("PUT", "", SECOND_NOT_OF_DOS, 400, "faults[1]"),
         ("PUT", "", r#"{"fault":[]}"#, 400, "fault"),
         ("PUT", "", &many, 400, "at most"),
         ("PUT", "", &large, 413, "bytes"),
@@ -154,12 +125,7 @@ async fn what_is_wrong_is_said_and_changes_nothing() {
         ("GET", "/1", "", 405, "deleted"),
         ("DELETE", "/x", "", 404, "number"),
     ] {
-        let (found, said) = ask(&ssp, method, path, body).await;
-        assert_eq!(found, status, "{body:.80}: {said}");
-        assert!(
-            said["error"].as_str().unwrap().contains(why),
-            "{body:.80}: {said}"
-        );
+        refused(&ssp, (method, path, body), status, why).await;
     }
     assert_eq!(ssp.faults.active().len(), 1);
 }

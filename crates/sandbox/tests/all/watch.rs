@@ -1,6 +1,6 @@
 //! An observer is told what each part sees.
 
-use sandbox::watch::{Observer, Seen};
+use sandbox::watch::{Observation, Observer};
 use sandbox::{Listeners, Ports, Sandbox, Setup};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -29,16 +29,11 @@ fn details(id: &str) -> String {
 /// Proves: NAT-DOS-05, NAT-SDS-02, NAT-SSP-03
 #[test]
 fn every_part_tells() {
-    let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
+    let seen: Arc<Mutex<Vec<Observation>>> = Arc::default();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let told = seen.clone();
     let sandbox = runtime.block_on(async {
-        let ports = Ports {
-            dos: Some(0),
-            sds: Some(0),
-            ssp: Some(0),
-        };
-        let listeners = Listeners::bind("127.0.0.1", &ports).await.unwrap();
+        let listeners = Listeners::bind("127.0.0.1", &Ports::FREE).await.unwrap();
         let setup = Setup {
             // Nobody listens there: what is passed on meets a refused connection.
             provider: Some("http://127.0.0.1:1".to_owned()),
@@ -87,22 +82,22 @@ fn every_part_tells() {
     let services = vec![2_000_000_011];
     assert_eq!(
         *dos,
-        Seen::Dos {
+        Observation::Dos {
             operation,
             services
         }
     );
     assert!(
-        matches!(passed, Seen::SspPassed(h) if h.target == "/http://127.0.0.1:1/STU3/1/FX101/Slot?a=b")
+        matches!(passed, Observation::SspPassed(h) if h.target == "/http://127.0.0.1:1/STU3/1/FX101/Slot?a=b")
     );
     assert!(
-        matches!(refused, Seen::SspRefused(h, 403) if h.headers.iter().any(|(n, v)| n == "ssp-to" && v == "918999000404"))
+        matches!(refused, Observation::SspRefused(h, 403) if h.headers.iter().any(|(n, v)| n == "ssp-to" && v == "918999000404"))
     );
     let asid = Some("918999000011".to_owned());
     let (party_key, interaction) = (None, None);
     assert_eq!(
         *sds,
-        Seen::Sds {
+        Observation::Sds {
             asid,
             party_key,
             interaction

@@ -282,8 +282,8 @@ fn told(run: &Run) -> String {
 }
 
 /// Hands what the sandbox sees to the simulator.
-fn event(seen: sandbox::watch::Seen) -> Vec<Event> {
-    use sandbox::watch::{Heard, Seen};
+fn event(seen: sandbox::watch::Observation) -> Vec<Event> {
+    use sandbox::watch::{Heard, Observation};
     let ssp = |heard: Heard, refused| Event::Ssp {
         method: heard.method,
         target: heard.target,
@@ -291,7 +291,7 @@ fn event(seen: sandbox::watch::Seen) -> Vec<Event> {
         refused,
     };
     vec![match seen {
-        Seen::Dos {
+        Observation::Dos {
             operation,
             services,
         } => {
@@ -301,7 +301,7 @@ fn event(seen: sandbox::watch::Seen) -> Vec<Event> {
                 _ => Event::DosSearch(services.collect()),
             }
         }
-        Seen::Sds {
+        Observation::Sds {
             asid,
             party_key,
             interaction,
@@ -310,7 +310,7 @@ fn event(seen: sandbox::watch::Seen) -> Vec<Event> {
             party_key,
             interaction,
         },
-        Seen::SspPassed(heard) => ssp(heard, None),
-        Seen::SspRefused(heard, status) => ssp(heard, Some(status)),
+        Observation::SspPassed(heard) => ssp(heard, None),
+        Observation::SspRefused(heard, status) => ssp(heard, Some(status)),
     }]
 }

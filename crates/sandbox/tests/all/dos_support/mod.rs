@@ -5,6 +5,7 @@
     reason = "each test program uses the part of it that it needs, and fails where it stands"
 )]
 
+use booking::bounded_xml::{self, Bounds};
 use sandbox::dos;
 use sandbox::faults::Faults;
 use sandbox::world::{Addresses, World};
@@ -120,11 +121,14 @@ impl Answer {
         }
     }
 
+    pub fn document(&self) -> roxmltree::Document<'_> {
+        let read = bounded_xml::parse(&self.body, Bounds::nodes(100_000));
+        read.unwrap_or_else(|e| panic!("{e}: {} {}", self.status, self.body))
+    }
+
     /// Number and text of the fault.
     pub fn fault(&self) -> (u16, String) {
-        let document =
-            booking::bounded_xml::parse(&self.body, booking::bounded_xml::Bounds::nodes(100_000))
-                .unwrap_or_else(|e| panic!("{e}: {} {}", self.status, self.body));
+        let document = self.document();
         let text = |name: &str| {
             let node = document
                 .descendants()
@@ -137,9 +141,7 @@ impl Answer {
 
     /// The ids of the services.
     pub fn ids(&self) -> Vec<u32> {
-        let document =
-            booking::bounded_xml::parse(&self.body, booking::bounded_xml::Bounds::nodes(100_000))
-                .unwrap();
+        let document = self.document();
         document
             .descendants()
             .filter(|n| {
@@ -153,9 +155,7 @@ impl Answer {
 
     /// The texts of all elements of a name.
     pub fn texts(&self, name: &str) -> Vec<String> {
-        let document =
-            booking::bounded_xml::parse(&self.body, booking::bounded_xml::Bounds::nodes(100_000))
-                .unwrap();
+        let document = self.document();
         document
             .descendants()
             .filter(|n| n.tag_name().name() == name)
@@ -165,9 +165,7 @@ impl Answer {
 
     /// The names of the children of the first element of a name, in their order.
     pub fn children(&self, name: &str) -> Vec<String> {
-        let document =
-            booking::bounded_xml::parse(&self.body, booking::bounded_xml::Bounds::nodes(100_000))
-                .unwrap();
+        let document = self.document();
         let parent = document
             .descendants()
             .find(|n| n.tag_name().name() == name)

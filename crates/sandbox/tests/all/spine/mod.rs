@@ -6,6 +6,7 @@ use sandbox::faults::Faults;
 use sandbox::pki::{self, ClientTls, Files, Protocol, ServerTls};
 use sandbox::{sds, ssp};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -86,6 +87,26 @@ impl Running {
     }
 }
 
+/// Serves what `serve` serves, until it is stopped.
+async fn start<F: Future<Output = ()> + Send + 'static>(
+    serve: impl FnOnce(TcpListener, Arc<Faults>, Stopped) -> F,
+) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, faults) = (listener.local_addr().unwrap(), Arc::new(Faults::default()));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped: Stopped = Box::pin(async move {
+        let _ = stopped.await;
+    });
+    Running {
+        address,
+        task: tokio::spawn(serve(listener, faults.clone(), stopped)),
+        faults,
+        stop: Some(stop),
+    }
+}
+
+type Stopped = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 pub async fn start_sds(directory: Directory, settings: sds::Settings) -> Running {
     start_sds_tls(directory, settings, None).await
 }
@@ -95,22 +116,9 @@ pub async fn start_sds_tls(
     settings: sds::Settings,
     tls: Option<Arc<ServerConfig>>,
 ) -> Running {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, faults) = (listener.local_addr().unwrap(), Arc::new(Faults::default()));
-    let (stop, stopped) = oneshot::channel::<()>();
-    let (shared, directory) = (faults.clone(), Arc::new(directory));
-    let task = tokio::spawn(async move {
-        let stopped = async move {
-            let _ = stopped.await;
-        };
-        sds::serve_with(listener, directory, settings, shared, tls, stopped).await;
-    });
-    Running {
-        address,
-        faults,
-        stop: Some(stop),
-        task,
-    }
+    let of = Arc::new(directory);
+    start(|listener, faults, stopped| sds::serve(listener, of, settings, faults, tls, stopped))
+        .await
 }
 
 pub async fn start_ssp(directory: Directory, settings: ssp::Settings) -> Running {
@@ -122,22 +130,9 @@ pub async fn start_ssp_tls(
     settings: ssp::Settings,
     tls: Option<Arc<ServerConfig>>,
 ) -> Running {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, faults) = (listener.local_addr().unwrap(), Arc::new(Faults::default()));
-    let (stop, stopped) = oneshot::channel::<()>();
-    let (shared, directory) = (faults.clone(), Arc::new(directory));
-    let task = tokio::spawn(async move {
-        let stopped = async move {
-            let _ = stopped.await;
-        };
-        ssp::serve(listener, directory, settings, shared, tls, stopped).await;
-    });
-    Running {
-        address,
-        faults,
-        stop: Some(stop),
-        task,
-    }
+    let of = Arc::new(directory);
+    start(|listener, faults, stopped| ssp::serve(listener, of, settings, faults, tls, stopped))
+        .await
 }
 
 /// Certificates in a folder that goes away with them.

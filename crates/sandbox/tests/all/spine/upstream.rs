@@ -25,7 +25,7 @@ type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// A request that reached the Provider.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct Received {
     pub method: String,
     pub uri: String,
     pub headers: HeaderMap,
@@ -37,7 +37,7 @@ pub struct Seen {
 
 struct Shared {
     gate: Semaphore,
-    seen: Mutex<Vec<Seen>>,
+    seen: Mutex<Vec<Received>>,
     connections: AtomicUsize,
 }
 
@@ -94,11 +94,11 @@ impl Upstream {
         format!("http://{}/STU3/1/FX101", self.address)
     }
 
-    pub fn seen(&self) -> Vec<Seen> {
+    pub fn seen(&self) -> Vec<Received> {
         self.shared.seen.lock().unwrap().clone()
     }
 
-    pub fn last(&self) -> Seen {
+    pub fn last(&self) -> Received {
         self.seen().pop().expect("a request")
     }
 
@@ -171,7 +171,7 @@ async fn answer(
         .await
         .map_err(std::io::Error::other)?
         .to_bytes();
-    shared.seen.lock().unwrap().push(Seen {
+    shared.seen.lock().unwrap().push(Received {
         method: parts.method.to_string(),
         uri: parts.uri.to_string(),
         headers: parts.headers,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts requests under way.
 #[derive(Debug)]
-pub struct Places {
+pub struct RequestPermits {
     most: usize,
     per_sender: usize,
     state: Mutex<State>,
@@ -21,15 +21,15 @@ struct State {
 
 /// A request's place, freed when dropped.
 #[derive(Debug)]
-pub struct Place {
-    places: Arc<Places>,
+pub struct RequestPermit {
+    permits: Arc<RequestPermits>,
     sender: String,
 }
 
-impl Places {
+impl RequestPermits {
     /// Limits in all and per sender.
-    pub fn new(most: usize, per_sender: usize) -> Arc<Places> {
-        Arc::new(Places {
+    pub fn new(most: usize, per_sender: usize) -> Arc<RequestPermits> {
+        Arc::new(RequestPermits {
             most,
             per_sender,
             state: Mutex::default(),
@@ -37,7 +37,7 @@ impl Places {
     }
 
     /// Takes a place for a registered sender.
-    pub fn take(self: &Arc<Places>, sender: &str) -> Result<Place, Refusal> {
+    pub fn take(self: &Arc<RequestPermits>, sender: &str) -> Result<RequestPermit, Refusal> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.all >= self.most {
             return Err(Refusal::new(
@@ -54,17 +54,17 @@ impl Places {
         }
         *own += 1;
         state.all += 1;
-        Ok(Place {
-            places: self.clone(),
+        Ok(RequestPermit {
+            permits: self.clone(),
             sender: sender.to_owned(),
         })
     }
 }
 
-impl Drop for Place {
+impl Drop for RequestPermit {
     fn drop(&mut self) {
         let mut state = self
-            .places
+            .permits
             .state
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
