@@ -8,6 +8,7 @@ mod national;
 #[path = "wrong/python.rs"]
 mod python;
 
+use super::support::demo::Demo;
 use super::support::operations::command;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
@@ -21,7 +22,7 @@ use assurance::consumer_suite::{PROVIDER_ASID, Settings, Simulator, scenarios};
 use assurance::evidence::{Finding, Mark, Run, Severity, Verdict};
 use booking::ids::Asid;
 use cases::{CASES, Case, Weight};
-use national::{Demo, FROM_ASID, Simulated};
+use national::{FROM_ASID, Simulated, way_of};
 use python::Python;
 
 /// Walks at once. Most of a walk is waiting: for Python to start, for answers that never come.
@@ -294,9 +295,9 @@ fn a_foreign_consumer_books_at_our_provider() {
     let Some(python) = Python::found() else {
         return;
     };
-    let demo = Demo::start();
+    let demo = Demo::start(&[]);
     let walk = "2000000011+rebook,2000000014,2000000015,2000000021+refer,2000000022,2000000023";
-    let told = python.walk(&demo.way(), walk, None);
+    let told = python.walk(&way_of(&demo), walk, None);
     let steps: Vec<&str> = told.lines().map(str::trim).collect();
     let count = |what: &str| steps.iter().filter(|s| s.starts_with(what)).count();
     assert_eq!(count("book: 201"), 4, "{told}");

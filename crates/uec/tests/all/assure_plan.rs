@@ -161,7 +161,7 @@ impl Run {
 /// The whole plan to a UTC with its automatic steps, from the first question to the signed report.
 #[test]
 fn the_whole_plan_to_a_utc() {
-    let demo = Demo::start();
+    let demo = Demo::start(&[]);
     let run = Run::new("utc");
     let shot = run.home.path().join("diary.png");
     std::fs::write(&shot, b"\x89PNG\r\n\x1a\nnot much of a picture").unwrap();
@@ -269,7 +269,7 @@ fn cancelled_at_the_utc(dialogue: &mut Dialogue, demo: &Demo) {
 /// that was not finished is asked for again, and nothing is booked unknown.
 #[test]
 fn killed_and_resumed() {
-    let demo = Demo::start();
+    let demo = Demo::start(&[]);
     let run = Run::ready();
     let start = || run.dialogue(&format!("--config {} --by 'Alex Adviser'", demo.settings()));
     let mut dialogue = start();
@@ -414,7 +414,7 @@ fn the_plans_and_their_steps() {
 /// The plan to a GP hub, automatic steps alone: each disposition in contacts of its own, nothing stays booked.
 #[test]
 fn automatic_steps_alone() {
-    let demo = Demo::start();
+    let demo = Demo::start(&[]);
     let run = Run::new("gp-hub");
     run.text(
         "set",
@@ -620,7 +620,7 @@ fn questions_over_a_pipe() {
 /// A patient who may be real is not booked.
 #[test]
 fn no_real_patient_is_booked() {
-    let demo = Demo::start();
+    let demo = Demo::start(&[]);
     let run = Run::new("utc");
     let patient = std::fs::read_to_string(demo.file("patient.toml")).unwrap();
     let file = run.home.path().join("patient.toml");

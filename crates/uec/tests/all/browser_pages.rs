@@ -3,6 +3,7 @@
 //! Needs Node.js, npm and Chromium, which `.ci/run` installs; without them the test says so and looks at nothing.
 
 use super::assured::{PYTHON, Python, assure};
+use super::support::demo::Demo;
 use super::support::operations::command;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,8 +19,6 @@ const BROWSERS: [&str; 4] = [
     "google-chrome",
     "google-chrome-stable",
 ];
-/// Consecutive ports that the demo needs.
-const DEMO_PORTS: u16 = 5;
 
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -136,26 +135,13 @@ fn status(folder: &Path) -> PathBuf {
 
 /// The demo's front page, as a browser gets it.
 fn front(folder: &Path) -> PathBuf {
-    let port = testkit::ports(DEMO_PORTS);
-    let data = tempfile::tempdir().unwrap();
-    let mut demo = command(format!("demo --port '{}' --data", port))
-        .arg(data.path())
-        .env("RUST_LOG", "error")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
-    let ready = lines.any(|line| line.unwrap().contains("Stop with Ctrl-C"));
-    assert!(ready, "the demo ended");
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let demo = Demo::start(&[]);
+    let mut stream = TcpStream::connect(("127.0.0.1", demo.port)).unwrap();
     let request =
         "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    let _ = demo.kill();
-    let _ = demo.wait();
     let (_, page) = answer.split_once("\r\n\r\n").unwrap();
     std::fs::write(folder.join("front.html"), page).unwrap();
     folder.join("front.html")

@@ -68,12 +68,7 @@ impl Nation {
             let edge = Arc::new(Edge::new(store, settings.clone(), trust, base).unwrap());
             let provider = Server::new(listener, edge, settings).unwrap();
             tokio::spawn(provider.run(std::future::pending()));
-            let ports = Ports {
-                dos: Some(0),
-                sds: Some(0),
-                ssp: Some(0),
-            };
-            let listeners = Listeners::bind("127.0.0.1", &ports).await.unwrap();
+            let listeners = Listeners::bind("127.0.0.1", &Ports::FREE).await.unwrap();
             let setup = Setup {
                 provider: Some(format!("http://{address}")),
                 ..Setup::default()

@@ -1,64 +1,11 @@
 //! The demonstration as a newcomer runs it: one command, and what it prints can be pasted.
 
+use super::support::demo::{Demo, PORTS};
 use super::support::operations::command;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::process::{Command, Stdio};
 use testkit::{Ended, assert_contains, assert_lacks};
-
-/// Consecutive ports that the demo needs.
-const PORTS: u16 = 5;
-
-struct Demo {
-    process: Child,
-    port: u16,
-    text: String,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn start(more: &[&str]) -> Demo {
-    let folder = tempfile::tempdir().unwrap();
-    let port = testkit::ports(PORTS);
-    let mut process = command(format!("demo --port '{}' --data", port))
-        .arg(folder.path().join("demo"))
-        .args(more)
-        .env("RUST_LOG", "error")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stdout = process.stdout.take().unwrap();
-    let (send, lines) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if send.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    let mut text = String::new();
-    while !text.contains("Stop with Ctrl-C") {
-        let line = lines
-            .recv_timeout(testkit::PATIENCE)
-            .expect("the demo prints on");
-        text.push_str(&line);
-        text.push('\n');
-    }
-    Demo {
-        process,
-        port,
-        text,
-        _folder: folder,
-    }
-}
 
 /// The pasteable command that has this in it: from its `curl` to the first line without a backslash at its end.
 fn shown_command(text: &str, part: &str) -> String {
@@ -93,7 +40,7 @@ fn get_as(port: u16, path: &str, accept: &str) -> String {
 /// A browser gets the tour as a page with links, `curl` as text.
 #[test]
 fn a_browser_gets_a_page_with_links() {
-    let demo = start(&[]);
+    let demo = Demo::start(&[]);
     let text = get(demo.port, "/");
     assert_contains(&text, &["text/plain", "step by step"]);
     let page = get_as(
@@ -128,7 +75,7 @@ fn the_printed_curl_books_once() {
     if !testkit::has("curl") {
         return;
     }
-    let demo = start(&[]);
+    let demo = Demo::start(&[]);
     let found = paste(&shown_command(&demo.text, "/Slot?"));
     assert!(found.starts_with("HTTP/1.1 200"), "{found}");
     let book = shown_command(&demo.text, "/Appointment'");
@@ -199,7 +146,7 @@ fn the_tour_runs_as_printed() {
     if !testkit::has("curl") {
         return;
     }
-    follow(&start(&[]));
+    follow(&Demo::start(&[]));
 }
 
 /// Proves: NAT-SDS-01, NAT-SSP-04
@@ -208,7 +155,7 @@ fn the_tour_runs_as_printed_with_certificates() {
     if !testkit::has("curl") {
         return;
     }
-    let demo = start(&["--tls"]);
+    let demo = Demo::start(&["--tls"]);
     assert!(demo.text.contains("ldaps://"), "{}", demo.text);
     let book = shown_command(&demo.text, "/Appointment'");
     let booked = paste(&book);

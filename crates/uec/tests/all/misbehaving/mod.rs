@@ -84,12 +84,7 @@ impl World {
         let address = address.trim().to_owned();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let sandbox = runtime.block_on(async {
-            let ports = Ports {
-                dos: Some(0),
-                sds: Some(0),
-                ssp: Some(0),
-            };
-            let listeners = Listeners::bind("127.0.0.1", &ports).await.unwrap();
+            let listeners = Listeners::bind("127.0.0.1", &Ports::FREE).await.unwrap();
             let setup = Setup {
                 provider: Some(address.clone()),
                 ..Setup::default()

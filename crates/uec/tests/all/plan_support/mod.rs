@@ -1,8 +1,8 @@
 //! A demonstration to do steps against, and a person at the questions of `uec assure plan run`.
 
+pub use super::support::demo::Demo;
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
+use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
@@ -11,9 +11,6 @@ use std::time::Instant;
 pub const GP_CLINIC: &str = "2000000011";
 /// A service without free slots.
 pub const NO_SLOTS: &str = "2000000014";
-/// Consecutive ports that the demo needs.
-const PORTS: u16 = 5;
-
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
     command
@@ -73,55 +70,7 @@ pub fn fails(code: i32, line: &str, why: &[&str]) {
     }
 }
 
-/// `uec demo`.
-pub struct Demo {
-    process: Child,
-    folder: tempfile::TempDir,
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 impl Demo {
-    pub fn start() -> Demo {
-        let folder = tempfile::tempdir().unwrap();
-        let mut process = program()
-            .args([
-                "demo",
-                "--port",
-                &testkit::ports(PORTS).to_string(),
-                "--data",
-            ])
-            .arg(folder.path().join("demo"))
-            .env("RUST_LOG", "error")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (send, lines) = channel();
-        let stdout = process.stdout.take().unwrap();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let _ = send.send(line);
-            }
-        });
-        while !lines
-            .recv_timeout(testkit::PATIENCE)
-            .expect("the demo prints on")
-            .contains("Stop with Ctrl-C")
-        {}
-        Demo { process, folder }
-    }
-
-    /// A file of the demo's folder.
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join("demo").join(name)
-    }
-
     /// The settings of its consumer.
     pub fn settings(&self) -> String {
         self.file("consumer.toml").display().to_string()

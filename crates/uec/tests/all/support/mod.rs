@@ -1,5 +1,6 @@
 //! What the tests of the wire share: a server of their own, a client that can be odd, messages.
 
+pub mod demo;
 pub mod http;
 pub mod messages;
 pub mod operations;

@@ -1,10 +1,10 @@
 //! The national services for the Python consumer: of the demo, and in front of the simulated Provider.
 
+use super::super::support::demo::Demo;
 use super::super::support::operations::command;
 use assurance::evidence::{Run, read};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -12,46 +12,9 @@ use std::sync::mpsc;
 /// ASID of the consumer in all runs.
 pub const FROM_ASID: &str = "918999000099";
 
-/// A running demo: our Provider behind the sandbox.
-pub struct Demo {
-    process: Child,
-    port: u16,
-    _folder: tempfile::TempDir,
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Demo {
-    /// Starts it on ports of its own: front page, Provider, SSP, DoS, SDS.
-    pub fn start() -> Demo {
-        let port = testkit::ports(5);
-        let folder = tempfile::tempdir().unwrap();
-        let process = command(format!("demo --port '{}' --data", port))
-            .arg(folder.path().join("demo"))
-            .env("RUST_LOG", "error")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        testkit::until("the demo has started", || {
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
-        Demo {
-            process,
-            port,
-            _folder: folder,
-        }
-    }
-
-    /// Where the consumer finds it.
-    pub fn way(&self) -> Vec<String> {
-        way(self.port + 2, self.port + 3, self.port + 4)
-    }
+/// Where the consumer finds the services of a demo.
+pub fn way_of(demo: &Demo) -> Vec<String> {
+    way(demo.port + 2, demo.port + 3, demo.port + 4)
 }
 
 /// A running `uec assure consumer --national`.
