@@ -7,6 +7,7 @@
 
 mod appointment;
 mod book;
+mod booked;
 mod booking_only;
 mod cancel;
 mod capability;
@@ -25,7 +26,8 @@ mod settle;
 pub mod timeframe;
 
 pub use appointment::{AppointmentShown, Located};
-pub use book::{Booked, Booking};
+pub use book::Booking;
+pub use booked::Booked;
 pub use booking_only::ReferralPermit;
 pub use cancel::{CancelReport, Cancelled, not_booked};
 pub use capability::Capability;

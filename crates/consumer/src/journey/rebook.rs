@@ -3,7 +3,8 @@
 //! that finds it (D-53).
 
 use super::appointment::Located;
-use super::book::{Booked, Booking};
+use super::book::Booking;
+use super::booked::Booked;
 use super::cancel::CancelReport;
 use super::identity::{Expected, Proven, Status};
 use super::timeframe::Cleared;

@@ -2,7 +2,7 @@
 //! D-43, D-53). The UUID of the clinical document is the proof.
 
 use super::appointment::Located;
-use super::book::Booked;
+use super::booked::Booked;
 use super::find_booking::NotFound;
 use super::identity::{Expected, Proven};
 use super::location::{self, AppointmentUrl};
