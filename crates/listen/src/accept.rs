@@ -1,19 +1,19 @@
 //! Accepts connections, does the TLS handshake, and drains the connections when the server stops.
 
-use crate::peers::{Counted, Peers};
-use crate::stream::{Bytes, Stream};
-use crate::{Ended, Gauges, Limits, Link};
+use crate::peers::Peers;
+use crate::stream::Stream;
+use crate::{ConnectionWatch, Ended, Gauges, Limits};
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::either::Either;
 
 /// When the server stops, a new connection has this long to send its first request.
 const FIRST_REQUEST: Duration = Duration::from_millis(200);
@@ -50,22 +50,7 @@ pub struct Accepted {
     pub address: SocketAddr,
     /// Its bytes, before any TLS.
     pub stream: TcpStream,
-    link: Link,
-    permit: ConnectionPermit,
-}
-
-/// The place of a connection among those of its server and of its peer. Dropping it frees the place.
-#[derive(Debug)]
-pub struct ConnectionPermit {
-    peer: Option<Counted>,
-    gauges: Arc<Gauges>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Drop for ConnectionPermit {
-    fn drop(&mut self) {
-        self.gauges.open.fetch_sub(1, Ordering::Relaxed);
-    }
+    watch: ConnectionWatch,
 }
 
 /// A connection that is ready for its first request.
@@ -80,35 +65,37 @@ pub struct Secured {
     /// Its bytes.
     pub stream: Stream,
     /// The watch over the connection, for [`crate::http`] or a server of another protocol.
-    pub link: Link,
-    /// Keep it until the connection ends.
-    pub permit: ConnectionPermit,
+    pub watch: ConnectionWatch,
 }
 
 impl Accepted {
     /// Does the TLS handshake, if there is a configuration. Returns `None`, logged and counted, when the handshake fails or
     /// the holder of the certificate has reached the limit.
-    pub async fn secure(mut self, tls: Option<&Arc<ServerConfig>>) -> Option<Secured> {
-        let (address, server) = (self.address, self.link.server());
+    pub async fn secure(self, tls: Option<&Arc<ServerConfig>>) -> Option<Secured> {
+        let Accepted {
+            address,
+            stream,
+            watch,
+        } = self;
+        let server = watch.server();
         let Some(tls) = tls else {
             return Some(Secured {
                 address,
                 certificates: None,
                 tls: false,
-                stream: Stream::new(Bytes::Plain(self.stream), self.link.clone()),
-                link: self.link,
-                permit: self.permit,
+                stream: Stream::new(Either::Left(stream), watch.clone()),
+                watch,
             });
         };
-        let handshake = TlsAcceptor::from(tls.clone()).accept(self.stream);
-        let stream = match tokio::time::timeout(self.link.head_left(), handshake).await {
+        let handshake = TlsAcceptor::from(tls.clone()).accept(stream);
+        let stream = match tokio::time::timeout(watch.head_left(), handshake).await {
             Ok(Ok(stream)) => stream,
             failed => {
                 let why = match failed {
                     Ok(Err(error)) => error.to_string(),
                     _ => "it took too long".to_owned(),
                 };
-                if self.permit.peer.is_some() {
+                if !watch.is_probe() {
                     server.gauges.end(Ended::Handshake);
                     tracing::info!(peer = %address.ip(), "TLS handshake failed: {why}");
                 }
@@ -127,15 +114,14 @@ impl Accepted {
                 tracing::warn!(peer = %address.ip(), "refused: the holder of this certificate has as many connections as it may");
                 return None;
             };
-            self.permit.peer = Some(counted);
+            watch.counts_as(counted);
         }
         Some(Secured {
             address,
             certificates,
             tls: true,
-            stream: Stream::new(Bytes::Tls(Box::new(stream)), self.link.clone()),
-            link: self.link,
-            permit: self.permit,
+            stream: Stream::new(Either::Right(Box::new(stream)), watch.clone()),
+            watch,
         })
     }
 }
@@ -219,7 +205,7 @@ fn take(
     address: SocketAddr,
     permit: OwnedSemaphorePermit,
 ) -> Option<Accepted> {
-    let gauges = server.gauges.clone();
+    let gauges = &server.gauges;
     let peer = match gauges.is_probe(address) {
         true => None,
         false => {
@@ -233,15 +219,9 @@ fn take(
     };
     // Send small answers at once.
     let _ = stream.set_nodelay(true);
-    gauges.open.fetch_add(1, Ordering::Relaxed);
     Some(Accepted {
         address,
         stream,
-        link: Link::new(server.clone()),
-        permit: ConnectionPermit {
-            peer,
-            gauges,
-            _permit: permit,
-        },
+        watch: ConnectionWatch::new(server.clone(), peer, permit),
     })
 }

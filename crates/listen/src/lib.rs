@@ -13,18 +13,18 @@
 mod accept;
 mod date;
 mod host;
-mod link;
 mod peers;
 mod probe;
 mod serve;
 mod stream;
+mod watch;
 
-pub use accept::{Accepted, ConnectionPermit, Secured, run};
+pub use accept::{Accepted, Secured, run};
 pub use host::names_one_host;
-pub use link::Link;
 pub use probe::probe;
 pub use serve::{Tracked, http};
 pub use stream::Stream;
+pub use watch::ConnectionWatch;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};

@@ -1,7 +1,7 @@
 //! Serves HTTP over one connection: chooses the version and runs the watchdog.
 
-use crate::link::{UnderWay, Verdict};
-use crate::{Ended, Limits, Link, date};
+use crate::watch::{UnderWay, Verdict};
+use crate::{ConnectionWatch, Ended, Limits, date};
 use ::http::{Request, Response, Version};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
@@ -30,7 +30,7 @@ const PIECE: usize = 16 << 10;
 /// unreadable.
 pub async fn http<I, H, F, B, E>(
     stream: I,
-    link: &Link,
+    watch: &ConnectionWatch,
     handler: H,
 ) -> Result<(), Box<dyn Error + Send + Sync>>
 where
@@ -41,7 +41,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
-    let watched = link.clone();
+    let watched = watch.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut under_way = watched.begin();
         let in_pieces = request.version() == Version::HTTP_2;
@@ -59,7 +59,7 @@ where
             })
         }
     });
-    let (limits, server) = (link.limits(), link.server());
+    let (limits, server) = (watch.limits(), watch.server());
     let builder = builder(limits);
     let served = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
@@ -81,7 +81,7 @@ where
             }
             () = tokio::time::sleep_until(look.into()) => {
                 let now = Instant::now();
-                look = match (link.judge(now), close_by) {
+                look = match (watch.judge(now), close_by) {
                     (Verdict::Over(Ended::Idle), None) => {
                         server.gauges.end(Ended::Idle);
                         served.as_mut().graceful_shutdown();

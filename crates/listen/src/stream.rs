@@ -1,6 +1,6 @@
 //! The bytes of a connection, plain or TLS. It ends a connection whose client does not take its answer.
 
-use crate::{Ended, LEAST_RATE, Link};
+use crate::{ConnectionWatch, Ended, LEAST_RATE};
 use std::future::Future;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 /// Most bytes read and thrown away after the last answer. Closing a socket with unread bytes resets it, and the reset
 /// destroys an answer that the client has not read. A refusal is sent while the body still arrives.
@@ -17,18 +18,11 @@ const LINGER_BYTES: usize = 32 << 20;
 /// Bytes thrown away per read.
 const PIECE: usize = 4 << 10;
 
-/// Plain or encrypted bytes. There is one per connection, so a box would save nothing.
-#[derive(Debug)]
-pub(crate) enum Bytes {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
 /// A connection's bytes.
 #[derive(Debug)]
 pub struct Stream {
-    bytes: Bytes,
-    link: Link,
+    bytes: Either<TcpStream, Box<TlsStream<TcpStream>>>,
+    watch: ConnectionWatch,
     /// When the current wait of a write began.
     waiting: Option<Instant>,
     /// Fires when the wait has been too long.
@@ -39,26 +33,15 @@ pub struct Stream {
     linger: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
-macro_rules! each {
-    ($this:expr, $stream:ident => $call:expr) => {
-        match &mut $this.bytes {
-            Bytes::Plain($stream) => {
-                let $stream = Pin::new($stream);
-                $call
-            }
-            Bytes::Tls($stream) => {
-                let $stream = Pin::new($stream.as_mut());
-                $call
-            }
-        }
-    };
-}
-
 impl Stream {
-    pub(crate) fn new(bytes: Bytes, link: Link) -> Stream {
+    /// Of plain bytes, or of encrypted ones.
+    pub(crate) fn new(
+        bytes: Either<TcpStream, Box<TlsStream<TcpStream>>>,
+        watch: ConnectionWatch,
+    ) -> Stream {
         Stream {
             bytes,
-            link,
+            watch,
             waiting: None,
             timer: None,
             waited: Duration::ZERO,
@@ -68,13 +51,13 @@ impl Stream {
 
     /// Ready when the client has closed its side, or the time or the bytes for lingering are used up.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let time = self.link.limits().linger;
+        let time = self.watch.limits().linger;
         let begin = || (Box::pin(tokio::time::sleep(time)), LINGER_BYTES);
         let (until, most) = self.linger.get_or_insert_with(begin);
         while *most > 0 && until.as_mut().poll(cx).is_pending() {
             let mut room = [0; PIECE];
             let mut buffer = ReadBuf::new(&mut room);
-            let read = ready!(each!(self, stream => stream.poll_read(cx, &mut buffer)));
+            let read = ready!(Pin::new(&mut self.bytes).poll_read(cx, &mut buffer));
             if read.is_err() || buffer.filled().is_empty() {
                 break;
             }
@@ -106,14 +89,14 @@ impl Stream {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
                 let since = *self.waiting.get_or_insert_with(Instant::now);
-                let left = self.link.limits().write.saturating_sub(self.waited);
+                let left = self.watch.limits().write.saturating_sub(self.waited);
                 let timer = self.timer.get_or_insert_with(|| {
                     Box::pin(tokio::time::sleep_until((since + left).into()))
                 });
                 if timer.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                self.link.server().gauges.end(Ended::Write);
+                self.watch.server().gauges.end(Ended::Write);
                 Poll::Ready(Err(Error::new(
                     ErrorKind::TimedOut,
                     "the client does not take the answer",
@@ -130,14 +113,14 @@ impl AsyncRead for Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
         let this = self.get_mut();
-        each!(this, stream => stream.poll_read(cx, buffer))
+        Pin::new(&mut this.bytes).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         let this = self.get_mut();
-        let polled = each!(this, stream => stream.poll_write(cx, bytes));
+        let polled = Pin::new(&mut this.bytes).poll_write(cx, bytes);
         this.bounded(cx, polled, |n| *n)
     }
 
@@ -147,27 +130,24 @@ impl AsyncWrite for Stream {
         slices: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
         let this = self.get_mut();
-        let polled = each!(this, stream => stream.poll_write_vectored(cx, slices));
+        let polled = Pin::new(&mut this.bytes).poll_write_vectored(cx, slices);
         this.bounded(cx, polled, |n| *n)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.bytes {
-            Bytes::Plain(stream) => stream.is_write_vectored(),
-            Bytes::Tls(stream) => stream.is_write_vectored(),
-        }
+        self.bytes.is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
-        let polled = each!(this, stream => stream.poll_flush(cx));
+        let polled = Pin::new(&mut this.bytes).poll_flush(cx);
         this.bounded(cx, polled, |()| 0)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let this = self.get_mut();
         if this.linger.is_none() {
-            let polled = each!(this, stream => stream.poll_shutdown(cx));
+            let polled = Pin::new(&mut this.bytes).poll_shutdown(cx);
             ready!(this.bounded(cx, polled, |()| 0))?;
         }
         this.poll_linger(cx).map(Ok)

@@ -128,6 +128,11 @@ impl Revocation {
         }
     }
 
+    /// Which lists are in use: another number when new ones took effect.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
     fn verifier(&self) -> Arc<dyn ClientCertVerifier> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         current.verifier.clone()
@@ -136,34 +141,31 @@ impl Revocation {
 
 /// The certificate of an open connection, which may be revoked meanwhile.
 #[derive(Debug)]
-pub struct Standing {
+pub struct PeerCertificate {
     revocation: Arc<Revocation>,
     chain: Vec<CertificateDer<'static>>,
     /// Generation of the lists that it was checked against.
     checked: AtomicU64,
 }
 
-impl Standing {
-    /// Call this before the handshake, so that no change of the lists is missed.
-    pub fn new(revocation: Arc<Revocation>) -> Standing {
-        let checked = revocation.generation.load(Ordering::Acquire);
-        Standing {
+impl PeerCertificate {
+    /// The certificates of a client, leaf first, that were checked in a handshake; `generation` is that of the lists before
+    /// the handshake, so that no change of the lists is missed.
+    pub fn new(
+        revocation: Arc<Revocation>,
+        generation: u64,
+        chain: Option<&[CertificateDer<'static>]>,
+    ) -> PeerCertificate {
+        PeerCertificate {
             revocation,
-            chain: Vec::new(),
-            checked: AtomicU64::new(checked),
+            chain: chain.unwrap_or_default().to_vec(),
+            checked: AtomicU64::new(generation),
         }
-    }
-
-    /// Adds the certificates of the client.
-    #[must_use]
-    pub fn of(mut self, chain: Option<&[CertificateDer<'static>]>) -> Standing {
-        self.chain = chain.unwrap_or_default().to_vec();
-        self
     }
 
     /// False when newer lists revoke the certificate.
     pub fn holds(&self) -> bool {
-        let now = self.revocation.generation.load(Ordering::Acquire);
+        let now = self.revocation.generation();
         if self.checked.load(Ordering::Relaxed) == now {
             return true;
         }

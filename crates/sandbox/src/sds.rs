@@ -114,6 +114,6 @@ async fn connection(service: Arc<Service>, accepted: Accepted, tls: Option<Arc<S
         return;
     }
     if let Some(secured) = accepted.secure(tls.as_ref()).await {
-        session::serve(service, secured.stream, &secured.link).await;
+        session::serve(service, secured.stream, &secured.watch).await;
     }
 }

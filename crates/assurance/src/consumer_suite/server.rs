@@ -71,7 +71,7 @@ async fn connection(accepted: Accepted, shared: Arc<Shared>, tls: Option<Arc<Ser
             answer(shared.clone(), request)
         }
     };
-    if let Err(error) = listen::http(stream, &secured.link, handler).await {
+    if let Err(error) = listen::http(stream, &secured.watch, handler).await {
         tracing::debug!(%error, "connection ended");
         let unread = error.downcast_ref::<hyper::Error>();
         if unread.is_some_and(hyper::Error::is_parse) {

@@ -90,7 +90,7 @@ async fn serve(accepted: Accepted, go_on: Arc<Notify>) {
             Ok::<_, Infallible>(Response::new(Full::new(body)))
         }
     };
-    let _ = listen::http(secured.stream, &secured.link, handler).await;
+    let _ = listen::http(secured.stream, &secured.watch, handler).await;
 }
 
 impl Server {

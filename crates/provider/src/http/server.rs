@@ -7,7 +7,7 @@ use super::operators::admin;
 use super::tls::{self, ServerTls};
 use super::trust::Peer;
 use crate::config::Settings;
-use crate::revocation::Standing;
+use crate::revocation::PeerCertificate;
 use booking::refusal::{Refusal, Situation};
 use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
@@ -34,17 +34,17 @@ pub struct Server {
     admin: Option<TcpListener>,
 }
 
-/// Tasks that go on beside the requests and end with the server.
+/// Background tasks, which end with the server.
 #[derive(Default)]
-struct Beside(Vec<JoinHandle<()>>);
+struct BackgroundTasks(Vec<JoinHandle<()>>);
 
-impl Beside {
+impl BackgroundTasks {
     fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         self.0.push(tokio::spawn(task));
     }
 }
 
-impl Drop for Beside {
+impl Drop for BackgroundTasks {
     fn drop(&mut self) {
         self.0.iter().for_each(JoinHandle::abort);
     }
@@ -92,23 +92,23 @@ impl Server {
         self
     }
 
-    /// What goes on beside the requests: the operators' port, the looks at the server's health, the measure of delay.
-    fn beside(&mut self) -> Beside {
-        let mut beside = Beside::default();
+    /// Starts the operators' port, the health checks, the measuring of delay, and the watch over the revocation lists.
+    fn background(&mut self) -> BackgroundTasks {
+        let mut tasks = BackgroundTasks::default();
         if let Some(listener) = self.admin.take() {
-            beside.spawn(admin::serve(listener, self.edge.clone()));
+            tasks.spawn(admin::serve(listener, self.edge.clone()));
         }
         let edge = self.edge.clone();
-        beside.spawn(async move { edge.health.watch(&edge.store).await });
+        tasks.spawn(async move { edge.health.watch(&edge.store).await });
         let edge = self.edge.clone();
-        beside.spawn(async move { edge.admission.measure().await });
+        tasks.spawn(async move { edge.admission.measure().await });
         let edge = self.edge.clone();
-        beside.spawn(async move { edge.record_strangers().await });
+        tasks.spawn(async move { edge.record_strangers().await });
         if let Some(lists) = self.tls.as_ref().and_then(|tls| tls.revocation.clone()) {
             self.edge.health.revokes(lists.clone());
-            beside.spawn(lists.watch());
+            tasks.spawn(lists.watch());
         }
-        beside
+        tasks
     }
 
     /// The address in use.
@@ -122,7 +122,7 @@ impl Server {
         self.edge.health.first(&self.edge.store).await;
         let (address, gauges) = (self.address, self.edge.metrics.connections.clone());
         self.edge.health.serves(address, self.tls.is_some(), gauges);
-        let _beside = self.beside();
+        let _background = self.background();
         let (noticed, edge) = (
             Duration::from_secs(self.settings.limits.drain_wait_seconds),
             self.edge.clone(),
@@ -166,7 +166,7 @@ async fn connection(
     settings: Arc<Settings>,
 ) {
     let lists = tls.as_ref().and_then(|tls| tls.revocation.clone());
-    let standing = lists.map(Standing::new);
+    let lists = lists.map(|lists| (lists.generation(), lists));
     let Some(secured) = accepted.secure(tls.as_ref().map(|tls| &tls.config)).await else {
         return;
     };
@@ -176,10 +176,11 @@ async fn connection(
         tls: secured.tls,
         is_ssp: tls::carries_name(shown, &settings.trust.ssp_names),
     };
-    let standing = standing.map(|s| Arc::new(s.of(shown)));
+    let certificate =
+        lists.map(|(generation, lists)| Arc::new(PeerCertificate::new(lists, generation, shown)));
     let stream = Answering::new(secured.stream, edge.clone(), peer.clone());
-    let handler = move |request| answer(edge.clone(), peer.clone(), standing.clone(), request);
-    if let Err(error) = listen::http(stream, &secured.link, handler).await {
+    let handler = move |request| answer(edge.clone(), peer.clone(), certificate.clone(), request);
+    if let Err(error) = listen::http(stream, &secured.watch, handler).await {
         tracing::debug!(%error, "connection ended");
     }
 }
@@ -187,11 +188,11 @@ async fn connection(
 async fn answer(
     edge: Arc<Edge>,
     peer: Peer,
-    standing: Option<Arc<Standing>>,
+    certificate: Option<Arc<PeerCertificate>>,
     request: Request<Incoming>,
 ) -> Result<Response<super::edge::answer::Body>, Infallible> {
     let path = request.uri().path();
-    if standing.is_some_and(|standing| !standing.holds()) {
+    if certificate.is_some_and(|certificate| !certificate.holds()) {
         return Ok(closed(edge.refuse_head(&peer, &revoked())));
     }
     if let Err(said) = listen::names_one_host(&request) {

@@ -63,7 +63,7 @@ async fn connection(edge: Arc<Edge>, accepted: Accepted, tls: Option<Arc<ServerC
         let edge = edge.clone();
         async move { edge.answer(request).await }
     };
-    if let Err(error) = listen::http(secured.stream, &secured.link, handler).await {
+    if let Err(error) = listen::http(secured.stream, &secured.watch, handler).await {
         tracing::debug!(%error, "connection ended");
     }
 }

@@ -11,7 +11,7 @@ use ldap3_proto::proto::{
     LdapMsg, LdapOp, LdapResult, LdapResultCode as Code, LdapSearchRequest,
 };
 use ldap3_proto::simple::DisconnectionNotice;
-use listen::Link;
+use listen::ConnectionWatch;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -41,7 +41,7 @@ enum Leave {
 }
 
 /// Serves one connection until its end.
-pub async fn serve<S>(service: Arc<Service>, stream: S, link: &Link)
+pub async fn serve<S>(service: Arc<Service>, stream: S, watch: &ConnectionWatch)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -56,7 +56,7 @@ where
         under_way: HashMap::new(),
     };
     let leave = tokio::select! {
-        leave = session.run(Framed::new(from, LIMITS), link) => leave,
+        leave = session.run(Framed::new(from, LIMITS), watch) => leave,
         // The client takes no answers: what is under way is dropped.
         _ = &mut writer => Leave::Silent,
     };
@@ -99,15 +99,19 @@ struct Session {
 }
 
 impl Session {
-    async fn run<R: AsyncRead + Unpin>(&mut self, mut messages: Framed<R>, link: &Link) -> Leave {
-        let mut stop = link.stopping();
+    async fn run<R: AsyncRead + Unpin>(
+        &mut self,
+        mut messages: Framed<R>,
+        watch: &ConnectionWatch,
+    ) -> Leave {
+        let mut stop = watch.stopping();
         let mut heard = false;
         let idle = self.service.settings.idle_time;
         let whole = self.service.settings.message_time;
         loop {
             let patience = match heard {
                 true => idle,
-                false => link.head_left(),
+                false => watch.head_left(),
             };
             let room = self.under_way.len() < MAX_UNDER_WAY;
             tokio::select! {

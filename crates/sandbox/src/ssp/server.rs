@@ -106,7 +106,7 @@ async fn connection(proxy: Arc<Proxy>, mut accepted: Accepted, tls: Option<Arc<S
         let (proxy, peer) = (proxy.clone(), peer.clone());
         async move { proxy.answer(&peer, request).await }
     };
-    if let Err(error) = listen::http(secured.stream, &secured.link, handler).await {
+    if let Err(error) = listen::http(secured.stream, &secured.watch, handler).await {
         tracing::debug!(%error, "connection ended");
     }
 }

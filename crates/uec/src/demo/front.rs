@@ -47,7 +47,7 @@ async fn connection(accepted: Accepted, tour: Arc<Tour>) {
         }
     };
     // A reader that goes away is no fault of ours.
-    let _ = listen::http(secured.stream, &secured.link, handler).await;
+    let _ = listen::http(secured.stream, &secured.watch, handler).await;
 }
 
 /// Browsers name `text/html`; `curl` takes anything, and gets what a terminal shows.

@@ -62,7 +62,7 @@ async fn connection(accepted: Accepted, edge: Arc<Edge>) {
             Ok::<_, Infallible>(answer(&edge, method, path, true).await)
         }
     };
-    if let Err(error) = listen::http(secured.stream, &secured.link, handler).await {
+    if let Err(error) = listen::http(secured.stream, &secured.watch, handler).await {
         tracing::debug!(%error, "connection of the operators' port ended");
     }
 }

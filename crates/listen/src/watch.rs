@@ -1,23 +1,35 @@
 //! Tracks the requests of one connection, and decides when the connection has lasted too long.
 
 use crate::accept::ServerState;
+use crate::peers::Counted;
 use crate::{Ended, LEAST_RATE, Limits};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
-/// The state of one connection, shared by its watchdog and its requests.
+/// The state of one connection, shared by its bytes, its watchdog and its requests. Dropping the last clone frees the place
+/// of the connection among those of its server and of its peer.
 #[derive(Clone, Debug)]
-pub struct Link(Arc<Shared>);
+pub struct ConnectionWatch(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     server: Arc<ServerState>,
     state: Mutex<State>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.server.gauges.open.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug)]
 struct State {
+    /// Whose connection it is; `None`: the server's own probe.
+    peer: Option<Counted>,
     /// Requests that are in work or whose answer is not yet sent.
     under_way: u32,
     /// When the last request ended, or the connection was accepted.
@@ -48,11 +60,18 @@ pub(crate) enum Verdict {
     Over(Ended),
 }
 
-impl Link {
-    pub(crate) fn new(server: Arc<ServerState>) -> Link {
-        Link(Arc::new(Shared {
+impl ConnectionWatch {
+    pub(crate) fn new(
+        server: Arc<ServerState>,
+        peer: Option<Counted>,
+        place: OwnedSemaphorePermit,
+    ) -> ConnectionWatch {
+        server.gauges.open.fetch_add(1, Ordering::Relaxed);
+        ConnectionWatch(Arc::new(Shared {
             server,
+            _place: place,
             state: Mutex::new(State {
+                peer,
                 under_way: 0,
                 since: Instant::now(),
                 used: false,
@@ -75,6 +94,17 @@ impl Link {
         self.server().stopping.subscribe()
     }
 
+    /// Whether it is the server's own probe.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.state().peer.is_none()
+    }
+
+    /// Counts the connection as one of this peer, and no more as one of the peer before.
+    pub(crate) fn counts_as(&self, peer: Counted) {
+        let before = self.state().peer.replace(peer);
+        drop(before);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,7 +116,7 @@ impl Link {
         state.used = true;
         drop(state);
         UnderWay {
-            link: self.clone(),
+            watch: self.clone(),
             answer: None,
         }
     }
@@ -125,15 +155,15 @@ impl Link {
 /// A request under way. Its end is the drop: with its answer, or with its handler if there is no answer.
 #[derive(Debug)]
 pub(crate) struct UnderWay {
-    link: Link,
+    watch: ConnectionWatch,
     answer: Option<u64>,
 }
 
 impl UnderWay {
     /// Records that the answer begins.
     pub fn begin_answer(&mut self) {
-        let limit = self.link.limits().write;
-        let mut state = self.link.state();
+        let limit = self.watch.limits().write;
+        let mut state = self.watch.state();
         let id = state.next;
         state.next += 1;
         state.sending.push(Sending {
@@ -147,7 +177,7 @@ impl UnderWay {
 
     /// Records that the connection took so many bytes of the answer and asked for more.
     pub fn record_sent(&self, bytes: usize) {
-        let limit = self.link.limits().write;
+        let limit = self.watch.limits().write;
         self.sending(|sending, now| {
             let paused = sending.paused.take().map_or(Duration::ZERO, |p| now - p);
             let earned = Duration::from_micros(bytes as u64 * 1_000_000 / LEAST_RATE);
@@ -163,7 +193,7 @@ impl UnderWay {
     }
 
     fn sending(&self, change: impl FnOnce(&mut Sending, Instant)) {
-        let mut state = self.link.state();
+        let mut state = self.watch.state();
         let found = state.sending.iter_mut().find(|s| Some(s.id) == self.answer);
         if let Some(sending) = found {
             change(sending, Instant::now());
@@ -173,7 +203,7 @@ impl UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let mut state = self.link.state();
+        let mut state = self.watch.state();
         if let Some(answer) = self.answer
             && let Some(at) = state.sending.iter().position(|s| s.id == answer)
         {
@@ -191,7 +221,7 @@ mod tests {
     use super::*;
     use crate::Gauges;
 
-    fn link() -> (Link, Limits) {
+    fn watched() -> (ConnectionWatch, Limits) {
         let limits = Limits {
             head: Duration::from_secs(3),
             idle: Duration::from_secs(60),
@@ -202,41 +232,43 @@ mod tests {
             limits.clone(),
             Arc::new(Gauges::default()),
         ));
-        (Link::new(server), limits)
+        let places = Arc::new(tokio::sync::Semaphore::new(1));
+        let place = places.try_acquire_owned().unwrap();
+        (ConnectionWatch::new(server, None, place), limits)
     }
 
     #[test]
     fn the_first_request_has_less_time_than_the_next() {
-        let (link, limits) = link();
+        let (watch, limits) = watched();
         let later = |by| Instant::now() + by;
-        assert_eq!(link.judge(later(limits.head)), Verdict::Over(Ended::Head));
-        drop(link.begin());
-        assert!(matches!(link.judge(later(limits.head)), Verdict::Until(_)));
-        assert_eq!(link.judge(later(limits.idle)), Verdict::Over(Ended::Idle));
+        assert_eq!(watch.judge(later(limits.head)), Verdict::Over(Ended::Head));
+        drop(watch.begin());
+        assert!(matches!(watch.judge(later(limits.head)), Verdict::Until(_)));
+        assert_eq!(watch.judge(later(limits.idle)), Verdict::Over(Ended::Idle));
         // A handler that takes long is not the client's fault.
-        let _working = link.begin();
+        let _working = watch.begin();
         let much_later = later(limits.idle * 100);
-        assert!(matches!(link.judge(much_later), Verdict::Until(_)));
+        assert!(matches!(watch.judge(much_later), Verdict::Until(_)));
     }
 
     #[test]
     fn an_answer_that_nobody_takes_ends_the_connection_also_beside_others() {
-        let (link, limits) = link();
-        let mut stuck = link.begin();
+        let (watch, limits) = watched();
+        let mut stuck = watch.begin();
         stuck.begin_answer();
         stuck.record_sent(LEAST_RATE as usize * 10);
-        let mut other = link.begin();
+        let mut other = watch.begin();
         other.begin_answer();
         other.record_sent(LEAST_RATE as usize * 1_000);
         let at = |more| Instant::now() + limits.write + Duration::from_secs(more);
-        assert!(matches!(link.judge(at(9)), Verdict::Until(_)));
-        assert_eq!(link.judge(at(10)), Verdict::Over(Ended::Write));
+        assert!(matches!(watch.judge(at(9)), Verdict::Until(_)));
+        assert_eq!(watch.judge(at(10)), Verdict::Over(Ended::Write));
         // Waiting for us is not the client's fault.
         stuck.record_wait();
-        assert!(matches!(link.judge(at(10)), Verdict::Until(_)));
+        assert!(matches!(watch.judge(at(10)), Verdict::Until(_)));
         stuck.record_sent(0);
-        assert_eq!(link.judge(at(11)), Verdict::Over(Ended::Write));
+        assert_eq!(watch.judge(at(11)), Verdict::Over(Ended::Write));
         drop(stuck);
-        assert!(matches!(link.judge(at(10)), Verdict::Until(_)));
+        assert!(matches!(watch.judge(at(10)), Verdict::Until(_)));
     }
 }
