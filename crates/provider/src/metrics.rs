@@ -4,7 +4,7 @@
 //! ([`sample`]). Metrics hold no patient data, and only ASIDs of consumers that a tenant declared.
 //!
 //! To add a metric, count it where it happens, or read it in [`sample`]. `http::operators::admin` collects it into a
-//! [`page::Page`], which writes the text.
+//! [`page::Page`], which writes the text; its name, kind and help stand in `families.txt`.
 
 pub mod page;
 pub mod requests;

@@ -1,12 +1,13 @@
 //! Renders the metrics page that Prometheus scrapes.
 
+use super::requests::Traffic;
 use super::sample::Sample;
-use super::text::{Kind, Text, label};
+use super::text::{Text, labels};
 use super::{Metrics, Shed};
 use crate::anchor::state::{AnchorState, Sink};
-use crate::store::{Gauges, Load, Waiting};
+use crate::store::{Gauges, Load};
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Count of a consumer's refused requests.
@@ -74,352 +75,149 @@ impl Page<'_> {
         self.audit(&mut out);
         if let Some((age, sample)) = self.sample {
             diary(&mut out, sample);
-            out.one(
-                "uec_sample_age_seconds",
-                Kind::Gauge,
-                "Age of the figures of slots, bookings and referrals.",
-                age.as_secs_f64(),
-            );
+            out.one("uec_sample_age_seconds", age.as_secs_f64());
         }
         self.process(&mut out);
+        self.certificates(&mut out);
         out.finish()
     }
 
-    fn revocation_lists(&self, out: &mut Text) {
-        const AGE: &str = "uec_tls_revocation_list_age_seconds";
-        const EXPIRY: &str = "uec_tls_revocation_list_expiry_seconds";
-        if self.revocation_lists.is_empty() {
-            return;
-        }
-        // Two files may have the same name, and a file may hold several lists.
-        let labels = |n: usize, file: &str| {
-            format!(
-                "{},{}",
-                label("list", &(n + 1).to_string()),
-                label("file", file)
-            )
-        };
-        out.head(
-            AGE,
-            Kind::Gauge,
-            "Seconds since a revocation list of client certificates was made.",
-        );
-        for (n, (file, age, _)) in self.revocation_lists.iter().enumerate() {
-            out.value(AGE, &labels(n, file), age);
-        }
-        out.head(
-            EXPIRY,
-            Kind::Gauge,
-            "Seconds until a revocation list should have been replaced by a newer one; negative afterwards.",
-        );
-        for (n, (file, _, expiry)) in self.revocation_lists.iter().enumerate() {
-            out.value(EXPIRY, &labels(n, file), expiry);
-        }
-    }
-
     fn refusals(&self, out: &mut Text) {
-        const SHED: &str = "uec_requests_shed_total";
-        out.head(
-            SHED,
-            Kind::Counter,
-            "Requests turned away for load or limits, by reason.",
-        );
-        for why in Shed::ALL {
-            let count = self.metrics.shed[why as usize].load(Ordering::Relaxed);
-            out.value(SHED, &label("reason", why.name()), count);
-        }
-        const LIMITED: &str = "uec_consumer_limited_total";
-        out.head(
-            LIMITED,
-            Kind::Counter,
-            "Requests refused by a consumer's own limits; only declared consumers by name.",
-        );
-        for refused in &self.refused {
-            let labels = format!(
-                "{},{}",
-                label("tenant", &refused.tenant(&self.names)),
-                label("asid", &refused.asid)
-            );
-            out.value(LIMITED, &labels, refused.count);
-        }
-        out.one(
-            "uec_task_delay_seconds",
-            Kind::Gauge,
-            "How long a task that was ready had to wait for a processor, last measured.",
-            self.lag.as_secs_f64(),
-        );
+        let shed = Shed::ALL.map(|why| {
+            let count = &self.metrics.shed[why as usize];
+            (labels(&[("reason", why.name())]), read(count))
+        });
+        out.all("uec_requests_shed_total", shed);
+        let limited = self.refused.iter().map(|refused| {
+            let tenant = refused.tenant(&self.names);
+            let of = labels(&[("tenant", &tenant), ("asid", &refused.asid)]);
+            (of, refused.count)
+        });
+        out.all("uec_consumer_limited_total", limited);
+        out.one("uec_task_delay_seconds", self.lag.as_secs_f64());
     }
 
     fn store(&self, out: &mut Text) {
         let (g, load) = (self.gauges, self.load);
-        const COMMITS: &str = "uec_store_commits_total";
-        out.head(COMMITS, Kind::Counter, "Groups of writes, by result.");
-        for (result, count) in [("stored", &g.commits), ("failed", &g.failures)] {
-            out.value(
-                COMMITS,
-                &label("result", result),
-                count.load(Ordering::Relaxed),
-            );
-        }
-        out.one(
-            "uec_store_failed_writes_total",
-            Kind::Counter,
-            "Writes that the database failed, in groups of either result.",
-            g.failed_writes.load(Ordering::Relaxed) as f64,
-        );
-        for (name, help, histogram, unit) in [
-            (
-                "uec_store_batch_jobs",
-                "Writes of one group; a group of late audit rows alone has none.",
-                &g.jobs,
-                1.0,
-            ),
-            (
-                "uec_store_commit_duration_seconds",
-                "From the begin of a group to the end of its commit.",
-                &g.took,
-                1e6,
-            ),
+        let commits = [("stored", &g.commits), ("failed", &g.failures)];
+        out.all("uec_store_commits_total", by("result", commits));
+        out.one("uec_store_failed_writes_total", read(&g.failed_writes));
+        for (name, histogram, unit) in [
+            ("uec_store_batch_jobs", &g.jobs, 1.0),
+            ("uec_store_commit_duration_seconds", &g.took, 1e6),
         ] {
-            out.head(name, Kind::Histogram, help);
+            out.head(name);
             histogram.write(out.raw(), name, "", unit);
         }
-        const BUSY: &str = "uec_store_busy_total";
-        out.head(
-            BUSY,
-            Kind::Counter,
-            "Work refused because too much waited, by what was waited for.",
-        );
-        for (what, count) in [
+        let busy = [
             ("queue", &g.queue_refusals),
             ("readers", &g.reader_refusals),
-        ] {
-            out.value(BUSY, &label("what", what), count.load(Ordering::Relaxed));
-        }
-        for (name, help, value) in [
-            (
-                "uec_store_queue_depth",
-                "Writes waiting or being done.",
-                load.queued,
-            ),
-            (
-                "uec_store_queue_capacity",
-                "Most writes that may wait.",
-                load.queue_most,
-            ),
-            (
-                "uec_store_readers_in_use",
-                "Reading connections in use.",
-                load.readers_in_use,
-            ),
-            (
-                "uec_store_readers_capacity",
-                "Most reading connections.",
-                load.readers_most,
-            ),
-        ] {
-            out.one(name, Kind::Gauge, help, value as f64);
-        }
+        ];
+        out.all("uec_store_busy_total", by("what", busy));
+        out.one("uec_store_queue_depth", load.queued);
+        out.one("uec_store_queue_capacity", load.queue_most);
+        out.one("uec_store_readers_in_use", load.readers_in_use);
+        out.one("uec_store_readers_capacity", load.readers_most);
     }
 
     fn audit(&self, out: &mut Text) {
-        out.one(
-            "uec_audit_rows_waiting",
-            Kind::Gauge,
-            "Audit rows of searches not yet written.",
-            self.load.audit_waiting as f64,
-        );
+        out.one("uec_audit_rows_waiting", self.load.audit_waiting);
         out.one(
             "uec_audit_lag_seconds",
-            Kind::Gauge,
-            "Age of the oldest of them; the promise is one second.",
             self.load.audit_oldest.as_secs_f64(),
         );
-        const ANCHORS: &str = "uec_audit_anchors_total";
-        out.head(
-            ANCHORS,
-            Kind::Counter,
-            "Signed heads of audit trails, by where they went and whether they arrived.",
-        );
-        for to in Sink::ALL {
+        let anchors = Sink::ALL.into_iter().flat_map(|to| {
             let (written, failed) = self.trail.counts(to);
-            for (result, count) in [("written", written), ("failed", failed)] {
-                let labels = format!("{},{}", label("to", to.name()), label("result", result));
-                out.value(ANCHORS, &labels, count);
-            }
-        }
+            let of = |result| labels(&[("to", to.name()), ("result", result)]);
+            [(of("written"), written), (of("failed"), failed)]
+        });
+        out.all("uec_audit_anchors_total", anchors);
         if let Some(age) = self.trail.age() {
-            out.one(
-                "uec_audit_anchor_age_seconds",
-                Kind::Gauge,
-                "Since the heads of all trails were last signed and kept, or since the start.",
-                age as f64,
-            );
+            out.one("uec_audit_anchor_age_seconds", age);
         }
-        out.one(
-            "uec_audit_trails_lost",
-            Kind::Gauge,
-            "Providers whose trail is not the one that was signed.",
-            self.trail.losses().len() as f64,
-        );
+        out.one("uec_audit_trails_lost", self.trail.losses().len());
     }
 
     fn process(&self, out: &mut Text) {
         let m = self.metrics;
-        let spans = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed) as f64;
-        for (name, kind, help, value) in [
-            (
-                "uec_ready",
-                Kind::Gauge,
-                "1 while /health/ready says ready.",
-                f64::from(u8::from(self.ready)),
-            ),
-            (
-                "uec_health_checks_total",
-                Kind::Counter,
-                "Checks of its own health that the server has finished.",
-                self.looks as f64,
-            ),
-            (
-                "uec_log_lines_lost_total",
-                Kind::Counter,
-                "Lines of the log that could not be written.",
-                self.log_lines_lost as f64,
-            ),
-            (
-                "uec_connections_open",
-                Kind::Gauge,
-                "Connections of the API.",
-                m.connections.open() as f64,
-            ),
-            (
-                "uec_answers_untaken_bytes",
-                Kind::Gauge,
-                "Memory of answers that were not taken yet.",
-                self.untaken as f64,
-            ),
-            (
-                "uec_telemetry_spans_total",
-                Kind::Counter,
-                "Spans handed to the exporter.",
-                spans(&m.spans),
-            ),
-            (
-                "uec_telemetry_spans_dropped_total",
-                Kind::Counter,
-                "Spans thrown away because the exporter did not keep up.",
-                spans(&m.spans_dropped),
-            ),
-            (
-                "uec_telemetry_spans_failed_total",
-                Kind::Counter,
-                "Spans that the collector did not take.",
-                spans(&m.spans_failed),
-            ),
-            (
-                "process_start_time_seconds",
-                Kind::Gauge,
-                "Start of the process, seconds since 1970.",
-                m.started,
-            ),
-        ] {
-            out.one(name, kind, help, value);
-        }
-        const ENDED: &str = "uec_connections_ended_total";
-        out.head(
-            ENDED,
-            Kind::Counter,
-            "Connections that this server ended or did not take, by reason.",
-        );
-        for why in listen::Ended::ALL {
-            let count = m.connections.ended(why);
-            out.value(ENDED, &label("reason", why.name()), count);
-        }
-        const CERTIFICATE: &str = "uec_tls_certificate_expiry_seconds";
+        out.one("uec_ready", u8::from(self.ready));
+        out.one("uec_health_checks_total", self.looks);
+        out.one("uec_log_lines_lost_total", self.log_lines_lost);
+        out.one("uec_connections_open", m.connections.open());
+        out.one("uec_answers_untaken_bytes", self.untaken);
+        out.one("uec_telemetry_spans_total", read(&m.spans));
+        out.one("uec_telemetry_spans_dropped_total", read(&m.spans_dropped));
+        out.one("uec_telemetry_spans_failed_total", read(&m.spans_failed));
+        out.one("process_start_time_seconds", m.started);
+        let ended = listen::Ended::ALL
+            .map(|why| (labels(&[("reason", why.name())]), m.connections.ended(why)));
+        out.all("uec_connections_ended_total", ended);
+        let version = labels(&[("version", env!("CARGO_PKG_VERSION"))]);
+        out.all("uec_build_info", [(version, 1)]);
+    }
+
+    fn certificates(&self, out: &mut Text) {
         if !self.certificates.is_empty() {
-            out.head(
-                CERTIFICATE,
-                Kind::Gauge,
-                "Seconds until a certificate in use expires; negative afterwards.",
-            );
+            let expiry = self.certificates.iter();
+            let expiry = expiry.map(|(which, left)| (labels(&[("certificate", which)]), left));
+            out.all("uec_tls_certificate_expiry_seconds", expiry);
         }
-        for (which, seconds) in &self.certificates {
-            out.value(CERTIFICATE, &label("certificate", which), seconds);
+        if self.revocation_lists.is_empty() {
+            return;
         }
-        self.revocation_lists(out);
-        out.head(
-            "uec_build_info",
-            Kind::Gauge,
-            "The program, as labels of a constant.",
-        );
-        out.value(
-            "uec_build_info",
-            &label("version", env!("CARGO_PKG_VERSION")),
-            1,
-        );
+        // Two files may have the same name, and a file may hold several lists.
+        let lists = self.revocation_lists.iter().zip(1..);
+        let lists = lists.map(|((file, age, expiry), n)| {
+            let of = labels(&[("list", &i32::to_string(&n)), ("file", file)]);
+            (of, (age, expiry))
+        });
+        let ages = lists.clone().map(|(of, (age, _))| (of, age));
+        out.all("uec_tls_revocation_list_age_seconds", ages);
+        let expiries = lists.map(|(of, (_, expiry))| (of, expiry));
+        out.all("uec_tls_revocation_list_expiry_seconds", expiries);
     }
 }
 
+fn read(count: &AtomicU64) -> u64 {
+    count.load(Ordering::Relaxed)
+}
+
+/// Counts by the values of a label.
+fn by<const N: usize>(label: &str, counts: [(&str, &AtomicU64); N]) -> [(String, u64); N] {
+    counts.map(|(value, count)| (labels(&[(label, value)]), read(count)))
+}
+
 fn diary(out: &mut Text, sample: &Sample) {
-    let traffic = |test| super::requests::Traffic::of(test).name();
-    const FREE: &str = "uec_slots_free";
-    out.head(
-        FREE,
-        Kind::Gauge,
-        "Free slots not held back that start within the time named, by service.",
-    );
-    for tenant in &sample.tenants {
-        for service in &tenant.services {
-            for (within, free) in [("24h", service.free_day), ("7d", service.free_week)] {
-                let labels = format!(
-                    "{},{},{},{}",
-                    label("tenant", &tenant.ods),
-                    label("service", &service.service),
-                    label("within", within),
-                    label("traffic", traffic(service.test))
-                );
-                out.value(FREE, &labels, free);
-            }
-        }
-    }
-    const LIVE: &str = "uec_bookings_live";
-    out.head(
-        LIVE,
-        Kind::Gauge,
-        "Bookings not cancelled, from today on, by service.",
-    );
-    for tenant in &sample.tenants {
-        for service in &tenant.services {
-            let labels = format!(
-                "{},{},{}",
-                label("tenant", &tenant.ods),
-                label("service", &service.service),
-                label("traffic", traffic(service.test))
-            );
-            out.value(LIVE, &labels, service.bookings);
-        }
-    }
-    let waiting: Vec<(&str, Waiting)> = sample
-        .tenants
-        .iter()
-        .map(|t| (t.ods.as_str(), t.waiting))
-        .chain([("none", sample.unassigned)])
-        .collect();
-    for (name, help, of) in [
-        (
-            "uec_referrals_unmatched",
-            "Referrals of the last three months that have no booking.",
-            (|w: &Waiting| w.unmatched) as fn(&Waiting) -> u64,
-        ),
-        (
-            "uec_referrals_quarantined",
-            "Referrals of the last three months that are kept aside.",
-            |w: &Waiting| w.quarantined,
-        ),
-    ] {
-        out.head(name, Kind::Gauge, help);
-        for (tenant, waiting) in &waiting {
-            out.value(name, &label("tenant", tenant), of(waiting));
-        }
-    }
+    let services = sample.tenants.iter().flat_map(|tenant| {
+        let of_tenant = |service| (tenant.ods.as_str(), service);
+        tenant.services.iter().map(of_tenant)
+    });
+    let free = services.clone().flat_map(|(tenant, service)| {
+        [("24h", service.free_day), ("7d", service.free_week)].map(|(within, free)| {
+            let of = labels(&[
+                ("tenant", tenant),
+                ("service", &service.service),
+                ("within", within),
+                ("traffic", Traffic::of(service.test).name()),
+            ]);
+            (of, free)
+        })
+    });
+    out.all("uec_slots_free", free);
+    let live = services.map(|(tenant, service)| {
+        let of = labels(&[
+            ("tenant", tenant),
+            ("service", &service.service),
+            ("traffic", Traffic::of(service.test).name()),
+        ]);
+        (of, service.bookings)
+    });
+    out.all("uec_bookings_live", live);
+    let tenants = sample.tenants.iter().map(|t| (t.ods.as_str(), t.waiting));
+    let waiting = tenants.chain([("none", sample.unassigned)]);
+    let waiting = waiting.map(|(tenant, waiting)| (labels(&[("tenant", tenant)]), waiting));
+    let unmatched = waiting.clone().map(|(of, waiting)| (of, waiting.unmatched));
+    out.all("uec_referrals_unmatched", unmatched);
+    let aside = waiting.map(|(of, waiting)| (of, waiting.quarantined));
+    out.all("uec_referrals_quarantined", aside);
 }

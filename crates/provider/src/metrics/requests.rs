@@ -1,7 +1,7 @@
 //! Counts requests by tenant, interaction and outcome. The tables have a fixed size, so no caller can make them grow. A
 //! request costs a few atomic additions.
 
-use super::text::{Kind, Text, label};
+use super::text::{Text, labels};
 use crate::histogram::{Histogram, MICROS};
 use crate::store::TenantKey;
 use booking::refusal::Situation;
@@ -188,11 +188,7 @@ impl Requests {
 
     /// Appends the series. `names` are the ODS codes of the tenants by key.
     pub fn write(&self, out: &mut Text, names: &HashMap<i64, String>) {
-        out.head(
-            "uec_requests_total",
-            Kind::Counter,
-            "Requests answered, by provider, interaction, status class, row of the error table, and live or test.",
-        );
+        out.head("uec_requests_total");
         for (place, tenant) in self.tenants.iter().enumerate() {
             let Some(tenant) = tenant.get() else { continue };
             let name = match place {
@@ -207,50 +203,29 @@ impl Requests {
             write_tenant(out, &name, tenant);
         }
         self.write_durations(out);
-        for (name, help, values) in [
-            (
-                "uec_request_body_bytes_total",
-                "Bytes of request bodies, uncompressed.",
-                &self.received,
-            ),
-            (
-                "uec_response_body_bytes_total",
-                "Bytes of answers' bodies as sent.",
-                &self.sent,
-            ),
+        for (name, values) in [
+            ("uec_request_body_bytes_total", &self.received),
+            ("uec_response_body_bytes_total", &self.sent),
         ] {
-            out.head(name, Kind::Counter, help);
-            for asked in RequestKind::all() {
-                let labels = label("interaction", asked.name());
-                out.value(name, &labels, values[asked.place()].load(Ordering::Relaxed));
-            }
+            let by_kind = RequestKind::all().map(|asked| {
+                let count = values[asked.place()].load(Ordering::Relaxed);
+                (labels(&[("interaction", asked.name())]), count)
+            });
+            out.all(name, by_kind);
         }
         let under_way = self.under_way.load(Ordering::Relaxed).max(0);
-        out.one(
-            "uec_requests_in_progress",
-            Kind::Gauge,
-            "Requests under way at this moment.",
-            under_way as f64,
-        );
+        out.one("uec_requests_in_progress", under_way);
     }
 
     fn write_durations(&self, out: &mut Text) {
         const NAME: &str = "uec_request_duration_seconds";
-        out.head(
-            NAME,
-            Kind::Histogram,
-            "From the head of a request to the head of its answer.",
-        );
+        out.head(NAME);
         for traffic in Traffic::ALL {
             for asked in RequestKind::all() {
                 let histogram = &self.took[traffic as usize][asked.place()];
                 if histogram.count() > 0 {
-                    let labels = format!(
-                        "{},{},",
-                        label("interaction", asked.name()),
-                        label("traffic", traffic.name())
-                    );
-                    histogram.write(out.raw(), NAME, &labels, 1e6);
+                    let of = labels(&[("interaction", asked.name()), ("traffic", traffic.name())]);
+                    histogram.write(out.raw(), NAME, &format!("{of},"), 1e6);
                 }
             }
         }
@@ -267,15 +242,14 @@ fn write_tenant(out: &mut Text, name: &str, tenant: &Tenant) {
                     continue;
                 }
                 let (class, error) = outcome_labels(outcome);
-                let labels = format!(
-                    "{},{},{},{},{}",
-                    label("tenant", name),
-                    label("interaction", asked.name()),
-                    label("status", class),
-                    label("error", error),
-                    label("traffic", traffic.name())
-                );
-                out.value("uec_requests_total", &labels, count);
+                let of = labels(&[
+                    ("tenant", name),
+                    ("interaction", asked.name()),
+                    ("status", class),
+                    ("error", error),
+                    ("traffic", traffic.name()),
+                ]);
+                out.value("uec_requests_total", &of, count);
             }
         }
     }

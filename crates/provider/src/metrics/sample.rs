@@ -182,7 +182,7 @@ fn services(
         .live_by_service(london_day(now))?
         .into_iter()
         .collect();
-    let services = catalogue.services().iter().map(|service| {
+    let services = catalogue.declared.services.iter().map(|service| {
         let of = catalogue
             .schedules_of(&service.id)
             .filter_map(|s| free.get(&s.key));

@@ -4,17 +4,8 @@ use std::fmt::{Display, Write};
 
 /// Media type of the text.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Kind of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Only grows while the process runs.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// Counts by buckets.
-    Histogram,
-}
+/// Every metric, one a line: its name, whether it is a counter, a gauge or a histogram, and its help.
+const FAMILIES: &str = include_str!("families.txt");
 
 /// The text so far.
 #[derive(Default)]
@@ -22,17 +13,17 @@ pub struct Text(String);
 
 impl Text {
     /// Writes help and type of a metric; its values follow.
-    pub fn head(&mut self, name: &str, kind: Kind, help: &str) {
-        let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
-        };
-        // Writing into a String cannot fail.
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    pub fn head(&mut self, name: &str) {
+        let mut families = FAMILIES.lines().filter_map(|line| line.split_once(' '));
+        let family = families.find(|(of, _)| *of == name);
+        debug_assert!(family.is_some(), "{name} is not among the metrics");
+        if let Some((kind, help)) = family.and_then(|(_, rest)| rest.split_once(' ')) {
+            // Writing into a String cannot fail.
+            let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        }
     }
 
-    /// Writes a value. `labels` come from [`label`], separated by commas.
+    /// Writes a value. `labels` come from [`labels`].
     pub fn value(&mut self, name: &str, labels: &str, value: impl Display) {
         let _ = match labels.is_empty() {
             true => writeln!(self.0, "{name} {value}"),
@@ -41,9 +32,17 @@ impl Text {
     }
 
     /// Writes a metric with one value and no labels.
-    pub fn one(&mut self, name: &str, kind: Kind, help: &str, value: f64) {
-        self.head(name, kind, help);
+    pub fn one(&mut self, name: &str, value: impl Display) {
+        self.head(name);
         self.value(name, "", value);
+    }
+
+    /// Writes a metric with its values, each by its labels.
+    pub fn all<V: Display>(&mut self, name: &str, values: impl IntoIterator<Item = (String, V)>) {
+        self.head(name);
+        for (labels, value) in values {
+            self.value(name, &labels, value);
+        }
     }
 
     /// The text, for appending.
@@ -57,18 +56,14 @@ impl Text {
     }
 }
 
-/// `name="value"`, the value escaped.
-pub fn label(name: &str, value: &str) -> String {
-    let mut out = format!("{name}=\"");
-    for c in value.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '"' => out.push_str("\\\""),
-            '\n' => out.push_str("\\n"),
-            c => out.push(c),
-        }
+/// `name="value",…`, the values escaped.
+pub fn labels(pairs: &[(&str, &str)]) -> String {
+    let mut out = String::new();
+    for (name, value) in pairs {
+        let comma = if out.is_empty() { "" } else { "," };
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+        let _ = write!(out, "{comma}{name}=\"{}\"", value.replace('\n', "\\n"));
     }
-    out.push('"');
     out
 }
 
@@ -78,16 +73,17 @@ mod tests {
 
     #[test]
     fn labels_are_escaped() {
-        assert_eq!(label("a", "b\"c\\d\ne"), "a=\"b\\\"c\\\\d\\ne\"");
+        let two = labels(&[("a", "b\"c\\d\ne"), ("f", "g")]);
+        assert_eq!(two, "a=\"b\\\"c\\\\d\\ne\",f=\"g\"");
     }
 
     #[test]
     fn a_metric_has_help_type_and_value() {
         let mut text = Text::default();
-        text.one("up", Kind::Gauge, "Whether it is.", 1.0);
+        text.one("uec_ready", 1);
         assert_eq!(
             text.finish(),
-            "# HELP up Whether it is.\n# TYPE up gauge\nup 1\n"
+            "# HELP uec_ready 1 while /health/ready says ready.\n# TYPE uec_ready gauge\nuec_ready 1\n"
         );
     }
 }
