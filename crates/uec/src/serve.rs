@@ -6,7 +6,7 @@ use booking::named_file;
 use clap::{Args, ValueEnum};
 use provider::anchor::state::AnchorState;
 use provider::config::{LogFormat, Settings, Tls, Unsigned, check_base_url};
-use provider::diary::{apply, seed};
+use provider::diary::{apply, demo};
 use provider::http::edge::Edge;
 use provider::http::edge::base::Base;
 use provider::http::server::{self, Server};
@@ -263,7 +263,7 @@ pub async fn prepare(
         );
     }
     if seeded {
-        seed::demo(&store, provider::clock::now())
+        demo::load(&store, provider::clock::now())
             .await
             .map_err(|e| e.to_string())?;
     }

@@ -9,10 +9,10 @@
 mod diary_apply;
 mod diary_closures;
 mod diary_declaration;
+mod diary_demo;
 mod diary_generate;
 mod diary_parallel;
 mod diary_render;
-mod diary_seed;
 mod diary_slots;
 mod postgres;
 mod store_anchor;

@@ -14,12 +14,12 @@
 mod diary_apply;
 #[path = "diary_closures.rs"]
 mod diary_closures;
+#[path = "diary_demo.rs"]
+mod diary_demo;
 #[path = "diary_parallel.rs"]
 mod diary_parallel;
 #[path = "diary_render.rs"]
 mod diary_render;
-#[path = "diary_seed.rs"]
-mod diary_seed;
 #[path = "diary_slots.rs"]
 mod diary_slots;
 mod faults;

@@ -2,7 +2,7 @@
 
 use super::support::operations::command as uec;
 use provider::config::{ReferralSenders, Settings, Unsigned};
-use provider::diary::seed;
+use provider::diary::demo;
 use provider::http::edge::Edge;
 use provider::http::edge::base::Base;
 use provider::http::server::{self, Server};
@@ -58,7 +58,7 @@ impl Nation {
             let listener = server::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let store = Store::open(database, &Options::default()).unwrap();
-            seed::demo(&store, jiff::Timestamp::now()).await.unwrap();
+            demo::load(&store, jiff::Timestamp::now()).await.unwrap();
             let mut settings = Settings::default();
             settings.trust.unsigned = Unsigned::Any;
             settings.referral.from = ReferralSenders::Any;

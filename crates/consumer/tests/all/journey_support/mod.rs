@@ -10,7 +10,7 @@ use consumer::slots::FreeSlot;
 use consumer::transport::{Policy, Transport};
 use jiff::Timestamp;
 use provider::config::{Settings, Unsigned};
-use provider::diary::seed;
+use provider::diary::demo;
 use provider::http::edge::Edge;
 use provider::http::edge::base::Base;
 use provider::http::server::{self, Server};
@@ -35,7 +35,7 @@ pub async fn provider() -> (SocketAddr, Store) {
     let listener = server::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let store = Store::open("sqlite::memory:", &Options::default()).unwrap();
-    seed::demo(&store, Timestamp::now()).await.unwrap();
+    demo::load(&store, Timestamp::now()).await.unwrap();
     let mut settings = Settings::default();
     settings.trust.unsigned = Unsigned::Any;
     let settings = Arc::new(settings);

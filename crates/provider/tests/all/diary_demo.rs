@@ -6,7 +6,7 @@ use booking::slot::SlotStatus;
 use jiff::{SignedDuration, Timestamp};
 use provider::diary::catalogue::Catalogue;
 use provider::diary::generate::{london, london_date};
-use provider::diary::{apply, seed};
+use provider::diary::{apply, demo};
 use provider::store::{Channel, PlacedSlot, SlotFilter, Store};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ fn now() -> Timestamp {
 
 async fn seeded() -> Store {
     let store = store_fixture::memory();
-    assert!(seed::demo(&store, now()).await.unwrap() > 0);
+    assert!(demo::load(&store, now()).await.unwrap() > 0);
     store
 }
 
@@ -164,9 +164,9 @@ async fn one_consumer_may_book_and_the_other_only_search() {
 async fn seeding_again_only_tops_up() {
     let store = seeded().await;
     let before = slots(&store, "FX101", "2000000011");
-    assert_eq!(seed::demo(&store, now()).await.unwrap(), 0);
+    assert_eq!(demo::load(&store, now()).await.unwrap(), 0);
     let tomorrow = now() + SignedDuration::from_hours(24);
-    let added = seed::demo(&store, tomorrow).await.unwrap();
+    let added = demo::load(&store, tomorrow).await.unwrap();
     assert!(added > 0);
     assert_eq!(
         apply::top_up(&store, tomorrow, &mut |_| {}).await.unwrap(),

@@ -14,7 +14,7 @@ pub const RIVERSIDE: &str = include_str!("demo/riverside.toml");
 
 /// Why the demonstration could not be loaded.
 #[derive(Debug, thiserror::Error)]
-pub enum SeedError {
+pub enum DemoError {
     /// The embedded files are wrong.
     #[error("the demonstration's own declaration is wrong: {0}")]
     Declaration(#[from] Faults),
@@ -43,7 +43,7 @@ pub fn declarations(now: Timestamp) -> Result<Vec<Declaration>, Faults> {
 
 /// Adds the demonstration's providers that are absent, and fills the days ahead. Existing ones stay as they are. Returns
 /// the slots made.
-pub async fn demo(store: &Store, now: Timestamp) -> Result<u64, SeedError> {
+pub async fn load(store: &Store, now: Timestamp) -> Result<u64, DemoError> {
     let known = store.tenants()?;
     let mut added = 0;
     for (ods, text, file) in PROVIDERS {
