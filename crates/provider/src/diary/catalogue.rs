@@ -1,14 +1,14 @@
 //! The catalogue: the declared things of one tenant as typed maps, for searches, bookings and FHIR resources.
 
 use super::declaration::closure::Closures;
-use super::declaration::{CapPer as DeclaredCapPer, Declaration, Provider, Right};
+use super::declaration::{self, CapPer as DeclaredCapPer, Declaration, Provider, Right};
 pub use super::declaration::{
     Closure, Consumer, Location, Organization, Practitioner, Release, Role, Service, Session,
     Template,
 };
 use crate::store::{
-    BookingCount, CountBy, Counts, DeclaredRow, PlacedSlot, SCHEDULE_KIND, ScheduleKey, StoreError,
-    TenantRow, london_day,
+    BookingCount, CountBookings, CountBy, DeclaredRow, PlacedSlot, SCHEDULE_KIND, ScheduleKey,
+    StoreError, TenantRow, london_day,
 };
 use booking::ids::{Asid, OdsCode, ServiceId};
 use booking::rules::release::{
@@ -84,8 +84,6 @@ pub struct Schedule {
     pub identifier: String,
     /// Clinics may overlap.
     pub overlaps: bool,
-    /// Role and identifier as they were declared, which an export gives back.
-    declared: (Option<String>, Option<String>),
 }
 
 /// Where a release rule is declared, which is also what its cap counts.
@@ -101,30 +99,10 @@ enum Scope<'a> {
 pub struct Catalogue {
     /// The tenant.
     pub tenant: TenantRow,
-    /// Its settings.
-    pub provider: Provider,
-    /// Organisations.
-    pub organizations: Vec<Organization>,
-    /// Locations.
-    pub locations: Vec<Location>,
-    /// Practitioners.
-    pub practitioners: Vec<Practitioner>,
-    /// Roles.
-    pub roles: Vec<Role>,
-    /// Services.
-    pub services: Vec<Service>,
-    /// Schedules.
+    /// What it declares, without imported slots, which only the diary holds.
+    pub declared: Declaration,
+    /// Its schedules with their keys.
     pub schedules: Vec<Schedule>,
-    /// Templates.
-    pub templates: Vec<Template>,
-    /// One-off sessions.
-    pub sessions: Vec<Session>,
-    /// Days on which the provider, or a part of it, is closed.
-    pub closures: Vec<Closure>,
-    /// Release rules as declared.
-    pub releases: Vec<Release>,
-    /// Consumers.
-    pub consumers: Vec<Consumer>,
     rules: HashMap<String, ReleaseRule>,
     clinic_rules: HashMap<String, Vec<String>>,
     nobody: ReleaseRule,
@@ -172,46 +150,45 @@ impl Catalogue {
                 asid: tenant.asid.clone(),
                 further_asids: Vec::new(),
                 name: tenant.name.clone(),
-                horizon_days: super::declaration::DEFAULT_HORIZON_DAYS,
-                schedule_system: super::declaration::SCHEDULE_SYSTEM.to_owned(),
+                horizon_days: declaration::DEFAULT_HORIZON_DAYS,
+                schedule_system: declaration::SCHEDULE_SYSTEM.to_owned(),
                 others_may: Right::ALL.to_vec(),
                 local_patient_identifiers: false,
                 test: false,
             });
-        let practitioners = of_kind::<Practitioner>(rows, kind::PRACTITIONER)?;
-        let roles = of_kind::<Role>(rows, kind::ROLE)?;
-        let schedules = schedules(rows, &provider, &practitioners, &roles)?;
-        let releases = of_kind::<Release>(rows, kind::RELEASE)?;
-        let templates = of_kind::<Template>(rows, kind::TEMPLATE)?;
-        let sessions = of_kind::<Session>(rows, kind::SESSION)?;
+        let declared = Declaration {
+            provider,
+            organizations: of_kind(rows, kind::ORGANIZATION)?,
+            locations: of_kind(rows, kind::LOCATION)?,
+            practitioners: of_kind(rows, kind::PRACTITIONER)?,
+            roles: of_kind(rows, kind::ROLE)?,
+            releases: of_kind(rows, kind::RELEASE)?,
+            services: of_kind(rows, kind::SERVICE)?,
+            schedules: of_kind(rows, kind::SCHEDULE)?,
+            templates: of_kind(rows, kind::TEMPLATE)?,
+            sessions: of_kind(rows, kind::SESSION)?,
+            closures: of_kind(rows, kind::CLOSURE)?,
+            slots: Vec::new(),
+            consumers: of_kind(rows, kind::CONSUMER)?,
+        };
+        let templates = declared.templates.iter().map(|t| (&t.id, &t.release));
+        let sessions = declared.sessions.iter().map(|s| (&s.id, &s.release));
         let clinic_rules = templates
-            .iter()
-            .map(|t| (&t.id, &t.release))
-            .chain(sessions.iter().map(|s| (&s.id, &s.release)))
+            .chain(sessions)
             .filter(|(_, release)| !release.is_empty())
             .map(|(id, release)| (id.clone(), release.clone()))
             .collect();
-        let services = of_kind::<Service>(rows, kind::SERVICE)?;
-        let consumers = of_kind::<Consumer>(rows, kind::CONSUMER)?;
+        let (services, consumers) = (&declared.services, &declared.consumers);
+        let rules = declared.releases.iter().map(|r| (r.id.clone(), rule(r)));
         Ok(Catalogue {
-            trial: provider.test
+            trial: declared.provider.test
                 || services.iter().any(|s| s.test)
                 || consumers.iter().any(|c| c.test),
             limited: consumers.iter().any(Consumer::has_limits),
             tenant: tenant.clone(),
-            organizations: of_kind(rows, kind::ORGANIZATION)?,
-            locations: of_kind(rows, kind::LOCATION)?,
-            services,
-            consumers,
-            rules: releases.iter().map(|r| (r.id.clone(), rule(r))).collect(),
-            provider,
-            practitioners,
-            roles,
-            schedules,
-            templates,
-            sessions,
-            closures: of_kind(rows, kind::CLOSURE)?,
-            releases,
+            rules: rules.collect(),
+            schedules: schedules(rows, &declared)?,
+            declared,
             clinic_rules,
             nobody: ReleaseRule {
                 audience: Audience::Only {
@@ -226,14 +203,9 @@ impl Catalogue {
         })
     }
 
-    /// Services in declared order.
-    pub fn services(&self) -> &[Service] {
-        &self.services
-    }
-
     /// A service.
     pub fn service(&self, id: &ServiceId) -> Option<&Service> {
-        self.services.iter().find(|s| s.id == *id)
+        self.declared.services.iter().find(|s| s.id == *id)
     }
 
     /// The schedules that a service books into, in declared order (PROV-SLOT-18, PROV-SLOT-22).
@@ -259,30 +231,30 @@ impl Catalogue {
     /// `HealthcareService.location`.
     pub fn location_of(&self, service: &Service) -> Option<&Location> {
         let id = service.location.as_ref()?;
-        self.locations.iter().find(|l| l.id == *id)
+        self.declared.locations.iter().find(|l| l.id == *id)
     }
 
     /// `HealthcareService.providedBy`.
     pub fn organization_of(&self, service: &Service) -> Option<&Organization> {
         let id = service.provided_by.as_ref()?;
-        self.organizations.iter().find(|o| o.id == *id)
+        self.declared.organizations.iter().find(|o| o.id == *id)
     }
 
     /// The practitioner whose diary the schedule is.
     pub fn practitioner_of(&self, schedule: &Schedule) -> Option<&Practitioner> {
         let id = schedule.practitioner.as_ref()?;
-        self.practitioners.iter().find(|p| p.id == *id)
+        self.declared.practitioners.iter().find(|p| p.id == *id)
     }
 
     /// The role of the schedule's practitioner.
     pub fn role_of(&self, schedule: &Schedule) -> Option<&Role> {
         let id = schedule.role.as_ref()?;
-        self.roles.iter().find(|r| r.id == *id)
+        self.declared.roles.iter().find(|r| r.id == *id)
     }
 
     /// Whether an ASID is one of this provider's own systems (PROV-HDR-08).
     pub fn is_own_system(&self, asid: &Asid) -> bool {
-        self.tenant.asid == *asid || self.provider.further_asids.contains(asid)
+        self.tenant.asid == *asid || self.declared.provider.further_asids.contains(asid)
     }
 
     /// What a consumer may do: what all declarations of its system and organisation allow, or without any,
@@ -297,9 +269,10 @@ impl Catalogue {
     ) -> Option<ConsumerFacts> {
         let of_system = |c: &&Consumer| c.asid.as_ref() == Some(asid);
         let of_organization = |c: &&Consumer| c.asid.as_ref() != Some(asid) && c.ods == *ods;
-        let declared = self.consumers.iter().any(|c| of_system(&c));
+        let declared = self.declared.consumers.iter().any(|c| of_system(&c));
         if declared
             && !self
+                .declared
                 .consumers
                 .iter()
                 .any(|c| of_system(&c) && c.acts_for(ods))
@@ -307,15 +280,16 @@ impl Catalogue {
             return None;
         }
         let matching: Vec<&Consumer> = self
+            .declared
             .consumers
             .iter()
             .filter(of_system)
-            .chain(self.consumers.iter().filter(of_organization))
+            .chain(self.declared.consumers.iter().filter(of_organization))
             .collect();
         let ods_believed = declared || believed.organization;
         let is_other = matching.is_empty() || !ods_believed;
         let may = |right: Right| {
-            (!is_other || self.provider.others_may.contains(&right))
+            (!is_other || self.declared.provider.others_may.contains(&right))
                 && matching.iter().all(|c| c.may.contains(&right))
         };
         Some(ConsumerFacts {
@@ -337,7 +311,7 @@ impl Catalogue {
     /// is believed, else the current one. A claimed organisation gets no relief of an older version (D-75).
     pub fn standard_of(&self, asid: &Asid, ods: &OdsCode, believed: Believed) -> StandardVersion {
         let said = |matches: &dyn Fn(&Consumer) -> bool| {
-            let mut found = self.consumers.iter().filter(|c| matches(c));
+            let mut found = self.declared.consumers.iter().filter(|c| matches(c));
             found.find_map(|c| c.standard)
         };
         said(&|c| c.asid.as_ref() == Some(asid) && c.acts_for(ods))
@@ -384,7 +358,7 @@ impl Catalogue {
 
     /// The closures, with the locations of the services.
     pub fn closures(&self) -> Closures<'_> {
-        Closures::new(&self.closures, &self.services)
+        Closures::new(&self.declared.closures, &self.declared.services)
     }
 
     /// Whether the schedule's location is closed when a slot starts.
@@ -420,7 +394,7 @@ impl Catalogue {
         slot: &PlacedSlot,
         who: &ConsumerFacts,
         now: Timestamp,
-        counts: &dyn Counts,
+        count: &CountBookings<'_>,
     ) -> Result<ServiceId, Withheld> {
         let schedule = self.schedule_of_key(slot.schedule);
         if schedule.is_some_and(|s| self.is_place_closed(s, slot.slot.start)) {
@@ -438,7 +412,7 @@ impl Catalogue {
                 row.start,
                 who,
                 now,
-                |of| counts.bookings_on(of),
+                count,
             );
             match verdict {
                 Ok(()) => return Ok(service.clone()),
@@ -450,75 +424,32 @@ impl Catalogue {
         // An undeclared schedule releases nothing.
         Err(reason.unwrap_or(Withheld::HeldBack))
     }
-
-    /// The declaration, without imported slots, which only the diary holds.
-    pub fn declaration(&self) -> Declaration {
-        Declaration {
-            provider: self.provider.clone(),
-            organizations: self.organizations.clone(),
-            locations: self.locations.clone(),
-            practitioners: self.practitioners.clone(),
-            roles: self.roles.clone(),
-            releases: self.releases.clone(),
-            services: self.services.clone(),
-            schedules: self
-                .schedules
-                .iter()
-                .map(|s| self.declared_schedule(s))
-                .collect(),
-            templates: self.templates.clone(),
-            sessions: self.sessions.clone(),
-            closures: self.closures.clone(),
-            slots: Vec::new(),
-            consumers: self.consumers.clone(),
-        }
-    }
-
-    fn declared_schedule(&self, s: &Schedule) -> super::declaration::Schedule {
-        super::declaration::Schedule {
-            id: s.id.clone(),
-            services: s.services.clone(),
-            practitioner: s.practitioner.clone(),
-            role: s.declared.0.clone(),
-            location: s.location.clone(),
-            identifier: s.declared.1.clone(),
-            overlaps: s.overlaps,
-        }
-    }
 }
 
-fn schedules(
-    rows: &[DeclaredRow],
-    provider: &Provider,
-    practitioners: &[Practitioner],
-    roles: &[Role],
-) -> Result<Vec<Schedule>, StoreError> {
-    let mut found = Vec::new();
-    for row in rows.iter().filter(|r| r.kind == SCHEDULE_KIND) {
-        let s: super::declaration::Schedule = read(row)?;
+fn schedules(rows: &[DeclaredRow], declared: &Declaration) -> Result<Vec<Schedule>, StoreError> {
+    let rows = rows.iter().filter(|r| r.kind == SCHEDULE_KIND);
+    let schedule = |(row, s): (&DeclaredRow, &declaration::Schedule)| {
         let key = row.schedule.ok_or_else(|| {
             StoreError::unexpected(format!("the schedule `{}` has no key", row.id))
         })?;
-        let profile = s
-            .practitioner
-            .as_ref()
-            .and_then(|id| practitioners.iter().find(|p| p.id == *id))
+        let id = s.practitioner.as_ref();
+        let profile = id
+            .and_then(|id| declared.practitioners.iter().find(|p| p.id == *id))
             .map(|p| &p.role_profile)
-            .filter(|profile| roles.iter().any(|r| r.id == **profile));
-        found.push(Schedule {
+            .filter(|profile| declared.roles.iter().any(|r| r.id == **profile));
+        Ok(Schedule {
             key,
-            declared: (s.role.clone(), s.identifier.clone()),
-            identifier_system: provider.schedule_system.clone(),
-            identifier: s.identifier.unwrap_or_else(|| s.id.clone()),
-            role: s.role.or_else(|| profile.cloned()),
-            id: s.id,
-            services: s.services,
-            practitioner: s.practitioner,
-            location: s.location,
+            identifier_system: declared.provider.schedule_system.clone(),
+            identifier: s.identifier.as_ref().unwrap_or(&s.id).clone(),
+            role: s.role.as_ref().or(profile).cloned(),
+            id: s.id.clone(),
+            services: s.services.clone(),
+            practitioner: s.practitioner.clone(),
+            location: s.location.clone(),
             overlaps: s.overlaps,
-        });
-    }
-    Ok(found)
+        })
+    };
+    rows.zip(&declared.schedules).map(schedule).collect()
 }
 
 fn of_kind<T: DeserializeOwned>(rows: &[DeclaredRow], kind: &str) -> Result<Vec<T>, StoreError> {

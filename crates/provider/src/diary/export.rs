@@ -18,7 +18,7 @@ pub fn export(
         return Ok(None);
     };
     let (_, catalogue) = catalogue_of(store, tenant.key)?;
-    let mut declaration = catalogue.declaration();
+    let mut declaration = catalogue.declared;
     for schedule in &catalogue.schedules {
         let slots = reconcile::stored_from_today(store, tenant.key, schedule.key, now)?;
         let imported = slots

@@ -4,7 +4,7 @@
 use super::catalogue::{Catalogue, document, kind};
 use super::declaration::closure::Closures;
 use super::declaration::warn::{Warning, warnings};
-use super::declaration::{Declaration, Schedule};
+use super::declaration::{Consumer, Declaration, Schedule};
 use super::generate::{london, london_date};
 use super::reconcile::{self, Difference, Stranded, Target};
 use crate::store::{
@@ -99,7 +99,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// The difference between a declaration and what is stored.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Plan {
     /// The provider.
     pub ods: String,
@@ -168,14 +168,13 @@ impl Plan {
             ods: provider.ods.to_string(),
             name: provider.name.clone(),
             items,
-            slots: Vec::new(),
-            bookings: Vec::new(),
             warnings: warnings(declaration, london_date(now)),
             work: Work {
                 expected: version,
                 changes,
                 doomed: Vec::new(),
             },
+            ..Plan::default()
         };
         plan.compare_slots(store, tenant.as_ref(), &rows, declaration, now)?;
         if let Some(tenant) = &tenant {
@@ -282,17 +281,9 @@ impl Plan {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let stored = Catalogue::build(tenant, rows)?;
-        let declaration = stored.declaration();
+        let declaration = &stored.declared;
         let target = Target::of_catalogue(&stored, now);
-        let mut before = Plan {
-            ods: self.ods.clone(),
-            name: self.name.clone(),
-            items: Vec::new(),
-            slots: Vec::new(),
-            bookings: Vec::new(),
-            warnings: Vec::new(),
-            work: Work::default(),
-        };
+        let mut before = Plan::default();
         for schedule in &declaration.schedules {
             let Some(key) = stored.schedule(&schedule.id).map(|s| s.key) else {
                 continue;
@@ -300,7 +291,7 @@ impl Plan {
             let slots = reconcile::stored_from_today(store, tenant.key, key, now)?;
             let difference = reconcile::compare(&target, schedule.into(), &slots);
             let bookings = bookings_ahead(store, tenant.key, key, now)?;
-            before.note_bookings(&declaration, schedule, &difference, &bookings);
+            before.note_bookings(declaration, schedule, &difference, &bookings);
         }
         let known: HashSet<&str> = before
             .bookings
@@ -429,45 +420,29 @@ pub(super) fn documents(d: &Declaration) -> Result<Vec<Document>, StoreError> {
         0,
         document(&d.provider)?,
     )];
-    let mut add = |kind, id: &str, position: usize, body: Result<String, StoreError>| {
-        let position = i64::try_from(position).unwrap_or(i64::MAX);
-        all.push((kind, id.to_owned(), position, body?));
-        Ok::<(), StoreError>(())
-    };
-    for (i, x) in d.organizations.iter().enumerate() {
-        add(kind::ORGANIZATION, &x.id, i, document(x))?;
-    }
-    for (i, x) in d.locations.iter().enumerate() {
-        add(kind::LOCATION, &x.id, i, document(x))?;
-    }
-    for (i, x) in d.practitioners.iter().enumerate() {
-        add(kind::PRACTITIONER, &x.id, i, document(x))?;
-    }
-    for (i, x) in d.roles.iter().enumerate() {
-        add(kind::ROLE, &x.id, i, document(x))?;
-    }
-    for (i, x) in d.releases.iter().enumerate() {
-        add(kind::RELEASE, &x.id, i, document(x))?;
-    }
-    for (i, x) in d.services.iter().enumerate() {
-        add(kind::SERVICE, x.id.as_str(), i, document(x))?;
-    }
-    for (i, x) in d.schedules.iter().enumerate() {
-        add(kind::SCHEDULE, &x.id, i, document(x))?;
-    }
-    for (i, x) in d.templates.iter().enumerate() {
-        add(kind::TEMPLATE, &x.id, i, document(x))?;
-    }
-    for (i, x) in d.sessions.iter().enumerate() {
-        add(kind::SESSION, &x.id, i, document(x))?;
-    }
-    for (i, x) in d.closures.iter().enumerate() {
-        add(kind::CLOSURE, &x.id, i, document(x))?;
-    }
-    for (i, x) in d.consumers.iter().enumerate() {
-        add(kind::CONSUMER, &x.id(), i, document(x))?;
-    }
+    all.extend(of_kind(kind::ORGANIZATION, &d.organizations, |x| &x.id)?);
+    all.extend(of_kind(kind::LOCATION, &d.locations, |x| &x.id)?);
+    all.extend(of_kind(kind::PRACTITIONER, &d.practitioners, |x| &x.id)?);
+    all.extend(of_kind(kind::ROLE, &d.roles, |x| &x.id)?);
+    all.extend(of_kind(kind::RELEASE, &d.releases, |x| &x.id)?);
+    all.extend(of_kind(kind::SERVICE, &d.services, |x| x.id.as_str())?);
+    all.extend(of_kind(kind::SCHEDULE, &d.schedules, |x| &x.id)?);
+    all.extend(of_kind(kind::TEMPLATE, &d.templates, |x| &x.id)?);
+    all.extend(of_kind(kind::SESSION, &d.sessions, |x| &x.id)?);
+    all.extend(of_kind(kind::CLOSURE, &d.closures, |x| &x.id)?);
+    all.extend(of_kind(kind::CONSUMER, &d.consumers, Consumer::id)?);
     Ok(all)
+}
+
+fn of_kind<'d, T: Serialize, I: Into<String>>(
+    kind: &'static str,
+    things: &'d [T],
+    id: impl Fn(&'d T) -> I,
+) -> Result<Vec<Document>, StoreError> {
+    let things = things.iter().zip(0_i64..);
+    things
+        .map(|(thing, position)| Ok((kind, id(thing).into(), position, document(thing)?)))
+        .collect()
 }
 
 fn compare_items(

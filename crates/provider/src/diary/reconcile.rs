@@ -143,12 +143,8 @@ impl<'a> Target<'a> {
     /// The target of the stored declaration.
     pub fn of_catalogue(catalogue: &'a Catalogue, now: Timestamp) -> Target<'a> {
         Target {
-            horizon_days: catalogue.provider.horizon_days,
-            templates: &catalogue.templates,
-            sessions: &catalogue.sessions,
             imported: None,
-            closures: catalogue.closures(),
-            now,
+            ..Target::of_declaration(&catalogue.declared, now)
         }
     }
 }

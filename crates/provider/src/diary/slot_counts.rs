@@ -61,7 +61,7 @@ pub(crate) fn count_closed(
     service: Option<&ServiceId>,
 ) -> Result<u64, StoreError> {
     let tenant = catalogue.tenant.key;
-    if catalogue.closures.is_empty() {
+    if catalogue.declared.closures.is_empty() {
         return Ok(0);
     }
     // A closure may be open-ended; the slots limit the days.

@@ -267,8 +267,8 @@ pub async fn change(
 
 /// Clinics declared `held`.
 fn declared_held(catalogue: &Catalogue) -> Vec<String> {
-    let templates = catalogue.templates.iter().filter(|t| t.held);
-    let sessions = catalogue.sessions.iter().filter(|s| s.held);
+    let templates = catalogue.declared.templates.iter().filter(|t| t.held);
+    let sessions = catalogue.declared.sessions.iter().filter(|s| s.held);
     templates
         .map(|t| t.id.clone())
         .chain(sessions.map(|s| s.id.clone()))
@@ -355,8 +355,8 @@ pub(super) fn resolve(
     let Some(id) = &selection.template else {
         return Ok(filter);
     };
-    let templates = catalogue.templates.iter().map(|t| t.id.as_str());
-    let sessions = catalogue.sessions.iter().map(|s| s.id.as_str());
+    let templates = catalogue.declared.templates.iter().map(|t| t.id.as_str());
+    let sessions = catalogue.declared.sessions.iter().map(|s| s.id.as_str());
     let known: Vec<&str> = templates.chain(sessions).chain([IMPORTED]).collect();
     // A removed clinic may have left booked slots behind.
     let left_behind = SlotFilter {
@@ -392,7 +392,12 @@ fn filter(
     if let Some(id) = &selection.service
         && catalogue.service(id).is_none()
     {
-        let known: Vec<&str> = catalogue.services.iter().map(|s| s.id.as_str()).collect();
+        let known: Vec<&str> = catalogue
+            .declared
+            .services
+            .iter()
+            .map(|s| s.id.as_str())
+            .collect();
         return Err(unknown("service", id.as_str(), &known));
     }
     if let (Some(from), Some(to)) = (selection.from, selection.to)

@@ -13,7 +13,7 @@ use booking::rules::release::{ConsumerFacts, Withheld};
 impl Catalogue {
     /// True when a service or its whole provider is on trial.
     pub fn is_test_service(&self, id: &ServiceId) -> bool {
-        self.trial && (self.provider.test || self.service(id).is_some_and(|s| s.test))
+        self.trial && (self.declared.provider.test || self.service(id).is_some_and(|s| s.test))
     }
 
     /// True when a consumer is on trial here.
@@ -50,8 +50,12 @@ impl Catalogue {
         }
         let is_shown = |s: &Service| self.shows(&s.id, who).is_ok();
         // An undeclared service counts as not on trial, unless the provider is.
-        let others = self.shows_kind(self.provider.test, who).is_ok();
-        let exceptions = self.services.iter().filter(|s| is_shown(s) != others);
+        let others = self.shows_kind(self.declared.provider.test, who).is_ok();
+        let exceptions = self
+            .declared
+            .services
+            .iter()
+            .filter(|s| is_shown(s) != others);
         Some(Shown {
             asid: own.clone(),
             services: exceptions.map(|s| s.id.clone()).collect(),
@@ -68,7 +72,7 @@ impl Catalogue {
     /// of the organisation, and both over the server's limits.
     pub fn allowance(&self, who: &ConsumerFacts, default: Allowance) -> (Allowance, bool) {
         let declared = |c: &Consumer| c.asid.is_some() && c.asid == who.asid;
-        let known = self.consumers.iter().any(declared);
+        let known = self.declared.consumers.iter().any(declared);
         if !self.limited {
             return (default, known);
         }
@@ -92,7 +96,7 @@ impl Catalogue {
     fn named<'c>(&'c self, who: &'c ConsumerFacts) -> impl Iterator<Item = &'c Consumer> {
         let of_system = move |c: &&Consumer| c.asid.is_some() && c.asid == who.asid;
         let of_organisation = move |c: &&Consumer| c.asid.is_none() && c.ods == who.ods;
-        let consumers = self.consumers.iter();
+        let consumers = self.declared.consumers.iter();
         consumers
             .clone()
             .filter(of_system)

@@ -118,7 +118,7 @@ impl Edge {
         if let Ok(Some(found)) = self.tenants.find(&self.store, ods).await {
             ctx.entry.tenant = Some(found.view.key);
             ctx.ods = Some(ods.clone());
-            ctx.traffic = Traffic::of(found.view.catalogue.provider.test);
+            ctx.traffic = Traffic::of(found.view.catalogue.declared.provider.test);
         }
     }
 
@@ -128,9 +128,6 @@ impl Edge {
         let Some(tenant) = ctx.entry.tenant else {
             return Ok(());
         };
-        if std::mem::replace(&mut ctx.recorded, true) {
-            return Ok(());
-        }
         let peer = ctx.peer.address.ip().to_canonical();
         if ctx.is_strangers && !self.strangers.note(tenant, peer, ctx.entry.status, ctx.now) {
             return Ok(());

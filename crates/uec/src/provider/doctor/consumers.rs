@@ -9,7 +9,13 @@ pub fn check(trust: &Trust, catalogues: &[Catalogued], out: &mut Findings<'_>) {
     for of in catalogues {
         let before = out.all.len();
         of.tell(&["release", "consumer"], out);
-        for consumer in of.catalogue.consumers.iter().filter(|c| c.may.is_empty()) {
+        for consumer in of
+            .catalogue
+            .declared
+            .consumers
+            .iter()
+            .filter(|c| c.may.is_empty())
+        {
             out.note(
                 format!(
                     "{} {} may do nothing at {}.",
@@ -32,7 +38,13 @@ pub fn check(trust: &Trust, catalogues: &[Catalogued], out: &mut Findings<'_>) {
 
 /// Consumers declared without a system, where no organisation is ever proven (D-75).
 fn by_code_alone(of: &Catalogued, out: &mut Findings<'_>) {
-    for consumer in of.catalogue.consumers.iter().filter(|c| c.asid.is_none()) {
+    for consumer in of
+        .catalogue
+        .declared
+        .consumers
+        .iter()
+        .filter(|c| c.asid.is_none())
+    {
         out.warn(
             format!(
                 "{} is declared by its ODS code {} alone at {}, and nothing proves an organisation to this server: the \
@@ -46,7 +58,7 @@ fn by_code_alone(of: &Catalogued, out: &mut Findings<'_>) {
 
 /// Consumers of the superseded version: who they are, and what is different for them.
 fn versions(of: &Catalogued, out: &mut Findings<'_>) {
-    for consumer in &of.catalogue.consumers {
+    for consumer in &of.catalogue.declared.consumers {
         let Some(standard @ StandardVersion::Superseded) = consumer.standard else {
             continue;
         };

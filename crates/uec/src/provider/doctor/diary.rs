@@ -68,7 +68,7 @@ fn services(
     of: &Catalogued,
     out: &mut Findings<'_>,
 ) -> Result<(), StoreError> {
-    for service in &of.catalogue.services {
+    for service in &of.catalogue.declared.services {
         let schedules: Vec<&Schedule> = of.catalogue.schedules_of(&service.id).collect();
         let named = named(of, service);
         if schedules.is_empty() {
@@ -126,7 +126,7 @@ fn schedules(
     out: &mut Findings<'_>,
 ) -> Result<(), StoreError> {
     for schedule in &of.catalogue.schedules {
-        let known = |id: &ServiceId| of.catalogue.services.iter().any(|s| s.id == *id);
+        let known = |id: &ServiceId| of.catalogue.declared.services.iter().any(|s| s.id == *id);
         if !schedule.services.iter().any(known) {
             out.warn(
                 format!(
@@ -191,11 +191,11 @@ fn overlapping(store: &Store, tenant: TenantKey, filter: &SlotFilter) -> Result<
 fn templates(patient: &Patient, of: &Catalogued, out: &mut Findings<'_>) {
     let today = super::super::london_date(patient.now);
     let soon = today.checked_add(ENDING_DAYS.days()).unwrap_or(Date::MAX);
-    for template in &of.catalogue.templates {
+    for template in &of.catalogue.declared.templates {
         let Some(end) = template.valid_to.filter(|end| *end <= soon) else {
             continue;
         };
-        let goes_on = of.catalogue.templates.iter().any(|other| {
+        let goes_on = of.catalogue.declared.templates.iter().any(|other| {
             other.schedule == template.schedule && other.valid_to.is_none_or(|to| to > soon)
         });
         if goes_on {
