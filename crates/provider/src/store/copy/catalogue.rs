@@ -36,7 +36,7 @@ pub(super) fn check(c: &Connection, place: &str) -> Result<Vec<String>, CopyErro
         what,
     };
     let mut found = found(c, place)?;
-    for table in TABLES {
+    for table in TABLES.iter() {
         let there = found
             .remove(table.name)
             .ok_or_else(|| unknown(format!("the table {} is missing", table.name)))?;

@@ -2,6 +2,7 @@
 
 use super::error::CopyError;
 use super::report::CopiedChain;
+use super::table::TABLES;
 use crate::store::appointment::AuditVerdict;
 use crate::store::driver::{Connection, values};
 use crate::store::error::StoreError;
@@ -20,20 +21,8 @@ const REFERENCES: &[(&str, &str, &str)] = &[
     ("appointment_version", "appointment", "appointment"),
     ("document_link", "appointment", "appointment"),
 ];
-/// Tables whose rows each belong to a tenant; the audit rows are counted by their chains.
-const OWNED: &[&str] = &[
-    "declared",
-    "schedule",
-    "label",
-    "slot",
-    "slot_removed",
-    "slot_day",
-    "appointment",
-    "appointment_version",
-    "document_link",
-    "audit_head",
-    "referral",
-];
+/// Tables whose rows are not counted by provider: audit rows are by their chains, messages by their referrals.
+const NOT_OWNED: [&str; 3] = ["tenant", "audit", "referral_message"];
 
 /// Checks all audit trails, in the transaction that is open.
 pub(super) fn chains(c: &Connection, place: &str) -> Result<Vec<CopiedChain>, CopyError> {
@@ -75,7 +64,8 @@ pub(super) fn faults(c: &Connection) -> Result<Option<String>, StoreError> {
             )));
         }
     }
-    for child in OWNED {
+    let owned = TABLES.iter().map(|table| table.name);
+    for child in owned.filter(|name| !NOT_OWNED.contains(name)) {
         // Tenant 0, or none, is that of referrals which could not be assigned.
         let sql = format!(
             "SELECT count(*) FROM {child} c WHERE c.tenant > 0 AND NOT EXISTS

@@ -220,7 +220,7 @@ impl Target {
 
     fn must_be_empty(&self) -> Result<(), CopyError> {
         catalogue::check_target(&self.connection, &self.place)?;
-        for table in TABLES {
+        for table in TABLES.iter() {
             let rows = self.connection.number(&table.any(), &[]);
             if rows.map_err(|fault| CopyError::at(&self.place, fault))? > 0 {
                 return Err(CopyError::Occupied {

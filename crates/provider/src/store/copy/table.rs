@@ -1,11 +1,15 @@
-//! What a copy knows of the schema: every table and column, in which order rows are read, and what SQLite writes
-//! otherwise than PostgreSQL.
+//! What a copy knows of the schema: in which order rows are read, and what SQLite writes otherwise than PostgreSQL. The
+//! tables' columns and primary keys are those of [`SHAPE`].
 
-/// A table with its columns as PostgreSQL has them, the tenant first: the form that both databases are compared in.
+use crate::store::driver::postgres::shape::SHAPE;
+use std::sync::LazyLock;
+
+/// A table with its columns as PostgreSQL has them: the form that both databases are compared in.
 pub(super) struct Table {
     pub(super) name: &'static str,
-    pub(super) columns: &'static [&'static str],
-    /// Order of rows on PostgreSQL: its primary key.
+    /// Those of the primary key first, the tenant before all.
+    pub(super) columns: Vec<&'static str>,
+    /// The primary key, which is the order of rows on PostgreSQL.
     order: &'static str,
     /// Order on SQLite in which each tenant's rows come in the same order.
     sqlite_order: &'static str,
@@ -30,238 +34,99 @@ struct Odd {
     write: Option<(&'static str, &'static str)>,
 }
 
-const PLAIN: Table = Table {
-    name: "",
-    columns: &[],
-    order: "tenant, key",
-    sqlite_order: "key",
-    sqlite_index: "",
-    sqlite_odd: &[],
-    sqlite_own: &[],
-    only: "",
-    is_numbered: true,
-};
+/// A table that is the same on both databases.
+fn plain(name: &'static str) -> Table {
+    let key = format!("constraint {name}_pkey of {name} is PRIMARY KEY (");
+    let order = SHAPE.lines().find_map(|line| line.strip_prefix(&key));
+    let order = order.and_then(|key| key.strip_suffix(')')).unwrap_or("");
+    let column = format!("table {name} has the column ");
+    let all = SHAPE.lines().filter_map(|line| line.strip_prefix(&column));
+    let names = all.filter_map(|column| column.split(' ').next());
+    let mut columns: Vec<&str> = order.split(", ").collect();
+    columns.extend(names.filter(|name| !order.split(", ").any(|key| key == *name)));
+    Table {
+        name,
+        columns,
+        order,
+        sqlite_order: order,
+        sqlite_index: "",
+        sqlite_odd: &[],
+        sqlite_own: &[],
+        only: "",
+        is_numbered: false,
+    }
+}
+
+/// The same of a table whose keys are given out by a counter.
+fn numbered(name: &'static str) -> Table {
+    Table {
+        sqlite_order: "key",
+        is_numbered: true,
+        ..plain(name)
+    }
+}
 
 /// All tables, each after those that it refers to.
-pub(super) const TABLES: &[Table] = &[
-    Table {
-        name: "tenant",
-        columns: &[
-            "key",
-            "ods",
-            "asid",
-            "name",
-            "catalogue_version",
-            "created_at",
-        ],
-        order: "key",
-        ..PLAIN
-    },
-    Table {
-        name: "declared",
-        columns: &["tenant", "kind", "id", "position", "body"],
-        order: "tenant, kind, id",
-        sqlite_order: "tenant, kind, id",
-        is_numbered: false,
-        ..PLAIN
-    },
-    Table {
-        name: "schedule",
-        columns: &["tenant", "key", "id", "diary", "track"],
-        ..PLAIN
-    },
-    Table {
-        name: "label",
-        columns: &["tenant", "key", "text"],
-        ..PLAIN
-    },
-    Table {
-        name: "slot",
-        columns: &[
-            "tenant",
-            "key",
-            "schedule",
-            "start",
-            "finish",
-            "uuid",
-            "status",
-            "held",
-            "channel",
-            "template",
-            "release",
-            "published_at",
-            "held_first",
-        ],
-        ..PLAIN
-    },
-    Table {
-        name: "slot_removed",
-        columns: &[
-            "tenant",
-            "key",
-            "schedule",
-            "start",
-            "finish",
-            "uuid",
-            "template",
-            "published_at",
-            "removed_at",
-        ],
-        is_numbered: false,
-        ..PLAIN
-    },
-    Table {
-        name: "slot_day",
-        columns: &["tenant", "schedule", "day", "version"],
-        order: "tenant, schedule, day",
-        sqlite_order: "tenant, schedule, day",
-        is_numbered: false,
-        ..PLAIN
-    },
-    Table {
-        name: "appointment",
-        columns: &[
-            "tenant",
-            "key",
-            "id",
-            "version",
-            "status",
-            "live",
-            "slot",
-            "schedule",
-            "start",
-            "finish",
-            "day",
-            "service",
-            "template",
-            "release",
-            "nhs_number",
-            "booked_at",
-            "booked_asid",
-            "booked_ods",
-            "booked_kind",
-            "cancelled_at",
-            "cancelled_asid",
-            "cancelled_ods",
-            "booked_claimed",
-        ],
-        ..PLAIN
-    },
-    Table {
-        name: "appointment_version",
-        columns: &[
-            "tenant",
-            "appointment",
-            "version",
-            "status",
-            "at",
-            "asid",
-            "ods",
-            "request_id",
-            "json",
-            "received",
-        ],
-        order: "tenant, appointment, version",
-        sqlite_order: "appointment, version",
-        sqlite_index: "appointment_version_number",
-        sqlite_own: &["key"],
-        is_numbered: false,
-        ..PLAIN
-    },
-    Table {
-        name: "document_link",
-        columns: &[
-            "tenant",
-            "key",
-            "document",
-            "appointment",
-            "linked_at",
-            "ended_at",
-        ],
-        ..PLAIN
-    },
-    Table {
-        name: "audit",
-        columns: &["tenant", "seq", "at", "body", "hash"],
-        order: "tenant, seq",
-        sqlite_odd: &[
-            Odd {
+pub(super) static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
+    vec![
+        numbered("tenant"),
+        plain("declared"),
+        numbered("schedule"),
+        numbered("label"),
+        numbered("slot"),
+        Table {
+            sqlite_order: "key",
+            ..plain("slot_removed")
+        },
+        plain("slot_day"),
+        numbered("appointment"),
+        Table {
+            sqlite_order: "appointment, version",
+            sqlite_index: "appointment_version_number",
+            sqlite_own: &["key"],
+            ..plain("appointment_version")
+        },
+        numbered("document_link"),
+        Table {
+            sqlite_order: "key",
+            sqlite_odd: &[
+                Odd {
+                    column: "tenant",
+                    read: "key >> 40",
+                    write: None,
+                },
+                Odd {
+                    column: "seq",
+                    read: "key & 1099511627775",
+                    write: Some(("key", "(?1 << 40) + ?2")),
+                },
+            ],
+            ..plain("audit")
+        },
+        Table {
+            // PostgreSQL has a row of tenant 0 to lock; it is always the same.
+            only: "tenant > 0",
+            ..plain("audit_head")
+        },
+        Table {
+            sqlite_odd: &[Odd {
                 column: "tenant",
-                read: "key >> 40",
+                read: "coalesce(tenant, 0)",
+                write: Some(("tenant", "nullif(?1, 0)")),
+            }],
+            ..numbered("referral")
+        },
+        Table {
+            sqlite_order: "referral",
+            sqlite_odd: &[Odd {
+                column: "tenant",
+                read: "(SELECT coalesce(r.tenant, 0) FROM referral r WHERE r.key = referral)",
                 write: None,
-            },
-            Odd {
-                column: "seq",
-                read: "key & 1099511627775",
-                write: Some(("key", "(?1 << 40) + ?2")),
-            },
-        ],
-        is_numbered: false,
-        ..PLAIN
-    },
-    Table {
-        name: "audit_head",
-        columns: &["tenant", "seq", "at", "hash"],
-        order: "tenant",
-        sqlite_order: "tenant",
-        // PostgreSQL has a row of tenant 0 to lock; it is always the same.
-        only: "tenant > 0",
-        is_numbered: false,
-        ..PLAIN
-    },
-    Table {
-        name: "referral",
-        columns: &[
-            "tenant",
-            "key",
-            "id",
-            "received_at",
-            "state",
-            "wire",
-            "tracking",
-            "service",
-            "sender",
-            "document",
-            "document_hash",
-            "set_id",
-            "version",
-            "replaces",
-            "author",
-            "nhs_number",
-            "appointment_url",
-            "case_id",
-            "matched_at",
-            "matched_by",
-            "code",
-            "reason",
-            "note",
-            "closed_at",
-            "closed_by",
-            "closed_because",
-            "message_hash",
-            "bytes",
-        ],
-        sqlite_odd: &[Odd {
-            column: "tenant",
-            read: "coalesce(tenant, 0)",
-            write: Some(("tenant", "nullif(?1, 0)")),
-        }],
-        ..PLAIN
-    },
-    Table {
-        name: "referral_message",
-        columns: &["tenant", "referral", "body"],
-        order: "tenant, referral",
-        sqlite_order: "referral",
-        sqlite_odd: &[Odd {
-            column: "tenant",
-            read: "(SELECT coalesce(r.tenant, 0) FROM referral r WHERE r.key = referral)",
-            write: None,
-        }],
-        is_numbered: false,
-        ..PLAIN
-    },
-];
+            }],
+            ..plain("referral_message")
+        },
+    ]
+});
 
 impl Table {
     fn odd(&self, column: &str) -> Option<&Odd> {
@@ -271,7 +136,7 @@ impl Table {
     /// The columns as a database has them.
     pub(super) fn columns_in(&self, is_sqlite: bool) -> Vec<&'static str> {
         if !is_sqlite {
-            return self.columns.to_vec();
+            return self.columns.clone();
         }
         let copied = self
             .columns
@@ -381,14 +246,14 @@ mod tests {
         assert_eq!(audit.columns_in(true), ["key", "at", "body", "hash"]);
         assert_eq!(
             table("audit_head").read(false),
-            "SELECT tenant, seq, at, hash FROM audit_head WHERE tenant > 0 ORDER BY tenant"
+            "SELECT tenant, at, hash, seq FROM audit_head WHERE tenant > 0 ORDER BY tenant"
         );
     }
 
     /// The tenant leads, so that rows can be told apart by it.
     #[test]
     fn every_table_leads_with_the_tenant() {
-        for table in TABLES {
+        for table in TABLES.iter() {
             let first = if table.name == "tenant" {
                 "key"
             } else {
