@@ -15,37 +15,25 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
 
-/// A readable Appointment, with its remaining issues.
-#[derive(Clone, Debug)]
-pub struct Readable {
-    /// The Appointment.
-    pub root: Element,
-    /// Conformance issues found by the codec.
-    pub issues: Vec<Issue>,
-}
-
-impl Readable {
-    /// Refuses a body that cannot be read as an Appointment (ERR-04).
-    pub fn of(parsed: Parsed) -> Result<Readable, Refusal> {
-        let Parsed { root, issues, .. } = parsed;
-        if issues.iter().any(is_unreadable) {
-            let structural: Vec<Issue> = issues.into_iter().filter(is_unreadable).collect();
-            return Err(Refusal::from_issues(Situation::BodyUnreadable, &structural));
-        }
-        match root.resource_type() {
-            Some("Appointment") => Ok(Readable { root, issues }),
-            _ => Err(Refusal::new(
-                Situation::BodyUnreadable,
-                "The body is another resource; `resourceType` must be `Appointment`.",
-            )
-            .expression("resourceType")),
-        }
+/// Refuses a body that cannot be read as an Appointment (ERR-04). The issues that are left are of conformance.
+pub fn readable(parsed: Parsed) -> Result<Parsed, Refusal> {
+    if parsed.issues.iter().any(is_unreadable) {
+        let structural: Vec<Issue> = parsed.issues.into_iter().filter(is_unreadable).collect();
+        return Err(Refusal::from_issues(Situation::BodyUnreadable, &structural));
+    }
+    match parsed.root.resource_type() {
+        Some("Appointment") => Ok(parsed),
+        _ => Err(Refusal::new(
+            Situation::BodyUnreadable,
+            "The body is another resource; `resourceType` must be `Appointment`.",
+        )
+        .expression("resourceType")),
     }
 }
 
 /// Checks a PUT's body for conformance (422). The codec's issues are enough: anything else wrong differs from the stored
 /// Appointment, which conforms.
-pub fn check_update(readable: Readable) -> Result<Element, Refusal> {
+pub fn check_update(readable: Parsed) -> Result<Element, Refusal> {
     let errors: Vec<Issue> = readable
         .issues
         .into_iter()
@@ -125,7 +113,7 @@ impl BookingRequest {
 
     /// [`BookingRequest::read`] by the rules of the Consumer's version.
     pub fn read_as(parsed: Parsed, version: StandardVersion) -> Result<BookingRequest, Refusal> {
-        let Readable { mut root, issues } = Readable::of(parsed)?;
+        let Parsed { mut root, issues } = readable(parsed)?;
         let contained = Contained::of(&root);
         if let Some(issue) = slot_fault(&root, &contained, version) {
             return Err(Refusal::from_issues(Situation::BodyUnreadable, &[issue]));

@@ -88,7 +88,7 @@ impl Fault {
 }
 
 /// One access or change, completed step by step.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct AuditEntry {
     /// When the request arrived.
     pub at: Timestamp,
@@ -128,8 +128,8 @@ pub struct AuditEntry {
     pub asid_to: Option<String>,
     /// ODS code of the token's organisation.
     pub ods: Option<String>,
-    /// Whole payload of the token (AUD-02, AUD-03).
-    pub provenance: Option<Provenance>,
+    /// Whole payload of the token, JSON (AUD-02, AUD-03).
+    pub provenance: Option<Arc<str>>,
     /// Service searched for or booked.
     pub service: Option<String>,
     /// Search criteria as understood.
@@ -166,38 +166,7 @@ impl AuditEntry {
         AuditEntry {
             at,
             response_id,
-            tenant: None,
-            interaction: None,
-            action: None,
-            actor: None,
-            method: String::new(),
-            path: String::new(),
-            forwarded: None,
-            status: 0,
-            error: None,
-            diagnostics: None,
-            fault: None,
-            consumer_faults: Vec::new(),
-            request_id: None,
-            trace_id: None,
-            asid_from: None,
-            asid_to: None,
-            ods: None,
-            provenance: None,
-            service: None,
-            query: None,
-            slots_returned: None,
-            reason: None,
-            appointment: None,
-            version: None,
-            made: None,
-            kept: None,
-            appointments_returned: None,
-            document: None,
-            slot: None,
-            slot_before: None,
-            slot_after: None,
-            detail: None,
+            ..AuditEntry::default()
         }
     }
 
@@ -220,7 +189,7 @@ impl AuditEntry {
     /// Records the caller from the token.
     pub fn claims(&mut self, claims: &Claims) {
         self.ods = Some(claims.organization.ods.as_str().to_owned());
-        self.provenance = Some(Provenance::of(claims));
+        self.provenance = Some(claims.provenance.clone());
     }
 
     /// Records the refusal, its reason and whose fault it was.
@@ -283,7 +252,7 @@ impl AuditEntry {
         out.list("consumer_faults", &self.consumer_faults);
         if let Some(provenance) = &self.provenance {
             out.member("provenance");
-            out.json.push_str(&provenance.json);
+            out.json.push_str(provenance);
         }
         out.json.push('}');
         out.json
@@ -317,27 +286,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         .flat_map(|b| [b >> 4, b & 15])
         .filter_map(|n| char::from_digit(u32::from(n), 16))
         .collect()
-}
-
-/// The payload of a token as JSON (AUD-02, AUD-03).
-#[derive(Clone)]
-pub struct Provenance {
-    json: Arc<str>,
-}
-
-impl Provenance {
-    /// The payload of a verified token.
-    pub fn of(claims: &Claims) -> Provenance {
-        Provenance {
-            json: claims.provenance.clone(),
-        }
-    }
-
-    /// A text, if it is JSON.
-    pub fn parse(json: &str) -> Option<Provenance> {
-        serde_json::from_str::<serde::de::IgnoredAny>(json).ok()?;
-        Some(Provenance { json: json.into() })
-    }
 }
 
 /// The JSON of an entry while it is written. Every request needs one, so it is written without a tree.

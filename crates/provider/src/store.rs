@@ -21,9 +21,9 @@ mod sql;
 mod upgrade_tests;
 
 pub use appointment::{
-    Accepted, AppointmentCursor, AppointmentFilter, AppointmentStatus, AuditHead, AuditRow,
-    AuditVerdict, BackupReport, Booking, BookingRow, Cancellation, Counts, DecideBooking,
-    DecideCancellation, FoundAppointments, Shown, StoredAppointment, UsedRequestId,
+    AppointmentCursor, AppointmentFilter, AppointmentStatus, AuditHead, AuditRow, AuditVerdict,
+    BackupReport, Booking, BookingRow, Cancellation, CountBookings, DecideBooking,
+    DecideCancellation, FoundAppointments, Shown, StoredAppointment, UsedRequestId, WriteRequest,
 };
 pub use conflict::Conflict;
 pub use copy::{

@@ -1,7 +1,7 @@
 //! Cancelling: changes `status` to `cancelled` and nothing else (PROV-CAN-01..07).
 
 use super::difference;
-use crate::appointment::Readable;
+use crate::appointment;
 use crate::ids::ResourceId;
 use crate::instant;
 use crate::placing::stamp;
@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 /// Reads the body of a PUT: it has to be an Appointment (ERR-04), and its `id`, if any, has to match the URL (PROV-CAN-03).
 /// The published example has no `id`.
-pub fn read(parsed: fhir::Parsed, id: &ResourceId) -> Result<Readable, Refusal> {
-    let readable = Readable::of(parsed)?;
+pub fn read(parsed: fhir::Parsed, id: &ResourceId) -> Result<fhir::Parsed, Refusal> {
+    let readable = appointment::readable(parsed)?;
     match readable.root.str_of("id") {
         Some(given) if given != id.as_str() => Err(Refusal::new(
             Situation::BodyUnreadable,

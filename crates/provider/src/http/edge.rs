@@ -40,6 +40,7 @@ use crate::telemetry::Tracer;
 use answer::{Answer, Body};
 use base::Base;
 use booking::refusal::{Refusal, Situation};
+use booking::wire::headers::{self, IfMatch};
 use booking::wire::interaction::Interaction;
 pub use context::RequestContext;
 use futures_util::FutureExt;
@@ -48,8 +49,8 @@ use hyper::body::Incoming;
 use jiff::tz::TimeZone;
 pub use outcome::{Failure, store_refusal, stored_tree};
 use rendered::RenderedDays;
-use request::has_body;
-pub use request::{Caller, CheckedRequest};
+pub use request::{Caller, CheckedRequest, write_request};
+use request::{HeaderView, has_body};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -141,7 +142,7 @@ impl Edge {
         let started = Instant::now();
         let _counted = self.metrics.requests.begin();
         let (mut parts, body) = request.into_parts();
-        let mut ctx = self.exchange(peer, &parts);
+        let mut ctx = self.open_context(peer, &parts);
         let search = routes::is_search(parts.method.as_str(), parts.uri.path());
         // A write enters when its body has arrived.
         let entered = match has_body(&parts.method) {
@@ -200,12 +201,13 @@ impl Edge {
     ) -> Result<Answer, Failure> {
         let matched = match routes::find(parts.method.as_str(), parts.uri.path()) {
             Ok(matched) => matched,
-            Err(unmatched) => {
-                self.belongs(ctx, unmatched.ods.as_ref()).await;
-                return Err(unmatched.into());
+            Err(failure) => {
+                self.belongs(ctx, routes::ods_of(parts.uri.path()).as_ref())
+                    .await;
+                return Err(failure);
             }
         };
-        let found = self
+        let known = self
             .tenants
             .find(&self.store, &matched.ods)
             .await?
@@ -218,16 +220,11 @@ impl Edge {
                     ),
                 )
             })?;
-        let tenant = &found.view;
+        let tenant = &known.view;
         ctx.entry.tenant = Some(tenant.key);
         ctx.entry.interaction = Some(matched.interaction);
         ctx.ods = Some(matched.ods.clone());
-        ctx.traffic = Traffic::of(tenant.catalogue.provider.test);
-        let refused = |refusal: Refusal| Failure {
-            refusal: Box::new(refusal),
-            allow: None,
-            root: Some(tenant.root.clone()),
-        };
+        ctx.traffic = Traffic::of(tenant.catalogue.declared.provider.test);
         let caller = self.caller(ctx, parts, &matched, tenant)?;
         // Kept until the interaction is done.
         let _allowed = self.allowed(ctx, tenant, &caller)?;
@@ -236,19 +233,21 @@ impl Edge {
             caller.claims.organization.ods.clone(),
         );
         let standard = caller.standard;
+        // Read now: while the body of a write comes, the headers are not kept.
+        let if_match = headers::read_if_match(&HeaderView(&parts.headers));
         let outcome = match self
-            .request(ctx, parts, body, (matched, standard), &found)
+            .request(ctx, parts, body, (matched, standard), &known)
             .await
         {
-            Ok(checked) => self.dispatch(ctx, checked, caller).await.map_err(refused),
+            Ok(checked) => self.dispatch(ctx, checked, caller, if_match).await,
             Err(refusal) => Err(refusal.into()),
         };
         match outcome {
             // The transaction of a write looks for a repeat itself, and has recorded what it found.
-            Err(_) if !ctx.recorded && ctx.entered.is_some() => {
+            Err(failure) if !failure.recorded && ctx.entered.is_some() => {
                 match self.repeat(ctx, tenant, &asid, &ods)? {
-                    Some(refusal) => Err(refused(refusal)),
-                    None => outcome,
+                    Some(refusal) => Err(refusal.into()),
+                    None => Err(failure),
                 }
             }
             outcome => outcome,
@@ -260,19 +259,21 @@ impl Edge {
         ctx: &mut RequestContext,
         checked: CheckedRequest,
         caller: Caller,
-    ) -> Result<Answer, Refusal> {
-        match checked.matched.interaction {
-            Interaction::Capability => Ok(capability::run(&checked.tenant.name)),
-            Interaction::SearchSlots => search_slots::run(self, ctx, &checked, &caller).await,
-            Interaction::Book => book::run(self, ctx, checked, caller).await,
-            Interaction::Read => read::run(self, ctx, &checked, &caller).await,
-            Interaction::VersionRead => read::run(self, ctx, &checked, &caller).await,
-            Interaction::History => history::run(self, ctx, &checked, &caller).await,
-            Interaction::Cancel => cancel::run(self, ctx, checked, caller).await,
-            Interaction::SearchAppointments => {
-                search_appointments::run(self, ctx, &checked, &caller).await
+        if_match: IfMatch,
+    ) -> Result<Answer, Failure> {
+        Ok(match checked.matched.interaction {
+            Interaction::Capability => capability::run(&checked.tenant.name),
+            Interaction::SearchSlots => search_slots::run(self, ctx, &checked, &caller).await?,
+            Interaction::Book => book::run(self, ctx, checked, caller).await?,
+            Interaction::Read | Interaction::VersionRead => {
+                read::run(self, ctx, &checked, &caller).await?
             }
-        }
+            Interaction::History => history::run(self, ctx, &checked, &caller).await?,
+            Interaction::Cancel => cancel::run(self, ctx, checked, caller, &if_match).await?,
+            Interaction::SearchAppointments => {
+                search_appointments::run(self, ctx, &checked, &caller).await?
+            }
+        })
     }
 
     /// Makes the response and records the request: what is recorded is what is sent, so the answer is made first.
@@ -281,41 +282,44 @@ impl Edge {
         ctx: &mut RequestContext,
         outcome: Result<Answer, Failure>,
     ) -> Response<Body> {
-        let outcome = match outcome {
-            Err(failure) => Err(failure),
-            Ok(done) => {
-                ctx.entry.status = done.status;
-                let made = answer::answer(ctx, done);
-                let held = made.and_then(|response| self.held(ctx, response));
-                held.map_err(|refusal| {
-                    if std::mem::take(&mut ctx.recorded) {
-                        // The change stands, recorded with its transaction; that it was not told is recorded too.
-                        ctx.durable = true;
-                        let what = "the change was made, but its answer could not be written";
-                        ctx.entry.detail = Some(what.to_owned());
-                    }
-                    Failure::from(refusal)
-                })
-            }
+        // A change is recorded in its own transaction.
+        let mut recorded = match &outcome {
+            Ok(_) => ctx.entry.interaction.is_some_and(Interaction::writes),
+            Err(failure) => failure.recorded,
         };
-        let mut failure = match outcome {
-            Ok(response) => match self.record(ctx).await {
-                Ok(()) => return response,
-                Err(refusal) => refusal.into(),
-            },
-            Err(failure) => {
-                ctx.entry
-                    .refused(&failure.refusal, Fault::of(&failure.refusal));
-                match self.record(ctx).await {
-                    Err(refusal) => refusal.into(),
-                    Ok(()) => failure,
+        let outcome = outcome.and_then(|done| {
+            ctx.entry.status = done.status;
+            let made = answer::answer(ctx, done);
+            let held = made.and_then(|response| self.held(ctx, response));
+            held.map_err(|refusal| {
+                if std::mem::take(&mut recorded) {
+                    // The change stands; that it was not told is recorded too.
+                    ctx.durable = true;
+                    let what = "the change was made, but its answer could not be written";
+                    ctx.entry.detail = Some(what.to_owned());
                 }
-            }
+                Failure::from(refusal)
+            })
+        });
+        if let Err(failure) = &outcome {
+            let fault = Fault::of(&failure.refusal);
+            ctx.entry.refused(&failure.refusal, fault);
+        }
+        let stored = match recorded {
+            true => Ok(()),
+            false => self.record(ctx).await,
+        };
+        let mut failure = match (outcome, stored) {
+            (Ok(response), Ok(())) => return response,
+            (Err(failure), Ok(())) => failure,
+            (_, Err(refusal)) => refusal.into(),
         };
         ctx.entry.status = failure.refusal.status();
         ctx.refused = Some(failure.refusal.situation);
-        let existing = match (&failure.root, &failure.refusal.existing) {
-            (Some(root), Some(id)) => Some(format!("{root}/Appointment/{id}")),
+        let existing = match (&ctx.ods, &failure.refusal.existing) {
+            (Some(ods), Some(id)) => {
+                Some(format!("{}/Appointment/{id}", self.base.root(ods.as_str())))
+            }
             _ => None,
         };
         log::refusal(ctx, &failure.refusal);

@@ -49,6 +49,10 @@ pub struct StoredAppointment {
     pub json: Bytes,
     /// The slot booked; freed again if cancelled.
     pub slot: SlotKey,
+    /// Service that the booking is attributed to.
+    pub service: ServiceId,
+    /// System that booked it.
+    pub booked_by: Asid,
 }
 
 impl StoredAppointment {
@@ -171,17 +175,30 @@ pub struct UsedRequestId {
     pub appointment: ResourceId,
 }
 
-/// What a rule may ask about its tenant while its transaction is open.
-pub trait Counts {
-    /// Live bookings. If they cannot be counted, this says so by [`u32::MAX`], which no cap allows, and the
-    /// transaction fails with the store's own error.
-    fn bookings_on(&self, of: &BookingCount<'_>) -> u32;
+/// Who asks for a change, when, and with which words: what a booking and a cancellation have in common.
+pub struct WriteRequest {
+    /// The system that asks.
+    pub asid: Asid,
+    /// The organisation that asks.
+    pub ods: OdsCode,
+    /// `X-Request-ID`; `None` only from a consumer whose version lets it be left out, and from the provider's own staff.
+    pub request_id: Option<RequestId>,
+    /// Clock: the time of the version that the change makes.
+    pub at: Timestamp,
+    /// The request as received (DAT-04), kept beside that version.
+    pub received: Option<Bytes>,
+    /// What is recorded when the change is made; of one that is refused, the store records the refusal.
+    pub entry: AuditEntry,
 }
 
-/// The rule of a booking: gets the slot as it is now, or nothing if there is none, and decides. It is asked again when
-/// its transaction is done again.
+/// Counts live bookings for a rule while its transaction is open. If they cannot be counted, the answer is [`u32::MAX`],
+/// which no cap allows, and the transaction fails with the store's own error.
+pub type CountBookings<'c> = dyn Fn(&BookingCount<'_>) -> u32 + 'c;
+
+/// The rule of a booking: gets the slot as it is now, or nothing if there is none, and answers the service that the booking
+/// is attributed to. It is asked again when its transaction is done again.
 pub type DecideBooking =
-    Box<dyn Fn(Option<&PlacedSlot>, &dyn Counts) -> Result<Accepted, Refusal> + Send>;
+    Box<dyn Fn(Option<&PlacedSlot>, &CountBookings<'_>) -> Result<ServiceId, Refusal> + Send>;
 
 /// The rule of a cancellation: gets the current version and returns the next one's JSON; it may be asked again.
 pub type DecideCancellation = Box<dyn Fn(&StoredAppointment) -> Result<Vec<u8>, Refusal> + Send>;
@@ -192,39 +209,23 @@ pub struct Booking {
     pub slot: Option<Uuid>,
     /// Id of the appointment to be made.
     pub id: ResourceId,
+    /// JSON of its version 1.
+    pub json: Bytes,
     /// The patient, for the search by patient.
     pub nhs_number: Option<NhsNumber>,
     /// Referral document, lower case; `None` only from a consumer whose version lets it be left out.
     pub document_id: Option<String>,
-    /// System that books.
-    pub asid: Asid,
-    /// Organisation that books.
-    pub ods: OdsCode,
     /// The catalogue version that the rule was read from: with another, it decides nothing. `None`: the rule reads nothing
     /// of what is declared.
     pub declared: Option<i64>,
-    /// Which of the two is only claimed.
+    /// Which name of the consumer is only claimed.
     pub claimed: Claimed,
-    /// Kind of that consumer, for caps per kind.
+    /// Kind of the consumer, for caps per kind.
     pub kind: Option<String>,
-    /// `X-Request-ID`; `None` only from a consumer whose version lets it be left out, and from the provider's own staff.
-    pub request_id: Option<RequestId>,
-    /// Clock: time of booking and of version 1.
-    pub at: Timestamp,
-    /// The request as received (DAT-04), kept beside version 1.
-    pub received: Option<Bytes>,
-    /// What is recorded; the store adds the outcome.
-    pub entry: AuditEntry,
+    /// Who books.
+    pub request: WriteRequest,
     /// The rule.
     pub decide: DecideBooking,
-}
-
-/// What the rule of a booking decided.
-pub struct Accepted {
-    /// JSON of version 1.
-    pub document: Vec<u8>,
-    /// Service that the booking is attributed to.
-    pub service: ServiceId,
 }
 
 /// A cancellation to be made in one transaction.
@@ -233,18 +234,8 @@ pub struct Cancellation {
     pub id: ResourceId,
     /// The version that the caller has seen.
     pub expected: u32,
-    /// System that cancels.
-    pub asid: Asid,
-    /// Organisation that cancels.
-    pub ods: OdsCode,
-    /// `X-Request-ID`; `None` only from a consumer whose version lets it be left out, and from the provider's own staff.
-    pub request_id: Option<RequestId>,
-    /// Clock.
-    pub at: Timestamp,
-    /// The request as received, kept beside the version.
-    pub received: Option<Bytes>,
-    /// What is recorded; the store adds the outcome.
-    pub entry: AuditEntry,
+    /// Who cancels.
+    pub request: WriteRequest,
     /// The rule.
     pub decide: DecideCancellation,
 }

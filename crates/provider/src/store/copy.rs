@@ -16,7 +16,7 @@ mod table;
 pub use error::CopyError;
 pub use report::{CopiedChain, CopiedTable, CopyOptions, CopyProgress, CopyReport, CopyStage};
 
-use crate::store::driver::{Cell, Connection};
+use crate::store::driver::{Connection, Value};
 use batch::Batch;
 use digest::Digest;
 use side::{Source, Target};
@@ -43,14 +43,14 @@ pub fn copy(
     let (from, to) = side::places(from, to)?;
     let source = Source::open(&from, options)?;
     let left_behind = catalogue::check(&source.connection, &source.place)?;
-    let mut said = Said(listener);
-    said.of(CopyStage::Checking, "audit", 0, false)?;
+    let mut reporter = Reporter(listener);
+    reporter.report(CopyStage::Checking, "audit", 0, false)?;
     let chains = proof::chains(&source.connection, &source.place)?;
     let trailed: u64 = chains.iter().map(|chain| chain.rows).sum();
-    said.of(CopyStage::Checking, "audit", trailed, true)?;
+    reporter.report(CopyStage::Checking, "audit", trailed, true)?;
     let target = Target::open(&to, &source)?;
-    let filled = fill(&source, &target, &mut said).and_then(|tables| {
-        verify(&source, &target, &tables, &chains, &mut said)?;
+    let filled = fill(&source, &target, &mut reporter).and_then(|tables| {
+        verify(&source, &target, &tables, &chains, &mut reporter)?;
         let live_bookings = proof::live_bookings(&target.connection)
             .map_err(|error| CopyError::at(&target.place, error))?;
         // Whoever came meanwhile waits for the lock on the source, and would go on writing there.
@@ -78,11 +78,11 @@ pub fn copy(
     Ok(report)
 }
 
-/// Tells the listener.
-struct Said<'a, 'l>(&'a mut CopyListener<'l>);
+/// Reports the progress to the listener.
+struct Reporter<'a, 'l>(&'a mut CopyListener<'l>);
 
-impl Said<'_, '_> {
-    fn of(
+impl Reporter<'_, '_> {
+    fn report(
         &mut self,
         stage: CopyStage,
         table: &'static str,
@@ -106,17 +106,17 @@ impl Said<'_, '_> {
 fn fill(
     source: &Source,
     target: &Target,
-    said: &mut Said<'_, '_>,
+    reporter: &mut Reporter<'_, '_>,
 ) -> Result<Vec<CopiedTable>, CopyError> {
     let mut copied = Vec::with_capacity(TABLES.len());
-    for table in TABLES {
+    for table in TABLES.iter() {
         let mut batch = Batch::of(table, &target.connection, &target.place);
         let found = pass(
             table,
             &source.connection,
             &source.place,
             CopyStage::Copying,
-            said,
+            reporter,
             |row| batch.push(row),
         )?;
         batch.write()?;
@@ -133,21 +133,21 @@ fn pass(
     c: &Connection,
     place: &str,
     stage: CopyStage,
-    said: &mut Said<'_, '_>,
-    mut take: impl FnMut(&[Cell<'_>]) -> Result<(), CopyError>,
+    reporter: &mut Reporter<'_, '_>,
+    mut take: impl FnMut(&[Value<'_>]) -> Result<(), CopyError>,
 ) -> Result<CopiedTable, CopyError> {
-    said.of(stage, table.name, 0, false)?;
+    reporter.report(stage, table.name, 0, false)?;
     let mut digest = Digest::default();
     let mut failed = None;
     let width = table.columns.len();
     c.stream(&table.read(c.text(true, false)), &[], |row| {
-        let cells = (0..width)
+        let values = (0..width)
             .map(|n| row.get(n))
-            .collect::<Result<Vec<Cell<'_>>, _>>()?;
-        digest.add(&cells);
-        let mut outcome = take(&cells);
+            .collect::<Result<Vec<Value<'_>>, _>>()?;
+        digest.add(&values);
+        let mut outcome = take(&values);
         if outcome.is_ok() && digest.rows().is_multiple_of(ROWS_PER_WORD) {
-            outcome = said.of(stage, table.name, digest.rows(), false);
+            outcome = reporter.report(stage, table.name, digest.rows(), false);
         }
         failed = outcome.err();
         Ok(failed.is_none())
@@ -157,7 +157,7 @@ fn pass(
         return Err(error);
     }
     let rows = digest.rows();
-    said.of(stage, table.name, rows, true)?;
+    reporter.report(stage, table.name, rows, true)?;
     Ok(CopiedTable {
         name: table.name,
         rows,
@@ -171,16 +171,21 @@ fn verify(
     target: &Target,
     tables: &[CopiedTable],
     chains: &[CopiedChain],
-    said: &mut Said<'_, '_>,
+    reporter: &mut Reporter<'_, '_>,
 ) -> Result<(), CopyError> {
     let differs = |what: String| Err(CopyError::Differs { what });
     let at = |error| CopyError::at(&target.place, error);
     let c = &target.connection;
     catalogue::check_target(c, &target.place)?;
     for (table, read) in TABLES.iter().zip(tables) {
-        let written = pass(table, c, &target.place, CopyStage::Verifying, said, |_| {
-            Ok(())
-        })?;
+        let written = pass(
+            table,
+            c,
+            &target.place,
+            CopyStage::Verifying,
+            reporter,
+            |_| Ok(()),
+        )?;
         if written != *read {
             return differs(format!(
                 "{} has {} rows with the digest {}, and was read as {} rows with the digest {}",

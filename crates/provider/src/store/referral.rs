@@ -35,7 +35,7 @@ pub struct Arrival {
     pub body: Bytes,
     /// What its sender is answered when it is kept aside, for the record.
     pub refused_status: fn(Code) -> u16,
-    /// What is recorded; the store adds the outcome.
+    /// What is recorded when it is filed; the store adds what became of it.
     pub entry: AuditEntry,
 }
 

@@ -35,8 +35,6 @@ pub struct RequestContext {
     pub gzip: bool,
     /// What is recorded of this request; the interaction fills in what it learns.
     pub entry: AuditEntry,
-    /// The entry is already stored, in the transaction of the interaction.
-    pub recorded: bool,
     /// The entry must be stored before the answer leaves: patient data was read.
     pub durable: bool,
     /// Its place among what is under way, kept until the answer is made.
@@ -80,8 +78,8 @@ impl RequestContext {
 }
 
 impl Edge {
-    /// A request that has just come, before anything is checked.
-    pub(in crate::http) fn exchange(
+    /// The context of a request that has just come, before anything is checked.
+    pub(in crate::http) fn open_context(
         &self,
         peer: Peer,
         parts: &http::request::Parts,
@@ -111,7 +109,6 @@ impl Edge {
             requested,
             gzip,
             entry,
-            recorded: false,
             durable: false,
             entered: None,
             holder: None,

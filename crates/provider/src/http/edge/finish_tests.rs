@@ -2,12 +2,13 @@
 //! transaction stores was written from a tree. So the edge is given an answer that is broken.
 
 use crate::config::{Settings, Unsigned};
-use crate::diary::seed;
+use crate::diary::demo;
 use crate::http::edge::Edge;
 use crate::http::edge::answer::{Answer, Content};
 use crate::http::edge::base::Base;
 use crate::http::trust::{Peer, Trust};
 use crate::store::{Options, Store};
+use booking::wire::interaction::Interaction;
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 #[tokio::test]
 async fn a_change_whose_answer_cannot_be_written_is_recorded_as_it_was_answered() {
     let store = Store::open("sqlite::memory:", &Options::default()).unwrap();
-    seed::demo(&store, Timestamp::now()).await.unwrap();
+    demo::load(&store, Timestamp::now()).await.unwrap();
     let mut settings = Settings::default();
     settings.trust.unsigned = Unsigned::Any;
     let settings = Arc::new(settings);
@@ -38,15 +39,14 @@ async fn a_change_whose_answer_cannot_be_written_is_recorded_as_it_was_answered(
         tls: false,
         is_ssp: false,
     };
-    let mut x = edge.exchange(peer, &request.into_parts().0);
-    x.entry.tenant = Some(tenant);
-    // As the transaction of a booking leaves it.
-    x.recorded = true;
+    let mut ctx = edge.open_context(peer, &request.into_parts().0);
+    ctx.entry.tenant = Some(tenant);
+    ctx.entry.interaction = Some(Interaction::Book);
     let broken = Answer {
         status: 201,
         ..Answer::ok(Content::Json(Bytes::from_static(b"{").into()))
     };
-    let response = edge.finish(&mut x, Ok(broken)).await;
+    let response = edge.finish(&mut ctx, Ok(broken)).await;
     assert_eq!(response.status(), 500);
     let said: Vec<Value> = rows(before)
         .iter()

@@ -1,14 +1,18 @@
 //! What is answered when something fails.
 
-use super::routes::Unmatched;
+use crate::store::WriteError;
 use booking::refusal::{Refusal, Situation};
 use fhir::Element;
 
-/// A refusal with what the edge adds to it.
+/// A refusal with what the edge has to know of it.
+#[derive(Debug)]
 pub struct Failure {
-    pub(super) refusal: Box<Refusal>,
+    /// What is answered.
+    pub refusal: Box<Refusal>,
+    /// For the `Allow` header of a 405.
     pub(super) allow: Option<String>,
-    pub(super) root: Option<String>,
+    /// Its audit row is stored already, in the transaction that refused.
+    pub(in crate::http) recorded: bool,
 }
 
 impl From<Refusal> for Failure {
@@ -16,17 +20,31 @@ impl From<Refusal> for Failure {
         Failure {
             refusal: Box::new(refusal),
             allow: None,
-            root: None,
+            recorded: false,
         }
     }
 }
 
-impl From<Unmatched> for Failure {
-    fn from(unmatched: Unmatched) -> Failure {
+impl Failure {
+    /// A refusal whose audit row is stored already.
+    pub(in crate::http) fn recorded(refusal: Refusal) -> Failure {
         Failure {
-            refusal: unmatched.refusal,
-            allow: unmatched.allow,
-            root: None,
+            recorded: true,
+            ..refusal.into()
+        }
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Failure {
+        match error {
+            WriteError::Refused(refusal) => Failure::recorded(refusal),
+            WriteError::Store(error) => store_refusal(error).into(),
+            WriteError::DiaryChanged => Refusal::new(
+                Situation::Unavailable,
+                "The diary is being changed at this moment; try again in a second.",
+            )
+            .into(),
         }
     }
 }

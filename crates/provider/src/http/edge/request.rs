@@ -5,11 +5,12 @@ use super::body;
 use super::context::RequestContext;
 use super::outcome::store_refusal;
 use super::routes::Matched;
-use super::tenants::{Found, TenantView};
+use super::tenants::{KnownTenant, TenantView};
+use crate::audit::AuditEntry;
 use crate::http::admission::receiving::Share;
 use crate::http::trust;
 use crate::metrics::requests::{RequestKind, Traffic};
-use crate::store::{Conflict, Revision};
+use crate::store::{Conflict, Revision, WriteRequest};
 use booking::ids::{Asid, OdsCode, RequestId, ResourceId, VersionId};
 use booking::refusal::{Refusal, Situation};
 use booking::rules::release::ConsumerFacts;
@@ -68,8 +69,6 @@ pub struct CheckedRequest {
     pub revision: Revision,
     /// Raw query.
     pub query: String,
-    /// `If-Match`.
-    pub if_match: headers::IfMatch,
     /// `X-Request-ID`; there for a create or update, unless the caller's version lets it be left out (VER-02).
     pub request_id: Option<RequestId>,
     /// Body, decompressed.
@@ -97,6 +96,26 @@ impl CheckedRequest {
     /// Version-specific URL of an appointment.
     pub fn version_url(&self, id: &ResourceId, version: &VersionId) -> String {
         format!("{}/Appointment/{id}/_history/{version}", self.tenant.root)
+    }
+}
+
+/// The part of a booking or cancellation that both have; `entry` is what is recorded when it is made.
+pub fn write_request(
+    ctx: &RequestContext,
+    checked: &CheckedRequest,
+    caller: &Caller,
+    status: u16,
+) -> WriteRequest {
+    WriteRequest {
+        asid: caller.ssp.from.clone(),
+        ods: caller.claims.organization.ods.clone(),
+        request_id: checked.request_id.clone(),
+        at: ctx.now,
+        received: Some(checked.body.clone()),
+        entry: AuditEntry {
+            status,
+            ..ctx.entry.clone()
+        },
     }
 }
 
@@ -155,7 +174,7 @@ impl Edge {
         parts: &mut http::request::Parts,
         body: Incoming,
         (matched, standard): (Matched, StandardVersion),
-        found: &Found,
+        known: &KnownTenant,
     ) -> Result<CheckedRequest, Refusal> {
         ctx.format = std::mem::replace(&mut ctx.requested, Ok(ctx.format))?;
         let write = matches!(matched.interaction, Interaction::Book | Interaction::Cancel);
@@ -187,7 +206,6 @@ impl Edge {
             )
             .location("http.X-Request-ID"));
         }
-        let if_match = headers::read_if_match(&view);
         let (query, (body, share)) = match write {
             false => (
                 parts.uri.query().unwrap_or("").to_owned(),
@@ -202,10 +220,9 @@ impl Edge {
         };
         Ok(CheckedRequest {
             matched,
-            tenant: found.view.clone(),
-            revision: found.revision,
+            tenant: known.view.clone(),
+            revision: known.revision,
             query,
-            if_match,
             request_id,
             body,
             _share: share,

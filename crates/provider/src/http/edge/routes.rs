@@ -1,5 +1,6 @@
 //! The route table: which method and path is which interaction, and what the CapabilityStatement says of it.
 
+use super::outcome::Failure;
 use crate::ROOT_PREFIX;
 use booking::ids::{OdsCode, ResourceId, VersionId};
 use booking::refusal::{Refusal, Situation};
@@ -20,62 +21,43 @@ pub struct Route {
 /// Every route below a service root (PROV-INT-01..08). The order of the rows is the order in the
 /// CapabilityStatement.
 pub const ROUTES: &[Route] = &[
-    row(Interaction::Capability, "GET", "/metadata", None),
-    row(
-        Interaction::Read,
-        "GET",
-        "/Appointment/{id}",
-        Some(("Appointment", "read")),
-    ),
-    row(
-        Interaction::VersionRead,
-        "GET",
-        "/Appointment/{id}/_history/{vid}",
-        Some(("Appointment", "vread")),
-    ),
-    row(
-        Interaction::History,
-        "GET",
-        "/Appointment/{id}/_history",
-        Some(("Appointment", "history-instance")),
-    ),
-    row(
-        Interaction::Book,
-        "POST",
-        "/Appointment",
-        Some(("Appointment", "create")),
-    ),
-    row(
-        Interaction::Cancel,
-        "PUT",
-        "/Appointment/{id}",
-        Some(("Appointment", "update")),
-    ),
-    row(
-        Interaction::SearchAppointments,
-        "GET",
-        "/Appointment",
-        Some(("Appointment", "search-type")),
-    ),
-    row(
-        Interaction::SearchSlots,
-        "GET",
-        "/Slot",
-        Some(("Slot", "search-type")),
-    ),
+    row(Interaction::Capability),
+    row(Interaction::Read),
+    row(Interaction::VersionRead),
+    row(Interaction::History),
+    row(Interaction::Book),
+    row(Interaction::Cancel),
+    row(Interaction::SearchAppointments),
+    row(Interaction::SearchSlots),
 ];
 
-const fn row(
-    interaction: Interaction,
-    method: &'static str,
-    path: &'static str,
-    stated: Option<(&'static str, &'static str)>,
-) -> Route {
+const fn row(interaction: Interaction) -> Route {
+    const APPOINTMENT: &str = "Appointment";
+    let (method, path, kind, code) = match interaction {
+        Interaction::Capability => ("GET", "/metadata", "", ""),
+        Interaction::Read => ("GET", "/Appointment/{id}", APPOINTMENT, "read"),
+        Interaction::VersionRead => {
+            let path = "/Appointment/{id}/_history/{vid}";
+            ("GET", path, APPOINTMENT, "vread")
+        }
+        Interaction::History => {
+            let path = "/Appointment/{id}/_history";
+            ("GET", path, APPOINTMENT, "history-instance")
+        }
+        Interaction::Book => ("POST", "/Appointment", APPOINTMENT, "create"),
+        Interaction::Cancel => ("PUT", "/Appointment/{id}", APPOINTMENT, "update"),
+        Interaction::SearchAppointments => ("GET", "/Appointment", APPOINTMENT, "search-type"),
+        Interaction::SearchSlots => ("GET", "/Slot", "Slot", "search-type"),
+    };
     Route {
         interaction,
         method,
         path,
-        stated,
+        stated: if kind.is_empty() {
+            None
+        } else {
+            Some((kind, code))
+        },
     }
 }
 
@@ -92,59 +74,45 @@ pub struct Matched {
     pub version: Option<VersionId>,
 }
 
-/// A request line that the table does not know, and the methods that its path has.
-#[derive(Debug)]
-pub struct Unmatched {
-    /// 404 or 405.
-    pub refusal: Box<Refusal>,
-    /// For the `Allow` header of a 405.
-    pub allow: Option<String>,
-    /// The routing segment of a path that the table knows.
-    pub ods: Option<OdsCode>,
-}
-
 /// True when a request can wait rather than a booking: a search, or the CapabilityStatement. Told from the request line
 /// alone, before anything else is looked at.
 pub fn is_search(method: &str, path: &str) -> bool {
     matches!(method, "GET" | "HEAD") && !path.contains("/Appointment/")
 }
 
-/// Finds the interaction of a method and path. Paths and ids are case sensitive (PROV-GEN-01).
-pub fn find(method: &str, path: &str) -> Result<Matched, Unmatched> {
-    let unknown = || Unmatched {
-        refusal: Box::new(Refusal::new(
+/// The routing segment of a path and what stands below it, with the rows of the table that have such a path.
+fn rows_of(path: &str) -> Option<(OdsCode, &str, Vec<&'static Route>)> {
+    let rest = path.strip_prefix(ROOT_PREFIX)?;
+    let (segment, below) = rest.split_at(rest.find('/')?);
+    let ods = OdsCode::parse(segment).ok()?;
+    let rows: Vec<&Route> = ROUTES.iter().filter(|r| fits(r.path, below)).collect();
+    (!rows.is_empty()).then_some((ods, below, rows))
+}
+
+/// The routing segment of a path that the table knows.
+pub fn ods_of(path: &str) -> Option<OdsCode> {
+    rows_of(path).map(|(ods, _, _)| ods)
+}
+
+/// Finds the interaction of a method and path; 404 or 405. Paths and ids are case sensitive (PROV-GEN-01).
+pub fn find(method: &str, path: &str) -> Result<Matched, Failure> {
+    let (ods, below, rows) = rows_of(path).ok_or_else(|| {
+        Refusal::new(
             Situation::RouteUnknown,
             format!(
                 "There is nothing at this path. The service root is {ROOT_PREFIX}{{ODS}}, followed by {}.",
                 "/metadata, /Slot, /Appointment, /Appointment/{id} or /Appointment/{id}/_history[/{vid}]"
             ),
-        )),
-        allow: None,
-        ods: None,
-    };
-    let rest = path.strip_prefix(ROOT_PREFIX).ok_or_else(unknown)?;
-    let (segment, below) = rest.split_at(rest.find('/').ok_or_else(unknown)?);
-    let ods = OdsCode::parse(segment).map_err(|_| unknown())?;
-    let candidates: Vec<&Route> = ROUTES.iter().filter(|r| fits(r.path, below)).collect();
-    if candidates.is_empty() {
-        return Err(unknown());
-    }
-    let Some(route) = candidates.iter().find(|r| r.method == method) else {
-        return Err(Unmatched {
-            ods: Some(ods),
-            ..wrong_method(method, below, &candidates)
-        });
+        )
+    })?;
+    let Some(route) = rows.iter().find(|r| r.method == method) else {
+        return Err(wrong_method(method, below, &rows));
     };
     let mut matched = Matched {
         ods,
         interaction: route.interaction,
         id: None,
         version: None,
-    };
-    let of = Some(matched.ods.clone());
-    let no_such = |given: &str| Unmatched {
-        ods: of.clone(),
-        ..no_such(given)
     };
     for (part, given) in route.path.split('/').zip(below.split('/')) {
         // An id that breaks the grammar of ids cannot exist: not found, like any other id that does not.
@@ -157,24 +125,20 @@ pub fn find(method: &str, path: &str) -> Result<Matched, Unmatched> {
     Ok(matched)
 }
 
-fn no_such(given: &str) -> Unmatched {
+fn no_such(given: &str) -> Refusal {
     let shown: String = given
         .chars()
         .filter(|c| c.is_ascii_graphic())
         .take(64)
         .collect();
-    Unmatched {
-        refusal: Box::new(Refusal::new(
-            Situation::AppointmentUnknown,
-            format!("No Appointment or version `{shown}` exists: this is not a legal id."),
-        )),
-        allow: None,
-        ods: None,
-    }
+    Refusal::new(
+        Situation::AppointmentUnknown,
+        format!("No Appointment or version `{shown}` exists: this is not a legal id."),
+    )
 }
 
-fn wrong_method(method: &str, path: &str, candidates: &[&Route]) -> Unmatched {
-    let mut allowed: Vec<&str> = candidates.iter().map(|r| r.method).collect();
+fn wrong_method(method: &str, path: &str, rows: &[&Route]) -> Failure {
+    let mut allowed: Vec<&str> = rows.iter().map(|r| r.method).collect();
     allowed.dedup();
     let allow = allowed.join(", ");
     let method: String = method
@@ -182,13 +146,13 @@ fn wrong_method(method: &str, path: &str, candidates: &[&Route]) -> Unmatched {
         .filter(char::is_ascii_graphic)
         .take(32)
         .collect();
-    Unmatched {
-        refusal: Box::new(Refusal::new(
-            Situation::MethodNotAllowed,
-            format!("{method} is not possible on {path}; it takes {allow}."),
-        )),
+    let refusal = Refusal::new(
+        Situation::MethodNotAllowed,
+        format!("{method} is not possible on {path}; it takes {allow}."),
+    );
+    Failure {
         allow: Some(allow),
-        ods: None,
+        ..refusal.into()
     }
 }
 

@@ -27,8 +27,9 @@ pub struct TenantView {
     services: HashMap<ServiceId, Arc<ServiceView>>,
 }
 
-/// A tenant and the state of the database in which the view of it holds.
-pub struct Found {
+/// A tenant and the state of the database in which the view of it was last seen to hold.
+#[derive(Clone)]
+pub struct KnownTenant {
     /// The tenant.
     pub view: Arc<TenantView>,
     /// That state.
@@ -144,7 +145,8 @@ impl TenantView {
         let catalogue = Catalogue::build(row, &declared)?;
         let root = base.root(row.ods.as_str());
         let services = catalogue
-            .services()
+            .declared
+            .services
             .iter()
             .map(|service| {
                 (
@@ -217,7 +219,7 @@ fn service_view(
 /// All tenants of the store.
 pub struct Tenants {
     base: Base,
-    known: RwLock<HashMap<OdsCode, Known>>,
+    known: RwLock<HashMap<OdsCode, KnownTenant>>,
     /// Held by who looks whether a tenant changed, where that takes its time.
     turn: tokio::sync::Mutex<()>,
     unknown: Unknown,
@@ -257,13 +259,6 @@ impl Drop for Asking<'_> {
     }
 }
 
-#[derive(Clone)]
-struct Known {
-    view: Arc<TenantView>,
-    /// When the view was last seen to be up to date.
-    revision: Revision,
-}
-
 impl Tenants {
     /// Reads every tenant.
     pub fn open(store: &Store, base: Base) -> Result<Tenants, StoreError> {
@@ -271,7 +266,7 @@ impl Tenants {
         let revision = store.revision()?;
         for row in store.tenants()? {
             let view = Arc::new(TenantView::build(&row, &base, store)?);
-            known.insert(row.ods.clone(), Known { view, revision });
+            known.insert(row.ods.clone(), KnownTenant { view, revision });
         }
         Ok(Tenants {
             base,
@@ -286,7 +281,7 @@ impl Tenants {
     }
 
     /// The tenant with this routing segment, up to date; also one that was declared a moment ago.
-    pub async fn find(&self, store: &Store, ods: &OdsCode) -> Result<Option<Found>, Refusal> {
+    pub async fn find(&self, store: &Store, ods: &OdsCode) -> Result<Option<KnownTenant>, Refusal> {
         let revision = store.revision_now().await.map_err(store_refusal)?;
         if let Some(found) = self.up_to_date(ods, revision) {
             return Ok(Some(found));
@@ -306,7 +301,7 @@ impl Tenants {
         if let Some(found) = self.up_to_date(ods, revision) {
             return Ok(Some(found));
         }
-        let Some(Known { view, .. }) = self.known(ods) else {
+        let Some(KnownTenant { view, .. }) = self.known(ods) else {
             return Ok(None);
         };
         let version = store
@@ -317,7 +312,7 @@ impl Tenants {
             return self.reload(store, ods, revision).await;
         }
         self.keep(ods, &view, revision);
-        Ok(Some(Found { view, revision }))
+        Ok(Some(KnownTenant { view, revision }))
     }
 
     /// ODS codes by key, as far as they were asked for.
@@ -329,18 +324,14 @@ impl Tenants {
             .collect()
     }
 
-    fn known(&self, ods: &OdsCode) -> Option<Known> {
+    fn known(&self, ods: &OdsCode) -> Option<KnownTenant> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.get(ods).cloned()
     }
 
     /// The tenant, if it was seen in this state of the database or a later one.
-    fn up_to_date(&self, ods: &OdsCode, revision: Revision) -> Option<Found> {
-        let known = self.known(ods).filter(|k| k.revision >= revision)?;
-        Some(Found {
-            view: known.view,
-            revision: known.revision,
-        })
+    fn up_to_date(&self, ods: &OdsCode, revision: Revision) -> Option<KnownTenant> {
+        self.known(ods).filter(|k| k.revision >= revision)
     }
 
     fn keep(&self, ods: &OdsCode, view: &Arc<TenantView>, revision: Revision) {
@@ -348,7 +339,7 @@ impl Tenants {
         self.known
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(ods.clone(), Known { view, revision });
+            .insert(ods.clone(), KnownTenant { view, revision });
     }
 
     async fn reload(
@@ -356,7 +347,7 @@ impl Tenants {
         store: &Store,
         ods: &OdsCode,
         revision: Revision,
-    ) -> Result<Option<Found>, Refusal> {
+    ) -> Result<Option<KnownTenant>, Refusal> {
         let (store, base, wanted) = (store.clone(), self.base.clone(), ods.clone());
         let built =
             tokio::task::spawn_blocking(move || -> Result<Option<TenantView>, StoreError> {
@@ -385,7 +376,7 @@ impl Tenants {
             Some(view) => {
                 let view = Arc::new(view);
                 self.keep(ods, &view, revision);
-                Some(Found { view, revision })
+                Some(KnownTenant { view, revision })
             }
         })
     }

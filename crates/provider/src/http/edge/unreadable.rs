@@ -199,7 +199,7 @@ impl Edge {
         let started = Instant::now();
         let mut nothing = Request::new(());
         *nothing.method_mut() = Method::GET;
-        let mut x = self.exchange(peer.clone(), &nothing.into_parts().0);
+        let mut x = self.open_context(peer.clone(), &nothing.into_parts().0);
         x.entry.method.clear();
         x.entry.path.clear();
         x.refused = Some(refusal.situation);

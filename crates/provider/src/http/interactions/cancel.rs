@@ -1,9 +1,11 @@
 //! Cancel: `PUT [root]/Appointment/{id}` (PROV-CAN-01..11).
 
 use crate::http::edge::answer::Answer;
-use crate::http::edge::{Caller, CheckedRequest, Edge, RequestContext, store_refusal, stored_tree};
+use crate::http::edge::{
+    Caller, CheckedRequest, Edge, Failure, RequestContext, stored_tree, write_request,
+};
 use crate::http::interactions::read;
-use crate::store::{Cancellation, Conflict, StoredAppointment, WriteError};
+use crate::store::{Cancellation, Conflict, StoredAppointment};
 use booking::appointment::check_update;
 use booking::refusal::{Refusal, Situation};
 use booking::rules::cancel;
@@ -13,23 +15,18 @@ use booking::wire::headers::IfMatch;
 pub async fn run(
     edge: &Edge,
     ctx: &mut RequestContext,
-    request: CheckedRequest,
+    checked: CheckedRequest,
     caller: Caller,
-) -> Result<Answer, Refusal> {
-    let coming = edge.store.tenant(request.tenant.key).announce();
-    let id = read::path_id(&request)?.clone();
+    if_match: &IfMatch,
+) -> Result<Answer, Failure> {
+    let intent = edge.store.tenant(checked.tenant.key).announce();
+    let id = read::path_id(&checked)?.clone();
     ctx.entry.appointment = Some(id.as_str().to_owned());
-    let parsed = request.tree(edge.settings.limits.body_bytes)?;
-    let readable = cancel::read(parsed, &id)?;
-    read::shown(edge, &request, &caller, &id)?;
-    let current = edge
-        .store
-        .tenant(request.tenant.key)
-        .appointment(&id, None)
-        .map_err(store_refusal)?
-        .ok_or_else(|| read::unknown(&id))?;
-    let expected = expected_version(&request.if_match, &current)?;
-    let submitted = check_update(readable)?;
+    let parsed = checked.tree(edge.settings.limits.body_bytes)?;
+    let submitted = cancel::read(parsed, &id)?;
+    let current = read::shown(edge, &checked, &caller, &id, None)?;
+    let expected = expected_version(if_match, &current.ok_or_else(|| read::unknown(&id))?)?;
+    let submitted = check_update(submitted)?;
     if !caller.facts.may_cancel {
         return Err(Refusal::new(
             Situation::NotPermitted,
@@ -37,19 +34,14 @@ pub async fn run(
                 "{} may not cancel appointments here, by a local rule of the provider.",
                 caller.facts.ods
             ),
-        ));
+        )
+        .into());
     }
     let now = ctx.now;
-    ctx.recorded = true;
     let change = Cancellation {
-        id: id.clone(),
+        id,
         expected,
-        asid: caller.ssp.from.clone(),
-        ods: caller.claims.organization.ods.clone(),
-        request_id: request.request_id.clone(),
-        at: now,
-        received: Some(request.body.clone()),
-        entry: ctx.entry.clone(),
+        request: write_request(ctx, &checked, &caller, 200),
         decide: Box::new(move |stored: &StoredAppointment| {
             let tree = stored_tree(&stored.json)?;
             cancel::check_cancel(&tree, &submitted, now)?;
@@ -60,20 +52,9 @@ pub async fn run(
             )))
         }),
     };
-    drop(coming);
-    match edge.store.tenant(request.tenant.key).cancel(change).await {
-        Ok(stored) => Ok(read::of_stored(&request, 200, stored)),
-        Err(WriteError::Refused(refusal)) => Err(refusal),
-        Err(WriteError::Store(error)) => {
-            ctx.recorded = false;
-            Err(store_refusal(error))
-        }
-        // What is declared has no part in a cancellation.
-        Err(WriteError::DiaryChanged) => {
-            ctx.recorded = false;
-            Err(Refusal::new(Situation::Unexpected, "An unexpected fault."))
-        }
-    }
+    drop(intent);
+    let stored = edge.store.tenant(checked.tenant.key).cancel(change).await?;
+    Ok(read::of_stored(&checked, 200, stored))
 }
 
 /// Step 7: `If-Match` is there (412) and names the current version (409); both come before any look at

@@ -18,12 +18,12 @@ pub async fn run(
     read::may_read(caller)?;
     let id = read::path_id(request)?;
     ctx.entry.appointment = Some(id.as_str().to_owned());
-    read::shown(edge, request, caller, id)?;
     let mut versions = edge
         .store
         .tenant(request.tenant.key)
         .history(id)
         .map_err(store_refusal)?;
+    versions.retain(|version| read::is_shown(request, caller, version));
     if versions.is_empty() {
         return Err(read::unknown(id));
     }

@@ -10,13 +10,13 @@ mod reader;
 
 pub use intake::{Intake, MOST_MEMORY};
 
-use crate::audit::Fault;
+use crate::audit::{AuditEntry, Fault};
 use crate::config::ReferralSenders;
 use crate::http::admission::receiving::{Received, Share};
 use crate::http::edge::answer::{self, Answer, Body, Content};
 use crate::http::edge::body;
 use crate::http::edge::log;
-use crate::http::edge::{Edge, RequestContext};
+use crate::http::edge::{Edge, Failure, RequestContext};
 use crate::http::trust::Peer;
 use crate::metrics::requests::RequestKind;
 use crate::referral::answer::{acknowledgement, fault};
@@ -60,7 +60,7 @@ pub async fn serve(edge: &Edge, peer: Peer, request: Request<Incoming>) -> Respo
     let started = Instant::now();
     let _counted = edge.metrics.requests.begin();
     let (mut parts, body) = request.into_parts();
-    let mut ctx = edge.exchange(peer, &parts);
+    let mut ctx = edge.open_context(peer, &parts);
     ctx.entry.action = Some(ACTION.to_owned());
     ctx.entry.request_id = parts
         .headers
@@ -70,11 +70,13 @@ pub async fn serve(edge: &Edge, peer: Peer, request: Request<Incoming>) -> Respo
     let wire = wire_of(&parts).unwrap_or(Wire::Soap11);
     let response = match receive(edge, &mut ctx, &mut parts, body).await {
         Ok(response) => response,
-        Err(refusal) => {
+        Err(Failure {
+            refusal, recorded, ..
+        }) => {
             ctx.entry.refused(&refusal, Fault::of(&refusal));
             ctx.refused = Some(refusal.situation);
             // The answer says that nothing was taken; that stands also when this row cannot be written.
-            if let Err(error) = edge.record(&mut ctx).await {
+            if !recorded && let Err(error) = edge.record(&mut ctx).await {
                 tracing::error!(%error, "a refused referral could not be recorded");
             }
             log::refusal(&ctx, &refusal);
@@ -91,16 +93,15 @@ async fn receive(
     ctx: &mut RequestContext,
     parts: &mut http::request::Parts,
     incoming: Incoming,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<Response<Body>, Failure> {
     // Nothing is read of the database for who may not send.
     if parts.method != http::Method::POST {
         let named = parts.uri.path().strip_prefix(PATH).unwrap_or("");
         let named = OdsCode::parse(&named.trim_matches('/').to_ascii_uppercase());
         edge.belongs(ctx, named.ok().as_ref()).await;
-        return Err(Refusal::new(
-            Situation::MethodNotAllowed,
-            "Referrals are sent with POST.",
-        ));
+        return Err(
+            Refusal::new(Situation::MethodNotAllowed, "Referrals are sent with POST.").into(),
+        );
     }
     permitted(edge, &ctx.peer)?;
     ctx.is_strangers = false;
@@ -123,10 +124,7 @@ async fn receive(
     let _place = edge.intake.place(sender, per_sender).await?;
     let received = edge.intake.bodies.receive(incoming).await?;
     if received.bytes.is_empty() {
-        return Err(Refusal::new(
-            Situation::BodyUnreadable,
-            "The message is empty.",
-        ));
+        return Err(Refusal::new(Situation::BodyUnreadable, "The message is empty.").into());
     }
     edge.enter(ctx, false)?;
     file(edge, ctx, wire, coding, received, named, tenants).await
@@ -291,7 +289,7 @@ async fn file(
     received: Received,
     named: Option<TenantKey>,
     tenants: Vec<TenantRow>,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<Response<Body>, Failure> {
     let (message, body, share) = read_received(edge, wire, coding, received).await?;
     edge.metrics
         .requests
@@ -332,14 +330,17 @@ async fn file(
             Wire::Soap12 => |code| fault_status(Wire::Soap12, code).as_u16(),
             Wire::FhirJson | Wire::FhirXml => |code| situation_of(code).row().status,
         },
-        entry: ctx.entry.clone(),
+        entry: AuditEntry {
+            status: 200,
+            ..ctx.entry.clone()
+        },
     };
     let filed = edge.store.file_referral(key, arrival).await;
-    ctx.recorded = true;
     let reporter = tenant.map_or_else(String::new, |t| {
         format!("urn:nhs-uk:identity:ods:{}", t.ods)
     });
-    filed_answer(ctx, wire, &wrapper, &reporter, filed)
+    // Recorded with its transaction, whatever becomes of the answer.
+    filed_answer(ctx, wire, &wrapper, &reporter, filed).map_err(Failure::recorded)
 }
 
 /// What the staff are told of the other documents of the message.

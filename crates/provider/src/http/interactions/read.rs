@@ -18,36 +18,20 @@ pub async fn run(
     may_read(caller)?;
     let id = path_id(request)?;
     ctx.entry.appointment = Some(id.as_str().to_owned());
-    shown(edge, request, caller, id)?;
-    let stored = find(edge, request, id)?;
-    ctx.durable = true;
-    ctx.entry.version = Some(stored.version);
-    Ok(of_stored(request, 200, stored))
-}
-
-/// The version that the path names, or the current one; unknown: 404 (ERR-09).
-fn find(
-    edge: &Edge,
-    request: &CheckedRequest,
-    id: &ResourceId,
-) -> Result<StoredAppointment, Refusal> {
     let wanted = &request.matched.version;
     let number = match wanted {
         None => None,
         // Versions are written here as plain numbers; anything else names none of them.
         Some(vid) => Some(version_number(vid).ok_or_else(|| unknown_version(id, vid))?),
     };
-    match (
-        edge.store
-            .tenant(request.tenant.key)
-            .appointment(id, number)
-            .map_err(store_refusal)?,
-        wanted,
-    ) {
-        (Some(stored), _) => Ok(stored),
-        (None, None) => Err(unknown(id)),
-        (None, Some(vid)) => Err(unknown_version(id, vid)),
-    }
+    let stored = shown(edge, request, caller, id, number)?;
+    let stored = stored.ok_or_else(|| match wanted {
+        None => unknown(id),
+        Some(vid) => unknown_version(id, vid),
+    })?;
+    ctx.durable = true;
+    ctx.entry.version = Some(stored.version);
+    Ok(of_stored(request, 200, stored))
 }
 
 /// A version id as number, in the only spelling that is used (`1`, not `01`).
@@ -102,40 +86,26 @@ fn unknown_version(id: &ResourceId, vid: &VersionId) -> Refusal {
     )
 }
 
-/// 404 where the appointment is one of a service that the caller is not shown: a trial and the real thing do not see
-/// each other's bookings.
+/// A version of an appointment, or the current one, if there is such a one that the caller is shown.
 pub fn shown(
     edge: &Edge,
     request: &CheckedRequest,
     caller: &Caller,
     id: &ResourceId,
-) -> Result<(), Refusal> {
-    match is_shown(edge, request, caller, id)? {
-        true => Ok(()),
-        false => Err(unknown(id)),
-    }
+    version: Option<u32>,
+) -> Result<Option<StoredAppointment>, Refusal> {
+    let tenant = edge.store.tenant(request.tenant.key);
+    let found = tenant.appointment(id, version).map_err(store_refusal)?;
+    Ok(found.filter(|stored| is_shown(request, caller, stored)))
 }
 
-/// Whether the caller is shown appointments of this one's service, or booked this one: what somebody booked they can
-/// always cancel, also when the service was marked afterwards. One that does not exist is found missing elsewhere.
-pub fn is_shown(
-    edge: &Edge,
-    request: &CheckedRequest,
-    caller: &Caller,
-    id: &ResourceId,
-) -> Result<bool, Refusal> {
+/// Whether the caller is shown appointments of this one's service, or booked this one: a trial and the real thing do not
+/// see each other's bookings. What somebody booked they can always cancel, also when the service was marked afterwards.
+pub fn is_shown(request: &CheckedRequest, caller: &Caller, stored: &StoredAppointment) -> bool {
     let catalogue = &request.tenant.catalogue;
-    if !catalogue.has_trial() {
-        return Ok(true);
-    }
-    let origin = edge
-        .store
-        .tenant(request.tenant.key)
-        .origin_of(id)
-        .map_err(store_refusal)?;
-    Ok(origin.is_none_or(|(service, asid)| {
-        asid == caller.ssp.from || catalogue.shows(&service, &caller.facts).is_ok()
-    }))
+    !catalogue.has_trial()
+        || stored.booked_by == caller.ssp.from
+        || catalogue.shows(&stored.service, &caller.facts).is_ok()
 }
 
 /// Refuses a caller whose right to read was taken away (ERR-07).

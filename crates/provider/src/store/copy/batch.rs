@@ -2,7 +2,7 @@
 
 use super::error::CopyError;
 use super::table::Table;
-use crate::store::driver::{Cell, Connection, Fault, Value};
+use crate::store::driver::{Connection, Fault, Value};
 use crate::store::error::StoreError;
 
 /// Bytes of rows held at most before they are written; one row more, which may be a message of 32 MB.
@@ -12,7 +12,7 @@ const ROWS: usize = 512;
 /// Parameters that a statement can have on PostgreSQL.
 const PARAMETERS: usize = 65_535;
 
-/// A cell whose text or bytes are kept in the batch.
+/// A value whose text or bytes are kept in the batch.
 enum Kept {
     Null,
     Int(i64),
@@ -27,7 +27,7 @@ pub(super) struct Batch<'c> {
     place: &'c str,
     /// Rows that one statement takes.
     most: usize,
-    cells: Vec<Kept>,
+    values: Vec<Kept>,
     texts: String,
     bytes: Vec<u8>,
 }
@@ -41,19 +41,19 @@ impl<'c> Batch<'c> {
             target,
             place,
             most,
-            cells: Vec::new(),
+            values: Vec::new(),
             texts: String::new(),
             bytes: Vec::new(),
         }
     }
 
     /// Takes a row; writes those that wait when they are enough.
-    pub(super) fn push(&mut self, row: &[Cell<'_>]) -> Result<(), CopyError> {
-        for cell in row {
-            let kept = match cell {
-                Cell::Null => Kept::Null,
-                Cell::Int(number) => Kept::Int(*number),
-                Cell::Text(text) => {
+    pub(super) fn push(&mut self, row: &[Value<'_>]) -> Result<(), CopyError> {
+        for value in row {
+            let kept = match value {
+                Value::Null => Kept::Null,
+                Value::Int(number) => Kept::Int(*number),
+                Value::Text(text) => {
                     if self.target.text(false, text.contains('\0')) {
                         return Err(CopyError::Unfit {
                             table: self.table.name,
@@ -65,15 +65,15 @@ impl<'c> Batch<'c> {
                     self.texts.push_str(text);
                     Kept::Text(from, self.texts.len())
                 }
-                Cell::Bytes(bytes) => {
+                Value::Bytes(bytes) => {
                     let from = self.bytes.len();
                     self.bytes.extend_from_slice(bytes);
                     Kept::Bytes(from, self.bytes.len())
                 }
             };
-            self.cells.push(kept);
+            self.values.push(kept);
         }
-        let rows = self.cells.len() / self.table.columns.len();
+        let rows = self.values.len() / self.table.columns.len();
         match rows >= self.most || self.texts.len() + self.bytes.len() >= BYTES {
             true => self.write(),
             false => Ok(()),
@@ -83,7 +83,7 @@ impl<'c> Batch<'c> {
     /// Writes what waits.
     pub(super) fn write(&mut self) -> Result<(), CopyError> {
         let width = self.table.columns.len();
-        let values: Vec<Value<'_>> = self.cells.iter().map(|kept| self.value(kept)).collect();
+        let values: Vec<Value<'_>> = self.values.iter().map(|kept| self.value(kept)).collect();
         let mut rest = values.as_slice();
         while !rest.is_empty() {
             let left = rest.len() / width;
@@ -100,7 +100,7 @@ impl<'c> Batch<'c> {
             rest = later;
         }
         drop(values);
-        self.cells.clear();
+        self.values.clear();
         self.texts.clear();
         self.bytes.clear();
         // A single large message must not be held on to for the rest of the table.
@@ -113,8 +113,8 @@ impl<'c> Batch<'c> {
         match *kept {
             Kept::Null => Value::Null,
             Kept::Int(number) => Value::Int(number),
-            Kept::Text(from, to) => Value::Text(self.texts.get(from..to).unwrap_or_default()),
-            Kept::Bytes(from, to) => Value::Bytes(self.bytes.get(from..to).unwrap_or_default()),
+            Kept::Text(from, to) => self.texts.get(from..to).unwrap_or_default().into(),
+            Kept::Bytes(from, to) => self.bytes.get(from..to).unwrap_or_default().into(),
         }
     }
 

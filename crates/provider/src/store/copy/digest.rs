@@ -1,10 +1,10 @@
 //! A digest over the rows of a table, the same for the same rows on either database.
 //!
-//! Each tenant's rows are taken in the order of the key, and the tenants in theirs. A row is the sequence of its cells
-//! ([`Cell::digest_into`]). Tenants may come mixed, as SQLite keeps them, since each has a digest of its own until the
+//! Each tenant's rows are taken in the order of the key, and the tenants in theirs. A row is the sequence of its values
+//! ([`Value::digest_into`]). Tenants may come mixed, as SQLite keeps them, since each has a digest of its own until the
 //! end.
 
-use crate::store::driver::Cell;
+use crate::store::driver::Value;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
@@ -16,14 +16,14 @@ pub(super) struct Digest {
 }
 
 impl Digest {
-    /// Adds a row; its first cell tells the tenant.
-    pub(super) fn add(&mut self, row: &[Cell<'_>]) {
+    /// Adds a row; its first value tells the tenant.
+    pub(super) fn add(&mut self, row: &[Value<'_>]) {
         let tenant = match row.first() {
-            Some(Cell::Int(tenant)) => *tenant,
+            Some(Value::Int(tenant)) => *tenant,
             _ => 0,
         };
         let sha = self.tenants.entry(tenant).or_default();
-        row.iter().for_each(|cell| cell.digest_into(sha));
+        row.iter().for_each(|value| value.digest_into(sha));
         self.rows += 1;
     }
 
@@ -47,7 +47,7 @@ impl Digest {
 mod tests {
     use super::*;
 
-    fn of(rows: &[&[Cell<'_>]]) -> [u8; 32] {
+    fn of(rows: &[&[Value<'_>]]) -> [u8; 32] {
         let mut digest = Digest::default();
         rows.iter().for_each(|row| digest.add(row));
         digest.end()
@@ -56,9 +56,9 @@ mod tests {
     #[test]
     fn tenants_may_come_mixed_but_rows_of_one_in_order() {
         let (a, b, c) = (
-            [Cell::Int(1), Cell::Text("a")],
-            [Cell::Int(1), Cell::Text("b")],
-            [Cell::Int(2), Cell::Text("c")],
+            [Value::Int(1), Value::from("a")],
+            [Value::Int(1), Value::from("b")],
+            [Value::Int(2), Value::from("c")],
         );
         assert_eq!(of(&[&a, &b, &c]), of(&[&a, &c, &b]));
         assert_ne!(of(&[&a, &b, &c]), of(&[&b, &a, &c]));
@@ -67,14 +67,14 @@ mod tests {
 
     #[test]
     fn what_looks_alike_is_told_apart() {
-        let one = |cells: &[Cell<'_>]| of(&[cells]);
+        let one = |values: &[Value<'_>]| of(&[values]);
         let all = [
-            one(&[Cell::Int(1), Cell::Null]),
-            one(&[Cell::Int(1), Cell::Int(0)]),
-            one(&[Cell::Int(1), Cell::Text("")]),
-            one(&[Cell::Int(1), Cell::Bytes(b"")]),
-            one(&[Cell::Int(1), Cell::Text("ab"), Cell::Text("c")]),
-            one(&[Cell::Int(1), Cell::Text("a"), Cell::Text("bc")]),
+            one(&[Value::Int(1), Value::Null]),
+            one(&[Value::Int(1), Value::Int(0)]),
+            one(&[Value::Int(1), Value::from("")]),
+            one(&[Value::Int(1), Value::from([].as_slice())]),
+            one(&[Value::Int(1), Value::from("ab"), Value::from("c")]),
+            one(&[Value::Int(1), Value::from("a"), Value::from("bc")]),
         ];
         for (n, first) in all.iter().enumerate() {
             assert!(!all[n + 1..].contains(first), "{n}");

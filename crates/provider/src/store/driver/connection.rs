@@ -1,10 +1,10 @@
 //! One connection to either database.
 
-use super::cell::{Cell, Column, Value};
 use super::fault::{Fault, corrupt};
+use super::value::{Column, Value};
 use super::{postgres, sqlite};
 use crate::store::error::StoreError;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,7 +14,10 @@ const LABELS_MOST: usize = 4_096;
 /// A connection. It can go from thread to thread, but is used by one at a time.
 pub(in crate::store) struct Connection {
     inner: Inner,
+    /// Texts of labels that are stored, or of the open transaction.
     labels: RefCell<HashMap<i64, Arc<str>>>,
+    /// The last transaction was committed whole, so that its labels are stored.
+    committed: Cell<bool>,
 }
 
 enum Inner {
@@ -33,11 +36,12 @@ pub(in crate::store) enum Row<'r> {
 impl<'r> Row<'r> {
     /// The value of a column, counted from 0; text and bytes can be borrowed.
     pub(in crate::store) fn get<T: Column<'r>>(&self, column: usize) -> Result<T, StoreError> {
-        let cell = match self {
-            Row::Sqlite(row) => row.get_ref(column).ok().and_then(Cell::of_sqlite),
+        let value = match self {
+            Row::Sqlite(row) => row.get_ref(column).ok().and_then(Value::of_sqlite),
             Row::Postgres(row) => row.try_get(column).ok(),
         };
-        cell.and_then(T::read)
+        value
+            .and_then(T::read)
             .ok_or_else(|| corrupt(&format!("column {column} of an answer")))
     }
 }
@@ -59,6 +63,7 @@ impl Connection {
         Connection {
             inner,
             labels: RefCell::default(),
+            committed: Cell::default(),
         }
     }
 
@@ -99,7 +104,7 @@ impl Connection {
         }
     }
 
-    /// Says that a query will be asked before anything is changed. What is far away is asked several at a time then.
+    /// Announces a read that comes before any change, so that PostgreSQL can pipeline it. No effect on SQLite.
     pub(in crate::store) fn ahead(&self, sql: &str, values: &[Value<'_>]) -> Result<(), Fault> {
         match &self.inner {
             Inner::Sqlite(_) => Ok(()),
@@ -231,7 +236,9 @@ impl Connection {
 
     /// Begins a transaction that writes.
     pub(in crate::store) fn begin(&self) -> Result<(), Fault> {
-        self.labels.borrow_mut().clear();
+        if !self.committed.take() {
+            self.labels.borrow_mut().clear();
+        }
         match &self.inner {
             Inner::Sqlite(c) => c.control("BEGIN IMMEDIATE"),
             Inner::Postgres(c) => c.begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"),
@@ -251,7 +258,9 @@ impl Connection {
         match &self.inner {
             Inner::Sqlite(c) => c.control("COMMIT"),
             Inner::Postgres(c) => c.commit(),
-        }
+        }?;
+        self.committed.set(true);
+        Ok(())
     }
 
     /// Gives up the transaction.
@@ -280,6 +289,7 @@ impl Connection {
 
     /// Ends it and undoes what it did.
     pub(in crate::store) fn undo_part(&self) -> Result<(), Fault> {
+        self.labels.borrow_mut().clear();
         match &self.inner {
             Inner::Sqlite(c) => c
                 .control("ROLLBACK TO job")

@@ -21,8 +21,8 @@ pub(in crate::store) use migrations::STEPS;
 pub(in crate::store) use moving::{NEWEST, Target, source, target};
 pub(in crate::store) use watch::Watcher;
 
-use super::cell::Value;
 use super::fault::Fault;
+use super::value::Value;
 use crate::store::error::StoreError;
 use rusqlite::{Row, params_from_iter};
 use std::sync::Arc;
@@ -30,8 +30,8 @@ use std::sync::Arc;
 /// A connection to a file.
 pub(in crate::store) struct Connection {
     raw: rusqlite::Connection,
-    /// Asks the writer for a checkpoint.
-    rest: Option<CheckpointRequest>,
+    /// The writer's: set when the checkpointer asks it to copy the last pages of the WAL back.
+    requested: Option<CheckpointRequest>,
     /// The writer's: what must still stand at its paths.
     files: Option<Arc<Files>>,
     /// The writer's: how far what it acknowledged goes.
@@ -39,10 +39,10 @@ pub(in crate::store) struct Connection {
 }
 
 impl Connection {
-    fn new(raw: rusqlite::Connection, rest: Option<CheckpointRequest>) -> Connection {
+    fn new(raw: rusqlite::Connection, requested: Option<CheckpointRequest>) -> Connection {
         Connection {
             raw,
-            rest,
+            requested,
             files: None,
             tally: None,
         }
@@ -140,7 +140,7 @@ impl Connection {
     }
 
     pub(super) fn between_groups(&self) {
-        if self.rest.as_ref().is_some_and(CheckpointRequest::take) {
+        if self.requested.as_ref().is_some_and(CheckpointRequest::take) {
             checkpoint::finish(&self.raw);
         }
     }

@@ -4,51 +4,16 @@ use super::group::Group;
 use super::made;
 use super::read::{self, millis, moment};
 use super::referral;
-use crate::audit::{self, AuditEntry, MadeVersion};
+use crate::audit::{self, AuditEntry};
 use crate::store::Tenant;
-use crate::store::appointment::{Accepted, AppointmentStatus, Booking, Counts, StoredAppointment};
+use crate::store::appointment::{AppointmentStatus, Booking, StoredAppointment, WriteRequest};
 use crate::store::conflict::Conflict;
 use crate::store::driver::{Connection, Fault, values};
 use crate::store::error::{StoreError, WriteError};
-use crate::store::model::{BookingCount, PlacedSlot, TenantKey, london_day, utc_day};
-use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId};
+use crate::store::model::{PlacedSlot, TenantKey, london_day, utc_day};
+use booking::ids::{NhsNumber, RequestId, ServiceId};
 use booking::slot::SlotStatus;
-use bytes::Bytes;
-use jiff::Timestamp;
 use std::cell::RefCell;
-use uuid::Uuid;
-
-/// What a rule may ask while the transaction is open.
-struct Asked<'c> {
-    connection: &'c Connection,
-    tenant: TenantKey,
-    failed: RefCell<Option<StoreError>>,
-}
-
-impl Counts for Asked<'_> {
-    fn bookings_on(&self, of: &BookingCount<'_>) -> u32 {
-        let counted = read::bookings_on(self.connection, self.tenant, of);
-        counted.unwrap_or_else(|error| {
-            self.failed.borrow_mut().get_or_insert(error);
-            u32::MAX
-        })
-    }
-}
-
-/// What an attempt learns that is also recorded when it fails.
-#[derive(Default)]
-struct Learned {
-    slot: Option<(Uuid, SlotStatus)>,
-    /// The appointment that an earlier request with this id made.
-    existing: Option<ResourceId>,
-}
-
-impl Learned {
-    fn note(&self, entry: &mut AuditEntry) {
-        entry.slot = self.slot.map(|(uuid, _)| uuid.to_string());
-        entry.slot_before = self.slot.map(|(_, status)| status.code());
-    }
-}
 
 impl Tenant<'_> {
     /// Books a slot, all or nothing. The audit row of the attempt is written either way; only when the store itself
@@ -64,15 +29,15 @@ fn book(
     tenant: TenantKey,
     booking: &Booking,
 ) -> Result<StoredAppointment, WriteError> {
-    let mut learned = Learned::default();
-    let outcome = group.attempt(|g| attempt(g, tenant, booking, &mut learned));
-    if outcome.is_ok() {
-        return outcome;
-    }
-    let mut entry = booking.entry.clone();
-    learned.note(&mut entry);
-    // There is no such appointment to name, unless it was made before.
-    entry.appointment = learned.existing.map(|id| id.as_str().to_owned());
+    let mut entry = booking.request.entry.clone();
+    let outcome = group.attempt(|g| attempt(g, tenant, booking, &mut entry));
+    // There is no such appointment to name, unless an earlier request with this id made it.
+    entry.appointment = match &outcome {
+        Err(WriteError::Refused(refusal)) => {
+            refusal.existing.as_ref().map(|id| id.as_str().to_owned())
+        }
+        _ => None,
+    };
     record_refusal(group, tenant, entry, outcome)
 }
 
@@ -95,68 +60,66 @@ pub(super) fn record_refusal<T>(
 pub(super) fn refuse_repeat(
     connection: &Connection,
     tenant: TenantKey,
-    request_id: Option<&RequestId>,
-    asid: &Asid,
-    ods: &OdsCode,
+    request: &WriteRequest,
 ) -> Result<(), WriteError> {
-    let Some(id) = request_id else { return Ok(()) };
+    let Some(id) = &request.request_id else {
+        return Ok(());
+    };
     match read::request_id(connection, tenant, id)? {
-        Some(used) => Err(Conflict::repeated(used, asid, ods).into()),
+        Some(used) => Err(Conflict::repeated(used, &request.asid, &request.ods).into()),
         None => Ok(()),
     }
 }
 
+/// Books; `seen` gets what is recorded also when the booking is refused.
 fn attempt(
     group: &mut Group<'_>,
     tenant: TenantKey,
     booking: &Booking,
-    learned: &mut Learned,
+    seen: &mut AuditEntry,
 ) -> Result<StoredAppointment, WriteError> {
-    let c = group.connection;
+    let (c, request) = (group.connection, &booking.request);
     let document = booking.document_id.as_deref().map(str::to_ascii_lowercase);
     let document = document.as_deref();
-    let request_id = booking.request_id.as_ref();
+    let request_id = request.request_id.as_ref();
     read::ahead_of_booking(c, tenant, request_id, booking.slot.as_ref())?;
     if let Some(document) = document {
         referral::ahead_of_join(c, tenant, document)?;
     }
-    refuse_repeat(c, tenant, request_id, &booking.asid, &booking.ods).inspect_err(|error| {
-        if let WriteError::Refused(refusal) = error {
-            learned.existing = refusal.existing.clone();
-        }
-    })?;
-    let (slot, accepted) = decided(c, tenant, booking, learned)?;
-    let patient = booking.nhs_number.as_ref();
-    let mut entry = booking.entry.clone();
+    refuse_repeat(c, tenant, request)?;
+    let (slot, service) = decided(c, tenant, booking, seen)?;
     let joined = match document {
-        Some(document) => referral::joined_by(c, tenant, document, patient, booking.at)?,
+        Some(document) => {
+            let patient = booking.nhs_number.as_ref();
+            referral::joined_by(c, tenant, document, patient, request.at)?
+        }
         None => false,
     };
+    let stored = StoredAppointment {
+        id: booking.id.clone(),
+        version: 1,
+        status: AppointmentStatus::Booked,
+        last_updated: moment(millis(request.at))?,
+        json: booking.json.clone(),
+        slot: slot.slot.key,
+        service,
+        booked_by: request.asid.clone(),
+    };
+    let booked = insert(c, tenant, &slot, booking, &stored, document).map_err(taken_or)?;
+    let mut entry = seen.clone();
     if joined {
         entry.detail = Some("the referral received before it joined the booking".to_owned());
     }
-    learned.note(&mut entry);
-    entry.appointment = Some(booking.id.as_str().to_owned());
-    entry.version = Some(1);
-    entry.service = Some(accepted.service.as_str().to_owned());
+    entry.appointment = Some(stored.id.as_str().to_owned());
+    entry.version = Some(stored.version);
+    entry.service = Some(stored.service.as_str().to_owned());
     entry.slot_after = Some(SlotStatus::Busy.code());
-    if entry.interaction.is_some() {
-        entry.status = 201;
-    }
-    let made = insert(c, tenant, &slot, booking, (&accepted, document)).map_err(taken_or)?;
-    entry.made = Some(made);
+    entry.made = Some(made::of(&stored, request, &booked));
     entry.document = document.map(str::to_owned);
     group.append_audit(tenant, &entry.body())?;
     // Last, since its answer is waited for: that of everything before comes with it.
     take_slot(c, tenant, &slot)?;
-    Ok(StoredAppointment {
-        id: booking.id.clone(),
-        version: 1,
-        status: AppointmentStatus::Booked,
-        last_updated: moment(millis(booking.at))?,
-        json: Bytes::from(accepted.document),
-        slot: slot.slot.key,
-    })
+    Ok(stored)
 }
 
 /// The index that keeps live bookings apart (PROV-BOOK-03) is reached only if the slot's state was wrong.
@@ -172,29 +135,31 @@ fn decided(
     c: &Connection,
     tenant: TenantKey,
     booking: &Booking,
-    learned: &mut Learned,
-) -> Result<(PlacedSlot, Accepted), WriteError> {
+    seen: &mut AuditEntry,
+) -> Result<(PlacedSlot, ServiceId), WriteError> {
     let slot = match booking.slot {
         Some(uuid) => read::slot(c, tenant, uuid)?,
         None => None,
     };
-    learned.slot = slot.as_ref().map(|s| (s.slot.uuid, s.slot.status));
+    seen.slot = slot.as_ref().map(|s| s.slot.uuid.to_string());
+    seen.slot_before = slot.as_ref().map(|s| s.slot.status.code());
     if let Some(declared) = booking.declared
         && declared != read::catalogue_version(c, tenant)?
     {
         return Err(WriteError::DiaryChanged);
     }
-    let asked = Asked {
-        connection: c,
-        tenant,
-        failed: RefCell::new(None),
-    };
-    let decided = (booking.decide)(slot.as_ref(), &asked);
-    if let Some(error) = asked.failed.into_inner() {
+    let failed = RefCell::new(None);
+    let decided = (booking.decide)(slot.as_ref(), &|of| {
+        read::bookings_on(c, tenant, of).unwrap_or_else(|error| {
+            failed.borrow_mut().get_or_insert(error);
+            u32::MAX
+        })
+    });
+    if let Some(error) = failed.into_inner() {
         return Err(error.into());
     }
-    let accepted = decided?;
-    Ok((slot.ok_or(Conflict::SlotUnknown)?, accepted))
+    let service = decided?;
+    Ok((slot.ok_or(Conflict::SlotUnknown)?, service))
 }
 
 /// Makes a free slot busy; whatever the rule said, one that is not free stays as it is.
@@ -225,28 +190,18 @@ pub(super) fn bump_day(
     Ok(())
 }
 
-/// One version of an appointment, to be stored.
-pub(super) struct Version<'a> {
-    pub(super) number: u32,
-    pub(super) status: AppointmentStatus,
-    pub(super) at: Timestamp,
-    pub(super) asid: &'a Asid,
-    pub(super) ods: &'a OdsCode,
-    pub(super) request_id: Option<&'a RequestId>,
-    pub(super) json: &'a [u8],
-    pub(super) received: Option<&'a [u8]>,
-}
-
-/// Writes the appointment, its first version and the link to its document, if it names one; returns the digests of all.
+/// Writes the appointment, its first version and the link to its document, if it names one; returns the digest of what the
+/// booking is of.
 fn insert(
     c: &Connection,
     tenant: TenantKey,
     placed: &PlacedSlot,
     booking: &Booking,
-    (accepted, document): (&Accepted, Option<&str>),
-) -> Result<MadeVersion, Fault> {
-    let slot = &placed.slot;
-    let (id, at) = (booking.id.as_str(), millis(booking.at));
+    version: &StoredAppointment,
+    document: Option<&str>,
+) -> Result<[u8; 32], Fault> {
+    let (slot, request) = (&placed.slot, &booking.request);
+    let (id, at) = (version.id.as_str(), millis(request.at));
     let day = london_day(slot.start);
     let patient = booking.nhs_number.as_ref().map(NhsNumber::as_str);
     c.execute_later(
@@ -259,27 +214,17 @@ fn insert(
             id,
             slot.key.0,
             day,
-            accepted.service.as_str(),
+            version.service.as_str(),
             patient,
             at,
-            booking.asid.as_str(),
-            booking.ods.as_str(),
+            request.asid.as_str(),
+            request.ods.as_str(),
             booking.kind.as_deref(),
             placed.schedule.0,
             booking.claimed as u8,
         ],
     )?;
-    let version = Version {
-        number: 1,
-        status: AppointmentStatus::Booked,
-        at: booking.at,
-        asid: &booking.asid,
-        ods: &booking.ods,
-        request_id: booking.request_id.as_ref(),
-        json: &accepted.document,
-        received: booking.received.as_deref(),
-    };
-    insert_version(c, tenant, id, &version)?;
+    insert_version(c, tenant, version, request)?;
     if let Some(document) = document {
         c.execute_later(
             "INSERT INTO document_link (tenant, document, appointment, linked_at)
@@ -288,29 +233,28 @@ fn insert(
         )?;
     }
     // In the order of `made::DIGESTED_COLUMNS`.
-    let booked = made::booked(values![
+    Ok(made::booked(values![
         slot.key.0,
         placed.schedule.0,
         millis(slot.start),
         millis(slot.end),
         day,
-        accepted.service.as_str(),
+        version.service.as_str(),
         patient,
         at,
-        booking.asid.as_str(),
-        booking.ods.as_str(),
+        request.asid.as_str(),
+        request.ods.as_str(),
         booking.kind.as_deref(),
         booking.claimed as u8,
-    ]);
-    Ok(made::of(id, &version, &booked))
+    ]))
 }
 
-/// Writes a version of the appointment with an id.
+/// Writes a version of an appointment, with the request that made it.
 pub(super) fn insert_version(
     c: &Connection,
     tenant: TenantKey,
-    id: &str,
-    version: &Version<'_>,
+    version: &StoredAppointment,
+    request: &WriteRequest,
 ) -> Result<(), Fault> {
     c.execute_later(
         "INSERT INTO appointment_version (tenant, appointment, version, status, at, asid, ods, request_id, json,
@@ -318,15 +262,15 @@ pub(super) fn insert_version(
          VALUES (?1, (SELECT key FROM appointment WHERE tenant = ?1 AND id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         values![
             tenant.0,
-            id,
-            version.number,
+            version.id.as_str(),
+            version.version,
             version.status as u8,
-            millis(version.at),
-            version.asid.as_str(),
-            version.ods.as_str(),
-            version.request_id.map(RequestId::as_str),
-            version.json,
-            version.received,
+            millis(version.last_updated),
+            request.asid.as_str(),
+            request.ods.as_str(),
+            request.request_id.as_ref().map(RequestId::as_str),
+            version.json.as_ref(),
+            request.received.as_deref(),
         ],
     )
 }

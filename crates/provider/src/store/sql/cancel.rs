@@ -1,16 +1,17 @@
 //! The cancelling transaction (PROV-CAN-03, 05, 06, 09, 11).
 
-use super::book::{Version, bump_day, insert_version, record_refusal, refuse_repeat};
+use super::book::{bump_day, insert_version, record_refusal, refuse_repeat};
 use super::group::Group;
 use super::made::{self, DIGESTED_COLUMNS};
-use super::read::{self, millis, moment};
+use super::read::{self, VERSION_COLUMNS, VERSION_WIDTH, millis, moment};
 use crate::audit::AuditEntry;
 use crate::store::Tenant;
-use crate::store::appointment::{AppointmentStatus, Cancellation, StoredAppointment};
+use crate::store::appointment::{AppointmentStatus, Cancellation, StoredAppointment, WriteRequest};
 use crate::store::conflict::Conflict;
 use crate::store::driver::{Connection, corrupt, values};
-use crate::store::error::WriteError;
+use crate::store::error::{StoreError, WriteError};
 use crate::store::model::{TenantKey, utc_day};
+use booking::ids::ResourceId;
 use booking::slot::SlotStatus;
 use bytes::Bytes;
 use uuid::Uuid;
@@ -29,155 +30,152 @@ fn cancel(
     tenant: TenantKey,
     change: &Cancellation,
 ) -> Result<StoredAppointment, WriteError> {
-    let mut entry = change.entry.clone();
+    let mut entry = change.request.entry.clone();
     let outcome = group.attempt(|g| attempt(g, tenant, change, &mut entry));
     record_refusal(group, tenant, entry, outcome)
 }
 
-/// What the appointment's row says beside the resource.
+/// An appointment in its current version, with what a cancellation changes beside it.
 struct Held {
+    current: StoredAppointment,
     key: i64,
     schedule: i64,
     start: i64,
-    service: String,
     document: Option<String>,
+    /// Its slot, unless that was removed.
+    slot: Option<(Uuid, SlotStatus)>,
     /// Digest of what the booking is of.
     booked: [u8; 32],
 }
 
-fn held(c: &Connection, tenant: TenantKey, id: &str) -> Result<Held, WriteError> {
-    let found = c.one(
-        &format!(
-            "SELECT a.key, a.schedule, a.start, a.service,
-               (SELECT l.document FROM document_link l
-                WHERE l.tenant = a.tenant AND l.appointment = a.key AND l.ended_at IS NULL LIMIT 1), {DIGESTED_COLUMNS}
-             FROM appointment a WHERE a.tenant = ?1 AND a.id = ?2"
-        ),
-        values![tenant.0, id],
-        |r| {
-            Ok(Held {
-                key: r.get(0)?,
-                schedule: r.get(1)?,
-                start: r.get(2)?,
-                service: r.get(3)?,
-                document: r.get(4)?,
-                booked: made::booked_of(r, 5)?,
-            })
-        },
-    )?;
-    found.ok_or_else(|| corrupt("an appointment without its row").into())
+fn held_sql() -> String {
+    format!(
+        "SELECT {VERSION_COLUMNS}, a.key, a.schedule, a.start,
+           (SELECT l.document FROM document_link l
+            WHERE l.tenant = a.tenant AND l.appointment = a.key AND l.ended_at IS NULL LIMIT 1),
+           s.uuid, s.status, {DIGESTED_COLUMNS}
+         FROM appointment a
+         JOIN appointment_version v ON v.tenant = a.tenant AND v.appointment = a.key AND v.version = a.version
+         LEFT JOIN slot s ON s.tenant = a.tenant AND s.key = a.slot
+         WHERE a.tenant = ?1 AND a.id = ?2"
+    )
 }
 
+fn held(c: &Connection, tenant: TenantKey, id: &ResourceId) -> Result<Option<Held>, StoreError> {
+    const AT: usize = VERSION_WIDTH;
+    let found = c.one(&held_sql(), values![tenant.0, id.as_str()], |r| {
+        let slot = match (r.get(AT + 4)?, r.get::<Option<u8>>(AT + 5)?) {
+            (Some(uuid), Some(status)) => {
+                let status = SlotStatus::from_number(status);
+                let status = status.ok_or_else(|| corrupt("the state of a slot"))?;
+                Some((Uuid::from_bytes(uuid), status))
+            }
+            _ => None,
+        };
+        Ok(Held {
+            current: read::stored_appointment(r)?,
+            key: r.get(AT)?,
+            schedule: r.get(AT + 1)?,
+            start: r.get(AT + 2)?,
+            document: r.get(AT + 3)?,
+            slot,
+            booked: made::booked_of(r, AT + 6)?,
+        })
+    })?;
+    Ok(found)
+}
+
+/// Cancels; `seen` gets what is recorded also when the cancellation is refused.
 fn attempt(
     group: &mut Group<'_>,
     tenant: TenantKey,
     change: &Cancellation,
-    entry: &mut AuditEntry,
+    seen: &mut AuditEntry,
 ) -> Result<StoredAppointment, WriteError> {
-    let c = group.connection;
-    refuse_repeat(
-        c,
-        tenant,
-        change.request_id.as_ref(),
-        &change.asid,
-        &change.ods,
-    )?;
-    let current = read::appointment(c, tenant, &change.id, None)?
+    let (c, request) = (group.connection, &change.request);
+    if c.is_remote() {
+        read::ahead_of_request_id(c, tenant, request.request_id.as_ref())?;
+        c.ahead(&held_sql(), values![tenant.0, change.id.as_str()])?;
+    }
+    refuse_repeat(c, tenant, request)?;
+    let held = held(c, tenant, &change.id)?
         .ok_or_else(|| Conflict::AppointmentUnknown(change.id.clone()))?;
-    let held = held(c, tenant, change.id.as_str())?;
-    entry.appointment = Some(change.id.as_str().to_owned());
-    entry.service = Some(held.service.clone());
-    entry.document = held.document.clone();
-    let before = slot_state(c, tenant, current.slot.0)?;
-    if let Some((uuid, status)) = &before {
-        entry.slot = Some(uuid.to_string());
-        entry.slot_before = Some(status.code());
+    let current = &held.current;
+    seen.appointment = Some(change.id.as_str().to_owned());
+    seen.service = Some(current.service.as_str().to_owned());
+    seen.document = held.document.clone();
+    if let Some((uuid, status)) = &held.slot {
+        seen.slot = Some(uuid.to_string());
+        seen.slot_before = Some(status.code());
     }
     if current.version != change.expected {
         let given = change.expected.to_string();
         let current = current.version;
         return Err(Conflict::OtherVersion { given, current }.into());
     }
-    let json = (change.decide)(&current)?;
-    let (number, at) = (current.version + 1, current.next_at(change.at));
-    let version = Version {
-        number,
+    let json = Bytes::from((change.decide)(current)?);
+    let next = StoredAppointment {
+        version: current.version + 1,
         status: AppointmentStatus::Cancelled,
-        at,
-        asid: &change.asid,
-        ods: &change.ods,
-        request_id: change.request_id.as_ref(),
-        json: &json,
-        received: change.received.as_deref(),
+        last_updated: moment(millis(current.next_at(request.at)))?,
+        json,
+        ..current.clone()
     };
-    write(c, tenant, &held, &current, &version)?;
-    entry.version = Some(number);
-    entry.made = Some(made::of(change.id.as_str(), &version, &held.booked));
-    entry.slot_after = slot_state(c, tenant, current.slot.0)?.map(|(_, status)| status.code());
-    if entry.interaction.is_some() {
-        entry.status = 200;
-    }
+    let mut entry = seen.clone();
+    entry.version = Some(next.version);
+    entry.made = Some(made::of(&next, request, &held.booked));
+    entry.slot_after = held.slot.map(|(_, status)| freed(status).code());
     group.append_audit(tenant, &entry.body())?;
-    Ok(StoredAppointment {
-        id: change.id.clone(),
-        version: number,
-        status: AppointmentStatus::Cancelled,
-        last_updated: moment(millis(at))?,
-        json: Bytes::from(json),
-        slot: current.slot,
-    })
+    write(c, tenant, &held, &next, request)?;
+    Ok(next)
 }
 
-/// Writes the version, ends booking and document link, frees the slot.
+/// Only a slot that the booking made busy becomes free; what staff did to it since stays.
+fn freed(status: SlotStatus) -> SlotStatus {
+    match status {
+        SlotStatus::Busy => SlotStatus::Free,
+        other => other,
+    }
+}
+
+/// Writes the version, frees the slot, ends document link and booking.
 fn write(
     c: &Connection,
     tenant: TenantKey,
     held: &Held,
-    current: &StoredAppointment,
-    version: &Version<'_>,
+    next: &StoredAppointment,
+    request: &WriteRequest,
 ) -> Result<(), WriteError> {
-    insert_version(c, tenant, current.id.as_str(), version)?;
-    let at = millis(version.at);
+    insert_version(c, tenant, next, request)?;
+    let at = millis(next.last_updated);
+    if let Some((_, SlotStatus::Busy)) = held.slot {
+        c.execute_later(
+            "UPDATE slot SET status = 0 WHERE key = ?1 AND tenant = ?2 AND status = 1",
+            values![next.slot.0, tenant.0],
+        )?;
+    }
+    bump_day(c, tenant, held.schedule, utc_day(moment(held.start)?))?;
+    c.execute_later(
+        "UPDATE document_link SET ended_at = ?3 WHERE appointment = ?1 AND tenant = ?2 AND ended_at IS NULL",
+        values![held.key, tenant.0, at],
+    )?;
+    // Last, since its answer is waited for: that of everything before comes with it.
     let ended = c.execute(
         "UPDATE appointment SET version = ?3, status = ?4, live = 0, cancelled_at = ?5, cancelled_asid = ?6,
            cancelled_ods = ?7 WHERE key = ?1 AND tenant = ?2 AND live = 1",
         values![
             held.key,
             tenant.0,
-            version.number,
-            AppointmentStatus::Cancelled as u8,
+            next.version,
+            next.status as u8,
             at,
-            version.asid.as_str(),
-            version.ods.as_str(),
+            request.asid.as_str(),
+            request.ods.as_str(),
         ],
     )?;
-    if ended != 1 {
+    match ended {
+        1 => Ok(()),
         // Behind the rule: the slot may be somebody else's by now (PROV-CAN-07).
-        return Err(Conflict::AlreadyCancelled.into());
+        _ => Err(Conflict::AlreadyCancelled.into()),
     }
-    // Only a slot that the booking made busy becomes free; what staff did to it since stays.
-    c.execute_later(
-        "UPDATE slot SET status = 0 WHERE key = ?1 AND tenant = ?2 AND status = 1",
-        values![current.slot.0, tenant.0],
-    )?;
-    bump_day(c, tenant, held.schedule, utc_day(moment(held.start)?))?;
-    c.execute_later(
-        "UPDATE document_link SET ended_at = ?3 WHERE appointment = ?1 AND tenant = ?2 AND ended_at IS NULL",
-        values![held.key, tenant.0, at],
-    )?;
-    Ok(())
-}
-
-fn slot_state(
-    c: &Connection,
-    tenant: TenantKey,
-    key: i64,
-) -> Result<Option<(Uuid, SlotStatus)>, WriteError> {
-    let sql = "SELECT uuid, status FROM slot WHERE key = ?1 AND tenant = ?2";
-    let found = c.one(sql, values![key, tenant.0], |r| {
-        let status =
-            SlotStatus::from_number(r.get(1)?).ok_or_else(|| corrupt("the state of a slot"))?;
-        Ok((Uuid::from_bytes(r.get(0)?), status))
-    })?;
-    Ok(found)
 }

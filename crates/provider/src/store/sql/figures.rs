@@ -1,13 +1,14 @@
 //! Figures for operators, and the check that a write goes through.
 
 use super::group::Group;
+use super::read::id;
 use super::referral::owner;
-use crate::store::driver::{corrupt, values};
+use crate::store::driver::values;
 use crate::store::error::{StoreError, WriteError};
 use crate::store::gauges::Waiting;
 use crate::store::{Store, Tenant};
 use crate::tenant_key::TenantKey;
-use booking::ids::{Asid, ResourceId, ServiceId};
+use booking::ids::ServiceId;
 use jiff::Timestamp;
 
 impl Tenant<'_> {
@@ -19,32 +20,13 @@ impl Tenant<'_> {
         values![self.key.0, from_day],
         |row| {
             let count: i64 = row.get(1)?;
-            Ok((service(row.get(0)?)?, u64::try_from(count).unwrap_or(0)))
+            let service = id(row.get(0)?, ServiceId::parse, "a service id")?;
+            Ok((service, u64::try_from(count).unwrap_or(0)))
         },
     )?;
     Ok(counts)
         })
     }
-
-    /// The service that an appointment is attributed to, and the system that booked it; `None` when it is unknown.
-    pub fn origin_of(self, id: &ResourceId) -> Result<Option<(ServiceId, Asid)>, StoreError> {
-        self.read(|c| {
-            let found = c.one(
-                "SELECT service, booked_asid FROM appointment WHERE tenant = ?1 AND id = ?2",
-                values![self.key.0, id.as_str()],
-                |row| {
-                    let asid = Asid::parse(row.get(1)?);
-                    let asid = asid.map_err(|_| corrupt("the ASID of an appointment"))?;
-                    Ok((service(row.get(0)?)?, asid))
-                },
-            )?;
-            Ok(found)
-        })
-    }
-}
-
-fn service(text: &str) -> Result<ServiceId, StoreError> {
-    ServiceId::parse(text).map_err(|_| corrupt("the service of an appointment"))
 }
 
 impl Store {

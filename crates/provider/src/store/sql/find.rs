@@ -41,9 +41,9 @@ impl Tenant<'_> {
     ));
     let mut found = c.all(&query.sql, &query.values, |row| {
         let cursor = AppointmentCursor {
-            live: row.get(6)?,
-            start: row.get(7)?,
-            key: row.get(8)?,
+            live: row.get(read::VERSION_WIDTH)?,
+            start: row.get(read::VERSION_WIDTH + 1)?,
+            key: row.get(read::VERSION_WIDTH + 2)?,
         };
         Ok((read::stored_appointment(row)?, cursor))
     })?;

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// A write. It can be done again when its transaction was lost for no fault of its own.
 pub(super) trait Job: Send {
-    /// Does the work, and keeps its outcome until the transaction's fate is known. False when the store failed it; a
+    /// Does the work, and keeps its outcome until it is known whether the transaction is stored. False when the store failed it; a
     /// refusal is no failure.
     fn run(&mut self, group: &mut Group<'_>) -> bool;
     /// Answers: with the outcome, or with the reason why nothing was stored.
@@ -56,12 +56,4 @@ pub(super) struct Queued {
     pub(super) job: Box<dyn Job>,
     pub(super) since: Instant,
     pub(super) _place: OwnedSemaphorePermit,
-}
-
-/// What wakes a thread that writes.
-pub(super) enum Message {
-    /// A job.
-    Job(Queued),
-    /// Enough audit rows are waiting.
-    Rows,
 }

@@ -6,10 +6,9 @@
 //! every version has its row, and every row's version is there with those bytes. Rows of releases that kept no digests name
 //! the version alone; such versions are counted, so that nobody takes them for proven.
 
-use super::book::Version;
 use crate::audit::{MadeVersion, hex};
-use crate::store::appointment::AppointmentStatus;
-use crate::store::driver::{Cell, Connection, Row, Value, values};
+use crate::store::appointment::{AppointmentStatus, StoredAppointment, WriteRequest};
+use crate::store::driver::{Connection, Row, Value, values};
 use crate::store::error::StoreError;
 use crate::tenant_key::TenantKey;
 use booking::count::counted;
@@ -17,8 +16,9 @@ use booking::ids::RequestId;
 use booking::wire::interaction::Interaction;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
+use std::ops::Range;
 use uuid::Uuid;
 
 /// Versions compared in one pass, about 100 MB; of more, the trail is read once for each million.
@@ -40,56 +40,52 @@ const DIGESTED_WIDTH: usize = 12;
 /// How many of them rows held digests of before what was only claimed of the booker was stored.
 const DIGESTED_WIDTH_BEFORE: usize = 11;
 
-fn digest<'c>(cells: impl IntoIterator<Item = Cell<'c>>) -> [u8; 32] {
+fn digest<'c>(values: impl IntoIterator<Item = impl Borrow<Value<'c>>>) -> [u8; 32] {
     let mut sha = Sha256::new();
-    cells
-        .into_iter()
-        .for_each(|cell| cell.digest_into(&mut sha));
+    for value in values {
+        value.borrow().digest_into(&mut sha);
+    }
     sha.finalize().into()
 }
 
 /// Digest of the values of [`DIGESTED_COLUMNS`].
 pub(super) fn booked(values: &[Value<'_>; DIGESTED_WIDTH]) -> [u8; 32] {
-    digest(values.iter().map(|value| Cell::from(*value)))
+    digest(values)
 }
 
 /// The same of a row, from a column on.
 pub(super) fn booked_of(row: &Row<'_>, from: usize) -> Result<[u8; 32], StoreError> {
-    booked_in::<DIGESTED_WIDTH>(row, from)
+    Ok(digest(columns(row, from..from + DIGESTED_WIDTH)?))
 }
 
-fn booked_in<const WIDTH: usize>(row: &Row<'_>, from: usize) -> Result<[u8; 32], StoreError> {
-    let mut cells = [Cell::Null; WIDTH];
-    for (n, cell) in cells.iter_mut().enumerate() {
-        *cell = row.get(from + n)?;
-    }
-    Ok(digest(cells))
+fn columns<'r>(row: &Row<'r>, which: Range<usize>) -> Result<Vec<Value<'r>>, StoreError> {
+    which.map(|column| row.get(column)).collect()
 }
 
 /// Digests of a version that is about to be stored.
-pub(super) fn of(id: &str, version: &Version<'_>, booked: &[u8; 32]) -> MadeVersion {
+pub(super) fn of(
+    version: &StoredAppointment,
+    request: &WriteRequest,
+    booked: &[u8; 32],
+) -> MadeVersion {
     let columns = values![
-        version.number,
+        version.version,
         version.status as u8,
-        super::read::millis(version.at),
-        version.asid.as_str(),
-        version.ods.as_str(),
-        version.request_id.map(RequestId::as_str),
-        version.received,
+        super::read::millis(version.last_updated),
+        request.asid.as_str(),
+        request.ods.as_str(),
+        request.request_id.as_ref().map(RequestId::as_str),
+        request.received.as_deref(),
     ];
     MadeVersion {
-        document: Sha256::digest(version.json).into(),
-        record: record(id, columns.iter().map(|value| Cell::from(*value)), booked),
+        document: Sha256::digest(&version.json).into(),
+        record: record(version.id.as_str(), columns, booked),
     }
 }
 
-fn record<'c>(
-    id: &'c str,
-    columns: impl Iterator<Item = Cell<'c>>,
-    booked: &'c [u8; 32],
-) -> [u8; 32] {
-    let ends = (Cell::Text(id), Cell::Bytes(booked));
-    digest([ends.0].into_iter().chain(columns).chain([ends.1]))
+fn record(id: &str, columns: &[Value<'_>], booked: &[u8; 32]) -> [u8; 32] {
+    let (first, last) = (Value::from(id), Value::from(booked));
+    digest([&first].into_iter().chain(columns).chain([&last]))
 }
 
 /// What the check reads of every version: its own columns, its document, its appointment.
@@ -100,7 +96,7 @@ fn version_columns() -> String {
     )
 }
 /// Where in it the columns of the version that its record is of begin, and how many they are.
-const RECORD_COLUMNS: std::ops::Range<usize> = 8..15;
+const RECORD_COLUMNS: Range<usize> = 8..15;
 /// Where those of its booking begin.
 const BOOKING_FROM: usize = 15;
 
@@ -127,19 +123,19 @@ struct Said<'t> {
 type Short = [u8; 16];
 
 /// The first half of a digest: enough that nothing else can be found for it.
-fn short<'c>(cells: impl IntoIterator<Item = Cell<'c>>) -> Short {
-    let whole = digest(cells);
+fn short<const N: usize>(values: [Value<'_>; N]) -> Short {
+    let whole = digest(values);
     let mut half = Short::default();
     half.copy_from_slice(&whole[..16]);
     half
 }
 
 fn key(id: &str, version: u32) -> Short {
-    short([Cell::Text(id), Cell::Int(version.into())])
+    short([id.into(), version.into()])
 }
 
 fn digests(document: &str, record: &str) -> Short {
-    short([Cell::Text(document), Cell::Text(record)])
+    short([document.into(), record.into()])
 }
 
 /// What a row made.
@@ -152,7 +148,7 @@ enum Made {
 
 /// What a row says of a message.
 fn message_digest(hash: &str) -> Short {
-    short([Cell::Text(hash)])
+    short([hash.into()])
 }
 
 /// A row that made something.
@@ -555,16 +551,13 @@ impl Found {
 /// has it is never taken for one that has not.
 fn is_stored(id: &str, row: &Row<'_>, said: Short) -> Result<bool, StoreError> {
     let document = Sha256::digest(row.get::<&[u8]>(7)?);
-    let mut columns = [Cell::Null; RECORD_COLUMNS.end - RECORD_COLUMNS.start];
-    for (cell, column) in columns.iter_mut().zip(RECORD_COLUMNS) {
-        *cell = row.get(column)?;
-    }
-    let is = |booked: [u8; 32]| {
-        let record = record(id, columns.into_iter(), &booked);
+    let of_version = columns(row, RECORD_COLUMNS)?;
+    let of_booking = columns(row, BOOKING_FROM..BOOKING_FROM + DIGESTED_WIDTH)?;
+    let is = |booking: &[Value<'_>]| {
+        let record = record(id, &of_version, &digest(booking));
         digests(&hex(&document), &hex(&record)) == said
     };
-    Ok(is(booked_of(row, BOOKING_FROM)?)
-        || is(booked_in::<DIGESTED_WIDTH_BEFORE>(row, BOOKING_FROM)?))
+    Ok(is(&of_booking) || is(&of_booking[..DIGESTED_WIDTH_BEFORE]))
 }
 
 /// Whether the appointment says what its newest version says.

@@ -70,7 +70,7 @@ fn no_tenant(tenant: TenantKey) -> StoreError {
 
 const CATALOGUE_VERSION: &str = "SELECT catalogue_version FROM tenant WHERE key = ?1";
 
-/// Says that slot, request id and catalogue version will be read.
+/// Announces that slot, request id and catalogue version will be read.
 pub(super) fn ahead_of_booking(
     c: &Connection,
     tenant: TenantKey,
@@ -80,13 +80,22 @@ pub(super) fn ahead_of_booking(
     if !c.is_remote() {
         return Ok(());
     }
-    if let Some(request) = request {
-        c.ahead(REQUEST_ID, values![tenant.0, request.as_str()])?;
-    }
+    ahead_of_request_id(c, tenant, request)?;
     if let Some(uuid) = slot {
         c.ahead(&placed_by_uuid(), values![tenant.0, uuid.as_bytes()])?;
     }
     c.ahead(CATALOGUE_VERSION, values![tenant.0])?;
+    Ok(())
+}
+
+/// Announces that it will be read whether a request id was used before.
+pub(super) fn ahead_of_request_id(
+    c: &Connection,
+    tenant: TenantKey,
+    request: Option<&RequestId>,
+) -> Result<(), StoreError> {
+    let announced = request.map(|id| c.ahead(REQUEST_ID, values![tenant.0, id.as_str()]));
+    announced.transpose()?;
     Ok(())
 }
 
@@ -464,7 +473,11 @@ pub(in crate::store) fn slot(
     Ok(found)
 }
 
-pub(super) const VERSION_COLUMNS: &str = "a.id, v.version, v.status, v.at, v.json, a.slot";
+/// The columns that [`stored_appointment`] reads, of an appointment called `a` and a version called `v`.
+pub(super) const VERSION_COLUMNS: &str =
+    "a.id, v.version, v.status, v.at, v.json, a.slot, a.service, a.booked_asid";
+/// How many they are.
+pub(super) const VERSION_WIDTH: usize = 8;
 
 pub(super) fn stored_appointment(row: &Row<'_>) -> Result<StoredAppointment, StoreError> {
     Ok(StoredAppointment {
@@ -475,6 +488,8 @@ pub(super) fn stored_appointment(row: &Row<'_>) -> Result<StoredAppointment, Sto
         last_updated: moment(row.get(3)?)?,
         json: Bytes::from(row.get::<Vec<u8>>(4)?),
         slot: SlotKey(row.get(5)?),
+        service: id(row.get(6)?, ServiceId::parse, "a service id")?,
+        booked_by: id(row.get(7)?, Asid::parse, "an ASID")?,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::deferred_audit::{DeferredAudit, Left};
 use super::group::Group;
-use super::job::{Message, Queued, Write};
+use super::job::{Queued, Write};
 use super::revision::Commits;
 use super::shard::Shard;
 use super::writer_thread::WriterThread;
@@ -23,9 +23,9 @@ use tokio::sync::{Semaphore, oneshot};
 /// takes longer hangs, and its outcome is unknown.
 pub(in crate::store) const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Most threads that write.
-const LANES_MOST: usize = 32;
+const THREADS_MOST: usize = 32;
 
-/// How many writes of a thread are being made ready.
+/// How many writes of one thread are announced and have not come yet.
 #[derive(Clone, Default)]
 pub(in crate::store) struct IntentCount(Arc<AtomicUsize>);
 
@@ -36,8 +36,8 @@ impl IntentCount {
     }
 }
 
-/// A write that is being made ready: what it needs is there, and it comes within a moment unless it is refused. A group
-/// waits that moment for it.
+/// Announces a write whose request is complete: it comes within a moment unless it is refused. The writer's group waits that
+/// moment for it. Dropping this takes the announcement back.
 pub(crate) struct WriteIntent(IntentCount);
 
 impl Drop for WriteIntent {
@@ -59,7 +59,8 @@ pub(in crate::store) struct Writer {
 
 /// The handle on one.
 struct Handle {
-    jobs: Mutex<Option<Sender<Message>>>,
+    /// Jobs; `None` wakes the thread for the audit rows that wait.
+    jobs: Mutex<Option<Sender<Option<Queued>>>>,
     intents: IntentCount,
     deferred: Arc<DeferredAudit>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -78,7 +79,7 @@ impl Writer {
         let one_shard = matches!(url, DatabaseUrl::Sqlite(_));
         let threads = match one_shard {
             true => 1,
-            false => options.writers.clamp(1, LANES_MOST),
+            false => options.writers.clamp(1, THREADS_MOST),
         };
         let start = |n: usize| {
             let (jobs, received) = mpsc::channel();
@@ -135,7 +136,7 @@ impl Writer {
         }
     }
 
-    /// Says that a write of this shard comes soon.
+    /// Announces a write of this shard, so that the group under way waits a moment for it.
     pub(in crate::store) fn announce(&self, shard: Shard) -> WriteIntent {
         let intents = self.thread(shard).intents.clone();
         intents.0.fetch_add(1, Ordering::Relaxed);
@@ -177,7 +178,7 @@ impl Writer {
             since: Instant::now(),
             _place: place,
         };
-        self.thread(shard).send(Message::Job(queued))?;
+        self.thread(shard).send(Some(queued))?;
         match tokio::time::timeout(ANSWER_WITHIN, answered).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(StoreError::unexpected("the writer ended without an answer").into()),
@@ -201,7 +202,7 @@ impl Writer {
             Left::Waits => Ok(()),
             Left::Wakes => {
                 // A store that is closing writes the last rows anyway.
-                let _ = thread.send(Message::Rows);
+                let _ = thread.send(None);
                 Ok(())
             }
             Left::Full(body) => self.audit(tenant, body).await,
@@ -252,9 +253,9 @@ impl Writer {
 }
 
 impl Handle {
-    fn send(&self, message: Message) -> Result<(), StoreError> {
+    fn send(&self, job: Option<Queued>) -> Result<(), StoreError> {
         let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        let sent = jobs.as_ref().map(|jobs| jobs.send(message));
+        let sent = jobs.as_ref().map(|jobs| jobs.send(job));
         match sent {
             Some(Ok(())) => Ok(()),
             _ => Err(StoreError::Closed),

@@ -2,7 +2,7 @@
 
 use super::deferred_audit::{DEFERRED_MOST, DEFERRED_PER_GROUP, DeferredAudit, DeferredRow};
 use super::group::{CommitOutcome, Group, Heads};
-use super::job::{Message, Queued};
+use super::job::Queued;
 use super::revision::Commits;
 use super::shard::Shard;
 use super::writer::{ANSWER_WITHIN, IntentCount};
@@ -41,7 +41,8 @@ pub(super) struct WriterThread {
     pub(super) url: DatabaseUrl,
     pub(super) connection: Option<Connection>,
     pub(super) commits: Commits,
-    pub(super) jobs: Receiver<Message>,
+    /// Jobs, and `None` for audit rows that wait.
+    pub(super) jobs: Receiver<Option<Queued>>,
     pub(super) waiting: VecDeque<Queued>,
     pub(super) deferred: Arc<DeferredAudit>,
     pub(super) gauges: Arc<Gauges>,
@@ -50,7 +51,7 @@ pub(super) struct WriterThread {
     pub(super) closing: Option<Instant>,
 }
 
-/// A group over all its tries.
+/// The jobs and audit rows of one transaction, over all its tries.
 struct Batch {
     shard: Shard,
     jobs: Vec<Queued>,
@@ -61,7 +62,7 @@ struct Batch {
     first: bool,
     /// Jobs that the store failed in the last try, though its transaction may be stored.
     failed: usize,
-    /// Which rows could not be written in it, in order.
+    /// Which audit rows could not be written in that try, in order.
     unwritten: Vec<Unwritten>,
 }
 
@@ -90,8 +91,8 @@ impl WriterThread {
                 continue;
             }
             match self.jobs.recv_timeout(self.deferred.patience()) {
-                Ok(Message::Job(queued)) => self.waiting.push_back(queued),
-                Ok(Message::Rows) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(job) => self.waiting.extend(job),
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
@@ -100,10 +101,8 @@ impl WriterThread {
 
     fn take_in(&mut self) {
         // Bounded: the queue has so many places.
-        while let Ok(message) = self.jobs.try_recv() {
-            if let Message::Job(queued) = message {
-                self.waiting.push_back(queued);
-            }
+        while let Ok(job) = self.jobs.try_recv() {
+            self.waiting.extend(job);
         }
     }
 
@@ -120,7 +119,7 @@ impl WriterThread {
     /// One transaction: jobs of the shard that wait, and audit rows left for later; again if it is lost for a reason that
     /// may be over.
     fn group(&mut self, shard: Shard) {
-        let mut tried = Batch {
+        let mut batch = Batch {
             shard,
             jobs: self.next_of(shard).into_iter().collect(),
             rows: self.deferred.take(shard),
@@ -129,7 +128,7 @@ impl WriterThread {
             failed: 0,
             unwritten: Vec::new(),
         };
-        let since = tried
+        let since = batch
             .jobs
             .first()
             .map_or_else(Instant::now, |job| job.since);
@@ -137,18 +136,18 @@ impl WriterThread {
         let (mut pause, mut began) = (PAUSE, Instant::now());
         // Ends at the latest when the time is over.
         let outcome = loop {
-            let (error, again) = match self.attempt(&mut tried) {
+            let (error, again) = match self.attempt(&mut batch) {
                 CommitOutcome::Stored => break Ok(()),
                 CommitOutcome::NotStored(error) => (error, false),
                 CommitOutcome::Again(error) => (error, true),
                 CommitOutcome::Unknown(error, heads) => {
-                    tried.doubt = Some(heads);
+                    batch.doubt = Some(heads);
                     (error, true)
                 }
             };
-            tried.first = false;
+            batch.first = false;
             if !again || Instant::now() + pause >= until {
-                break Err(match &tried.doubt {
+                break Err(match &batch.doubt {
                     Some(_) => {
                         StoreError::busy("a write had no answer in time; it may have happened")
                     }
@@ -156,40 +155,40 @@ impl WriterThread {
                 });
             }
             if let Some(silent) = self.gauges.complaint() {
-                tracing::warn!(%error, jobs = tried.jobs.len(), silent, "a group of writes is tried again");
+                tracing::warn!(%error, jobs = batch.jobs.len(), silent, "a group of writes is tried again");
             }
             std::thread::sleep(jittered(pause));
             pause = (pause * 2).min(PAUSE_MOST);
             began = Instant::now();
         };
         // Audit rows alone change nothing that a search reads.
-        if !tried.jobs.is_empty() {
+        if !batch.jobs.is_empty() {
             self.commits.note();
         }
-        let whole = outcome.is_ok() && tried.failed == 0 && tried.unwritten.is_empty();
+        let whole = outcome.is_ok() && batch.failed == 0 && batch.unwritten.is_empty();
         let failed = match outcome.is_ok() {
-            true => tried.failed + usize::from(!tried.unwritten.is_empty()),
-            false => tried.jobs.len(),
+            true => batch.failed + usize::from(!batch.unwritten.is_empty()),
+            false => batch.jobs.len(),
         };
         self.gauges
-            .group(tried.jobs.len(), failed, began.elapsed(), outcome.is_ok());
+            .group(batch.jobs.len(), failed, began.elapsed(), outcome.is_ok());
         if whole && let Some(silent) = self.gauges.recovered() {
             tracing::info!(silent, "writes are stored again");
         }
-        self.end(tried, outcome);
+        self.end(batch, outcome);
     }
 
-    fn end(&mut self, tried: Batch, outcome: Result<(), StoreError>) {
+    fn end(&mut self, batch: Batch, outcome: Result<(), StoreError>) {
         match &outcome {
-            Ok(()) => self.keep_unwritten(tried.shard, tried.rows, &tried.unwritten),
+            Ok(()) => self.keep_unwritten(batch.shard, batch.rows, &batch.unwritten),
             Err(error) => {
                 if let Some(silent) = self.gauges.complaint() {
-                    tracing::error!(%error, jobs = tried.jobs.len(), silent, "a group of writes was not stored");
+                    tracing::error!(%error, jobs = batch.jobs.len(), silent, "a group of writes was not stored");
                 }
-                self.deferred.put_back(tried.shard, tried.rows);
+                self.deferred.put_back(batch.shard, batch.rows);
             }
         }
-        for queued in tried.jobs {
+        for queued in batch.jobs {
             queued.job.answer(outcome.clone());
         }
         if let Some(connection) = &self.connection {
@@ -236,7 +235,7 @@ impl WriterThread {
         Ok(self.connection.insert(connection))
     }
 
-    fn attempt(&mut self, tried: &mut Batch) -> CommitOutcome {
+    fn attempt(&mut self, batch: &mut Batch) -> CommitOutcome {
         if let Err(error) = self.connect() {
             return match error {
                 StoreError::Unreachable { .. } | StoreError::ReadOnly { .. } => {
@@ -249,33 +248,33 @@ impl WriterThread {
         let Some(connection) = self.connection.take() else {
             return CommitOutcome::NotStored(StoreError::Closed);
         };
-        let fate = self.on(&connection, tried);
+        let outcome = self.on(&connection, batch);
         self.connection = Some(connection);
-        fate
+        outcome
     }
 
-    fn on(&mut self, connection: &Connection, tried: &mut Batch) -> CommitOutcome {
-        let mut group = match Group::begin(connection, tried.shard) {
+    fn on(&mut self, connection: &Connection, batch: &mut Batch) -> CommitOutcome {
+        let mut group = match Group::begin(connection, batch.shard) {
             Ok(group) => group,
             Err(error) if connection.must_begin_again() => return CommitOutcome::Again(error),
             // The lost connection of the try before may still hold the lock: the server takes it away in a few seconds.
-            Err(error @ StoreError::Busy { .. }) if !tried.first => {
+            Err(error @ StoreError::Busy { .. }) if !batch.first => {
                 return CommitOutcome::Again(error);
             }
             Err(error) => {
                 if let Some(silent) = self.gauges.complaint() {
                     tracing::error!(%error, silent, "no transaction could be begun");
                 }
-                // All that waits of this shard: each would only wait as long again. What comes later is tried.
-                while tried.jobs.len() < GROUP_JOBS
-                    && let Some(queued) = self.next_of(tried.shard)
+                // All that waits of this shard: each would only wait as long again. What comes later is batch.
+                while batch.jobs.len() < GROUP_JOBS
+                    && let Some(queued) = self.next_of(batch.shard)
                 {
-                    tried.jobs.push(queued);
+                    batch.jobs.push(queued);
                 }
                 return CommitOutcome::NotStored(error);
             }
         };
-        if let Some(heads) = tried.doubt.clone() {
+        if let Some(heads) = batch.doubt.clone() {
             match group.was_stored(&heads) {
                 Ok(true) => {
                     // It can be seen, which is not yet that a synchronous standby has it: a commit after it waits for that.
@@ -293,29 +292,29 @@ impl WriterThread {
                     return CommitOutcome::Unknown(error, heads);
                 }
             }
-            tried.doubt = None;
+            batch.doubt = None;
         }
-        tried.unwritten = append_rows(&mut group, &tried.rows);
-        tried.failed = 0;
+        batch.unwritten = append_rows(&mut group, &batch.rows);
+        batch.failed = 0;
         let began = Instant::now();
-        for queued in &mut tried.jobs {
-            tried.failed += usize::from(!queued.job.run(&mut group));
+        for queued in &mut batch.jobs {
+            batch.failed += usize::from(!queued.job.run(&mut group));
         }
         let mut gathering = match connection.is_remote() {
             true => GATHER,
             false => Duration::ZERO,
         };
-        while tried.first
-            && tried.jobs.len() < GROUP_JOBS
+        while batch.first
+            && batch.jobs.len() < GROUP_JOBS
             && !group.is_lost()
-            && (tried.jobs.is_empty() || began.elapsed() < GROUP_TIME)
+            && (batch.jobs.is_empty() || began.elapsed() < GROUP_TIME)
         {
-            match self.next_of(tried.shard) {
+            match self.next_of(batch.shard) {
                 // The caller has timed out; skip it.
                 Some(queued) if queued.since.elapsed() > ANSWER_WITHIN => drop(queued),
                 Some(mut queued) => {
-                    tried.failed += usize::from(!queued.job.run(&mut group));
-                    tried.jobs.push(queued);
+                    batch.failed += usize::from(!queued.job.run(&mut group));
+                    batch.jobs.push(queued);
                 }
                 None if self.gather(&mut gathering) => {}
                 None => break,

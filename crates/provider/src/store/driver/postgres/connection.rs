@@ -5,7 +5,7 @@ use super::session::Role;
 use super::statement::numbered;
 use super::wait::wait;
 use crate::store::driver::Fault;
-use crate::store::driver::cell::Value;
+use crate::store::driver::value::Value;
 use crate::store::error::StoreError;
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, TryFutureExt};
@@ -29,61 +29,20 @@ const AHEAD: usize = 8;
 /// A statement whose answer nobody waits for; a fault of it is the next one's.
 enum Later {
     Control(&'static str),
-    Execute(Statement, Vec<Owned>),
-}
-
-/// A parameter of a statement that is sent later.
-enum Owned {
-    Null,
-    Int(i64),
-    Text(Box<str>),
-    Bytes(Box<[u8]>),
-}
-
-impl Owned {
-    fn of(value: &Value<'_>) -> Owned {
-        match value {
-            Value::Null => Owned::Null,
-            Value::Int(number) => Owned::Int(*number),
-            Value::Text(text) => Owned::Text((*text).into()),
-            Value::Bytes(bytes) => Owned::Bytes((*bytes).into()),
-        }
-    }
-
-    fn is(&self, value: &Value<'_>) -> bool {
-        match (self, value) {
-            (Owned::Null, Value::Null) => true,
-            (Owned::Int(own), Value::Int(other)) => own == other,
-            (Owned::Text(own), Value::Text(other)) => **own == **other,
-            (Owned::Bytes(own), Value::Bytes(other)) => **own == **other,
-            _ => false,
-        }
-    }
-
-    fn value(&self) -> Value<'_> {
-        match self {
-            Owned::Null => Value::Null,
-            Owned::Int(number) => Value::Int(*number),
-            Owned::Text(text) => Value::Text(text),
-            Owned::Bytes(bytes) => Value::Bytes(bytes),
-        }
-    }
+    Execute(Statement, Vec<Value<'static>>),
 }
 
 /// A query that will be asked, and its answer once it is there.
 struct Ahead {
     sql: Box<str>,
     statement: Statement,
-    values: Vec<Owned>,
+    values: Vec<Value<'static>>,
     rows: Option<Vec<Row>>,
 }
 
 impl Ahead {
     fn is(&self, sql: &str, values: &[Value<'_>]) -> bool {
-        let same = |(own, other): (&Owned, &Value<'_>)| own.is(other);
-        *self.sql == *sql
-            && self.values.len() == values.len()
-            && self.values.iter().zip(values).all(same)
+        *self.sql == *sql && self.values == values
     }
 }
 
@@ -193,8 +152,7 @@ impl Connection {
             match one {
                 Later::Control(sql) => self.client.batch_execute(sql).await,
                 Later::Execute(statement, values) => {
-                    let values: Vec<Value<'_>> = values.iter().map(Owned::value).collect();
-                    let values = references(&values);
+                    let values = references(values);
                     self.client.execute(statement, &values).map_ok(|_| ()).await
                 }
             }
@@ -260,6 +218,8 @@ impl Connection {
             *self.ahead.borrow_mut() = answered;
             return Ok(rows);
         }
+        // A read makes no answer old.
+        *self.ahead.borrow_mut() = ahead;
         let values = references(values);
         self.run(async {
             let (before, rows) =
@@ -271,10 +231,8 @@ impl Connection {
 
     async fn ask(&self, ahead: &[Ahead]) -> Vec<Result<Vec<Row>, Error>> {
         let each = ahead.iter().map(|one| async move {
-            let values: Vec<Value<'_>> = one.values.iter().map(Owned::value).collect();
-            self.client
-                .query(&one.statement, &references(&values))
-                .await
+            let values = references(&one.values);
+            self.client.query(&one.statement, &values).await
         });
         join_all(each).await
     }
@@ -293,7 +251,7 @@ impl Connection {
             ahead.push(Ahead {
                 sql: sql.into(),
                 statement,
-                values: values.iter().map(Owned::of).collect(),
+                values: values.iter().map(Value::to_owned).collect(),
                 rows: None,
             });
         }
@@ -326,7 +284,7 @@ impl Connection {
         let statement = self.prepared(sql)?;
         self.put_later(Later::Execute(
             statement,
-            values.iter().map(Owned::of).collect(),
+            values.iter().map(Value::to_owned).collect(),
         ))
     }
 

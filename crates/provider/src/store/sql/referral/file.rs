@@ -90,7 +90,6 @@ fn filed(
     match judge(&before(c, tenant, arrival, facts)?, facts, hash) {
         Verdict::Quarantine(reason) => Ok(aside(c, Some(tenant), arrival, reason, entry)?),
         Verdict::Repeat => {
-            entry.status = 200;
             entry.detail =
                 Some("the same document was filed before; acknowledged again".to_owned());
             Ok(Filed::Repeat {
@@ -220,7 +219,6 @@ fn take(
             ],
         )?;
     }
-    entry.status = 200;
     entry.appointment = found.appointment;
     entry.detail = Some(match found.by {
         Some(by) => format!("filed; matched with a booking by {}", by.word()),
@@ -413,7 +411,7 @@ fn insert(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
            ?23, ?24) RETURNING key",
         values![
-            owner,
+            owner.clone(),
             arrival.id.as_bytes(),
             at,
             stored.state,
@@ -507,7 +505,7 @@ fn close(
                 "UPDATE referral SET state = ?3, closed_at = ?4, closed_by = ?5, closed_because = ?6
                  WHERE {whose} AND id = ?2 AND state = ?7"
             ),
-            values![owner, id.as_bytes(), CLOSED, at, actor, because, ASIDE],
+            values![owner.clone(), id.as_bytes(), CLOSED, at, actor, because, ASIDE],
         )?;
         if changed == 0 && g.doubtful {
             // It may have been this very closing, whose answer was lost.
