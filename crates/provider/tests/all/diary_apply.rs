@@ -130,12 +130,7 @@ async fn the_difference_is_shown_before_anything_is_written() {
         done.slots_added, 21,
         "today's are past and stay as they were"
     );
-    assert!(
-        diary::applied(&store, &changed, now())
-            .await
-            .plan
-            .is_empty()
-    );
+    diary::assert_unchanged(&store, &changed, now()).await;
 }
 
 #[tokio::test]
@@ -165,9 +160,7 @@ async fn a_change_that_would_orphan_a_booking_is_refused_with_the_booking() {
     assert!(!text.contains("9990000018"), "no patient is named: {text}");
     assert_eq!(slots(&store), before, "nothing was changed");
     // Told to go on, it keeps the booked slot and says which.
-    let done = diary::try_apply(&store, &shorter, now(), true)
-        .await
-        .unwrap();
+    let done = diary::forced(&store, &shorter, now()).await;
     assert_eq!(done.kept.len(), 1);
     assert_eq!(done.kept[0].appointment, id);
     let left = slots(&store);
@@ -199,34 +192,25 @@ async fn removing_a_schedule_or_service_with_bookings_is_refused() {
             "",
         )
         .replace("[\"2000000011\", \"2000000012\"]", "[\"2000000012\"]");
-    let refused = diary::try_apply(&store, &without_service, now(), false)
-        .await
-        .unwrap_err()
-        .to_string();
+    let refused = diary::refused(&store, &without_service, now()).await;
     assert!(
         refused.contains("the service 2000000011 is not declared any more"),
         "{refused}"
     );
     let unmapped = CLINIC.replace("[\"2000000011\", \"2000000012\"]", "[\"2000000012\"]");
-    let refused = diary::try_apply(&store, &unmapped, now(), false)
-        .await
-        .unwrap_err()
-        .to_string();
+    let refused = diary::refused(&store, &unmapped, now()).await;
     assert!(
         refused.contains("does not book into this schedule any more"),
         "{refused}"
     );
     let other = CLINIC.replace("\"gp\"", "\"other\"");
-    let refused = diary::try_apply(&store, &other, now(), false)
-        .await
-        .unwrap_err()
-        .to_string();
+    let refused = diary::refused(&store, &other, now()).await;
     assert!(
         refused.contains("its schedule is not declared any more"),
         "{refused}"
     );
     let old = diary::catalogue(&store).schedules[0].key;
-    let done = diary::try_apply(&store, &other, now(), true).await.unwrap();
+    let done = diary::forced(&store, &other, now()).await;
     assert_eq!(done.kept.len(), 1);
     let filter = SlotFilter {
         schedules: vec![old],
@@ -243,9 +227,7 @@ async fn new_hours_go_around_a_booking_that_is_kept() {
     diary::applied(&store, CLINIC, now()).await;
     book(&store, "2027-03-24T09:10:00Z").await;
     let longer = CLINIC.replace("slot_minutes = 10", "slot_minutes = 15");
-    diary::try_apply(&store, &longer, now(), true)
-        .await
-        .unwrap();
+    diary::forced(&store, &longer, now()).await;
     let mut day: Vec<_> = slots(&store)
         .into_iter()
         .filter(|s| s.slot.start.to_string().starts_with("2027-03-24"))
@@ -270,16 +252,8 @@ async fn held_slots_stay_held_and_a_held_clinic_begins_held() {
         from: Some(now()),
         ..SlotFilter::default()
     };
-    diary::tenant(&store)
-        .change_slots(
-            SlotChange::Hold,
-            filter.clone(),
-            now(),
-            &store_fixture::staff(),
-        )
-        .await
-        .unwrap();
-    assert!(diary::applied(&store, CLINIC, now()).await.plan.is_empty());
+    diary::change(&store, SlotChange::Hold, filter.clone(), now()).await;
+    diary::assert_unchanged(&store, CLINIC, now()).await;
     diary::applied(&store, &CLINIC.replace("GP clinic", "Doctors"), now()).await;
     assert_eq!(diary::tenant(&store).count_slots(&filter).unwrap().held, 84);
     let other = store_fixture::memory();
@@ -298,20 +272,10 @@ async fn changed_hours_do_not_release_what_staff_hold_back() {
         to: Some("2027-03-24T10:30:00Z".parse().unwrap()),
         ..SlotFilter::default()
     };
-    let entry = store_fixture::staff();
-    assert_eq!(
-        diary::tenant(&store)
-            .change_slots(SlotChange::Hold, filter, now(), &entry)
-            .await
-            .unwrap(),
-        3
-    );
-    diary::applied(
-        &store,
-        &CLINIC.replace("slot_minutes = 10", "slot_minutes = 15"),
-        now(),
-    )
-    .await;
+    let held = diary::change(&store, SlotChange::Hold, filter, now()).await;
+    assert_eq!(held, 3);
+    let longer = CLINIC.replace("slot_minutes = 10", "slot_minutes = 15");
+    diary::applied(&store, &longer, now()).await;
     let held: Vec<String> = slots(&store)
         .iter()
         .filter(|s| s.slot.held)
@@ -365,7 +329,7 @@ async fn imported_slots_follow_the_file() {
         86,
         "beyond the horizon too"
     );
-    assert!(diary::applied(&store, &both, now()).await.plan.is_empty());
+    diary::assert_unchanged(&store, &both, now()).await;
     assert_eq!(top_up(&store, now(), &mut |_| {}).await.unwrap(), 0);
     let exported = export(&store, &OdsCode::parse("FX101").unwrap(), now())
         .unwrap()
@@ -395,12 +359,7 @@ async fn an_export_applied_again_changes_nothing() {
     let exported = export(&store, &OdsCode::parse("FX101").unwrap(), now())
         .unwrap()
         .unwrap();
-    assert!(
-        diary::applied(&store, &to_toml(&exported).unwrap(), now())
-            .await
-            .plan
-            .is_empty()
-    );
+    diary::assert_unchanged(&store, &to_toml(&exported).unwrap(), now()).await;
     assert!(
         export(&store, &OdsCode::parse("FX999").unwrap(), now())
             .unwrap()
@@ -425,7 +384,7 @@ async fn a_shorter_horizon_leaves_the_days_beyond_and_a_new_channel_replaces_fre
     );
     let done = diary::applied(&store, &video, now()).await;
     assert_eq!((done.slots_added, done.slots_removed), (84, 84));
-    assert!(diary::applied(&store, &video, now()).await.plan.is_empty());
+    diary::assert_unchanged(&store, &video, now()).await;
 }
 
 #[tokio::test]
@@ -446,7 +405,7 @@ async fn two_people_applying_at_once_do_not_undo_each_other() {
         let error = a.err().or(b.err()).unwrap().to_string();
         assert!(error.contains("changed by someone else"), "{error}");
     }
-    let name = diary::catalogue(&store).services[0].name.clone();
+    let name = diary::catalogue(&store).declared.services[0].name.clone();
     assert!(name == "A" || name == "B");
 }
 

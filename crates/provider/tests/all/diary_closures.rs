@@ -1,17 +1,16 @@
 //! Days that are closed, days that are added, and what a declaration says without effect.
 
 use super::store_fixture::{self, diary};
-use booking::ids::{Asid, OdsCode, ServiceId};
+use booking::ids::{OdsCode, ServiceId};
 use booking::rules::release::Withheld;
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use provider::diary::apply::top_up;
 use provider::diary::declaration::read::read;
 use provider::diary::declaration::warn::warnings;
-use provider::diary::export::{export, to_toml};
 use provider::diary::generate::london_date;
 use provider::diary::slots::{Selection, Table, pages};
-use provider::store::{BookingCount, Counts, SlotChange, SlotFilter, Store};
+use provider::store::{SlotChange, SlotFilter, Store};
 use std::collections::BTreeMap;
 
 /// Two sites; the GP clinic at one, the nurse clinic at the other, and a diary that both book into.
@@ -117,6 +116,46 @@ fn told(text: &str) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
 }
 
+/// Exactly one thing is told, with these parts.
+fn assert_told(text: &str, parts: &[&str]) {
+    let said = told(text);
+    assert_eq!(said.len(), 1, "{said:?}");
+    for part in parts {
+        assert!(said[0].contains(part), "{part} is not in {said:?}");
+    }
+}
+
+fn assert_nothing_told(text: &str) {
+    assert_eq!(told(text), Vec::<String>::new(), "{text}");
+}
+
+/// The first clinic with further keys.
+fn first_clinic(keys: &str) -> String {
+    let minutes = "slot_minutes = 30";
+    SITES.replacen(minutes, &format!("{minutes}\n{keys}"), 1)
+}
+
+/// The first clinic with exceptions.
+fn excepted(exceptions: &str) -> String {
+    first_clinic(&format!("exceptions = [{exceptions}]"))
+}
+
+/// The first service with further keys.
+fn first_service(keys: &str) -> String {
+    let location = "location = \"north\"\n";
+    SITES.replacen(location, &format!("{location}{keys}\n"), 1)
+}
+
+/// The GP clinic's diary is that of the southern site.
+fn placed(text: &str) -> String {
+    let diary = "id = \"gp\"\n";
+    text.replacen(
+        &format!("{diary}services"),
+        &format!("{diary}location = \"south\"\nservices"),
+        1,
+    )
+}
+
 const MONDAY: Date = date(2027, 6, 7);
 const TUESDAY: Date = date(2027, 6, 8);
 const WEDNESDAY: Date = date(2027, 6, 9);
@@ -139,10 +178,9 @@ async fn one_entry_closes_the_whole_provider_for_days() {
     }
     // It stays closed, and an export says so.
     assert_eq!(top_up(&store, now(), &mut |_| {}).await.unwrap(), 0);
-    let exported = export(&store, &OdsCode::parse("FX101").unwrap(), now()).unwrap();
-    let text = to_toml(&exported.unwrap()).unwrap();
+    let text = diary::exported(&store, now());
     assert!(text.contains("Bank holidays"), "{text}");
-    assert!(diary::applied(&store, &text, now()).await.plan.is_empty());
+    diary::assert_unchanged(&store, &text, now()).await;
     diary::applied(&store, SITES, now()).await;
     assert_eq!(slots(&store), before);
 }
@@ -157,13 +195,7 @@ async fn a_site_or_a_service_is_closed_alone() {
         // A diary of both stays open for the one that is.
         assert_eq!(of(&store, "shared", TUESDAY), 2, "{part}");
         let catalogue = diary::catalogue(&store);
-        let who = catalogue
-            .consumer_facts(
-                &Asid::parse("918999000099").unwrap(),
-                &OdsCode::parse("FX900").unwrap(),
-                store_fixture::BELIEVED,
-            )
-            .unwrap();
+        let who = diary::who(&catalogue, "918999000099", "FX900");
         let ask = |service: &str, start: &str| {
             let service = ServiceId::parse(service).unwrap();
             let start = start.parse().unwrap();
@@ -194,17 +226,14 @@ async fn a_closure_names_the_bookings_in_its_way() {
     let slot = tenant.slots(&filter, 1).unwrap().remove(0);
     store_fixture::book(tenant, slot.slot.uuid).await;
     let part = closed("services = [\"2000000011\"]");
-    let refused = diary::try_apply(&store, &part, now(), false)
-        .await
-        .unwrap_err()
-        .to_string();
+    let refused = diary::refused(&store, &part, now()).await;
     assert!(
         refused.contains("closed on that day, by the closure `holiday`"),
         "{refused}"
     );
-    let kept = diary::try_apply(&store, &part, now(), true).await.unwrap();
+    let kept = diary::forced(&store, &part, now()).await;
     assert_eq!(kept.kept.len(), 1);
-    let again = diary::try_apply(&store, &part, now(), false).await.unwrap();
+    let again = diary::applied(&store, &part, now()).await;
     assert!(again.kept[0].already, "it does not stop the next apply");
 }
 
@@ -229,28 +258,23 @@ fn a_closure_names_what_is_there() {
 async fn an_exception_adds_hours_on_a_day_without_clinic() {
     let store = store_fixture::memory();
     let saturday = date(2027, 6, 12);
-    let with = |exception: &str| {
-        SITES.replacen(
-            "slot_minutes = 30",
-            &format!("slot_minutes = 30\nexceptions = [{exception}]"),
-            1,
-        )
-    };
-    let extra = with("{ date = 2027-06-12, extra = true, from = \"10:00\", to = \"12:00\" }");
-    assert_eq!(told(&extra), Vec::<String>::new());
+    let extra = excepted("{ date = 2027-06-12, extra = true, from = \"10:00\", to = \"12:00\" }");
+    assert_nothing_told(&extra);
     diary::applied(&store, &extra, now()).await;
     assert_eq!(of(&store, "gp", saturday), 4);
-    let usual = with("{ date = 2027-06-12, extra = true }");
+    let usual = excepted("{ date = 2027-06-12, extra = true }");
     diary::applied(&store, &usual, now()).await;
     assert_eq!(of(&store, "gp", saturday), 2, "its usual hours");
     // Of several, the last; hours of a long range do not reach into days without clinic.
-    let range = with("{ date = 2027-06-07, until = 2027-06-13, from = \"10:00\", to = \"10:30\" }");
+    let range =
+        excepted("{ date = 2027-06-07, until = 2027-06-13, from = \"10:00\", to = \"10:30\" }");
     diary::applied(&store, &range, now()).await;
     assert_eq!(
         (of(&store, "gp", MONDAY), of(&store, "gp", saturday)),
         (1, 0)
     );
-    let closed = with("{ date = 2027-06-12, extra = true }, { date = 2027-06-12, closed = true }");
+    let closed =
+        excepted("{ date = 2027-06-12, extra = true }, { date = 2027-06-12, closed = true }");
     diary::applied(&store, &closed, now()).await;
     assert_eq!(of(&store, "gp", saturday), 0);
 }
@@ -258,14 +282,10 @@ async fn an_exception_adds_hours_on_a_day_without_clinic() {
 /// What is legal and has no effect is told, with what was probably meant.
 #[test]
 fn what_has_no_effect_is_told() {
-    assert_eq!(told(SITES), Vec::<String>::new());
+    assert_nothing_told(SITES);
     let with = |exception: &str| {
         let days = "weekdays = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"]";
-        SITES.replacen(days, "weekdays = [\"fri\"]", 1).replacen(
-            "slot_minutes = 30",
-            &format!("slot_minutes = 30\nexceptions = [{exception}]"),
-            1,
-        )
+        excepted(exception).replacen(days, "weekdays = [\"fri\"]", 1)
     };
     let session = |date: &str, from: &str, to: &str| {
         format!(
@@ -274,11 +294,8 @@ fn what_has_no_effect_is_told() {
         )
     };
     let release = |kinds: &str| {
-        format!("{SITES}\n[[release]]\nid = \"late\"\nkinds = [\"{kinds}\"]\n").replacen(
-            "location = \"north\"\n",
-            "location = \"north\"\nrelease = \"late\"\n",
-            1,
-        )
+        let named = first_service("release = \"late\"");
+        format!("{named}\n[[release]]\nid = \"late\"\nkinds = [\"{kinds}\"]\n")
     };
     for (text, parts) in [
         (
@@ -327,20 +344,12 @@ fn what_has_no_effect_is_told() {
             &["[[closure]] `old`", "past year"],
         ),
     ] {
-        let said = told(&text);
-        assert_eq!(said.len(), 1, "{said:?}");
-        for part in parts {
-            assert!(said[0].contains(part), "{part} is not in {said:?}");
-        }
+        assert_told(&text, parts);
     }
     for good in [
         "M1 1AE", "SW1A 1AA", "EC1A1BB", "b33 8th", "CR2 6XH", "DN55 1PT",
     ] {
-        assert_eq!(
-            told(&SITES.replace("LS99 9ZB", good)),
-            Vec::<String>::new(),
-            "{good}"
-        );
+        assert_nothing_told(&SITES.replace("LS99 9ZB", good));
     }
 }
 
@@ -371,14 +380,6 @@ fn imported(schedule: &str) -> String {
 
 const IMPORTED: &str = "0b6f4a52-6f3e-4c55-8f6f-6f2f0a7c9d01";
 
-struct NoBookings;
-
-impl Counts for NoBookings {
-    fn bookings_on(&self, _: &BookingCount<'_>) -> u32 {
-        0
-    }
-}
-
 /// Whether the imported slot is there, may be booked, and is held back.
 fn imported_slot(store: &Store) -> (Result<String, Withheld>, bool) {
     let catalogue = diary::catalogue(store);
@@ -386,42 +387,22 @@ fn imported_slot(store: &Store) -> (Result<String, Withheld>, bool) {
         .slot(IMPORTED.parse().unwrap())
         .unwrap()
         .expect("it is there");
-    let who = catalogue
-        .consumer_facts(
-            &Asid::parse("918999000099").unwrap(),
-            &OdsCode::parse("FX900").unwrap(),
-            store_fixture::BELIEVED,
-        )
-        .unwrap();
-    let service = catalogue.service_for_booking(&slot, &who, now(), &NoBookings);
+    let who = diary::who(&catalogue, "918999000099", "FX900");
+    let service = catalogue.service_for_booking(&slot, &who, now(), &|_| 0);
     (service.map(|s| s.to_string()), slot.slot.held)
-}
-
-fn exported(store: &Store) -> String {
-    let exported = export(store, &OdsCode::parse("FX101").unwrap(), now()).unwrap();
-    to_toml(&exported.unwrap()).unwrap()
 }
 
 #[tokio::test]
 async fn an_imported_slot_outlives_a_closure() {
-    let of_service = |text: String| text;
-    // The place of a diary whose service takes place elsewhere.
-    let of_place = |text: String| {
-        text.replacen(
-            "id = \"gp\"\nservices",
-            "id = \"gp\"\nlocation = \"south\"\nservices",
-            1,
-        )
-    };
-    let cases: [(&str, &dyn Fn(String) -> String); 3] = [
-        ("", &of_service),
-        ("services = \"2000000011\"", &of_service),
-        ("locations = \"south\"", &of_place),
-    ];
-    for (part, place) in cases {
+    for (part, place) in [
+        ("", str::to_owned as fn(&str) -> String),
+        ("services = \"2000000011\"", str::to_owned),
+        // The place of a diary whose service takes place elsewhere.
+        ("locations = \"south\"", placed),
+    ] {
         let store = store_fixture::memory();
-        let open = place(format!("{SITES}{}", imported("gp")));
-        let shut = place(format!("{}{}", closed(part), imported("gp")));
+        let open = place(&format!("{SITES}{}", imported("gp")));
+        let shut = place(&format!("{}{}", closed(part), imported("gp")));
         diary::applied(&store, &open, now()).await;
         assert_eq!(
             imported_slot(&store).0,
@@ -446,26 +427,17 @@ async fn an_imported_slot_outlives_a_closure() {
             (Err(Withheld::Closed), false),
             "{part}"
         );
-        assert!(exported(&store).contains(IMPORTED), "{part}");
-        assert!(
-            diary::applied(&store, &exported(&store), now())
-                .await
-                .plan
-                .is_empty()
-        );
+        assert!(diary::exported(&store, now()).contains(IMPORTED), "{part}");
+        diary::assert_unchanged(&store, &diary::exported(&store, now()), now()).await;
         // Staff hold it back meanwhile; that is kept, too.
-        let tenant = diary::tenant(&store);
         let only = SlotFilter {
             schedules: vec![diary::catalogue(&store).schedules[0].key],
             slots: vec![IMPORTED.parse().unwrap()],
             ..SlotFilter::default()
         };
-        let entry = store_fixture::staff();
-        tenant
-            .change_slots(SlotChange::Hold, only, now(), &entry)
-            .await
-            .unwrap();
-        let again = exported(&store).replace("[[closure]]", "[[closure]]\nreason = \"x\"");
+        diary::change(&store, SlotChange::Hold, only, now()).await;
+        let again =
+            diary::exported(&store, now()).replace("[[closure]]", "[[closure]]\nreason = \"x\"");
         diary::applied(&store, &again, now()).await;
         diary::applied(&store, &open, now()).await;
         assert_eq!(
@@ -486,44 +458,19 @@ async fn an_imported_slot_outlives_a_closure() {
 #[tokio::test]
 async fn a_booked_imported_slot_stops_a_closure_of_its_place() {
     let store = store_fixture::memory();
-    let place = |text: String| {
-        text.replacen(
-            "id = \"gp\"\nservices",
-            "id = \"gp\"\nlocation = \"south\"\nservices",
-            1,
-        )
-    };
-    diary::applied(&store, &place(format!("{SITES}{}", imported("gp"))), now()).await;
+    let open = placed(&format!("{SITES}{}", imported("gp")));
+    diary::applied(&store, &open, now()).await;
     let tenant = diary::tenant(&store);
     store_fixture::book(tenant, IMPORTED.parse().unwrap()).await;
-    let shut = place(format!(
-        "{}{}",
-        closed("locations = \"south\""),
-        imported("gp")
-    ));
-    let refused = diary::try_apply(&store, &shut, now(), false)
-        .await
-        .unwrap_err()
-        .to_string();
+    let shut = closed("locations = \"south\"") + &imported("gp");
+    let shut = placed(&shut);
+    let refused = diary::refused(&store, &shut, now()).await;
     assert!(
         refused.contains("its schedule is closed on that day, by the closure `holiday`"),
         "{refused}"
     );
-    assert_eq!(
-        diary::try_apply(&store, &shut, now(), true)
-            .await
-            .unwrap()
-            .kept
-            .len(),
-        1
-    );
-    assert!(
-        diary::try_apply(&store, &shut, now(), false)
-            .await
-            .unwrap()
-            .kept[0]
-            .already
-    );
+    assert_eq!(diary::forced(&store, &shut, now()).await.kept.len(), 1);
+    assert!(diary::applied(&store, &shut, now()).await.kept[0].already);
 }
 
 #[tokio::test]
@@ -564,20 +511,6 @@ async fn a_list_names_the_closure_of_a_slot() {
 /// Days that nothing is held on, or that cannot be meant.
 #[test]
 fn a_day_without_effect_is_told() {
-    let with = |exceptions: &str| {
-        SITES.replacen(
-            "slot_minutes = 30",
-            &format!("slot_minutes = 30\nexceptions = [{exceptions}]"),
-            1,
-        )
-    };
-    let more = |keys: &str| {
-        SITES.replacen(
-            "slot_minutes = 30",
-            &format!("slot_minutes = 30\n{keys}"),
-            1,
-        )
-    };
     let session = |date: &str, hours: &str| {
         format!(
             "\n[[session]]\nid = \"night\"\nschedule = \"gp\"\ndate = {date}\n{hours}\nslot_minutes = 60\n"
@@ -609,19 +542,19 @@ fn a_day_without_effect_is_told() {
             &["no slots", "30 of 60 minutes", "less than a slot"],
         ),
         (
-            with("{ date = 2027-06-12, extra = true }")
+            excepted("{ date = 2027-06-12, extra = true }")
                 + "\n[[closure]]\nid = \"sat\"\ndate = 2027-06-12\n",
             &["exception", "closed by the closure `sat`"],
         ),
         (
-            with("{ date = 2027-06-08, extra = true }"),
+            excepted("{ date = 2027-06-08, extra = true }"),
             &[
                 "no effect",
                 "a Tuesday, is a day of this clinic with these hours anyway",
             ],
         ),
         (
-            with(
+            excepted(
                 "{ date = 2027-06-08, closed = true }, { date = 2027-06-08, from = \"09:00\", to = \"09:30\" }",
             ),
             &[
@@ -630,7 +563,7 @@ fn a_day_without_effect_is_told() {
             ],
         ),
         (
-            with("{ date = 2062-06-08, closed = true }"),
+            excepted("{ date = 2062-06-08, closed = true }"),
             &[
                 "exception",
                 "2062-06-08 lies more than two years ahead",
@@ -638,11 +571,11 @@ fn a_day_without_effect_is_told() {
             ],
         ),
         (
-            more("valid_from = 2027-06-12\nvalid_to = 2027-06-13"),
+            first_clinic("valid_from = 2027-06-12\nvalid_to = 2027-06-13"),
             &["[[template]] `gp-days`", "none of its weekdays"],
         ),
         (
-            more("valid_from = 2206-01-01"),
+            first_clinic("valid_from = 2206-01-01"),
             &["[[template]] `gp-days`", "two years ahead"],
         ),
         (
@@ -665,17 +598,13 @@ fn a_day_without_effect_is_told() {
             &["[[closure]] `c`", "no schedule"],
         ),
     ] {
-        let said = told(&text);
-        assert_eq!(said.len(), 1, "{said:?}");
-        for part in parts {
-            assert!(said[0].contains(part), "{part} is not in {said:?}");
-        }
+        assert_told(&text, parts);
     }
     for fine in [
         // It closes a clinic that is extra, one that an exception moves, and what another system has.
-        with("{ date = 2027-06-12, extra = true }, { date = 2027-06-12, closed = true }")
+        excepted("{ date = 2027-06-12, extra = true }, { date = 2027-06-12, closed = true }")
             .replace("2027-06-12, closed", "2027-06-10, closed"),
-        with(
+        excepted(
             "{ date = 2027-06-07, until = 2027-06-11, closed = true }, { date = 2027-06-09, extra = true }",
         ),
         closure("date = 2027-06-08\nuntil = 2027-06-13"),
@@ -689,7 +618,7 @@ fn a_day_without_effect_is_told() {
             imported("gp").replace("2027-06-08", "2028-06-08")
         ),
     ] {
-        assert_eq!(told(&fine), Vec::<String>::new(), "{fine}");
+        assert_nothing_told(&fine);
     }
 }
 
@@ -697,11 +626,7 @@ fn a_day_without_effect_is_told() {
 #[test]
 fn a_right_without_effect_is_told() {
     let rule = |keys: &str| {
-        let named = SITES.replacen(
-            "location = \"north\"\n",
-            "location = \"north\"\nrelease = \"late\"\n",
-            1,
-        );
+        let named = first_service("release = \"late\"");
         format!("{named}\n[[release]]\nid = \"late\"\n{keys}\n")
     };
     let consumer =
@@ -739,19 +664,11 @@ fn a_right_without_effect_is_told() {
             &["[[consumer]] `FX901`", "no effect"],
         ),
         (
-            SITES.replacen(
-                "location = \"north\"\n",
-                "location = \"north\"\ntest = true\n",
-                1,
-            ),
+            first_service("test = true"),
             &["[[service]] `2000000011`", "nobody is shown it"],
         ),
     ] {
-        let said = told(&text);
-        assert_eq!(said.len(), 1, "{said:?}");
-        for part in parts {
-            assert!(said[0].contains(part), "{part} is not in {said:?}");
-        }
+        assert_told(&text, parts);
     }
     for fine in [
         rule("kinds = \"gp\"") + &consumer("kind = \"ambulance\""),
@@ -760,6 +677,6 @@ fn a_right_without_effect_is_told() {
         // Bookable for what another system has beyond the horizon.
         rule("cutoff = \"30d\"") + &imported("gp").replace("2027-06-08", "2027-08-08"),
     ] {
-        assert_eq!(told(&fine), Vec::<String>::new(), "{fine}");
+        assert_nothing_told(&fine);
     }
 }

@@ -3,8 +3,8 @@
 use jiff::civil::{Date, date};
 use provider::diary::declaration::Declaration;
 use provider::diary::declaration::read::{Faults, read};
+use provider::diary::demo;
 use provider::diary::export::to_toml;
-use provider::diary::seed;
 
 const TODAY: Date = date(2027, 3, 1);
 
@@ -290,7 +290,7 @@ fn ids_are_unique_and_legal() {
 #[test]
 fn the_demonstration_is_sound_and_survives_export() {
     let now = "2027-03-01T12:00:00Z".parse().unwrap();
-    for declaration in seed::declarations(now).unwrap_or_else(|e| panic!("{e}")) {
+    for declaration in demo::declarations(now).unwrap_or_else(|e| panic!("{e}")) {
         let text = to_toml(&declaration).unwrap();
         let again = read(&text, "export.toml", TODAY).unwrap_or_else(|e| panic!("{e}\n{text}"));
         assert_eq!(again, declaration);

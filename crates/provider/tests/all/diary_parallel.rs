@@ -5,9 +5,8 @@ use booking::slot::SlotStatus;
 use jiff::Timestamp;
 use provider::diary::apply::{Applied, ApplyError, top_up};
 use provider::diary::declaration::read::read;
-use provider::diary::export::{export, to_toml};
 use provider::diary::generate::london_date;
-use provider::diary::plan::Plan;
+use provider::diary::plan::{Affected, Plan};
 use provider::store::{PlacedSlot, SlotChange, SlotFilter, Store, utc_day};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -81,6 +80,22 @@ async fn applied(store: &Store, rest: &str) -> Applied {
     diary::applied(store, &text(rest), now()).await
 }
 
+async fn forced(store: &Store, rest: &str) -> Applied {
+    diary::forced(store, &text(rest), now()).await
+}
+
+/// The bookings that stop a change.
+async fn in_the_way(store: &Store, rest: &str) -> Vec<Affected> {
+    match diary::try_apply(store, &text(rest), now(), false).await {
+        Err(ApplyError::Bookings(plan)) => plan.bookings,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn change(store: &Store, what: SlotChange, filter: SlotFilter) {
+    diary::change(store, what, filter, now()).await;
+}
+
 fn filter(store: &Store) -> SlotFilter {
     diary::from(store, now())
 }
@@ -136,12 +151,8 @@ async fn two_rooms_at_the_same_time_are_two_slots() {
     // Nothing is doubled and nothing has another id.
     assert!(applied(&store, ROOMS).await.plan.is_empty());
     assert_eq!(top_up(&store, now(), &mut |_| {}).await.unwrap(), 0);
-    let exported = export(&store, &store.tenants().unwrap()[0].ods, now());
-    let exported = to_toml(&exported.unwrap().unwrap()).unwrap();
-    let again = diary::try_apply(&store, &exported, now(), false)
-        .await
-        .unwrap();
-    assert!(again.plan.is_empty(), "{}", again.plan);
+    let exported = diary::exported(&store, now());
+    diary::assert_unchanged(&store, &exported, now()).await;
     assert_eq!(slots(&store), before);
 
     // Either room is booked for itself, and its booking can be found and cancelled.
@@ -178,18 +189,11 @@ async fn a_room_that_goes_takes_only_its_own_slots() {
         "09:00\"\nto = \"10:00\"\nslot_minutes = 20\n\n[[template]]\nid = \"room-2",
         "14:00\"\nto = \"15:00\"\nslot_minutes = 20\n\n[[template]]\nid = \"room-2",
     );
-    let refused = diary::try_apply(&store, &text(&only_two), now(), false)
-        .await
-        .unwrap_err();
-    assert!(matches!(refused, ApplyError::Bookings(_)), "{refused}");
-    let kept = diary::try_apply(&store, &text(&only_two), now(), true)
-        .await
-        .unwrap();
+    assert_eq!(in_the_way(&store, &only_two).await.len(), 1);
+    let kept = forced(&store, &only_two).await;
     assert_eq!(kept.kept.len(), 1);
     assert_eq!(ids(&at(&store, first())), BTreeSet::from([one, two]));
-    let again = diary::try_apply(&store, &text(&only_two), now(), true)
-        .await
-        .unwrap();
+    let again = forced(&store, &only_two).await;
     assert!(again.plan.slots.is_empty(), "{}", again.plan);
 }
 
@@ -216,11 +220,7 @@ async fn a_capacity_grows_and_shrinks_around_bookings() {
         slots: vec![held],
         ..filter(&store)
     };
-    let staff = store_fixture::staff();
-    diary::tenant(&store)
-        .change_slots(SlotChange::Hold, one, now(), &staff)
-        .await
-        .unwrap();
+    change(&store, SlotChange::Hold, one).await;
     let two = THREE.replace("capacity = 3", "capacity = 2");
     let done = applied(&store, &two).await;
     assert_eq!((done.plan.slots_removed(), done.slots_removed), (6, 6));
@@ -229,26 +229,16 @@ async fn a_capacity_grows_and_shrinks_around_bookings() {
     assert!(applied(&store, &two).await.plan.is_empty());
 
     // A booking too many is named, not taken.
-    diary::tenant(&store)
-        .change_slots(SlotChange::Release, filter(&store), now(), &staff)
-        .await
-        .unwrap();
+    change(&store, SlotChange::Release, filter(&store)).await;
     book(&store, held).await;
     let none = THREE.replace("capacity = 3\n", "");
-    let refused = diary::try_apply(&store, &text(&none), now(), false)
-        .await
-        .unwrap_err();
-    let ApplyError::Bookings(plan) = &refused else {
-        panic!("{refused}")
-    };
-    assert_eq!(plan.bookings.len(), 1, "{refused}");
+    let refused = in_the_way(&store, &none).await;
+    assert_eq!(refused.len(), 1, "{refused:?}");
     assert_eq!(
-        plan.bookings[0].why,
+        refused[0].why,
         "only 1 slot is declared at this time now, and 2 are booked"
     );
-    let kept = diary::try_apply(&store, &text(&none), now(), true)
-        .await
-        .unwrap();
+    let kept = forced(&store, &none).await;
     assert_eq!(kept.kept.len(), 1);
     assert_eq!(at(&store, first()).len(), 2);
     assert_eq!(slots(&store).len(), 6 + 1);
@@ -267,38 +257,22 @@ async fn a_capacity_grows_and_shrinks_around_bookings() {
 async fn another_channel_keeps_as_many_held_as_were() {
     let store = store_fixture::memory();
     applied(&store, THREE).await;
-    let tenant = diary::tenant(&store);
     let here = at(&store, first());
     let filter = SlotFilter {
         slots: vec![here[1].slot.uuid],
         ..filter(&store)
     };
-    let staff = store_fixture::staff();
-    tenant
-        .change_slots(SlotChange::Hold, filter, now(), &staff)
-        .await
-        .unwrap();
+    change(&store, SlotChange::Hold, filter).await;
     book(&store, here[0].slot.uuid).await;
     let video = THREE.replace("capacity = 3", "capacity = 3\nchannel = \"video\"");
-    let refused = diary::try_apply(&store, &text(&video), now(), false)
-        .await
-        .unwrap_err();
-    let said = refused.to_string();
-    assert!(said.contains("of another channel"), "{said}");
-    let done = diary::try_apply(&store, &text(&video), now(), true)
-        .await
-        .unwrap();
+    let refused = in_the_way(&store, &video).await;
+    assert!(refused[0].why.contains("of another channel"), "{refused:?}");
+    let done = forced(&store, &video).await;
     assert_eq!(done.kept.len(), 1);
     let after = at(&store, first());
     assert_eq!(after.len(), 3, "the booked one is one of the three");
     assert_eq!(after.iter().filter(|s| s.slot.held).count(), 1);
-    assert!(
-        diary::try_apply(&store, &text(&video), now(), true)
-            .await
-            .unwrap()
-            .plan
-            .is_empty()
-    );
+    assert!(forced(&store, &video).await.plan.is_empty());
 }
 
 /// Proves: D-56
@@ -318,23 +292,13 @@ async fn imported_slots_of_one_time_are_each_a_slot() {
     let both = slots(&store);
     assert_eq!(both.len(), 2);
     assert!(applied(&store, &two).await.plan.is_empty());
-    let exported = export(&store, &store.tenants().unwrap()[0].ods, now());
-    let exported = to_toml(&exported.unwrap().unwrap()).unwrap();
-    assert!(
-        diary::try_apply(&store, &exported, now(), false)
-            .await
-            .unwrap()
-            .plan
-            .is_empty()
-    );
+    let exported = diary::exported(&store, now());
+    diary::assert_unchanged(&store, &exported, now()).await;
     assert_eq!(slots(&store), both);
     // The second goes, the first stays; a booked one stops the change.
     book(&store, both[1].slot.uuid).await;
     let first = format!("{schedule}{}", slot(1));
-    let refused = diary::try_apply(&store, &text(&first), now(), false)
-        .await
-        .unwrap_err();
-    assert!(matches!(refused, ApplyError::Bookings(_)), "{refused}");
+    assert_eq!(in_the_way(&store, &first).await.len(), 1);
     let one = format!("{schedule}{}", slot(2));
     applied(&store, &one).await;
     assert_eq!(ids(&slots(&store)), BTreeSet::from([both[1].slot.uuid]));
@@ -364,9 +328,8 @@ async fn topping_up_twice_at_once_doubles_nothing() {
 #[test]
 fn a_capacity_is_a_number_of_rooms() {
     let faults = |rest: &str| {
-        read(&text(rest), "clinic.toml", london_date(now()))
-            .unwrap_err()
-            .to_string()
+        let read = read(&text(rest), "clinic.toml", london_date(now()));
+        read.unwrap_err().to_string()
     };
     for wrong in ["capacity = 0", "capacity = 1001"] {
         let told = faults(&THREE.replace("capacity = 3", wrong));

@@ -4,12 +4,12 @@ use super::store_fixture;
 use booking::careconnect::conformance;
 use fhir::Element;
 use provider::diary::catalogue::Catalogue;
-use provider::diary::{render, seed};
+use provider::diary::{demo, render};
 
 async fn catalogues() -> Vec<Catalogue> {
     let store = store_fixture::memory();
     let now = "2027-03-01T12:00:00Z".parse().unwrap();
-    seed::demo(&store, now).await.unwrap();
+    demo::load(&store, now).await.unwrap();
     let tenants = store.tenants().unwrap();
     tenants
         .iter()
@@ -30,12 +30,36 @@ fn references(resource: &Element, name: &str) -> Vec<String> {
 async fn every_declared_resource_conforms() {
     for catalogue in catalogues().await {
         let mut resources: Vec<Element> = Vec::new();
-        resources.extend(catalogue.organizations.iter().map(render::organization));
-        resources.extend(catalogue.locations.iter().map(render::location));
-        resources.extend(catalogue.practitioners.iter().map(render::practitioner));
-        resources.extend(catalogue.roles.iter().map(render::practitioner_role));
-        resources.extend(catalogue.services.iter().map(render::healthcare_service));
-        for service in &catalogue.services {
+        resources.extend(
+            catalogue
+                .declared
+                .organizations
+                .iter()
+                .map(render::organization),
+        );
+        resources.extend(catalogue.declared.locations.iter().map(render::location));
+        resources.extend(
+            catalogue
+                .declared
+                .practitioners
+                .iter()
+                .map(render::practitioner),
+        );
+        resources.extend(
+            catalogue
+                .declared
+                .roles
+                .iter()
+                .map(render::practitioner_role),
+        );
+        resources.extend(
+            catalogue
+                .declared
+                .services
+                .iter()
+                .map(render::healthcare_service),
+        );
+        for service in &catalogue.declared.services {
             resources.extend(
                 catalogue
                     .schedules_of(&service.id)
@@ -60,7 +84,7 @@ async fn every_declared_resource_conforms() {
 #[tokio::test]
 async fn a_schedule_names_the_service_that_was_searched_for() {
     for catalogue in catalogues().await {
-        for service in &catalogue.services {
+        for service in &catalogue.declared.services {
             for schedule in catalogue.schedules_of(&service.id) {
                 let actors = references(&render::schedule(schedule, &service.id), "actor");
                 let of = |kind: &str| actors.iter().filter(|a| a.starts_with(kind)).count();

@@ -1,16 +1,16 @@
 //! Slots in bulk: list, hold, release, remove; and release rules as the catalogue applies them.
 
 use super::store_fixture::{self, diary};
-use booking::ids::{Asid, OdsCode, ServiceId};
+use booking::ids::{OdsCode, ServiceId};
 use booking::rules::release::Withheld;
 use jiff::Timestamp;
 use jiff::civil::date;
-use provider::diary::apply::{Options, apply};
-use provider::diary::declaration::read::read;
-use provider::diary::generate::london_date;
 use provider::diary::slot_counts::count;
-use provider::diary::slots::{PER_PAGE, Selection, SlotLine, SlotsError, Table, change, pages};
-use provider::store::{self, CountBy, SlotChange, Store};
+use provider::diary::slots::{
+    Changed, PER_PAGE, Selection, SlotLine, SlotsError, Table, change, pages,
+};
+use provider::store::SlotChange::{self, Hold, Release, Remove};
+use provider::store::{CountBy, Store};
 
 const CLINIC: &str = r#"
 [provider]
@@ -118,10 +118,24 @@ fn tomorrow() -> Selection {
     }
 }
 
+fn of(template: &str) -> Selection {
+    Selection {
+        template: Some(template.to_owned()),
+        ..tomorrow()
+    }
+}
+
+async fn tried(
+    store: &Store,
+    selection: &Selection,
+    what: SlotChange,
+    dry_run: bool,
+) -> Result<Changed, SlotsError> {
+    change(store, &ods(), selection, what, dry_run, "tester", now()).await
+}
+
 async fn run(store: &Store, selection: &Selection, what: SlotChange, dry_run: bool) -> (u64, u64) {
-    let done = change(store, &ods(), selection, what, dry_run, "tester", now())
-        .await
-        .unwrap();
+    let done = tried(store, selection, what, dry_run).await.unwrap();
     assert_eq!(done.dry_run, dry_run);
     (done.changed, done.taken)
 }
@@ -151,28 +165,19 @@ async fn slots_are_listed_by_london_day() {
 #[tokio::test]
 async fn slots_are_held_and_released_with_a_count_beforehand() {
     let store = clinic().await;
-    let evening = Selection {
-        template: Some("evening".to_owned()),
-        ..tomorrow()
-    };
-    assert_eq!(run(&store, &evening, SlotChange::Hold, true).await, (3, 0));
+    let evening = of("evening");
+    assert_eq!(run(&store, &evening, Hold, true).await, (3, 0));
     assert_eq!(
         count(&store, &ods(), &evening, now()).unwrap().held,
         0,
         "a dry run writes nothing"
     );
-    assert_eq!(run(&store, &evening, SlotChange::Hold, false).await, (3, 0));
-    assert_eq!(run(&store, &evening, SlotChange::Hold, false).await, (0, 0));
+    assert_eq!(run(&store, &evening, Hold, false).await, (3, 0));
+    assert_eq!(run(&store, &evening, Hold, false).await, (0, 0));
     assert_eq!(count(&store, &ods(), &tomorrow(), now()).unwrap().held, 3);
     assert!(table(&list(&store, &ods(), &evening, 10, now()).unwrap()).contains("held"));
-    assert_eq!(
-        run(&store, &evening, SlotChange::Release, true).await,
-        (3, 0)
-    );
-    assert_eq!(
-        run(&store, &evening, SlotChange::Release, false).await,
-        (3, 0)
-    );
+    assert_eq!(run(&store, &evening, Release, true).await, (3, 0));
+    assert_eq!(run(&store, &evening, Release, false).await, (3, 0));
     assert_eq!(count(&store, &ods(), &tomorrow(), now()).unwrap().held, 0);
     let tenant = diary::tenant(&store);
     let rows = tenant.audit_rows(0, 100).unwrap();
@@ -194,14 +199,8 @@ async fn removing_never_touches_a_booking() {
         .unwrap()
         .remove(0);
     store_fixture::book(tenant, first.slot.parse().unwrap()).await;
-    assert_eq!(
-        run(&store, &tomorrow(), SlotChange::Remove, true).await,
-        (8, 1)
-    );
-    assert_eq!(
-        run(&store, &tomorrow(), SlotChange::Remove, false).await,
-        (8, 1)
-    );
+    assert_eq!(run(&store, &tomorrow(), Remove, true).await, (8, 1));
+    assert_eq!(run(&store, &tomorrow(), Remove, false).await, (8, 1));
     let left = list(&store, &ods(), &tomorrow(), 10, now()).unwrap();
     assert_eq!(left.len(), 1);
     assert!(left[0].appointment.is_some());
@@ -214,17 +213,7 @@ async fn a_slip_in_a_selection_changes_nothing_and_names_the_nearest() {
         schedules: vec!["gq".to_owned()],
         ..Selection::default()
     };
-    let error = change(
-        &store,
-        &ods(),
-        &wrong,
-        SlotChange::Hold,
-        false,
-        "tester",
-        now(),
-    )
-    .await
-    .unwrap_err();
+    let error = tried(&store, &wrong, Hold, false).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "there is no schedule `gq`; did you mean `gp`?"
@@ -269,15 +258,7 @@ async fn a_slip_in_a_selection_changes_nothing_and_names_the_nearest() {
 async fn rules_of_the_clinic_stand_in_place_of_those_of_the_service() {
     let store = clinic().await;
     let catalogue = diary::catalogue(&store);
-    let who = |ods: &str| {
-        catalogue
-            .consumer_facts(
-                &Asid::parse("918999000001").unwrap(),
-                &OdsCode::parse(ods).unwrap(),
-                store_fixture::BELIEVED,
-            )
-            .unwrap()
-    };
+    let who = |ods: &str| diary::who(&catalogue, "918999000001", ods);
     let gp = ServiceId::parse("2000000011").unwrap();
     let start: Timestamp = "2027-06-08T17:00:00Z".parse().unwrap();
     let ask = |ods: &str, template: &str, minutes_before: i64, booked: u32| {
@@ -339,12 +320,6 @@ async fn rules_of_the_clinic_stand_in_place_of_those_of_the_service() {
 
 #[tokio::test]
 async fn a_booking_belongs_to_the_first_service_that_permits_it() {
-    struct None;
-    impl store::Counts for None {
-        fn bookings_on(&self, _: &store::BookingCount<'_>) -> u32 {
-            0
-        }
-    }
     let store = clinic().await;
     let catalogue = diary::catalogue(&store);
     let lines = list(&store, &ods(), &tomorrow(), 1, now()).unwrap();
@@ -353,15 +328,9 @@ async fn a_booking_belongs_to_the_first_service_that_permits_it() {
         .unwrap()
         .unwrap();
     let service = |ods: &str| {
-        let who = catalogue
-            .consumer_facts(
-                &Asid::parse("918999000001").unwrap(),
-                &OdsCode::parse(ods).unwrap(),
-                store_fixture::BELIEVED,
-            )
-            .unwrap();
+        let who = diary::who(&catalogue, "918999000001", ods);
         catalogue
-            .service_for_booking(&slot, &who, now(), &None)
+            .service_for_booking(&slot, &who, now(), &|_| 0)
             .map(|s| s.to_string())
     };
     assert_eq!(service("FX900"), Ok("2000000011".to_owned()));
@@ -388,14 +357,7 @@ async fn a_list_goes_on_beyond_a_page() {
             "from = \"18:00\"\nto = \"19:00\"",
             "from = \"18:00\"\nto = \"18:10\"",
         );
-    let declaration = read(&long, "clinic.toml", london_date(now())).unwrap();
-    let options = Options {
-        keep_bookings: false,
-        actor: "tester".to_owned(),
-    };
-    apply(&store, &declaration, now(), &options, &mut |_| {})
-        .await
-        .unwrap();
+    diary::applied(&store, &long, now()).await;
     let sizes: Vec<usize> = pages(&store, &ods(), &Selection::default(), now())
         .unwrap()
         .map(|page| page.unwrap().len())
@@ -415,59 +377,23 @@ async fn a_list_goes_on_beyond_a_page() {
 async fn a_release_passes_over_clinics_that_are_declared_held() {
     let store = store_fixture::memory();
     let held = CLINIC.replace("release = \"late\"", "release = \"late\"\nheld = true");
-    let declaration = read(&held, "clinic.toml", london_date(now())).unwrap();
-    let options = Options {
-        keep_bookings: false,
-        actor: "tester".to_owned(),
-    };
-    apply(&store, &declaration, now(), &options, &mut |_| {})
-        .await
-        .unwrap();
-    let morning = Selection {
-        template: Some("morning".to_owned()),
-        ..tomorrow()
-    };
-    assert_eq!(run(&store, &morning, SlotChange::Hold, false).await, (6, 0));
-    let (ods, day) = (ods(), tomorrow());
-    let dry = change(
-        &store,
-        &ods,
-        &day,
-        SlotChange::Release,
-        true,
-        "tester",
-        now(),
-    )
-    .await;
-    let dry = dry.unwrap();
+    diary::applied(&store, &held, now()).await;
+    assert_eq!(run(&store, &of("morning"), Hold, false).await, (6, 0));
+    let dry = tried(&store, &tomorrow(), Release, true).await.unwrap();
     assert_eq!(
         (dry.changed, dry.stay_held),
         (6, vec!["evening".to_owned()])
     );
     assert_eq!(dry.first.as_deref(), Some("2027-06-08T09:00+01:00"));
     assert_eq!(dry.last.as_deref(), Some("2027-06-08T10:40+01:00"));
-    assert_eq!(
-        run(&store, &tomorrow(), SlotChange::Release, false).await,
-        (6, 0)
-    );
-    let evening = Selection {
-        template: Some("evening".to_owned()),
-        ..tomorrow()
-    };
-    assert_eq!(
-        run(&store, &evening, SlotChange::Release, false).await,
-        (3, 0)
-    );
+    assert_eq!(run(&store, &tomorrow(), Release, false).await, (6, 0));
+    assert_eq!(run(&store, &of("evening"), Release, false).await, (3, 0));
 }
 
 /// A clinic that was never declared is a slip of the finger; one that left slots behind is known.
 #[tokio::test]
 async fn a_template_that_is_not_there_is_refused_with_the_nearest() {
     let store = clinic().await;
-    let of = |template: &str| Selection {
-        template: Some(template.to_owned()),
-        ..tomorrow()
-    };
     for (wrong, said) in [
         (
             "mornin",
@@ -475,8 +401,8 @@ async fn a_template_that_is_not_there_is_refused_with_the_nearest() {
         ),
         ("nosuch", "there is no template or session `nosuch`"),
     ] {
-        for what in [SlotChange::Hold, SlotChange::Release, SlotChange::Remove] {
-            let error = change(&store, &ods(), &of(wrong), what, false, "tester", now()).await;
+        for what in [Hold, Release, Remove] {
+            let error = tried(&store, &of(wrong), what, false).await;
             assert_eq!(error.unwrap_err().to_string(), said);
         }
         assert_eq!(
@@ -490,10 +416,7 @@ async fn a_template_that_is_not_there_is_refused_with_the_nearest() {
         count(&store, &ods(), &of("imported"), now()).unwrap().free,
         0
     );
-    assert_eq!(
-        run(&store, &of("morning"), SlotChange::Hold, true).await,
-        (6, 0)
-    );
+    assert_eq!(run(&store, &of("morning"), Hold, true).await, (6, 0));
 }
 
 /// An imported slot that is declared held is no less held than a clinic; one that staff held back is released.
@@ -506,46 +429,27 @@ async fn a_release_passes_over_imported_slots_that_are_declared_held() {
         )
     };
     let store = clinic_with(&format!("{}{}", import(3, true), import(4, false))).await;
-    let imported = Selection {
-        template: Some("imported".to_owned()),
-        ..tomorrow()
-    };
-    assert_eq!(
-        run(&store, &imported, SlotChange::Hold, false).await,
-        (1, 0)
-    );
+    let imported = of("imported");
+    assert_eq!(run(&store, &imported, Hold, false).await, (1, 0));
     let (ods, day) = (ods(), tomorrow());
-    let dry = change(
-        &store,
-        &ods,
-        &day,
-        SlotChange::Release,
-        true,
-        "tester",
-        now(),
-    )
-    .await;
-    let dry = dry.unwrap();
+    let dry = tried(&store, &day, Release, true).await.unwrap();
     assert_eq!(dry.changed, 1);
     assert!(dry.stay_held.contains(&"imported".to_owned()), "{dry:?}");
-    assert_eq!(run(&store, &day, SlotChange::Release, false).await, (1, 0));
+    assert_eq!(run(&store, &day, Release, false).await, (1, 0));
     let held = count(&store, &ods, &imported, now()).unwrap();
     assert_eq!((held.held, held.free), (1, 1));
     assert_eq!(
-        run(&store, &imported, SlotChange::Release, false).await,
+        run(&store, &imported, Release, false).await,
         (1, 0),
         "named, it is released"
     );
     // Held again, it is what it was declared as; the other one is held by staff.
-    assert_eq!(
-        run(&store, &imported, SlotChange::Hold, false).await,
-        (2, 0)
-    );
-    assert_eq!(run(&store, &day, SlotChange::Release, false).await, (1, 0));
+    assert_eq!(run(&store, &imported, Hold, false).await, (2, 0));
+    assert_eq!(run(&store, &day, Release, false).await, (1, 0));
     let held = count(&store, &ods, &imported, now()).unwrap();
     assert_eq!((held.held, held.free), (1, 1));
     assert_eq!(
-        run(&store, &imported, SlotChange::Release, false).await,
+        run(&store, &imported, Release, false).await,
         (1, 0),
         "named, it is released again"
     );

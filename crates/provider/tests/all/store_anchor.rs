@@ -83,6 +83,19 @@ impl Scene {
         raw
     }
 
+    /// Rewrites the rows of the trail, as somebody who knows how it is made.
+    fn rewrite(&self, change: impl FnOnce(&mut Vec<String>)) {
+        let mut chain = Chain::read(&self.raw());
+        change(&mut chain.bodies);
+        chain.write(&self.raw(), self.tenant);
+    }
+
+    /// Something more is recorded.
+    async fn audit(&self) {
+        let tenant = self.store.tenant(self.tenant);
+        tenant.audit(&staff()).await.unwrap();
+    }
+
     /// What the check with anchors says of a database whose trail alone has nothing to say against it.
     #[track_caller]
     fn lost(&self, store: &Store) -> Loss {
@@ -96,6 +109,17 @@ impl Scene {
         let state = Arc::<AnchorState>::default();
         drop(opened(&self.settings, store, &state));
         assert_eq!(state.losses(), std::slice::from_ref(&loss));
+        loss
+    }
+
+    /// What is lost, from which row on, of how many that were signed.
+    #[track_caller]
+    fn assert_lost(&self, store: &Store, what: LossKind, first: i64, anchored: i64) -> Loss {
+        let loss = self.lost(store);
+        assert_eq!(
+            (loss.what, loss.first, loss.anchored),
+            (what, first, anchored)
+        );
         loss
     }
 
@@ -130,14 +154,8 @@ async fn a_trail_that_is_whole_fits_its_anchors() {
 #[tokio::test]
 async fn a_removed_tail_is_found_although_its_end_was_moved() {
     let scene = Scene::new().await;
-    let mut chain = Chain::read(&scene.raw());
-    chain.bodies.truncate(4);
-    chain.write(&scene.raw(), scene.tenant);
-    let loss = scene.lost(&scene.store);
-    assert_eq!(
-        (loss.what, loss.first, loss.anchored),
-        (LossKind::Missing, 5, 6)
-    );
+    scene.rewrite(|rows| rows.truncate(4));
+    let loss = scene.assert_lost(&scene.store, LossKind::Missing, 5, 6);
     assert!(loss.to_string().contains("rows 5 to 6"), "{loss}");
 }
 
@@ -145,15 +163,9 @@ async fn a_removed_tail_is_found_although_its_end_was_moved() {
 #[tokio::test]
 async fn a_chain_that_was_computed_anew_is_found() {
     let scene = Scene::new().await;
-    let mut chain = Chain::read(&scene.raw());
-    chain.bodies[4] = chain.bodies[4].replace("nobody", "somebody else");
-    chain.write(&scene.raw(), scene.tenant);
-    let loss = scene.lost(&scene.store);
+    scene.rewrite(|rows| rows[4] = rows[4].replace("nobody", "somebody else"));
     // The anchor of row 1 fits, that of row 6 does not.
-    assert_eq!(
-        (loss.what, loss.first, loss.anchored),
-        (LossKind::Changed, 2, 6)
-    );
+    scene.assert_lost(&scene.store, LossKind::Changed, 2, 6);
 }
 
 /// Proves: AUD-07, D-74
@@ -166,14 +178,8 @@ async fn a_trail_that_was_removed_with_its_bookings_is_found() {
         "DROP TRIGGER appointment_version_kept ON appointment_version",
     ));
     raw.run("DELETE FROM document_link; DELETE FROM appointment_version; DELETE FROM appointment");
-    let mut chain = Chain::read(&raw);
-    chain.bodies.truncate(1);
-    chain.write(&raw, scene.tenant);
-    let loss = scene.lost(&scene.store);
-    assert_eq!(
-        (loss.what, loss.first, loss.anchored),
-        (LossKind::Missing, 2, 6)
-    );
+    scene.rewrite(|rows| rows.truncate(1));
+    scene.assert_lost(&scene.store, LossKind::Missing, 2, 6);
 }
 
 /// A copy keeps the bytes of the chains, and so the anchors; the copy of an earlier moment lacks what came later, and is
@@ -196,29 +202,16 @@ async fn an_old_copy_that_is_put_back_is_found() {
     assert_eq!((checked.fits, checked.loss), (2, None));
     // Life went on after the copy.
     for _ in 0..3 {
-        scene
-            .store
-            .tenant(scene.tenant)
-            .audit(&staff())
-            .await
-            .unwrap();
+        scene.audit().await;
     }
     scene.keeper.round();
-    let loss = scene.lost(&restored);
-    assert_eq!(
-        (loss.what, loss.first, loss.anchored),
-        (LossKind::Missing, 7, 9)
-    );
+    scene.assert_lost(&restored, LossKind::Missing, 7, 9);
     // It is used, and grows longer than the trail that was signed.
     let tenant = restored.tenants().unwrap()[0].key;
     for _ in 0..9 {
         restored.tenant(tenant).audit(&staff()).await.unwrap();
     }
-    let loss = scene.lost(&restored);
-    assert_eq!(
-        (loss.what, loss.first, loss.anchored),
-        (LossKind::Changed, 7, 9)
-    );
+    scene.assert_lost(&restored, LossKind::Changed, 7, 9);
 }
 
 /// Proves: AUD-07, D-74
@@ -237,12 +230,11 @@ async fn a_provider_that_is_gone_is_found() {
 #[tokio::test]
 async fn a_trail_that_is_changed_meanwhile_is_found_and_not_signed() {
     let mut scene = Scene::new().await;
-    let mut chain = Chain::read(&scene.raw());
-    chain.bodies[2] = chain.bodies[2].replace("FX900", "FX901");
-    chain.bodies[5] = chain.bodies[5].replace("nobody", "somebody else");
-    chain.write(&scene.raw(), scene.tenant);
-    let tenant = scene.store.tenant(scene.tenant);
-    tenant.audit(&staff()).await.unwrap();
+    scene.rewrite(|rows| {
+        rows[2] = rows[2].replace("FX900", "FX901");
+        rows[5] = rows[5].replace("nobody", "somebody else");
+    });
+    scene.audit().await;
     // What is told is when the head was signed, not when the loss was found: another second.
     let signed = scene.anchors().providers["FX101"]
         .last()
@@ -268,9 +260,7 @@ async fn a_trail_that_is_changed_meanwhile_is_found_and_not_signed() {
 #[tokio::test]
 async fn a_loss_is_accepted_only_by_the_key() {
     let mut scene = Scene::new().await;
-    let mut chain = Chain::read(&scene.raw());
-    chain.bodies.truncate(5);
-    chain.write(&scene.raw(), scene.tenant);
+    scene.rewrite(|rows| rows.truncate(5));
     scene.keeper.round();
     assert_eq!(scene.state.losses().len(), 1);
 
@@ -300,17 +290,10 @@ async fn a_loss_is_accepted_only_by_the_key() {
         checked.accepted
     );
     // From here on everything counts again.
-    scene
-        .store
-        .tenant(scene.tenant)
-        .audit(&staff())
-        .await
-        .unwrap();
+    scene.audit().await;
     scene.keeper.round();
     assert_eq!(scene.checked(&scene.store).proven, 6);
-    let mut chain = Chain::read(&scene.raw());
-    chain.bodies.truncate(5);
-    chain.write(&scene.raw(), scene.tenant);
+    scene.rewrite(|rows| rows.truncate(5));
     assert_eq!(scene.lost(&scene.store).first, 6);
 }
 
@@ -345,12 +328,7 @@ async fn half_a_line_is_told_and_does_no_harm() {
     let half = torn.lines().next().unwrap()[..100].to_owned();
     torn.push_str(&half);
     std::fs::write(&file, torn).unwrap();
-    scene
-        .store
-        .tenant(scene.tenant)
-        .audit(&staff())
-        .await
-        .unwrap();
+    scene.audit().await;
     scene.keeper.round();
     let anchors = scene.anchors();
     assert_eq!((anchors.taken, anchors.damaged, anchors.faulty), (3, 1, 0));
@@ -366,12 +344,7 @@ async fn heads_that_cannot_be_written_are_written_later() {
     std::fs::rename(&file, &aside).unwrap();
     // A folder in the place of the file of the day: nobody, not even root, can write to it.
     std::fs::create_dir(&file).unwrap();
-    scene
-        .store
-        .tenant(scene.tenant)
-        .audit(&staff())
-        .await
-        .unwrap();
+    scene.audit().await;
     for failed in [1, 2] {
         scene.keeper.round();
         assert_eq!(scene.state.counts(Sink::Folder), (2, failed));
@@ -390,9 +363,7 @@ async fn nothing_is_signed_before_the_folder_was_compared() {
     let aside = scene.place.directory.path().join("aside");
     std::fs::rename(scene.folder(), &aside).unwrap();
     std::fs::write(scene.folder(), "no folder").unwrap();
-    let mut chain = Chain::read(&scene.raw());
-    chain.bodies.truncate(5);
-    chain.write(&scene.raw(), scene.tenant);
+    scene.rewrite(|rows| rows.truncate(5));
     let state = Arc::<AnchorState>::default();
     let mut keeper = opened(&scene.settings, &scene.store, &state);
     keeper.round();

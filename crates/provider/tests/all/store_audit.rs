@@ -2,7 +2,7 @@
 
 use super::store_fixture::*;
 use provider::audit::AuditEntry;
-use provider::store::{AuditVerdict, Tenant, TenantKey};
+use provider::store::{AuditVerdict, StoreError, Tenant, TenantKey};
 
 async fn chain(place: &Place, rows: usize) -> TenantKey {
     let store = place.open();
@@ -218,9 +218,7 @@ fn an_entry_holds_the_provenance_and_the_ids() {
     entry.asid_from = Some(asid().to_string());
     entry.ods = Some(ods().to_string());
     entry.request_id = Some(new_request_id());
-    entry.provenance = provider::audit::Provenance::parse(
-        "{\"iss\":\"https://consumer.example\",\"sub\":\"111\"}",
-    );
+    entry.provenance = Some("{\"iss\":\"https://consumer.example\",\"sub\":\"111\"}".into());
     entry.detail = Some("a \"quoted\" \\ word,\na line and a caf\u{e9}".to_owned());
     entry.consumer_faults = vec!["one".to_owned(), "two \"quoted\"".to_owned()];
     let refusal = booking::refusal::Refusal::new(
@@ -249,4 +247,18 @@ fn an_entry_holds_the_provenance_and_the_ids() {
         !format!("{entry:?}").contains("consumer.example"),
         "logs show no provenance"
     );
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so_and_has_kept_everything() {
+    let place = Place::new();
+    let store = place.open();
+    let (tenant, _) = tenant(&store).await;
+    for _ in 0..20 {
+        tenant.audit_soon(&staff()).await.unwrap();
+    }
+    store.close();
+    assert_eq!(tenant.audit(&staff()).await, Err(StoreError::Closed));
+    assert_eq!(tenant.audit_soon(&staff()).await, Err(StoreError::Closed));
+    assert_eq!(assert_trail_verifies(place.open().tenant(tenant.key())), 21);
 }

@@ -6,7 +6,7 @@ use booking::refusal::{Refusal, Situation};
 use booking::slot::SlotStatus;
 use jiff::Timestamp;
 use provider::store::{
-    Accepted, AppointmentStatus, BookingCount, Claimed, CountBy, WriteError, london_day, utc_day,
+    AppointmentStatus, BookingCount, Claimed, CountBy, WriteError, london_day, utc_day,
 };
 use uuid::Uuid;
 
@@ -53,8 +53,8 @@ async fn a_booking_writes_everything_in_one_transaction() {
     let (before, _) = tenant.slots_of_day(gp, day).unwrap();
 
     let mut wanted = booking(slots[1], new_request_id());
-    wanted.received = Some(bytes::Bytes::from_static(b"{\"as\":\"received\"}"));
-    let used = wanted.request_id.clone().unwrap();
+    wanted.request.received = Some(bytes::Bytes::from_static(b"{\"as\":\"received\"}"));
+    let used = wanted.request.request_id.clone().unwrap();
     let made = tenant.book(wanted).await.unwrap();
 
     assert_eq!((made.version, made.status), (1, AppointmentStatus::Booked));
@@ -119,7 +119,7 @@ async fn a_loser_leaves_nothing_but_its_audit_row() {
     let rows = trail(tenant).len();
 
     let late = booking(slots[0], new_request_id());
-    let (id, used) = (late.id.clone(), late.request_id.clone().unwrap());
+    let (id, used) = (late.id.clone(), late.request.request_id.clone().unwrap());
     let said = refusal(tenant.book(late).await);
 
     assert_eq!(said.situation, Situation::SlotTaken);
@@ -155,13 +155,7 @@ async fn a_rule_that_takes_a_busy_slot_is_stopped() {
     let slots = make_slots(tenant, gp, 1).await;
     book(tenant, slots[0]).await;
     let mut wrong = booking(slots[0], new_request_id());
-    wrong.decide = Box::new(|_, _| {
-        let service = booking::ids::ServiceId::parse("2000000011").unwrap();
-        Ok(Accepted {
-            document: b"{}".to_vec(),
-            service,
-        })
-    });
+    wrong.decide = Box::new(|_, _| Ok(booking::ids::ServiceId::parse("2000000011").unwrap()));
     assert_eq!(
         refusal(tenant.book(wrong).await).situation,
         Situation::SlotTaken
@@ -221,8 +215,8 @@ async fn a_request_id_is_used_once_and_its_booking_named_only_to_its_maker() {
 
     for (asid, ods) in [("918999000098", "FX900"), ("918999000099", "FX901")] {
         let mut stranger = booking(slots[1], id.clone());
-        stranger.asid = Asid::parse(asid).unwrap();
-        stranger.ods = OdsCode::parse(ods).unwrap();
+        stranger.request.asid = Asid::parse(asid).unwrap();
+        stranger.request.ods = OdsCode::parse(ods).unwrap();
         let said = refusal(tenant.book(stranger).await);
         assert_eq!(said.situation, Situation::RequestIdReused);
         assert_eq!(said.existing, None);
@@ -323,7 +317,7 @@ async fn a_cancellation_needs_a_known_id_the_current_version_and_a_new_request_i
     let said = refusal(tenant.cancel(cancellation(&made.id, 7)).await);
     assert_eq!(said.situation, Situation::VersionConflict);
     let mut repeated = cancellation(&made.id, 1);
-    repeated.request_id = Some(used);
+    repeated.request.request_id = Some(used);
     let said = refusal(tenant.cancel(repeated).await);
     assert_eq!(
         (said.situation, said.existing),
@@ -489,9 +483,9 @@ async fn caps_count_live_bookings_of_the_london_day() {
 
     // A rule sees the same counts inside its transaction.
     let mut capped = booking(slots[2], new_request_id());
-    capped.decide = Box::new(move |_, counts| {
+    capped.decide = Box::new(move |_, count| {
         let by = CountBy::Kind("111");
-        let n = counts.bookings_on(&BookingCount {
+        let n = count(&BookingCount {
             day,
             by,
             service: None,

@@ -81,17 +81,11 @@ async fn fill(store: &Store) -> Rich {
         slots: slots.to_vec(),
         ..SlotFilter::default()
     };
-    let staff = staff();
-    let held = tenant.change_slots(SlotChange::Hold, some(&slots[40..60]), now(), &staff);
-    assert_eq!(held.await.unwrap(), 20);
+    let held = change(tenant, SlotChange::Hold, some(&slots[40..60]), now());
+    assert_eq!(held.await, 20);
     // The last slots go, so that the highest key is not that of a slot.
-    let gone = tenant.change_slots(
-        SlotChange::Remove,
-        some(&slots[SLOTS - 10..]),
-        now(),
-        &staff,
-    );
-    assert_eq!(gone.await.unwrap(), 10);
+    let last = some(&slots[SLOTS - 10..]);
+    assert_eq!(change(tenant, SlotChange::Remove, last, now()).await, 10);
     let request_id = new_request_id();
     let booked = tenant
         .book(booking(slots[0], request_id.clone()))
@@ -131,7 +125,7 @@ async fn fill(store: &Store) -> Rich {
     let Filed::Quarantined { id, .. } = nobody else {
         panic!("{nobody:?}")
     };
-    let closed = store.close_referral(None, id, "looked at", staff);
+    let closed = store.close_referral(None, id, "looked at", staff());
     assert!(closed.await.unwrap());
     Rich {
         tenant: tenant.key(),
@@ -208,8 +202,7 @@ async fn live_on(url: &str, rich: &Rich, last_key: i64) {
     // A key that was given out is not given out again, be it that of a removed slot.
     let gp = schedule(tenant, "gp");
     let more = new_slots_from(gp, minutes(first_start(), 1_000_000), 3);
-    let made = tenant.insert_slots(more, now(), &staff()).await;
-    assert_eq!(made.unwrap().made, 3);
+    assert_eq!(insert(tenant, more).await.made, 3);
     let next = raw(url)
         .number("SELECT min(key) FROM slot WHERE key > (SELECT max(key) FROM slot_removed)");
     assert!(next > last_key, "{next} after {last_key}");

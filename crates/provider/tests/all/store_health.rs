@@ -221,7 +221,7 @@ async fn a_version_is_not_older_than_the_one_before() {
     let slots = make_slots(tenant, gp, 1).await;
     let made = book(tenant, slots[0]).await;
     let mut change = cancellation(&made.id, 1);
-    change.at = minutes(now(), -600);
+    change.request.at = minutes(now(), -600);
     let done = tenant.cancel(change).await.unwrap();
     assert_eq!(done.last_updated, made.last_updated);
     let all = tenant.history(&made.id).unwrap();

@@ -186,20 +186,6 @@ async fn a_damaged_database_is_named() {
     assert!(damaged.to_string().contains("backup"), "{damaged}");
 }
 
-#[tokio::test]
-async fn a_closed_store_says_so_and_has_kept_everything() {
-    let place = Place::new();
-    let store = place.open();
-    let (tenant, _) = tenant(&store).await;
-    for _ in 0..20 {
-        tenant.audit_soon(&staff()).await.unwrap();
-    }
-    store.close();
-    assert_eq!(tenant.audit(&staff()).await, Err(StoreError::Closed));
-    assert_eq!(tenant.audit_soon(&staff()).await, Err(StoreError::Closed));
-    assert_eq!(assert_trail_verifies(place.open().tenant(tenant.key())), 21);
-}
-
 /// Invariants stand on indexes and triggers; without them no server starts, and a copy into a new database brings them back.
 #[tokio::test]
 async fn a_schema_that_lacks_something_is_refused() {

@@ -4,24 +4,17 @@ use super::store_fixture::*;
 use booking::ids::{Asid, OdsCode};
 use booking::slot::SlotStatus;
 use jiff::Timestamp;
-use provider::store::{
-    Declaration, DeclaredChange, SlotChange, SlotCounts, SlotFilter, StoreError, utc_day,
-};
+use provider::store::SlotChange::{Hold, Release, Remove};
+use provider::store::{Declaration, DeclaredChange, SlotCounts, SlotFilter, StoreError, utc_day};
 
 #[tokio::test]
 async fn making_slots_again_makes_none_twice() {
     let store = memory();
     let (tenant, gp) = tenant(&store).await;
-    let first = tenant
-        .insert_slots(new_slots(gp, 4_500), now(), &staff())
-        .await
-        .unwrap();
+    let first = insert(tenant, new_slots(gp, 4_500)).await;
     assert_eq!((first.made, first.existing), (4_500, 0));
     let days = tenant.slot_days(&[gp], 0, i32::MAX).unwrap();
-    let again = tenant
-        .insert_slots(new_slots(gp, 4_510), now(), &staff())
-        .await
-        .unwrap();
+    let again = insert(tenant, new_slots(gp, 4_510)).await;
     assert_eq!((again.made, again.existing), (10, 4_500));
     let after = tenant.slot_days(&[gp], 0, i32::MAX).unwrap();
     let changed = days
@@ -41,7 +34,7 @@ async fn a_day_lists_its_slots_in_order_and_no_others() {
     let (tenant, gp) = tenant(&store).await;
     let mut slots = new_slots(gp, 300);
     slots.reverse();
-    tenant.insert_slots(slots, now(), &staff()).await.unwrap();
+    insert(tenant, slots).await;
     let day = utc_day(first_start());
     let (version, rows) = tenant.slots_of_day(gp, day).unwrap();
     assert!(version > 0);
@@ -69,20 +62,8 @@ async fn slots_are_held_and_released_by_filter() {
         ..all(gp)
     };
     let before = tenant.slot_days(&[gp], 0, i32::MAX).unwrap();
-    assert_eq!(
-        tenant
-            .change_slots(SlotChange::Hold, wanted.clone(), now(), &staff())
-            .await
-            .unwrap(),
-        4_100
-    );
-    assert_eq!(
-        tenant
-            .change_slots(SlotChange::Hold, wanted.clone(), now(), &staff())
-            .await
-            .unwrap(),
-        0
-    );
+    assert_eq!(change(tenant, Hold, wanted.clone(), now()).await, 4_100);
+    assert_eq!(change(tenant, Hold, wanted.clone(), now()).await, 0);
     let counts = tenant.count_slots(&all(gp)).unwrap();
     assert_eq!(
         counts,
@@ -100,49 +81,19 @@ async fn slots_are_held_and_released_by_filter() {
         slots: ids[1..3].to_vec(),
         ..all(gp)
     };
-    assert_eq!(
-        tenant
-            .change_slots(SlotChange::Release, by_id, now(), &staff())
-            .await
-            .unwrap(),
-        2
-    );
+    assert_eq!(change(tenant, Release, by_id, now()).await, 2);
     let busy_only = SlotFilter {
         status: Some(SlotStatus::Busy),
         ..all(gp)
     };
-    assert_eq!(
-        tenant
-            .change_slots(SlotChange::Release, busy_only, now(), &staff())
-            .await
-            .unwrap(),
-        1
-    );
+    assert_eq!(change(tenant, Release, busy_only, now()).await, 1);
     let template = SlotFilter {
         template: Some("weekend".into()),
         ..all(gp)
     };
-    assert_eq!(
-        tenant
-            .change_slots(SlotChange::Release, template, now(), &staff())
-            .await
-            .unwrap(),
-        0
-    );
-    assert_eq!(
-        tenant
-            .change_slots(SlotChange::Release, all(gp), now(), &staff())
-            .await
-            .unwrap(),
-        4_097
-    );
-    assert_eq!(
-        tenant
-            .change_slots(SlotChange::Hold, SlotFilter::default(), now(), &staff())
-            .await
-            .unwrap(),
-        0
-    );
+    assert_eq!(change(tenant, Release, template, now()).await, 0);
+    assert_eq!(change(tenant, Release, all(gp), now()).await, 4_097);
+    assert_eq!(change(tenant, Hold, SlotFilter::default(), now()).await, 0);
     assert_trail_verifies(tenant);
 }
 
@@ -154,35 +105,23 @@ async fn the_time_of_publication_is_kept() {
     let (tenant, gp) = tenant(&store).await;
     let mut slots = new_slots(gp, 2);
     slots[1].held = true;
-    tenant.insert_slots(slots, now(), &staff()).await.unwrap();
+    insert(tenant, slots).await;
     let raw = place.raw();
     let published =
         |table: &str| raw.numbers(&format!("SELECT published_at FROM {table} ORDER BY start"));
     let at = |t: Timestamp| Some(t.as_millisecond());
     assert_eq!(published("slot"), [at(now()), None]);
     let later = minutes(now(), 60);
-    tenant
-        .change_slots(SlotChange::Release, all(gp), later, &staff())
-        .await
-        .unwrap();
+    change(tenant, Release, all(gp), later).await;
     assert_eq!(published("slot"), [at(now()), at(later)]);
-    tenant
-        .change_slots(SlotChange::Hold, all(gp), later, &staff())
-        .await
-        .unwrap();
-    tenant
-        .change_slots(SlotChange::Release, all(gp), minutes(later, 1), &staff())
-        .await
-        .unwrap();
+    change(tenant, Hold, all(gp), later).await;
+    change(tenant, Release, all(gp), minutes(later, 1)).await;
     assert_eq!(
         published("slot"),
         [at(now()), at(later)],
         "the first time counts"
     );
-    tenant
-        .change_slots(SlotChange::Remove, all(gp), later, &staff())
-        .await
-        .unwrap();
+    change(tenant, Remove, all(gp), later).await;
     assert_eq!(published("slot"), []);
     assert_eq!(published("slot_removed"), [at(now()), at(later)]);
 }
@@ -197,13 +136,7 @@ async fn only_free_slots_to_come_are_removed() {
     tenant.cancel(cancellation(&ended.id, 1)).await.unwrap();
     // The first two have begun.
     let at = minutes(first_start(), 10);
-    assert_eq!(
-        tenant
-            .change_slots(SlotChange::Remove, all(gp), at, &staff())
-            .await
-            .unwrap(),
-        3
-    );
+    assert_eq!(change(tenant, Remove, all(gp), at).await, 3);
     let left: Vec<_> = tenant
         .slots(&all(gp), 10)
         .unwrap()
@@ -218,8 +151,7 @@ async fn only_free_slots_to_come_are_removed() {
         "its cancelled appointment stays"
     );
     // The place is free for another slot, with a key never used before.
-    let again = tenant.insert_slots(new_slots(gp, 6), now(), &staff()).await;
-    assert_eq!(again.unwrap().made, 3);
+    assert_eq!(insert(tenant, new_slots(gp, 6)).await.made, 3);
 }
 
 #[tokio::test]

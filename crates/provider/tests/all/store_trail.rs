@@ -24,7 +24,7 @@ impl Scene {
         let mut made = Vec::new();
         for slot in &slots[..3] {
             let mut booking = booking(*slot, new_request_id());
-            booking.received = Some(bytes::Bytes::from_static(b"{\"as\":\"received\"}"));
+            booking.request.received = Some(bytes::Bytes::from_static(b"{\"as\":\"received\"}"));
             made.push(tenant.book(booking).await.unwrap());
         }
         let cancelled = tenant.cancel(cancellation(&made[0].id, 1)).await;

@@ -128,20 +128,6 @@ fn a_backup_is_made_with_the_tools_of_the_server() {
     );
 }
 
-#[tokio::test]
-async fn a_closed_store_says_so_and_has_kept_everything() {
-    let place = Place::new();
-    let store = place.open();
-    let (tenant, _) = tenant(&store).await;
-    for _ in 0..20 {
-        tenant.audit_soon(&staff()).await.unwrap();
-    }
-    store.close();
-    assert_eq!(tenant.audit(&staff()).await, Err(StoreError::Closed));
-    assert_eq!(tenant.audit_soon(&staff()).await, Err(StoreError::Closed));
-    assert_eq!(assert_trail_verifies(place.open().tenant(tenant.key())), 21);
-}
-
 /// Everything leads with the tenant, and nothing that a search asks reads what it does not need.
 #[tokio::test]
 async fn every_table_leads_with_the_tenant() {

@@ -4,13 +4,15 @@ use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
 use booking::refusal::{Refusal, Situation};
 use booking::rules::release::Believed;
 use booking::slot::SlotStatus;
+use booking::wire::interaction::Interaction;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use provider::audit::AuditEntry;
 use provider::referral::{Reason, Wire, Wrapper};
 use provider::store::{
-    Accepted, Arrival, Booking, Cancellation, Claimed, Declaration, DeclaredChange, NewSlot,
-    Options, ScheduleKey, Store, StoredAppointment, Tenant, TenantKey, WriteError,
+    Arrival, Booking, Cancellation, Claimed, Declaration, DeclaredChange, Inserted, NewSlot,
+    Options, ScheduleKey, SlotChange, SlotFilter, Store, StoredAppointment, Tenant, TenantKey,
+    WriteError, WriteRequest,
 };
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
@@ -246,9 +248,27 @@ pub fn new_slots_from(schedule: ScheduleKey, from: Timestamp, n: usize) -> Vec<N
 pub async fn make_slots(tenant: Tenant<'_>, schedule: ScheduleKey, n: usize) -> Vec<Uuid> {
     let slots = new_slots(schedule, n);
     let ids = slots.iter().map(|s| s.uuid).collect();
-    let made = tenant.insert_slots(slots, now(), &staff()).await.unwrap();
-    assert_eq!(made.made, n as u64);
+    assert_eq!(insert(tenant, slots).await.made, n as u64);
     ids
+}
+
+/// Holds back, releases or removes slots; returns how many.
+pub async fn change(
+    tenant: Tenant<'_>,
+    what: SlotChange,
+    filter: SlotFilter,
+    at: Timestamp,
+) -> u64 {
+    let entry = staff();
+    let changed = tenant.change_slots(what, filter, at, &entry);
+    changed.await.unwrap()
+}
+
+/// Makes slots.
+pub async fn insert(tenant: Tenant<'_>, slots: Vec<NewSlot>) -> Inserted {
+    let entry = staff();
+    let made = tenant.insert_slots(slots, now(), &entry);
+    made.await.unwrap()
 }
 
 /// A booking whose rule takes any free slot.
@@ -256,35 +276,44 @@ pub fn booking(slot: Uuid, request_id: RequestId) -> Booking {
     let id = ResourceId::parse(&Uuid::now_v7().to_string()).unwrap();
     let document =
         format!("{{\"resourceType\":\"Appointment\",\"id\":\"{id}\",\"status\":\"booked\"}}");
-    let mut entry = AuditEntry::new(now(), Uuid::new_v4());
-    entry.interaction = Some(booking::wire::interaction::Interaction::Book);
-    entry.request_id = Some(request_id.clone());
     Booking {
         slot: Some(slot),
         id,
+        json: document.into(),
         nhs_number: Some(nhs_number()),
         document_id: Some("A1B2C3D4-0000-4000-8000-000000000002".to_owned()),
-        asid: asid(),
-        ods: ods(),
         declared: None,
         claimed: Claimed::Nothing,
         kind: Some("111".to_owned()),
-        request_id: Some(request_id),
-        at: now(),
-        received: None,
-        entry,
+        request: write_request(Interaction::Book, 201, request_id, now()),
         decide: Box::new(move |slot, _| {
             let slot =
                 slot.ok_or_else(|| Refusal::new(Situation::ReferenceUnknown, "no such slot"))?;
             if slot.slot.status != SlotStatus::Free {
                 return Err(Refusal::new(Situation::SlotTaken, "not free"));
             }
-            let service = ServiceId::parse("2000000011").unwrap();
-            Ok(Accepted {
-                document: document.clone().into_bytes(),
-                service,
-            })
+            Ok(ServiceId::parse("2000000011").unwrap())
         }),
+    }
+}
+
+fn write_request(
+    interaction: Interaction,
+    status: u16,
+    request_id: RequestId,
+    at: Timestamp,
+) -> WriteRequest {
+    let mut entry = AuditEntry::new(now(), Uuid::new_v4());
+    entry.interaction = Some(interaction);
+    entry.status = status;
+    entry.request_id = Some(request_id.clone());
+    WriteRequest {
+        asid: asid(),
+        ods: ods(),
+        request_id: Some(request_id),
+        at,
+        received: None,
+        entry,
     }
 }
 
@@ -307,17 +336,11 @@ pub fn book_at_once(
 
 /// A cancellation whose rule allows everything.
 pub fn cancellation(id: &ResourceId, expected: u32) -> Cancellation {
-    let mut entry = AuditEntry::new(now(), Uuid::new_v4());
-    entry.interaction = Some(booking::wire::interaction::Interaction::Cancel);
+    let at = minutes(now(), 5);
     Cancellation {
         id: id.clone(),
         expected,
-        asid: asid(),
-        ods: ods(),
-        request_id: Some(new_request_id()),
-        at: minutes(now(), 5),
-        received: None,
-        entry,
+        request: write_request(Interaction::Cancel, 200, new_request_id(), at),
         decide: Box::new(|stored| {
             Ok(String::from_utf8_lossy(&stored.json)
                 .replace("booked", "cancelled")
