@@ -89,7 +89,7 @@ pub fn read_request_id(h: &impl Headers) -> Result<Option<RequestId>, Refusal> {
 pub fn request_id_missing() -> Refusal {
     Refusal::new(
         Situation::RequestIdMissing,
-        "The header X-Request-ID is missing; every POST and PUT carries a new one, a UUID is usual.",
+        "The header X-Request-ID is missing: send a new UUID with every create and update, and the same one with a retry.",
     )
     .location("http.X-Request-ID")
 }

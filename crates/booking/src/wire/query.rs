@@ -1,7 +1,7 @@
 //! Splits and decodes query strings, with bounds and precise errors.
 
 use super::headers::printable;
-use crate::refusal::{Refusal, Situation};
+use crate::refusal::{Finding, Refusal, Situation};
 use std::borrow::Cow;
 
 /// Longest query string, bytes: ten times the longest of a consumer that follows the Standard.
@@ -46,16 +46,19 @@ pub fn parameters(raw_query: &str) -> Result<Vec<Parameter<'_>>, Refusal> {
 
 /// Checks that a read or version read has no parameter but `_format` (PROV-READ-03).
 pub fn only_format(raw_query: &str) -> Result<(), Refusal> {
-    for (name, _) in parameters(raw_query)? {
-        if name != "_format" {
+    let others = parameters(raw_query)?.into_iter().map(|(name, _)| name);
+    let findings: Vec<Finding> = others
+        .filter(|name| name != "_format")
+        .map(|name| {
             let shown = printable(&name);
-            return Err(refused(format!(
-                "A read takes no parameter `{shown}`; only `_format` is possible."
-            ))
-            .location(format!("http.{shown}")));
-        }
+            let fault = format!("A read takes no parameter `{shown}`; only `_format` is possible.");
+            Finding::error(fault).location(format!("http.{shown}"))
+        })
+        .collect();
+    match findings.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::of(Situation::InvalidParameter, findings)),
     }
-    Ok(())
 }
 
 /// Refuses what would widen a search if ignored (PROV-SLOT-11, D-07): a known name with a modifier (`status:not`), and a

@@ -3,14 +3,10 @@
 use super::catalogue::{Location, Organization, Practitioner, Role, Schedule, Service};
 use super::declaration::Address;
 use booking::ids::ServiceId;
+use booking::systems::{DOS_SERVICE, ODS_ORGANIZATION, ODS_SITE, SDS_ROLE_PROFILE, SDS_USER};
 use fhir::Element;
 
 const PROFILE: &str = "https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-";
-const ODS: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
-const ODS_SITE: &str = "https://fhir.nhs.uk/Id/ods-site-code";
-const DOS_SERVICE: &str = "https://fhir.nhs.uk/Id/dos-service-id";
-const SDS_USER: &str = "https://fhir.nhs.uk/Id/sds-user-id";
-const SDS_ROLE_PROFILE: &str = "https://fhir.nhs.uk/Id/sds-role-profile-id";
 const JOB_ROLE: &str = "https://fhir.hl7.org.uk/STU3/CodeSystem/CareConnect-SDSJobRoleName-1";
 const ORGANIZATION_TYPE: &str = "http://hl7.org/fhir/organization-type";
 
@@ -69,7 +65,7 @@ pub fn location(location: &Location) -> Element {
 pub fn organization(organization: &Organization) -> Element {
     let mut resource = resource("Organization", &organization.id);
     if let Some(ods) = &organization.ods {
-        resource.push(identifier(ODS, ods.as_str()));
+        resource.push(identifier(ODS_ORGANIZATION, ods.as_str()));
     }
     let kind = coding(ORGANIZATION_TYPE, "prov", "Healthcare Provider");
     resource.push(Element::new("type").in_list().with(kind));

@@ -199,12 +199,7 @@ impl Edge {
         };
         ctx.entry.request_id = request_id.clone();
         if write && request_id.is_none() && standard.requires_request_id() {
-            return Err(Refusal::new(
-                Situation::RequestIdMissing,
-                "The header X-Request-ID is missing: send a new UUID with every create and update, and the same one \
-                 with a retry.",
-            )
-            .location("http.X-Request-ID"));
+            return Err(headers::request_id_missing());
         }
         let (query, (body, share)) = match write {
             false => (

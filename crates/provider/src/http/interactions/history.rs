@@ -4,8 +4,8 @@ use crate::http::edge::answer::{Answer, Content};
 use crate::http::edge::{Caller, CheckedRequest, Edge, RequestContext, store_refusal, stored_tree};
 use crate::http::interactions::read;
 use booking::refusal::Refusal;
+use booking::wire::query;
 use fhir::Element;
-use uuid::Uuid;
 
 /// Answers with a Bundle of type `history`.
 pub async fn run(
@@ -14,7 +14,7 @@ pub async fn run(
     request: &CheckedRequest,
     caller: &Caller,
 ) -> Result<Answer, Refusal> {
-    read::only_format(&request.query)?;
+    query::only_format(&request.query)?;
     read::may_read(caller)?;
     let id = read::path_id(request)?;
     ctx.entry.appointment = Some(id.as_str().to_owned());
@@ -30,13 +30,7 @@ pub async fn run(
     ctx.durable = true;
     versions.sort_by_key(|v| std::cmp::Reverse(v.version));
     let url = format!("{}/Appointment/{id}", request.tenant.root);
-    let mut bundle = Element::resource("Bundle")
-        .with(Element::text("id", Uuid::new_v4().to_string()))
-        .with(Element::new("meta").with(Element::text(
-            "lastUpdated",
-            fhir::primitive::format_instant(ctx.now),
-        )))
-        .with(Element::text("type", "history"))
+    let mut bundle = read::bundle("history", ctx.now)
         .with(Element::number("total", versions.len().to_string()))
         .with(
             Element::new("link")

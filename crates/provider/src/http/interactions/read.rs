@@ -4,8 +4,11 @@ use crate::http::edge::answer::{Answer, Content};
 use crate::http::edge::{Caller, CheckedRequest, Edge, RequestContext, store_refusal};
 use crate::store::{Conflict, StoredAppointment};
 use booking::ids::{ResourceId, VersionId};
-use booking::refusal::{Finding, Refusal, Situation};
+use booking::refusal::{Refusal, Situation};
 use booking::wire::query;
+use fhir::Element;
+use jiff::Timestamp;
+use uuid::Uuid;
 
 /// Answers a read or version read; a cancelled appointment is readable like any other.
 pub async fn run(
@@ -14,7 +17,7 @@ pub async fn run(
     request: &CheckedRequest,
     caller: &Caller,
 ) -> Result<Answer, Refusal> {
-    only_format(&request.query)?;
+    query::only_format(&request.query)?;
     may_read(caller)?;
     let id = path_id(request)?;
     ctx.entry.appointment = Some(id.as_str().to_owned());
@@ -122,23 +125,11 @@ pub fn may_read(caller: &Caller) -> Result<(), Refusal> {
     }
 }
 
-/// A read takes `_format` only; anything else is refused by name (PROV-READ-03).
-pub fn only_format(raw_query: &str) -> Result<(), Refusal> {
-    let unsupported = query::parameters(raw_query)?
-        .into_iter()
-        .map(|(name, _)| name)
-        .filter(|name| name != "_format");
-    let findings: Vec<Finding> = unsupported
-        .map(|name| {
-            let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-            Finding::error(format!(
-                "A read takes no parameter `{shown}`; only _format is possible."
-            ))
-            .location(format!("http.{shown}"))
-        })
-        .collect();
-    match findings.is_empty() {
-        true => Ok(()),
-        false => Err(Refusal::of(Situation::InvalidParameter, findings)),
-    }
+/// A Bundle of appointments as of now, with nothing in it yet.
+pub fn bundle(kind: &str, now: Timestamp) -> Element {
+    let updated = fhir::primitive::format_instant(now);
+    Element::resource("Bundle")
+        .with(Element::text("id", Uuid::new_v4().to_string()))
+        .with(Element::new("meta").with(Element::text("lastUpdated", updated)))
+        .with(Element::text("type", kind))
 }

@@ -11,7 +11,6 @@ use booking::refusal::{Refusal, Situation};
 use booking::wire::appointment_query::{AppointmentQuery, MAX_ENTRIES};
 use fhir::Element;
 use jiff::{SignedDuration, Timestamp};
-use uuid::Uuid;
 
 /// Milliseconds are stored.
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
@@ -31,13 +30,7 @@ pub async fn run(
     read::may_read(caller)?;
     ctx.durable = true;
     let found = find(edge, request, caller, (&query, after), ctx.now).map_err(store_refusal)?;
-    let mut bundle = Element::resource("Bundle")
-        .with(Element::text("id", Uuid::new_v4().to_string()))
-        .with(Element::new("meta").with(Element::text(
-            "lastUpdated",
-            fhir::primitive::format_instant(ctx.now),
-        )))
-        .with(Element::text("type", "searchset"));
+    let mut bundle = read::bundle("searchset", ctx.now);
     let mut entries = Vec::new();
     for stored in found.page {
         let tree = stored_tree(&stored.json)?;
