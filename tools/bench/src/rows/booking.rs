@@ -12,8 +12,8 @@ use booking::ids::{Asid, NhsNumber, OdsCode, RequestId, ResourceId, ServiceId};
 use booking::wire::interaction::Interaction;
 use bytes::Bytes;
 use jiff::Timestamp;
-use provider::audit::{AuditEntry, Provenance};
-use provider::store::{Accepted, Booking, Claimed, Store};
+use provider::audit::AuditEntry;
+use provider::store::{Booking, Claimed, Store, WriteRequest};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -186,8 +186,8 @@ struct Ceiling {
 /// What a booking stores, made beforehand.
 struct Prepared {
     received: Bytes,
-    document: Vec<u8>,
-    provenance: Provenance,
+    document: Bytes,
+    provenance: Arc<str>,
 }
 
 fn document(slots: &[MadeSlot]) -> Result<Prepared, String> {
@@ -199,11 +199,10 @@ fn document(slots: &[MadeSlot]) -> Result<Prepared, String> {
     let token = message::token("127.0.0.1:40000", Interaction::Book)?;
     // The payload is stored decoded, three quarters of the token's length.
     let payload: String = token.chars().take(token.len() * 3 / 4).collect();
-    let provenance = Provenance::parse(&format!("\"{payload}\"")).ok_or("the token is no text")?;
     Ok(Prepared {
         received: Bytes::from(body),
-        document,
-        provenance,
+        document: Bytes::from(document),
+        provenance: format!("\"{payload}\"").into(),
     })
 }
 
@@ -242,7 +241,7 @@ impl Ceiling {
     fn booking(&self, slot: &MadeSlot, number: usize) -> Result<Booking, String> {
         let text = |e: booking::ids::IdError| e.to_string();
         let now = Timestamp::now();
-        let prepared = self.document.clone();
+        let prepared = &self.document;
         let id = ResourceId::parse(&Uuid::now_v7().to_string()).map_err(text)?;
         let request_id = RequestId::parse(&Uuid::new_v4().to_string()).map_err(text)?;
         let document_id = Uuid::new_v4().to_string();
@@ -265,21 +264,19 @@ impl Ceiling {
             id,
             nhs_number: Some(NhsNumber::parse(&message::nhs_number(number)).map_err(text)?),
             document_id: Some(document_id),
-            asid: Asid::parse(message::CONSUMER_ASID).map_err(text)?,
-            ods: OdsCode::parse(message::CONSUMER_ODS).map_err(text)?,
+            json: prepared.document.clone(),
             declared: None,
             claimed: Claimed::Nothing,
             kind: Some("111".to_owned()),
-            request_id: Some(request_id),
-            at: now,
-            received: Some(prepared.received.clone()),
-            entry,
-            decide: Box::new(move |_, _| {
-                Ok(Accepted {
-                    document: prepared.document.clone(),
-                    service: service.clone(),
-                })
-            }),
+            request: WriteRequest {
+                asid: Asid::parse(message::CONSUMER_ASID).map_err(text)?,
+                ods: OdsCode::parse(message::CONSUMER_ODS).map_err(text)?,
+                request_id: Some(request_id),
+                at: now,
+                received: Some(prepared.received.clone()),
+                entry,
+            },
+            decide: Box::new(move |_, _| Ok(service.clone())),
         })
     }
 }
