@@ -103,13 +103,18 @@ impl Ended {
     }
 
     fn of(command: &str, output: Output) -> Ended {
-        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let code = output.status.code().unwrap_or(-1);
+        Ended::new(command, code, text(output.stdout), text(output.stderr))
+    }
+
+    pub(crate) fn new(command: &str, code: i32, stdout: String, stderr: String) -> Ended {
         Ended {
             command: command.to_owned(),
-            code: output.status.code().unwrap_or(-1),
+            code,
             json: serde_json::from_str(&stdout).unwrap_or(Value::Null),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             stdout,
+            stderr,
         }
     }
 

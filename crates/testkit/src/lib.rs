@@ -8,10 +8,12 @@ pub mod http;
 mod ports;
 pub mod postgres;
 pub mod process;
+mod running;
 mod tools;
 mod waiting;
 
 pub use command::{Arguments, Ended, assert_contains, assert_lacks, words};
 pub use ports::{port, ports};
+pub use running::Running;
 pub use tools::{has, lacks, under_ci};
 pub use waiting::{PATIENCE, found, found_async, in_proportion, until, until_async};

@@ -131,6 +131,15 @@ pub fn stat(process: u32) -> Vec<String> {
     after.split_whitespace().map(str::to_owned).collect()
 }
 
+/// A figure of `/proc/PID/status`, such as `VmHWM`, the most memory that a process has had, in KiB; none without such a
+/// process.
+pub fn figure(process: u32, name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let mut lines = status.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    value.split_whitespace().next()?.parse().ok()
+}
+
 /// Runs a command to its end; its output, or what it said was wrong.
 pub fn output(command: &mut Command) -> Result<String, String> {
     let shown = format!("{:?}", command.get_program());

@@ -8,12 +8,9 @@ mod national;
 #[path = "wrong/python.rs"]
 mod python;
 
-use super::support::demo::Demo;
-use super::support::operations::command;
+use super::support::operations::{Demo, command};
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -22,8 +19,9 @@ use assurance::consumer_suite::{PROVIDER_ASID, Settings, Simulator, scenarios};
 use assurance::evidence::{Finding, Mark, Run, Severity, Verdict};
 use booking::ids::Asid;
 use cases::{CASES, Case, Weight};
-use national::{FROM_ASID, Simulated, way_of};
+use national::{FROM_ASID, Simulated, way_to};
 use python::Python;
+use testkit::{Running, assert_contains};
 
 /// Walks at once. Most of a walk is waiting: for Python to start, for answers that never come.
 const WORKERS: usize = 6;
@@ -295,9 +293,9 @@ fn a_foreign_consumer_books_at_our_provider() {
     let Some(python) = Python::found() else {
         return;
     };
-    let demo = Demo::start(&[]);
+    let demo = Demo::start("");
     let walk = "2000000011+rebook,2000000014,2000000015,2000000021+refer,2000000022,2000000023";
-    let told = python.walk(&way_of(&demo), walk, None);
+    let told = python.walk(&way_to(&demo), walk, None);
     let steps: Vec<&str> = told.lines().map(str::trim).collect();
     let count = |what: &str| steps.iter().filter(|s| s.starts_with(what)).count();
     assert_eq!(count("book: 201"), 4, "{told}");
@@ -319,64 +317,19 @@ fn what_was_not_walked_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("evidence");
     let mut simulator = command(format!(
-        "assure consumer --listen 127.0.0.1:0 --json --from-asid \
-             {FROM_ASID} --product Script --scenario \
-             999999999,999999998,999999981 --out"
-    ))
-    .arg(&out)
-    .stdin(Stdio::null())
-    .stdout(Stdio::piped())
-    .stderr(Stdio::piped())
-    .spawn()
-    .unwrap();
-    let mut lines = BufReader::new(simulator.stderr.take().unwrap()).lines();
-    let mut root = String::new();
-    for line in lines.by_ref().map_while(Result::ok) {
-        if let Some(value) = line.trim().strip_prefix("Root ") {
-            root = value.trim().to_owned();
-        }
-        if line.starts_with("Stop with") {
-            break;
-        }
-    }
-    let rest = std::thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
-    let base = root.trim_end_matches("/STU3").to_owned();
-    let way = [
-        "--ssp",
-        &base,
-        "--direct",
-        &root,
-        "--to-asid",
-        PROVIDER_ASID,
-        "--from-asid",
-        FROM_ASID,
-    ];
-    python.walk(&way.map(str::to_owned), "999999999+rebook", None);
-    let pid = simulator.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let mut printed = String::new();
-    simulator
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut printed)
-        .unwrap();
-    assert_eq!(simulator.wait().unwrap().code(), Some(1));
-    let said = rest.join().unwrap().join("\n");
-    assert!(
-        said.ends_with(
-            "2 of 3 scenarios were not walked; choose with --scenario what the consumer walks"
-        ),
-        "{said}"
-    );
-
-    let told: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        "assure consumer --listen 127.0.0.1:0 --json --from-asid {FROM_ASID} --product Script \
+         --scenario 999999999,999999998,999999981 --out"
+    ));
+    let simulator = Running::start(simulator.arg(&out), "Stop with");
+    let root = simulator.told("Root");
+    let base = root.trim_end_matches("/STU3");
+    let way =
+        format!("--ssp {base} --direct {root} --to-asid {PROVIDER_ASID} --from-asid {FROM_ASID}");
+    python.walk(&testkit::words(&way), "999999999+rebook", None);
+    let ended = simulator.stop().with(1);
+    let left = "2 of 3 scenarios were not walked; choose with --scenario what the consumer walks";
+    assert!(ended.stderr.trim_end().ends_with(left), "{ended}");
+    let told = &ended.json;
     assert_eq!(
         told["scenarios"],
         serde_json::json!({"chosen": 3, "notWalked": 2})
@@ -408,10 +361,12 @@ fn what_was_not_walked_says_so() {
             row.row.id
         );
     }
-    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
-    assert!(
-        page.contains("Not walked")
-            && page.contains("2 of 3 scenarios were not walked to their end.")
+    assert_contains(
+        std::fs::read_to_string(out.join("report.html")).unwrap(),
+        &[
+            "Not walked",
+            "2 of 3 scenarios were not walked to their end.",
+            "Assurance report: Script (Consumer)",
+        ],
     );
-    assert!(page.contains("Assurance report: Script (Consumer)"));
 }

@@ -1,109 +1,28 @@
 //! Our Consumer against our simulated Provider, over the wire: it walks every scenario, and nothing is found.
 
-use super::support::operations::command;
+use super::support::nation::patient;
+use super::support::operations::{command, written};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, mpsc};
-use testkit::{Arguments, Ended};
+use testkit::{Arguments, Ended, Running};
 
-const PATIENT: &str = r#"
-description = "Sore throat and fever"
-[patient]
-nhs_number = "NUMBER"
-gender = "female"
-birth_date = "1984-06-21"
-name = { family = "Testwell", given = ["Ada"], prefix = ["Ms"] }
-address = { lines = ["2 Synthetic Way"], city = "Exampleton", postcode = "LS99 9ZZ" }
-telecom = [{ value = "07700 900123", use = "mobile", rank = 1 }]
-"#;
 /// A search of the directory that finds every scenario.
 const FIND: &str = "services --postcode 'LS99 9AA' --age 42 --gender female \
              --disposition Dx05 --symptom-group 1011 \
              --discriminator 4052";
 
-/// The simulator in a process of its own.
-struct Simulator {
-    child: Child,
-    told: Vec<(String, String)>,
-    out: PathBuf,
-    stderr: Mutex<mpsc::Receiver<String>>,
-}
-
-impl Simulator {
-    fn start(name: &str, more: &str) -> Simulator {
-        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let mut child = command(
-            "assure consumer --listen 127.0.0.1:0 --national --silence 1 \
-             --json --replace --out",
-        )
-        .arg(&out)
-        .args(more.words())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut told = Vec::new();
-        for line in lines.by_ref() {
-            let line = line.unwrap();
-            if line.starts_with("Stop with") {
-                break;
-            }
-            if let Some((name, value)) = line.trim().split_once("  ") {
-                told.push((name.to_owned(), value.trim().to_owned()));
-            }
-        }
-        let (tell, stderr) = mpsc::channel();
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|l| drop(tell.send(l))));
-        Simulator {
-            child,
-            told,
-            out,
-            stderr: Mutex::new(stderr),
-        }
-    }
-
-    fn at(&self, name: &str) -> &str {
-        let found = self.told.iter().find(|(n, _)| n == name);
-        &found.unwrap_or_else(|| panic!("{name}: {:?}", self.told)).1
-    }
-
-    /// Waits for the end, and gives the result that was printed.
-    fn result(mut self) -> (Value, PathBuf) {
-        let mut printed = self.child.stdout.take().unwrap();
-        let reading = std::thread::spawn(move || {
-            let mut text = String::new();
-            printed.read_to_string(&mut text).unwrap();
-            text
-        });
-        let status = testkit::found("the simulator ends", || self.child.try_wait().unwrap());
-        let said: Vec<String> = self.stderr.lock().unwrap().try_iter().collect();
-        assert!(status.success(), "{}", said.join("\n"));
-        let text = reading.join().unwrap();
-        (serde_json::from_str(&text).unwrap(), self.out.clone())
-    }
-}
-
-/// A test that fails leaves no simulator behind.
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Stops the simulator as a user would.
-fn interrupt(simulator: &Simulator) {
-    let id = simulator.child.id().to_string();
-    let killed = Command::new("kill").args(["-TERM", &id]).status().unwrap();
-    assert!(killed.success());
+/// Starts the simulator in a process of its own; the folder that its evidence goes to.
+fn simulator(name: &str, more: &str) -> (Running, PathBuf) {
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let mut simulator = command(format!(
+        "assure consumer --listen 127.0.0.1:0 --national --silence 1 --json --replace {more} --out"
+    ));
+    (Running::start(simulator.arg(&out), "Stop with"), out)
 }
 
 /// A desk of our Consumer, with a journal of its own.
 struct Desk<'s> {
-    simulator: &'s Simulator,
+    simulator: &'s Running,
     folder: tempfile::TempDir,
     number: u32,
     config: Option<String>,
@@ -111,10 +30,9 @@ struct Desk<'s> {
 
 impl<'s> Desk<'s> {
     /// Desks work side by side, each with a patient of its own.
-    fn new(simulator: &'s Simulator, desk: u32) -> Desk<'s> {
+    fn new(simulator: &'s Running, desk: u32) -> Desk<'s> {
         let folder = tempfile::tempdir().unwrap();
-        let patient = PATIENT.replace("NUMBER", &number(desk));
-        std::fs::write(folder.path().join("ada.toml"), patient).unwrap();
+        written(folder.path(), "ada.toml", &patient(Some(&number(desk))));
         Desk {
             simulator,
             folder,
@@ -124,22 +42,21 @@ impl<'s> Desk<'s> {
     }
 
     fn run(&self, arguments: impl Arguments) -> Ended {
-        let dos = self
-            .simulator
-            .at("DoS")
-            .trim_end_matches("/app/api/webservices");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
+        let at = |name: &str| self.simulator.told(name);
+        let mut command = command("consumer");
         command
             .current_dir(self.folder.path())
             .env_clear()
             .env("XDG_DATA_HOME", self.folder.path())
             // Two desks of one device that ask in the same second would send equal tokens.
             .env("UEC_DEVICE_VERSION", format!("desk {}", self.number))
-            .env("UEC_DOS_URL", dos)
-            .env("UEC_SDS_URL", self.simulator.at("SDS"))
-            .env("UEC_SSP_URL", self.simulator.at("SSP"))
-            .arg("consumer");
-        command.args(arguments.words());
+            .env(
+                "UEC_DOS_URL",
+                at("DoS").trim_end_matches("/app/api/webservices"),
+            )
+            .env("UEC_SDS_URL", at("SDS"))
+            .env("UEC_SSP_URL", at("SSP"))
+            .args(arguments.words());
         if let Some(config) = &self.config {
             command.args(["--config", config]);
         }
@@ -180,7 +97,7 @@ fn number(desk: u32) -> String {
     legal.next().unwrap()
 }
 
-fn walk_searches(simulator: &Simulator) {
+fn walk_searches(simulator: &Running) {
     let desk = Desk::new(simulator, 1);
     desk.whole("999999999");
     assert!(desk.search(0, "999999998").contains("no free slots"));
@@ -194,7 +111,7 @@ fn walk_searches(simulator: &Simulator) {
     desk.search(0, "999999964");
 }
 
-fn walk_bookings(simulator: &Simulator) {
+fn walk_bookings(simulator: &Running) {
     let desk = Desk::new(simulator, 2);
     let taken = desk.book(1, "999999981");
     assert!(taken.contains("Choose another time"), "{taken}");
@@ -211,7 +128,7 @@ fn walk_bookings(simulator: &Simulator) {
     assert!(found.contains("There is only this one"), "{found}");
 }
 
-fn walk_cancellations(simulator: &Simulator) {
+fn walk_cancellations(simulator: &Running) {
     let desk = Desk::new(simulator, 3);
     for (service, code) in [
         ("999999971", 1),
@@ -227,7 +144,7 @@ fn walk_cancellations(simulator: &Simulator) {
     }
 }
 
-fn walk_discovery(simulator: &Simulator) {
+fn walk_discovery(simulator: &Running) {
     let desk = Desk::new(simulator, 4);
     let encounter = "--encounter case-1 --disposition Dx05";
     desk.ends(0, format!("{FIND} --encounter case-1"));
@@ -267,7 +184,7 @@ fn findings(result: &Value) -> Vec<String> {
 /// Every scenario is walked, every rule that can be tried is tried, nothing is found; the evidence stays as build output.
 #[test]
 fn our_consumer_walks_every_scenario() {
-    let simulator = Simulator::start("assure-consumer-ours", "");
+    let (simulator, out) = simulator("assure-consumer-ours", "");
     std::thread::scope(|scope| {
         let walks = [
             walk_searches,
@@ -280,8 +197,7 @@ fn our_consumer_walks_every_scenario() {
             scope.spawn(move || walk(simulator));
         }
     });
-    interrupt(&simulator);
-    let (result, out) = simulator.result();
+    let result = simulator.stop().with(0).json;
     assert_eq!(findings(&result), Vec::<String>::new());
     let tests = result["tests"].as_array().unwrap();
     let skipped: Vec<String> = tests
@@ -316,10 +232,9 @@ fn a_happy_path_over_tls() {
     let keys = tempfile::tempdir().unwrap();
     let folder = keys.path().to_str().unwrap();
     let chosen = format!("--tls '{folder}' --scenario 999999999 --until-complete");
-    let simulator = Simulator::start("assure-consumer-ours-tls", &chosen);
-    assert!(
-        simulator.at("Root").starts_with("https://") && simulator.at("SDS").starts_with("ldaps://")
-    );
+    let (simulator, _) = simulator("assure-consumer-ours-tls", &chosen);
+    assert!(simulator.told("Root").starts_with("https://"));
+    assert!(simulator.told("SDS").starts_with("ldaps://"));
     let mut desk = Desk::new(&simulator, 5);
     let quoted = |name: &str| format!("{:?}", keys.path().join(name).display().to_string());
     let name = "consumer-consumer.fernhill111.example";
@@ -333,7 +248,7 @@ fn a_happy_path_over_tls() {
     std::fs::write(desk.folder.path().join("tls.toml"), config).unwrap();
     desk.config = Some("tls.toml".to_owned());
     desk.whole("999999999");
-    let (result, _) = simulator.result();
+    let result = simulator.end().with(0).json;
     assert_eq!(findings(&result), Vec::<String>::new());
     let tests = result["tests"].as_array().unwrap();
     let scenario = tests

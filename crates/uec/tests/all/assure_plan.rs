@@ -1,21 +1,23 @@
 //! `uec assure plan` as people and scripts use it: the real program, over pipes, against a real `uec demo`.
 
-use super::plan_support::{Demo, Dialogue, GP_CLINIC, NO_SLOTS, fails, json, text, uec};
+use super::plan_support::{
+    Dialogue, GP_CLINIC, NO_SLOTS, booked, cancel_elsewhere, fails, json, plan, settings, text,
+};
+use super::support::operations::Demo;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use testkit::{assert_contains, assert_lacks};
 
 /// What the first questions are answered with, in their order.
+#[rustfmt::skip] // a question a line
 const PARTICULARS: [(&str, &str); 13] = [
     ("Date of the run [", ""),
     ("Environment", "demonstration"),
     ("System of the 111 side [", ""),
     ("Organisation of the 111 side [", ""),
     ("System of the providing side", "uec provider 0.1, itself"),
-    (
-        "Organisation of the providing side",
-        "Fernhill Urgent Care (FX101)",
-    ),
+    ("Organisation of the providing side", "Fernhill Urgent Care (FX101)"),
     ("ids of the services [", ""),
     ("without free slots", ""),
     ("Slot pattern", "10, all day"),
@@ -161,13 +163,13 @@ impl Run {
 /// The whole plan to a UTC with its automatic steps, from the first question to the signed report.
 #[test]
 fn the_whole_plan_to_a_utc() {
-    let demo = Demo::start(&[]);
+    let demo = Demo::start("");
     let run = Run::new("utc");
     let shot = run.home.path().join("diary.png");
     std::fs::write(&shot, b"\x89PNG\r\n\x1a\nnot much of a picture").unwrap();
     let mut dialogue = run.dialogue(&format!(
         "--config {} --service {GP_CLINIC} --service-empty {NO_SLOTS}",
-        demo.settings()
+        settings(&demo)
     ));
     for (question, answer) in PARTICULARS.into_iter().chain(ACTORS) {
         dialogue.answer(question, answer);
@@ -184,24 +186,25 @@ fn the_whole_plan_to_a_utc() {
         said.contains("Cancelled at the end") && !said.contains("Still booked"),
         "{said}"
     );
-    assert_eq!(demo.booked(), 0, "nothing stays booked");
+    assert_eq!(booked(&demo), 0, "nothing stays booked");
 
     run.fails(1, "report", "", &["Not signed"]);
     run.sign("Alex Adviser", "consumer-user");
     run.sign("Grace Hazel", "provider-lead");
     run.text("report", "");
     let page = run.read("report.html");
-    for words in [
-        "The plan is complete",
-        "OPS-P12",
-        "Alex Adviser",
-        "data:image/png;base64,",
-        "As seen.",
-        "TEST-",
-        "Dx08",
-    ] {
-        assert!(page.contains(words), "{words}");
-    }
+    assert_contains(
+        &page,
+        &[
+            "The plan is complete",
+            "OPS-P12",
+            "Alex Adviser",
+            "data:image/png;base64,",
+            "As seen.",
+            "TEST-",
+            "Dx08",
+        ],
+    );
     // Whole and well-formed: a page without outside references.
     booking::bounded_xml::parse(
         page.split_once('\n').unwrap().1,
@@ -210,10 +213,7 @@ fn the_whole_plan_to_a_utc() {
     .unwrap();
     assert!(!page.contains("src=\"http") && !page.contains("<link"));
     let table = run.read("plan.csv");
-    assert!(
-        table.contains("\"OPS-C9\"") && table.contains("\"Signed\""),
-        "{table}"
-    );
+    assert_contains(&table, &["\"OPS-C9\"", "\"Signed\""]);
 }
 
 /// Answers every step; the service's own cancellations are done as the UTC would, behind 111's back.
@@ -262,16 +262,16 @@ fn cancelled_at_the_utc(dialogue: &mut Dialogue, demo: &Demo) {
         .unwrap()
         .trim_end_matches(".\n");
     assert!(id.len() > 10, "{line}{rest}");
-    demo.cancel_elsewhere(id);
+    cancel_elsewhere(demo, id);
 }
 
 /// Killed in the middle, at several moments of a booking: what was answered and what the tool did is there, an answer
 /// that was not finished is asked for again, and nothing is booked unknown.
 #[test]
 fn killed_and_resumed() {
-    let demo = Demo::start(&[]);
+    let demo = Demo::start("");
     let run = Run::ready();
-    let start = || run.dialogue(&format!("--config {} --by 'Alex Adviser'", demo.settings()));
+    let start = || run.dialogue(&format!("--config {} --by 'Alex Adviser'", settings(&demo)));
     let mut dialogue = start();
     dialogue.until("] OPS-C1 ");
     dialogue.answer("pass, fail or na", "fail");
@@ -306,7 +306,7 @@ fn killed_and_resumed() {
     dialogue.until("] OPS-C5 ");
     dialogue.until("Kept: attachments/OPS-C5-1-appointment.json");
     dialogue.kill();
-    assert_eq!(demo.booked(), 1);
+    assert_eq!(booked(&demo), 1);
     for pause in [0, 30, 60, 120, 240] {
         let mut dialogue = start();
         dialogue.answer("pass, fail or na", "skip");
@@ -317,9 +317,9 @@ fn killed_and_resumed() {
         std::thread::sleep(std::time::Duration::from_millis(pause));
         dialogue.kill();
     }
-    let left = run.text("release", &format!("--config {}", demo.settings()));
+    let left = run.text("release", &format!("--config {}", settings(&demo)));
     assert!(left.contains("Cancelled at the end"), "{left}");
-    assert_eq!(demo.booked(), 0);
+    assert_eq!(booked(&demo), 0);
     assert_eq!(run.state("OPS-C2")["answer"]["by"], "Alex Adviser");
 }
 
@@ -338,10 +338,7 @@ fn a_change_makes_signatures_void() {
     let failed = "--result failed --seen 'wrong day' --action 'supplier corrects it'";
     run.text("record", &format!("ops-c5 --by 'Alex Adviser' {failed}"));
     let shown = run.text("show", "");
-    assert!(
-        shown.contains("VOID, changed after signing: OPS-C5"),
-        "{shown}"
-    );
+    assert_contains(&shown, &["VOID, changed after signing: OPS-C5"]);
     run.fails(1, "report", "", &["Failed: OPS-C5", "before a change"]);
     let page = run.read("report.html");
     assert!(page.contains("supplier corrects it") && page.contains("Void: changed after signing"));
@@ -414,23 +411,20 @@ fn the_plans_and_their_steps() {
 /// The plan to a GP hub, automatic steps alone: each disposition in contacts of its own, nothing stays booked.
 #[test]
 fn automatic_steps_alone() {
-    let demo = Demo::start(&[]);
+    let demo = Demo::start("");
     let run = Run::new("gp-hub");
     run.text(
         "set",
         "service=2000000021 branch=2000000012 service_empty=2000000014",
     );
-    let config = demo.settings();
+    let config = settings(&demo);
     let said = run.text(
         "run",
         &format!("--config {config} --auto --redact --approved-by 'Dr I Larkspur'"),
     );
     assert!(said.contains("0 failed, 0 could not be tried"), "{said}");
-    assert!(
-        said.contains("BRANCH-C") && said.contains("OPS-C11/Dx07"),
-        "{said}"
-    );
-    assert_eq!(demo.booked(), 0);
+    assert_contains(&said, &["BRANCH-C", "OPS-C11/Dx07"]);
+    assert_eq!(booked(&demo), 0);
     for (step, state) in [
         ("OPS-C13/Dx06", "passed"),
         ("OPS-C5/Dx05", "done by the tool, to be looked at"),
@@ -440,21 +434,15 @@ fn automatic_steps_alone() {
     }
     for file in std::fs::read_dir(run.path("attachments")).unwrap() {
         let kept = std::fs::read_to_string(file.unwrap().path()).unwrap();
-        assert!(
-            !kept.contains("Testwell") && !kept.contains("9990123454"),
-            "{kept}"
-        );
+        assert_lacks(&kept, &["Testwell", "9990123454"]);
     }
     // A second run repeats nothing that was answered, and says what it cannot do.
     let other = Run::new("registered-practice");
     let auto = format!("--config {config} --auto --service {NO_SLOTS}");
-    let (code, said, reason) = uec(&other.line("run", &auto));
-    assert_eq!(code, 1);
-    assert!(
-        said.contains("put test slots into its diary") && reason.contains("could not be tried"),
-        "{said}{reason}"
-    );
-    assert_eq!(demo.booked(), 0);
+    let again = plan(&other.line("run", &auto)).with(1);
+    again.says(&["put test slots into its diary"]);
+    again.notes(&["could not be tried"]);
+    assert_eq!(booked(&demo), 0);
 }
 
 /// Wrong usage and wrong files are told precisely, and cost nothing.
@@ -620,20 +608,17 @@ fn questions_over_a_pipe() {
 /// A patient who may be real is not booked.
 #[test]
 fn no_real_patient_is_booked() {
-    let demo = Demo::start(&[]);
+    let demo = Demo::start("");
     let run = Run::new("utc");
     let patient = std::fs::read_to_string(demo.file("patient.toml")).unwrap();
     let file = run.home.path().join("patient.toml");
     std::fs::write(&file, patient.replace("9990123454", "9434765919")).unwrap();
-    let (code, said, _) = uec(&run.line(
-        "run",
-        &format!(
-            "--config {} --auto --service {GP_CLINIC} --patient {}",
-            demo.settings(),
-            file.display()
-        ),
-    ));
-    assert_eq!(code, 1);
-    assert!(said.contains("may be a real person's"), "{said}");
-    assert_eq!(demo.booked(), 0);
+    let auto = format!(
+        "--config {} --auto --service {GP_CLINIC} --patient {}",
+        settings(&demo),
+        file.display()
+    );
+    let refused = plan(&run.line("run", &auto)).with(1);
+    assert_contains(refused.stdout, &["may be a real person's"]);
+    assert_eq!(booked(&demo), 0);
 }

@@ -12,6 +12,7 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::Duration;
 use testkit::Ended;
+use testkit::process::figure;
 
 /// Patience with the servers that work: far more than they need on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -148,13 +149,6 @@ fn judge(faults: &[Fault], done: &BTreeMap<&str, Tried>) {
     );
 }
 
-/// The most memory that a process has had, in KiB, as far as it lives.
-fn peak(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
-}
-
 /// Runs the program against a broken server: its exit code, what it said, its peak of memory.
 fn against(fault: &str, tests: &[&str]) -> (Option<i32>, String, u64) {
     let python = Python::start(&["--fault", fault]);
@@ -168,7 +162,7 @@ fn against(fault: &str, tests: &[&str]) -> (Option<i32>, String, u64) {
         .expect("the suite runs");
     let mut most = 0;
     testkit::until("the run has ended", || {
-        most = most.max(peak(child.id()).unwrap_or(0));
+        most = most.max(figure(child.id(), "VmHWM").unwrap_or(0));
         child.try_wait().expect("its end").is_some()
     });
     let ended = Ended::wait("assure provider", child);

@@ -3,14 +3,12 @@
 //! Needs Node.js, npm and Chromium, which `.ci/run` installs; without them the test says so and looks at nothing.
 
 use super::assured::{PYTHON, Python, assure};
-use super::support::demo::Demo;
-use super::support::operations::command;
+use super::support::operations::{Demo, command, page};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use testkit::Ended;
+use testkit::process::find;
+use testkit::{Ended, Running};
 
 /// Names under which Debian and others install the browser.
 const BROWSERS: [&str; 4] = [
@@ -20,16 +18,9 @@ const BROWSERS: [&str; 4] = [
     "google-chrome-stable",
 ];
 
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
-}
-
 /// The browser, and the folder with what drives it; none where something is missing.
 fn browser() -> Option<(PathBuf, PathBuf)> {
-    let Some(browser) = BROWSERS.iter().find_map(|name| on_path(name)) else {
+    let Some(browser) = BROWSERS.iter().find_map(|name| find(name)) else {
         testkit::lacks("Chromium");
         return None;
     };
@@ -103,48 +94,25 @@ fn plan(folder: &Path) -> PathBuf {
 /// The page of the simulated Provider, with a request that broke rules on it.
 fn status(folder: &Path) -> PathBuf {
     let out = folder.join("watched");
-    let mut child = command("assure consumer --listen 127.0.0.1:0 --replace --for 30 --out")
-        .arg(&out)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let root = lines
-        .map_while(Result::ok)
-        .find_map(|line| Some(line.trim().strip_prefix("Root")?.trim().to_owned()));
-    let address = root.unwrap().replace("http://", "").replace("/STU3", "");
-    let get = |path: &str| {
-        let mut stream = TcpStream::connect(&address).unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    };
-    get("/STU3/Slot?start=le2031-03-04");
-    let answer = get("/");
-    let _ = child.kill();
-    let _ = child.wait();
-    let (_, page) = answer.split_once("\r\n\r\n").unwrap();
-    std::fs::write(folder.join("status.html"), page).unwrap();
-    folder.join("status.html")
+    let mut simulator = command("assure consumer --listen 127.0.0.1:0 --replace --for 30 --out");
+    let simulator = Running::start(simulator.arg(&out), "Stop with Ctrl-C");
+    let root = simulator.told("Root");
+    let address = root.replace("http://", "").replace("/STU3", "");
+    page(&address, "/STU3/Slot?start=le2031-03-04", "*/*");
+    kept(folder, "status.html", &page(&address, "/", "*/*").1)
 }
 
 /// The demo's front page, as a browser gets it.
 fn front(folder: &Path) -> PathBuf {
-    let demo = Demo::start(&[]);
-    let mut stream = TcpStream::connect(("127.0.0.1", demo.port)).unwrap();
-    let request =
-        "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (_, page) = answer.split_once("\r\n\r\n").unwrap();
-    std::fs::write(folder.join("front.html"), page).unwrap();
-    folder.join("front.html")
+    let demo = Demo::start("");
+    let address = format!("127.0.0.1:{}", demo.port);
+    kept(folder, "front.html", &page(&address, "/", "text/html").1)
+}
+
+fn kept(folder: &Path, name: &str, page: &str) -> PathBuf {
+    let file = folder.join(name);
+    std::fs::write(&file, page).unwrap();
+    file
 }
 
 /// A picture of one pixel.

@@ -1,110 +1,46 @@
 //! `uec consumer …` as people and scripts use it: the real program against DoS, SDS, SSP and Provider on sockets.
 
-use super::support::operations::command as uec;
-use provider::config::{ReferralSenders, Settings, Unsigned};
-use provider::diary::demo;
-use provider::http::edge::Edge;
-use provider::http::edge::base::Base;
-use provider::http::server::{self, Server};
-use provider::http::trust::Trust;
-use provider::store::{Options, Store};
+use super::support::nation::{self, patient};
+use super::support::operations::{uec, with_settings, written};
+use super::support::{GP_CLINIC, Server, uuid};
 use sandbox::faults::{Fault, Point, Rule};
-use sandbox::{Listeners, Ports, Sandbox, Setup};
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::process::Stdio;
 use testkit::{Arguments, Ended, assert_contains, assert_lacks, words};
-
-const GP_CLINIC: &str = "2000000011";
-const PATIENT: &str = r#"
-description = "Sore throat and fever"
-[patient]
-nhs_number = "9990123454"
-gender = "female"
-birth_date = "1984-06-21"
-name = { family = "Testwell", given = ["Ada"], prefix = ["Ms"] }
-address = { lines = ["2 Synthetic Way"], city = "Exampleton", postcode = "LS99 9ZZ" }
-telecom = [{ value = "07700 900123", use = "mobile", rank = 1 }]
-"#;
 
 /// A search that finds most of the demonstration's services.
 const FIND: &str = "services --postcode 'LS99 9AA' --age 42 --gender female \
              --disposition Dx05 --symptom-group 1011 \
              --discriminator 4052 --free";
 
-/// Everything but the Consumer, in this process.
+/// Everything but the Consumer.
 struct Nation {
-    sandbox: Sandbox,
-    folder: tempfile::TempDir,
-    _runtime: tokio::runtime::Runtime,
+    provider: Server,
+    national: nation::Nation,
 }
 
 impl Nation {
     fn start() -> Nation {
-        Nation::over("sqlite::memory:", tempfile::tempdir().unwrap())
-    }
-
-    /// With the Provider's database in a file beside the Consumer's, for commands of the Provider.
-    fn with_file() -> Nation {
-        let folder = tempfile::tempdir().unwrap();
-        let database = format!("sqlite:{}", folder.path().join("provider.sqlite").display());
-        Nation::over(&database, folder)
-    }
-
-    fn over(database: &str, folder: tempfile::TempDir) -> Nation {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let sandbox = runtime.block_on(async {
-            let listener = server::bind("127.0.0.1:0").await.unwrap();
-            let address = listener.local_addr().unwrap();
-            let store = Store::open(database, &Options::default()).unwrap();
-            demo::load(&store, jiff::Timestamp::now()).await.unwrap();
-            let mut settings = Settings::default();
-            settings.trust.unsigned = Unsigned::Any;
-            settings.referral.from = ReferralSenders::Any;
-            let settings = Arc::new(settings);
-            let trust = Trust::open(&settings).unwrap();
-            let base = Base::new(None, &address.to_string());
-            let edge = Arc::new(Edge::new(store, settings.clone(), trust, base).unwrap());
-            let provider = Server::new(listener, edge, settings).unwrap();
-            tokio::spawn(provider.run(std::future::pending()));
-            let listeners = Listeners::bind("127.0.0.1", &Ports::FREE).await.unwrap();
-            let setup = Setup {
-                provider: Some(format!("http://{address}")),
-                ..Setup::default()
-            };
-            Sandbox::start(listeners, setup).await.unwrap()
-        });
-        std::fs::write(folder.path().join("ada.toml"), PATIENT).unwrap();
+        let provider = with_settings(&uuid(), "[trust]\nunsigned = \"any\"\n");
         Nation {
-            sandbox,
-            folder,
-            _runtime: runtime,
+            national: nation::Nation::of(&format!("http://{}", provider.address)),
+            provider,
         }
     }
 
     #[track_caller]
     fn run(&self, arguments: impl Arguments) -> Ended {
-        Ended::run(&mut self.command(arguments))
+        Ended::run(&mut self.national.command(arguments))
     }
 
-    fn command(&self, arguments: impl Arguments) -> Command {
-        let at = self.sandbox.addresses();
-        let mut command = uec("consumer");
-        command
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("XDG_DATA_HOME", self.folder.path().join("data"))
-            .env("UEC_DOS_URL", &at.dos)
-            .env("UEC_SDS_URL", &at.sds)
-            .env("UEC_SSP_URL", &at.ssp)
-            .args(arguments.words());
-        command
+    fn folder(&self) -> &Path {
+        self.national.folder.path()
     }
 
     /// Runs a command whose standard output is this.
     fn run_to(&self, stdout: Stdio, arguments: impl Arguments) -> Ended {
-        Ended::run(self.command(arguments).stdout(stdout))
+        Ended::run(self.national.command(arguments).stdout(stdout))
     }
 
     /// Runs a command that succeeds, and returns what it printed.
@@ -123,7 +59,7 @@ impl Nation {
 
     /// Rows of the journal, each as a JSON object.
     fn kept(&self, sql: &str) -> Vec<Value> {
-        let file = self.folder.path().join("data/uec/demo-consumer.sqlite");
+        let file = self.folder().join("data/uec/demo-consumer.sqlite");
         let journal = rusqlite::Connection::open(file).unwrap();
         let mut select = journal.prepare(sql).unwrap();
         let rows = select.query_map([], |r| r.get::<_, String>(0)).unwrap();
@@ -161,7 +97,7 @@ fn a_booking_that_cannot_be_printed_is_told_on_standard_error() {
     assert!(nation.text("show").contains("booked"));
     // Words for people on standard error are lost without harm.
     let cancel = "--verbose cancel last --yes --patient-told";
-    let out = Ended::run(nation.command(cancel).stderr(full())).with(0);
+    let out = Ended::run(nation.national.command(cancel).stderr(full())).with(0);
     assert!(out.stdout.contains("cancelled"));
     // Data that nobody could read is a failure, and a reader that left is not.
     let slots = format!("slots --service {GP_CLINIC}");
@@ -262,14 +198,15 @@ fn the_journey_of_one_patient() {
         .parse()
         .unwrap();
     let local = start.in_tz("Europe/London").unwrap();
-    for right in [
-        local.strftime("%a %-d %b %Y").to_string().as_str(),
-        &local.strftime("%H:%M").to_string(),
-        "Fernhill",
-        "call 111",
-    ] {
-        assert!(sms.contains(right), "{right} in {sms}");
-    }
+    assert_contains(
+        &sms,
+        &[
+            local.strftime("%a %-d %b %Y").to_string().as_str(),
+            &local.strftime("%H:%M").to_string(),
+            "Fernhill",
+            "call 111",
+        ],
+    );
     assert_eq!(nation.json("show last")["status"], "booked");
     assert!(nation.text("show").contains(&first));
 
@@ -298,7 +235,7 @@ fn the_journey_of_one_patient() {
     let lost = Rule::new(Point::Ssp, Fault::LostAnswer { cut: false })
         .interaction("create:appointment")
         .times(1);
-    nation.sandbox.faults().add(lost).unwrap();
+    nation.national.sandbox.faults().add(lost).unwrap();
     let known = nation.fails(1, &book);
     assert_contains(
         &known,
@@ -318,10 +255,8 @@ fn the_journey_of_one_patient() {
         "already_cancelled"
     );
     let stranger = nation.fails(1, "cancel last --yes --nhs-number 9990000018");
-    assert!(
-        stranger.contains("another patient's") || stranger.contains("NHS number"),
-        "{stranger}"
-    );
+    let is_told = stranger.contains("another patient's") || stranger.contains("NHS number");
+    assert!(is_told, "{stranger}");
 }
 
 /// Proves: CONS-TF-03, CONS-TF-04, CONS-TF-05, CONS-BO-01, CONS-BOOK-02, CONS-ERR-02
@@ -384,8 +319,8 @@ fn rows_are_booked_by_their_numbers() {
     let listed = nation.json(format!("slots --service {GP_CLINIC} --limit 5"));
     let third = listed["slots"][2]["id"].as_str().unwrap().to_owned();
     // Somebody else takes it.
-    let somebody = PATIENT.replace("9990123454", "9990000018");
-    std::fs::write(nation.folder.path().join("somebody.toml"), somebody).unwrap();
+    let somebody = patient(Some("9990000018"));
+    written(nation.folder(), "somebody.toml", &somebody);
     let booked = book("3", "somebody.toml --json").json;
     assert_eq!(booked["booked"]["slot"]["id"], third.as_str());
     // The same row again: it has gone since the list was shown.
@@ -415,9 +350,7 @@ fn services_are_named_by_their_numbers() {
     let nation = Nation::start();
     let refused = |service: &str, words: &str| {
         let out = nation.run(format!("slots --service {service}"));
-        let reason = out.stderr.clone();
-        assert_eq!(out.code, 2, "{out}");
-        assert!(reason.contains(words), "{reason}");
+        out.with(2).notes(&[words]);
     };
     refused("1", "no list of services was shown before");
     let services = "services --postcode 'LS99 9AA' --age 42 --disposition 1005 \
@@ -455,12 +388,12 @@ fn the_journal_is_private() {
     let nation = Nation::start();
     nation.text("show");
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let folder = nation.folder.path().join("data/uec");
+    let folder = nation.folder().join("data/uec");
     assert_eq!(mode(&folder), 0o700);
     assert_eq!(mode(&folder.join("demo-consumer.sqlite")), 0o600);
-    assert!(!nation.folder.path().join("consumer.sqlite").exists());
+    assert!(!nation.folder().join("consumer.sqlite").exists());
     nation.text("show --set journal=own.sqlite");
-    assert_eq!(mode(&nation.folder.path().join("own.sqlite")), 0o600);
+    assert_eq!(mode(&nation.folder().join("own.sqlite")), 0o600);
 }
 
 /// Proves: AUD-07, NFR-01
@@ -471,7 +404,7 @@ fn personal_data_leave_the_journal_when_they_are_due() {
     let nation = Nation::start();
     let book = format!("book --service {GP_CLINIC} --first --patient ada.toml --case case-7");
     nation.json(&book);
-    let file = nation.folder.path().join("data/uec/demo-consumer.sqlite");
+    let file = nation.folder().join("data/uec/demo-consumer.sqlite");
     let one = |sql: &str| {
         let journal = rusqlite::Connection::open(&file).unwrap();
         journal.query_row(sql, [], |r| r.get::<_, i64>(0)).unwrap()
@@ -655,7 +588,7 @@ fn an_appointment_is_moved_after_the_contact_was_closed() {
 /// staff find the booking by it.
 #[test]
 fn a_case_number_leads_to_the_booking_on_both_sides() {
-    let nation = Nation::with_file();
+    let nation = Nation::start();
     let booked = |patient: &str, case: &str| {
         // Dx08 is a day: also at night the next clinic is within it.
         let booked = nation.json(format!(
@@ -685,14 +618,12 @@ fn a_case_number_leads_to_the_booking_on_both_sides() {
             serde_json::json!({ "case": "111-2031-0008", "id": other }),
         ]
     );
-    let database = format!(
-        "sqlite:{}",
-        nation.folder.path().join("provider.sqlite").display()
-    );
+    let database = nation.provider.database();
     let of_case = |case: &str, more: &str| {
         let list = format!("provider referral list --provider FX101 --case '{case}'");
-        let found = Ended::run(&mut uec(format!("{list} --database '{database}' {more}")));
-        found.with(0).stdout
+        uec(format!("{list} --database '{database}' {more}"))
+            .with(0)
+            .stdout
     };
     for (case, id) in [("111-2031-0007", &ours), (" 111-2031-0008 ", &other)] {
         let found: Value = serde_json::from_str(&of_case(case, "--json")).unwrap();

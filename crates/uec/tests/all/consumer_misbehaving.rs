@@ -1,8 +1,8 @@
 //! What the Consumer tells and does when a provider misbehaves: the real program, real sockets, a counterpart in Python
 //! that shares no code with it, and the live bookings that the counterpart holds in the end.
 
-use super::misbehaving;
-use super::misbehaving::{SERVICE, World, booked, faulty};
+use super::misbehaving::{SERVICE, World, booked, faulty, refused};
+use super::support::nation::Nation;
 use serde_json::{Value, json};
 use testkit::{assert_contains, assert_lacks};
 
@@ -242,7 +242,7 @@ fn every_fault_after_the_post_is_looked_for() {
 #[test]
 fn refusals_and_conflicts() {
     let world = World::start();
-    let refused = |rules: Value, ends| {
+    let ends = |rules: Value, ends| {
         for patient in [NUMBERED, NAMELESS] {
             books(&world, rules.clone(), patient, ends, 0);
         }
@@ -250,29 +250,23 @@ fn refusals_and_conflicts() {
     for status in [
         400, 401, 403, 404, 405, 406, 410, 411, 413, 415, 422, 429, 431,
     ] {
-        let rule = json!({ "on": "create", "times": 0, "store": false, "status": status, "headers": { "Location": null },
-                           "outcome": ["invalid", "No."] });
-        refused(json!([rule]), NOT_BOOKED);
+        ends(json!([refused(status, "invalid", "No.")]), NOT_BOOKED);
     }
-    let taken = json!([{ "on": "create", "store": false, "status": 422, "headers": { "Location": null },
-                         "outcome": ["processing", "Slot no longer available"] }]);
-    refused(taken, TAKEN);
+    let taken = "Slot no longer available";
+    ends(json!([refused(422, "processing", taken)]), TAKEN);
     for status in [409, 422] {
-        let rule = |text: &str, code: &str| {
-            json!({
-            "on": "create", "store": false, "status": status, "headers": { "Location": null }, "outcome": [code, text] })
-        };
-        let others = rule("Used before for {other}", "duplicate");
+        let others = refused(status, "duplicate", "Used before for {other}");
         let unread = json!({ "on": "read", "times": 0, "status": 500 });
-        let ends = if status == 409 { UNCERTAIN } else { NOT_BOOKED };
-        refused(json!([others]), ends);
-        refused(json!([others, unread]), UNCERTAIN);
-        let mut gone = rule("Slot no longer available", "conflict");
+        let unclear = if status == 409 { UNCERTAIN } else { NOT_BOOKED };
+        ends(json!([others]), unclear);
+        ends(json!([others, unread]), UNCERTAIN);
+        let mut gone = refused(status, "conflict", taken);
         gone["headers"]["Location"] = json!("{other}");
-        refused(json!([gone]), TAKEN);
+        ends(json!([gone]), TAKEN);
     }
-    let empty = json!([{ "on": "create", "store": false, "status": 409, "body": "", "headers": { "Location": null } }]);
-    refused(empty, UNCERTAIN);
+    let mut empty = faulty("create");
+    (empty["store"], empty["status"]) = (json!(false), json!(409));
+    ends(json!([empty]), UNCERTAIN);
 }
 
 /// Proves: CONS-BOOK-05
@@ -284,7 +278,7 @@ fn the_whole_list_of_the_patient_is_read() {
         world.reset();
         let slots = world.json(format!("slots --service {SERVICE}"));
         let first = slots.json["slots"][0]["start"].as_str().unwrap();
-        let told = json!({ "number": misbehaving::ADA, "count": copies, "start": first });
+        let told = json!({ "number": Nation::ADA, "count": copies, "start": first });
         world.control("/control/copies", &told);
         world.control("/control/page", &json!(page));
         world.rules(json!([faulty("create")]));
@@ -314,10 +308,9 @@ fn a_4xx_without_an_outcome_is_looked_for() {
         books(&world, rules, NUMBERED, UNCERTAIN, 1);
     }
     // Stored by a first try that was answered by a proxy: whatever comes later is no proof.
-    let limited =
-        json!({ "on": "create", "status": 429, "body": "", "headers": { "Location": null } });
-    let taken = json!({ "on": "create", "store": false, "status": 422, "headers": { "Location": null },
-                        "outcome": ["processing", "Slot no longer available"] });
+    let mut limited = faulty("create");
+    limited["status"] = json!(429);
+    let taken = refused(422, "processing", "Slot no longer available");
     let rules = json!([limited, taken]);
     books(&world, rules.clone(), NUMBERED, BOOKED, 1);
     books(&world, rules, NAMELESS, UNCERTAIN, 1);
@@ -351,7 +344,6 @@ fn a_cancel_answered_without_an_outcome_is_read_again() {
 #[test]
 fn only_what_is_booked_is_cancelled() {
     let world = World::start();
-    world.reset();
     let id = world.booked("ada.toml");
     for (change, says) in [
         ("status=noshow", "did not come"),
@@ -394,7 +386,6 @@ fn only_what_is_booked_is_cancelled() {
 #[test]
 fn the_first_slot_is_one_of_the_asked_time() {
     let world = World::start();
-    world.reset();
     // The first free slot starts more than an hour from now.
     let listed = world.json(format!("{LIST} --hours 1")).json;
     let all = listed["slots"].as_array().unwrap().clone();
@@ -411,8 +402,9 @@ fn the_first_slot_is_one_of_the_asked_time() {
 
     let (third, id) = (&all[2]["start"], all[20]["id"].as_str().unwrap());
     let from = third.as_str().unwrap();
-    let some = world.json(format!("{book} --from {from} --hours 1"));
-    assert_eq!(some.code, 0, "{some}");
+    let some = world
+        .json(format!("{book} --from {from} --hours 1"))
+        .with(0);
     assert_eq!(&some.json["booked"]["slot"]["start"], third, "{some:?}");
     some.notes(&["They were not considered."]);
 

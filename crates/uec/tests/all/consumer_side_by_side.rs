@@ -1,7 +1,7 @@
 //! Several commands at the same time for one patient, on one journal: real processes, and the bookings that stand in the end.
 
 use super::misbehaving::{Ended, SERVICE, World};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::process::Child;
 
 /// Commands that are started at once.
@@ -15,7 +15,7 @@ fn book(patient: &str, more: &str) -> String {
 fn held_at_slots(world: &World, arguments: &str) -> Child {
     world.rules(json!([{ "on": "slots", "hold": "before" }]));
     let child = world.start_command(arguments);
-    world.control("/control/held", &Value::Null);
+    world.held();
     child
 }
 
@@ -68,7 +68,6 @@ fn a_patient_who_is_booked_in_the_meantime_is_not_booked_twice() {
 #[test]
 fn a_patient_who_is_being_booked_is_not_booked_twice() {
     let world = World::start();
-    world.reset();
     let slow = held_at_slots(&world, &book("ada.toml", ""));
     world.rules(json!([{ "on": "create", "store": false, "hold": "before" }]));
     let mut quick = world.start_command(book("ada.toml", ""));
@@ -92,7 +91,6 @@ fn a_patient_who_is_being_booked_is_not_booked_twice() {
 #[test]
 fn an_appointment_is_rebooked_once() {
     let world = World::start();
-    world.reset();
     let old = world.booked("ada.toml");
     let rebook = format!("rebook {old} --first --yes --json");
     let slow = held_at_slots(&world, &rebook);
@@ -154,7 +152,7 @@ fn a_time_that_the_patient_has_is_said_to_be_the_patients() {
             let book = format!("book --service {SERVICE} --slot {slot} --patient {patient} --json");
             world.rules(json!([{ "on": "slots", "hold": hold }]));
             let slow = world.start_command(&book);
-            world.control("/control/held", &Value::Null);
+            world.held();
             let quick = world.run(&book).with(0);
             world.release();
             let slow = World::end(slow);
@@ -177,7 +175,6 @@ fn a_time_that_the_patient_has_is_said_to_be_the_patients() {
 #[test]
 fn a_time_that_is_being_booked_for_the_patient_is_not_certain() {
     let world = World::start();
-    world.reset();
     let slots = world.json(format!("slots --service {SERVICE}"));
     let slot = slots.json["slots"][0]["id"].as_str().unwrap();
     let book = format!("book --service {SERVICE} --slot {slot} --patient nameless.toml --json");

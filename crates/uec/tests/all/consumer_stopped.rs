@@ -1,12 +1,18 @@
 //! Commands of the Consumer that are stopped, by Ctrl-C or by SIGTERM: what they say, how they end, and what stands afterwards.
 
 use super::misbehaving::{SERVICE, World, signal};
-use serde_json::{Value, json};
-use std::process::Child;
+use serde_json::json;
+use testkit::Ended;
 
-/// Starts a command that Ctrl-C stops, also where the tests themselves run in the background.
-fn start(world: &World, arguments: &str) -> Child {
-    world.start_as(&["stopped-by-interrupt"], arguments)
+const BOOK: &str = "book --service 2000000011 --first --patient ada.toml --json";
+
+/// Starts a command, sends it a signal when its request is held, and waits for its end. Ctrl-C stops it also where the
+/// tests themselves run in the background.
+fn stopped(world: &World, arguments: &str, signal_name: &str) -> Ended {
+    let child = world.start_as(&["stopped-by-interrupt"], arguments);
+    world.held();
+    signal(&child, signal_name);
+    World::end(child)
 }
 
 /// Proves: CONS-BOOK-05, D-53
@@ -17,22 +23,12 @@ fn a_booking_that_is_stopped_on_its_way_is_not_certain() {
     for name in ["INT", "TERM"] {
         world.reset();
         world.rules(json!([{ "on": "create", "hold": "after" }]));
-        let arguments = format!("book --service {SERVICE} --first --patient ada.toml --json");
-        let child = start(&world, &arguments);
-        world.control("/control/held", &Value::Null);
-        signal(&child, name);
-        let done = World::end(child);
-        assert_eq!(done.code, 3, "{name}: {done:?}");
-        assert_eq!(done.json["outcome"], "uncertain", "{name}: {done:?}");
+        let done = stopped(&world, BOOK, name).with(3);
+        done.has("/outcome", "uncertain").notes(&["not certain"]);
         let (_, document) = done.stderr.split_once("uec consumer settle ").unwrap();
-        assert!(done.stderr.contains("not certain"), "{name}: {done:?}");
         world.release();
-        let settled = world.json(format!("settle {document}"));
-        assert_eq!(settled.code, 0, "{name}: {settled:?}");
-        assert_eq!(
-            settled.json["settled"][0]["outcome"], "booked",
-            "{name}: {settled:?}"
-        );
+        let settled = world.json(format!("settle {document}")).with(0);
+        settled.has("/settled/0/outcome", "booked");
     }
 }
 
@@ -41,37 +37,25 @@ fn a_booking_that_is_stopped_on_its_way_is_not_certain() {
 #[test]
 fn a_command_that_is_stopped_says_what_it_did() {
     let world = World::start();
-    world.reset();
-    let arguments = format!("book --service {SERVICE} --first --patient ada.toml --json");
     world.rules(json!([{ "on": "slots", "hold": "before" }]));
-    let child = start(&world, &arguments);
-    world.control("/control/held", &Value::Null);
-    signal(&child, "INT");
-    let done = World::end(child).with(1);
-    assert_eq!(done.json["outcome"], "not_booked", "{done:?}");
-    assert!(done.stderr.contains("Nothing was sent"), "{done:?}");
+    let done = stopped(&world, BOOK, "INT").with(1);
+    done.has("/outcome", "not_booked");
+    done.notes(&["Nothing was sent"]);
     world.release();
     assert_eq!(world.count("create"), 0);
 
     let id = world.booked("ada.toml");
     world.rules(json!([{ "on": "update", "hold": "before" }]));
-    let child = start(&world, &format!("cancel {id} --yes --json"));
-    world.control("/control/held", &Value::Null);
-    signal(&child, "INT");
-    let done = World::end(child).with(3);
-    assert_eq!(done.json["outcome"], "uncertain", "{done:?}");
-    let next = format!("uec consumer show {id}");
-    assert!(done.stderr.contains(&next), "{done:?}");
+    let done = stopped(&world, &format!("cancel {id} --yes --json"), "INT").with(3);
+    done.has("/outcome", "uncertain");
+    done.notes(&[&format!("uec consumer show {id}")]);
     world.release();
 
     // The new one is booked and the cancellation of the old one is on its way.
     world.reset();
     let id = world.booked("ada.toml");
     world.rules(json!([{ "on": "update", "hold": "after" }]));
-    let child = start(&world, &format!("rebook {id} --first --yes --json"));
-    world.control("/control/held", &Value::Null);
-    signal(&child, "INT");
-    let done = World::end(child).with(3);
+    let done = stopped(&world, &format!("rebook {id} --first --yes --json"), "INT").with(3);
     done.notes(&["the new appointment is booked"]);
     world.release();
     world.json("settle").with(0);
@@ -84,7 +68,6 @@ fn a_command_that_is_stopped_says_what_it_did() {
 #[test]
 fn a_referral_that_is_stopped_says_whether_it_left() {
     let world = World::start();
-    world.reset();
     let id = world.booked("ada.toml");
     let with = format!("refer {id} --note x --json");
     let without = format!("refer --service {SERVICE} --without-booking --patient ada.toml --json");
@@ -94,14 +77,9 @@ fn a_referral_that_is_stopped_says_whether_it_left() {
         (&without, "refer", 3, "uncertain", "Ring the service"),
     ] {
         world.rules(json!([{ "on": on, "hold": "before" }]));
-        let child = start(&world, command);
-        world.control("/control/held", &Value::Null);
-        signal(&child, "INT");
-        let done = World::end(child);
+        let done = stopped(&world, command, "INT").with(code);
         world.release();
-        assert_eq!(done.code, code, "{done:?}");
-        assert_eq!(done.json["outcome"], outcome, "{done:?}");
-        assert!(done.stderr.contains(words), "{done:?}");
+        done.has("/outcome", outcome).notes(&[words]);
     }
 }
 
@@ -110,11 +88,9 @@ fn a_referral_that_is_stopped_says_whether_it_left() {
 #[test]
 fn a_second_interrupt_ends_a_command_that_cannot_speak() {
     let world = World::start();
-    world.reset();
     world.rules(json!([{ "on": "create", "hold": "after" }]));
-    let book = format!("book --service {SERVICE} --first --patient ada.toml --json");
-    let mut child = world.start_as(&["stopped-by-interrupt", "nobody-reads"], &book);
-    world.control("/control/held", &Value::Null);
+    let mut child = world.start_as(&["stopped-by-interrupt", "nobody-reads"], BOOK);
+    world.held();
     testkit::until("the command has ended", || {
         signal(&child, "INT");
         child.try_wait().unwrap().is_some()
@@ -129,9 +105,8 @@ fn a_second_interrupt_ends_a_command_that_cannot_speak() {
 #[test]
 fn an_interrupt_at_a_question_sends_nothing() {
     let world = World::start();
-    world.reset();
     world.booked("ada.toml");
-    let book = "book --service 2000000011 --first --patient ada.toml";
+    let book = BOOK.trim_end_matches(" --json");
     let done = world.at_terminal(book, &[("Book another besides?", "\u{3}")]);
     done.with(1)
         .says(&["Nothing was sent, so nothing was booked."]);
@@ -146,22 +121,14 @@ fn an_interrupt_that_is_ignored_stops_nothing() {
     for (name, code, outcome) in [("INT", 0, "booked"), ("TERM", 3, "uncertain")] {
         world.reset();
         world.rules(json!([{ "on": "create", "hold": "after" }]));
-        let book = format!("book --service {SERVICE} --first --patient ada.toml --json");
-        let child = world.start_as(&["interrupt-ignored"], &book);
-        world.control("/control/held", &Value::Null);
+        let child = world.start_as(&["interrupt-ignored"], BOOK);
+        world.held();
         signal(&child, name);
-        let done = match name {
-            "INT" => {
-                world.release();
-                World::end(child)
-            }
-            _ => {
-                let done = World::end(child);
-                world.release();
-                done
-            }
-        };
-        assert_eq!(done.code, code, "{name}: {done:?}");
-        assert_eq!(done.json["outcome"], outcome, "{name}: {done:?}");
+        if name == "INT" {
+            world.release();
+        }
+        let done = World::end(child).with(code);
+        world.release();
+        done.has("/outcome", outcome);
     }
 }

@@ -1,7 +1,7 @@
 //! Cancelling and rebooking at a provider that misbehaves, and what every later command makes of a Consumer that was
 //! killed: the real program, real sockets, a counterpart in Python, and the live bookings that it holds in the end.
 
-use super::misbehaving::{SERVICE, World, booked, faulty, signal};
+use super::misbehaving::{SERVICE, World, booked, faulty, refused, signal};
 use serde_json::{Value, json};
 use testkit::assert_contains;
 
@@ -113,7 +113,6 @@ fn another_appointment_is_left_alone() {
 #[test]
 fn last_is_the_booking_tried_last() {
     let world = World::start();
-    world.reset();
     let first = world.booked("ada.toml");
     world.booked("nameless.toml");
     let asked = world.run("cancel last").with(1);
@@ -142,10 +141,7 @@ fn last_is_the_booking_tried_last() {
 
     world.reset();
     let first = world.booked("ada.toml");
-    world.rules(
-        json!([{ "on": "create", "store": false, "status": 403, "outcome": ["forbidden", "No."],
-                          "headers": { "Location": null } }]),
-    );
+    world.rules(json!([refused(403, "forbidden", "No.")]));
     world.ends(NAMELESS, 1, "not_booked");
     world.ends("cancel last --yes", 1, "not_cancelled");
     assert_eq!(world.live(), [first]);
@@ -214,7 +210,6 @@ fn a_booking_that_repeats_a_rebooking_finishes_it() {
 #[test]
 fn a_patient_who_has_an_appointment_is_asked_about() {
     let world = World::start();
-    world.reset();
     let first = world.booked("ada.toml");
     let done = world.ends(BOOK, 1, "not_booked");
     assert_eq!(done.json["patient_has"][0]["appointment"], first.as_str());
@@ -291,7 +286,6 @@ fn a_killed_booking_is_taken_up_by_the_next_command() {
 #[test]
 fn what_stays_open_can_be_settled_by_hand() {
     let world = World::start();
-    world.reset();
     world.kill_at(BOOK, "create", "before");
     let open = world.run("settle").with(3);
     assert_contains(open.stdout, &["may still be on its way"]);
@@ -413,7 +407,6 @@ fn a_killed_cancellation_is_read_again() {
 #[test]
 fn a_locked_journal() {
     let world = World::start();
-    world.reset();
     world.run("show");
     let lock = rusqlite::Connection::open(world.journal()).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -423,7 +416,7 @@ fn a_locked_journal() {
 
     world.rules(json!([{ "on": "create", "hold": "after" }]));
     let running = world.start_command(BOOK);
-    assert_eq!(world.control("/control/held", &Value::Null)["held"], true);
+    world.held();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     world.release();
     let done = World::end(running).with(0);
@@ -468,7 +461,6 @@ fn long_ago(world: &World) {
 #[test]
 fn what_the_whole_list_lacks_was_never_made() {
     let world = World::start();
-    world.reset();
     let lost = json!({ "on": "create", "store": false, "status": 500, "body": "", "headers": { "Location": null } });
     world.rules(json!([lost]));
     world.ends(BOOK, 3, "uncertain");
@@ -621,8 +613,7 @@ fn what_was_interrupted_is_taken_up() {
             }
             world.rules(json!([{ "on": request, "hold": hold }]));
             let running = world.start_as(&["stopped-by-interrupt"], command);
-            let held = world.control("/control/held", &Value::Null);
-            assert_eq!(held["held"], true, "{what}");
+            world.held();
             signal(&running, "INT");
             let ended = World::end(running);
             assert_ne!(ended.code, 0, "{what}: {ended:?}");
@@ -649,7 +640,6 @@ fn what_was_interrupted_is_taken_up() {
 #[test]
 fn an_appointment_from_elsewhere_names_its_patient_first() {
     let world = World::start();
-    world.reset();
     let other = world.state()["other"].as_str().unwrap().to_owned();
     let cancel = format!("cancel {other} --service {SERVICE}");
     let ends = |more: &str, code, outcome| world.ends(format!("{cancel} {more}"), code, outcome);
@@ -743,7 +733,6 @@ fn what_only_the_service_says_is_cancelled() {
 #[test]
 fn what_was_cancelled_from_here_is_not_the_services_word() {
     let world = World::start();
-    world.reset();
     let id = world.booked("ada.toml");
     world.ends(format!("cancel {id} --yes"), 0, "cancelled");
     let shown = world.json(format!("show {id}"));
@@ -758,7 +747,6 @@ fn what_was_cancelled_from_here_is_not_the_services_word() {
 #[test]
 fn what_was_never_sent_is_certain() {
     let world = World::start();
-    world.reset();
     world.rules(json!([{ "on": "create", "hold": "before", "store": false }]));
     world.kill_when_held(BOOK);
     world.release();
@@ -785,7 +773,6 @@ fn what_was_never_sent_is_certain() {
 #[test]
 fn what_is_gone_is_not_what_the_patient_has() {
     let world = World::start();
-    world.reset();
     let done = world.json(BOOK);
     let id = booked(&done);
     let shown = world.json(format!("show {id}"));

@@ -1,7 +1,7 @@
 //! What people and scripts read when a provider is odd, quotes what it must not, or breaks off: the real program over
 //! real sockets, against the counterpart in Python.
 
-use super::misbehaving::{SERVICE, World};
+use super::misbehaving::{SERVICE, World, refused};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use testkit::{Arguments, assert_contains, assert_lacks, words};
@@ -36,7 +36,6 @@ fn listing(world: &World, slots: &[Value]) {
 #[test]
 fn unreadable_slots_are_told() {
     let world = World::start();
-    world.reset();
     let bad = [
         without(slot("a", 200), "end"),
         without(slot("b", 215), "status"),
@@ -76,15 +75,12 @@ fn quoted_patients_reach_nobody() {
     let book = "book --service 2000000011 --first --patient ada.toml";
     for words in [
         "Patient 999 012 3454 Ada TESTWELL, born 21 June 1984, is not known",
-        "999-012-3454 (Testwell, Ada; 1984-06-21; +441632960123)",
+        "999-012-3454 (Testwell, Ada; 1984-06-21; +447700900123)",
         "no match for nhs-number|9990123454&family=Testwell at LS99 9ZZ",
     ] {
         for flag in ["", "--json", "--verbose"] {
             world.reset();
-            world.rules(
-                json!([{ "on": "create", "times": 0, "store": false, "status": 422, "headers": { "Location": null },
-                "outcome": ["invalid", words] }]),
-            );
+            world.rules(json!([refused(422, "invalid", words)]));
             let done = world.run(format!("{book} {flag}")).with(1);
             let kept = std::fs::read(world.journal()).unwrap();
             let wal =
@@ -100,7 +96,7 @@ fn quoted_patients_reach_nobody() {
                 "TESTWELL",
                 "1984-06-21",
                 "21 June 1984",
-                "441632960123",
+                "447700900123",
                 "LS99 9ZZ",
             ] {
                 assert!(!done.said().contains(secret), "{secret}: {done:?}");
@@ -116,11 +112,11 @@ fn quoted_patients_reach_nobody() {
 #[test]
 fn taken_or_not() {
     let world = World::start();
-    world.reset();
-    world.rules(
-        json!([{ "on": "create", "times": 0, "store": false, "status": 422, "headers": { "Location": null },
-        "outcome": ["processing", "The practice is closed"] }]),
-    );
+    world.rules(json!([refused(
+        422,
+        "processing",
+        "The practice is closed"
+    )]));
     let first = world.json(LIST).json["slots"][0]["id"]
         .as_str()
         .unwrap()
@@ -131,10 +127,11 @@ fn taken_or_not() {
         let done = world.run(&command).with(1);
         assert!(!done.said().contains("taken this time"), "{done:?}");
     }
-    world.rules(
-        json!([{ "on": "create", "times": 0, "store": false, "status": 422, "headers": { "Location": null },
-        "outcome": ["processing", "Slot no longer available"] }]),
-    );
+    world.rules(json!([refused(
+        422,
+        "processing",
+        "Slot no longer available"
+    )]));
     let done = world.run(format!(
         "book --service {SERVICE} --slot {first} --patient ada.toml"
     ));
@@ -146,7 +143,6 @@ fn taken_or_not() {
 #[test]
 fn codings_and_links() {
     let world = World::start();
-    world.reset();
     for coding in ["GZIP", "x-gzip"] {
         world.rules(
             json!([{ "on": "slots", "gzip": true, "headers": { "Content-Encoding": coding } }]),
@@ -175,7 +171,6 @@ fn codings_and_links() {
 #[test]
 fn clocks_and_broken_answers() {
     let world = World::start();
-    world.reset();
     world.rules(
         json!([{ "on": "slots", "times": 0, "status": 403, "clock": 3600,
         "outcome": ["forbidden", "The token is not valid"] }]),
@@ -195,7 +190,6 @@ fn clocks_and_broken_answers() {
 #[test]
 fn what_is_missing_has_its_flag() {
     let world = World::start();
-    world.reset();
     let book = format!("book --service {SERVICE} --first");
     let missing = world.run(&book).with(2);
     missing.notes(&[
@@ -254,7 +248,6 @@ fn what_is_missing_has_its_flag() {
 #[test]
 fn a_booking_by_questions() {
     let world = World::start();
-    world.reset();
     let done = world.at_terminal(
         "book",
         &[
@@ -279,7 +272,6 @@ fn a_booking_by_questions() {
 #[test]
 fn services_that_are_left_out_are_told() {
     let world = World::start();
-    world.reset();
     let service = |id: &str| {
         format!(
             "<serviceCareSummaryDestination>{id}<name>Clinic</name></serviceCareSummaryDestination>"
@@ -302,15 +294,14 @@ fn services_that_are_left_out_are_told() {
         ))
     };
     let some = list(&[good, "", "<id>no id!</id>"], "");
-    let told = some.stdout.replace("\n  ", " ");
-    assert_eq!(some.code, 0, "{some:?}");
-    for words in [
-        "2000000011",
-        "2 services of the directory cannot be offered",
-        "no proper id to ask about it by (2)",
-    ] {
-        assert!(told.contains(words), "{some:?}");
-    }
+    assert_contains(
+        some.with(0).stdout.replace("\n  ", " "),
+        &[
+            "2000000011",
+            "2 services of the directory cannot be offered",
+            "no proper id to ask about it by (2)",
+        ],
+    );
     let some = list(&[good, ""], "--json");
     let expected = json!({ "count": 1, "reasons": [{ "why": "no proper id to ask about it by", "services": 1 }] });
     assert_eq!(some.json["left_out"], expected, "{some:?}");
@@ -353,18 +344,18 @@ fn directory(answer: String) -> String {
 #[test]
 fn the_list_of_appointments_fits() {
     let world = World::start();
-    world.reset();
     let id = world.booked("ada.toml");
     let listed = world.run("show").with(0);
-    for words in [
-        id.as_str(),
-        "Ms Ada Testwell",
-        "15 minutes",
-        SERVICE,
-        "booked",
-    ] {
-        assert!(listed.stdout.contains(words), "{words}: {listed:?}");
-    }
+    assert_contains(
+        &listed.stdout,
+        &[
+            id.as_str(),
+            "Ms Ada Testwell",
+            "15 minutes",
+            SERVICE,
+            "booked",
+        ],
+    );
     for line in listed.stdout.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
@@ -401,7 +392,6 @@ fn the_list_of_appointments_fits() {
 fn names_of_a_service_do_not_steer_a_terminal() {
     const HOSTILE: &str = "GP\u{1b}]0;x\u{7}\r\nBooked: forged\u{9b}2J\u{202e}\u{2028}clinic";
     let world = World::start();
-    world.reset();
     let schedule = json!({"resourceType": "Schedule", "id": "x", "actor": [
         {"reference": "HealthcareService/h", "display": HOSTILE},
         {"reference": "Location/l", "display": HOSTILE},

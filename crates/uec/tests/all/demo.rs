@@ -1,11 +1,14 @@
 //! The demonstration as a newcomer runs it: one command, and what it prints can be pasted.
 
-use super::support::demo::{Demo, PORTS};
-use super::support::operations::command;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use super::support::operations::{Demo, command, page};
+use std::net::TcpListener;
+use std::process::Command;
 use testkit::{Ended, assert_contains, assert_lacks};
+
+/// The front page, as somebody gets it who takes these types.
+fn front(demo: &Demo, accept: &str) -> (String, String) {
+    page(&format!("127.0.0.1:{}", demo.port), "/", accept)
+}
 
 /// The pasteable command that has this in it: from its `curl` to the first line without a backslash at its end.
 fn shown_command(text: &str, part: &str) -> String {
@@ -18,43 +21,23 @@ fn shown_command(text: &str, part: &str) -> String {
 /// Runs a printed command as a person would.
 fn paste(command: &str) -> String {
     let output = Ended::run(Command::new("sh").args(["-c", command]));
-    output.stdout.clone()
-}
-
-fn get(port: u16, path: &str) -> String {
-    get_as(port, path, "*/*")
-}
-
-fn get_as(port: u16, path: &str, accept: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    output.stdout
 }
 
 /// A browser gets the tour as a page with links, `curl` as text.
 #[test]
 fn a_browser_gets_a_page_with_links() {
-    let demo = Demo::start(&[]);
-    let text = get(demo.port, "/");
-    assert_contains(&text, &["text/plain", "step by step"]);
-    let page = get_as(
-        demo.port,
-        "/",
-        "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
-    );
-    let (head, body) = page.split_once("\r\n\r\n").unwrap();
-    assert!(
-        head.contains("text/html;charset=utf-8") && head.to_lowercase().contains("vary: accept"),
-        "{head}"
+    let demo = Demo::start("");
+    let (head, text) = front(&demo, "*/*");
+    assert_contains(head, &["text/plain"]);
+    assert_contains(text, &["step by step"]);
+    let (head, body) = front(&demo, "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
+    assert_contains(
+        head.to_lowercase(),
+        &["text/html;charset=utf-8", "vary: accept"],
     );
     assert_contains(
-        body,
+        &body,
         &[
             "<html lang=\"en-GB\">",
             "name=\"viewport\"",
@@ -65,8 +48,8 @@ fn a_browser_gets_a_page_with_links() {
     );
     // The same commands in both, escaped in the page.
     assert!(body.matches("<pre").count() >= 16, "{body}");
-    assert_contains(body, &["&#39;Authorization: Bearer "]);
-    assert_lacks(body, &["-H 'Auth"]);
+    assert_contains(&body, &["&#39;Authorization: Bearer "]);
+    assert_lacks(&body, &["-H 'Auth"]);
 }
 
 /// Proves: PROV-BOOK-08, PROV-BOOK-11
@@ -75,33 +58,28 @@ fn the_printed_curl_books_once() {
     if !testkit::has("curl") {
         return;
     }
-    let demo = Demo::start(&[]);
-    let found = paste(&shown_command(&demo.text, "/Slot?"));
-    assert!(found.starts_with("HTTP/1.1 200"), "{found}");
-    let book = shown_command(&demo.text, "/Appointment'");
-    let first = paste(&book);
-    assert!(first.starts_with("HTTP/1.1 201"), "{first}");
-    let second = paste(&book);
-    assert!(second.starts_with("HTTP/1.1 409"), "{second}");
+    let demo = Demo::start("");
+    let tour = demo.running.said();
+    let answered = |command: &str, status: &str| {
+        let said = paste(command);
+        assert!(said.starts_with(&format!("HTTP/1.1 {status}")), "{said}");
+    };
+    answered(&shown_command(&tour, "/Slot?"), "200");
+    let book = shown_command(&tour, "/Appointment'");
+    answered(&book, "201");
+    answered(&book, "409");
     // The page has a fresh token and a fresh slot.
-    let page = get(demo.port, "/");
-    let again = paste(&shown_command(
-        page.split_once("\r\n\r\n").unwrap().1,
-        "/Appointment'",
-    ));
-    assert!(again.starts_with("HTTP/1.1 201"), "{again}");
+    let (_, page) = front(&demo, "*/*");
+    answered(&shown_command(&page, "/Appointment'"), "201");
 }
 
 #[test]
 fn a_port_in_use_is_said_in_a_sentence() {
-    let first = testkit::ports(PORTS);
+    let first = testkit::ports(Demo::PORTS);
     let _taken = TcpListener::bind(("127.0.0.1", first + 1)).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let output = Ended::run(
-        command(format!("demo --port '{}' --data", first))
-            .arg(folder.path())
-            .stdin(Stdio::null()),
-    );
+    let mut demo = command(format!("demo --port {first} --data"));
+    let output = Ended::run(demo.arg(folder.path()));
     output.with(1).notes(&["in use", "--port"]);
 }
 
@@ -124,7 +102,8 @@ const STEPS: [&str; 13] = [
 
 /// Pastes every command of the tour and looks at what it says.
 fn follow(demo: &Demo) {
-    let (_, journey) = demo.text.split_once("The whole journey").unwrap();
+    let tour = demo.running.said();
+    let (_, journey) = tour.split_once("The whole journey").unwrap();
     let commands: Vec<&str> = journey
         .split("\n\n")
         .filter(|block| block.starts_with('\'') || block.starts_with("curl"))
@@ -146,7 +125,7 @@ fn the_tour_runs_as_printed() {
     if !testkit::has("curl") {
         return;
     }
-    follow(&Demo::start(&[]));
+    follow(&Demo::start(""));
 }
 
 /// Proves: NAT-SDS-01, NAT-SSP-04
@@ -155,10 +134,10 @@ fn the_tour_runs_as_printed_with_certificates() {
     if !testkit::has("curl") {
         return;
     }
-    let demo = Demo::start(&["--tls"]);
-    assert!(demo.text.contains("ldaps://"), "{}", demo.text);
-    let book = shown_command(&demo.text, "/Appointment'");
-    let booked = paste(&book);
+    let demo = Demo::start("--tls");
+    let tour = demo.running.said();
+    assert_contains(&tour, &["ldaps://"]);
+    let booked = paste(&shown_command(&tour, "/Appointment'"));
     assert!(booked.contains(" 201"), "{booked}");
     follow(&demo);
 }

@@ -3,13 +3,12 @@
 //! The journey is made with the real Consumer's requests at the real Provider. Ids and times differ in each run, so they
 //! are replaced by fixed ones. To write the page and the examples anew: `UEC_WRITE_MESSAGES=1 cargo test -p uec --test all messages::`.
 
-use super::support::operations::command;
+use super::support::operations::{command, sandbox};
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use testkit::Ended;
 
 use super::referral_sample;
@@ -271,87 +270,36 @@ fn claims(request: &Request) -> String {
     format!("{:#}", value["payload"])
 }
 
-/// The sandbox's DoS, behind a listener that keeps what goes through.
-struct Dos {
-    child: Child,
-    to: String,
-}
-
-impl Dos {
-    fn start() -> Dos {
-        let mut child = command("sandbox serve --dos 0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("uec starts");
-        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let line = lines
-            .map_while(Result::ok)
-            .find(|line| line.starts_with("DoS"));
-        let url = line.expect("it says where it is");
-        let to = url
-            .trim_start_matches("DoS")
-            .trim()
-            .trim_start_matches("http://");
-        let to = to.split('/').next().expect("an address").to_owned();
-        Dos { child, to }
-    }
-
-    /// What the Consumer asks when it lists services, and the answer.
-    fn search(&self) -> (String, String) {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let url = format!(
-            "http://{}/app/api/webservices",
-            listener.local_addr().expect("an address")
-        );
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut asking = Command::new(env!("CARGO_BIN_EXE_uec"))
-            .current_dir(folder.path())
-            .env("UEC_DOS_URL", url)
-            .args([
-                "consumer",
-                "services",
-                "--postcode",
-                "LS99 9AA",
-                "--age",
-                "42",
-                "--gender",
-                "female",
-            ])
-            .args([
-                "--disposition",
-                "Dx05",
-                "--symptom-group",
-                "1011",
-                "--discriminator",
-                "4052",
-            ])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("uec starts");
-        let (mut near, _) = listener.accept().expect("the Consumer comes");
-        let (head, body) = message(&mut near);
-        let mut far = TcpStream::connect(&self.to).expect("the DoS");
-        far.write_all(&head)
-            .and_then(|()| far.write_all(&body))
-            .expect("sent");
-        let (answered, answer) = message(&mut far);
-        near.write_all(&answered)
-            .and_then(|()| near.write_all(&answer))
-            .expect("answered");
-        drop(near);
-        asking.wait().expect("it ends");
-        let xml = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        (xml(body), xml(answer))
-    }
-}
-
-impl Drop for Dos {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// What the Consumer asks the sandbox's DoS when it lists services, and the answer.
+fn services() -> (String, String) {
+    let dos = sandbox("--dos 0");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut asking = command(
+        "consumer services --postcode 'LS99 9AA' --age 42 --gender female --disposition Dx05 \
+         --symptom-group 1011 --discriminator 4052",
+    );
+    asking.current_dir(folder.path());
+    asking.env(
+        "UEC_DOS_URL",
+        format!("http://{address}/app/api/webservices"),
+    );
+    let asking = std::thread::spawn(move || Ended::run(&mut asking));
+    let (mut near, _) = listener.accept().expect("the Consumer comes");
+    let (head, body) = message(&mut near);
+    let url = dos.told("DoS");
+    let to = url.trim_start_matches("http://").split('/').next();
+    let mut far = TcpStream::connect(to.expect("an address")).expect("the DoS");
+    let sent = far.write_all(&[head, body.clone()].concat());
+    sent.expect("sent");
+    let (answered, answer) = message(&mut far);
+    let answered = near.write_all(&[answered, answer.clone()].concat());
+    answered.expect("answered");
+    drop(near);
+    asking.join().expect("it ends");
+    let xml = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (xml(body), xml(answer))
 }
 
 /// Head and body of one message with a length.
@@ -419,8 +367,7 @@ fn journey(server: &Server) -> Page {
     let setting = || Setting::now(&sender, &route);
     page.say("# Messages\n\nEverything that goes over the wire in one booking, as this program sends and answers it. A test makes this page with\nthe real Consumer and Provider and replaces ids, times, the host and tokens by fixed ones; the same bodies are the\nexamples in [api/openapi.json](api/openapi.json). JSON is laid out for people; on the wire it has no spaces. FHIR is the\nformat of the resources (version STU3); DoS is the Directory of Services, SOAP its message format; ITK is the envelope of\nclinical documents, CDA their format. The patient is invented.");
     page.say("## 1. Which services suit? (DoS, SOAP)");
-    let dos = Dos::start();
-    let (asked, answered) = dos.search();
+    let (asked, answered) = services();
     let asked = page.steady.text(&indented(&asked));
     page.block("xml", &asked);
     let answered = indented(&answered);
@@ -485,8 +432,7 @@ fn journey(server: &Server) -> Page {
                 .trim()
         )
     );
-    let answer = call.send_unchecked();
-    assert_eq!(answer.status, 200, "{}", answer.shown());
+    let answer = call.send_unchecked().with(200);
     let sent = page
         .steady
         .text(&indented(&String::from_utf8_lossy(message.body())));

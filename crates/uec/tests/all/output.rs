@@ -7,9 +7,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use testkit::{Ended, assert_contains};
 
+use super::support::Server;
 use super::support::http::Response;
-use super::support::operations::{file_named, get, metric, until};
-use super::support::{GP_CLINIC, Server};
+use super::support::operations::{file_named, get, metric, serves, until};
 
 /// More lines than the queue of the log and a pipe hold, at two lines a request.
 const ENOUGH_TO_FILL: usize = 12_000;
@@ -116,7 +116,7 @@ fn serving(name: &str, stderr: Stdio, more: &[&str]) -> Server {
     let server = Server::spawn_logging_to(Some(stderr), name, true, |_| {
         more.iter().map(|text| (*text).to_owned()).collect()
     });
-    server.wait_until(|s| get(s.address, "/health/live").is_some_and(|r| r.status == 200));
+    server.wait_until(|s| serves(s.address, "/health/live"));
     // The first look at its own health is over.
     until("it has looked", || {
         let told = ready(&server);
@@ -208,9 +208,7 @@ fn a_log_that_nobody_reads_holds_up_nobody() {
         if says_log(&ready(&server)) && lost(&server) > 0.0 {
             break;
         }
-        server
-            .search(&Server::window_query(GP_CLINIC, 1, 2))
-            .expect(200);
+        server.plain_search().expect(200);
     }
     assert!(says_log(&ready(&server)), "{}", ready(&server).text());
     books(&server);
@@ -240,8 +238,9 @@ fn the_sandbox_serves_without_a_log() {
             .find_map(|line| line.strip_prefix("DoS  http://")?.split('/').next());
         let address = address.expect("an address").parse().expect("an address");
         for _ in 0..3 {
-            let told = get(address, "/app/api/webservices?wsdl").expect("an answer");
-            assert_eq!(told.status, 200);
+            get(address, "/app/api/webservices?wsdl")
+                .expect("an answer")
+                .with(200);
         }
         child.kill().expect("killed");
         child.wait().expect("it ends");

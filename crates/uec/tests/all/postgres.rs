@@ -59,46 +59,24 @@ mod referral_hostile;
 mod referral_match;
 #[path = "referral_receive.rs"]
 mod referral_receive;
-#[path = "../../../consumer/tests/all/referral_sample/mod.rs"]
-mod referral_sample;
 #[path = "referral_send.rs"]
 mod referral_send;
 #[path = "support/mod.rs"]
 mod support;
 
 /// Suites of the Provider that are not run again here.
+#[rustfmt::skip] // a suite a line
 const LEFT_OUT: &[(&str, &str)] = &[
-    (
-        "provider_anchors",
-        "it damages and takes away a file of SQLite",
-    ),
+    ("provider_anchors", "it damages and takes away a file of SQLite"),
     ("provider_audit", "it damages a file of SQLite"),
-    (
-        "provider_commands",
-        "most of it is about settings and files; what the commands change is tried on both stores in the provider's own tests",
-    ),
-    (
-        "provider_connections",
-        "it is about sockets and places, before any database is asked; one test holds a file of SQLite",
-    ),
+    ("provider_commands", "most of it is about settings and files; what the commands change is tried on both stores in the provider's own tests"),
+    ("provider_connections", "it is about sockets and places, before any database is asked; one test holds a file of SQLite"),
     ("provider_copy", "it moves between both databases itself"),
-    (
-        "provider_doctor",
-        "postgres/operations.rs has what doctor says of a server",
-    ),
+    ("provider_doctor", "postgres/operations.rs has what doctor says of a server"),
     ("provider_files", "it takes away files of SQLite"),
-    (
-        "provider_ready",
-        "postgres/operations.rs has the readiness of a server",
-    ),
-    (
-        "provider_slots_cli",
-        "its databases are files; what the commands change is tried on both stores in the provider's own tests",
-    ),
-    (
-        "provider_rolling",
-        "it starts its processes on PostgreSQL itself",
-    ),
+    ("provider_ready", "postgres/operations.rs has the readiness of a server"),
+    ("provider_slots_cli", "its databases are files; what the commands change is tried on both stores in the provider's own tests"),
+    ("provider_rolling", "it starts its processes on PostgreSQL itself"),
 ];
 
 /// A suite that is added is run on both databases, or left out for a reason.

@@ -40,8 +40,9 @@ fn a_method_that_a_known_path_does_not_take_is_recorded() {
         ("GET", "/itk/FX101"),
     ] {
         let head = format!("{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-        let response = send(server.address, head.as_bytes()).expect("an answer");
-        assert_eq!(response.status, 405, "{}", response.shown());
+        let response = send(server.address, head.as_bytes())
+            .expect("an answer")
+            .with(405);
         let row = testkit::found("the request is recorded", || {
             let rows = rows(&connection, &format!("\"path\":\"{path}\""));
             rows.into_iter().next()
@@ -68,8 +69,7 @@ fn an_answer_that_cannot_be_written_is_recorded_as_what_was_sent() {
         )
         .expect("the stored resource is damaged");
     let in_xml = server.read(&id).with("Accept", "application/fhir+xml");
-    let response = answer(&in_xml);
-    assert_eq!(response.status, 500, "{}", response.shown());
+    let response = answer(&in_xml).with(500);
     let found = rows(&connection, "\"interaction\":\"read\"");
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0]["status"], 500);
@@ -79,8 +79,7 @@ fn an_answer_that_cannot_be_written_is_recorded_as_what_was_sent() {
         response.header("x-request-id")
     );
     // The booking stands: whoever did not learn of it and repeats it is told where it is.
-    let again = answer(&booking);
-    assert_eq!(again.status, 409, "{}", again.shown());
+    let again = answer(&booking).with(409);
     assert!(
         again
             .header("location")

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use testkit::{Arguments, assert_contains, assert_lacks};
 
 use super::support::Server;
+use super::support::certificates::Identity;
 use super::support::operations::{file_named, uec, written};
 use serde_json::Value;
 
@@ -160,16 +161,14 @@ fn a_description_names_the_port_of_the_settings() {
 fn a_token_that_will_be_refused_is_told_as_such() {
     let root = "https://a.example/STU3/1/FX101";
     let far = i64::MAX.to_string();
+    #[rustfmt::skip] // a token a line
     let cases: [(&str, &str); 6] = [
         ("--aud zz", "`aud`"),
         ("--aud ''", "`aud` is empty"),
         (&format!("--aud {root} --offset '{far}'"), "`iat`"),
         (&format!("--aud {root} --offset 3600"), "in the future"),
         (&format!("--aud {root} --offset -3600"), "expired"),
-        (
-            &format!("--aud {root} --organisation ''"),
-            "requesting_organization",
-        ),
+        (&format!("--aud {root} --organisation ''"), "requesting_organization"),
     ];
     for (arguments, word) in cases {
         let out = uec(format!("token new {arguments}"));
@@ -216,11 +215,8 @@ fn faults_of_pem_files_are_plain_words() {
     let folder = folder.path();
     let database = format!("sqlite:{}", folder.join("p.sqlite").display());
     let made = || {
-        let key = rcgen::KeyPair::generate().expect("a key");
-        let params =
-            rcgen::CertificateParams::new(vec!["a.example".to_owned()]).expect("parameters");
-        let certificate = params.self_signed(&key).expect("a certificate");
-        (certificate.pem(), key.serialize_pem())
+        let made = Identity::alone("a.example", |_| ());
+        (made.certificate.pem(), made.key.serialize_pem())
     };
     let ((certificate, key), (_, other)) = (made(), made());
     let (chain, key_file) = (
@@ -251,46 +247,15 @@ fn faults_of_pem_files_are_plain_words() {
     let curve = part(0xA0, &[6, 5, 0x2B, 0x81, 4, 0, 0x0A]);
     let numbers = [part(2, &[1]), part(4, &[7; 32]), curve];
     let bitcoin = key_of("EC PRIVATE KEY", part(0x30, &numbers.concat()));
+    #[rustfmt::skip] // a fault a line
     let cases: [(&str, &str, &[&str]); 9] = [
-        (
-            &chain,
-            &short,
-            &["an RSA key of 1023 bits", "2048 to 8192 bits"],
-        ),
-        (
-            &chain,
-            &bitcoin,
-            &["the curve secp256k1", "P-256, P-384 or P-521"],
-        ),
-        (
-            &chain,
-            &other,
-            &[&other, "does not belong to the first certificate"],
-        ),
-        (
-            &key_file,
-            &key_file,
-            &[
-                "should hold a certificate",
-                "Found: PRIVATE KEY",
-                "BEGIN CERTIFICATE",
-            ],
-        ),
-        (
-            &chain,
-            &chain,
-            &[
-                "should hold a private key",
-                "Found: CERTIFICATE",
-                "BEGIN PRIVATE KEY",
-            ],
-        ),
+        (&chain, &short, &["an RSA key of 1023 bits", "2048 to 8192 bits"]),
+        (&chain, &bitcoin, &["the curve secp256k1", "P-256, P-384 or P-521"]),
+        (&chain, &other, &[&other, "does not belong to the first certificate"]),
+        (&key_file, &key_file, &["should hold a certificate", "Found: PRIVATE KEY", "BEGIN CERTIFICATE"]),
+        (&chain, &chain, &["should hold a private key", "Found: CERTIFICATE", "BEGIN PRIVATE KEY"]),
         (&cut, &key_file, &[&cut, "cut off"]),
-        (
-            &chain,
-            &locked,
-            &["encrypted with a passphrase", "openssl pkey"],
-        ),
+        (&chain, &locked, &["encrypted with a passphrase", "openssl pkey"]),
         (&binary, &key_file, &["No PEM section was found"]),
         (&none, &key_file, &["cannot read", "No such file"]),
     ];
@@ -302,9 +267,7 @@ fn faults_of_pem_files_are_plain_words() {
              --tls-certificate '{chain}' --tls-key '{key}'"
             ),
         );
-        for word in words {
-            assert!(told.contains(word), "{word} in {told}");
-        }
+        assert_contains(&told, words);
         assert_lacks(
             &told,
             &[
@@ -345,35 +308,15 @@ fn a_wrong_value_is_told_in_plain_words() {
     value["title"] = 5.into();
     std::fs::write(&kept, value.to_string()).expect("written");
     let book = format!("consumer book --service 2000000011 --first --config '{ready}'");
+    #[rustfmt::skip] // a fault a line
     let cases: [(&str, &str); 7] = [
-        (
-            &format!("provider audit key --config '{settings}'"),
-            "a whole number, 0 or more, not a text",
-        ),
-        (
-            &format!("provider audit key --config '{table}'"),
-            "a table, with keys of its own",
-        ),
-        (
-            &format!("provider apply '{declaration}' --dry-run"),
-            "expected text in quotes",
-        ),
-        (
-            &format!("sandbox check '{world}'"),
-            "expected a whole number",
-        ),
-        (
-            &format!("consumer show --config '{consumer}'"),
-            "true or false, without quotes",
-        ),
-        (
-            &format!("{book} --patient '{patient}'"),
-            "a table, with keys of its own",
-        ),
-        (
-            &format!("assure plan show '{plan}'"),
-            "expected text in quotes, not a whole number",
-        ),
+        (&format!("provider audit key --config '{settings}'"), "a whole number, 0 or more, not a text"),
+        (&format!("provider audit key --config '{table}'"), "a table, with keys of its own"),
+        (&format!("provider apply '{declaration}' --dry-run"), "expected text in quotes"),
+        (&format!("sandbox check '{world}'"), "expected a whole number"),
+        (&format!("consumer show --config '{consumer}'"), "true or false, without quotes"),
+        (&format!("{book} --patient '{patient}'"), "a table, with keys of its own"),
+        (&format!("assure plan show '{plan}'"), "expected text in quotes, not a whole number"),
     ];
     for (command, words) in cases {
         let out = uec(command);

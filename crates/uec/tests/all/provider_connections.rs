@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use super::support::http::Call;
-use super::support::operations::{answer, get, metric, send, until, with_settings};
+use super::support::operations::{answer, get, metric, send, serves, until, with_settings};
 use super::support::{Booking, GP_CLINIC, Server, uuid};
 
 /// Proves: NFR-01, D-66
@@ -19,7 +19,7 @@ fn a_silent_crowd_is_seen() {
         ),
     );
     let admin = ([127, 0, 0, 1], admin).into();
-    let ready = || get(admin, "/health/ready").is_some_and(|r| r.status == 200);
+    let ready = || serves(admin, "/health/ready");
     until("it is ready", ready);
     let crowd: Vec<TcpStream> = (0..8)
         .map(|n| {
@@ -37,10 +37,7 @@ fn a_silent_crowd_is_seen() {
     });
     drop(crowd);
     until("it is ready again", ready);
-    assert_eq!(
-        answer(&server.search(&Server::window_query(GP_CLINIC, 1, 2))).status,
-        200
-    );
+    assert_eq!(answer(&server.plain_search()).status, 200);
     server.kill();
 }
 
@@ -66,9 +63,7 @@ fn one_peer_does_not_take_the_operators_port() {
         &format!("[admin]\nlisten = \"127.0.0.1:{admin}\"\n"),
     );
     let address = ([127, 0, 0, 1], admin).into();
-    until("it answers", || {
-        get(address, "/health/live").is_some_and(|r| r.status == 200)
-    });
+    until("it answers", || serves(address, "/health/live"));
     let mut crowd: Vec<TcpStream> = (0..96)
         .map(|_| TcpStream::connect(address).expect("a connection"))
         .collect();
@@ -95,7 +90,7 @@ fn one_peer_does_not_take_all_connections() {
     assert!(matches!(crowd.len(), 2 | 3), "{}", crowd.len());
     drop(crowd);
     until("the next is served", || {
-        get(server.address, "/health/live").is_some_and(|r| r.status == 200)
+        serves(server.address, "/health/live")
     });
     server.kill();
 }
@@ -183,16 +178,8 @@ fn untaken(server: &Server, call: &Call) -> TcpStream {
 
 /// The most memory that the server had, bytes.
 fn most_memory(server: &Server) -> u64 {
-    let pid = std::fs::read_to_string(server.folder.join("pid")).expect("the process id");
-    let pid = pid.trim();
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let (_, most) = status.split_once("VmHWM:").expect("a figure");
-    let most: u64 = most
-        .split_whitespace()
-        .next()
-        .and_then(|n| n.parse().ok())
-        .expect("a number");
-    most << 10
+    let pid = server.pid().expect("it runs");
+    testkit::process::figure(pid, "VmHWM").expect("a figure") << 10
 }
 
 /// Proves: NFR-01, D-66
@@ -200,9 +187,7 @@ fn most_memory(server: &Server) -> u64 {
 fn answers_that_nobody_takes_hold_little() {
     const CONNECTIONS: u64 = 96;
     let server = with_settings("untaken", "[limits]\nwrite_seconds = 600\n");
-    until("it is ready", || {
-        get(server.address, "/health/ready").is_some_and(|r| r.status == 200)
-    });
+    until("it is ready", || serves(server.address, "/health/ready"));
     let call = Call::new(server.address, "GET", "/STU3/1/FX101/Slot");
     let warm = untaken(&server, &call);
     let before = most_memory(&server);
@@ -210,10 +195,7 @@ fn answers_that_nobody_takes_hold_little() {
     let each = (most_memory(&server) - before) / CONNECTIONS;
     // What `deploy/` gives memory for is a connection with everything that it may hold.
     assert!(each < 704 << 10, "{each} bytes for each connection");
-    assert_eq!(
-        answer(&server.search(&Server::window_query(GP_CLINIC, 1, 2))).status,
-        200
-    );
+    assert_eq!(answer(&server.plain_search()).status, 200);
     drop((warm, crowd));
     server.kill();
 }
@@ -277,8 +259,9 @@ fn a_request_id_without_end_is_not_sent_back() {
         let call = Call::new(server.address, "GET", "/STU3/1/FX101/Slot")
             .with("X-Request-ID", &id)
             .with("Connection", "close");
-        let response = send(server.address, &call.bytes()).expect("an answer");
-        assert_eq!(response.status, 400, "{}", response.shown());
+        let response = send(server.address, &call.bytes())
+            .expect("an answer")
+            .with(400);
         let found = response.header("x-correlation-id");
         assert_eq!(found, sent_back.then_some(id.as_str()), "{length}");
     }
@@ -315,14 +298,12 @@ fn answers_of_a_believed_consumer_that_nobody_takes_are_bounded() {
     assert!(refused() > 0.0);
     let (least, most) = ((ANSWERS / 2).saturating_sub(one), ANSWERS / 2);
     assert!((least as f64..=most as f64).contains(&held()), "{}", held());
-    let turned = answer(&xml);
-    assert_eq!(turned.status, 503, "{}", turned.shown());
+    let turned = answer(&xml).with(503);
     turned.says(&["wait to be taken"]);
     assert_eq!(turned.header("retry-after"), Some("1"));
     // What is recorded is what was sent; bookings and small answers go on.
     let booked = server.book(&server.booking().body());
-    let made = answer(&booked);
-    assert_eq!(made.status, 201, "{}", made.shown());
+    let made = answer(&booked).with(201);
     assert_eq!(answer(&server.read(&made.location_id())).status, 200);
     drop(crowd);
     until("they are let go", || held() == 0.0);
@@ -359,10 +340,7 @@ fn bookings_are_favoured_over_searches() {
         }
         let mut turned = None;
         until("searches are turned away", || {
-            turned = Some(answer(
-                &server.search(&Server::window_query(GP_CLINIC, 1, 2)),
-            ))
-            .filter(|response| response.status == 503);
+            turned = Some(answer(&server.plain_search())).filter(|response| response.status == 503);
             turned.is_some()
         });
         let turned = turned.expect("an answer");
@@ -379,7 +357,7 @@ fn bookings_are_favoured_over_searches() {
         other.execute_batch("ROLLBACK").expect("unlocked");
     });
     until("it goes on", || {
-        answer(&server.search(&Server::window_query(GP_CLINIC, 1, 2))).status == 200
+        answer(&server.plain_search()).status == 200
     });
     server.kill();
 }

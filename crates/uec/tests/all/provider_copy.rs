@@ -5,7 +5,7 @@ use super::support::operations::uec;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use testkit::{Ended, assert_contains, assert_lacks};
 
 use super::support::{Server, postgres, postgres_server};
@@ -72,15 +72,11 @@ fn made(name: &str) -> (Server, String) {
 
 /// Ends the server and waits until its process is gone; its files stay as long as the value does.
 fn stopped(server: &Server) {
-    let pid = fs::read_to_string(server.folder.join("pid")).expect("pid");
-    let stopped = Command::new("sh")
-        .args(["-c", "kill -TERM \"$0\"", pid.trim()])
-        .status();
-    assert!(stopped.expect("sh").success());
+    let pid = server.pid().expect("it runs");
+    assert!(server.signal("TERM"));
     // Its parent waits for it only later, so it may be a zombie.
     testkit::until("the server has stopped", || {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-        !stat.is_ok_and(|stat| !stat.contains(") Z"))
+        !testkit::process::is_alive(pid)
     });
 }
 
@@ -227,10 +223,7 @@ fn is_being_filled(to: &str, by: &Child) -> bool {
 }
 
 fn signal(child: &Child, name: &str) {
-    let sent = Command::new("sh")
-        .args(["-c", "kill -\"$0\" \"$1\"", name, &child.id().to_string()])
-        .status();
-    assert!(sent.expect("sh").success());
+    assert!(testkit::process::signal(child.id(), name));
 }
 
 /// Proves: NFR-02

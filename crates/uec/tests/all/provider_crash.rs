@@ -1,13 +1,11 @@
 //! `kill -9` under load: what was answered with 201 or 200 is there after the restart, and nothing is half done.
 
 use super::support;
-use super::support::operations::command;
 use std::collections::BTreeSet;
 use std::io::BufReader;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use testkit::Ended;
 
 use serde_json::Value;
 
@@ -106,12 +104,6 @@ fn what_was_acknowledged_survives_kill_9() {
             "a booked slot is not free"
         );
     }
-    Ended::run(&mut command(format!(
-        "provider audit verify --database '{}'",
-        server.database()
-    )))
-    .with(0);
-    let folder = server.folder.clone();
-    server.kill();
-    let _ = std::fs::remove_dir_all(folder);
+    server.uec("provider audit verify").with(0);
+    server.removed();
 }

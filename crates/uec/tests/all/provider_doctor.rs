@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use testkit::{Arguments, Ended, assert_lacks, words};
 
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use serde_json::Value;
 
 use super::support::Server;
-use super::support::operations::{Sds, declare, free_address, get, uec, written};
+use super::support::certificates::{Authority, Identity};
+use super::support::operations::{declare, free_address, get, sandbox, serves, uec, written};
 
 fn doctor(arguments: impl Arguments) -> Ended {
     uec([words("provider doctor --json"), arguments.words()].concat())
@@ -31,24 +31,11 @@ fn doctor_trusting(certificate: &Path, arguments: impl Arguments) -> Ended {
 fn secure_server(name: &str) -> (Server, PathBuf) {
     let admin = free_address();
     let server = Server::spawn(name, true, |folder| {
-        let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
-        let certificate = params.self_signed(&key).expect("a certificate");
-        let pem = written(folder, "server.pem", &certificate.pem());
-        let key = written(folder, "server.key", &key.serialize_pem());
-        let (pem, key) = (pem.display().to_string(), key.display().to_string());
-        let tls = [
-            "--tls-certificate".to_owned(),
-            pem,
-            "--tls-key".to_owned(),
-            key,
-        ];
-        let look = ["--admin-listen".to_owned(), admin.to_string()];
-        tls.into_iter().chain(look).collect()
+        let mut arguments = Identity::alone("127.0.0.1", |_| ()).served(folder);
+        arguments.extend(["--admin-listen".to_owned(), admin.to_string()]);
+        arguments
     });
-    testkit::until("the server is ready", || {
-        get(admin, "/health/ready").is_some_and(|r| r.status == 200)
-    });
+    testkit::until("the server is ready", || serves(admin, "/health/ready"));
     let certificate = server.folder.join("server.pem");
     (server, certificate)
 }
@@ -150,12 +137,8 @@ fn an_untrusted_certificate_is_not_called_unreachable() {
     let (server, _) = secure_server("doctor-untrusted");
     let base = format!("https://{}", server.address);
     let config = settings(&server.folder, &format!("base_url = \"{base}\"\n{TRUSTED}"));
-    let other = {
-        let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec!["other.example".to_owned()]).expect("parameters");
-        let certificate = params.self_signed(&key).expect("a certificate");
-        written(&server.folder, "other.pem", &certificate.pem())
-    };
+    let other = Identity::alone("other.example", |_| ());
+    let (other, _) = other.write(&server.folder, "other");
     let report = doctor_trusting(
         &other,
         format!("--database '{}' --config '{config}'", server.database()),
@@ -172,9 +155,7 @@ fn an_untrusted_certificate_is_not_called_unreachable() {
 
 /// A server that speaks this protocol alone and wants a certificate of whoever calls; its address and certificate.
 fn demanding_server(protocol: &str) -> (SocketAddr, String) {
-    let key = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
-    let certificate = params.self_signed(&key).expect("a certificate");
+    let Identity { certificate, key } = Identity::alone("127.0.0.1", |_| ());
     let mut roots = RootCertStore::empty();
     roots.add(certificate.der().clone()).expect("a root");
     let crypto = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -308,20 +289,13 @@ fn certificates_are_judged() {
         .join(format!("doctor-certificates-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let day = Duration::from_secs(86_400);
-    let authority_key = KeyPair::generate().expect("a key");
-    let mut params = CertificateParams::new(Vec::new()).expect("parameters");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = params.self_signed(&authority_key).expect("a certificate");
-    let issuer = Issuer::new(params, authority_key);
+    let authority = Authority::new("Test Authority");
     let make = |from: SystemTime, until: SystemTime| {
-        let key = KeyPair::generate().expect("a key");
-        let mut params =
-            CertificateParams::new(vec!["booking.example".to_owned()]).expect("parameters");
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.not_before = from.into();
-        params.not_after = until.into();
-        let certificate = params.signed_by(&key, &issuer).expect("a certificate");
-        (certificate.pem(), key.serialize_pem())
+        let made = authority.server_with("booking.example", |params| {
+            params.not_before = from.into();
+            params.not_after = until.into();
+        });
+        (made.certificate.pem(), made.key.serialize_pem())
     };
     let now = SystemTime::now();
     let report = |name: &str, chain: &str, key: &str, host: &str| {
@@ -340,7 +314,7 @@ fn certificates_are_judged() {
         .json
     };
     let (good, key) = make(now - day, now + 100 * day);
-    let chain = format!("{good}{}", authority.pem());
+    let chain = format!("{good}{}", authority.certificate.pem());
     let right = report("right", &chain, &key, "booking.example");
     is_well(
         &right,
@@ -367,14 +341,10 @@ fn certificates_are_judged() {
     );
     let mixed = report("mixed", &good, &soon_key, "booking.example");
     fails(&mixed, "certificates", "would not start");
-    let stranger_key = KeyPair::generate().expect("a key");
-    let stranger = CertificateParams::new(Vec::new())
-        .expect("parameters")
-        .self_signed(&stranger_key)
-        .expect("a certificate");
+    let stranger = Authority::new("Somebody Else").certificate.pem();
     let loose = report(
         "loose",
-        &format!("{good}{}", stranger.pem()),
+        &format!("{good}{stranger}"),
         &key,
         "booking.example",
     );
@@ -499,12 +469,12 @@ fn the_clock_is_compared() {
 #[test]
 fn the_registration_is_compared() {
     let (server, certificate) = secure_server("doctor-sds");
-    let sds = Sds::start(&format!("https://{}", server.address));
+    let sds = sandbox(&format!("--sds 0 --provider https://{}", server.address));
     let ask = |base: &str| {
         let config = settings(&server.folder, &format!("base_url = \"{base}\"\n{TRUSTED}"));
         let database = server.database();
         let asked = format!("--database '{database}' --config '{config}' --quick");
-        doctor_trusting(&certificate, format!("{asked} --sds '{}'", sds.url)).json
+        doctor_trusting(&certificate, format!("{asked} --sds '{}'", sds.told("SDS"))).json
     };
     let right = ask(&format!("https://{}", server.address));
     is_well(

@@ -11,20 +11,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use testkit::{Arguments, Ended, assert_contains, assert_lacks};
 
-use super::support::operations::{answer, get, uec, until};
+use super::support::operations::{answer, get, serves, uec, until};
 use super::support::{Booking, Server};
-use rusqlite::config::DbConfig;
 
 /// A user that is nobody, when the tests run as root, whom no right of a file binds.
 const NOBODY: u32 = 65_534;
 
 fn codes(server: &Server) -> String {
     get(server.address, "/health/ready").map_or_else(String::new, |r| r.text())
-}
-
-fn pid(server: &Server) -> u32 {
-    let text = fs::read_to_string(server.folder.join("pid")).expect("the process id");
-    text.trim().parse().expect("a number")
 }
 
 /// The open file of a process that is called so, also when it is deleted.
@@ -62,8 +56,7 @@ fn a_removed_database_is_not_written_and_can_be_saved() {
     for suffix in ["", "-wal", "-shm"] {
         fs::remove_file(format!("{}{suffix}", file.display())).expect("removed");
     }
-    let refused = answer(&server.book(&server.booking().body()));
-    assert_eq!(refused.status, 503, "{}", refused.shown());
+    let refused = answer(&server.book(&server.booking().body())).with(503);
     assert!(refused.header("retry-after").is_some());
     // A 409 that names the appointment would acknowledge it once more.
     assert_eq!(answer(&before).status, 503, "nor is a repeat acknowledged");
@@ -71,7 +64,7 @@ fn a_removed_database_is_not_written_and_can_be_saved() {
         codes(&server).contains("its file was removed or replaced")
     });
     assert_lacks(codes(&server), &[&file.display().to_string()]);
-    let process = pid(&server);
+    let process = server.pid().expect("it runs");
     until("the log says how to save it", || {
         server.log().contains(&format!("/proc/{process}/fd"))
     });
@@ -88,13 +81,8 @@ fn a_removed_database_is_not_written_and_can_be_saved() {
     for id in &ids {
         assert_eq!(server.read(id).expect(200).json()["status"], "booked");
     }
-    uec(format!(
-        "provider audit verify --database '{}'",
-        server.database()
-    ))
-    .with(0);
-    server.kill();
-    let _ = fs::remove_dir_all(folder);
+    server.uec("provider audit verify").with(0);
+    server.removed();
 }
 
 /// Only the WAL is removed: the server says to be stopped, and has everything in the database file when it is.
@@ -104,26 +92,19 @@ fn a_removed_wal_is_in_the_database_after_a_stop() {
     let ids = booked_ids(&server, 5);
     let file = server.folder.join("provider.sqlite");
     fs::remove_file(format!("{}-wal", file.display())).expect("removed");
-    let refused = answer(&server.book(&server.booking().body()));
-    assert_eq!(refused.status, 503, "{}", refused.shown());
+    answer(&server.book(&server.booking().body())).with(503);
     until("the log says what to do", || {
         server.log().contains("SIGTERM")
     });
-    let stopped = Command::new("sh")
-        .args(["-c", "kill -TERM \"$0\"", &pid(&server).to_string()])
-        .status();
-    assert!(stopped.is_ok_and(|s| s.success()));
+    assert!(server.signal("TERM"));
     until("it has stopped", || {
         get(server.address, "/health/live").is_none()
     });
-    let folder = server.folder.clone();
-    server.kill();
-    let server = Server::start("files-wal", false);
+    let server = server.restarted("files-wal");
     for id in &ids {
         assert_eq!(server.read(id).expect(200).json()["status"], "booked");
     }
-    server.kill();
-    let _ = fs::remove_dir_all(folder);
+    server.removed();
 }
 
 /// As somebody whom the rights of files bind.
@@ -238,18 +219,8 @@ fn a_database_that_others_may_write_is_refused() {
 fn a_wal_that_was_lost_is_told_at_the_next_start() {
     let server = Server::start("files-lost", false);
     let file = server.folder.join("provider.sqlite");
-    let outside = rusqlite::Connection::open(&file).expect("opens");
-    until("all is in the file itself", || {
-        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let busy = outside.query_row(sql, [], |row| row.get::<_, i64>(0));
-        busy.is_ok_and(|busy| busy == 0)
-    });
-    // While somebody reads the file as it is, nothing that comes later is copied into it; nor when the last one goes.
-    outside
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-        .expect("set");
-    let pinned = outside.execute_batch("BEGIN; SELECT count(*) FROM tenant;");
-    pinned.expect("reads");
+    // While somebody reads the file as it is, nothing that comes later is copied into it.
+    let outside = server.wal_kept_apart();
     booked_ids(&server, 2);
     assert!(server.kill_9());
     drop(outside);
@@ -270,8 +241,7 @@ fn a_wal_that_was_lost_is_told_at_the_next_start() {
     let server = Server::start("files-lost", false);
     let log = server.log();
     assert_contains(&log, &["the audit trail of FX101 ends at row"]);
-    server.kill();
-    let _ = fs::remove_dir_all(folder);
+    server.removed();
 }
 
 /// The library that sets a program's clock.
@@ -319,10 +289,8 @@ fn a_clock_that_leaves_all_dates_ends_no_connection() {
         .stderr(output)
         .spawn()
         .expect("uec starts");
-    let answers = || get(address, "/health/live").is_some_and(|r| r.status == 200);
-    until("it is ready", || {
-        get(address, "/health/ready").is_some_and(|r| r.status == 200)
-    });
+    let answers = || serves(address, "/health/live");
+    until("it is ready", || serves(address, "/health/ready"));
     set("+8100y");
     until("nobody is answered without a date", || !answers());
     until("the log says why", || {

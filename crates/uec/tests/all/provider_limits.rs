@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use testkit::assert_contains;
 
 use super::support::operations::{answer, declare, get, metric, until, with_settings};
-use super::support::{Booking, CONSUMER_ASID, GP_CLINIC, Response, Server, uuid};
+use super::support::{Booking, CONSUMER_ASID, GP_CLINIC, Response, SEARCH_ONLY, Server, uuid};
 use provider::store::{Options, Store};
 
 fn page(server: &Server) -> String {
@@ -13,7 +13,7 @@ fn page(server: &Server) -> String {
 }
 
 fn search(server: &Server) -> Response {
-    answer(&server.search(&Server::window_query(GP_CLINIC, 1, 2)))
+    answer(&server.plain_search())
 }
 
 #[track_caller]
@@ -38,10 +38,8 @@ fn a_consumer_has_a_burst_and_then_a_rate_of_its_own() {
     until("it is refused", || search(&server).status == 429);
     assert_throttled(&search(&server));
     // Another consumer has an allowance of its own.
-    let other = server.as_search_only(
-        server.search(&Server::window_query(GP_CLINIC, 1, 2)),
-        "organization/slot.read",
-    );
+    let call = server.plain_search();
+    let other = server.from(call, SEARCH_ONLY);
     assert_eq!(answer(&other).status, 200);
     until("it may go on", || search(&server).status == 200);
     let page = page(&server);
@@ -100,7 +98,7 @@ fn a_declaration_overrides_the_limit() {
         assert_eq!(search(&server).status, 200);
     }
     let unknown = |server: &Server| {
-        let call = server.search(&Server::window_query(GP_CLINIC, 1, 2));
+        let call = server.plain_search();
         answer(&call.with("Ssp-From", "918999000777")).status
     };
     until("the other one is refused", || unknown(&server) == 429);
@@ -124,10 +122,8 @@ fn a_consumer_cannot_take_all_of_the_server() {
     };
     until("both are under way", || refused().is_some());
     assert_throttled(&refused().expect("refused"));
-    let other = server.as_search_only(
-        server.search(&Server::window_query(GP_CLINIC, 1, 2)),
-        "organization/slot.read",
-    );
+    let call = server.plain_search();
+    let other = server.from(call, SEARCH_ONLY);
     assert_eq!(answer(&other).status, 200);
     drop(hanging);
     until("their places are free again", || {

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::support::operations::{get, until};
-use super::support::{CONSUMER_ASID, Call, GP_CLINIC, Server, uuid};
+use super::support::operations::{serves, until};
+use super::support::{CONSUMER_ASID, Call, Server, uuid};
 
 /// The lines of the log that hold this word.
 #[track_caller]
@@ -61,9 +61,7 @@ fn a_malformed_request_is_logged_as_a_fault_of_the_consumer() {
 #[test]
 fn a_search_is_logged_with_its_caller() {
     let server = Server::shared(module_path!());
-    let call = server
-        .search(&Server::window_query(GP_CLINIC, 1, 2))
-        .with("X-Request-ID", &uuid());
+    let call = server.plain_search().with("X-Request-ID", &uuid());
     let response = call.expect(200);
     let lines = lines_with(&trace_of(&call));
     let own = response.header("x-request-id").expect("X-Request-ID");
@@ -84,24 +82,14 @@ fn patients_are_not_in_the_log() {
     let server = Server::shared(module_path!());
     let (booking, created) = server.booked();
     let number = booking.nhs_number.clone().expect("a number");
-    server
-        .cancel(
-            &created.location_id(),
-            "W/\"1\"",
-            &booking.cancelled(&created.json()),
-        )
-        .expect(200);
+    server.cancelling(&booking, &created).expect(200);
     let faulty = server.booking().with("/patient/gender", json!("Testwell"));
     server.book(&faulty.body()).expect(422);
     let wrong = server
         .booking()
         .with("/patient/identifier/0/value", json!("9990000000"));
     server.book(&wrong.body()).expect(422);
-    server
-        .appointments(&format!(
-            "patient.identifier=https://fhir.nhs.uk/Id/nhs-number|{number}"
-        ))
-        .expect(200);
+    server.appointments_of(&booking).expect(200);
     let last = server.read(&uuid());
     last.expect(404);
     lines_with(&trace_of(&last));
@@ -124,7 +112,7 @@ fn json_lines_say_what_belongs_together_and_no_more() {
     let server = Server::spawn("log-json", true, |_| {
         vec!["--log-format".to_owned(), "json".to_owned()]
     });
-    server.wait_until(|s| get(s.address, "/health/ready").is_some_and(|r| r.status == 200));
+    server.wait_until(|s| serves(s.address, "/health/ready"));
     let booking = server.booking();
     let call = server.book(&booking.body());
     let created = call.expect(201);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use serde_json::json;
 
-use super::support::operations::{free_address, get, metric, send, uec, until};
+use super::support::operations::{free_address, get, metric, send, serves, uec, until};
 use super::support::{CONSUMER_ASID, GP_CLINIC, Server, uuid};
 
 fn page(server: &Server) -> String {
@@ -28,9 +28,7 @@ fn requests_are_counted_by_interaction_and_outcome() {
         None,
         "nothing yet"
     );
-    server
-        .search(&Server::window_query(GP_CLINIC, 1, 2))
-        .expect(200);
+    server.plain_search().expect(200);
     let (booking, created) = server.booked();
     server.book(&json!({})).body("{").expect(400);
     server.read(&uuid()).expect(404);
@@ -95,9 +93,7 @@ fn requests_are_counted_by_interaction_and_outcome() {
 #[test]
 fn the_page_is_well_formed() {
     let server = Server::shared(module_path!());
-    server
-        .search(&Server::window_query(GP_CLINIC, 1, 2))
-        .expect(200);
+    server.plain_search().expect(200);
     let page = page(server);
     let (mut typed, mut series) = (HashSet::new(), HashSet::new());
     let mut current = String::new();
@@ -175,9 +171,7 @@ fn metrics_are_off_the_public_port_unless_told_to() {
     .spawn()
     .expect("uec starts");
     let outcome = std::panic::catch_unwind(|| {
-        until("it is ready", || {
-            get(public, "/health/ready").is_some_and(|r| r.status == 200)
-        });
+        until("it is ready", || serves(public, "/health/ready"));
         assert_eq!(get(public, "/metrics").map(|r| r.status), Some(404));
         let shown = get(admin, "/metrics").expect("an answer");
         assert_eq!(shown.status, 200);

@@ -1,14 +1,15 @@
 //! Readiness that tells the truth, and the way a server stops.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 use testkit::assert_contains;
 
-use rcgen::{CertificateParams, KeyPair};
 use serde_json::Value;
 
-use super::support::operations::{answer, free_address, get, until, with_settings, written};
-use super::support::{GP_CLINIC, Response, Server};
+use super::support::certificates::Identity;
+use super::support::operations::{
+    answer, free_address, get, serves, until, with_settings, written,
+};
+use super::support::{Response, Server};
 
 fn ready(server: &Server) -> Response {
     get(server.address, "/health/ready").expect("an answer")
@@ -47,7 +48,7 @@ fn a_database_that_cannot_be_written_is_not_ready() {
         Some(200)
     );
     // Reading goes on.
-    let search = server.search(&Server::window_query(GP_CLINIC, 1, 2));
+    let search = server.plain_search();
     assert_eq!(answer(&search).status, 200);
     holder.execute_batch("ROLLBACK").expect("let go");
     until("it is ready again", || ready(&server).status == 200);
@@ -62,7 +63,7 @@ fn a_disk_without_room_is_not_ready() {
         let file = written(folder, "settings.toml", settings);
         vec!["--config".to_owned(), file.display().to_string()]
     });
-    server.wait_until(|s| get(s.address, "/health/live").is_some_and(|r| r.status == 200));
+    server.wait_until(|s| serves(s.address, "/health/live"));
     until("it has looked", || codes(&ready(&server)) == ["disk"]);
     server.kill();
 }
@@ -72,24 +73,14 @@ fn a_disk_without_room_is_not_ready() {
 fn an_expired_certificate_is_not_ready() {
     let admin = free_address();
     let server = Server::spawn("ready-certificate", true, |folder| {
-        let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
         let now = std::time::SystemTime::now();
-        params.not_before = (now - Duration::from_secs(3_600)).into();
-        params.not_after = (now + Duration::from_secs(20)).into();
-        let certificate = params.self_signed(&key).expect("a certificate");
-        let pem = written(folder, "server.pem", &certificate.pem());
-        let key = written(folder, "server.key", &key.serialize_pem());
-        [
-            "--tls-certificate",
-            &pem.display().to_string(),
-            "--tls-key",
-            &key.display().to_string(),
-        ]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(["--admin-listen".to_owned(), admin.to_string()])
-        .collect()
+        let soon = Identity::alone("127.0.0.1", |params| {
+            params.not_before = (now - Duration::from_secs(3_600)).into();
+            params.not_after = (now + Duration::from_secs(20)).into();
+        });
+        let mut arguments = soon.served(folder);
+        arguments.extend(["--admin-listen".to_owned(), admin.to_string()]);
+        arguments
     });
     let asked = |path: &str| get(admin, path);
     until("it answers", || asked("/health/live").is_some());
@@ -113,12 +104,12 @@ fn a_server_that_stops_says_so_before_it_goes() {
         "[limits]\ndrain_wait_seconds = 12\ndrain_seconds = 5\n",
     );
     let begun = Instant::now();
-    terminate(&server);
+    assert!(server.signal("TERM"));
     until("it is not ready", || {
         get(server.address, "/health/ready").is_some_and(|r| r.status == 503)
     });
     assert_eq!(codes(&ready(&server)), ["stopping"]);
-    let search = answer(&server.search(&Server::window_query(GP_CLINIC, 1, 2)));
+    let search = answer(&server.plain_search());
     assert_eq!(search.status, 200, "still answered");
     assert_eq!(search.header("connection"), Some("close"));
     until("it has gone", || {
@@ -131,14 +122,6 @@ fn a_server_that_stops_says_so_before_it_goes() {
     server.kill();
 }
 
-fn terminate(server: &Server) {
-    let pid = std::fs::read_to_string(server.folder.join("pid")).expect("the process id");
-    let sent = Command::new("sh")
-        .args(["-c", "kill -TERM \"$0\"", pid.trim()])
-        .status();
-    assert!(sent.is_ok_and(|s| s.success()));
-}
-
 /// Health is the same on both ports and never needs a token; nothing but GET and HEAD.
 #[test]
 fn health_is_json_on_the_api_port_too() {
@@ -147,6 +130,7 @@ fn health_is_json_on_the_api_port_too() {
         .expect("an answer")
         .json();
     assert_eq!(live, serde_json::json!({"status": "live"}));
-    let unknown = get(server.address, "/health/nothing").expect("an answer");
-    assert_eq!(unknown.status, 404);
+    get(server.address, "/health/nothing")
+        .expect("an answer")
+        .with(404);
 }

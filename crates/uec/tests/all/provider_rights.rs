@@ -1,8 +1,8 @@
 //! Whose rights a request has: what the proxy's certificate or a signature proves, never what a token claims (D-75, D-76).
 
 use super::support;
-use super::support::http::{Call, connect};
-use super::support::operations::declare;
+use super::support::http::{Call, connect, exchange};
+use super::support::operations::{declare, uec};
 use super::support::{Booking, CONSUMER_ASID, GP_CLINIC, Response, Server, Token};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use rustls::pki_types::ServerName;
@@ -104,28 +104,39 @@ impl Behind {
         Response::read(&mut BufReader::new(stream))
     }
 
+    /// Sends a call through the proxy.
     #[track_caller]
-    fn send(&self, call: &Call) -> Response {
-        let bytes = call.clone().with("Connection", "close").bytes();
-        self.bytes(&self.proxy, &bytes).expect("an answer")
+    fn send(&self, call: Call) -> Response {
+        self.send_by(&self.proxy, call)
     }
 
     #[track_caller]
-    fn free(&self) -> Value {
-        let query = Server::window_query(GP_CLINIC, 2, 13);
-        let found = self.send(&self.server.search(&query));
-        assert_eq!(found.status, 200, "{}", found.shown());
+    fn send_by(&self, client: &Arc<ClientConfig>, call: Call) -> Response {
+        let bytes = call.with("Connection", "close").bytes();
+        self.bytes(client, &bytes).expect("an answer")
+    }
+
+    /// Free slots of some days.
+    #[track_caller]
+    fn slots(&self, from: i64, to: i64) -> Vec<Value> {
+        let query = Server::window_query(GP_CLINIC, from, to);
+        let found = self.send(self.server.search(&query)).with(200);
         support::server::matches(&found.json())
-            .into_iter()
-            .next()
-            .expect("a free slot")
+    }
+
+    /// A booking of a free slot.
+    #[track_caller]
+    fn booking(&self) -> Call {
+        let slots = self.slots(2, 13);
+        let slot = slots.first().expect("a free slot");
+        self.server.book(&Booking::of(slot).body())
     }
 
     /// A booking of a free slot, as this system and organisation.
     #[track_caller]
-    fn book(&self, who: (&str, &str)) -> Response {
-        let body = Booking::of(&self.free()).body();
-        self.send(&self.server.from(self.server.book(&body), who, WRITE))
+    fn book(&self, who: (&str, &str), status: u16) -> Response {
+        self.send(self.server.from(self.booking(), who))
+            .with(status)
     }
 }
 
@@ -140,15 +151,11 @@ fn others_search_only(text: &str) -> String {
 #[test]
 fn a_declared_system_names_its_own_organisations_only() {
     let behind = Behind::new("own-organisations", "");
-    let own = behind.book((CONSUMER_ASID, "FX900"));
-    assert_eq!(own.status, 201, "{}", own.shown());
+    behind.book((CONSUMER_ASID, "FX900"), 201);
     // May only search; writes the code of an organisation that may book.
     for who in [("918999000098", "FX900"), (CONSUMER_ASID, "FX901")] {
-        let refused = behind.book(who);
-        assert_eq!(refused.status, 403, "{}", refused.shown());
-        let text = refused.text();
-        assert!(text.contains("is not declared for it here"), "{text}");
-        assert!(text.contains(who.0) && text.contains(who.1), "{text}");
+        let refused = behind.book(who, 403);
+        refused.says(&["is not declared for it here", who.0, who.1]);
     }
     declare(&behind.server, "FX101", |text| {
         text.replace(
@@ -156,11 +163,14 @@ fn a_declared_system_names_its_own_organisations_only() {
             "asid = \"918999000099\"\nserves = [\"FX905\", \"FX906\"]\n",
         )
     });
-    for ods in ["FX900", "FX905", "FX906"] {
-        let served = behind.book((CONSUMER_ASID, ods));
-        assert_eq!(served.status, 201, "{ods}: {}", served.shown());
+    for (ods, status) in [
+        ("FX900", 201),
+        ("FX905", 201),
+        ("FX906", 201),
+        ("FX907", 403),
+    ] {
+        behind.book((CONSUMER_ASID, ods), status);
     }
-    assert_eq!(behind.book((CONSUMER_ASID, "FX907")).status, 403);
     behind.server.kill();
 }
 
@@ -173,41 +183,37 @@ fn an_undeclared_system_gets_what_any_consumer_gets_whatever_it_claims() {
         others_search_only(&text) + more
     });
     for claimed in ["FX900", "FX910", "FX777"] {
-        let refused = behind.book((UNKNOWN_ASID, claimed));
-        assert_eq!(refused.status, 403, "{claimed}: {}", refused.shown());
+        let refused = behind.book((UNKNOWN_ASID, claimed), 403);
         refused.says(&["may not book"]);
-        let query = Server::window_query(GP_CLINIC, 2, 3);
-        let call = behind.server.search(&query);
-        let call = behind.server.from(call, (UNKNOWN_ASID, claimed), SEARCH);
-        assert_eq!(behind.send(&call).status, 200, "{claimed}");
+        let call = behind.server.search(&Server::window_query(GP_CLINIC, 2, 3));
+        let call = behind.server.from(call, (UNKNOWN_ASID, claimed));
+        behind.send(call).with(200);
     }
-    assert_eq!(behind.book((CONSUMER_ASID, "FX900")).status, 201);
+    behind.book((CONSUMER_ASID, "FX900"), 201);
     behind.server.kill();
+}
+
+/// A declaration in which each consumer may have one slot of the clinic.
+fn one_each(text: &str) -> String {
+    let id = format!("id = \"{GP_CLINIC}\"\n");
+    let (before, after) = text.split_at(text.find(&id).expect("the service"));
+    let rule = "\n[[release]]\nid = \"one-each\"\ncap = 1\n";
+    format!("{before}release = [\"one-each\"]\n{after}{rule}")
 }
 
 /// Proves: PROV-SLOT-21, ERR-07
 #[test]
 fn a_cap_is_not_escaped_by_naming_another_organisation_each_time() {
     let behind = Behind::new("cap", "");
-    declare(&behind.server, "FX101", |text| {
-        let rule = "\n[[release]]\nid = \"one-each\"\ncap = 1\n";
-        let id = format!("id = \"{GP_CLINIC}\"\n");
-        let at = text.find(&id).expect("the service");
-        let (before, after) = text.split_at(at);
-        format!("{before}release = [\"one-each\"]\n{after}{rule}")
-    });
-    let mut slots = Vec::new();
-    let query = Server::window_query(GP_CLINIC, 3, 4);
-    let found = behind.send(&behind.server.search(&query));
-    slots.extend(support::server::matches(&found.json()));
-    assert!(slots.len() >= 3, "{}", found.shown());
-    let mut statuses = Vec::new();
-    for (slot, ods) in slots.iter().zip(["FX920", "FX921", "FX922"]) {
+    declare(&behind.server, "FX101", |text| one_each(&text));
+    let slots = behind.slots(3, 4);
+    let mut slots = slots.iter();
+    for (ods, status) in [("FX920", 201), ("FX921", 403), ("FX922", 403)] {
+        let slot = slots.next().expect("a free slot");
         let call = behind.server.book(&Booking::of(slot).body());
-        let call = behind.server.from(call, (UNKNOWN_ASID, ods), WRITE);
-        statuses.push(behind.send(&call).status);
+        let call = behind.server.from(call, (UNKNOWN_ASID, ods));
+        behind.send(call).with(status);
     }
-    assert_eq!(statuses, [201, 403, 403]);
     behind.server.kill();
 }
 
@@ -219,49 +225,33 @@ fn a_claim_uses_up_no_cap_and_chooses_no_version() {
     let keys = folder.path().join("keys.json");
     let behind = Behind::new("claimed", &format!("signed_keys = {keys:?}\n"));
     declare(&behind.server, "FX101", |text| {
-        let rule = "\n[[release]]\nid = \"one-each\"\ncap = 1\n\n\
-                    [[consumer]]\nods = \"FX912\"\nname = \"By code, of old\"\nstandard = \"2.0.1-beta\"\n";
-        let id = format!("id = \"{GP_CLINIC}\"\n");
-        let at = text.find(&id).expect("the service");
-        let (before, after) = text.split_at(at);
-        format!("{before}release = [\"one-each\"]\n{after}{rule}")
+        let old = "\n[[consumer]]\nods = \"FX912\"\nname = \"By code, of old\"\nstandard = \"2.0.1-beta\"\n";
+        one_each(&text) + old
     });
-    let query = Server::window_query(GP_CLINIC, 3, 4);
-    let found = behind.send(&behind.server.search(&query));
-    let slots = support::server::matches(&found.json());
-    assert!(slots.len() >= 5, "{}", found.shown());
+    let slots = behind.slots(3, 4);
     let mut slots = slots.iter();
     let mut call = || {
         let slot = slots.next().expect("a free slot");
         behind.server.book(&Booking::of(slot).body())
     };
     // By the proxy, which proves the system; or not by it, and signed, which proves the organisation.
-    let claims = |call: Call, asid, ods| {
-        let call = behind.server.from(call, (asid, ods), WRITE);
-        behind.send(&call)
-    };
+    let claims = |call: Call, asid, ods| behind.send(behind.server.from(call, (asid, ods)));
     let signs = |call: Call, asid, ods| {
         let claims = Token::new(&behind.server.audience(), WRITE, ods).claims;
         let token = signed(&signing, &json!({"alg": "EdDSA", "kid": "good"}), &claims);
         let call = call.with("Authorization", &token).with("Ssp-From", asid);
-        let call = call.with("Connection", "close");
-        behind
-            .bytes(&behind.other, &call.bytes())
-            .expect("an answer")
+        behind.send_by(&behind.other, call)
     };
     let other = "918999000056";
-    let first = claims(call(), UNKNOWN_ASID, "FX910");
-    assert_eq!(first.status, 201, "{}", first.shown());
-    let own = signs(call(), other, "FX910");
-    assert_eq!(own.status, 201, "a claim counted: {}", own.shown());
-    assert_eq!(signs(call(), other, "FX910").status, 403);
+    claims(call(), UNKNOWN_ASID, "FX910").with(201);
+    // The claim did not count.
+    signs(call(), other, "FX910").with(201);
+    signs(call(), other, "FX910").with(403);
 
     // The version of FX912 lets it leave out the header; who only claims to be FX912 is held to the current one.
     let mut old = || call().without("X-Request-ID");
-    let held = claims(old(), "918999000057", "FX912");
-    assert_eq!(held.status, 400, "{}", held.shown());
-    let taken = signs(old(), "918999000058", "FX912");
-    assert_eq!(taken.status, 201, "{}", taken.shown());
+    claims(old(), "918999000057", "FX912").with(400);
+    signs(old(), "918999000058", "FX912").with(201);
     behind.server.kill();
 }
 
@@ -306,64 +296,49 @@ fn a_signed_token_proves_its_organisation_and_is_read_strictly() {
         others_search_only(&text) + more
     });
     let query = Server::window_query(GP_CLINIC, 2, 3);
+    // Not the proxy: the signature stands for the request.
     let send = |header: &Value, claims: &Value, call: Call| {
-        let token = signed(&signing, header, claims);
-        let call = call
-            .with("Authorization", &token)
-            .with("Connection", "close");
-        // Not the proxy: the signature stands for the request.
-        behind
-            .bytes(&behind.other, &call.bytes())
-            .expect("an answer")
+        let call = call.with("Authorization", &signed(&signing, header, claims));
+        behind.send_by(&behind.other, call)
     };
     let header = |kid: &str| json!({"alg": "EdDSA", "typ": "JWT", "kid": kid});
-    let claims = |ods: &str| Token::new(&behind.server.audience(), SEARCH, ods).claims;
+    let token = |ods: &str| Token::new(&behind.server.audience(), SEARCH, ods);
     let search =
-        |header: &Value, claims: &Value| send(header, claims, behind.server.search(&query));
-    for kid in ["good", "plain"] {
-        let taken = search(&header(kid), &claims("FX900"));
-        assert_eq!(taken.status, 200, "{kid}: {}", taken.shown());
-    }
+        |header: &Value, token: Token| send(header, &token.claims, behind.server.search(&query));
     let now = jiff::Timestamp::now().as_second();
-    let with = |name: &str, value: Value| {
-        Token::new(&behind.server.audience(), SEARCH, "FX900")
-            .claim(name, value)
-            .claims
-    };
-    let past = search(&header("good"), &with("nbf", json!(now - 5)));
-    assert_eq!(past.status, 200, "{}", past.shown());
+    for (kid, token) in [
+        ("good", token("FX900")),
+        ("plain", token("FX900")),
+        ("good", token("FX900").claim("nbf", json!(now - 5))),
+    ] {
+        search(&header(kid), token).with(200);
+    }
     let critical = json!({"alg": "EdDSA", "kid": "good", "crit": ["exp"], "exp": 1});
-    for (header, claims, words) in [
-        (critical, claims("FX900"), "`crit`"),
-        (header("enc"), claims("FX900"), "`use` is not `sig`"),
-        (header("ops"), claims("FX900"), "`key_ops` lack `verify`"),
-        (header("other"), claims("FX900"), "for ES256 only"),
-        (header("good"), with("nbf", json!(now + 600)), "`nbf` lies"),
+    let not_before = |at: Value| token("FX900").claim("nbf", at);
+    for (header, token, words) in [
+        (critical, token("FX900"), "`crit`"),
+        (header("enc"), token("FX900"), "`use` is not `sig`"),
+        (header("ops"), token("FX900"), "`key_ops` lack `verify`"),
+        (header("other"), token("FX900"), "for ES256 only"),
+        (header("good"), not_before(json!(now + 600)), "`nbf` lies"),
         (
             header("good"),
-            with("nbf", json!("soon")),
+            not_before(json!("soon")),
             "`nbf` is not an integer",
         ),
         (
             header("good"),
-            claims("FX901"),
+            token("FX901"),
             "is not declared for it here",
         ),
     ] {
-        let refused = search(&header, &claims);
-        assert_eq!(refused.status, 403, "{words}: {}", refused.shown());
-        refused.says(&[words]);
+        search(&header, token).with(403).says(&[words]);
     }
     // The signature proves the organisation, so its declaration counts, whatever system the header names.
     for (ods, status) in [("FX910", 201), ("FX777", 403)] {
-        let call = behind.server.book(&Booking::of(&behind.free()).body());
+        let call = behind.booking().with("Ssp-From", UNKNOWN_ASID);
         let claims = Token::new(&behind.server.audience(), WRITE, ods).claims;
-        let answer = send(
-            &header("good"),
-            &claims,
-            call.with("Ssp-From", UNKNOWN_ASID),
-        );
-        assert_eq!(answer.status, status, "{ods}: {}", answer.shown());
+        send(&header("good"), &claims, call).with(status);
     }
     behind.server.kill();
 }
@@ -378,9 +353,7 @@ fn where_anybody_is_let_in_a_declared_system_still_names_its_own() {
         ((CONSUMER_ASID, "FX901"), 403),
         ((UNKNOWN_ASID, "FX900"), 200),
     ] {
-        server
-            .from(server.search(&query), who, SEARCH)
-            .expect(status);
+        server.from(server.search(&query), who).expect(status);
     }
 }
 
@@ -404,7 +377,7 @@ fn a_revoked_client_certificate_is_refused_also_on_an_open_connection() {
     });
     let file = behind.server.folder.join("clients.crl");
     let request = |close: bool| {
-        let call = behind.server.search(&Server::window_query(GP_CLINIC, 1, 2));
+        let call = behind.server.plain_search();
         let connection = if close { "close" } else { "keep-alive" };
         call.with("Connection", connection).bytes()
     };
@@ -467,23 +440,20 @@ fn lists_that_cannot_be_read_stop_the_start_and_old_ones_are_told() {
         );
         let file = put("provider.toml", settings.as_bytes());
         let file = file.display().to_string();
-        let done = support::operations::uec(format!(
-            "provider doctor --quick --config '{file}' \
-             --database '{database}'"
-        ));
-        done.stdout.clone()
+        uec(format!(
+            "provider doctor --quick --config '{file}' --database '{database}'"
+        ))
+        .stdout
     };
     let list = authority.revocation_list(&[]).expect("a list");
     let pem = put("good.pem", list.as_bytes());
-    assert!(
-        doctor(&format!("{pem:?}"))
-            .contains("lists of client certificates can be read and are current")
-    );
+    let current = "lists of client certificates can be read and are current";
+    assert_contains(doctor(&format!("{pem:?}")), &[current]);
     let body: String = list.lines().filter(|l| !l.starts_with("--")).collect();
     let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, body);
     let der = put("good.crl", &der.expect("base64"));
-    assert!(doctor(&format!("{der:?}")).contains("can be read and are current"));
-    assert!(doctor("").contains("Revoked client certificates are not noticed"));
+    assert_contains(doctor(&format!("{der:?}")), &[current]);
+    assert_contains(doctor(""), &["Revoked client certificates are not noticed"]);
     let damaged = put("damaged.crl", b"0\x03abc");
     for (file, words) in [
         (
@@ -493,25 +463,15 @@ fn lists_that_cannot_be_read_stop_the_start_and_old_ones_are_told() {
         ("/dev/zero".to_owned(), "is larger than"),
         (ca.display().to_string(), "should hold a revocation list"),
     ] {
-        let said = doctor(&format!("{file:?}"));
-        assert!(
-            said.contains("would not start") && said.contains(words),
-            "{words}: {said}"
-        );
+        assert_contains(doctor(&format!("{file:?}")), &["would not start", words]);
     }
     let soon = jiff::Zoned::now().date() + jiff::Span::new().days(2);
     let due = put("due.crl", &list_until(soon));
-    let said = doctor(&format!("{der:?}, {due:?}"));
-    assert_contains(
-        &said,
-        &["due.crl is the first to end, on ", "Have it fetched now"],
-    );
+    let words = ["due.crl is the first to end, on ", "Have it fetched now"];
+    assert_contains(doctor(&format!("{der:?}, {due:?}")), &words);
     let old = put("old.crl", &list_until(jiff::civil::date(2001, 2, 1)));
-    let said = doctor(&format!("{old:?}"));
-    assert_contains(
-        &said,
-        &["should have been replaced by a newer list on 2001"],
-    );
+    let words = ["should have been replaced by a newer list on 2001"];
+    assert_contains(doctor(&format!("{old:?}")), &words);
 }
 
 /// A running server tells of each list how old it is and when it ends; one that has ended leaves it ready, with a note.
@@ -549,8 +509,7 @@ fn lists_are_in_the_metrics_and_an_old_one_is_a_note() {
     assert!(value("expiry", good) > 0 && value("age", good) > 0);
     let (expiry, age) = (value("expiry", old), value("age", old));
     assert!(expiry < -86_400 * 365 && age > -expiry, "{expiry} {age}");
-    let ready = behind.get("/health/ready").expect("an answer");
-    assert_eq!(ready.status, 200, "{}", ready.shown());
+    let ready = behind.get("/health/ready").expect("an answer").with(200);
     assert_eq!(ready.json()["notes"][0]["code"], "revocation-list");
     behind.server.kill();
 }
@@ -582,6 +541,7 @@ fn list_until(day: jiff::civil::Date) -> Vec<u8> {
 #[test]
 fn a_request_names_one_host() {
     let server = Server::shared(module_path!());
+    let ask = |head: &str| exchange(server.address, head.as_bytes()).expect("an answer");
     for (hosts, status) in [
         ("", 400),
         ("Host: a\r\nHost: a\r\n", 400),
@@ -593,24 +553,21 @@ fn a_request_names_one_host() {
         ("Host: a\r\n", 200),
     ] {
         for path in ["/health/live", "/STU3/1/FX101/metadata", "/itk"] {
-            let head = format!("GET {path} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
-            let answer =
-                support::http::exchange(server.address, head.as_bytes()).expect("an answer");
+            let answer = ask(&format!(
+                "GET {path} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n"
+            ));
             if status == 400 {
-                assert_eq!(answer.status, 400, "{path}: {}", answer.shown());
-                assert_eq!(answer.json()["resourceType"], "OperationOutcome");
+                let answer = answer.with(400);
+                answer.has("/resourceType", "OperationOutcome");
                 answer.says(&["The header Host "]);
             } else {
-                assert!(!answer.text().contains("header Host"), "{}", answer.text());
+                answer.never_says(&["header Host"]);
             }
         }
     }
-    let old = b"GET /health/live HTTP/1.0\r\n\r\n";
-    let answer = support::http::exchange(server.address, old).expect("an answer");
-    assert_eq!(answer.status, 200, "HTTP/1.0 has no Host");
-    let empty = b"GET /health/live HTTP/1.0\r\nHost:\r\n\r\n";
-    let answer = support::http::exchange(server.address, empty).expect("an answer");
-    assert_eq!(answer.status, 400, "and if it has one, it is one");
+    // HTTP/1.0 has no Host, and if it has one, it is one.
+    ask("GET /health/live HTTP/1.0\r\n\r\n").with(200);
+    ask("GET /health/live HTTP/1.0\r\nHost:\r\n\r\n").with(400);
 }
 
 /// Proves: NFR-01
@@ -622,9 +579,8 @@ fn a_file_without_end_is_refused_at_once() {
         "sandbox serve --world /dev/zero",
         "consumer --config /dev/zero slots --service 1",
     ] {
-        let done = support::operations::uec(arguments);
-        let said = &done.stderr;
-        assert_eq!(done.code, 2, "{arguments:?}: {said}");
-        assert!(said.contains("/dev/zero: it is larger than"), "{said}");
+        uec(arguments)
+            .with(2)
+            .notes(&["/dev/zero: it is larger than"]);
     }
 }

@@ -2,7 +2,6 @@
 //! while clients go on, half of them through a balancer of requests, half through one of connections. No request is lost,
 //! none is answered with a fault.
 
-use super::support;
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::{BufReader, Write};
@@ -15,10 +14,8 @@ use std::time::{Duration, Instant};
 
 use super::balancer::Balancer;
 use super::support::http::connect;
-use super::support::server::matches;
-use super::support::{
-    Booking, Call, GP_CLINIC, ROOT, Response, Server, Token, postgres_server, uuid,
-};
+use super::support::server::{Api, matches};
+use super::support::{Booking, Call, GP_CLINIC, Response, Server, postgres_server};
 use booking::ids::ResourceId;
 use provider::store::{AuditVerdict, Options, Store};
 use serde_json::Value;
@@ -52,7 +49,8 @@ struct Process {
 struct Deployment {
     folder: PathBuf,
     database: String,
-    public: SocketAddr,
+    /// Calls that go through the balancer.
+    api: Api,
 }
 
 impl Deployment {
@@ -73,7 +71,7 @@ impl Deployment {
             .args(["provider", "serve", "--seed", "demo"])
             .args(["--database", &self.database])
             .args(["--listen", &address.to_string()])
-            .args(["--base-url", &format!("https://{}", self.public)])
+            .args(["--base-url", &format!("https://{}", self.api.address)])
             .arg("--config")
             .arg(&config)
             .stdin(Stdio::piped())
@@ -87,44 +85,6 @@ impl Deployment {
             child,
         }
     }
-
-    /// A call through the balancer.
-    fn call(&self, method: &str, path: &str, interaction: &str, scope: &str) -> Call {
-        let audience = format!("https://{}{ROOT}", self.public);
-        Call::new(self.public, method, &format!("{ROOT}{path}"))
-            .with("Ssp-TraceID", &uuid())
-            .with("Ssp-From", support::CONSUMER_ASID)
-            .with("Ssp-To", "918999000011")
-            .with(
-                "Ssp-InteractionID",
-                &format!("urn:nhs:names:services:careconnect:fhir:rest:{interaction}"),
-            )
-            .with(
-                "Authorization",
-                &Token::new(&audience, scope, "FX900").bearer(),
-            )
-    }
-
-    fn search(&self, query: &str) -> Call {
-        let path = format!("/Slot?{query}");
-        self.call("GET", &path, "search:slot", "organization/slot.read")
-    }
-
-    fn book(&self, body: &Value) -> Call {
-        let scope = "patient/appointment.write";
-        self.call("POST", "/Appointment", "create:appointment", scope)
-            .with("X-Request-ID", &uuid())
-            .json(body)
-    }
-
-    fn cancel(&self, id: &str, body: &Value) -> Call {
-        let scope = "patient/appointment.write";
-        let path = format!("/Appointment/{id}");
-        self.call("PUT", &path, "update:appointment", scope)
-            .with("X-Request-ID", &uuid())
-            .with("If-Match", "W/\"1\"")
-            .json(body)
-    }
 }
 
 impl Process {
@@ -133,10 +93,11 @@ impl Process {
         let pid = fs::read_to_string(self.folder.join("pid")).expect("its id");
         // Before it is told: then it cannot have waited for less, however late this thread gets its turn.
         let begun = Instant::now();
-        let told = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", pid.trim()])
-            .status();
-        assert!(told.expect("sh runs").success(), "the process was there");
+        let pid = pid.trim().parse().expect("a number");
+        assert!(
+            testkit::process::signal(pid, "TERM"),
+            "the process was there"
+        );
         let status = testkit::found("it ends", || self.child.try_wait().expect("its end"));
         assert!(status.success(), "{status}: {}", self.log());
         assert!(begun.elapsed() >= Duration::from_secs(DRAIN_WAIT));
@@ -201,13 +162,13 @@ fn book_and_cancel(
         match live[place].take() {
             None => {
                 let booking = Booking::of(&slots[place]);
-                let made = client.expect(&deployment.book(&booking.body()), 201);
+                let made = client.expect(&deployment.api.book(&booking.body()), 201);
                 let id = made.location_id();
                 acknowledged.insert(id.clone(), "booked");
                 live[place] = Some((id, booking.cancelled(&made.json())));
             }
             Some((id, body)) => {
-                client.expect(&deployment.cancel(&id, &body), 200);
+                client.expect(&deployment.api.cancel(&id, "W/\"1\"", &body), 200);
                 acknowledged.insert(id, "cancelled");
             }
         }
@@ -219,7 +180,7 @@ fn search(deployment: &Deployment, through: SocketAddr, ended: &AtomicBool) -> u
     let mut client = Client::new(through);
     let query = Server::window_query(GP_CLINIC, 1, 4);
     while !ended.load(Ordering::Acquire) {
-        client.expect(&deployment.search(&query), 200);
+        client.expect(&deployment.api.search(&query), 200);
     }
     client.requests
 }
@@ -273,7 +234,9 @@ fn a_rolling_restart_loses_no_request() {
     let deployment = Deployment {
         folder: folder(),
         database: server.migrated(),
-        public: balancer.address,
+        api: Api {
+            address: balancer.address,
+        },
     };
     let start = |n: usize| {
         let process = deployment.start(&format!("process-{n}"), addresses[n]);
@@ -282,7 +245,9 @@ fn a_rolling_restart_loses_no_request() {
     };
     let mut processes: Vec<Process> = (0..PROCESSES).map(start).collect();
     let free = Client::new(balancer.address).expect(
-        &deployment.search(&Server::window_query(GP_CLINIC, 2, 13)),
+        &deployment
+            .api
+            .search(&Server::window_query(GP_CLINIC, 2, 13)),
         200,
     );
     let free = matches(&free.json());

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 
 use super::support::operations::{free_address, get, metric, until, with_settings};
-use super::support::{CONSUMER_ASID, GP_CLINIC, Server, uuid};
+use super::support::{CONSUMER_ASID, Server, uuid};
 
 /// A collector that keeps what it is sent: path, media type, body.
 #[derive(Clone, Default)]
@@ -120,11 +120,7 @@ fn every_request_is_a_span_without_patient_data() {
         .with("Ssp-TraceID", &refused)
         .expect(404);
     let number = booking.nhs_number.clone().expect("a number");
-    server
-        .appointments(&format!(
-            "patient.identifier=https://fhir.nhs.uk/Id/nhs-number|{number}"
-        ))
-        .expect(200);
+    server.appointments_of(&booking).expect(200);
     until("the spans have come", || {
         collector.span_of(&trace).is_some() && collector.span_of(&refused).is_some()
     });
@@ -193,7 +189,7 @@ fn a_w3c_traceparent_is_taken_up() {
     let server = traced("telemetry-parent", address, "sample = 0.0\n");
     let call = |flags: &str, trace: &str| {
         server
-            .search(&Server::window_query(GP_CLINIC, 1, 2))
+            .plain_search()
             .with("Ssp-TraceID", trace)
             .with(
                 "traceparent",
@@ -203,10 +199,7 @@ fn a_w3c_traceparent_is_taken_up() {
     };
     let (wanted, unwanted, own) = (uuid(), uuid(), uuid());
     call("00", &unwanted);
-    server
-        .search(&Server::window_query(GP_CLINIC, 1, 2))
-        .with("Ssp-TraceID", &own)
-        .expect(200);
+    server.plain_search().with("Ssp-TraceID", &own).expect(200);
     call("01", &wanted);
     until("the span has come", || collector.span_of(&wanted).is_some());
     let span = collector.span_of(&wanted).expect("a span");
@@ -237,9 +230,7 @@ fn no_collector_holds_up_a_request() {
         let server = traced(name, address, "");
         // The collector never takes any of their spans.
         for _ in 0..40 {
-            server
-                .search(&Server::window_query(GP_CLINIC, 1, 2))
-                .expect(200);
+            server.plain_search().expect(200);
         }
         let page = || get(server.address, "/metrics").expect("a page").text();
         assert!(metric(&page(), "uec_telemetry_spans_total", &[]).is_some_and(|n| n >= 40.0));

@@ -2,26 +2,19 @@
 
 use serde_json::Value;
 
-use super::support::operations::{answer, apply, declare, get, metric, uec, until, written};
+use super::support::operations::{answer, apply, declare, get, metric, until, written};
 use super::support::server::{entries, matches};
-use super::support::{Booking, Call, GP_CLINIC, Response, Server, Token};
+use super::support::{Booking, GP_CLINIC, Response, Server};
 
 /// A consumer on trial.
-const TEST_ASID: &str = "918999000077";
-const TEST_ODS: &str = "FX977";
+const TESTER: (&str, &str) = ("918999000077", "FX977");
 /// The service of Fernhill that goes on trial.
 const ON_TRIAL: &str = "2000000013";
-
-fn as_tester(server: &Server, call: Call, scope: &str) -> Call {
-    let token = Token::new(&server.audience(), scope, TEST_ODS);
-    call.with("Ssp-From", TEST_ASID)
-        .with("Authorization", &token.bearer())
-}
 
 fn search(server: &Server, service: &str, tester: bool) -> Response {
     let call = server.search(&Server::window_query(service, 1, 3));
     let call = match tester {
-        true => as_tester(server, call, "organization/slot.read"),
+        true => server.from(call, TESTER),
         false => call,
     };
     call.expect(200)
@@ -39,8 +32,9 @@ fn on_trial(name: &str, consumer: &str) -> Server {
             &format!("id = \"{ON_TRIAL}\"\ntest = true\n"),
         );
         assert_ne!(marked, text, "the service is declared");
+        let (asid, ods) = TESTER;
         format!(
-            "{marked}\n[[consumer]]\nods = \"{TEST_ODS}\"\nasid = \"{TEST_ASID}\"\nname = \"Trial 111\"\n\
+            "{marked}\n[[consumer]]\nods = \"{ods}\"\nasid = \"{asid}\"\nname = \"Trial 111\"\n\
              test = true\n{consumer}"
         )
     });
@@ -68,9 +62,8 @@ fn what_was_booked_before_the_mark_can_be_cancelled() {
     });
     let id = made.location_id();
     assert_eq!(answer(&server.read(&id)).status, 200);
-    let cancel = server.cancel(&id, "W/\"1\"", &booking.cancelled(&made.json()));
-    let cancelled = answer(&cancel);
-    assert_eq!(cancelled.status, 200, "{}", cancelled.shown());
+    let cancel = server.cancelling(&booking, &made);
+    answer(&cancel).with(200);
     server.kill();
 }
 
@@ -95,44 +88,34 @@ fn a_service_on_trial_and_the_real_ones_do_not_see_each_other() {
     assert!(slots(&search(&server, GP_CLINIC, false)) > 0);
 
     // Booking: each in its own world.
-    let refused = answer(&server.book(&Booking::of(&slot).body()));
-    assert_eq!(refused.status, 403, "{}", refused.shown());
+    answer(&server.book(&Booking::of(&slot).body())).with(403);
     let clinic: Value = server.take_slot();
     let real = Booking::of(&clinic);
-    let write = "patient/appointment.write";
-    let refused = answer(&as_tester(&server, server.book(&real.body()), write));
-    assert_eq!(refused.status, 403, "{}", refused.shown());
+    answer(&server.from(server.book(&real.body()), TESTER)).with(403);
     let trial = Booking::of(&slot);
-    let made = as_tester(&server, server.book(&trial.body()), write).expect(201);
+    let made = server.from(server.book(&trial.body()), TESTER).expect(201);
     let booked = server.book(&real.body()).expect(201);
 
     // Reading, history, cancelling, the patient's list: the other world's bookings are not there.
-    let read = "patient/appointment.read";
     let (trial_id, real_id) = (made.location_id(), booked.location_id());
     assert_eq!(answer(&server.read(&trial_id)).status, 404);
     assert_eq!(
-        answer(&as_tester(&server, server.read(&real_id), read)).status,
+        answer(&server.from(server.read(&real_id), TESTER)).status,
         404
     );
     assert_eq!(
-        answer(&as_tester(&server, server.read(&trial_id), read)).status,
+        answer(&server.from(server.read(&trial_id), TESTER)).status,
         200
     );
     let history = server.read(&format!("{trial_id}/_history"));
     assert_eq!(answer(&history).status, 404);
-    let cancel = server.cancel(&trial_id, "W/\"1\"", &trial.cancelled(&made.json()));
+    let cancel = server.cancelling(&trial, &made);
     assert_eq!(answer(&cancel).status, 404);
-    let number = trial.nhs_number.clone().expect("a number");
-    let of_patient = server.appointments(&format!(
-        "patient.identifier=https://fhir.nhs.uk/Id/nhs-number|{number}"
-    ));
-    assert_eq!(of_patient.expect(200).json()["total"], 0);
-    assert_eq!(
-        as_tester(&server, of_patient, read).expect(200).json()["total"],
-        1
-    );
-    let cancel = server.cancel(&trial_id, "W/\"1\"", &trial.cancelled(&made.json()));
-    as_tester(&server, cancel, write).expect(200);
+    let of_patient = server.appointments_of(&trial);
+    of_patient.expect(200).has("/total", 0);
+    server.from(of_patient, TESTER).expect(200).has("/total", 1);
+    let cancel = server.cancelling(&trial, &made);
+    server.from(cancel, TESTER).expect(200);
 
     // The trial is counted apart.
     let page = get(server.address, "/metrics").expect("a page").text();
@@ -185,19 +168,13 @@ fn a_provider_on_trial_hides_all_its_services() {
     until("the declaration is known", || {
         slots(&search(&server, GP_CLINIC, false)) == 0
     });
-    let exported = uec(format!(
-        "provider export --provider FX101 --database '{}'",
-        server.database()
-    ));
+    let exported = server.uec("provider export --provider FX101");
     let text = exported.stdout;
     assert_eq!(text.matches("test = true").count(), 1, "{text}");
     let file = written(&server.folder, "again.toml", &text);
-    uec(format!(
-        "provider apply '{}' --dry-run --database '{}'",
-        file.display(),
-        server.database()
-    ))
-    .with(0);
+    server
+        .uec(format!("provider apply '{}' --dry-run", file.display()))
+        .with(0);
     apply(&server, &file);
     assert_eq!(slots(&search(&server, GP_CLINIC, false)), 0);
     server.kill();
@@ -207,20 +184,14 @@ fn a_provider_on_trial_hides_all_its_services() {
 #[test]
 fn a_mark_that_means_nothing_is_refused() {
     let server = Server::start("trial-nonsense", true);
-    let exported = uec(format!(
-        "provider export --provider FX101 --database '{}'",
-        server.database()
-    ));
+    let exported = server.uec("provider export --provider FX101");
     let text = exported.stdout;
     let wrong =
         format!("{text}\n[[consumer]]\nods = \"FX978\"\nname = \"Nobody\"\nlive_too = true\n");
     let file = written(&server.folder, "wrong.toml", &wrong);
-    let refused = uec(format!(
-        "provider apply '{}' --database '{}'",
-        file.display(),
-        server.database()
-    ))
-    .with(2);
+    let refused = server
+        .uec(format!("provider apply '{}'", file.display()))
+        .with(2);
     let said = refused.stderr.clone();
     assert!(said.contains("live_too"), "{said}");
     server.kill();

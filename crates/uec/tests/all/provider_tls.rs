@@ -1,52 +1,19 @@
 //! HTTPS with certificates on both sides, as the SSP calls.
 
 use super::support;
-use std::fs;
 use std::io::{BufReader, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion, version,
 };
 
+use super::support::certificates::{Authority, Identity};
 use super::support::http::connect;
-use super::support::{GP_CLINIC, Response, Server};
-
-/// An authority that signs certificates.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    certificate: rcgen::Certificate,
-}
-
-/// A certificate with its key.
-struct Identity {
-    certificate: rcgen::Certificate,
-    key: KeyPair,
-}
-
-impl Authority {
-    fn new() -> Authority {
-        let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).expect("a certificate");
-        Authority {
-            issuer: Issuer::new(params, key),
-            certificate,
-        }
-    }
-
-    fn sign(&self, name: &str, purpose: ExtendedKeyUsagePurpose) -> Identity {
-        let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
-        params.extended_key_usages = vec![purpose];
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        Identity { certificate, key }
-    }
-}
+use super::support::operations::written;
+use super::support::{Response, Server};
 
 /// The authority both sides trust, the client's certificate, and one that nobody trusts.
 struct Parties {
@@ -56,17 +23,9 @@ struct Parties {
 }
 
 fn write_files(folder: &Path, authority: &Authority) -> Vec<String> {
-    let server = authority.sign("127.0.0.1", ExtendedKeyUsagePurpose::ServerAuth);
-    let mut arguments = Vec::new();
-    for (flag, file, text) in [
-        ("--tls-certificate", "server.pem", server.certificate.pem()),
-        ("--tls-key", "server.key", server.key.serialize_pem()),
-        ("--tls-client-ca", "ca.pem", authority.certificate.pem()),
-    ] {
-        let path = folder.join(file);
-        fs::write(&path, text).expect("written");
-        arguments.extend([flag.to_owned(), path.display().to_string()]);
-    }
+    let ca = written(folder, "ca.pem", &authority.certificate.pem());
+    let mut arguments = authority.server("127.0.0.1").served(folder);
+    arguments.extend(["--tls-client-ca".to_owned(), ca.display().to_string()]);
     arguments
 }
 
@@ -108,13 +67,14 @@ fn https(
 /// Proves: PROV-GEN-04, PROV-HDR-17, NFR-01
 #[test]
 fn https_wants_certificates_on_both_sides_and_says_so_to_come() {
-    let authority = Authority::new();
-    let client = authority.sign("ssp.example.nhs.uk", ExtendedKeyUsagePurpose::ClientAuth);
-    let stranger = Authority::new().sign("ssp.example.nhs.uk", ExtendedKeyUsagePurpose::ClientAuth);
+    let (authority, other) = (
+        Authority::new("Test Authority"),
+        Authority::new("Somebody Else"),
+    );
     let parties = Parties {
+        client: authority.client("ssp.example.nhs.uk"),
+        stranger: other.client("ssp.example.nhs.uk"),
         authority,
-        client,
-        stranger,
     };
     let server = Server::spawn("tls", true, |folder| {
         write_files(folder, &parties.authority)
@@ -126,19 +86,21 @@ fn https_wants_certificates_on_both_sides_and_says_so_to_come() {
         let listening = std::net::TcpStream::connect(server.address).is_ok();
         listening && https(server, &parties, known, &both, ready).is_some_and(|r| r.status == 200)
     });
-    let call = server.search(&Server::window_query(GP_CLINIC, 1, 2));
+    let call = server.plain_search();
     let request = call.clone().with("Connection", "close").bytes();
     for versions in [&[&version::TLS12][..], &[&version::TLS13], &both] {
-        let response = https(&server, &parties, known, versions, &request).expect("an answer");
-        assert_eq!(response.status, 200, "{}", response.shown());
+        let response = https(&server, &parties, known, versions, &request)
+            .expect("an answer")
+            .with(200);
         response.check(&call);
         let hsts = response.header("strict-transport-security").expect("HSTS");
         assert!(hsts.contains("max-age="), "{hsts}");
     }
     let refused = call.without("Authorization");
     let bytes = refused.clone().with("Connection", "close").bytes();
-    let response = https(&server, &parties, known, &both, &bytes).expect("an answer");
-    assert_eq!(response.status, 403);
+    let response = https(&server, &parties, known, &both, &bytes)
+        .expect("an answer")
+        .with(403);
     assert!(
         response.header("strict-transport-security").is_some(),
         "on refusals as well"

@@ -1,10 +1,8 @@
 //! `kill -9` while referrals arrive: what was acknowledged, or refused and kept, is there after the restart.
 
 use super::referral_fixture::*;
-use super::support::operations::command;
 use super::support::{Call, Server, uuid};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use testkit::Ended;
 
 /// Senders at the same time.
 const SENDERS: usize = 4;
@@ -59,8 +57,7 @@ fn what_was_answered_is_kept() {
             .flat_map(|s| s.join().expect("a sender"))
             .collect()
     });
-    server.kill();
-    let server = Server::start("referral-crash", false);
+    let server = server.restarted("referral-crash");
     assert!(
         answered.len() > SENDERS,
         "something was sent before the crash"
@@ -84,12 +81,6 @@ fn what_was_answered_is_kept() {
         };
         assert_eq!(state(id), expected, "{id}");
     }
-    Ended::run(&mut command(format!(
-        "provider audit verify --database '{}'",
-        server.database()
-    )))
-    .with(0);
-    let folder = server.folder.clone();
-    server.kill();
-    let _ = std::fs::remove_dir_all(folder);
+    server.uec("provider audit verify").with(0);
+    server.removed();
 }

@@ -9,30 +9,22 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufReader, Write as _};
 use std::net::TcpStream;
-use std::process::Command;
+use testkit::process;
 
 /// Clock ticks of a second, as Linux counts them for `/proc`.
 const TICKS: u64 = 100;
 
-fn pid(server: &Server) -> String {
-    let pid = fs::read_to_string(server.folder.join("pid")).expect("the process id");
-    pid.trim().to_owned()
-}
-
 /// Seconds of processor that the server has used.
 fn processor(server: &Server) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid(server))).expect("it runs");
-    let (_, fields) = stat.rsplit_once(") ").expect("a name in brackets");
-    let field = |n: usize| fields.split(' ').nth(n).and_then(|f| f.parse::<u64>().ok());
-    (field(11).expect("user time") + field(12).expect("system time")) / TICKS
+    let stat = process::stat(server.pid().expect("it runs"));
+    let [user, system] = [11, 12].map(|n| stat[n].parse::<u64>().expect("a time"));
+    (user + system) / TICKS
 }
 
-/// A figure of `/proc/PID/status`, KiB or a count.
+/// A figure of the server's process.
 fn figure(server: &Server, name: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", pid(server))).expect("it runs");
-    let line = status.lines().find(|line| line.starts_with(name));
-    let number = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
-    number.expect("a figure")
+    let pid = server.pid().expect("it runs");
+    process::figure(pid, name).expect("a figure")
 }
 
 fn declarations(from: usize, most: usize) -> String {
@@ -139,7 +131,7 @@ fn costly_documents_cost_little_and_are_kept() {
 fn the_worst_load_stays_under_its_bound() {
     let server = Server::start("worst", true);
     accepted(&server, &Itk::new(&Cda::new(&uuid()).xml()));
-    let (memory, threads) = (figure(&server, "VmHWM:"), figure(&server, "Threads:"));
+    let (memory, threads) = (figure(&server, "VmHWM"), figure(&server, "Threads"));
     let mut waiting = Vec::new();
     for n in 0..6 {
         let cda = just_read(&uuid());
@@ -155,12 +147,12 @@ fn the_worst_load_stays_under_its_bound() {
         .filter_map(|answer| Some(answer.join().expect("sent")?.status))
         .collect();
     let most = provider::http::interactions::itk::MOST_MEMORY >> 10;
-    let grown = figure(&server, "VmHWM:") - memory;
+    let grown = figure(&server, "VmHWM") - memory;
     assert!(
         grown < most,
         "{grown} KiB more than before; the bound is {most}; {answered:?}"
     );
-    let more = figure(&server, "Threads:").saturating_sub(threads);
+    let more = figure(&server, "Threads").saturating_sub(threads);
     assert!(more < 40, "{more} more threads");
     // Nothing but "filed", "kept aside" and "come again" is answered.
     assert!(
@@ -244,11 +236,11 @@ fn senders_that_trickle_keep_nobody_out() {
         accepted(&server, &Itk::new(&Cda::new(&uuid()).xml()));
     }
     let full = sending(&server, Itk::new(&just_read(&uuid())).xml(), None);
-    let full = full.join().expect("sent").expect("an answer");
-    assert_eq!(full.status, 200, "{}", full.shown());
+    full.join().expect("sent").expect("an answer").with(200);
     for stream in slow {
-        let answer = Response::read(&mut BufReader::new(stream)).expect("an answer");
-        assert_eq!(answer.status, 408, "{}", answer.shown());
+        let answer = Response::read(&mut BufReader::new(stream))
+            .expect("an answer")
+            .with(408);
         assert!(answer.text().contains("too slowly"), "{}", answer.text());
     }
 }
@@ -261,8 +253,9 @@ fn one_sender_has_so_many_places() {
     // It waits until a slow one is broken off, and is taken then.
     accepted(&server, &Itk::new(&Cda::new(&uuid()).xml()));
     for stream in slow {
-        let answer = Response::read(&mut BufReader::new(stream)).expect("an answer");
-        assert_eq!(answer.status, 408);
+        Response::read(&mut BufReader::new(stream))
+            .expect("an answer")
+            .with(408);
     }
 }
 
@@ -287,13 +280,9 @@ fn a_server_that_stops_does_not_wait_for_documents() {
     testkit::until("documents are being read", || {
         processor(&server) > before + 1
     });
-    let pid = pid(&server);
-    let told = Command::new("kill").args(["-TERM", &pid]).status();
-    assert!(told.expect("told").success());
-    testkit::until("the process has ended", || {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.is_empty() || stat.contains(") Z ")
-    });
+    let pid = server.pid().expect("it runs");
+    assert!(server.signal("TERM"));
+    testkit::until("the process has ended", || !process::is_alive(pid));
     for waiting in waiting {
         waiting.join().expect("it ends with its connection");
     }

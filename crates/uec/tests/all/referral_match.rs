@@ -4,7 +4,7 @@ use super::referral_fixture::*;
 use super::support;
 use super::support::{Server, nhs_number, uuid};
 use serde_json::{Value, json};
-use testkit::assert_contains;
+use testkit::{assert_contains, assert_lacks};
 
 /// The appointment's URL as the consumer puts it into a document.
 fn url_of(response: &support::Response) -> String {
@@ -23,8 +23,7 @@ fn booking_first() {
     let (booking, response) = server.booked();
     // CDA has the id in upper case, FHIR in lower.
     let cda = Cda::new(&booking.document_id.to_ascii_uppercase()).booked(&url_of(&response));
-    let message = Itk::new(&cda.xml());
-    accepted(server, &message);
+    files(server, &cda);
     let shown = show(server, &booking.document_id);
     assert_eq!(shown["state"], "linked", "{shown}");
     assert_eq!(shown["from"], "FX900");
@@ -33,16 +32,11 @@ fn booking_first() {
     assert_eq!(shown["bookings"][0]["appointment"], response.location_id());
     assert!(!listed(server, "--unmatched", &booking.document_id));
     // The clinician opens the document as it was sent, byte for byte.
-    let file = server.folder.join(format!("{}.xml", booking.document_id));
-    let path = file.to_str().expect("path");
-    let arguments = format!(
-        "show '{}' --provider FX101 --original '{path}'",
-        booking.document_id
-    );
-    uec(server, &arguments).with(0);
-    assert_eq!(std::fs::read_to_string(&file).expect("written"), cda.xml());
+    assert_eq!(original(server, &booking.document_id), cda.xml());
     // What is there is not overwritten.
-    uec(server, &arguments).with(1);
+    let file = server.folder.join(format!("{}.cda", booking.document_id));
+    let show = format!("show '{}' --provider FX101", booking.document_id);
+    uec(server, format!("{show} --original '{}'", file.display())).with(1);
 }
 
 /// Proves: REF-PRO-02, REF-PRO-04, DAT-05
@@ -51,7 +45,7 @@ fn document_first() {
     let server = Server::shared(module_path!());
     let booking = server.booking();
     let cda = Cda::new(&booking.document_id.to_ascii_uppercase());
-    accepted(server, &Itk::new(&cda.xml()));
+    files(server, &cda);
     assert_eq!(show(server, &booking.document_id)["state"], "unmatched");
     assert!(listed(server, "--unmatched", &booking.document_id));
     let response = server.book(&booking.body()).expect(201);
@@ -69,7 +63,7 @@ fn without_a_booking_it_stays_on_the_work_list() {
     let id = uuid();
     let mut cda = Cda::new(&id);
     cda = cda.booked("https://elsewhere.example.nhs.uk/STU3/1/FX101/Appointment/0198b6a0-0000-7000-8000-00000000ffff");
-    accepted(server, &Itk::new(&cda.xml()));
+    files(server, &cda);
     assert!(listed(server, "--unmatched", &id));
 }
 
@@ -88,7 +82,7 @@ fn the_url_is_the_second_key() {
     let href = format!("{root}/{}/_history/1/", appointment.to_ascii_uppercase());
     cda.link = Some((href, "https://other.example/Appointment/1".to_owned()));
     cda.entry = Some(format!("{root}/0198b6a0-0000-7000-8000-00000000aaaa"));
-    accepted(server, &Itk::new(&cda.xml()));
+    files(server, &cda);
     let shown = show(server, &id);
     assert_eq!(shown["state"], "linked", "{shown}");
     assert_eq!(shown["matched"]["by"], "appointment URL");
@@ -97,10 +91,7 @@ fn the_url_is_the_second_key() {
     let note = shown["note"].as_str().expect("a note");
     assert!(note.contains("encounter/id/@extension"), "{note}");
     // A cancellation ends this link too.
-    let body = booking.cancelled(&response.json());
-    server
-        .cancel(&response.location_id(), "W/\"1\"", &body)
-        .expect(200);
+    server.cancelling(&booking, &response).expect(200);
     assert_eq!(show(server, &id)["state"], "decoupled");
 }
 
@@ -112,7 +103,7 @@ fn the_coded_entry_is_used_when_there_is_no_link() {
     let id = uuid();
     let mut cda = Cda::new(&id);
     cda.entry = Some(url_of(&response));
-    accepted(server, &Itk::new(&cda.xml()));
+    files(server, &cda);
     assert_eq!(show(server, &id)["state"], "linked");
 }
 
@@ -124,37 +115,21 @@ fn two_patients_are_never_joined_by_url() {
     let id = uuid();
     let mut cda = Cda::new(&id).booked(&url_of(&response));
     cda.nhs_number = Some(nhs_number());
-    accepted(server, &Itk::new(&cda.xml()));
+    files(server, &cda);
     let shown = show(server, &id);
     assert_eq!(shown["state"], "unmatched", "{shown}");
-    assert!(
-        shown["note"]
-            .as_str()
-            .is_some_and(|n| n.contains("another patient")),
-        "{shown}"
-    );
+    assert_contains(shown["note"].to_string(), &["another patient"]);
     // By the document id they belong together as both say, and somebody is told to look.
     let mut cda = Cda::new(&booking.document_id);
     cda.nhs_number = Some(nhs_number());
-    accepted(server, &Itk::new(&cda.xml()));
+    files(server, &cda);
     let shown = show(server, &booking.document_id);
     assert_eq!(shown["state"], "linked");
-    assert!(
-        shown["note"]
-            .as_str()
-            .is_some_and(|n| n.contains("NHS number")),
-        "{shown}"
-    );
-    let text = shown.to_string();
-    assert!(
-        !text.contains(cda.nhs_number.as_deref().expect("number")),
-        "no patient data in lists"
-    );
-    let log = server.log();
-    assert!(
-        !log.contains(cda.nhs_number.as_deref().expect("number")),
-        "no patient data in logs"
-    );
+    assert_contains(shown["note"].to_string(), &["NHS number"]);
+    // No patient data in lists, nor in logs.
+    let number = cda.nhs_number.as_deref().expect("a number");
+    assert_lacks(shown.to_string(), &[number]);
+    assert_lacks(server.log(), &[number]);
 }
 
 /// Proves: REF-PRO-07, DAT-07, OPS-P4
@@ -163,11 +138,8 @@ fn a_cancelled_booking_decouples() {
     let server = Server::shared(module_path!());
     // The document came before the cancellation.
     let (booking, response) = server.booked();
-    accepted(server, &Itk::new(&Cda::new(&booking.document_id).xml()));
-    let cancel = booking.cancelled(&response.json());
-    server
-        .cancel(&response.location_id(), "W/\"1\"", &cancel)
-        .expect(200);
+    files(server, &Cda::new(&booking.document_id));
+    server.cancelling(&booking, &response).expect(200);
     let shown = show(server, &booking.document_id);
     assert_eq!(shown["state"], "decoupled", "{shown}");
     assert_eq!(shown["bookings"][0]["status"], "cancelled");
@@ -175,19 +147,13 @@ fn a_cancelled_booking_decouples() {
     assert!(!listed(server, "--unmatched", &booking.document_id));
     // The document comes after it.
     let (booking, response) = server.booked();
-    let cancel = booking.cancelled(&response.json());
-    server
-        .cancel(&response.location_id(), "W/\"1\"", &cancel)
-        .expect(200);
-    accepted(server, &Itk::new(&Cda::new(&booking.document_id).xml()));
+    server.cancelling(&booking, &response).expect(200);
+    files(server, &Cda::new(&booking.document_id));
     assert_eq!(show(server, &booking.document_id)["state"], "decoupled");
     assert!(!listed(server, "--unmatched", &booking.document_id));
     // And after it, matched by URL only.
     let id = uuid();
-    accepted(
-        server,
-        &Itk::new(&Cda::new(&id).booked(&url_of(&response)).xml()),
-    );
+    files(server, &Cda::new(&id).booked(&url_of(&response)));
     assert_eq!(show(server, &id)["state"], "decoupled");
 }
 
@@ -207,14 +173,7 @@ fn twice_is_once() {
     again.compressed = true;
     accepted(server, &again);
     assert_eq!(show(server, &id), first);
-    let all = referrals(server, "list --provider FX101 --json");
-    let count = all
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter(|r| r["document"] == id.as_str())
-        .count();
-    assert_eq!(count, 1);
+    assert_eq!(times_listed(server, "", &id), 1);
     // Other content under the same id is kept aside, and said.
     let mut other = Cda::new(&id.to_ascii_uppercase());
     other.narrative = "Something else".to_owned();
@@ -230,14 +189,7 @@ fn twice_is_once() {
     assert!(listed(server, "--quarantined", &fresh));
     // A fault that is repeated is kept once.
     faulted(server, &reused, "2200");
-    let aside = referrals(server, "list --quarantined --provider FX101 --json");
-    let count = aside
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter(|r| r["document"] == fresh.as_str())
-        .count();
-    assert_eq!(count, 1);
+    assert_eq!(times_listed(server, "--quarantined", &fresh), 1);
     assert_eq!(show(server, &id)["state"], first["state"]);
 }
 
@@ -254,14 +206,7 @@ fn twice_at_the_same_time_is_once() {
             scope.spawn(move || accepted(server, &message));
         }
     });
-    let all = referrals(server, "list --provider FX101 --json");
-    let count = all
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter(|r| r["document"] == id.as_str())
-        .count();
-    assert_eq!(count, 1);
+    assert_eq!(times_listed(server, "", &id), 1);
 }
 
 /// Proves: REF-CON-05, REF-PRO-01
@@ -269,7 +214,7 @@ fn twice_at_the_same_time_is_once() {
 fn a_linked_document_is_not_replaced() {
     let server = Server::shared(module_path!());
     let (booking, response) = server.booked();
-    accepted(server, &Itk::new(&Cda::new(&booking.document_id).xml()));
+    files(server, &Cda::new(&booking.document_id));
     let next = uuid();
     let mut replacing = Cda::new(&next);
     replacing.replaces = Some(booking.document_id.to_ascii_uppercase());
@@ -278,17 +223,14 @@ fn a_linked_document_is_not_replaced() {
     assert!(listed(server, "--quarantined", &next), "refused, yet kept");
     assert_eq!(show(server, &booking.document_id)["state"], "linked");
     // Cancelling does not make it replaceable: that needs a new cycle.
-    let cancel = booking.cancelled(&response.json());
-    server
-        .cancel(&response.location_id(), "W/\"1\"", &cancel)
-        .expect(200);
+    server.cancelling(&booking, &response).expect(200);
     faulted(server, &Itk::new(&replacing.xml()), "2200");
     // One that is linked to nothing can be replaced.
     let (old, new) = (uuid(), uuid());
-    accepted(server, &Itk::new(&Cda::new(&old).xml()));
+    files(server, &Cda::new(&old));
     let mut replacing = Cda::new(&new);
     replacing.replaces = Some(old.clone());
-    accepted(server, &Itk::new(&replacing.xml()));
+    files(server, &replacing);
     let shown = show(server, &old);
     assert_eq!(
         (&shown["state"], &shown["supersededBy"]),
@@ -311,11 +253,11 @@ fn another_organisations_document_is_not_superseded() {
     for author in [other, nobody] {
         // In either order: the document stands, and so does the claim to replace it, with a note.
         let (old, new) = (uuid(), uuid());
-        accepted(server, &Itk::new(&Cda::new(&old).xml()));
+        files(server, &Cda::new(&old));
         replacing(&old, &new, author);
         let (late, early) = (uuid(), uuid());
         replacing(&late, &early, author);
-        accepted(server, &Itk::new(&Cda::new(&late).xml()));
+        files(server, &Cda::new(&late));
         for stands in [&old, &new, &late, &early] {
             let shown = show(server, stands);
             assert_eq!(shown["state"], "unmatched", "{shown}");
@@ -328,7 +270,7 @@ fn another_organisations_document_is_not_superseded() {
     // Its author replaces it, in either order.
     let (late, early) = (uuid(), uuid());
     replacing(&late, &early, "extension=\"FX900\"");
-    accepted(server, &Itk::new(&Cda::new(&late).xml()));
+    files(server, &Cda::new(&late));
     assert_eq!(show(server, &late)["state"], "superseded");
 }
 
@@ -346,12 +288,7 @@ fn the_quarantine_is_worked_off() {
         .find(|r| r["document"].is_null() && r["bytes"] == 10)
         .expect("it is kept")
         .clone();
-    assert!(
-        item["reason"]["text"]
-            .as_str()
-            .is_some_and(|t| t.contains("well-formed")),
-        "{item}"
-    );
+    assert_contains(item["reason"]["text"].to_string(), &["well-formed"]);
     let id = item["id"].as_str().expect("id");
     let file = server.folder.join("kept");
     let path = file.to_str().expect("path");

@@ -4,6 +4,7 @@ use super::referral_fixture::*;
 use super::support;
 use super::support::{Call, Server, uuid};
 use base64::Engine as _;
+use booking::bounded_xml::Bounds;
 use serde_json::{Value, json};
 use testkit::assert_contains;
 
@@ -41,8 +42,7 @@ fn soap_in_both_versions() {
     let mut message = Itk::new(&Cda::new(&uuid()).xml());
     message.response = true;
     let text = send_itk(server, &message).text();
-    let tree = booking::bounded_xml::parse(&text, booking::bounded_xml::Bounds::nodes(100_000))
-        .expect("XML");
+    let tree = booking::bounded_xml::parse(&text, Bounds::nodes(100_000)).expect("XML");
     let node = tree
         .descendants()
         .find(|n| n.tag_name().name() == "InfrastructureResponse")
@@ -72,16 +72,8 @@ fn packed_in_every_way() {
             .with("Connection", "close")
             .body(message.xml());
         let call = if gzip { call.gzipped() } else { call };
-        let response = send(&call).expect("an answer");
-        assert_eq!(response.status, 200, "{}", response.shown());
-        let file = server.folder.join(format!("{}.cda", cda.id));
-        let path = file.to_str().expect("path");
-        uec(
-            server,
-            format!("show '{}' --provider FX101 --original '{path}'", cda.id),
-        )
-        .with(0);
-        assert_eq!(std::fs::read_to_string(file).expect("written"), cda.xml());
+        send(&call).expect("an answer").with(200);
+        assert_eq!(original(server, &cda.id), cda.xml());
     }
     // Prefixes declared on the envelope go with the document when it is taken out.
     let id = uuid();
@@ -89,16 +81,9 @@ fn packed_in_every_way() {
         "<h:ClinicalDocument xmlns:h=\"urn:hl7-org:v3\"><h:id root=\"{id}\"/><itk:x/></h:ClinicalDocument>"
     );
     accepted(server, &Itk::new(&cda));
-    let file = server.folder.join(format!("{id}.cda"));
-    let path = file.to_str().expect("path");
-    uec(
-        server,
-        format!("show {id} --provider FX101 --original '{path}'"),
-    )
-    .with(0);
-    let taken_out = std::fs::read_to_string(file).expect("written");
-    booking::bounded_xml::parse(&taken_out, booking::bounded_xml::Bounds::nodes(100_000))
-        .expect("stands alone");
+    let taken_out = original(server, &id);
+    let document = booking::bounded_xml::parse(&taken_out, Bounds::nodes(100_000));
+    document.expect("it stands alone");
 }
 
 /// The same XML with this prefix on each element that has none.
@@ -157,8 +142,7 @@ fn every_element_may_have_a_prefix() {
             let envelope = "<soap:Envelope xmlns:cda=\"urn:hl7-org:v3\"";
             bytes = text.replacen("<soap:Envelope", envelope, 1).into_bytes();
         }
-        let answer = post(server, "/itk", message.media_type(), &bytes);
-        assert_eq!(answer.status, 200, "{}", answer.shown());
+        post(server, "/itk", message.media_type(), &bytes).with(200);
         assert_eq!(shown(&id), expected, "{declared} {base64}");
     }
     // An envelope without any prefix at all.
@@ -172,8 +156,7 @@ fn every_element_may_have_a_prefix() {
         "<DistributionEnvelope xmlns=\"urn:nhs-itk:ns:201005\">",
         1,
     );
-    let answer = post(server, "/itk", message.media_type(), text.as_bytes());
-    assert_eq!(answer.status, 200, "{}", answer.shown());
+    post(server, "/itk", message.media_type(), text.as_bytes()).with(200);
     assert_eq!(shown(&id), expected);
 }
 
@@ -196,46 +179,25 @@ fn fhir_documents() {
     let server = Server::shared(module_path!());
     let id = uuid();
     let body = bundle(&Cda::new(&id.to_ascii_uppercase()).xml(), &id, &uuid());
-    let response = post(
-        server,
-        "/itk",
-        "application/fhir+json",
-        body.to_string().as_bytes(),
-    );
-    assert_eq!(response.status, 200, "{}", response.shown());
+    let response = post_fhir(server, "/itk", &body).with(200);
     assert_eq!(response.json()["resourceType"], "OperationOutcome");
     assert_eq!(show(server, &id)["state"], "unmatched");
     // As XML, and the same document in SOAP is a repeat.
-    let response = post(
+    post(
         server,
         "/itk",
         "application/fhir+xml",
         support::to_xml(&body).as_bytes(),
-    );
-    assert_eq!(response.status, 200, "{}", response.shown());
+    )
+    .with(200);
     accepted(server, &Itk::new(&Cda::new(&id.to_ascii_uppercase()).xml()));
     // The reference and the document disagree.
     let other = uuid();
     let body = bundle(&Cda::new(&other).xml(), &uuid(), &uuid());
-    let response = post(
-        server,
-        "/itk/FX101",
-        "application/fhir+json",
-        body.to_string().as_bytes(),
-    );
-    assert_eq!(response.status, 400, "{}", response.shown());
-    let said = response.json()["issue"][0]["diagnostics"]
-        .as_str()
-        .expect("said")
-        .to_owned();
-    assert!(said.contains("identifier"), "{said}");
-    let response = post(
-        server,
-        "/itk/FX101",
-        "application/fhir+json",
-        b"{\"resourceType\":\"Bundle\"",
-    );
-    assert_eq!(response.status, 400, "{}", response.shown());
+    let response = post_fhir(server, "/itk/FX101", &body).with(400);
+    response.says(&["identifier"]);
+    let cut = b"{\"resourceType\":\"Bundle\"";
+    post(server, "/itk/FX101", "application/fhir+json", cut).with(400);
 }
 
 /// A message with further payloads: manifest item and payload of each.
@@ -283,8 +245,7 @@ fn a_repeat_callers_set_is_kept_whole() {
         ("uuid_third", pressed.as_str(), third_packed.as_str()),
     ];
     let body = with_further(&leading, &further);
-    let response = post(server, "/itk", leading.media_type(), &body);
-    assert_eq!(response.status, 200, "{}", response.shown());
+    let response = post(server, "/itk", leading.media_type(), &body).with(200);
     response.says(&[&format!("OK:{}", leading.tracking)]);
     let shown = show(server, &now.0);
     assert_eq!(shown["document"], now.0.to_ascii_lowercase());
@@ -303,8 +264,7 @@ fn a_repeat_callers_set_is_kept_whole() {
         [now.1.clone(), first.1.clone(), second.1, third.1]
     );
     // The same set is acknowledged again; another set under the same id is not taken for it, and kept.
-    let again = post(server, "/itk", leading.media_type(), &body);
-    assert_eq!(again.status, 200);
+    post(server, "/itk", leading.media_type(), &body).with(200);
     let other = Itk::new(&now.1);
     let fewer = with_further(&other, &further[..1]);
     let refused = post(server, "/itk", other.media_type(), &fewer);
@@ -328,13 +288,13 @@ fn a_repeat_callers_set_is_kept_whole() {
         .iter()
         .map(|(a, b, c)| (*a, *b, c.as_str()))
         .collect();
-    let response = post(
+    post(
         server,
         "/itk",
         odd.media_type(),
         &with_further(&odd, &further),
-    );
-    assert_eq!(response.status, 200, "{}", response.shown());
+    )
+    .with(200);
     let shown = show(server, &cda.id);
     let note = shown["note"].as_str().expect("a note");
     assert_contains(note, &["2 more documents", "1 of them cannot"]);
@@ -370,34 +330,16 @@ fn wrong_envelopes_and_documents() {
         bend(&mut message);
         message
     };
+    #[rustfmt::skip] // a message a line
     let cases: Vec<(&str, Itk, &str)> = vec![
         ("no tracking id", bent(&|m| m.tracking.clear()), "1000"),
         ("no service", bent(&|m| m.service.clear()), "1000"),
-        (
-            "another action",
-            bent(&|m| m.action = "urn:nhs-itk:services:201005:Other".into()),
-            "1000",
-        ),
+        ("another action", bent(&|m| m.action = "urn:nhs-itk:services:201005:Other".into()), "1000"),
         ("no profile", bent(&|m| m.profile.clear()), "1000"),
-        (
-            "another profile",
-            bent(&|m| m.profile = "urn:nhs-en:profile:somethingElse".into()),
-            "1000",
-        ),
+        ("another profile", bent(&|m| m.profile = "urn:nhs-en:profile:somethingElse".into()), "1000"),
         ("wrong count", bent(&|m| m.count = "2".into()), "1000"),
-        (
-            "wrong payload id",
-            bent(&|m| m.payload_id = "uuid_other".into()),
-            "1000",
-        ),
-        (
-            "not base64",
-            bent(&|m| {
-                m.base64 = true;
-                m.payload = vec![];
-            }),
-            "1000",
-        ),
+        ("wrong payload id", bent(&|m| m.payload_id = "uuid_other".into()), "1000"),
+        ("not base64", bent(&|m| { m.base64 = true; m.payload = vec![]; }), "1000"),
         ("no document", Itk::new("<other/>"), "1000"),
         ("no id", Itk::new("<ClinicalDocument/>"), "1000"),
         ("id no UUID", Itk::new(&Cda::new("1234").xml()), "1000"),
@@ -429,16 +371,10 @@ fn an_identifier_with_a_control_character_is_kept_aside() {
     };
     for bad in ["a\u{0}b", "\u{0}", "a\u{7}b", "a\nb", "a\u{85}b", ""] {
         let id = uuid();
-        let body = bundle(&Cda::new(&id).xml(), &id, bad).to_string();
+        let body = bundle(&Cda::new(&id).xml(), &id, bad);
         let before = aside();
         for _ in 0..2 {
-            let answer = post(
-                server,
-                "/itk/FX202",
-                "application/fhir+json",
-                body.as_bytes(),
-            );
-            assert_eq!(answer.status, 400, "{bad:?}: {}", answer.shown());
+            post_fhir(server, "/itk/FX202", &body).with(400);
         }
         assert_eq!(aside(), before + 1, "{bad:?}: kept, and once");
     }
@@ -467,8 +403,7 @@ fn hostile_xml_is_bounded() {
         ("1000", "\u{0}".to_owned()),
     ];
     for (code, bomb) in bombs {
-        let response = post(server, "/itk/FX101", "text/xml", bomb.as_bytes());
-        assert_eq!(response.status, 500, "{}", response.shown());
+        let response = post(server, "/itk/FX101", "text/xml", bomb.as_bytes()).with(500);
         check_fault(&response, code);
         let inside = faulted(server, &Itk::new(&bomb), code);
         assert!(!inside.is_empty());
@@ -515,8 +450,7 @@ fn what_is_not_received_at_all() {
     let large = call("POST", "/itk")
         .with("Content-Length", &(33 << 20).to_string())
         .body("<a");
-    let response = send(&large).expect("an answer");
-    assert_eq!(response.status, 413);
+    let response = send(&large).expect("an answer").with(413);
     check_fault(&response, "1000");
 }
 
@@ -531,8 +465,7 @@ fn whose_it_is() {
     let cda = Cda::new(&uuid());
     let mut message = Itk::new(&cda.xml());
     message.address = None;
-    let response = post(server, "/itk/fx202", message.media_type(), &message.xml());
-    assert_eq!(response.status, 200, "{}", response.shown());
+    post(server, "/itk/fx202", message.media_type(), &message.xml()).with(200);
     assert!(
         at("FX202", &cda.id) && !at("FX101", &cda.id),
         "no provider sees another's referrals"
@@ -540,7 +473,7 @@ fn whose_it_is() {
     // Then the envelope, then the document.
     let mut cda = Cda::new(&uuid());
     cda.recipient = Some("FX202".to_owned());
-    accepted(server, &Itk::new(&cda.xml()));
+    files(server, &cda);
     assert!(at("FX101", &cda.id));
     let mut cda = Cda::new(&uuid());
     cda.recipient = Some("FX202".to_owned());
@@ -593,23 +526,10 @@ fn twenty_megabytes() {
     let id = uuid();
     let mut other = cda.clone();
     other.id.clone_from(&id);
-    let body = bundle(&other.xml(), &id, &uuid()).to_string();
-    let response = post(server, "/itk", "application/fhir+json", body.as_bytes());
-    assert_eq!(response.status, 200, "{}", response.shown());
+    let body = bundle(&other.xml(), &id, &uuid());
+    post_fhir(server, "/itk", &body).with(200);
     // Bookings go on meanwhile.
     server.booked();
-    let file = server.folder.join("large.cda");
-    let path = file.to_str().expect("path");
-    uec(
-        server,
-        format!(
-            "show '{}' --provider FX101 --original '{path}'",
-            booking.document_id
-        ),
-    )
-    .with(0);
-    assert!(
-        std::fs::read_to_string(file).expect("written") == xml,
-        "byte for byte"
-    );
+    let kept = original(server, &booking.document_id);
+    assert!(kept == xml, "byte for byte");
 }

@@ -1,8 +1,8 @@
 //! The consumer's own referral, sent to the real Provider in every wrapping.
 
 use super::referral_fixture::{show, uec};
-use super::referral_sample;
 use super::support::Server;
+use crate::referral_sample;
 use consumer::referral::{
     Message, Receipt, Referral, ReferralFailure, Replacement, Retries, Sender, Why, Wrapping,
     write_cda,

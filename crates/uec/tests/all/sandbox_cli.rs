@@ -1,25 +1,11 @@
 //! `uec sandbox …` as people run it.
 
-use super::support::operations::command;
-use super::support::operations::uec;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
-use testkit::{Arguments, assert_contains, words};
+use super::support::operations::{page, sandbox, uec};
+use testkit::{Arguments, assert_contains, assert_lacks, words};
 
 fn run(arguments: impl Arguments) -> (i32, String, String) {
     let done = uec([words("sandbox"), arguments.words()].concat());
     (done.code, done.stdout, done.stderr)
-}
-
-/// Ends the program also when a test fails.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]
@@ -48,38 +34,15 @@ fn the_embedded_world_can_be_printed_changed_and_checked() {
 
 #[test]
 fn the_directory_runs_alone_and_stops_when_told() {
-    let child = command("sandbox serve --dos 0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut running = Running(child);
-    let mut lines = BufReader::new(running.0.stdout.take().unwrap());
-    let mut first = String::new();
-    lines.read_line(&mut first).unwrap();
-    let url = first.trim().strip_prefix("DoS  http://").unwrap();
-    let (address, path) = url.split_once('/').unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "GET /{path}?wsdl HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("ServiceDetailsById"));
-    let killed = Command::new("kill")
-        .args(["-TERM", &running.0.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(killed.success());
-    let mut rest = String::new();
-    lines.read_to_string(&mut rest).unwrap();
-    assert!(
-        !rest.contains("SDS") && rest.ends_with("Stopped.\n"),
-        "{rest}"
-    );
-    assert!(running.0.wait().unwrap().success());
+    let running = sandbox("--dos 0");
+    let url = running.told("DoS");
+    let (address, path) = url["http://".len()..].split_once('/').unwrap();
+    let (head, wsdl) = page(address, &format!("/{path}?wsdl"), "*/*");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert_contains(wsdl, &["ServiceDetailsById"]);
+    let ended = running.stop().with(0);
+    assert_lacks(&ended.stdout, &["SDS"]);
+    assert!(ended.stdout.ends_with("Stopped.\n"), "{ended}");
 }
 
 /// What is wrong with the command line ends with 2: an address that is none, as well as a port that is taken.

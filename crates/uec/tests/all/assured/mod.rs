@@ -2,20 +2,22 @@
 
 pub mod faults;
 
+use super::support::certificates::Authority;
+use super::support::operations::{python, written};
 use assurance::evidence::{Finding, Run, Severity, Verdict};
 use assurance::provider_suite::{self, Choice, Endpoint, Target};
 use booking::ids::{Asid, OdsCode, ServiceId};
 use booking::version::StandardVersion;
 use consumer::config::Tls;
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
-use testkit::Ended;
+use testkit::{Ended, Running};
 
+/// The Python provider.
+const PROVIDER: &str = "wrong/provider.py";
 /// Services of the Python provider: with everything, without slots, with slots and schedules only.
 pub const PYTHON: [&str; 3] = ["2000009911", "2000009912", "2000009913"];
 /// Services of the demo data, in the same order.
@@ -34,15 +36,6 @@ pub fn kept(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// A Python program of the tests, set to go.
-fn python(arguments: &[&str]) -> Command {
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/wrong/provider.py");
-    let mut command = Command::new("python3");
-    // -B: nothing is written beside the sources. The environment of whoever runs the tests changes nothing.
-    command.args(["-E", "-B"]).arg(program).args(arguments);
-    command
-}
-
 /// False, and said so, where there is no Python; the test command brings it along.
 pub fn has_python() -> bool {
     testkit::has("python3")
@@ -57,7 +50,7 @@ pub struct Fault {
 
 /// All faults that can be switched on.
 pub fn listed() -> Vec<Fault> {
-    let output = Ended::run(&mut python(&["--list"]));
+    let output = Ended::run(python(PROVIDER).arg("--list"));
     let text = output.stdout;
     text.lines()
         .map(|line| {
@@ -75,35 +68,17 @@ pub fn listed() -> Vec<Fault> {
 /// The Python provider while it runs.
 pub struct Python {
     pub root: String,
-    child: Child,
+    _running: Running,
 }
 
 impl Python {
     /// Starts it on a port of its own; it ends with this value, and with this program.
     pub fn start(arguments: &[&str]) -> Python {
-        let mut child = python(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 runs");
-        let mut root = String::new();
-        let stdout = child.stdout.take().expect("its output");
-        BufReader::new(stdout)
-            .read_line(&mut root)
-            .expect("its first line");
-        let root = root.trim().to_owned();
-        assert!(
-            root.starts_with("http"),
-            "provider.py {arguments:?} did not start"
-        );
-        Python { root, child }
-    }
-}
-
-impl Drop for Python {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let running = Running::start(python(PROVIDER).args(arguments), "http");
+        Python {
+            root: running.said().trim().to_owned(),
+            _running: running,
+        }
     }
 }
 
@@ -159,30 +134,15 @@ pub fn line((test, finding): &(String, Finding)) -> String {
 /// Certificates in a folder: `ca.pem`, and `server` and `client` with their keys.
 pub fn certificates(folder: &Path) -> Tls {
     fs::create_dir_all(folder).expect("folder");
-    let key = KeyPair::generate().expect("a key");
-    let mut params = CertificateParams::new(Vec::new()).expect("parameters");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca = params.self_signed(&key).expect("a certificate");
-    let issuer = Issuer::new(params, key);
-    fs::write(folder.join("ca.pem"), ca.pem()).expect("written");
-    for (name, host, purpose) in [
-        ("server", "127.0.0.1", ExtendedKeyUsagePurpose::ServerAuth),
-        (
-            "client",
-            "ssp.example.nhs.uk",
-            ExtendedKeyUsagePurpose::ClientAuth,
-        ),
-    ] {
-        let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::new(vec![host.to_owned()]).expect("parameters");
-        params.extended_key_usages = vec![purpose];
-        let signed = params.signed_by(&key, &issuer).expect("a certificate");
-        fs::write(folder.join(format!("{name}.pem")), signed.pem()).expect("written");
-        fs::write(folder.join(format!("{name}.key")), key.serialize_pem()).expect("written");
-    }
+    let authority = Authority::new("Test Authority");
+    authority.server("127.0.0.1").write(folder, "server");
     Tls {
-        ca: folder.join("ca.pem"),
-        identity: Some((folder.join("client.pem"), folder.join("client.key"))),
+        ca: written(folder, "ca.pem", &authority.certificate.pem()),
+        identity: Some(
+            authority
+                .client("ssp.example.nhs.uk")
+                .write(folder, "client"),
+        ),
     }
 }
 
@@ -204,6 +164,15 @@ pub fn assure_to(to: &str, root: &str, services: [&str; 3], out: &Path, more: &[
     }
     command.arg("--out").arg(out).arg("--replace").args(more);
     command
+}
+
+/// What a wrong set-up is told: one sentence with these words.
+#[track_caller]
+pub fn is_one_sentence(ended: &Ended, words: &[&str]) {
+    ended.says(words);
+    let told = ended.said();
+    let is_one = told.starts_with("uec: ") && told.trim_end().lines().count() == 1;
+    assert!(is_one, "{ended}");
 }
 
 /// Everything was tried, nothing serious was found, nothing is left booked.

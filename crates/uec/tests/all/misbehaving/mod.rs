@@ -1,43 +1,34 @@
 //! The real `uec consumer` against `counterpart.py`, a provider that misbehaves as a test tells it, over the sandbox's
 //! DoS, SDS and SSP.
 
-use sandbox::{Listeners, Ports, Sandbox, Setup};
+use super::support::http::Call;
+use super::support::nation::Nation;
+use super::support::operations::{python, send, written};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 pub use testkit::Ended;
-use testkit::{Arguments, words};
+use testkit::{Arguments, Running, words};
 
 /// The service that the sandbox's world has at the counterpart.
 pub const SERVICE: &str = "2000000011";
-/// NHS number of the patient in `ada.toml`.
-pub const ADA: &str = "9990123454";
-
-const PATIENT: &str = r#"
-description = "Sore throat and fever"
-[patient]
-gender = "female"
-birth_date = "1984-06-21"
-name = { family = "Testwell", given = ["Ada"], prefix = ["Ms"] }
-address = { lines = ["2 Synthetic Way"], city = "Exampleton", postcode = "LS99 9ZZ" }
-telecom = [{ value = "01632 960123", use = "home", rank = 1 }]
-"#;
 
 /// A rule: the request is served, and its answer is a fault that names no place.
 pub fn faulty(interaction: &str) -> Value {
     json!({ "on": interaction, "status": 500, "body": "", "headers": { "Location": null } })
 }
 
+/// A rule: a booking is not made, and refused with this status, and with an OperationOutcome of this code and these words.
+pub fn refused(status: u16, code: &str, words: &str) -> Value {
+    json!({ "on": "create", "times": 0, "store": false, "status": status, "headers": { "Location": null },
+            "outcome": [code, words] })
+}
+
 /// Sends a signal to a command that runs.
 #[track_caller]
 pub fn signal(child: &Child, name: &str) {
-    let pid = child.id().to_string();
-    let sent = Command::new("kill")
-        .args([format!("-{name}"), pid])
-        .status();
-    assert!(sent.unwrap().success());
+    assert!(testkit::process::signal(child.id(), name));
 }
 
 /// The appointment that a command says it has booked.
@@ -49,60 +40,24 @@ pub fn booked(done: &Ended) -> &str {
 
 /// Everything that a command of the Consumer talks to, and a folder that it works in.
 pub struct World {
-    counterpart: Child,
-    address: String,
-    sandbox: Sandbox,
-    folder: tempfile::TempDir,
+    _counterpart: Running,
+    address: SocketAddr,
+    nation: Nation,
     journals: std::cell::Cell<u32>,
     /// By which the counterpart misbehaves at present, for the messages of failed tests.
     rules: std::cell::RefCell<Value>,
-    _runtime: tokio::runtime::Runtime,
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = self.counterpart.kill();
-        let _ = self.counterpart.wait();
-    }
 }
 
 impl World {
     pub fn start() -> World {
-        let script =
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/all/misbehaving/counterpart.py");
-        let mut counterpart = Command::new("python3")
-            .arg("-B")
-            .arg(script)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|e| panic!("python3 is needed: {e}"));
-        let mut address = String::new();
-        BufReader::new(counterpart.stdout.take().unwrap())
-            .read_line(&mut address)
-            .unwrap();
-        let address = address.trim().to_owned();
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let sandbox = runtime.block_on(async {
-            let listeners = Listeners::bind("127.0.0.1", &Ports::FREE).await.unwrap();
-            let setup = Setup {
-                provider: Some(address.clone()),
-                ..Setup::default()
-            };
-            Sandbox::start(listeners, setup).await.unwrap()
-        });
-        let folder = tempfile::tempdir().unwrap();
-        let numbered = PATIENT.replace("[patient]", &format!("[patient]\nnhs_number = \"{ADA}\""));
-        std::fs::write(folder.path().join("ada.toml"), numbered).unwrap();
-        std::fs::write(folder.path().join("nameless.toml"), PATIENT).unwrap();
+        let counterpart = Running::start(&mut python("misbehaving/counterpart.py"), "http");
+        let address = counterpart.said().trim().to_owned();
         World {
-            counterpart,
-            address,
-            sandbox,
-            folder,
+            nation: Nation::of(&address),
+            address: address["http://".len()..].parse().expect("an address"),
+            _counterpart: counterpart,
             journals: std::cell::Cell::new(0),
             rules: std::cell::RefCell::new(Value::Null),
-            _runtime: runtime,
         }
     }
 
@@ -114,9 +69,8 @@ impl World {
     }
 
     pub fn journal(&self) -> PathBuf {
-        self.folder
-            .path()
-            .join(format!("journal-{}.sqlite", self.journals.get()))
+        let name = format!("journal-{}.sqlite", self.journals.get());
+        self.nation.folder.path().join(name)
     }
 
     /// Sets the rules by which the counterpart misbehaves.
@@ -149,38 +103,21 @@ impl World {
             Value::Null => String::new(),
             told => told.to_string(),
         };
-        let host = self.address.strip_prefix("http://").unwrap();
-        let mut stream = TcpStream::connect(host).unwrap();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap()
+        let call = Call::new(self.address, "POST", path).with("Connection", "close");
+        let answer = send(self.address, &call.body(body).bytes());
+        answer.expect("an answer").json()
     }
 
     fn command(&self, arguments: impl Arguments) -> Command {
-        let at = self.sandbox.addresses();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
-        command
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("UEC_DOS_URL", &at.dos)
-            .env("UEC_SDS_URL", &at.sds)
-            .env("UEC_SSP_URL", &at.ssp)
-            .env("UEC_CONSUMER_JOURNAL", self.journal())
-            .arg("consumer")
-            .args(arguments.words())
-            .stdin(Stdio::null());
+        let mut command = self.nation.command(arguments);
+        command.env("UEC_CONSUMER_JOURNAL", self.journal());
+        command.stdin(Stdio::null());
         command
     }
 
     /// Puts a file into the folder.
     pub fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
+        written(self.nation.folder.path(), name, text);
     }
 
     /// Runs a command at a terminal, where its questions are answered in this order.
@@ -191,23 +128,18 @@ impl World {
 
     /// A command that is started by a script beside this file.
     fn through(&self, script: &str, words: &[&str], arguments: impl Arguments) -> Command {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/all/misbehaving");
         let inner = self.command(arguments);
-        let mut command = Command::new("python3");
-        command.arg("-B").arg(folder.join(script)).args(words);
+        let mut command = python(&format!("misbehaving/{script}"));
+        command.args(words).arg("--").arg(inner.get_program());
+        command.args(inner.get_args());
+        let settings = inner
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
         command
-            .arg("--")
-            .arg(inner.get_program())
-            .args(inner.get_args());
-        command
-            .current_dir(self.folder.path())
+            .current_dir(self.nation.folder.path())
             .env_clear()
-            .envs(
-                inner
-                    .get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
-            )
-            .stdin(Stdio::null());
+            .envs(settings);
+        command.stdin(Stdio::null());
         command
     }
 
@@ -271,17 +203,18 @@ impl World {
         Ended::wait("what was started", child)
     }
 
-    /// Starts a command, waits until the counterpart holds its request, and kills it as `kill -9` does.
-    pub fn kill_when_held(&self, arguments: impl Arguments) {
-        let arguments = arguments.words();
-        let mut child = self
-            .command(&arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+    /// Waits until the counterpart holds a request.
+    #[track_caller]
+    pub fn held(&self) {
         let held = self.control("/control/held", &Value::Null);
-        assert_eq!(held["held"], true, "{arguments:?} was never held");
+        assert_eq!(held["held"], true, "no request was ever held");
+    }
+
+    /// Starts a command, waits until the counterpart holds its request, and kills it as `kill -9` does.
+    #[track_caller]
+    pub fn kill_when_held(&self, arguments: impl Arguments) {
+        let mut child = self.start_command(arguments);
+        self.held();
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -290,15 +223,10 @@ impl World {
         self.control("/control/release", &Value::Null);
     }
 
-    /// Books for Ada, and returns the appointment's id.
+    /// Books for this patient, and returns the appointment's id.
+    #[track_caller]
     pub fn booked(&self, patient: &str) -> String {
-        let done = self.json(format!(
-            "book --service {SERVICE} --first --patient {patient}"
-        ));
-        assert_eq!(done.code, 0, "{done:?}");
-        done.json["booked"]["appointment"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        let book = format!("book --service {SERVICE} --first --patient {patient}");
+        booked(&self.json(book).with(0)).to_owned()
     }
 }

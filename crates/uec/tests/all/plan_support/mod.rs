@@ -1,111 +1,66 @@
 //! A demonstration to do steps against, and a person at the questions of `uec assure plan run`.
 
-pub use super::support::demo::Demo;
+use super::support::operations::{self, Demo, command};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
+use testkit::Ended;
 
 /// The service that is booked.
 pub const GP_CLINIC: &str = "2000000011";
 /// A service without free slots.
 pub const NO_SLOTS: &str = "2000000014";
-fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
-    command
-        .env_remove("UEC_CONSUMER_CONFIG")
-        .env_remove("UEC_CONSUMER_JOURNAL");
-    command
+
+/// Runs `uec assure plan …`.
+#[track_caller]
+pub fn plan(line: &str) -> Ended {
+    operations::uec(format!("assure plan {line}"))
 }
 
-/// The words of a command line; a word in single quotes may hold spaces.
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split('\'').enumerate().flat_map(|(n, part)| {
-        let plain = part.split_whitespace().filter(move |_| n % 2 == 0);
-        let quoted = (n % 2 == 1).then_some(part);
-        plain.chain(quoted)
-    })
-}
-
-/// `uec assure plan …`.
-fn plan(line: &str) -> Command {
-    let mut command = program();
-    command.args(["assure", "plan"]).args(words(line));
-    command
-}
-
-/// Runs `uec assure plan …`: exit code, output, reason.
-pub fn uec(line: &str) -> (i32, String, String) {
-    let out = plan(line).stdin(Stdio::null()).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (
-        out.status.code().unwrap_or(-1),
-        text(&out.stdout),
-        text(&out.stderr),
-    )
-}
-
-/// One that succeeds.
+/// One that succeeds: what it printed.
 #[track_caller]
 pub fn text(line: &str) -> String {
-    let (code, said, reason) = uec(line);
-    assert_eq!(code, 0, "{line}: {said}{reason}");
-    said
+    plan(line).with(0).stdout
 }
 
 /// The same, as JSON.
 #[track_caller]
 pub fn json(line: &str) -> Value {
-    serde_json::from_str(&text(line)).unwrap()
+    plan(line).with(0).json
 }
 
-/// One that ends with this code, and says this.
+/// One that ends with this code, and notes this.
 #[track_caller]
 pub fn fails(code: i32, line: &str, why: &[&str]) {
-    let (found, said, reason) = uec(line);
-    assert_eq!(found, code, "{line}: {said}{reason}");
-    for why in why {
-        assert!(reason.contains(why), "{line}: {why}: {reason}");
-    }
+    plan(line).with(code).notes(why);
 }
 
-impl Demo {
-    /// The settings of its consumer.
-    pub fn settings(&self) -> String {
-        self.file("consumer.toml").display().to_string()
-    }
+/// The settings of a demo's consumer.
+pub fn settings(demo: &Demo) -> String {
+    demo.file("consumer.toml").display().to_string()
+}
 
-    fn consumer(&self, journal: Option<&str>, arguments: &[&str]) -> String {
-        let mut command = program();
-        if let Some(journal) = journal {
-            command.env("UEC_CONSUMER_JOURNAL", self.file(journal));
-        }
-        let out = command
-            .args(["consumer", "--config", &self.settings()])
-            .args(arguments)
-            .output()
-            .unwrap();
-        let error = String::from_utf8_lossy(&out.stderr);
-        assert!(out.status.success(), "{arguments:?}: {error}");
-        String::from_utf8(out.stdout).unwrap()
-    }
+/// Runs a command of a demo's consumer, which succeeds.
+#[track_caller]
+fn consumer(demo: &Demo, line: &str) -> Command {
+    command(format!("consumer --config '{}' {line}", settings(demo)))
+}
 
-    /// How many appointments stand that were booked from here.
-    pub fn booked(&self) -> usize {
-        let listed: Value =
-            serde_json::from_str(&self.consumer(None, &["show", "--json"])).unwrap();
-        listed["bookings"].as_array().unwrap().len()
-    }
+/// How many appointments stand that were booked from a demo's consumer.
+#[track_caller]
+pub fn booked(demo: &Demo) -> usize {
+    let listed = Ended::run(&mut consumer(demo, "show --json")).with(0).json;
+    listed["bookings"].as_array().unwrap().len()
+}
 
-    /// Cancels an appointment so that our journal knows nothing of it, as the service itself does.
-    pub fn cancel_elsewhere(&self, id: &str) {
-        let said = self.consumer(
-            Some("elsewhere.sqlite"),
-            &["cancel", id, "--service", GP_CLINIC, "--yes"],
-        );
-        assert!(said.contains("cancelled"), "{said}");
-    }
+/// Cancels an appointment so that our journal knows nothing of it, as the service itself does.
+#[track_caller]
+pub fn cancel_elsewhere(demo: &Demo, id: &str) {
+    let mut cancel = consumer(demo, &format!("cancel {id} --service {GP_CLINIC} --yes"));
+    cancel.env("UEC_CONSUMER_JOURNAL", demo.file("elsewhere.sqlite"));
+    Ended::run(&mut cancel).with(0).says(&["cancelled"]);
 }
 
 /// A person at the questions.
@@ -120,7 +75,7 @@ pub struct Dialogue {
 
 impl Dialogue {
     pub fn start(line: &str) -> Dialogue {
-        let mut process = plan(line)
+        let mut process = command(format!("assure plan {line}"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -216,8 +216,7 @@ pub fn send_itk(server: &Server, message: &Itk) -> Response {
 /// Sends and checks that it is acknowledged for this tracking id.
 #[track_caller]
 pub fn accepted(server: &Server, message: &Itk) -> Response {
-    let response = send_itk(server, message);
-    assert_eq!(response.status, 200, "{}", response.shown());
+    let response = send_itk(server, message).with(200);
     let text = response.text();
     assert_contains(
         &text,
@@ -226,17 +225,37 @@ pub fn accepted(server: &Server, message: &Itk) -> Response {
     response
 }
 
+/// Sends a document in SOAP, which is acknowledged.
+#[track_caller]
+pub fn files(server: &Server, cda: &Cda) {
+    accepted(server, &Itk::new(&cda.xml()));
+}
+
+/// Sends a FHIR document, and takes any answer.
+#[track_caller]
+pub fn post_fhir(server: &Server, path: &str, body: &Value) -> Response {
+    let body = body.to_string();
+    post(server, path, "application/fhir+json", body.as_bytes())
+}
+
+/// The original of a referral of FX101, as it is given out.
+#[track_caller]
+pub fn original(server: &Server, id: &str) -> String {
+    let file = server.folder.join(format!("{id}.cda"));
+    let show = format!(
+        "show '{id}' --provider FX101 --original '{}'",
+        file.display()
+    );
+    uec(server, &show).with(0);
+    std::fs::read_to_string(file).expect("written")
+}
+
 /// Sends and checks that a fault with this code comes back; gives its text.
 #[track_caller]
 pub fn faulted(server: &Server, message: &Itk, code: &str) -> String {
-    let response = send_itk(server, message);
-    let expected = if message.namespace.contains("2003/05") {
-        400
-    } else {
-        500
-    };
-    assert_eq!(response.status, expected, "{}", response.shown());
-    check_fault(&response, code)
+    let is_soap12 = message.namespace.contains("2003/05");
+    let status = if is_soap12 { 400 } else { 500 };
+    check_fault(&send_itk(server, message).with(status), code)
 }
 
 /// What every fault has; gives its text.
@@ -282,13 +301,17 @@ pub fn show(server: &Server, id: &str) -> Value {
     referrals(server, &format!("show {id} --provider FX101 --json"))
 }
 
+/// How often a list of FX101 has this document.
+#[track_caller]
+pub fn times_listed(server: &Server, filter: &str, document: &str) -> usize {
+    let all = referrals(server, &format!("list {filter} --provider FX101 --json"));
+    let wanted = document.to_ascii_lowercase();
+    let all = all.as_array().expect("a list").iter();
+    all.filter(|r| r["document"] == wanted.as_str()).count()
+}
+
 /// True when a list of FX101 has this document.
 #[track_caller]
 pub fn listed(server: &Server, filter: &str, document: &str) -> bool {
-    let all = referrals(server, &format!("list '{filter}' --provider FX101 --json"));
-    let wanted = document.to_ascii_lowercase();
-    all.as_array()
-        .expect("a list")
-        .iter()
-        .any(|r| r["document"] == wanted.as_str())
+    times_listed(server, filter, document) > 0
 }

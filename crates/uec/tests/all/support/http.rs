@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use booking::bounded_xml::{self, Bounds};
 use serde_json::Value;
 
 /// Larger than any answer of the demo data.
@@ -19,6 +20,8 @@ pub struct Call {
     pub headers: Vec<(String, String)>,
     pub body: Option<Vec<u8>>,
     pub chunked: bool,
+    /// The scope that the token of the call asks for.
+    pub scope: String,
 }
 
 impl Call {
@@ -31,6 +34,7 @@ impl Call {
             headers: Vec::new(),
             body: None,
             chunked: false,
+            scope: String::new(),
         }
     }
 
@@ -137,12 +141,11 @@ impl Call {
     #[track_caller]
     pub fn expect(&self, status: u16) -> Response {
         let response = self.send();
+        let asked = format!("{} {}", self.method, self.target);
         assert_eq!(
             response.status,
             status,
-            "{} {}\nanswered {}",
-            self.method,
-            self.target,
+            "{asked}\nanswered {}",
             response.shown()
         );
         response
@@ -174,23 +177,17 @@ pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Option<Response> {
     let _ = reading.shutdown(std::net::Shutdown::Both);
     let _ = writer.join();
     if let Some(response) = &response {
-        assert!(
-            response.status < 500,
-            "a fault of the server: {}",
-            response.shown()
-        );
+        let shown = response.shown();
+        assert!(response.status < 500, "a fault of the server: {shown}");
     }
     response
 }
 
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("the server accepts connections");
-    stream
-        .set_read_timeout(Some(testkit::PATIENCE))
-        .expect("read time-out");
-    stream
-        .set_write_timeout(Some(testkit::PATIENCE))
-        .expect("write time-out");
+    let patience = Some(testkit::PATIENCE);
+    stream.set_read_timeout(patience).expect("read time-out");
+    stream.set_write_timeout(patience).expect("write time-out");
     stream.set_nodelay(true).expect("no delay");
     stream
 }
@@ -234,10 +231,8 @@ impl Response {
         if response.header("content-encoding") == Some("gzip") && !response.body.is_empty() {
             let mut plain = Vec::new();
             let decoder = flate2::read::GzDecoder::new(response.body.as_slice());
-            decoder
-                .take(MAX_ANSWER)
-                .read_to_end(&mut plain)
-                .expect("the answer's gzip is sound");
+            let read = decoder.take(MAX_ANSWER).read_to_end(&mut plain);
+            read.expect("the answer's gzip is sound");
             response.body = plain;
             response.was_gzipped = true;
         }
@@ -249,10 +244,8 @@ impl Response {
         if self.status == 204 || self.status == 304 || self.status < 200 {
             return Some(body);
         }
-        if self
-            .header("transfer-encoding")
-            .is_some_and(|v| v.eq_ignore_ascii_case("chunked"))
-        {
+        let encoding = self.header("transfer-encoding");
+        if encoding.is_some_and(|v| v.eq_ignore_ascii_case("chunked")) {
             loop {
                 let line = read_line(reader)?;
                 let size = u64::from_str_radix(line.split(';').next()?.trim(), 16).ok()?;
@@ -263,31 +256,25 @@ impl Response {
                 }
             }
         }
-        match self
+        let length = self
             .header("content-length")
-            .and_then(|v| v.parse::<u64>().ok())
-        {
-            Some(length) => {
-                reader.by_ref().take(length).read_to_end(&mut body).ok()?;
-                (body.len() as u64 == length).then_some(body)
-            }
-            None => {
-                reader
-                    .by_ref()
-                    .take(MAX_ANSWER)
-                    .read_to_end(&mut body)
-                    .ok()?;
-                Some(body)
-            }
-        }
+            .and_then(|v| v.parse::<u64>().ok());
+        let most = length.unwrap_or(MAX_ANSWER);
+        reader.by_ref().take(most).read_to_end(&mut body).ok()?;
+        (length.is_none() || length == Some(body.len() as u64)).then_some(body)
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
         let name = name.to_ascii_lowercase();
-        self.headers
-            .iter()
-            .find(|(n, _)| *n == name)
-            .map(|(_, value)| value.as_str())
+        let found = self.headers.iter().find(|(n, _)| *n == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Fails unless the answer has this status.
+    #[track_caller]
+    pub fn with(self, status: u16) -> Response {
+        assert_eq!(self.status, status, "{}", self.shown());
+        self
     }
 
     #[track_caller]
@@ -349,27 +336,21 @@ impl Response {
                 .to_owned();
         }
         let text = self.text();
-        let document =
-            booking::bounded_xml::parse(&text, booking::bounded_xml::Bounds::nodes(100_000))
-                .unwrap_or_else(|e| panic!("no XML ({e}): {}", self.shown()));
+        let document = bounded_xml::parse(&text, Bounds::nodes(100_000))
+            .unwrap_or_else(|e| panic!("no XML ({e}): {}", self.shown()));
         let root = document.root_element().tag_name();
-        assert_eq!(
-            root.namespace(),
-            Some("http://hl7.org/fhir"),
-            "namespace of the root"
-        );
+        assert_eq!(root.namespace(), Some("http://hl7.org/fhir"), "{text}");
         root.name().to_owned()
     }
 
     /// The id that the Location header names.
     #[track_caller]
     pub fn location_id(&self) -> String {
-        let location = self
-            .header("location")
-            .unwrap_or_else(|| panic!("no Location: {}", self.shown()));
+        let location = self.header("location");
+        let location = location.unwrap_or_else(|| panic!("no Location: {}", self.shown()));
         let (_, rest) = location
             .split_once("Appointment/")
-            .expect("Location of an Appointment");
+            .expect("of an Appointment");
         rest.split('/').next().unwrap_or("").to_owned()
     }
 
@@ -379,38 +360,24 @@ impl Response {
     #[track_caller]
     pub fn check(&self, call: &Call) {
         let shown = self.shown();
-        assert_eq!(
-            self.header("cache-control"),
-            Some("no-store"),
-            "Cache-Control, {shown}"
-        );
-        let own = self
-            .header("x-request-id")
-            .unwrap_or_else(|| panic!("no X-Request-ID, {shown}"));
-        assert!(
-            !own.is_empty() && Some(own) != call.request_id(),
-            "X-Request-ID is the server's own"
-        );
-        let count = call
-            .headers
-            .iter()
-            .filter(|(n, _)| n.eq_ignore_ascii_case("X-Request-ID"))
-            .count();
-        if count < 2 {
-            assert_eq!(
-                self.header("x-correlation-id"),
-                call.request_id(),
-                "X-Correlation-ID, {shown}"
-            );
+        let header = |name: &str| match self.header(name) {
+            Some(value) => value.to_owned(),
+            None => panic!("no {name}, {shown}"),
+        };
+        assert_eq!(header("cache-control"), "no-store", "{shown}");
+        let own = header("x-request-id");
+        let is_own = !own.is_empty() && Some(&*own) != call.request_id();
+        assert!(is_own, "X-Request-ID is the server's own, {shown}");
+        let ids = call.headers.iter();
+        let ids = ids.filter(|(n, _)| n.eq_ignore_ascii_case("X-Request-ID"));
+        if ids.count() < 2 {
+            let correlation = self.header("x-correlation-id");
+            assert_eq!(correlation, call.request_id(), "X-Correlation-ID, {shown}");
         }
-        let media = self
-            .header("content-type")
-            .unwrap_or_else(|| panic!("no Content-Type, {shown}"));
-        assert!(
-            media == "application/fhir+json;charset=utf-8"
-                || media == "application/fhir+xml;charset=utf-8",
-            "Content-Type {media}"
-        );
+        let media = header("content-type");
+        let kind = media.strip_prefix("application/fhir+");
+        let is_fhir = matches!(kind, Some("json;charset=utf-8" | "xml;charset=utf-8"));
+        assert!(is_fhir, "Content-Type {media}");
         if self.status >= 400 {
             self.check_outcome();
         }
@@ -422,33 +389,19 @@ impl Response {
         if self.is_xml() {
             return;
         }
-        let outcome = self.json();
-        let shown = self.shown();
-        assert!(
-            outcome["id"].as_str().is_some_and(|id| !id.is_empty()),
-            "id of the outcome, {shown}"
-        );
-        assert_eq!(
-            outcome["meta"]["profile"][0],
-            "http://hl7.org/fhir/StructureDefinition/OperationOutcome",
-            "profile of the outcome"
-        );
-        let issues = outcome["issue"]
-            .as_array()
-            .unwrap_or_else(|| panic!("no issue, {shown}"));
-        assert!(!issues.is_empty(), "an outcome has an issue");
+        let profile = "http://hl7.org/fhir/StructureDefinition/OperationOutcome";
+        self.has("/meta/profile/0", profile);
+        let (outcome, shown) = (self.json(), self.shown());
+        let id = outcome["id"].as_str();
+        assert!(id.is_some_and(|id| !id.is_empty()), "id, {shown}");
+        let issues = outcome["issue"].as_array().map_or(&[][..], Vec::as_slice);
+        assert!(!issues.is_empty(), "an outcome has an issue, {shown}");
         for issue in issues {
-            assert!(
-                issue["severity"].is_string() && issue["code"].is_string(),
-                "severity and code, {shown}"
-            );
-            let coding = issue["details"]["coding"].as_array();
-            assert_eq!(
-                coding.map(Vec::len),
-                Some(1),
-                "exactly one coding in details, {shown}"
-            );
-            assert!(issue["diagnostics"].is_string(), "diagnostics, {shown}");
+            for text in ["severity", "code", "diagnostics"] {
+                assert!(issue[text].is_string(), "{text}, {shown}");
+            }
+            let codings = issue["details"]["coding"].as_array().map(Vec::len);
+            assert_eq!(codings, Some(1), "exactly one coding in details, {shown}");
         }
     }
 }

@@ -83,6 +83,13 @@ impl Booking {
         self
     }
 
+    /// The message with several places changed.
+    pub fn changed(self, changes: &[(&str, fn() -> Value)]) -> Booking {
+        let change =
+            |booking: Booking, (place, value): &(&str, fn() -> Value)| booking.with(place, value());
+        changes.iter().fold(self, change)
+    }
+
     /// The patient without NHS number; the participant still names one.
     pub fn without_nhs_number(self) -> Booking {
         let mut booking = self.with("/patient/identifier", Value::Null);

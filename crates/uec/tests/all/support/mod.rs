@@ -1,8 +1,9 @@
 //! What the tests of the wire share: a server of their own, a client that can be odd, messages.
 
-pub mod demo;
+pub mod certificates;
 pub mod http;
 pub mod messages;
+pub mod nation;
 pub mod operations;
 pub mod server;
 pub mod token;
@@ -11,7 +12,7 @@ pub use testkit::postgres;
 
 pub use http::{Call, Response};
 pub use messages::{Booking, nhs_number, to_xml};
-pub use server::{CONSUMER_ASID, ROOT, SEARCH_ONLY_ASID, Server};
+pub use server::{CONSUMER_ASID, ROOT, SEARCH_ONLY, STRANGER, Server};
 pub use token::Token;
 
 /// The GP clinic: free slots on every day, all kinds of resources to include.

@@ -1,13 +1,13 @@
 //! What tests of operations share: plain questions to any port, the command line, values of a metrics page.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 pub use testkit::until;
-use testkit::{Arguments, Ended};
+use testkit::{Arguments, Ended, Running};
 
 use super::http::{Call, Response};
 use super::server::Server;
@@ -24,6 +24,11 @@ pub fn free_address() -> SocketAddr {
 pub fn get(address: SocketAddr, path: &str) -> Option<Response> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     send(address, request.as_bytes())
+}
+
+/// True when a GET of a path is answered with 200.
+pub fn serves(address: SocketAddr, path: &str) -> bool {
+    get(address, path).is_some_and(|response| response.status == 200)
 }
 
 /// Any bytes, and the answer whatever its status is.
@@ -49,8 +54,7 @@ pub fn with_settings(name: &str, settings: &str) -> Server {
         let file = written(folder, "settings.toml", settings);
         vec!["--config".to_owned(), file.display().to_string()]
     });
-    server
-        .wait_until(|server| get(server.address, "/health/ready").is_some_and(|r| r.status == 200));
+    server.wait_until(|server| serves(server.address, "/health/ready"));
     server
 }
 
@@ -71,6 +75,18 @@ pub fn command(arguments: impl Arguments) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_uec"));
     command.args(arguments.words());
     command
+        .env_remove("UEC_CONSUMER_CONFIG")
+        .env_remove("UEC_CONSUMER_JOURNAL");
+    command
+}
+
+/// A Python program beside the tests, not started yet. Nothing is written beside the sources (`-B`), and the environment of
+/// whoever runs the tests changes nothing (`-E`).
+pub fn python(program: &str) -> Command {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all");
+    let mut command = Command::new("python3");
+    command.args(["-E", "-B"]).arg(folder.join(program));
+    command
 }
 
 /// Runs `uec` to its end.
@@ -85,8 +101,8 @@ pub fn declare(server: &Server, ods: &str, change: impl FnOnce(String) -> String
     let database = server.database();
     let exported = uec(format!(
         "provider export --provider {ods} --database '{database}'"
-    ));
-    assert_eq!(exported.code, 0, "{exported}");
+    ))
+    .with(0);
     let text = change(exported.stdout);
     let file = written(&server.folder, "changed.toml", &text);
     apply(server, &file);
@@ -96,10 +112,10 @@ pub fn declare(server: &Server, ods: &str, change: impl FnOnce(String) -> String
 #[track_caller]
 pub fn apply(server: &Server, file: &Path) {
     let (database, file) = (server.database(), file.display().to_string());
-    let applied = uec(format!(
+    uec(format!(
         "provider apply '{file}' --keep-bookings --database '{database}'"
-    ));
-    assert_eq!(applied.code, 0, "{applied}");
+    ))
+    .with(0);
 }
 
 /// A value of a metrics page: the sum of the series of this name that have all of these labels; `None` without any.
@@ -120,38 +136,53 @@ pub fn metric(page: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
     fitting.map(|(_, value)| value).reduce(|a, b| a + b)
 }
 
-/// The sandbox's SDS, for a Provider at some address; ends with the test.
-pub struct Sds {
-    pub url: String,
-    child: Child,
+/// `uec demo` on ports of its own.
+pub struct Demo {
+    /// The program; what it says when it is ready is the tour.
+    pub running: Running,
+    /// The first of its ports, in this order: front page, Provider, SSP, DoS, SDS.
+    pub port: u16,
+    folder: tempfile::TempDir,
 }
 
-impl Sds {
-    pub fn start(provider: &str) -> Sds {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_uec"))
-            .args(["sandbox", "serve", "--sds", "0", "--provider", provider])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("uec starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let line = lines.find_map(|line| line.ok().filter(|l| l.contains("ldap://")));
-        // Its output stays open until it ends.
-        std::thread::spawn(move || lines.for_each(drop));
-        let line = line.expect("it says where SDS is");
-        let url = line
-            .split_whitespace()
-            .find(|word| word.starts_with("ldap://"));
-        Sds {
-            url: url.expect("an address").to_owned(),
-            child,
+impl Demo {
+    /// How many consecutive ports it needs.
+    pub const PORTS: u16 = 5;
+
+    pub fn start(more: impl Arguments) -> Demo {
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = testkit::ports(Demo::PORTS);
+        let mut demo = command(format!("demo --port {port} --data"));
+        demo.arg(folder.path().join("demo"))
+            .args(more.words())
+            .env("RUST_LOG", "error");
+        Demo {
+            running: Running::start(&mut demo, "Stop with Ctrl-C"),
+            port,
+            folder,
         }
     }
+
+    /// A file of its folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join("demo").join(name)
+    }
 }
 
-impl Drop for Sds {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// `uec sandbox serve` with these stand-ins of the national services, each at an address of its own.
+pub fn sandbox(arguments: &str) -> Running {
+    Running::start(&mut command(format!("sandbox serve {arguments}")), "Ready")
+}
+
+/// One GET as a browser or `curl` sends it; the head of the answer and the body.
+pub fn page(address: &str, path: &str, accept: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
+    (head.to_owned(), body.to_owned())
 }

@@ -9,9 +9,11 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use testkit::Ended;
 
 use super::http::{Call, Response, exchange};
 use super::messages::Booking;
+use super::operations;
 use super::token::Token;
 use super::{GP_CLINIC, postgres_server, uuid};
 
@@ -19,10 +21,11 @@ use super::{GP_CLINIC, postgres_server, uuid};
 pub const ROOT: &str = "/STU3/1/FX101";
 /// "Fernhill 111", which may do everything.
 pub const CONSUMER_ASID: &str = "918999000099";
-/// A consumer that may search but not book.
-pub const SEARCH_ONLY_ASID: &str = "918999000098";
 const CONSUMER_ODS: &str = "FX900";
-const SEARCH_ONLY_ODS: &str = "FX901";
+/// System and organisation of a consumer that may search but not book.
+pub const SEARCH_ONLY: (&str, &str) = ("918999000098", "FX901");
+/// A system and an organisation that nobody declares.
+pub const STRANGER: (&str, &str) = ("918999000077", "FX777");
 const PROVIDER_ASID: &str = "918999000011";
 const INTERACTION: &str = "urn:nhs:names:services:careconnect:fhir:rest:";
 /// All resources of a full search.
@@ -36,12 +39,110 @@ const READY_WITHIN: Duration = Duration::from_secs(150);
 /// however that ends, and its files go with it.
 const WATCH: &str = r#"remove=$1; pidfile=$2; shift 2; "$@" & pid=$!; echo "$pid" >"$pidfile"; cat >/dev/null; kill -9 "$pid"; wait "$pid" 2>/dev/null; [ -z "$remove" ] || rm -rf "$remove""#;
 
-/// A running server.
-pub struct Server {
+/// Calls of the demo consumer to the demo provider at an address.
+pub struct Api {
     pub address: SocketAddr,
+}
+
+impl Api {
+    /// The service root as tokens name it.
+    pub fn audience(&self) -> String {
+        format!("https://{}{ROOT}", self.address)
+    }
+
+    /// A right token for a scope.
+    pub fn token(&self, scope: &str) -> Token {
+        Token::new(&self.audience(), scope, CONSUMER_ODS)
+    }
+
+    /// A call of an interaction, with all headers that a GET needs.
+    fn call(&self, interaction: &str, path: &str) -> Call {
+        let (method, scope) = match interaction {
+            "read:metadata" | "search:slot" => ("GET", "organization/slot.read"),
+            "create:appointment" => ("POST", "patient/appointment.write"),
+            "update:appointment" => ("PUT", "patient/appointment.write"),
+            _ => ("GET", "patient/appointment.read"),
+        };
+        let mut call = Call::new(self.address, method, &format!("{ROOT}{path}"));
+        call.scope = scope.to_owned();
+        call.with("Ssp-TraceID", &uuid())
+            .with("Ssp-From", CONSUMER_ASID)
+            .with("Ssp-To", PROVIDER_ASID)
+            .with("Ssp-InteractionID", &format!("{INTERACTION}{interaction}"))
+            .with("Authorization", &self.token(scope).bearer())
+    }
+
+    pub fn metadata(&self) -> Call {
+        self.call("read:metadata", "/metadata")
+    }
+
+    /// A slot search with this query.
+    pub fn search(&self, query: &str) -> Call {
+        self.call("search:slot", &format!("/Slot?{query}"))
+    }
+
+    /// A search for tomorrow's free slots of the GP clinic.
+    pub fn plain_search(&self) -> Call {
+        self.search(&Server::window_query(GP_CLINIC, 1, 2))
+    }
+
+    pub fn book(&self, body: &Value) -> Call {
+        let call = self.call("create:appointment", "/Appointment");
+        call.with("X-Request-ID", &uuid()).json(body)
+    }
+
+    pub fn read(&self, id: &str) -> Call {
+        self.call("read:appointment", &format!("/Appointment/{id}"))
+    }
+
+    /// A cancel with this `If-Match`.
+    pub fn cancel(&self, id: &str, if_match: &str, body: &Value) -> Call {
+        self.call("update:appointment", &format!("/Appointment/{id}"))
+            .with("X-Request-ID", &uuid())
+            .with("If-Match", if_match)
+            .json(body)
+    }
+
+    /// The cancellation of a booking that was just made.
+    pub fn cancelling(&self, booking: &Booking, created: &Response) -> Call {
+        let body = booking.cancelled(&created.json());
+        self.cancel(&created.location_id(), "W/\"1\"", &body)
+    }
+
+    /// A search for a patient's appointments with this query.
+    pub fn appointments(&self, query: &str) -> Call {
+        self.call("search:appointment", &format!("/Appointment?{query}"))
+    }
+
+    /// A search for the appointments of the patient of a booking.
+    pub fn appointments_of(&self, booking: &Booking) -> Call {
+        let number = booking.nhs_number.as_deref().expect("a number");
+        let system = "https://fhir.nhs.uk/Id/nhs-number";
+        self.appointments(&format!("patient.identifier={system}|{number}"))
+    }
+
+    /// The same call from another system, its token naming another organisation.
+    pub fn from(&self, call: Call, (asid, ods): (&str, &str)) -> Call {
+        let token = Token::new(&self.audience(), &call.scope, ods);
+        call.with("Ssp-From", asid)
+            .with("Authorization", &token.bearer())
+    }
+}
+
+/// A running server, and calls to it.
+pub struct Server {
+    api: Api,
     pub folder: PathBuf,
     free: Mutex<VecDeque<Value>>,
     watch: Child,
+}
+
+impl std::ops::Deref for Server {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
 }
 
 impl Server {
@@ -111,7 +212,7 @@ impl Server {
             .spawn()
             .expect("sh starts");
         Server {
-            address,
+            api: Api { address },
             folder,
             free: Mutex::new(VecDeque::new()),
             watch,
@@ -150,6 +251,12 @@ impl Server {
         database_in(&self.folder)
     }
 
+    /// Runs a command of `uec` on its database.
+    #[track_caller]
+    pub fn uec(&self, line: impl std::fmt::Display) -> Ended {
+        operations::uec(format!("{line} --database '{}'", self.database()))
+    }
+
     /// Kills the server process at once, while others still talk to it.
     pub fn kill_9(&self) -> bool {
         self.signal("KILL")
@@ -157,11 +264,14 @@ impl Server {
 
     /// Sends the server process a signal; true when it was there to take it.
     pub fn signal(&self, name: &str) -> bool {
-        let pid = fs::read_to_string(self.folder.join("pid")).unwrap_or_default();
-        let killed = Command::new("sh")
-            .args(["-c", "kill -s \"$1\" \"$0\"", pid.trim(), name])
-            .status();
-        killed.is_ok_and(|status| status.success())
+        let pid = self.pid();
+        pid.is_some_and(|pid| testkit::process::signal(pid, name))
+    }
+
+    /// The number of the server process.
+    pub fn pid(&self) -> Option<u32> {
+        let text = fs::read_to_string(self.folder.join("pid")).ok()?;
+        text.trim().parse().ok()
     }
 
     /// Ends the server, if it still runs, without a chance to tidy up.
@@ -170,104 +280,42 @@ impl Server {
         let _ = self.watch.wait();
     }
 
+    /// Ends the server without a chance to tidy up, and starts it again in its folder, by the name that it had.
+    pub fn restarted(self, name: &str) -> Server {
+        self.kill();
+        Server::start(name, false)
+    }
+
+    /// Ends the server, and removes its folder.
+    pub fn removed(self) {
+        let folder = self.folder.clone();
+        self.kill();
+        let _ = fs::remove_dir_all(folder);
+    }
+
+    /// Copies the write-ahead log into the database file, and keeps it from being copied again for as long as the connection
+    /// lives that is returned, and when that goes: a reader sees the file as it is.
+    pub fn wal_kept_apart(&self) -> rusqlite::Connection {
+        let file = self.folder.join("provider.sqlite");
+        let outside = rusqlite::Connection::open(file).expect("opens");
+        testkit::until("all is in the file itself", || {
+            let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+            let busy = outside.query_row(sql, [], |row| row.get::<_, i64>(0));
+            busy.is_ok_and(|busy| busy == 0)
+        });
+        let kept = rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        outside.set_db_config(kept, true).expect("set");
+        let pinned = outside.execute_batch("BEGIN; SELECT count(*) FROM tenant;");
+        pinned.expect("reads");
+        outside
+    }
+
     pub fn is_ready(&self) -> bool {
         if TcpStream::connect(self.address).is_err() {
             return false;
         }
         let request = "GET /health/ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
         exchange_quietly(self.address, request).is_some_and(|response| response.status == 200)
-    }
-
-    /// The service root as tokens name it.
-    pub fn audience(&self) -> String {
-        format!("https://{}{ROOT}", self.address)
-    }
-
-    /// A right token for a scope.
-    pub fn token(&self, scope: &str) -> Token {
-        Token::new(&self.audience(), scope, CONSUMER_ODS)
-    }
-
-    /// A call with all headers that a GET needs.
-    pub fn call(&self, method: &str, path: &str, interaction: &str, scope: &str) -> Call {
-        Call::new(self.address, method, &format!("{ROOT}{path}"))
-            .with("Ssp-TraceID", &uuid())
-            .with("Ssp-From", CONSUMER_ASID)
-            .with("Ssp-To", PROVIDER_ASID)
-            .with("Ssp-InteractionID", &format!("{INTERACTION}{interaction}"))
-            .with("Authorization", &self.token(scope).bearer())
-    }
-
-    pub fn metadata(&self) -> Call {
-        self.call(
-            "GET",
-            "/metadata",
-            "read:metadata",
-            "organization/slot.read",
-        )
-    }
-
-    /// A slot search with this query.
-    pub fn search(&self, query: &str) -> Call {
-        self.call(
-            "GET",
-            &format!("/Slot?{query}"),
-            "search:slot",
-            "organization/slot.read",
-        )
-    }
-
-    pub fn book(&self, body: &Value) -> Call {
-        self.call(
-            "POST",
-            "/Appointment",
-            "create:appointment",
-            "patient/appointment.write",
-        )
-        .with("X-Request-ID", &uuid())
-        .json(body)
-    }
-
-    pub fn read(&self, id: &str) -> Call {
-        let path = format!("/Appointment/{id}");
-        self.call("GET", &path, "read:appointment", "patient/appointment.read")
-    }
-
-    /// A cancel with this `If-Match`.
-    pub fn cancel(&self, id: &str, if_match: &str, body: &Value) -> Call {
-        let path = format!("/Appointment/{id}");
-        self.call(
-            "PUT",
-            &path,
-            "update:appointment",
-            "patient/appointment.write",
-        )
-        .with("X-Request-ID", &uuid())
-        .with("If-Match", if_match)
-        .json(body)
-    }
-
-    /// A search for a patient's appointments with this query.
-    pub fn appointments(&self, query: &str) -> Call {
-        let path = format!("/Appointment?{query}");
-        self.call(
-            "GET",
-            &path,
-            "search:appointment",
-            "patient/appointment.read",
-        )
-    }
-
-    /// The same call from the consumer that may only search.
-    pub fn as_search_only(&self, call: Call, scope: &str) -> Call {
-        self.from(call, (SEARCH_ONLY_ASID, SEARCH_ONLY_ODS), scope)
-    }
-
-    /// The same call from a system, its token naming an organisation.
-    pub fn from(&self, call: Call, (asid, ods): (&str, &str), scope: &str) -> Call {
-        let token = Token::new(&self.audience(), scope, ods);
-        call.with("Ssp-From", asid)
-            .with("Authorization", &token.bearer())
     }
 
     /// The query of TKW's full search: tomorrow 00:00 to four days later, free, all includes.
