@@ -129,6 +129,28 @@ impl Api {
     }
 }
 
+/// The arguments of a server whose settings turn no search away because the machine is busy, unless they say when.
+fn unhurried(mut arguments: Vec<String>, folder: &Path) -> Vec<String> {
+    const PATIENT: &str = "[limits]\nsearch_delay_ms = 600000\n";
+    let named = arguments.iter().position(|a| a == "--config");
+    let named = named.and_then(|at| arguments.get(at + 1).map(PathBuf::from));
+    let file = named.unwrap_or_else(|| {
+        let file = folder.join("unhurried.toml");
+        arguments.extend(["--config".to_owned(), file.display().to_string()]);
+        file
+    });
+    let text = fs::read_to_string(&file).unwrap_or_default();
+    let says = text.contains("search_delay_ms") || text.lines().any(|l| l.starts_with("limits."));
+    if !says {
+        let text = match text.contains("[limits]\n") {
+            true => text.replacen("[limits]\n", PATIENT, 1),
+            false => format!("{text}\n{PATIENT}"),
+        };
+        fs::write(file, text).expect("settings");
+    }
+    arguments
+}
+
 /// A running server, and calls to it.
 pub struct Server {
     api: Api,
@@ -190,7 +212,7 @@ impl Server {
             let _ = fs::remove_dir_all(&folder);
         }
         fs::create_dir_all(&folder).expect("folder of the database");
-        let more = more(&folder);
+        let more = unhurried(more(&folder), &folder);
         let log = fs::File::create(folder.join("log")).expect("log");
         let removed = if temporary {
             folder.clone()
