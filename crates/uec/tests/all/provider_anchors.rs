@@ -88,7 +88,6 @@ fn a_lost_wal_is_told_and_accepted_and_nobody_is_locked_out() {
     server.wait_until(Server::is_ready);
     let (folder, database) = (server.folder.clone(), server.database());
     let (config, signed) = (shown(&folder.join("settings.toml")), folder.join("anchors"));
-    let file = folder.join("provider.sqlite");
     // While somebody reads the file as it is, nothing that comes later is copied into it.
     let outside = server.wal_kept_apart();
     let kept = last_row(&server);

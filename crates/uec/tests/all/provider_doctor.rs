@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::support::Server;
 use super::support::certificates::{Authority, Identity};
-use super::support::operations::{declare, free_address, get, sandbox, serves, uec, written};
+use super::support::operations::{declare, free_address, sandbox, serves, uec, written};
 
 fn doctor(arguments: impl Arguments) -> Ended {
     uec([words("provider doctor --json"), arguments.words()].concat())

@@ -224,7 +224,6 @@ fn a_wal_that_was_lost_is_told_at_the_next_start() {
     booked_ids(&server, 2);
     assert!(server.kill_9());
     drop(outside);
-    let folder = server.folder.clone();
     server.kill();
     for suffix in ["-wal", "-shm"] {
         let _ = fs::remove_file(format!("{}{suffix}", file.display()));
