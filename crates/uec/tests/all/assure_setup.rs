@@ -39,8 +39,16 @@ fn a_wrong_set_up_is_one_sentence_and_no_finding() {
     let mistaken = format!("{}x", python.root);
     let (root, barred, down) = (&*python.root, &*forbidden.root, &*down.root);
     // What is wrong, the root, the services, more options; the exit code and the words.
+    type Case<'c> = (
+        &'c str,
+        &'c str,
+        [&'c str; 3],
+        &'c [&'c str],
+        i32,
+        &'c [&'c str],
+    );
     #[rustfmt::skip] // a set-up a line
-    let cases: [(&str, &str, [&str; 3], &[&str], i32, &[&str]); 9] = [
+    let cases: [Case<'_>; 9] = [
         ("nobody", "http://127.0.0.1:1/STU3/1/FX1", PYTHON, &[], 2, &["nothing listens", "--endpoint"]),
         ("root", &mistaken, PYTHON, &[], 2, &["no booking API", "--endpoint"]),
         ("service", root, ["2000009999", empty, bare], &[], 2, &["does not know the service 2000009999", "--service "]),

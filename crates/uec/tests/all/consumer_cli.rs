@@ -199,9 +199,9 @@ fn the_journey_of_one_patient() {
         .unwrap();
     let local = start.in_tz("Europe/London").unwrap();
     assert_contains(
-        &sms,
+        sms,
         &[
-            local.strftime("%a %-d %b %Y").to_string().as_str(),
+            &local.strftime("%a %-d %b %Y").to_string(),
             &local.strftime("%H:%M").to_string(),
             "Fernhill",
             "call 111",

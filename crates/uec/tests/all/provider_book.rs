@@ -4,11 +4,11 @@
 use serde_json::{Value, json};
 use testkit::assert_contains;
 
-use super::support::messages::{set, third_party};
+use super::support::messages::{Change, set, third_party};
 use super::support::{Booking, Response, SEARCH_ONLY, STRANGER, Server, to_xml};
 
 /// Changes of a booking, each at its place.
-type Changes = &'static [(&'static str, fn() -> Value)];
+type Changes = &'static [Change];
 
 /// Every issue names its place, and one of them names this one.
 #[track_caller]

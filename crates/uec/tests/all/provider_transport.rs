@@ -30,8 +30,7 @@ fn sent(bytes: &[u8]) -> BufReader<TcpStream> {
 
 #[track_caller]
 fn answers(connection: &mut BufReader<TcpStream>, status: u16) -> Response {
-    let response = Response::read(connection).expect("an answer").with(status);
-    response
+    Response::read(connection).expect("an answer").with(status)
 }
 
 /// Proves: PROV-GEN-06

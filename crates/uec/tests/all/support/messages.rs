@@ -30,6 +30,9 @@ pub fn nhs_number() -> String {
     }
 }
 
+/// A place of a message, and the value that it gets.
+pub type Change = (&'static str, fn() -> Value);
+
 /// A booking request for one slot.
 #[derive(Clone, Debug)]
 pub struct Booking {
@@ -84,9 +87,8 @@ impl Booking {
     }
 
     /// The message with several places changed.
-    pub fn changed(self, changes: &[(&str, fn() -> Value)]) -> Booking {
-        let change =
-            |booking: Booking, (place, value): &(&str, fn() -> Value)| booking.with(place, value());
+    pub fn changed(self, changes: &[Change]) -> Booking {
+        let change = |booking: Booking, (place, value): &Change| booking.with(place, value());
         changes.iter().fold(self, change)
     }
 
